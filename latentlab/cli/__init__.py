@@ -1,0 +1,5 @@
+"""The `latentlab` command. Bad input is told in one line, with exit code 2; nothing is lost."""
+
+from .app import main
+
+__all__ = ["main"]

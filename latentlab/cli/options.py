@@ -1,0 +1,116 @@
+"""Options that several commands share, each with its help in one place, and what is made of their values."""
+
+from __future__ import annotations
+
+import math
+import re
+import shlex
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import torch
+import typer
+
+import stylegan2
+from stylegan2.protocol import Generator
+
+from ..errors import UserError
+from ..progress import bar  # noqa: F401 (the commands' one way to show progress)
+from ..rendering import Renderer
+from ..scorers import Scorer
+from ..scorers import load as load_scorer
+
+Network = Annotated[str, typer.Option(help="Generator: a name of `latentlab weights list`, or a checkpoint.")]
+ScorerName = Annotated[str, typer.Option("--scorer", help="Scorer: fer, or fer-library for the real one.")]
+Psi = Annotated[float, typer.Option(help="Truncation: 0 < psi <= 2; 1 is none, 0.7 the usual choice.")]
+SeedStart = Annotated[int, typer.Option(help="First seed.")]
+Samples = Annotated[int, typer.Option(help="How many seeds, one after the other.")]
+Seeds = Annotated[str, typer.Option(help="Seeds, such as 600-605,612.")]
+Device = Annotated[str, typer.Option(help="cpu, cuda, mps, or auto for the best there is.")]
+Batch = Annotated[int, typer.Option(help="Pictures rendered at once.")]
+Resolution = Annotated[
+    int | None, typer.Option(help="Side of the pictures: the generator's own, or its preview's.")
+]
+Attribute = Annotated[str, typer.Option(help="The score that makes a face positive where it is the largest.")]
+Strengths = Annotated[str, typer.Option(help="Strengths in units of w, such as -4,-2,0,2,4.")]
+
+
+def parse_seeds(text: str) -> list[int]:
+    """Seeds of a text such as '600-605,612'.
+
+    Raises
+    ------
+    UserError
+        If it is no list of seeds in 0 … 2**32 − 1.
+    """
+    seeds: list[int] = []
+    for part in text.split(","):
+        match = re.fullmatch(r"\s*(\d{1,10})(?:\s*-\s*(\d{1,10}))?\s*", part)
+        if match is None:
+            raise UserError(f"seeds are numbers and ranges such as 600-605,612, not {text!r}")
+        first = int(match[1])
+        last = int(match[2] or first)
+        if not first <= last < 2**32:
+            raise UserError(f"seeds lie in 0 … {2**32 - 1} and ranges go upwards, not {part.strip()!r}")
+        if last - first >= 100_000:
+            raise UserError(f"{part.strip()!r} names {last - first + 1} seeds; 100000 is the most")
+        seeds += range(first, last + 1)
+    return seeds
+
+
+def parse_strengths(text: str) -> list[float]:
+    """Strengths of a text such as '-4,-2,0,2,4'; UserError if it is none."""
+    try:
+        strengths = [float(part) for part in text.split(",")]
+    except ValueError:
+        raise UserError(f"strengths are numbers such as -4,-2,0,2,4, not {text!r}") from None
+    if not all(math.isfinite(strength) for strength in strengths):
+        raise UserError(f"strengths must be finite, not {text!r}")
+    return strengths
+
+
+def check_psi(psi: float) -> float:
+    """psi, if it is above 0 and at most 2; UserError otherwise."""
+    if not 0 < psi <= 2:
+        raise UserError(f"psi must be above 0 and at most 2, not {psi:g}")
+    return psi
+
+
+def find_device(name: str) -> torch.device:
+    """The device called `name`, 'auto' for the best there is; UserError if it is not there."""
+    if name == "auto":
+        mps = torch.backends.mps.is_available()
+        return torch.device("cuda" if torch.cuda.is_available() else "mps" if mps else "cpu")
+    try:
+        device = torch.device(name)
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        reason = str(error).splitlines()[0]
+        raise UserError(f"device {name!r} is not there ({reason}); use cpu or auto") from None
+    return device
+
+
+def load_generator(network: str, device: torch.device) -> Generator:
+    """The generator of a name or a checkpoint, unconditional, ready on `device`."""
+    generator = stylegan2.load(network, device=device)
+    if generator.c_dim:
+        raise UserError(f"{network} is conditional (c_dim {generator.c_dim}); the commands take unconditional ones")
+    return generator
+
+
+def load_renderer(network: str, device: str, resolution: int | None) -> Renderer:
+    """The generator on its device, at a resolution."""
+    generator = load_generator(network, find_device(device))
+    return Renderer(generator, resolution or generator.resolution)
+
+
+def load_lab(network: str, scorer: str, device: str) -> tuple[Generator, Scorer]:
+    """Generator and scorer, on one device."""
+    place = find_device(device)
+    return load_generator(network, place), load_scorer(scorer, device=place)
+
+
+def this_command() -> str:
+    """The command line of this process, to be given again."""
+    return shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]])

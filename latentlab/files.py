@@ -1,0 +1,119 @@
+"""Files that are whole or absent: everything latentlab writes is written beside its name and renamed."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from .errors import UserError
+
+# What the system says when the place itself is the trouble, and what to do about it. Any other OSError
+# inside the block (a lost connection, say) is not about the file and passes through untouched.
+_REMEDIES = {
+    errno.ENOSPC: "free some space or choose another folder",
+    errno.EDQUOT: "free some space or choose another folder",
+    errno.EFBIG: "choose a file system that takes larger files",
+    errno.EACCES: "choose a folder you may write to",
+    errno.EPERM: "choose a folder you may write to",
+    errno.EROFS: "choose a folder you may write to",
+    errno.ENOTDIR: "one of its parents is a file; choose another folder",
+    errno.EEXIST: "one of its parents is a file; choose another folder",
+    errno.EISDIR: "there is a folder of that name; choose another name",
+    errno.ENOENT: "choose a folder that exists",
+    errno.ENAMETOOLONG: "choose a shorter name",
+    errno.EIO: "the disk reports an error; choose another one",
+}
+
+
+@contextmanager
+def _blame(path: Path) -> Iterator[None]:
+    """Turn the system's refusals to write `path` into one line for the reader."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _REMEDIES:
+            raise
+        reason = os.strerror(error.errno)
+        raise UserError(f"cannot write {path}: {reason}; {_REMEDIES[error.errno]}") from error
+
+
+def _sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+@contextmanager
+def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """A temporary name to write to; it becomes `path` when the block ends well, and vanishes if not.
+
+    The temporary file lies beside `path`, hidden, with the same suffix, under a name no other process
+    uses. Readers of `path` see the old content or the new one, also after a crash of the machine.
+    Missing parent folders are made.
+
+    Parameters
+    ----------
+    path
+        The file to write.
+
+    Yields
+    ------
+    pathlib.Path
+        The temporary name. The block must write the file and close it.
+
+    Raises
+    ------
+    UserError
+        If the disk is full, or the place may not be written to. Names `path` and what to do.
+    """
+    path = Path(path)
+    temporary = path.parent / f".{secrets.token_hex(8)}{path.suffix}"
+    with _blame(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            yield temporary
+            _sync(temporary)
+            os.replace(temporary, path)
+        finally:
+            temporary.unlink(missing_ok=True)
+        if os.name == "posix":  # elsewhere a folder cannot be opened, and a rename is durable by itself
+            _sync(path.parent)
+
+
+def write_json(path: str | os.PathLike[str], data: Any) -> None:
+    """Write `data` as indented JSON, atomically; keys keep their order.
+
+    Raises
+    ------
+    UserError
+        If `path` cannot be written.
+    ValueError
+        If `data` holds NaN or an infinity, which JSON has no words for.
+    """
+    text = json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    with atomic_path(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def read_json(path: str | os.PathLike[str]) -> Any:
+    """The content of a JSON file.
+
+    Raises
+    ------
+    UserError
+        If it is missing, unreadable or broken. Names the file.
+    """
+    try:
+        return json.loads(Path(path).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UserError(f"cannot read {path}: {error.strerror}") from error
+    except (ValueError, RecursionError) as error:
+        raise UserError(f"{path} is not valid JSON ({error}); restore it or remove it") from error

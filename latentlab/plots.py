@@ -1,0 +1,195 @@
+"""Figures, drawn by matplotlib's objects: no window, no state that other code could meet."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+from torch import Tensor
+
+from .errors import UserError
+from .files import atomic_path
+
+# Colour-blind safe (Okabe & Ito 2008): blue, vermilion, green, purple.
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7")
+INK = "#222222"
+PALE = "#6E6E6E"
+
+# Lengths of the walk figure in inches.
+_CELL = 1.2
+_GAP = 0.05
+_SCORE = 0.2  # the line of numbers under each row
+_TITLE = 0.3  # the column of row titles
+_HEADER = 0.42  # strengths and the arrow above them
+_MARGIN = 0.06
+
+
+def walk_figure(
+    pictures: Tensor,
+    scores: NDArray[Any],
+    strengths: Sequence[float],
+    row_titles: Sequence[str],
+    path: str | Path,
+    score_name: str = "score",
+    dpi: int = 150,
+) -> None:
+    """Draw a row a face, a column a strength, and the score under each picture.
+
+    The column of strength 0 is framed and called unedited.
+
+    Parameters
+    ----------
+    pictures
+        `(faces, strengths, 3, h, w)` in [-1, 1].
+    scores
+        `(faces, strengths)`.
+    strengths
+        `(strengths,)`, in units of w.
+    row_titles
+        `(faces,)`.
+    path
+        The file; its suffix chooses the format (.png, .pdf, .svg).
+    score_name
+        What the numbers are.
+    dpi
+        Pixels an inch; a picture is 1.2 inches wide.
+
+    Raises
+    ------
+    UserError
+        If the format is unknown or the file cannot be written.
+    """
+    faces, columns = pictures.shape[:2]
+    scores = np.asarray(scores)
+    if scores.shape != (faces, columns) or (len(row_titles), len(strengths)) != (faces, columns):
+        raise ValueError(
+            f"{faces} × {columns} pictures need as many scores (got {scores.shape}), "
+            f"{columns} strengths (got {len(strengths)}) and {faces} titles (got {len(row_titles)})"
+        )
+    width = _MARGIN + _TITLE + columns * (_CELL + _GAP) - _GAP + _MARGIN
+    height = _HEADER + faces * (_CELL + _SCORE + _GAP) + _MARGIN
+    figure = Figure(figsize=(width, height), dpi=dpi, facecolor="white")
+    thumbnails = _thumbnails(pictures, round(_CELL * dpi))
+    for row in range(faces):
+        bottom = height - _HEADER - row * (_CELL + _SCORE + _GAP) - _CELL
+        figure.text(
+            (_MARGIN + _TITLE / 2) / width, (bottom + _CELL / 2) / height, row_titles[row],
+            rotation=90, ha="center", va="center", fontsize=8, color=PALE,
+        )  # fmt: skip
+        for column in range(columns):
+            left = _MARGIN + _TITLE + column * (_CELL + _GAP)
+            axes = figure.add_axes((left / width, bottom / height, _CELL / width, _CELL / height))
+            axes.imshow(thumbnails[row, column], aspect="auto", interpolation="antialiased")
+            _frame(axes, unedited=strengths[column] == 0)
+            figure.text(
+                (left + _CELL / 2) / width, (bottom - _SCORE / 2) / height, _number(scores[row, column]),
+                ha="center", va="center", fontsize=8, color=INK,
+            )  # fmt: skip
+    _header(figure, strengths, score_name, width, height)
+    _save(figure, path, dpi)
+
+
+def _thumbnails(pictures: Tensor, side: int) -> NDArray[np.float32]:
+    """Pictures as matplotlib takes them, shrunk to `side`: `(faces, strengths, h, w, 3)` in [0, 1]."""
+    faces, columns = pictures.shape[:2]
+    flat = pictures.detach().float().cpu().flatten(0, 1)  # (faces · strengths, 3, h, w)
+    if min(flat.shape[-2:]) > side:
+        flat = torch.nn.functional.interpolate(flat, size=(side, side), mode="bicubic", antialias=True)
+    flat = (flat / 2 + 0.5).clamp(0, 1).permute(0, 2, 3, 1)
+    return flat.unflatten(0, (faces, columns)).numpy()
+
+
+def _frame(axes: Any, unedited: bool) -> None:
+    """No axes; a frame around the unedited picture."""
+    axes.set_xticks([])
+    axes.set_yticks([])
+    for spine in axes.spines.values():
+        spine.set_visible(unedited)
+        spine.set_linewidth(2)
+        spine.set_edgecolor(COLOURS[0])  # black would be lost on dark hair
+
+
+def _header(figure: Figure, strengths: Sequence[float], score_name: str, width: float, height: float) -> None:
+    """Strengths over the columns, and over them a line that says what the numbers are."""
+    for column, strength in enumerate(strengths):
+        middle = _MARGIN + _TITLE + column * (_CELL + _GAP) + _CELL / 2
+        unedited = strength == 0
+        figure.text(
+            middle / width, (height - _HEADER + 0.09) / height,
+            "unedited" if unedited else _signed(strength),
+            ha="center", va="center", fontsize=9, color=INK, weight="bold" if unedited else "normal",
+        )  # fmt: skip
+    figure.text(
+        (_MARGIN + _TITLE) / width, (height - 0.12) / height,
+        f"Above: strength in units of w.  Below: {score_name}.",
+        ha="left", va="center", fontsize=7, color=PALE,
+    )  # fmt: skip
+
+
+def _number(value: float) -> str:
+    """Two digits behind the point, with a true minus sign."""
+    return f"{value:.2f}".replace("-", "\N{MINUS SIGN}")
+
+
+def _signed(value: float) -> str:
+    """A strength with its sign, and no more digits than it has."""
+    return f"{value:+.3g}".replace("-", "\N{MINUS SIGN}")
+
+
+def response_figure(
+    curves: Mapping[str, tuple[Sequence[float] | NDArray[Any], NDArray[Any]]],
+    path: str | Path,
+    score_name: str = "score",
+    dpi: int = 150,
+) -> None:
+    """Draw how the score moves with the strength: a line for the median face, a band for the quartiles.
+
+    Parameters
+    ----------
+    curves
+        By label, such as a direction's method: strengths `(s,)` in units of w, and scores `(faces, s)`.
+    path
+        The file; its suffix chooses the format (.png, .pdf, .svg).
+    score_name
+        What the scores are.
+    dpi
+        Pixels an inch; the figure is 4.5 by 3 inches.
+
+    Raises
+    ------
+    UserError
+        If the format is unknown or the file cannot be written.
+    """
+    figure = Figure(figsize=(4.5, 3.0), dpi=dpi, layout="constrained", facecolor="white")
+    axes = figure.add_subplot()
+    axes.axvline(0, color=PALE, linewidth=0.8, linestyle=(0, (4, 3)))
+    for i, (label, (strengths, scores)) in enumerate(curves.items()):
+        colour = COLOURS[i % len(COLOURS)]
+        low, median, high = np.quantile(np.asarray(scores), [0.25, 0.5, 0.75], axis=0)  # (s,) each
+        order = np.argsort(strengths)
+        x = np.asarray(strengths)[order]
+        axes.fill_between(x, low[order], high[order], color=colour, alpha=0.18, linewidth=0)
+        axes.plot(x, median[order], color=colour, linewidth=1.6, marker="o", markersize=3.5, label=label)
+    axes.set_xlabel("strength (units of w; 0 is unedited)", fontsize=9)
+    axes.set_ylabel(f"{score_name} (median, quartiles)", fontsize=9)
+    axes.tick_params(labelsize=8)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.grid(axis="y", color="#E3E3E3", linewidth=0.6)
+    axes.set_axisbelow(True)
+    if curves:
+        axes.legend(frameon=False, fontsize=8)
+    _save(figure, path, dpi)
+
+
+def _save(figure: Figure, path: str | Path, dpi: int) -> None:
+    known = figure.canvas.get_supported_filetypes()
+    suffix = Path(path).suffix.lower().lstrip(".")
+    if suffix not in known:
+        raise UserError(f"cannot draw {path}: a figure's name ends in one of {', '.join(sorted(known))}")
+    with atomic_path(path) as temporary:
+        figure.savefig(temporary, dpi=dpi)

@@ -1,0 +1,17 @@
+"""The sample table, seed to w to scores: what a row is, where it lies, how it is drawn."""
+
+from .drawing import draw_samples, score_pictures
+from .store import SampleSettings, SampleStore
+from .table import SampleTable, concatenate, is_positive, score_column, split
+
+__all__ = [
+    "SampleSettings",
+    "SampleStore",
+    "SampleTable",
+    "concatenate",
+    "draw_samples",
+    "is_positive",
+    "score_column",
+    "score_pictures",
+    "split",
+]

@@ -1,0 +1,119 @@
+"""Drawing samples: seeds to z, w, pictures and scores."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from stylegan2.protocol import Generator
+from stylegan2.sampling import z_from_seeds
+
+from ..errors import UserError
+from ..scorers import Scorer
+from .store import SampleSettings, SampleStore
+from .table import SampleTable, concatenate
+
+
+def score_pictures(scorer: Scorer, pictures: Tensor) -> NDArray[np.float32]:
+    """The scores `(b, k)` of pictures `(b, 3, h, w)`.
+
+    Raises
+    ------
+    UserError
+        If the scorer gives another shape than `(b, k)`, or values that are not finite.
+    """
+    scores = scorer(pictures)
+    wanted = (len(pictures), len(scorer.names))
+    if tuple(scores.shape) != wanted:
+        raise UserError(f"the scorer gave the shape {tuple(scores.shape)}, not {wanted} (pictures, names)")
+    if not bool(torch.isfinite(scores).all()):
+        raise UserError(f"the scorer gave values that are not finite for {', '.join(scorer.names)}")
+    return scores.detach().float().cpu().numpy()
+
+
+@torch.inference_mode()
+def draw_samples(
+    generator: Generator,
+    scorer: Scorer,
+    store: SampleStore,
+    batch_size: int = 8,
+    render: Callable[[Tensor], Tensor] | None = None,
+    progress: Callable[[int, int], object] | None = None,
+) -> SampleTable:
+    """Fill the missing shards of `store` (seeds, z, w, pictures, scores) and give the whole table.
+
+    Stopped at any moment and called again it goes on with the next missing shard, and since shards are
+    always done whole, in the same batches, the table is then that of an uninterrupted run, bit for bit.
+    Another `batch_size` changes it within float tolerance.
+
+    Parameters
+    ----------
+    generator, scorer
+        As the store's settings name them; an unconditional generator.
+    store
+        Where the shards go.
+    batch_size
+        Pictures rendered at once.
+    render
+        ws `(b, num_ws, w_dim)` to pictures `(b, 3, r, r)`, with r the settings' resolution; by default the
+        generator's synthesis with the settings' noise_mode.
+    progress
+        Called with (samples done, samples in all), first with what was there already.
+
+    Raises
+    ------
+    UserError
+        If generator or scorer are not those of the store, the generator is conditional, the pictures
+        have another size than the settings say, or the disk is full. What was drawn stays.
+    """
+    settings = store.settings
+    if (generator.fingerprint, scorer.fingerprint) != (settings.generator, settings.scorer):
+        raise UserError(f"{store.folder} is for another generator or scorer; choose another folder")
+    if generator.c_dim:
+        raise UserError("samples are drawn from unconditional generators only; this one takes a condition")
+    if batch_size < 1:
+        raise UserError(f"batch_size must be 1 or more, not {batch_size}")
+    if render is None:
+        render = partial(generator.synthesis, noise_mode=settings.noise_mode)
+    missing = store.missing()
+    done = settings.samples - sum(len(seeds) for seeds in missing.values())
+    for index, shard in missing.items():
+        parts = []
+        for start in range(0, len(shard), batch_size):
+            if progress is not None:
+                progress(done, settings.samples)
+            seeds = shard[start : start + batch_size]
+            parts.append(_draw(generator, scorer, render, settings, seeds))
+            done += len(seeds)
+        store.write(index, concatenate(parts))
+    if progress is not None:
+        progress(done, settings.samples)
+    return store.table()
+
+
+def _draw(
+    generator: Generator,
+    scorer: Scorer,
+    render: Callable[[Tensor], Tensor],
+    settings: SampleSettings,
+    seeds: range,
+) -> SampleTable:
+    """One batch of rows."""
+    z = z_from_seeds(list(seeds), generator.z_dim).to(generator.w_avg.device)  # (b, z_dim)
+    ws = generator.mapping(z, psi=settings.psi)  # (b, num_ws, w_dim), equal rows
+    pictures = render(ws)  # (b, 3, r, r)
+    if pictures.shape[-2:] != (settings.resolution, settings.resolution):
+        size = "×".join(str(side) for side in pictures.shape[-2:])
+        raise UserError(f"the pictures are {size}, but the samples' resolution is {settings.resolution}")
+    return SampleTable(
+        seeds=np.asarray(seeds, dtype=np.int64),
+        psi=np.full(len(seeds), settings.psi, dtype=np.float32),
+        w=ws[:, 0].float().cpu().numpy(),
+        scores=score_pictures(scorer, pictures),
+        names=settings.names,
+    )

@@ -1,0 +1,218 @@
+"""A table on disk: Parquet shards that a killed run finds again, and the manifest of their settings."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from stylegan2.protocol import NoiseMode
+
+from ..errors import UserError
+from ..files import atomic_path, read_json, write_json
+from .table import RESERVED, SampleTable, concatenate
+
+FORMAT_VERSION = 1
+# Readers of Parquet folders (pyarrow, pandas, …) pass over names with a leading underscore.
+MANIFEST = "_manifest.json"
+COLUMNS = ("seed", "psi", "w")
+SEED_END = 2**32  # numpy's RandomState takes seeds below this
+
+
+@dataclass(frozen=True)
+class SampleSettings:
+    """All that decides what a row is; two runs of equal settings give the same table.
+
+    Attributes
+    ----------
+    generator, scorer
+        Fingerprints of the two networks.
+    names
+        The names of the scores.
+    psi
+        Truncation, above 0 up to 2. (At 0 all seeds give the same picture.)
+    seed_start, samples
+        The seeds are seed_start, …, seed_start + samples − 1, below 2**32.
+    shard_size
+        Rows a shard: what an interrupted run may lose.
+    resolution
+        Side in pixels of the pictures that are scored.
+    noise_mode
+        'const' or 'none'; with random noise a seed would not give one picture.
+    """
+
+    generator: str
+    scorer: str
+    names: tuple[str, ...]
+    psi: float
+    seed_start: int
+    samples: int
+    resolution: int
+    shard_size: int = 64
+    noise_mode: NoiseMode = "const"
+
+    def __post_init__(self) -> None:
+        if not 0 < self.psi <= 2:
+            raise UserError(f"psi must be above 0 and at most 2, not {self.psi:g}")
+        if self.samples < 1 or self.shard_size < 1:
+            raise UserError(f"samples must be 1 or more, not {min(self.samples, self.shard_size)}")
+        if self.seed_start < 0 or self.seed_start + self.samples > SEED_END:
+            last = self.seed_start + self.samples - 1
+            raise UserError(f"seeds must lie in 0 … {SEED_END - 1}, not {self.seed_start} … {last}")
+        if self.noise_mode not in ("const", "none"):
+            raise UserError(f"noise_mode must be 'const' or 'none' for samples, not {self.noise_mode!r}")
+        if not self.names or len(set(self.names)) < len(self.names) or set(self.names) & set(RESERVED):
+            raise UserError(f"scores need distinct names other than {', '.join(RESERVED)}; got {self.names}")
+
+    @property
+    def shards(self) -> list[range]:
+        """The seeds of each shard."""
+        end = self.seed_start + self.samples
+        return [range(s, min(s + self.shard_size, end)) for s in range(self.seed_start, end, self.shard_size)]
+
+
+def _check_settings(stored: Any, settings: SampleSettings, folder: Path) -> None:
+    """Refuse a manifest that is not that of `settings`."""
+    if not isinstance(stored, dict):
+        raise UserError(f"{folder / MANIFEST} is no manifest of samples; choose another folder")
+    wanted = {"format_version": FORMAT_VERSION, **asdict(settings), "names": list(settings.names)}
+    for name, value in wanted.items():
+        if stored.get(name) != value:
+            raise UserError(
+                f"{folder} holds samples of another run: its {name} is {stored.get(name)}, "
+                f"not {value}; choose another folder"
+            )
+
+
+class SampleStore:
+    """A folder of Parquet shards and the manifest of their settings; `open` makes or finds one.
+
+    `pandas.read_parquet(folder)` reads it too: columns `seed` (int64), `psi` (float32), `w` (fixed-size
+    list of float32) and one float32 column a score.
+    """
+
+    def __init__(self, folder: Path, settings: SampleSettings) -> None:
+        self.folder = folder
+        self.settings = settings
+
+    @classmethod
+    def open(cls, folder: str | Path, settings: SampleSettings) -> SampleStore:
+        """The store in `folder`, made if it is not there.
+
+        Raises
+        ------
+        UserError
+            If the folder holds samples of other settings (names the setting and both values), is none
+            of ours, or cannot be written.
+        """
+        folder = Path(folder)
+        manifest = folder / MANIFEST
+        if manifest.exists():
+            _check_settings(read_json(manifest), settings, folder)
+        elif folder.is_dir() and any(folder.glob("*.parquet")):
+            raise UserError(f"{folder} holds Parquet files but no {MANIFEST}; choose another folder")
+        else:
+            write_json(manifest, {"format_version": FORMAT_VERSION, **asdict(settings)})
+        return cls(folder, settings)
+
+    @classmethod
+    def existing(cls, folder: str | Path) -> SampleStore:
+        """The store that lies in `folder`, with the settings of its manifest.
+
+        Raises
+        ------
+        UserError
+            If there is none, or its manifest is broken or of a newer version.
+        """
+        folder = Path(folder)
+        stored = read_json(folder / MANIFEST)
+        names = [field.name for field in fields(SampleSettings)]
+        if not isinstance(stored, dict) or any(name not in stored for name in names):
+            raise UserError(f"{folder / MANIFEST} is no manifest of samples")
+        try:
+            values = {name: stored[name] for name in names}
+            settings = SampleSettings(**{**values, "names": tuple(values["names"])})
+        except TypeError as error:
+            raise UserError(f"{folder / MANIFEST} is no manifest of samples") from error
+        _check_settings(stored, settings, folder)
+        return cls(folder, settings)
+
+    def path(self, index: int) -> Path:
+        """Where shard `index` lies."""
+        return self.folder / f"shard-{index:05d}.parquet"
+
+    def missing(self) -> dict[int, range]:
+        """The shards still to do: index to seeds. A broken shard counts, with a warning."""
+        return {i: seeds for i, seeds in enumerate(self.settings.shards) if self._read(i, seeds) is None}
+
+    def write(self, index: int, table: SampleTable) -> None:
+        """Write shard `index`, whole or not at all.
+
+        Raises
+        ------
+        UserError
+            If the disk is full or the folder may not be written to; other shards are untouched.
+        ValueError
+            If the rows are not those of the shard.
+        """
+        if table.names != self.settings.names or table.seeds.tolist() != list(self.settings.shards[index]):
+            raise ValueError(f"these rows are not those of shard {index}")
+        with atomic_path(self.path(index)) as temporary:
+            pq.write_table(_to_arrow(table), temporary, write_page_checksum=True)
+
+    def table(self) -> SampleTable:
+        """All rows in the order of the seeds.
+
+        Raises
+        ------
+        UserError
+            If shards are missing.
+        """
+        parts = [self._read(index, seeds) for index, seeds in enumerate(self.settings.shards)]
+        whole = [part for part in parts if part is not None]
+        if len(whole) < len(parts):
+            raise UserError(
+                f"{self.folder} lacks {len(parts) - len(whole)} of its {len(parts)} shards; "
+                "run it to the end first"
+            )
+        return concatenate(whole)
+
+    def _read(self, index: int, seeds: range) -> SampleTable | None:
+        path = self.path(index)
+        if not path.exists():
+            return None
+        try:
+            stored = pq.ParquetFile(path, page_checksum_verification=True).read()
+            table = _from_arrow(stored, self.settings.names)
+            if table.seeds.tolist() == list(seeds):
+                return table
+            reason = "it holds other seeds"
+        except (OSError, ValueError, KeyError, pa.ArrowException) as error:
+            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        warnings.warn(f"{path} is broken ({reason}); it counts as missing", stacklevel=3)
+        return None
+
+
+def _to_arrow(table: SampleTable) -> pa.Table:
+    w = pa.FixedSizeListArray.from_arrays(pa.array(table.w.ravel(), pa.float32()), table.w.shape[1])
+    columns = [pa.array(table.seeds, pa.int64()), pa.array(table.psi, pa.float32()), w]
+    columns += [pa.array(column, pa.float32()) for column in table.scores.T]
+    return pa.table(columns, names=[*COLUMNS, *table.names])
+
+
+def _from_arrow(stored: pa.Table, names: tuple[str, ...]) -> SampleTable:
+    if stored.column_names != [*COLUMNS, *names]:
+        raise ValueError(f"its columns are {', '.join(stored.column_names)}")
+    w = stored["w"].combine_chunks()
+    return SampleTable(
+        seeds=stored["seed"].to_numpy(),
+        psi=stored["psi"].to_numpy(),
+        w=w.flatten().to_numpy().reshape(len(w), -1).copy(),  # Arrow's memory is read-only
+        scores=np.stack([stored[name].to_numpy() for name in names], axis=1),
+        names=names,
+    )

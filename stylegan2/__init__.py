@@ -1,0 +1,34 @@
+"""StyleGAN2 from scratch, in plain PyTorch: the networks, their sampling, and everybody's checkpoints.
+
+    >>> import stylegan2
+    >>> G = stylegan2.load("mobile-ffhq")
+    >>> pictures = G(stylegan2.z_from_seeds([600, 601], G.z_dim), psi=0.7)
+"""
+
+from .checkpoints import convert, load, save
+from .config import DiscriminatorConfig, GeneratorConfig
+from .discriminator import Discriminator
+from .errors import CheckpointError
+from .mobile import MobileConfig, MobileGenerator
+from .networks import Generator
+from .sampling import lerp, slerp, style_mix, truncate, z_from_seeds
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "CheckpointError",
+    "Discriminator",
+    "DiscriminatorConfig",
+    "Generator",
+    "GeneratorConfig",
+    "MobileConfig",
+    "MobileGenerator",
+    "convert",
+    "lerp",
+    "load",
+    "save",
+    "slerp",
+    "style_mix",
+    "truncate",
+    "z_from_seeds",
+]

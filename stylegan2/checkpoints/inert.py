@@ -1,0 +1,241 @@
+"""What the names in checkpoints stand for here: tensors, arrays and records, checked, and nothing that runs.
+
+Every size that a file declares is compared with the bytes that it really has, before any memory is taken.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from stylegan2.checkpoints.unpickle import Allowed, Global, Record
+from stylegan2.errors import CheckpointError
+
+# Types of torch storages by the names that files call them.
+STORAGE_DTYPES = {
+    "torch.FloatStorage": torch.float32,
+    "torch.DoubleStorage": torch.float64,
+    "torch.HalfStorage": torch.float16,
+    "torch.BFloat16Storage": torch.bfloat16,
+    "torch.LongStorage": torch.int64,
+    "torch.IntStorage": torch.int32,
+    "torch.ShortStorage": torch.int16,
+    "torch.CharStorage": torch.int8,
+    "torch.ByteStorage": torch.uint8,
+    "torch.BoolStorage": torch.bool,
+    "torch.storage.UntypedStorage": torch.uint8,
+}
+
+
+def _is_size(values: Any) -> bool:
+    return isinstance(values, (tuple, list)) and all(type(v) is int and v >= 0 for v in values)
+
+
+@dataclass
+class Storage:
+    """The flat values that tensors are views of; `data` follows later where the container keeps it apart."""
+
+    dtype: torch.dtype
+    count: int
+    data: memoryview | None = None
+
+    def fill(self, data: memoryview) -> None:
+        """Attach the bytes; there must be as many as the storage declares."""
+        if len(data) < self.count * self.dtype.itemsize:
+            raise CheckpointError(
+                f"it is truncated or damaged: a tensor storage declares {self.count} values of {self.dtype}, "
+                f"the file has {len(data)} bytes of it"
+            )
+        self.data = data
+
+
+@dataclass(frozen=True)
+class TensorView:
+    """A tensor that is not read yet."""
+
+    storage: Storage
+    offset: int
+    shape: tuple[int, ...]
+    stride: tuple[int, ...]
+
+    def read(self) -> Tensor:
+        """Copy the values out of the file."""
+        if self.storage.data is None:
+            raise CheckpointError("it is damaged: a tensor has no data")
+        if 0 in self.shape:
+            return torch.empty(self.shape, dtype=self.storage.dtype)
+        extent = 1 + sum((n - 1) * step for n, step in zip(self.shape, self.stride, strict=True))
+        size = self.storage.dtype.itemsize
+        piece = self.storage.data[self.offset * size : (self.offset + extent) * size]
+        flat = torch.frombuffer(bytearray(piece), dtype=self.storage.dtype)
+        return flat.as_strided(self.shape, self.stride)
+
+
+def _tensor(storage: Any, offset: Any, shape: Any, stride: Any, *_flags: Any) -> TensorView:
+    """Stand in for torch's _rebuild_tensor_v2; the flags say what autograd should do."""
+    if not (isinstance(storage, Storage) and _is_size([offset]) and _is_size(shape) and _is_size(stride)):
+        raise CheckpointError("it is damaged: a tensor without storage, or of a shape that is none")
+    if len(shape) != len(stride) or len(shape) > 16:
+        raise CheckpointError(f"it is damaged: a tensor with {len(shape)} sizes and {len(stride)} strides")
+    end = offset + 1 + sum((n - 1) * step for n, step in zip(shape, stride, strict=True))
+    # A stride of 0 would make a small storage look like a tensor of any size.
+    if 0 not in shape and (end > storage.count or math.prod(shape) > storage.count):
+        raise CheckpointError(
+            f"it is damaged: a tensor of shape {tuple(shape)}, strides {tuple(stride)} and offset {offset} "
+            f"reaches beyond its storage of {storage.count} values"
+        )
+    return TensorView(storage, offset, tuple(shape), tuple(stride))
+
+
+def _parameter(data: Any, *_flags: Any) -> Any:
+    return data
+
+
+def storage_of(identifier: Any) -> tuple[str, Storage]:
+    """Read the persistent id of a torch storage: its key, and the storage, yet without data.
+
+    Raises
+    ------
+    CheckpointError
+        It is not the id of a storage, of a type that is not known, or a view of another storage.
+    """
+    if not (isinstance(identifier, tuple) and len(identifier) in (5, 6) and identifier[0] == "storage"):
+        raise CheckpointError("it is damaged: a persistent id that is no torch storage")
+    _, kind, key, _device, count, *view = identifier
+    if not (isinstance(kind, Global) and kind.name in STORAGE_DTYPES and isinstance(key, str)):
+        raise CheckpointError("it is damaged: a torch storage without a type or key")
+    if not _is_size([count]) or view not in ([], [None]):
+        raise CheckpointError(
+            f"it is damaged: a torch storage that is a view, or of {str(count)[:40]} values"
+        )
+    return key, Storage(STORAGE_DTYPES[kind.name], count)
+
+
+class ArrayType(Record):
+    """A numpy dtype; of numbers alone."""
+
+    def __init__(self, code: Any, *_flags: Any) -> None:
+        if not (isinstance(code, str) and re.fullmatch(r"[<>|=]?[bfiu][1248]", code)):
+            raise CheckpointError(f"refused: a numpy array of type {str(code)[:40]!r}; weights are numbers")
+        super().__init__("numpy.dtype", code)
+
+    def set_state(self, state: Any) -> None:
+        """Take the byte order."""
+        if not isinstance(state, tuple) or state[1] not in ("<", ">", "|", "="):
+            raise CheckpointError("it is damaged: a numpy dtype without a byte order")
+        self.state = state[1] + self.state[-2:]
+
+    def array(self, data: Any, shape: Any, fortran: Any = False) -> np.ndarray:
+        """The bytes as an array of this type."""
+        if isinstance(data, str):  # bytes, as Python 2 wrote them
+            data = data.encode("latin1")
+        if not (isinstance(data, (bytes, memoryview)) and _is_size(shape)):
+            raise CheckpointError("it is damaged: a numpy array without bytes or shape")
+        dtype = np.dtype(self.state)
+        if math.prod(shape) * dtype.itemsize != len(data):
+            raise CheckpointError(
+                f"it is damaged: a numpy array declares the shape {tuple(shape)} of {dtype}, "
+                f"the file has {len(data)} bytes of it"
+            )
+        return np.frombuffer(data, dtype).reshape(shape, order="F" if fortran else "C")
+
+
+class Array(Record):
+    """A numpy array; `state` holds it once the file has set it."""
+
+    def __init__(self, *_arguments: Any) -> None:
+        super().__init__("numpy.ndarray")
+
+    def set_state(self, state: Any) -> None:
+        """Take shape, type, order and bytes."""
+        if not (isinstance(state, tuple) and len(state) == 5 and isinstance(state[2], ArrayType)):
+            raise CheckpointError("it is damaged: a numpy array without a type")
+        self.state = state[2].array(state[4], state[1], state[3])
+
+
+def _scalar(dtype: Any, data: Any) -> Any:
+    if not isinstance(dtype, ArrayType):
+        raise CheckpointError("it is damaged: a numpy scalar without a type")
+    return dtype.array(data, ()).item()
+
+
+def _array_from_buffer(data: Any, dtype: Any, shape: Any, order: Any) -> Array:
+    array = Array()
+    array.set_state((1, shape, dtype, order == "F", data))
+    return array
+
+
+def _dictionary(*items: Any) -> dict[Any, Any]:
+    pairs = items[0] if items else []
+    if not all(isinstance(pair[0], (str, int)) for pair in pairs):
+        raise CheckpointError("it is damaged: a dictionary with keys that are neither text nor numbers")
+    return dict(pairs)
+
+
+def _encode(text: str, encoding: str) -> bytes:
+    if encoding != "latin1":
+        raise CheckpointError(f"it is damaged: bytes written as text in {str(encoding)[:40]!r}")
+    return text.encode("latin1")
+
+
+class Module(Record):
+    """A network of the PyTorch release: the name of its class and its attributes; its source is dropped."""
+
+    def __init__(self, meta: Any, *_rest: Any) -> None:
+        if not (isinstance(meta, dict) and isinstance(meta.get("state"), dict)):
+            raise CheckpointError("it is damaged: a module without state")
+        super().__init__(str(meta.get("class_name"))[:100], meta["state"])
+
+
+def _record(name: str) -> Callable[..., Record]:
+    return lambda *_arguments: Record(name)
+
+
+_NUMPY: Allowed = {
+    "multiarray.scalar": _scalar,
+    "multiarray._reconstruct": Array,
+    "numeric._frombuffer": _array_from_buffer,
+}
+
+# Every name that a file may mention; None: it may be passed on, not called.
+ALLOWED: Allowed = {
+    **dict.fromkeys(STORAGE_DTYPES),
+    "torch._utils._rebuild_tensor_v2": _tensor,
+    "torch._utils._rebuild_parameter": _parameter,
+    "torch.Size": _parameter,
+    "torch.device": _record("torch.device"),
+    "torch_utils.persistence._reconstruct_persistent_obj": Module,
+    "dnnlib.util.EasyDict": _dictionary,
+    "dnnlib.EasyDict": _dictionary,
+    "dnnlib.tflib.network.Network": _record("dnnlib.tflib.network.Network"),
+    "collections.OrderedDict": _dictionary,
+    "argparse.Namespace": _record("argparse.Namespace"),
+    "builtins.set": lambda items=(): list(items),
+    "__builtin__.set": lambda items=(): list(items),
+    "_codecs.encode": _encode,
+    "numpy.dtype": ArrayType,
+    "numpy.ndarray": None,
+    **{f"numpy.{core}.{name}": build for core in ("core", "_core") for name, build in _NUMPY.items()},
+}
+
+
+def floats(value: Any, name: str) -> Tensor:
+    """The tensor, array or number `value` as a float32 tensor of its own; `name` is for the error."""
+    if isinstance(value, TensorView):
+        tensor = value.read()
+    elif isinstance(value, Array) and value.state is not None:
+        tensor = torch.from_numpy(value.state.astype(np.float32))
+    elif isinstance(value, (int, float)):
+        tensor = torch.tensor(float(value))
+    else:
+        raise CheckpointError(f"it is damaged: {name} is no tensor")
+    if not tensor.is_floating_point():
+        raise CheckpointError(f"it is damaged: {name} holds {tensor.dtype}, not floating point numbers")
+    return tensor.to(torch.float32)

@@ -1,0 +1,137 @@
+"""What a network looks like, read off the names and shapes of its tensors."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from stylegan2.config import Architecture, DiscriminatorConfig, GeneratorConfig
+from stylegan2.errors import CheckpointError
+
+State = dict[str, Tensor]
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A network as it came out of a file, whatever the format: its shape, and its tensors by our names."""
+
+    config: Any
+    state: State
+
+
+def filter_taps(kernel: Tensor) -> tuple[float, ...]:
+    """The taps whose outer product the resample filter `kernel (n, n)` is; 1-d ones are taps already.
+
+    Scaled so that the smallest is 1 where that makes all whole, as in (1, 3, 3, 1): formats scale them
+    differently, and the networks normalise them.
+    """
+    kernel = kernel.double().squeeze()
+    taps = kernel if kernel.dim() == 1 else kernel.sum(0)
+    total = float(taps.sum())
+    if taps.dim() != 1 or not math.isfinite(total) or total == 0:
+        raise CheckpointError("it is damaged: a resample filter without taps")
+    taps = taps / total
+    if kernel.dim() == 2 and (
+        kernel.shape != (len(taps), len(taps))
+        or not torch.allclose(torch.outer(taps, taps), kernel / total, atol=1e-5)
+    ):
+        raise CheckpointError("unsupported: its resample filter is not separable")
+    whole = taps / taps[taps != 0].abs().min()
+    if torch.allclose(whole, whole.round(), atol=1e-3):
+        taps = whole.round()
+    return tuple(taps.tolist())
+
+
+def common_taps(kernels: Mapping[str, Tensor]) -> tuple[float, ...]:
+    """The taps that all `kernels` share; the paper's (1, 3, 3, 1) where there are none."""
+    found = {filter_taps(kernel) for kernel in kernels.values()}
+    if len(found) > 1:
+        raise CheckpointError(f"unsupported: its layers resample with different filters, {sorted(found)}")
+    return found.pop() if found else (1.0, 3.0, 3.0, 1.0)
+
+
+def block_resolutions(names: Mapping[str, Any], prefix: str = "") -> list[int]:
+    """The resolutions R of the blocks `prefix`b{R}, which must be 4, 8, … without a gap."""
+    matches = (re.match(rf"{re.escape(prefix)}b(\d{{1,5}})\.", name) for name in names)
+    found = sorted({int(match[1]) for match in matches if match})
+    if len(found) < 2 or found != [2**k for k in range(2, len(found) + 2)]:
+        raise CheckpointError(f"it is damaged or no StyleGAN2: its blocks are {found[:20]}, not 4, 8, …")
+    return found
+
+
+def channel_limits(widths: Mapping[int, int]) -> dict[str, int]:
+    """channel_base and channel_max that give the widths by resolution, as `GeneratorConfig` defines them."""
+    channel_max = max(widths.values())
+    channel_base = max(resolution * width for resolution, width in widths.items())
+    if any(min(channel_base // resolution, channel_max) != width for resolution, width in widths.items()):
+        raise CheckpointError(f"unsupported: its widths, {dict(widths)}, follow no channel_base")
+    return {"channel_base": channel_base, "channel_max": channel_max}
+
+
+def count_layers(names: Mapping[str, Any], prefix: str) -> int:
+    """How many layers `prefix`fc{i} there are."""
+    return sum(bool(re.fullmatch(rf"{re.escape(prefix)}fc\d+\.weight", name)) for name in names)
+
+
+def _architecture(state: State, of_skip: str) -> Architecture:
+    """Residual blocks have a shortcut; 'skip' reads or writes a picture at 4x4, too."""
+    if any(name.endswith(".skip.weight") for name in state):
+        return "resnet"
+    return "skip" if of_skip in state else "orig"
+
+
+def generator_config(state: State, taps: tuple[float, ...], **settings: Any) -> GeneratorConfig:
+    """The configuration of a generator.
+
+    Parameters
+    ----------
+    state
+        Its tensors by our names; resample filters are not looked at.
+    taps
+        Of the resample filter.
+    settings
+        Fields of the configuration that no shape tells.
+    """
+    sides = block_resolutions(state, "synthesis.")
+    architecture = _architecture(state, "synthesis.b4.torgb.weight")
+    w_dim = state["synthesis.b4.conv1.affine.weight"].shape[1]
+    c_dim = state["mapping.embed.weight"].shape[1] if "mapping.embed.weight" in state else 0
+    return GeneratorConfig(
+        resolution=sides[-1],
+        z_dim=state["mapping.fc0.weight"].shape[1] - (w_dim if c_dim else 0),
+        c_dim=c_dim,
+        w_dim=w_dim,
+        img_channels=state[f"synthesis.b{sides[-1]}.torgb.weight"].shape[0],
+        mapping_layers=count_layers(state, "mapping."),
+        architecture=architecture,
+        resample_filter=taps,
+        use_noise="synthesis.b4.conv1.noise_strength" in state,
+        **channel_limits({r: state[f"synthesis.b{r}.conv1.weight"].shape[0] for r in sides}),
+        **settings,
+    )
+
+
+def discriminator_config(state: State, taps: tuple[float, ...], **settings: Any) -> DiscriminatorConfig:
+    """The configuration of a discriminator; parameters as in `generator_config`."""
+    sides = block_resolutions(state)
+    architecture = _architecture(state, "b4.fromrgb.weight")
+    widths = {r: state[f"b{r}.conv0.weight"].shape[1] for r in sides[1:]}
+    widths[4] = state["b4.conv.weight"].shape[0]
+    conditional = "mapping.embed.weight" in state
+    return DiscriminatorConfig(
+        resolution=sides[-1],
+        c_dim=state["mapping.embed.weight"].shape[1] if conditional else 0,
+        img_channels=state[f"b{sides[-1]}.fromrgb.weight"].shape[1],
+        architecture=architecture,
+        resample_filter=taps,
+        mbstd_channels=state["b4.conv.weight"].shape[1] - widths[4],
+        **({"mapping_layers": count_layers(state, "mapping.")} if conditional else {}),
+        **channel_limits(widths),
+        **settings,
+    )

@@ -1,0 +1,209 @@
+"""Loading what users have: a file of any format, a folder, or a name; and converting it."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from stylegan2.checkpoints import genforce, native, nvidia, rosinality, tensorflow
+from stylegan2.checkpoints.build import build
+from stylegan2.checkpoints.containers import ZIP_MAGIC, read_pickled
+from stylegan2.checkpoints.layout import Loaded
+from stylegan2.errors import CheckpointError, ForbiddenGlobalError
+from stylegan2.sampling import z_from_seeds
+
+_NETWORKS = ("G_ema", "G", "D")
+_FORMATS = (nvidia, tensorflow, rosinality, genforce)
+_SUPPORTED = (
+    "supported are StyleGAN2 networks of stylegan2-ada-pytorch and stylegan3 (.pkl), of the TensorFlow "
+    "release (.pkl), of rosinality, pSp and e4e (.pt), of genforce (.pth), and of stylegan2.save"
+)
+# What a malformed file can make of honest code, should one slip through the checks.
+_DAMAGE = (
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    MemoryError,
+    RecursionError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+    struct.error,
+)
+
+
+def load(path_or_name: str | Path, network: str = "G_ema", device: str | torch.device = "cpu") -> Any:
+    """Load a network from a file, a folder or a name.
+
+    No code in a file ever runs. The format is recognised from the content, the architecture from names and
+    shapes.
+
+    Parameters
+    ----------
+    path_or_name
+        A checkpoint: of stylegan2-ada-pytorch, of stylegan3 with StyleGAN2 networks, of TensorFlow
+        StyleGAN2, of rosinality, pSp or e4e, of genforce, or of `stylegan2.save`; a folder with a mobile
+        generator's OpenVINO files; or a name that an installed package knows (entry points of the group
+        `stylegan2.weights`).
+    network
+        'G_ema', the generator for pictures (Gs in TensorFlow's words); 'G', the one in training; 'D', the
+        discriminator.
+    device
+        Where to put it.
+
+    Returns
+    -------
+    Generator, MobileGenerator or Discriminator
+        In eval mode, parameters without gradients. Where a file lacks the mean of w (rosinality's
+        training), it is the mean over 10,000 z's drawn with seed 0.
+
+    Raises
+    ------
+    CheckpointError
+        No such file, name or network; damaged, truncated or unsupported contents.
+    """
+    if network not in _NETWORKS:
+        raise CheckpointError(f"no network is called {network!r}; there are {', '.join(_NETWORKS)}")
+    path = _resolve(path_or_name)
+    if path.is_dir():
+        return _load_folder(path, network).to(device)
+    with _told_of(path):
+        found = _networks(memoryview(path.read_bytes()))
+        if network not in found:
+            raise CheckpointError(f"it has no network {network!r}; it has {', '.join(found)}")
+        result = build(found[network]())
+    return result.to(device)
+
+
+def convert(
+    source: str | Path, target: str | Path, seeds: Iterable[int] = (0, 1, 2), network: str = "G_ema"
+) -> float:
+    """Write a network of `source` in the project's own format, and compare the file with it.
+
+    Parameters
+    ----------
+    source
+        As for `load`.
+    target
+        The safetensors file; an existing one is replaced.
+    seeds
+        The pictures to compare; of a conditional generator, those of the first class.
+    network
+        Which network, as for `load`.
+
+    Returns
+    -------
+    float
+        The largest absolute difference of a pixel between both, pictures being in about [-1, 1]; for
+        'D', of the logit of a picture of noise.
+    """
+    seeds = list(seeds)
+    if not seeds:
+        raise ValueError("seeds must name at least one picture to compare")
+    before = load(source, network)
+    native.save(before, target)
+    after = load(target, network)
+    return max(float((_output(before, seed) - _output(after, seed)).abs().max()) for seed in seeds)
+
+
+def _output(network: Any, seed: int) -> torch.Tensor:
+    """What the network makes of a seed."""
+    c_dim = getattr(network, "c_dim", 0)
+    c = torch.eye(c_dim)[:1] if c_dim else None
+    with torch.no_grad():
+        if hasattr(network, "synthesis"):
+            return network(z_from_seeds([seed], network.z_dim), c)
+        side, channels = network.resolution, network.config.img_channels
+        return network(z_from_seeds([seed], channels * side * side).reshape(1, channels, side, side), c)
+
+
+def _resolve(path_or_name: str | Path) -> Path:
+    path = Path(path_or_name)
+    if path.exists():
+        return path
+    if isinstance(path_or_name, str):
+        for entry in entry_points(group="stylegan2.weights"):
+            located = entry.load()(path_or_name)
+            if located is not None:
+                return Path(located)
+    raise CheckpointError(
+        f"{path_or_name}: neither a file, nor a folder, nor the name of known weights; "
+        "check the path, or see `latentlab weights list` for the names"
+    )
+
+
+def _load_folder(path: Path, network: str) -> nn.Module:
+    if not (path / "SynthesisNetwork.xml").is_file():
+        raise CheckpointError(
+            f"{path}: it is a folder without OpenVINO files (SynthesisNetwork.xml); name the file within it"
+        )
+    if network != "G_ema":
+        raise CheckpointError(f"{path}: it has no network {network!r}; it has G_ema")
+    from stylegan2.checkpoints import openvino
+
+    return openvino.read(path).eval().requires_grad_(False)
+
+
+@contextmanager
+def _told_of(path: Path) -> Iterator[None]:
+    """Put the file's name before errors, and make those of malformed contents a CheckpointError."""
+    try:
+        yield
+    except CheckpointError as error:
+        raise type(error)(f"{path}: {error}") from error.__cause__
+    except OSError as error:
+        raise CheckpointError(f"{path}: it cannot be read: {error.strerror or error}") from error
+    except _DAMAGE as error:
+        raise CheckpointError(f"{path}: it is damaged or of an unknown format; {_SUPPORTED}") from error
+
+
+def _networks(data: memoryview) -> dict[str, Callable[[], Loaded]]:
+    """The networks of a file by name."""
+    if not data:
+        raise CheckpointError("it is empty; download or copy it again")
+    found = native.networks(data)
+    if found is not None:
+        return found
+    raw = _unpickled(data)
+    for form in _FORMATS:
+        found = form.networks(raw)
+        if found is not None:
+            return found
+    raise CheckpointError(f"unsupported: {_describe(raw)}; {_SUPPORTED}")
+
+
+def _unpickled(data: memoryview) -> Any:
+    if data[:4] == ZIP_MAGIC or data[:1] == b"\x80":
+        return read_pickled(data)
+    head = bytes(data[:200]).lstrip().lower()
+    if head.startswith((b"<!doctype", b"<html")):
+        raise CheckpointError(
+            "it is a web page, not weights: the download failed, as it does when a quota is used up or a "
+            "licence has to be accepted in the browser; download it again"
+        )
+    if head.startswith(b"version https://git-lfs"):
+        raise CheckpointError("it is a pointer of Git LFS, not the weights; fetch them with `git lfs pull`")
+    try:
+        read_pickled(data)  # pickles of old protocols have no magic number; say so if they are hostile
+    except ForbiddenGlobalError:
+        raise
+    except CheckpointError:
+        pass
+    raise CheckpointError(f"its contents are of an unknown format; {_SUPPORTED}")
+
+
+def _describe(raw: Any) -> str:
+    """What a file holds that is none of the formats."""
+    if not isinstance(raw, dict):
+        return f"it is a pickled {type(raw).__name__}, no StyleGAN2 checkpoint"
+    if {"GAN", "version"} <= raw.keys():
+        return "it is a checkpoint of lucidrains' stylegan2-pytorch, which is another architecture"
+    keys = ", ".join(str(key)[:40] for key in list(raw)[:5])
+    return f"it is a dictionary with the keys {keys or '(none)'}, no StyleGAN2 checkpoint"

@@ -1,0 +1,111 @@
+"""The project's own format: safetensors, with the configuration as JSON in the metadata."""
+
+from __future__ import annotations
+
+import json
+import os
+import struct
+from collections.abc import Callable
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import safetensors
+import safetensors.torch
+import torch
+from torch import nn
+
+from stylegan2.checkpoints.build import KINDS, config_class, kind_of
+from stylegan2.checkpoints.layout import Loaded
+from stylegan2.errors import CheckpointError
+
+FORMAT = "stylegan2-network"
+VERSION = 1
+
+
+def save(network: nn.Module, path: str | Path) -> None:
+    """Write a network as safetensors with its configuration.
+
+    The file appears complete or not at all: it is written beside its name, then renamed.
+
+    Parameters
+    ----------
+    network
+        A `Generator`, a `Discriminator` or a `MobileGenerator`, on any device.
+    path
+        The file; an existing one is replaced.
+
+    Raises
+    ------
+    CheckpointError
+        Not such a network, or the file cannot be written.
+    """
+    config: Any = getattr(network, "config", None)
+    metadata = {
+        "format": FORMAT,
+        "version": str(VERSION),
+        "kind": kind_of(config),
+        "config": json.dumps(asdict(config), sort_keys=True),
+    }
+    tensors = {name: value.detach().cpu().contiguous() for name, value in network.state_dict().items()}
+    try:
+        _write(Path(path), safetensors.torch.save(tensors, metadata))
+    except OSError as error:
+        raise CheckpointError(f"{path}: it cannot be written: {error.strerror or error}") from error
+
+
+def _write(path: Path, data: bytes) -> None:
+    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        with open(beside, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(beside, path)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def networks(data: memoryview) -> dict[str, Callable[[], Loaded]] | None:
+    """The network of the file under its names; None where `data` is no safetensors file.
+
+    A file holds one network: a generator answers to G_ema and to G, whichever it was.
+    """
+    if len(data) < 9 or data[8:9] != b"{":
+        return None
+    (length,) = struct.unpack("<Q", data[:8])
+    if length > len(data) - 8:
+        raise CheckpointError("it is truncated: a safetensors file whose header ends beyond its end")
+    try:
+        header = json.loads(bytes(data[8 : 8 + length]))
+        metadata = header.get("__metadata__") or {}
+        form, kind = metadata.get("format"), metadata.get("kind")
+    except (ValueError, AttributeError, RecursionError) as error:
+        raise CheckpointError("it is damaged: a safetensors file with an unreadable header") from error
+    if form != FORMAT:
+        raise CheckpointError(
+            f"unsupported: a safetensors file of another format ({str(form)[:40]}); supported are "
+            "those that `stylegan2.save` wrote"
+        )
+    if metadata.get("version") != str(VERSION) or kind not in KINDS:
+        raise CheckpointError(
+            f"too new: a {str(kind)[:40]!r} of version {str(metadata.get('version'))[:40]} of the project's "
+            f"format; this is version {VERSION}. Install a newer version of the project"
+        )
+    names = ("D",) if kind == "discriminator" else ("G_ema", "G")
+    return dict.fromkeys(names, partial(_read, data, kind, metadata.get("config")))
+
+
+def _read(data: memoryview, kind: str, text: Any) -> Loaded:
+    try:
+        fields = json.loads(text)
+        config = config_class(kind)(**{n: tuple(v) if isinstance(v, list) else v for n, v in fields.items()})
+        tensors = safetensors.torch.load(bytes(data))
+    except safetensors.SafetensorError as error:
+        raise CheckpointError(f"it is truncated or damaged: {error}") from error
+    except (TypeError, ValueError, AttributeError, RecursionError) as error:
+        raise CheckpointError(f"it is damaged: its configuration cannot be read: {error}") from error
+    if any(value.dtype != torch.float32 for value in tensors.values()):
+        raise CheckpointError("it is damaged: a tensor that is not float32")
+    return Loaded(config, tensors)

@@ -1,0 +1,130 @@
+"""Pickles of the PyTorch release: stylegan2-ada-pytorch, and the StyleGAN2 networks of its successor.
+
+Names are ours already. Settings are read off the modules' attributes, not off the arguments they were
+made with: those differ from one code base to the next.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any
+
+from stylegan2.checkpoints.inert import Module, TensorView, floats
+from stylegan2.checkpoints.layout import Loaded, State, common_taps, discriminator_config, generator_config
+from stylegan2.errors import CheckpointError
+
+_NETWORKS = ("G_ema", "G", "D")
+_LINEAR = ("affine", "embed", "skip", "out")  # layers without an activation
+_LAYERS = ("SynthesisLayer", "ToRGBLayer", "FullyConnectedLayer", "Conv2dLayer")
+
+
+def networks(raw: Any) -> dict[str, Callable[[], Loaded]] | None:
+    """The networks of the file by name, each read when called; None where `raw` is another format."""
+    if not isinstance(raw, dict) or not any(isinstance(value, Module) for value in raw.values()):
+        return None
+    return {name: partial(_read, raw[name]) for name in _NETWORKS if isinstance(raw.get(name), Module)}
+
+
+def _read(network: Module) -> Loaded:
+    modules = dict(_walk(network))
+    _refuse_others(modules)
+    tensors = {
+        f"{path}{name}": value
+        for path, module in modules.items()
+        for part in ("_parameters", "_buffers")
+        for name, value in module.state.get(part, {}).items()
+        if value is not None
+    }
+    if not all(isinstance(value, TensorView) for value in tensors.values()):
+        raise CheckpointError("it is damaged: a module whose parameters are no tensors")
+    _check_settings(modules, tensors)
+    state: State = {n: floats(value, n) for n, value in tensors.items() if not n.endswith("resample_filter")}
+    taps = common_taps(
+        {
+            path: floats(tensors[f"{path}resample_filter"], path)
+            for path, module in modules.items()
+            if module.state.get("up", 1) == 2 or module.state.get("down", 1) == 2
+        }
+    )
+    shared = {
+        "conv_clamp": _clamp(modules),
+        "fp16_resolutions": sum(module.state.get("use_fp16") is True for module in modules.values()),
+    }
+    if network.name == "Discriminator":
+        if not math.isclose(_mapping_multiplier(modules), 0.01):
+            raise CheckpointError("unsupported: its discriminator's mapping has another learning rate")
+        group = _common(modules, "MinibatchStdLayer", "group_size", 4)
+        return Loaded(discriminator_config(state, taps, mbstd_group_size=group, **shared), state)
+    config = generator_config(
+        state,
+        taps,
+        mapping_lr_multiplier=_mapping_multiplier(modules),
+        w_avg_beta=float(modules["mapping."].state["w_avg_beta"]),
+        **shared,
+    )
+    return Loaded(config, state)
+
+
+def _walk(module: Module, path: str = "", depth: int = 0) -> Iterator[tuple[str, Module]]:
+    """The module and those within it, by path. Depth and width of a real network are small."""
+    children = module.state.get("_modules", {})
+    if depth > 5 or len(children) > 50:
+        raise CheckpointError("unsupported: its modules are nested as no StyleGAN2's are")
+    yield path, module
+    for name, child in children.items():
+        if not isinstance(child, Module):
+            raise CheckpointError(f"it is damaged: {path}{name} is no module")
+        yield from _walk(child, f"{path}{name}.", depth + 1)
+
+
+def _refuse_others(modules: dict[str, Module]) -> None:
+    """Say what it is, where it is the other generator that comes in such files, or one we do not know."""
+    top = modules[""]
+    if "synthesis.input." in modules:
+        kernels = {module.state.get("conv_kernel") for module in modules.values()}
+        variant = "StyleGAN3-R" if 3 not in kernels else "StyleGAN3-T"
+        raise CheckpointError(
+            f"unsupported: it is a {variant}, an alias-free generator; supported are StyleGAN2 networks "
+            "(which the same code base also writes, with --cfg=stylegan2)"
+        )
+    if top.name not in ("Generator", "Discriminator"):
+        raise CheckpointError(f"unsupported: it is a {top.name!r}, no StyleGAN2 generator or discriminator")
+
+
+def _check_settings(modules: dict[str, Module], tensors: dict[str, TensorView]) -> None:
+    """Refuse what our networks would compute differently: other activations, or other gains of weights."""
+    for path, module in modules.items():
+        leaf = path.split(".")[-2] if path else ""
+        expected: dict[str, Any] = {"activation": "linear" if leaf in _LINEAR else "lrelu"}
+        if "weight_gain" in module.state:
+            multiplier = _mapping_multiplier(modules) if path.startswith("mapping.fc") else 1.0
+            fan_in = math.prod(tensors[f"{path}weight"].shape[1:])
+            expected |= {"weight_gain": multiplier / math.sqrt(fan_in), "bias_gain": multiplier}
+        for name, value in expected.items():
+            found = module.state.get(name, value) if module.name in _LAYERS else value
+            if found != value and not (isinstance(found, float) and math.isclose(found, value, rel_tol=1e-4)):
+                raise CheckpointError(
+                    f"unsupported: the {name} of {path[:-1]} is {str(found)[:40]!r}, not {value!r}"
+                )
+
+
+def _common(modules: dict[str, Module], kind: str, attribute: str, default: Any) -> Any:
+    """The attribute that all modules of a kind share."""
+    values = {m.state[attribute] for m in modules.values() if m.name == kind and attribute in m.state}
+    if len(values) > 1:
+        raise CheckpointError(f"unsupported: its layers differ in {attribute}, {sorted(map(str, values))}")
+    return values.pop() if values else default
+
+
+def _clamp(modules: dict[str, Module]) -> float | None:
+    # Residual shortcuts, and the last layer that reads the picture, never clamp.
+    own = {path: m for path, m in modules.items() if not path.endswith(("skip.", "b4.fromrgb."))}
+    clamp = _common(own, "SynthesisLayer", "conv_clamp", _common(own, "Conv2dLayer", "conv_clamp", None))
+    return None if clamp is None else float(clamp)
+
+
+def _mapping_multiplier(modules: dict[str, Module]) -> float:
+    """The learning-rate multiplier of the mapping network; the default where there is none."""
+    return float(modules["mapping.fc0."].state["bias_gain"]) if "mapping.fc0." in modules else 0.01

@@ -1,0 +1,249 @@
+"""MobileStyleGAN as OpenVINO's intermediate representation: a graph in XML, its arrays in a .bin beside it.
+
+Read as data: the graph is not run, only searched for its constants. Most of them keep their parameters'
+names; 1×1 kernels and noise maps were folded into unnamed ones, found by their place in the graph.
+"""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ET
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors import safe_open
+from torch import Tensor
+
+from ..errors import CheckpointError
+from ..fingerprint import fingerprint
+from ..mobile import MobileConfig, MobileGenerator, haar_matrix
+
+_DTYPES = {"f32": "<f4", "i64": "<i8", "i32": "<i4"}
+_MAX_XML = 16 << 20
+PREVIEW_RESOLUTION = 256
+
+
+@dataclass(frozen=True)
+class Graph:
+    """The layers of one file: id to (type, name), the constants by id, and the edges both ways."""
+
+    path: Path
+    layers: dict[str, tuple[str, str]]
+    constants: dict[str, NDArray]
+    sources: dict[str, list[str]]
+    targets: dict[str, list[str]]
+
+    def of_type(self, kind: str) -> list[str]:
+        """The ids of the layers of a type, in graph order."""
+        return [i for i, (k, _) in self.layers.items() if k == kind]
+
+    def constant_of(self, layer: str) -> NDArray:
+        """The one constant that feeds `layer`, itself or through a change of shape."""
+        sources = self.sources.get(layer, [])
+        reshaped = [s for s in sources if self.layers[s][0] == "Reshape"]
+        found = [s for s in sources + [t for s in reshaped for t in self.sources[s]] if s in self.constants]
+        if len(found) != 1:
+            raise CheckpointError(f"{self.path}: layer {layer} has {len(found)} constants, one was expected")
+        return self.constants[found[0]]
+
+    def named(self, name: str) -> NDArray:
+        """The constant called `name`."""
+        for i, (_, own) in self.layers.items():
+            if own == name and i in self.constants:
+                return self.constants[i]
+        raise CheckpointError(f"{self.path}: no array {name!r}; this is not MobileStyleGAN's graph")
+
+
+def _parse_xml(path: Path) -> ET.Element:
+    text = path.read_bytes() if path.stat().st_size <= _MAX_XML else b"<!DOCTYPE"
+    # Entities are the way an XML file grows without bound or reaches for other files; IR has none.
+    if b"<!DOCTYPE" in text or b"<!ENTITY" in text:
+        raise CheckpointError(f"{path}: over {_MAX_XML >> 20} MiB, or declares entities: no OpenVINO graph does")
+    try:
+        return ET.fromstring(text)
+    except ET.ParseError as error:
+        raise CheckpointError(f"{path}: not XML ({error}); fetch the file again") from None
+
+
+def _read_constant(path: Path, data: ET.Element, blob: bytes) -> NDArray:
+    try:
+        dtype = np.dtype(_DTYPES[data.attrib["element_type"]])
+        shape = tuple(int(n) for n in data.attrib["shape"].split(",") if n.strip())
+        offset, size = int(data.attrib["offset"]), int(data.attrib["size"])
+    except (KeyError, ValueError) as error:
+        raise CheckpointError(f"{path}: a constant without a readable {error}") from None
+    count = 1
+    for n in shape:
+        count *= n
+    if min((*shape, offset, size)) < 0 or count * dtype.itemsize != size or offset + size > len(blob):
+        raise CheckpointError(
+            f"{path}: a constant of shape {shape} wants {size} bytes at {offset}, the .bin beside it has "
+            f"{len(blob)}: truncated or not its own"
+        )
+    return np.frombuffer(blob, dtype, count, offset).reshape(shape)
+
+
+def read_graph(path: Path) -> Graph:
+    """Read `path` (XML) and the .bin beside it.
+
+    Raises
+    ------
+    CheckpointError
+        Where a file is missing, broken, or its arrays reach beyond the .bin.
+    """
+    weights = path.with_suffix(".bin")
+    for file in (path, weights):
+        if not file.is_file():
+            raise CheckpointError(f"{file} is missing: a mobile generator is a folder of two .xml and two .bin")
+    root, blob = _parse_xml(path), weights.read_bytes()
+    graph = Graph(path, {}, {}, {}, {})
+    for layer in root.iterfind("layers/layer"):
+        i, kind = layer.get("id", ""), layer.get("type", "")
+        graph.layers[i] = (kind, layer.get("name", ""))
+        data = layer.find("data")
+        if kind == "Const" and data is not None:
+            graph.constants[i] = _read_constant(path, data, blob)
+    for edge in root.iterfind("edges/edge"):
+        source, target = edge.get("from-layer", ""), edge.get("to-layer", "")
+        graph.sources.setdefault(target, []).append(source)
+        graph.targets.setdefault(source, []).append(target)
+    return graph
+
+
+def _mapping_state(graph: Graph, lr_multiplier: float) -> dict[str, Tensor]:
+    """Weights and biases in graph order; their learning-rate scale was folded in, ours is taken out again."""
+    state = {}
+    for k, product in enumerate(graph.of_type("MatMul")):
+        weight = graph.constant_of(product)
+        bias = next((t for t in graph.targets.get(product, []) if graph.layers[t][0] == "Add"), None)
+        if bias is None:
+            raise CheckpointError(f"{graph.path}: fully connected layer {k} has no bias")
+        gain = lr_multiplier / np.sqrt(weight.shape[1])
+        state[f"mapping.fc{k}.weight"] = _tensor(weight / gain)
+        state[f"mapping.fc{k}.bias"] = _tensor(graph.constant_of(bias) / lr_multiplier)
+    return state
+
+
+def _tensor(array: NDArray) -> Tensor:
+    return torch.from_numpy(np.ascontiguousarray(array, dtype=np.float32).copy())
+
+
+def _bands_first(channels: int) -> Tensor:
+    """Where the file keeps the channels of the bands LL, LH, HL, HH in turn.
+
+    The file has all of LL first, and then for each channel its three others together.
+    """
+    low, rest = torch.arange(channels // 4), channels // 4 + 3 * torch.arange(channels // 4)
+    return torch.cat([low, rest, rest + 1, rest + 2])
+
+
+def _conv_state(graph: Graph, ours: str, theirs: str, convolution: str) -> dict[str, Tensor]:
+    """The parameters of one modulated convolution, whose kernel is `convolution`'s constant."""
+    noise_layer = next((t for t in graph.targets.get(convolution, []) if graph.layers[t][0] == "Add"), None)
+    if noise_layer is None:
+        raise CheckpointError(f"{graph.path}: {theirs} has no noise")
+    noise = _tensor(graph.constant_of(noise_layer))[0, 0]
+    strength = noise.std()  # folded into the map; taken out again it makes fresh noise possible
+    state = {
+        f"{ours}.weight": _tensor(graph.constant_of(convolution)),
+        f"{ours}.bias": _tensor(graph.named(f"{theirs}.bias")).flatten(),
+        f"{ours}.noise_strength": strength,
+        f"{ours}.noise_const": noise / strength,
+        **_affine_state(graph, f"{ours}.affine", f"{theirs}.conv"),
+    }
+    if theirs != "m.conv1":
+        state[f"{ours}.depthwise"] = _tensor(graph.named(f"{theirs}.conv.weight_dw"))[:, 0]
+    return state
+
+
+def _affine_state(graph: Graph, ours: str, theirs: str) -> dict[str, Tensor]:
+    return {
+        f"{ours}.weight": _tensor(graph.named(f"{theirs}.modulation.weight")),
+        f"{ours}.bias": _tensor(graph.named(f"{theirs}.modulation.bias")).flatten(),
+    }
+
+
+def _synthesis_state(graph: Graph, config: MobileConfig) -> dict[str, Tensor]:
+    convolutions = graph.of_type("Convolution")
+    expected = 2 * len(config.block_resolutions) + 2
+    if len(convolutions) != expected:
+        raise CheckpointError(f"{graph.path}: {len(convolutions)} convolutions, {expected} were expected")
+    state = {"synthesis.const": _tensor(graph.named("m.input.input"))[0]}
+    state |= _conv_state(graph, "synthesis.b4", "m.conv1", convolutions[0])
+    for k, r in enumerate(config.block_resolutions):
+        state |= _affine_state(graph, f"synthesis.b{r}.up", f"m.layers.{k}.up")
+        for n in (0, 1):
+            theirs = f"m.layers.{k}.conv{n + 1}"
+            state |= _conv_state(graph, f"synthesis.b{r}.conv{n}", theirs, convolutions[1 + 2 * k + n])
+    last = f"m.layers.{k}.to_img"
+    state |= _affine_state(graph, "synthesis.toimg.affine", f"{last}.conv")
+    state["synthesis.toimg.weight"] = _tensor(graph.named(f"{last}.conv.weight"))
+    state["synthesis.toimg.bias"] = _tensor(graph.named(f"{last}.bias")).flatten()
+    return _reorder_bands(state, config)
+
+
+def _reorder_bands(state: dict[str, Tensor], config: MobileConfig) -> dict[str, Tensor]:
+    """Put the bands of all that feeds a wavelet transform one after the other, and fold away the picture's."""
+    producers = ["synthesis.b4"] + [f"synthesis.b{r}.conv1" for r in config.block_resolutions[:-1]]
+    for producer, r in zip(producers, config.block_resolutions, strict=True):
+        order = _bands_first(len(state[f"{producer}.bias"]))
+        for name in (f"{producer}.weight", f"{producer}.bias"):
+            state[name] = state[name][order]
+        for name in (f"synthesis.b{r}.up.weight", f"synthesis.b{r}.up.bias"):
+            state[name] = state[name][order]
+    for name in ("synthesis.toimg.weight", "synthesis.toimg.bias"):
+        bands = state[name][_bands_first(12)].reshape(4, -1)  # (band, colour and the rest)
+        pixels = (haar_matrix() @ bands).reshape(4, 3, -1).transpose(0, 1)  # (colour, pixel, rest)
+        state[name] = pixels.reshape(state[name].shape)  # in pixel_shuffle's order
+    return state
+
+
+def read(folder: Path) -> MobileGenerator:
+    """Read a mobile generator.
+
+    Parameters
+    ----------
+    folder
+        Holds `MappingNetwork.xml`, `SynthesisNetwork.xml` and their .bin files, as `random-face` has them.
+
+    Raises
+    ------
+    CheckpointError
+        Where a file is missing, truncated or holds another network.
+    """
+    mapping, synthesis = (read_graph(folder / f"{name}Network.xml") for name in ("Mapping", "Synthesis"))
+    config = MobileConfig(resolution=1024)
+    state = _mapping_state(mapping, config.mapping_lr_multiplier) | _synthesis_state(synthesis, config)
+    extras = _shipped_extras(state)
+    if "synthesis.preview.weight" in extras:
+        config = replace(config, preview_resolution=PREVIEW_RESOLUTION)
+    network = MobileGenerator(config)
+    state |= extras
+    state.setdefault("mapping.w_avg", torch.zeros(config.w_dim))
+    try:
+        network.load_state_dict(state)
+    except RuntimeError as error:
+        raise CheckpointError(f"{folder}: not MobileStyleGAN at 1024²: {str(error).splitlines()[1].strip()}") from None
+    if "mapping.w_avg" not in extras:
+        network.mapping.w_avg.copy_(mean_w(network))
+    return network
+
+
+def mean_w(network: MobileGenerator, samples: int = 10_000) -> Tensor:
+    """Mean of w over z's of a fixed seed, `(w_dim,)`: the file does not hold w_avg."""
+    z = torch.from_numpy(np.random.RandomState(0).randn(samples, network.z_dim).astype(np.float32))
+    with torch.no_grad():
+        return network.mapping(z)[:, 0].mean(dim=0)
+
+
+def _shipped_extras(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """w_avg and preview head that the project ships for these very weights; nothing for others."""
+    path = Path(__file__).parents[1] / "data" / "mobile-ffhq.safetensors"
+    if not path.is_file():
+        return {}
+    with safe_open(path, framework="pt") as file:
+        if file.metadata().get("weights") != fingerprint({}, state):
+            return {}
+        return {name: file.get_tensor(name) for name in file.keys()}

@@ -1,0 +1,160 @@
+"""Files of the community's first PyTorch port (rosinality), and of the encoders built on it (pSp, e4e)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from stylegan2.checkpoints.inert import floats
+from stylegan2.checkpoints.layout import Loaded, State, common_taps, discriminator_config, generator_config
+from stylegan2.errors import CheckpointError
+from stylegan2.networks import MappingNetwork
+
+_NETWORKS = {"G_ema": "g_ema", "G": "g", "D": "d"}
+_LAYER = {
+    "conv.weight": "weight",
+    "conv.modulation.weight": "affine.weight",
+    "conv.modulation.bias": "affine.bias",
+    "noise.weight": "noise_strength",
+    "activate.bias": "bias",
+    "bias": "bias",
+}
+_MEAN_SAMPLES = 10_000
+
+
+def networks(raw: Any) -> dict[str, Callable[[], Loaded]] | None:
+    """The networks of the file by name, each read when called; None where `raw` is another format.
+
+    Files of training have no mean of w. It is then the mean over 10,000 z's drawn with seed 0, so that
+    truncation works as it does for other files.
+    """
+    if not isinstance(raw, dict):
+        return None
+    raw = _without_encoder(raw)
+    found = {name: raw[key] for name, key in _NETWORKS.items() if isinstance(raw.get(key), dict)}
+    if not any("style.1.weight" in tensors or "convs.0.0.weight" in tensors for tensors in found.values()):
+        return None
+    mean = raw.get("latent_avg")
+    return {
+        name: partial(_read_discriminator, tensors)
+        if name == "D"
+        else partial(_read_generator, tensors, mean)
+        for name, tensors in found.items()
+    }
+
+
+def _without_encoder(raw: Mapping[Any, Any]) -> Mapping[Any, Any]:
+    """Files of pSp and e4e hold the generator within their state dict, as `decoder`."""
+    state = raw.get("state_dict")
+    if not isinstance(state, dict) or "decoder.style.1.weight" not in state:
+        return raw
+    decoder = {n.removeprefix("decoder."): v for n, v in state.items() if str(n).startswith("decoder.")}
+    return {"g_ema": decoder, "latent_avg": raw.get("latent_avg")}
+
+
+def _read_generator(tensors: Mapping[str, Any], mean: Any) -> Loaded:
+    state: State = {}
+    kernels = {}
+    for name, value in tensors.items():
+        tensor = floats(value, name)
+        if name.endswith(".kernel"):
+            kernels[name] = tensor
+        else:
+            state[_generator_name(name)] = _squeeze(name, tensor)
+    # Its learning-rate multiplier is not stored: the code has never had another.
+    multiplier = 0.01
+    if mean is not None:
+        state["mapping.w_avg"] = _mean_row(floats(mean, "latent_avg"))
+    config = generator_config(state, common_taps(kernels), mapping_lr_multiplier=multiplier)
+    if mean is None:
+        mapping = MappingNetwork(config.z_dim, 0, config.w_dim, None, config.mapping_layers, multiplier)
+        state["mapping.w_avg"] = _sampled_mean(mapping, state)
+    return Loaded(config, state)
+
+
+def _generator_name(name: str) -> str:
+    """Our name of a parameter of the generator."""
+    style = re.fullmatch(r"style\.(\d+)\.(weight|bias)", name)
+    if style:
+        return f"mapping.fc{int(style[1]) - 1}.{style[2]}"
+    if name == "input.input":
+        return "synthesis.b4.const"
+    match = re.fullmatch(r"(conv1|to_rgb1|(?:convs\.|to_rgbs\.|noises\.noise_)\d{1,2})(?:\.(.+))?", name)
+    if not match or (match[2] is not None and match[2] not in _LAYER):
+        raise CheckpointError(f"unsupported: a rosinality generator with {name[:80]!r}, no StyleGAN2")
+    kind, *digits = re.split(r"[._](?=\d)", match[1])
+    k = int(digits[0]) if digits else 0
+    if match[2] is None:
+        return f"synthesis.b{4 << ((k + 1) // 2)}.conv{1 - k % 2}.noise_const"
+    layer = {
+        "conv1": "b4.conv1",
+        "to_rgb1": "b4.torgb",
+        "convs": f"b{8 << (k // 2)}.conv{k % 2}",
+        "to_rgbs": f"b{8 << k}.torgb",
+    }[kind]
+    return f"synthesis.{layer}.{_LAYER[match[2]]}"
+
+
+def _squeeze(name: str, tensor: Tensor) -> Tensor:
+    """Drop the axes of length 1 that this format has in front of kernels and around biases and strengths."""
+    if name.endswith(("conv.weight", "input.input")):
+        return tensor[0]
+    if name.endswith("noise.weight"):
+        return tensor.reshape([])
+    if name.startswith("noises."):
+        return tensor[0, 0]
+    return tensor.reshape(-1) if name.endswith("bias") else tensor
+
+
+def _mean_row(mean: Tensor) -> Tensor:
+    """Encoders store the mean once a row of ws."""
+    rows = mean.reshape(-1, mean.shape[-1])
+    if not torch.equal(rows, rows[:1].expand_as(rows)):
+        raise CheckpointError("unsupported: latent_avg has rows that differ")
+    return rows[0].clone()
+
+
+def _sampled_mean(mapping: MappingNetwork, state: State) -> Tensor:
+    """Mean of w over drawn z's, in float64 so that machines agree on its float32 value."""
+    own = {n.removeprefix("mapping."): v for n, v in state.items() if n.startswith("mapping.")}
+    mapping.load_state_dict(own)
+    with torch.no_grad():
+        z = torch.from_numpy(np.random.RandomState(0).randn(_MEAN_SAMPLES, mapping.z_dim))
+        return mapping.double()(z).mean(0).float()
+
+
+def _read_discriminator(tensors: Mapping[str, Any]) -> Loaded:
+    values = {name: floats(value, name) for name, value in tensors.items()}
+    kernels = {name: value for name, value in values.items() if name.endswith(".kernel")}
+    blocks = sum(name.endswith(".skip.1.weight") for name in values)
+    state = {_discriminator_name(n, blocks): value for n, value in values.items() if n not in kernels}
+    return Loaded(discriminator_config(state, common_taps(kernels)), state)
+
+
+def _discriminator_name(name: str, blocks: int) -> str:
+    """Our name of a parameter of the discriminator, which has `blocks` residual blocks, the largest first."""
+    match = re.fullmatch(r"(convs\.\d{1,2}|final_conv|final_linear)\.(.+)\.(weight|bias)", name)
+    layers = dict(_discriminator_layers(blocks))
+    if not match or f"{match[1]}.{match[2]}" not in layers:
+        raise CheckpointError(f"unsupported: a rosinality discriminator with {name[:80]!r}, no StyleGAN2")
+    return f"{layers[f'{match[1]}.{match[2]}']}.{match[3]}"
+
+
+def _discriminator_layers(blocks: int) -> Iterator[tuple[str, str]]:
+    """Their names of the modules that hold weights or biases, and ours."""
+    for index in (0, 1):
+        yield f"final_conv.{index}", "b4.conv"
+        yield f"convs.0.{index}", f"b{4 << blocks}.fromrgb"
+    yield "final_linear.0", "b4.fc"
+    yield "final_linear.1", "b4.out"
+    for k in range(1, blocks + 1):
+        side = 4 << (blocks - k + 1)
+        for theirs in ("conv1.0", "conv1.1", "conv2.1", "conv2.2"):
+            yield f"convs.{k}.{theirs}", f"b{side}.conv{int(theirs[4]) - 1}"
+        yield f"convs.{k}.skip.1", f"b{side}.skip"

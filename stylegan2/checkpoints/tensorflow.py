@@ -1,0 +1,144 @@
+"""Pickles of the TensorFlow release of StyleGAN2: the tuple (G, D, Gs)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from stylegan2.checkpoints.inert import Record, floats
+from stylegan2.checkpoints.layout import Loaded, State, discriminator_config, filter_taps, generator_config
+from stylegan2.errors import CheckpointError
+
+_CLASS = "dnnlib.tflib.network.Network"
+_ORDER = ("G", "D", "G_ema")
+_LAYERS = {
+    "Const": "",
+    "Conv": "conv1.",
+    "Conv0_up": "conv0.",
+    "Conv1": "conv1.",
+    "ToRGB": "torgb.",
+    "Skip": "skip.",
+}
+_DISCRIMINATOR_LAYERS = {
+    "FromRGB": "fromrgb.",
+    "Conv0": "conv0.",
+    "Conv1_down": "conv1.",
+    "Skip": "skip.",
+    "Conv": "conv.",
+    "Dense0": "fc.",
+}
+_PARAMETERS = {
+    "const": "const",
+    "weight": "weight",
+    "bias": "bias",
+    "noise_strength": "noise_strength",
+    "mod_weight": "affine.weight",
+    "mod_bias": "affine.bias",
+}
+
+
+def networks(raw: Any) -> dict[str, Callable[[], Loaded]] | None:
+    """The networks of the file by name, each read when called; None where `raw` is another format."""
+    if not (isinstance(raw, tuple) and raw and all(isinstance(n, Record) and n.name == _CLASS for n in raw)):
+        return None
+    if len(raw) != 3:
+        raise CheckpointError(f"unsupported: a TensorFlow pickle of {len(raw)} networks, not (G, D, Gs)")
+    readers = (_read_generator, _read_discriminator, _read_generator)
+    return {name: partial(read, network) for name, read, network in zip(_ORDER, readers, raw, strict=True)}
+
+
+def _variables(network: Any) -> State:
+    """The variables of a network by their TensorFlow names."""
+    if not (isinstance(network, Record) and isinstance(network.state, dict)):
+        raise CheckpointError("it is damaged: a TensorFlow network without state")
+    if not isinstance(network.state.get("version"), int) or network.state["version"] < 2:
+        raise CheckpointError("unsupported: a TensorFlow network of an unknown version")
+    return {str(name): floats(value, str(name)) for name, value in network.state["variables"]}
+
+
+def _settings(network: Record) -> dict[str, Any]:
+    """The settings it was made with; refuse those that our networks do not have."""
+    settings = dict(network.state["static_kwargs"])
+    if settings.get("label_size"):
+        raise CheckpointError("unsupported: a label-conditional network of the TensorFlow release")
+    wanted = {"nonlinearity": "lrelu", "mapping_nonlinearity": "lrelu", "normalize_latents": True}
+    for name, expected in wanted.items():
+        if settings.get(name, expected) != expected:
+            raise CheckpointError(
+                f"unsupported: its {name} is {str(settings[name])[:40]!r}, not {expected!r}"
+            )
+    return settings
+
+
+def _common(settings: dict[str, Any]) -> dict[str, Any]:
+    kernel = settings.get("resample_kernel") or [1, 3, 3, 1]
+    clamp = settings.get("conv_clamp")
+    return {
+        "taps": filter_taps(torch.tensor(kernel, dtype=torch.float64)),
+        "conv_clamp": None if clamp is None else float(clamp),
+    }
+
+
+def _read_generator(network: Record) -> Loaded:
+    variables = _variables(network)
+    components = network.state["components"]
+    synthesis, mapping = _variables(components["synthesis"]), _variables(components["mapping"])
+    if any("/StyleMod/" in name for name in synthesis):
+        raise CheckpointError("unsupported: it is a StyleGAN1 generator; supported are StyleGAN2 networks")
+    state = {f"synthesis.{_rename(name, _LAYERS)}": _convert(name, v) for name, v in synthesis.items()}
+    state |= {
+        re.sub(r"^Dense(\d+)/", r"mapping.fc\1.", name): _convert(name, v) for name, v in mapping.items()
+    }
+    state["mapping.w_avg"] = variables["dlatent_avg"]
+    settings = _settings(network)
+    config = generator_config(
+        state,
+        **_common(settings),
+        mapping_lr_multiplier=float(settings.get("mapping_lrmul", 0.01)),
+        w_avg_beta=float(settings.get("dlatent_avg_beta", 0.995)),
+    )
+    return Loaded(config, state)
+
+
+def _read_discriminator(network: Record) -> Loaded:
+    state = {}
+    for name, value in _variables(network).items():
+        output = name.startswith("Output/")
+        ours = name.replace("Output/", "b4.out.") if output else _rename(name, _DISCRIMINATOR_LAYERS)
+        state[ours] = _convert(name, value)
+    settings = _settings(network)
+    group = settings.get("mbstd_group_size", 4)
+    return Loaded(discriminator_config(state, **_common(settings), mbstd_group_size=group), state)
+
+
+def _rename(name: str, layers: dict[str, str]) -> str:
+    """Our name of a variable, within synthesis or discriminator."""
+    noise = re.fullmatch(r"noise(\d{1,2})", name)
+    if noise:
+        # noise0 is of 4x4, and from 8x8 on there are two of each resolution.
+        index = int(noise[1])
+        return f"b{4 << ((index + 1) // 2)}.conv{1 - index % 2}.noise_const"
+    match = re.fullmatch(r"(\d+)x\1/(\w+)/(\w+)", name)
+    if not match or match[2] not in layers or match[3] not in _PARAMETERS:
+        raise CheckpointError(f"unsupported: a TensorFlow network with {name[:80]!r}, no StyleGAN2")
+    return f"b{match[1]}.{layers[match[2]]}{_PARAMETERS[match[3]]}"
+
+
+def _convert(name: str, value: Tensor) -> Tensor:
+    """Our layout of a variable: outputs first, up-sampling kernels turned around, style biases plus 1."""
+    kind = name.split("/")[-1]
+    if kind == "mod_bias":
+        return value + 1
+    if kind in ("weight", "mod_weight") and value.dim() == 2:
+        return value.t().contiguous()
+    if kind == "weight":
+        value = value.permute(3, 2, 0, 1)  # height, width, in, out
+        return (value.flip(2, 3) if "_up/" in name else value).contiguous()
+    if kind == "const" or kind.startswith("noise") and value.dim() == 4:
+        return value.reshape(value.shape[-2:] if kind != "const" else value.shape[1:])
+    return value

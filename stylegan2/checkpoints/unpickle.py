@@ -1,0 +1,320 @@
+"""A pickle reader that cannot run code: a small stack machine that knows data and an allow list of names.
+
+Python's own unpickler looks names up and calls whatever it finds. This one has no way to import, to
+read an attribute or to call anything but the functions of the table it is given, so that a file can
+at worst be refused. It also knows only the opcodes that checkpoints use. Bytes are not copied: they
+come out as read-only views of the file.
+
+Source: the opcodes as documented in the standard library's `pickletools`.
+"""
+
+from __future__ import annotations
+
+import pickle
+import struct
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from stylegan2.errors import CheckpointError, ForbiddenGlobalError
+
+
+@dataclass(frozen=True)
+class Global:
+    """A name that the file mentions and the table allows; `build` makes what calling it would have given.
+
+    `build` is None for names that are only ever passed on, such as storage types.
+    """
+
+    name: str
+    build: Callable[..., Any] | None
+
+
+@dataclass
+class Record:
+    """An object of the file as inert data: the name of its class, and the state that would have been set."""
+
+    name: str
+    state: Any = None
+
+    def set_state(self, state: Any) -> None:
+        """Take what the file sets on the object."""
+        self.state = state
+
+
+Allowed = Mapping[str, Callable[..., Any] | None]
+Persistent = Callable[[Any], Any]
+
+
+def refuse_persistent(identifier: Any) -> Any:
+    """A plain pickle has no data outside of itself."""
+    raise CheckpointError("it is damaged: it refers to data outside of the pickle")
+
+
+def unpickle(
+    data: memoryview, allowed: Allowed, persistent: Persistent = refuse_persistent, start: int = 0
+) -> tuple[Any, int]:
+    """Read one pickle.
+
+    Parameters
+    ----------
+    data
+        The bytes of the file.
+    allowed
+        'module.name' to the function that stands in for it, or None for names that may only be mentioned.
+    persistent
+        Gives the object of a persistent id, as torch containers use them for storages.
+    start
+        Where the pickle begins, in bytes.
+
+    Returns
+    -------
+    tuple
+        What the pickle holds, and the position behind it.
+
+    Raises
+    ------
+    ForbiddenGlobalError
+        It asks for a name that is not allowed.
+    CheckpointError
+        It is truncated or damaged.
+    """
+    machine = _Machine(data, allowed, persistent, start)
+    try:
+        return machine.run(), machine.position
+    except (IndexError, KeyError, TypeError, ValueError, ArithmeticError, struct.error) as error:
+        if isinstance(error, CheckpointError):
+            raise
+        raise CheckpointError(f"it is damaged: no sense at byte {machine.position} of its pickle") from error
+
+
+class _Machine:
+    """The state of one reading: the file, the stack, the stacks below the marks, and the memo."""
+
+    def __init__(self, data: memoryview, allowed: Allowed, persistent: Persistent, start: int) -> None:
+        self.data = data
+        self.position = start
+        self.allowed = allowed
+        self.persistent = persistent
+        self.stack: list[Any] = []
+        self.below: list[list[Any]] = []
+        self.memo: dict[int, Any] = {}
+
+    def run(self) -> Any:
+        while True:
+            opcode = bytes(self.read(1))
+            if opcode == pickle.STOP:
+                return self.stack.pop()
+            if opcode not in _OPCODES:
+                raise CheckpointError(
+                    f"it is damaged or no checkpoint: unsupported pickle opcode {opcode!r} "
+                    f"at byte {self.position - 1}"
+                )
+            _OPCODES[opcode](self)
+
+    def read(self, count: int) -> memoryview:
+        piece = self.data[self.position : self.position + count]
+        if len(piece) < count:
+            raise CheckpointError(f"it is truncated: it ends within a pickle, at byte {len(self.data)}")
+        self.position += count
+        return piece
+
+    def number(self, layout: str) -> Any:
+        return struct.unpack(layout, self.read(struct.calcsize(layout)))[0]
+
+    def line(self) -> str:
+        # The names of modules and classes are short: no need to look for a newline in gigabytes.
+        piece = bytes(self.data[self.position : self.position + 500])
+        end = piece.index(b"\n")
+        self.position += end + 1
+        return piece[:end].decode()
+
+    def to_mark(self) -> list[Any]:
+        items = self.stack
+        self.stack = self.below.pop()
+        return items
+
+    def mention(self, module: str, name: str) -> Global:
+        full = f"{module}.{name}"
+        if full not in self.allowed:
+            raise ForbiddenGlobalError(
+                f"refused: it asks for the Python global {full[:200]!r}, which no supported checkpoint needs "
+                "and which could run code; nothing of it was executed. If you trust its origin, load it with "
+                "the code that wrote it, and save its tensors alone, as a state dict"
+            )
+        return Global(full, self.allowed[full])
+
+    def build(self, function: Any, arguments: Any) -> Any:
+        if not isinstance(function, Global) or function.build is None or not isinstance(arguments, tuple):
+            raise CheckpointError("refused: it calls what is no function of a supported checkpoint")
+        return function.build(*arguments)
+
+
+_Operation = Callable[[_Machine], None]
+_OPCODES: dict[bytes, _Operation] = {}
+
+
+def _opcode(*codes: bytes) -> Callable[[_Operation], _Operation]:
+    """Register a function for the opcodes."""
+
+    def register(function: _Operation) -> _Operation:
+        _OPCODES.update(dict.fromkeys(codes, function))
+        return function
+
+    return register
+
+
+def _pushes(code: bytes, value: Callable[[_Machine], Any]) -> None:
+    """Register an opcode that does no more than push a value."""
+
+    def push(machine: _Machine) -> None:
+        item = value(machine)  # may exchange the stack
+        machine.stack.append(item)
+
+    _OPCODES[code] = push
+
+
+_pushes(pickle.NONE, lambda m: None)
+_pushes(pickle.NEWTRUE, lambda m: True)
+_pushes(pickle.NEWFALSE, lambda m: False)
+_pushes(pickle.BININT, lambda m: m.number("<i"))
+_pushes(pickle.BININT1, lambda m: m.number("<B"))
+_pushes(pickle.BININT2, lambda m: m.number("<H"))
+_pushes(pickle.LONG1, lambda m: int.from_bytes(m.read(m.number("<B")), "little", signed=True))
+_pushes(pickle.BINFLOAT, lambda m: m.number(">d"))
+_pushes(pickle.BINUNICODE, lambda m: str(m.read(m.number("<I")), "utf-8", "surrogatepass"))
+_pushes(pickle.SHORT_BINUNICODE, lambda m: str(m.read(m.number("<B")), "utf-8", "surrogatepass"))
+_pushes(pickle.BINUNICODE8, lambda m: str(m.read(m.number("<Q")), "utf-8", "surrogatepass"))
+# Strings of Python 2 may be text or bytes: latin1 loses nothing.
+_pushes(pickle.BINSTRING, lambda m: str(m.read(m.number("<I")), "latin1"))
+_pushes(pickle.SHORT_BINSTRING, lambda m: str(m.read(m.number("<B")), "latin1"))
+_pushes(pickle.BINBYTES, lambda m: m.read(m.number("<I")))
+_pushes(pickle.SHORT_BINBYTES, lambda m: m.read(m.number("<B")))
+_pushes(pickle.BINBYTES8, lambda m: m.read(m.number("<Q")))
+_pushes(pickle.BYTEARRAY8, lambda m: m.read(m.number("<Q")))
+_pushes(pickle.EMPTY_TUPLE, lambda m: ())
+_pushes(pickle.EMPTY_LIST, lambda m: [])
+_pushes(pickle.EMPTY_DICT, lambda m: {})
+# A set comes out as a list: nobody asks it for members, and nothing of the file gets hashed.
+_pushes(pickle.EMPTY_SET, lambda m: [])
+_pushes(pickle.TUPLE, lambda m: tuple(m.to_mark()))
+_pushes(pickle.TUPLE1, lambda m: (m.stack.pop(),))
+_pushes(pickle.LIST, lambda m: m.to_mark())
+_pushes(pickle.BINGET, lambda m: m.memo[m.number("<B")])
+_pushes(pickle.LONG_BINGET, lambda m: m.memo[m.number("<I")])
+_pushes(pickle.GLOBAL, lambda m: m.mention(m.line(), m.line()))
+_pushes(pickle.BINPERSID, lambda m: m.persistent(m.stack.pop()))
+
+
+@_opcode(pickle.PROTO)
+def _protocol(machine: _Machine) -> None:
+    protocol = machine.number("<B")
+    if protocol > 5:
+        raise CheckpointError(f"it is too new or damaged: pickle protocol {protocol}; supported are 2 to 5")
+
+
+@_opcode(pickle.FRAME)
+def _frame(machine: _Machine) -> None:
+    machine.read(8)  # a hint for readers of streams
+
+
+@_opcode(pickle.MARK)
+def _mark(machine: _Machine) -> None:
+    machine.below.append(machine.stack)
+    machine.stack = []
+
+
+@_opcode(pickle.POP)
+def _pop(machine: _Machine) -> None:
+    machine.stack.pop()
+
+
+@_opcode(pickle.POP_MARK)
+def _pop_mark(machine: _Machine) -> None:
+    machine.to_mark()
+
+
+@_opcode(pickle.TUPLE2)
+def _pair(machine: _Machine) -> None:
+    machine.stack[-2:] = [(machine.stack[-2], machine.stack[-1])]
+
+
+@_opcode(pickle.TUPLE3)
+def _triple(machine: _Machine) -> None:
+    machine.stack[-3:] = [(machine.stack[-3], machine.stack[-2], machine.stack[-1])]
+
+
+@_opcode(pickle.BINPUT)
+def _put(machine: _Machine) -> None:
+    machine.memo[machine.number("<B")] = machine.stack[-1]
+
+
+@_opcode(pickle.LONG_BINPUT)
+def _long_put(machine: _Machine) -> None:
+    machine.memo[machine.number("<I")] = machine.stack[-1]
+
+
+@_opcode(pickle.MEMOIZE)
+def _memoize(machine: _Machine) -> None:
+    machine.memo[len(machine.memo)] = machine.stack[-1]
+
+
+@_opcode(pickle.STACK_GLOBAL)
+def _stack_global(machine: _Machine) -> None:
+    name, module = machine.stack.pop(), machine.stack.pop()
+    if not (isinstance(name, str) and isinstance(module, str)):
+        raise TypeError("the name of a global is text")
+    machine.stack.append(machine.mention(module, name))
+
+
+@_opcode(pickle.APPEND)
+def _append(machine: _Machine) -> None:
+    _extend(machine, [machine.stack.pop()])
+
+
+@_opcode(pickle.APPENDS, pickle.ADDITEMS)
+def _appends(machine: _Machine) -> None:
+    _extend(machine, machine.to_mark())
+
+
+def _extend(machine: _Machine, items: list[Any]) -> None:
+    if not isinstance(machine.stack[-1], list):
+        raise TypeError("only lists grow")
+    machine.stack[-1].extend(items)
+
+
+@_opcode(pickle.SETITEM)
+def _set_item(machine: _Machine) -> None:
+    value, key = machine.stack.pop(), machine.stack.pop()
+    _update(machine, [key, value])
+
+
+@_opcode(pickle.SETITEMS)
+def _set_items(machine: _Machine) -> None:
+    _update(machine, machine.to_mark())
+
+
+def _update(machine: _Machine, items: list[Any]) -> None:
+    target = machine.stack[-1]
+    if not isinstance(target, dict) or len(items) % 2:
+        raise TypeError("only dictionaries take items, in pairs")
+    for key, value in zip(items[::2], items[1::2], strict=True):
+        # Simple keys only: hashing a tuple nested a million deep would overflow the C stack.
+        if not isinstance(key, (str, int, float, type(None))):
+            raise TypeError("keys are text or numbers")
+        target[key] = value
+
+
+@_opcode(pickle.REDUCE, pickle.NEWOBJ)
+def _call(machine: _Machine) -> None:
+    arguments, function = machine.stack.pop(), machine.stack.pop()
+    machine.stack.append(machine.build(function, arguments))
+
+
+@_opcode(pickle.BUILD)
+def _set_state(machine: _Machine) -> None:
+    state, target = machine.stack.pop(), machine.stack[-1]
+    if isinstance(target, Record):
+        target.set_state(state)
+    elif not isinstance(target, dict):  # attributes of one, as a state dict's _metadata, are of no use
+        raise CheckpointError("refused: it sets the state of something that has none")

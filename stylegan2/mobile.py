@@ -1,0 +1,284 @@
+"""MobileStyleGAN: a small synthesis network that was distilled from a StyleGAN2 and shares its W.
+
+Belousov, "MobileStyleGAN: A Lightweight Convolutional Neural Network for High-Fidelity Image Synthesis",
+2021. Three things make it light: convolutions are depthwise and then pointwise, styles scale activations
+without demodulation (section 3.3: it was folded into the trained weights), and the network grows by the
+inverse Haar wavelet transform instead of interpolation, so that the picture comes out of features of half
+its resolution.
+
+Activations live in the channels_last layout: on a CPU that halves the time.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from .config import GeneratorConfig, resolutions
+from .fingerprint import fingerprint
+from .networks import MappingNetwork
+from .noise import check_noise_mode, layer_noise, random_source
+from .protocol import NoiseMode
+
+
+@dataclass(frozen=True)
+class MobileConfig:
+    """The shape of a mobile generator; fields as in `GeneratorConfig` where they share a name.
+
+    Attributes
+    ----------
+    preview_resolution
+        Side of the picture that the preview head gives (twice its features'), None without a head.
+    """
+
+    resolution: int
+    z_dim: int = 512
+    w_dim: int = 512
+    mapping_layers: int = 8
+    mapping_lr_multiplier: float = 1.0
+    channel_base: int = 32768
+    channel_max: int = 512
+    preview_resolution: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.resolution < 16 or self.resolution & (self.resolution - 1):
+            raise ValueError(f"resolution must be a power of two from 16, not {self.resolution}")
+        if self.preview_resolution is not None and self.preview_resolution // 2 not in self.block_resolutions:
+            raise ValueError(
+                f"preview_resolution must be twice a block's, one of "
+                f"{[2 * r for r in self.block_resolutions]}, not {self.preview_resolution}"
+            )
+
+    def channels(self, resolution: int) -> int:
+        """Feature maps of the block of `resolution`."""
+        return min(self.channel_base // resolution, self.channel_max)
+
+    @property
+    def block_resolutions(self) -> list[int]:
+        """The resolutions of the blocks, 8 first; the last is half the picture's."""
+        return resolutions(self.resolution // 2)[1:]
+
+    @property
+    def num_ws(self) -> int:
+        """Rows of ws: one a convolution, and one for toimg; the first rows mean what StyleGAN2's mean."""
+        return 2 * len(self.block_resolutions) + 2
+
+
+def haar_matrix(dtype: torch.dtype = torch.float32) -> Tensor:
+    """The inverse 2D Haar transform of one 2×2 block, `(4 pixels, 4 bands)`; orthogonal.
+
+    Pixels in the order (top left, top right, bottom left, bottom right); bands LL, LH, HL, HH, where LH is
+    the difference of rows and HL that of columns.
+    """
+    return 0.5 * torch.tensor(
+        [[1, 1, 1, 1], [1, 1, -1, -1], [1, -1, 1, -1], [1, -1, -1, 1]], dtype=dtype
+    )
+
+
+def inverse_haar(x: Tensor) -> Tensor:
+    """One step of the inverse wavelet transform: `(b, 4c, h, w)` to `(b, c, 2h, 2w)`.
+
+    The channels hold the bands LL, LH, HL, HH one after the other, c channels each.
+    """
+    b, c, h, w = x.shape
+    bands = x.permute(0, 2, 3, 1).unflatten(3, (4, c // 4))  # (b, h, w, 4, c/4): a view in channels_last
+    pixels = haar_matrix(x.dtype).to(x.device) @ bands  # (b, h, w, 4, c/4)
+    pixels = pixels.unflatten(3, (2, 2)).transpose(2, 3)  # (b, h, 2, w, 2, c/4)
+    return pixels.reshape(b, 2 * h, 2 * w, c // 4).permute(0, 3, 1, 2)
+
+
+class ModulatedConv(nn.Module):
+    """Style, convolution, noise, bias, leaky ReLU; depthwise 3×3 and pointwise unless `full`."""
+
+    def __init__(self, channels_in: int, channels_out: int, w_dim: int, resolution: int, full: bool = False):
+        super().__init__()
+        self.affine = nn.Linear(w_dim, channels_in)
+        if full:
+            self.weight = nn.Parameter(torch.randn(channels_out, channels_in, 3, 3))
+        else:
+            self.depthwise = nn.Parameter(torch.randn(channels_in, 1, 3, 3))
+            self.weight = nn.Parameter(torch.randn(channels_out, channels_in, 1, 1))
+        self.bias = nn.Parameter(torch.zeros(channels_out))
+        self.noise_strength = nn.Parameter(torch.zeros([]))
+        self.register_buffer("noise_const", torch.randn(resolution, resolution))
+        self.full = full
+        self.gain = 1 / math.sqrt(9 * channels_in)  # He scaling of 3×3 weights, applied to the style
+
+    def forward(self, x: Tensor, style: Tensor, noise_mode: NoiseMode, rng: torch.Generator | None) -> Tensor:
+        """Features `(b, in, r, r)` and style `(b, in)` to `(b, out, r, r)`."""
+        x = x * (style * self.gain)[:, :, None, None]
+        if self.full:
+            x = F.conv2d(x, self.weight, self.bias, padding=1)
+        else:
+            x = F.conv2d(x, self.depthwise, padding=1, groups=x.shape[1])
+            x = F.conv2d(x, self.weight, self.bias)
+        noise = layer_noise(noise_mode, self.noise_const, self.noise_strength, len(x), rng)
+        if noise is not None:
+            # x is fresh out of the convolution, which does not keep its output for the gradient.
+            x = x.add_(noise)
+        return F.leaky_relu_(x, 0.2)
+
+
+class MobileBlock(nn.Module):
+    """Wavelet up-sampling and two convolutions: resolution r/2 to r."""
+
+    def __init__(self, channels_in: int, channels_out: int, w_dim: int, resolution: int):
+        super().__init__()
+        self.up = nn.Linear(w_dim, channels_in)
+        self.conv0 = ModulatedConv(channels_in // 4, channels_out, w_dim, resolution)
+        self.conv1 = ModulatedConv(channels_out, channels_out, w_dim, resolution)
+
+    def forward(
+        self, x: Tensor, styles: Mapping[str, Tensor], noise_mode: NoiseMode, rng: torch.Generator | None
+    ) -> Tensor:
+        """Features `(b, in, r/2, r/2)` to `(b, out, r, r)`; styles of `up`, `conv0` and `conv1`."""
+        x = inverse_haar(x * styles["up"][:, :, None, None])  # (b, in/4, r, r)
+        x = self.conv0(x, styles["conv0"], noise_mode, rng)
+        return self.conv1(x, styles["conv1"], noise_mode, rng)
+
+
+class ToImage(nn.Module):
+    """Styled features to a picture of twice their resolution: a linear map to each block of 2×2 pixels."""
+
+    def __init__(self, channels: int, w_dim: int):
+        super().__init__()
+        self.affine = nn.Linear(w_dim, channels)
+        self.weight = nn.Parameter(torch.randn(12, channels, 1, 1))
+        self.bias = nn.Parameter(torch.zeros(12))
+        self.gain = 1 / math.sqrt(channels)
+
+    def forward(self, x: Tensor, style: Tensor) -> Tensor:
+        """`(b, c, r, r)` and style `(b, c)` to `(b, 3, 2r, 2r)`."""
+        x = F.conv2d(x * (style * self.gain)[:, :, None, None], self.weight, self.bias)
+        return F.pixel_shuffle(x, 2)
+
+
+class MobileSynthesis(nn.Module):
+    """ws to pictures, in full or, where a preview head was fitted, from inner features at a fraction of the time."""
+
+    def __init__(self, config: MobileConfig):
+        super().__init__()
+        self.config = config
+        width = config.channels(4)
+        self.const = nn.Parameter(torch.randn(width, 4, 4))
+        self.b4 = ModulatedConv(width, width, config.w_dim, 4, full=True)
+        for resolution in config.block_resolutions:
+            width_in, width = width, config.channels(resolution)
+            self.add_module(f"b{resolution}", MobileBlock(width_in, width, config.w_dim, resolution))
+        self.toimg = ToImage(width, config.w_dim)
+        if config.preview_resolution is not None:
+            self.preview = PreviewHead(config.channels(config.preview_resolution // 2), config.w_dim)
+
+    def styles(self, ws: Tensor) -> dict[str, Tensor]:
+        """The style of every layer, `(b, channels)` by name in the order of use: the space S.
+
+        Row 0 of ws is b4's. Rows 2k+1 and 2k+2 are the k-th block's: its up-sampling and first convolution,
+        its second. The last row is toimg's. So rows stand for the resolutions that they have in StyleGAN2.
+        """
+        config = self.config
+        if ws.ndim != 3 or ws.shape[1:] != (config.num_ws, config.w_dim):
+            raise ValueError(
+                f"ws must have shape (batch, {config.num_ws}, {config.w_dim}), not {tuple(ws.shape)}"
+            )
+        styles = {"b4": self.b4.affine(ws[:, 0])}
+        for k, resolution in enumerate(config.block_resolutions):
+            block = self.get_submodule(f"b{resolution}")
+            styles[f"b{resolution}.up"] = block.up(ws[:, 2 * k + 1])
+            styles[f"b{resolution}.conv0"] = block.conv0.affine(ws[:, 2 * k + 1])
+            styles[f"b{resolution}.conv1"] = block.conv1.affine(ws[:, 2 * k + 2])
+        styles["toimg"] = self.toimg.affine(ws[:, -1])
+        return styles
+
+    def features(
+        self, styles: Mapping[str, Tensor], resolution: int, noise_mode: NoiseMode, rng: torch.Generator | None
+    ) -> Tensor:
+        """Output of the block of `resolution`, `(b, channels, resolution, resolution)`."""
+        const = self.const.expand(len(styles["b4"]), -1, -1, -1)
+        x = const.contiguous(memory_format=torch.channels_last)
+        x = self.b4(x, styles["b4"], noise_mode, rng)
+        for r in self.config.block_resolutions:
+            if r > resolution:
+                break
+            own = {name: styles[f"b{r}.{name}"] for name in ("up", "conv0", "conv1")}
+            x = self.get_submodule(f"b{r}")(x, own, noise_mode, rng)
+        return x
+
+    def from_styles(
+        self,
+        styles: Mapping[str, Tensor],
+        noise_mode: NoiseMode = "const",
+        rng: torch.Generator | int | None = None,
+        resolution: int | None = None,
+    ) -> Tensor:
+        """Render styles, as `styles` gives them, as pictures `(b, 3, resolution, resolution)`."""
+        check_noise_mode(noise_mode)
+        config = self.config
+        source = random_source(rng)
+        if resolution in (None, config.resolution):
+            x = self.features(styles, config.resolution // 2, noise_mode, source)
+            return self.toimg(x, styles["toimg"])
+        if resolution != config.preview_resolution:
+            offered = [r for r in (config.preview_resolution, config.resolution) if r]
+            raise ValueError(f"this generator renders at {offered}, not at {resolution}")
+        ...
+
+    def forward(
+        self,
+        ws: Tensor,
+        noise_mode: NoiseMode = "const",
+        rng: torch.Generator | int | None = None,
+        resolution: int | None = None,
+    ) -> Tensor:
+        """Render `ws (b, num_ws, w_dim)` as pictures `(b, 3, resolution, resolution)`."""
+        return self.from_styles(self.styles(ws), noise_mode, rng, resolution)
+
+
+class MobileGenerator(nn.Module):
+    """Mapping and mobile synthesis: meets the protocol `stylegan2.protocol.Generator`."""
+
+    c_dim = 0
+
+    def __init__(self, config: MobileConfig):
+        super().__init__()
+        self.config = config
+        self.z_dim, self.w_dim, self.num_ws = config.z_dim, config.w_dim, config.num_ws
+        self.resolution = config.resolution
+        self.mapping = MappingNetwork(
+            config.z_dim, 0, config.w_dim, config.num_ws, config.mapping_layers, config.mapping_lr_multiplier
+        )
+        self.synthesis = MobileSynthesis(config).to(memory_format=torch.channels_last)
+
+    @property
+    def resolutions(self) -> tuple[int, ...]:
+        """The sides it can render at: the preview's, if it has a head for one, and the full one."""
+        preview = self.config.preview_resolution
+        return (self.resolution,) if preview is None else (preview, self.resolution)
+
+    @property
+    def w_avg(self) -> Tensor:
+        """Mean of w, `(w_dim,)`."""
+        return self.mapping.w_avg
+
+    @property
+    def fingerprint(self) -> str:
+        """Hash of configuration and weights, the preview head left out: it changes no picture in full."""
+        settings = {"kind": "mobile", "mapping_lr_multiplier": float(self.config.mapping_lr_multiplier)}
+        state = {k: v for k, v in self.state_dict().items() if not k.startswith("synthesis.preview.")}
+        return fingerprint(settings, state)
+
+    def forward(
+        self,
+        z: Tensor,
+        c: Tensor | None = None,
+        psi: float = 1.0,
+        cutoff: int | None = None,
+        noise_mode: NoiseMode = "const",
+        rng: torch.Generator | int | None = None,
+    ) -> Tensor:
+        """Pictures `(b, 3, resolution, resolution)` in about [-1, 1] of `z (b, z_dim)`."""
+        return self.synthesis(self.mapping(z, c, psi, cutoff), noise_mode, rng)

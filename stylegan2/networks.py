@@ -1,0 +1,366 @@
+"""The StyleGAN2 generator, readable top to bottom: mapping network, synthesis network, generator.
+
+Karras et al., "Analyzing and Improving the Image Quality of StyleGAN", 2020 ("the paper" below).
+Parameters and buffers carry the names of the PyTorch release, so its state dicts load as they are.
+Letters in shape comments: b batch, i and o channels in and out, r side of a layer's output in pixels.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+
+from . import ops
+from .config import GeneratorConfig
+from .fingerprint import fingerprint
+from .layers import Conv2d, FullyConnected, block_dtype, check_rows, normalize_second_moment, resample_buffer
+from .noise import check_noise_mode, layer_noise, random_source
+from .protocol import NoiseMode
+from .sampling import truncate
+
+# --- z to w -------------------------------------------------------------------------------------------------
+
+
+class MappingNetwork(nn.Module):
+    """z and c to w: both normalised, then fully connected layers whose learning rate is small.
+
+    `num_ws` None gives w alone, without repeat and w_avg: the discriminator's embedding of c.
+    """
+
+    w_avg: Tensor
+    fc0: FullyConnected
+
+    def __init__(
+        self,
+        z_dim: int,
+        c_dim: int,
+        w_dim: int,
+        num_ws: int | None,
+        layers: int,
+        lr_multiplier: float = 0.01,
+        w_avg_beta: float = 0.995,
+    ) -> None:
+        super().__init__()
+        self.z_dim, self.c_dim, self.num_ws = z_dim, c_dim, num_ws
+        self.layers, self.w_avg_beta = layers, w_avg_beta
+        if c_dim:
+            self.embed = FullyConnected(c_dim, w_dim)
+        widths = [z_dim + (w_dim if c_dim else 0)] + [w_dim] * layers
+        for k in range(layers):
+            self.add_module(f"fc{k}", FullyConnected(widths[k], widths[k + 1], True, lr_multiplier))
+        if num_ws is not None:
+            self.register_buffer("w_avg", torch.zeros(w_dim))
+
+    def forward(
+        self, z: Tensor | None, c: Tensor | None = None, psi: float = 1.0, cutoff: int | None = None
+    ) -> Tensor:
+        """Map latents to the rows of ws that the synthesis network takes.
+
+        Parameters
+        ----------
+        z
+            `(batch, z_dim)`, float; None or of width 0 where z_dim is 0.
+        c
+            `(batch, c_dim)`, float, for a conditional network; None or of width 0 without.
+        psi, cutoff
+            Truncation, as in `stylegan2.truncate`.
+
+        Returns
+        -------
+        Tensor
+            ws `(batch, num_ws, w_dim)`; `(batch, w_dim)` where num_ws is None.
+
+        Raises
+        ------
+        ValueError
+            z or c of the wrong shape or type or missing, psi not finite, cutoff out of range.
+        """
+        parts, dtype = [], self.fc0.weight.dtype
+        if self.z_dim:
+            z = check_rows("z", z, self.z_dim).to(dtype)
+            parts.append(normalize_second_moment(z))  # (b, z_dim)
+        if self.c_dim:
+            c = check_rows("c", c, self.c_dim, len(z) if self.z_dim and z is not None else None).to(dtype)
+            parts.append(normalize_second_moment(self.embed(c)))  # (b, w_dim)
+        elif c is not None and c.shape[-1]:
+            raise ValueError(f"this network is not conditional (c_dim 0), but was given c {tuple(c.shape)}")
+        w = torch.cat(parts, dim=1)  # (b, z_dim + w_dim)
+        for k in range(self.layers):
+            w = self.get_submodule(f"fc{k}")(w)  # (b, w_dim)
+        if self.num_ws is None:
+            return w
+        ws = w[:, None].repeat(1, self.num_ws, 1)  # (b, num_ws, w_dim)
+        return truncate(ws, self.w_avg, psi, cutoff)
+
+    @torch.no_grad()
+    def update_w_avg(self, w: Tensor) -> None:
+        """Move w_avg towards the mean of `w (batch, w_dim)`, by 1 - w_avg_beta of the way.
+
+        `forward` never does: a training loop calls this with the w's (untruncated) of each batch of G.
+        """
+        self.w_avg.lerp_(w.mean(dim=0).to(self.w_avg), 1 - self.w_avg_beta)
+
+
+# --- w to pictures ------------------------------------------------------------------------------------------
+
+
+class SynthesisLayer(nn.Module):
+    """Modulated convolution, noise, bias, leaky ReLU (the paper, figure 2 d); `affine` makes style of w."""
+
+    resample_filter: Tensor
+    noise_const: Tensor
+
+    def __init__(self, i: int, o: int, resolution: int, up: int, config: GeneratorConfig) -> None:
+        super().__init__()
+        self.affine = FullyConnected(config.w_dim, i, bias_init=1.0)
+        self.weight = nn.Parameter(torch.randn(o, i, 3, 3))
+        self.bias = nn.Parameter(torch.zeros(o))
+        self.register_buffer("resample_filter", resample_buffer(config.resample_filter))
+        self.up, self.use_noise, self.conv_clamp = up, config.use_noise, config.conv_clamp
+        if config.use_noise:
+            self.register_buffer("noise_const", torch.randn(resolution, resolution))
+            self.noise_strength = nn.Parameter(torch.zeros([]))
+
+    def forward(
+        self, x: Tensor, style: Tensor, noise_mode: NoiseMode, rng: torch.Generator | None, gain: float = 1.0
+    ) -> Tensor:
+        """`x (b, i, r / up, r / up)` and `style (b, i)` to `(b, o, r, r)`, times `gain`."""
+        total = gain * ops.LRELU_GAIN  # passes through the leaky ReLU: all that goes in takes the factor
+        f, bias = self.resample_filter, self.bias * total
+        x = ops.modulated_conv2d(x, self.weight, style, f, self.up, gain=total, bias=bias)  # (b, o, r, r)
+        noise = None
+        if self.use_noise:  # (r, r) or (b, 1, r, r)
+            noise = layer_noise(noise_mode, self.noise_const, self.noise_strength * total, len(x), rng)
+        noise = None if noise is None else noise.to(x.dtype)
+        clamp = None if self.conv_clamp is None else self.conv_clamp * gain
+        return ops.bias_act(x, noise=noise, clamp=clamp, inplace=True)
+
+
+class ToRGB(nn.Module):
+    """Features to a picture: modulated 1x1 convolution without demodulation."""
+
+    def __init__(self, i: int, config: GeneratorConfig) -> None:
+        super().__init__()
+        self.affine = FullyConnected(config.w_dim, i, bias_init=1.0)
+        self.weight = nn.Parameter(torch.randn(config.img_channels, i, 1, 1))
+        self.bias = nn.Parameter(torch.zeros(config.img_channels))
+        self.weight_gain = 1 / math.sqrt(i)
+        self.conv_clamp = config.conv_clamp
+
+    def forward(self, x: Tensor, style: Tensor) -> Tensor:
+        """`x (b, i, r, r)` and `style (b, i)` to `(b, img_channels, r, r)`."""
+        gain, bias = self.weight_gain, self.bias
+        x = ops.modulated_conv2d(x, self.weight, style, demodulate=False, gain=gain, bias=bias)
+        return ops.bias_act(x, lrelu=False, clamp=self.conv_clamp, inplace=True)
+
+
+class SynthesisBlock(nn.Module):
+    """One resolution: two layers (at 4x4 the constant and one), and toRGB where there is one."""
+
+    resample_filter: Tensor
+
+    def __init__(self, resolution: int, config: GeneratorConfig) -> None:
+        super().__init__()
+        self.resolution, self.config = resolution, config
+        taps, o = config.resample_filter, config.channels(resolution)
+        self.register_buffer("resample_filter", resample_buffer(taps))
+        if resolution == 4:
+            self.const = nn.Parameter(torch.randn(o, 4, 4))
+        else:
+            i = config.channels(resolution // 2)
+            self.conv0 = SynthesisLayer(i, o, resolution, 2, config)
+            if config.architecture == "resnet":
+                self.skip = Conv2d(i, o, 1, taps, lrelu=False, bias=False, up=2)
+        self.conv1 = SynthesisLayer(o, o, resolution, 1, config)
+        if config.architecture == "skip" or resolution == config.resolution:
+            self.torgb = ToRGB(o, config)
+
+    def affines(self) -> dict[str, FullyConnected]:
+        """The layers that turn a w into a style, by name, in the order of use."""
+        children = self.named_children()
+        return {name: child.affine for name, child in children if isinstance(child, (SynthesisLayer, ToRGB))}
+
+    def forward(
+        self,
+        x: Tensor | None,
+        img: Tensor | None,
+        styles: Mapping[str, Tensor],
+        noise_mode: NoiseMode,
+        rng: torch.Generator | None,
+    ) -> tuple[Tensor, Tensor | None]:
+        """Features `(b, i, r / 2, r / 2)` (None at 4x4) and picture so far (or None) to both at r."""
+        style1, dtype = styles["conv1"], block_dtype(self.resolution, self.config, self.conv1.weight)
+        if x is None:
+            const = self.const.to(dtype).expand(len(style1), -1, -1, -1)  # (b, o, 4, 4)
+            x = self.conv1(ops.to_fast_layout(const), style1, noise_mode, rng)
+        elif self.config.architecture == "resnet":
+            x = x.to(dtype)
+            y = self.skip(x, gain=math.sqrt(0.5))  # (b, o, r, r)
+            x = self.conv0(x, styles["conv0"], noise_mode, rng)
+            x = y + self.conv1(x, style1, noise_mode, rng, gain=math.sqrt(0.5))
+        else:
+            x = self.conv0(x.to(dtype), styles["conv0"], noise_mode, rng)  # (b, o, r, r)
+            x = self.conv1(x, style1, noise_mode, rng)  # (b, o, r, r)
+        if img is not None:
+            img = ops.upsample2d(img, self.resample_filter)  # (b, img_channels, r, r)
+        if hasattr(self, "torgb"):
+            y = self.torgb(x, styles["torgb"]).to(style1.dtype)  # (b, img_channels, r, r)
+            img = y if img is None else img + y
+        return x, img
+
+
+class SynthesisNetwork(nn.Module):
+    """ws to pictures, by way of the styles: one vector of channel scales a layer, the space S."""
+
+    def __init__(self, config: GeneratorConfig) -> None:
+        super().__init__()
+        self.config = config
+        for r in config.block_resolutions:
+            self.add_module(f"b{r}", SynthesisBlock(r, config))
+
+    def _blocks(self) -> list[SynthesisBlock]:
+        return [getattr(self, f"b{r}") for r in self.config.block_resolutions]
+
+    def styles(self, ws: Tensor) -> dict[str, Tensor]:
+        """Per-layer styles: the coordinates of the space S (Wu et al. 2021, StyleSpace).
+
+        Parameters
+        ----------
+        ws
+            `(batch, num_ws, w_dim)`, float. Each convolution takes the next row; a toRGB shares its row with
+            the convolution after it, and the last one has the last row.
+
+        Returns
+        -------
+        dict
+            `(batch, channels)` by layer, in order of use: "b4.conv1", "b4.torgb", "b8.conv0", …
+
+        Raises
+        ------
+        ValueError
+            ws of another shape or type.
+        """
+        num_ws, w_dim = self.config.num_ws, self.config.w_dim
+        if ws.dim() != 3 or tuple(ws.shape[1:]) != (num_ws, w_dim) or not ws.is_floating_point():
+            raise ValueError(
+                f"ws must be float of shape (batch, {num_ws}, {w_dim}), not {ws.dtype} {tuple(ws.shape)}"
+            )
+        styles, row = {}, 0
+        for block in self._blocks():
+            for name, affine in block.affines().items():
+                styles[f"b{block.resolution}.{name}"] = affine(ws[:, row].to(affine.weight.dtype))
+                row += name != "torgb"
+        return styles
+
+    def _check_styles(self, styles: Mapping[str, Tensor]) -> None:
+        expected = {
+            f"b{block.resolution}.{name}": len(affine.bias)
+            for block in self._blocks()
+            for name, affine in block.affines().items()
+        }
+        if set(styles) != set(expected):
+            wrong = ", ".join(sorted(set(styles) ^ set(expected)))
+            names = ", ".join(expected)
+            raise ValueError(f"styles must name the layers {names}; missing or unknown: {wrong}")
+        batch = len(styles["b4.conv1"])
+        for name, width in expected.items():
+            check_rows(f"style {name}", styles[name], width, batch)
+
+    def from_styles(
+        self,
+        styles: Mapping[str, Tensor],
+        noise_mode: NoiseMode = "const",
+        rng: torch.Generator | int | None = None,
+    ) -> Tensor:
+        """Render styles, as `styles` gives them and as one may have changed them.
+
+        Parameters
+        ----------
+        styles
+            `(batch, channels)` by layer: every layer, and no other.
+        noise_mode
+            'const': the stored maps; 'random': new ones; 'none': no noise.
+        rng
+            Where random noise comes from: a generator on any device (drawn there, then moved), or a seed
+            (drawn on the CPU, so the same noise on every device); None for torch's global generator. The
+            noise of a layer is drawn for the whole batch at once, so it depends on the size of the batch.
+
+        Returns
+        -------
+        Tensor
+            Pictures `(batch, img_channels, resolution, resolution)`, about [-1, 1], in the parameters' type.
+
+        Raises
+        ------
+        ValueError
+            A layer is missing, unknown or of the wrong width, or noise_mode is unknown.
+        """
+        check_noise_mode(noise_mode)
+        self._check_styles(styles)
+        source = random_source(rng)
+        x = img = None
+        for block in self._blocks():
+            own = {name: styles[f"b{block.resolution}.{name}"] for name in block.affines()}
+            x, img = block(x, img, own, noise_mode, source)
+        assert img is not None  # the last block has a toRGB
+        return img.contiguous()
+
+    def forward(
+        self, ws: Tensor, noise_mode: NoiseMode = "const", rng: torch.Generator | int | None = None
+    ) -> Tensor:
+        """Render `ws (batch, num_ws, w_dim)`: `styles`, then `from_styles`, which see."""
+        return self.from_styles(self.styles(ws), noise_mode, rng)
+
+
+# --- z to pictures ------------------------------------------------------------------------------------------
+
+
+class Generator(nn.Module):
+    """The StyleGAN2 generator; attributes as in `stylegan2.protocol.Generator`, which it meets."""
+
+    def __init__(self, config: GeneratorConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.z_dim, self.c_dim, self.w_dim = config.z_dim, config.c_dim, config.w_dim
+        self.num_ws, self.resolution = config.num_ws, config.resolution
+        layers, lr_multiplier, beta = config.mapping_layers, config.mapping_lr_multiplier, config.w_avg_beta
+        self.mapping = MappingNetwork(
+            config.z_dim, config.c_dim, config.w_dim, config.num_ws, layers, lr_multiplier, beta
+        )
+        self.synthesis = SynthesisNetwork(config)
+
+    @property
+    def w_avg(self) -> Tensor:
+        """Mean of w, `(w_dim,)`."""
+        return self.mapping.w_avg
+
+    @property
+    def fingerprint(self) -> str:
+        """Hash of weights and of the settings that change pictures, computed anew each time.
+
+        Widths, resolution and resample filter are in the weights' names, shapes and values. Not cached:
+        a cache would go stale with a change of weights that it cannot see. Keep it if you need it often.
+        """
+        clamp = self.config.conv_clamp
+        settings = {
+            "kind": "stylegan2",
+            "architecture": self.config.architecture,
+            "conv_clamp": None if clamp is None else float(clamp),
+            "mapping_lr_multiplier": float(self.config.mapping_lr_multiplier),
+        }
+        return fingerprint(settings, self.state_dict())
+
+    def forward(
+        self,
+        z: Tensor,
+        c: Tensor | None = None,
+        psi: float = 1.0,
+        cutoff: int | None = None,
+        noise_mode: NoiseMode = "const",
+        rng: torch.Generator | int | None = None,
+    ) -> Tensor:
+        """Map `z (batch, z_dim)`, then render: pictures `(batch, img_channels, resolution, resolution)`."""
+        return self.synthesis(self.mapping(z, c, psi, cutoff), noise_mode, rng)

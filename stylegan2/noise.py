@@ -1,0 +1,42 @@
+"""The noise that synthesis layers add, and where its randomness comes from."""
+
+from __future__ import annotations
+
+from typing import get_args
+
+import torch
+from torch import Tensor
+
+from .protocol import NoiseMode
+
+
+def random_source(rng: torch.Generator | int | None) -> torch.Generator | None:
+    """A torch.Generator for `rng`: an int is its seed (drawn on the CPU, so alike on every device)."""
+    return torch.Generator().manual_seed(rng) if isinstance(rng, int) else rng
+
+
+def check_noise_mode(noise_mode: str) -> None:
+    """Raise ValueError unless `noise_mode` is one of const, random, none."""
+    if noise_mode not in get_args(NoiseMode):
+        raise ValueError(f"noise_mode must be 'const', 'random' or 'none', not {noise_mode!r}")
+
+
+def layer_noise(
+    noise_mode: NoiseMode,
+    noise_const: Tensor,
+    noise_strength: Tensor,
+    batch: int,
+    rng: torch.Generator | None,
+) -> Tensor | None:
+    """The noise of one layer, `(r, r)` or `(batch, 1, r, r)`, scaled by its strength; None for no noise.
+
+    'const' is the stored map, the same for every picture; 'random' draws one a picture from `rng`, or from
+    torch's global generator of the layer's device without one.
+    """
+    if noise_mode == "none":
+        return None
+    if noise_mode == "const":
+        return noise_const * noise_strength
+    shape = (batch, 1, *noise_const.shape)
+    device = noise_const.device if rng is None else rng.device
+    return torch.randn(shape, generator=rng, device=device).to(noise_const.device) * noise_strength

@@ -1,0 +1,85 @@
+"""What every generator of this project offers, whatever its network is made of."""
+
+from __future__ import annotations
+
+from typing import Literal, Protocol
+
+import torch
+from torch import Tensor
+
+NoiseMode = Literal["const", "random", "none"]
+
+
+class Mapping(Protocol):
+    """z to w."""
+
+    def __call__(
+        self, z: Tensor, c: Tensor | None = None, psi: float = 1.0, cutoff: int | None = None
+    ) -> Tensor:
+        """Map `z (batch, z_dim)` to `ws (batch, num_ws, w_dim)`, truncated towards w_avg by psi."""
+
+
+class Synthesis(Protocol):
+    """ws to pictures."""
+
+    def __call__(
+        self,
+        ws: Tensor,
+        noise_mode: NoiseMode = "const",
+        rng: torch.Generator | int | None = None,
+        resolution: int | None = None,
+    ) -> Tensor:
+        """Render `ws (batch, num_ws, w_dim)` as pictures `(batch, img_channels, resolution, resolution)`.
+
+        `resolution` is one of the generator's `resolutions`; None for the full one.
+        """
+
+
+class Generator(Protocol):
+    """A generator: the StyleGAN2 network and the mobile one meet it, and so may a user's own.
+
+    Attributes
+    ----------
+    z_dim, c_dim, w_dim, num_ws
+        Widths of z, condition (0: none) and w, and the rows of ws that `synthesis` takes.
+    resolution
+        Side of the picture in pixels.
+    resolutions
+        The sides it can render at: previews first, the full one last.
+    w_avg
+        Mean of w, `(w_dim,)`: where truncation leads.
+    fingerprint
+        Hash of configuration and weights: the same for the same pictures, whatever file they came from.
+    """
+
+    z_dim: int
+    c_dim: int
+    w_dim: int
+    num_ws: int
+    resolution: int
+
+    @property
+    def resolutions(self) -> tuple[int, ...]: ...
+
+    @property
+    def w_avg(self) -> Tensor: ...
+
+    @property
+    def fingerprint(self) -> str: ...
+
+    @property
+    def mapping(self) -> Mapping: ...
+
+    @property
+    def synthesis(self) -> Synthesis: ...
+
+    def __call__(
+        self,
+        z: Tensor,
+        c: Tensor | None = None,
+        psi: float = 1.0,
+        cutoff: int | None = None,
+        noise_mode: NoiseMode = "const",
+        rng: torch.Generator | int | None = None,
+    ) -> Tensor:
+        """Pictures in about [-1, 1] of `z (batch, z_dim)`."""

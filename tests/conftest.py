@@ -1,0 +1,36 @@
+"""Fixtures that the whole suite shares: a seeded tiny generator and the folder of recorded vectors."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from stylegan2.config import GeneratorConfig
+from stylegan2.networks import Generator
+
+TINY = GeneratorConfig(resolution=16, z_dim=32, w_dim=32, mapping_layers=2, channel_base=256, channel_max=16)
+
+
+def make_tiny(config: GeneratorConfig = TINY) -> Generator:
+    """A generator with nothing trivial in it: noise strengths, biases and w_avg are all non-zero."""
+    rng = torch.Generator().manual_seed(7)
+    network = Generator(config).eval().requires_grad_(False)
+    with torch.no_grad():
+        for name, value in network.state_dict().items():
+            if name.endswith(("noise_strength", ".bias", "w_avg")):
+                value += 0.2 * torch.randn(value.shape, generator=rng)
+            elif not name.endswith("resample_filter"):
+                value.copy_(torch.randn(value.shape, generator=rng))
+    return network
+
+
+@pytest.fixture(scope="session")
+def tiny() -> Generator:
+    """One tiny generator for the session; nobody writes to it."""
+    return make_tiny()
+
+
+@pytest.fixture(scope="session")
+def data() -> Path:
+    """The folder of recorded vectors and checkpoints."""
+    return Path(__file__).parent / "data"

@@ -1,0 +1,281 @@
+"""Finding a known direction, judging it, and keeping it with its card."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from safetensors.numpy import save_file
+from sklearn.base import clone
+from sklearn.metrics import roc_auc_score
+
+from latentlab.directions import (
+    Direction,
+    LinearSVM,
+    MeanDifference,
+    RidgeOnLogit,
+    cosine,
+    evaluate,
+)
+from latentlab.directions.statistics import auc_deviation
+from latentlab.errors import UserError
+
+DIM = 24
+FINDERS = [MeanDifference(), LinearSVM(), LinearSVM(C=1.0), RidgeOnLogit()]
+
+
+def population(n: int, seed: int = 0, dim: int = DIM, noise: float = 0.0):
+    """w with very unequal axes and an offset, and a score that grows along one known direction."""
+    rng = np.random.default_rng(seed)
+    w = rng.standard_normal((n, dim)) * np.geomspace(2, 0.1, dim) + 3
+    truth = np.random.default_rng(99).standard_normal(dim)
+    truth /= np.linalg.norm(truth)
+    distance = (w - 3) @ truth + noise * rng.standard_normal(n)
+    return w.astype(np.float32), 1 / (1 + np.exp(-4 * distance)), truth
+
+
+def labels(finder, scores):
+    return scores if isinstance(finder, RidgeOnLogit) else scores > 0.5
+
+
+@pytest.mark.parametrize("finder", FINDERS, ids=str)
+def test_a_finder_finds_the_known_direction(finder):
+    w, scores, truth = population(600)
+    test_w, test_scores, _ = population(600, seed=1)
+    fitted = clone(finder).fit(w, labels(finder, scores))
+    assert np.linalg.norm(fitted.direction_) == pytest.approx(1)
+    statistics = evaluate(fitted, test_w, test_scores > 0.5)
+    if isinstance(finder, MeanDifference):
+        # For a Gaussian the mean difference is the covariance times the normal, not the normal itself.
+        expected = np.cov(w.T) @ truth
+        assert cosine(fitted.direction_, expected) > 0.99
+        assert statistics.auc > 0.8
+    else:
+        assert cosine(fitted.direction_, truth) > 0.9
+        assert statistics.auc > 0.97
+        assert statistics.accuracy > 0.93
+
+
+@pytest.mark.parametrize("finder", FINDERS, ids=str)
+def test_the_result_follows_shift_and_scale_of_w(finder):
+    w, scores, _ = population(300, noise=0.5)
+    y = labels(finder, scores)
+    here = clone(finder).fit(w, y)
+    there = clone(finder).fit(7 * w - 50, y)
+    assert cosine(here.direction_, there.direction_) > 0.9999
+    np.testing.assert_allclose(there.decision_function(7 * w - 50), 7 * here.decision_function(w), atol=2e-2)
+
+
+def test_mean_difference_is_its_definition():
+    w = np.array([[0.0, 0.0], [0.0, 2.0], [4.0, 0.0], [4.0, 2.0]])
+    fitted = MeanDifference().fit(w, np.array([False, False, True, True]))
+    np.testing.assert_allclose(fitted.direction_, [1, 0])
+    np.testing.assert_allclose(fitted.decision_function(w), [-2, -2, 2, 2])
+
+
+def test_choosing_c_beats_a_c_too_large_where_samples_are_few():
+    w, scores, _ = population(300, dim=200, noise=0.6)
+    test_w, test_scores, _ = population(2000, seed=1, dim=200, noise=0.6)
+    chosen, naive = LinearSVM().fit(w, scores > 0.5), LinearSVM(C=1e4).fit(w, scores > 0.5)
+    gain = evaluate(chosen, test_w, test_scores > 0.5).auc - evaluate(naive, test_w, test_scores > 0.5).auc
+    assert gain > 0.03
+    assert chosen.C_ < 100
+
+
+@pytest.mark.parametrize("finder", FINDERS[:3], ids=str)
+@pytest.mark.parametrize("positive", [0, 30])
+def test_one_class_is_refused_with_the_counts(finder, positive):
+    w = population(30)[0]
+    y = np.full(30, positive == 30)
+    counts = f"{positive} positive and {30 - positive} negative"
+    with pytest.raises(UserError, match=f"{counts}.*draw more samples"):
+        clone(finder).fit(w, y)
+
+
+def test_other_bad_labels_are_refused():
+    w, scores, _ = population(30)
+    lone = np.arange(30) == 3
+    with pytest.raises(UserError, match="two rows of each class"):
+        LinearSVM().fit(w, lone)
+    with pytest.raises(UserError, match="boolean"):
+        MeanDifference().fit(w, scores)
+    with pytest.raises(UserError, match="from 0 to 1"):
+        RidgeOnLogit().fit(w, scores * 2)
+    with pytest.raises(UserError, match="all scores are 0.3"):
+        RidgeOnLogit().fit(w, np.full(30, 0.3))
+    with pytest.raises(UserError, match="no direction"):
+        MeanDifference().fit(np.ones((30, 4)), lone)
+
+
+def test_evaluation_agrees_with_its_definitions():
+    w, scores, truth = population(200, noise=1.0)
+    finder = MeanDifference().fit(w, scores > 0.5)
+    y, decision = scores > 0.5, finder.decision_function(w)
+    statistics = evaluate(finder, w, y)
+    assert statistics.auc == pytest.approx(roc_auc_score(y, decision))
+    assert statistics.accuracy == pytest.approx(np.mean((decision > 0) == y))
+    assert (statistics.n, statistics.n_positive) == (200, y.sum())
+    assert statistics.auc_low < statistics.auc < statistics.auc_high
+
+
+def test_delong_agrees_with_the_pairwise_definition():
+    rng = np.random.default_rng(0)
+    y = rng.random(80) < 0.4
+    decision = np.round(rng.standard_normal(80) + y, 1)  # rounded, so that there are ties
+    wins = np.sign(decision[y][:, None] - decision[~y][None]) / 2 + 0.5  # (m, n)
+    m, n = wins.shape
+    expected = np.sqrt(wins.mean(1).var(ddof=1) / m + wins.mean(0).var(ddof=1) / n)
+    assert auc_deviation(y, decision) == pytest.approx(expected)
+
+
+def test_the_interval_covers_the_true_auc_as_often_as_it_says():
+    rng = np.random.default_rng(1)
+    hits = 0
+    for _ in range(300):
+        y = np.arange(120) < 50
+        decision = rng.standard_normal(120) + y  # true AUC: Phi(1 / sqrt 2)
+        reach = 1.96 * auc_deviation(y, decision)
+        hits += abs(roc_auc_score(y, decision) - 0.7602) < reach
+    assert 0.90 < hits / 300 < 0.985
+
+
+def make(**changes) -> Direction:
+    vector = np.zeros(DIM, dtype=np.float32)
+    vector[3] = 1
+    card = {
+        "attribute": "happy", "method": "LinearSVM", "sigma": 0.6, "intercept": -0.25,
+        "statistics": {"auc": 0.93, "n": 500}, "generator": "abc", "scorer": "def",
+    }  # fmt: skip
+    return Direction(vector, **{**card, **changes})
+
+
+def test_a_direction_comes_back_from_its_file(tmp_path):
+    direction = make(layers=(2, 3), space="w+")
+    direction.save(tmp_path / "a.safetensors")
+    back = Direction.load(tmp_path / "a.safetensors")
+    np.testing.assert_array_equal(back.vector, direction.vector)
+    assert replace(back, vector=direction.vector).__dict__ == direction.__dict__
+
+
+@settings(max_examples=40, deadline=None)
+@given(arrays(np.float64, st.integers(1, 40), elements=st.floats(-1e3, 1e3)), st.text(max_size=20))
+def test_any_finder_result_survives_the_file(tmp_path_factory, vector, attribute):
+    length = np.linalg.norm(vector)
+    if length < 1e-3:
+        return
+    path = tmp_path_factory.mktemp("directions") / "a.safetensors"
+    Direction((vector / length).astype(np.float32), attribute, "m").save(path)
+    back = Direction.load(path)
+    assert back.attribute == attribute
+    np.testing.assert_array_equal(back.vector, (vector / length).astype(np.float32))
+
+
+def test_a_direction_of_a_finder_knows_its_population():
+    w, scores, _ = population(200)
+    finder = LinearSVM(C=1.0).fit(w, scores > 0.5)
+    direction = Direction.of(finder, w, "happy", evaluate(finder, w, scores > 0.5).as_dict(), "g", "s")
+    assert direction.method == "LinearSVM"
+    assert direction.sigma == pytest.approx(np.std(w @ direction.vector), rel=1e-4)
+    np.testing.assert_allclose(
+        w @ direction.vector + direction.intercept, finder.decision_function(w), atol=1e-4
+    )
+    assert "| auc |" in direction.card() and "# Direction: happy" in direction.card()
+    reversed_ = -direction
+    np.testing.assert_allclose(
+        w @ reversed_.vector + reversed_.intercept, -finder.decision_function(w), atol=1e-4
+    )
+
+
+def test_another_generator_is_refused_unless_forced(tiny):
+    vector = np.eye(tiny.w_dim, dtype=np.float32)[0]
+    Direction(vector, "happy", "m", generator=tiny.fingerprint).check(tiny)
+    for other in (None, "0" * 64):
+        stranger = Direction(vector, "happy", "m", generator=other)
+        with pytest.raises(UserError, match="learnt on"):
+            stranger.check(tiny)
+        stranger.check(tiny, force=True)
+
+
+def test_what_cannot_fit_is_refused_even_if_forced(tiny):
+    with pytest.raises(UserError, match=f"{DIM} numbers"):
+        make().check(tiny, force=True)
+    vector = np.eye(tiny.w_dim, dtype=np.float32)[0]
+    with pytest.raises(UserError, match="for layer 99"):
+        Direction(vector, "happy", "m", layers=(0, 99)).check(tiny, force=True)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"space": "y"}, "space is one of"),
+        ({"layers": ()}, "row numbers"),
+        ({"layers": (-1,)}, "row numbers"),
+    ],
+)
+def test_impossible_directions_are_refused(change, message):
+    with pytest.raises(UserError, match=message):
+        make(**change)
+    with pytest.raises(UserError, match="length 1"):
+        Direction(np.ones(4, dtype=np.float32), "happy", "m")
+    with pytest.raises(UserError, match="length 1"):
+        Direction(np.full(4, np.nan, dtype=np.float32), "happy", "m")
+
+
+def broken_files(folder):
+    card = {
+        "space": "w", "layers": None, "method": "m", "attribute": "a", "statistics": {},
+        "sigma": None, "intercept": None, "generator": None, "scorer": None,
+    }  # fmt: skip
+    unit = {"vector": np.eye(4, dtype=np.float32)[0]}
+    good = {"format": "latentlab.direction", "version": "1", "card": json.dumps(card)}
+    yield "other", unit, {}
+    yield "newer", unit, {**good, "version": "2"}
+    yield "no-vector", {"w": unit["vector"]}, good
+    yield "not-json", unit, {**good, "card": "{"}
+    yield "long", {"vector": np.ones(4, dtype=np.float32)}, good
+    yield "no-card", unit, {"format": good["format"], "version": "1"}
+    for name, value in [("layers", [None]), ("layers", 3), ("sigma", "x"), ("statistics", {"a": []})]:
+        yield f"{name}-{value}", unit, {**good, "card": json.dumps({**card, name: value})}
+
+
+@pytest.mark.parametrize("index", range(10))
+def test_files_that_are_no_direction_are_refused(tmp_path, index):
+    name, tensors, metadata = list(broken_files(tmp_path))[index]
+    path = tmp_path / "a.safetensors"
+    save_file(tensors, path, metadata)
+    with pytest.raises(UserError):
+        Direction.load(path)
+
+
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04", b"\xff" * 100])
+def test_files_of_another_kind_are_refused(tmp_path, content):
+    (tmp_path / "a.safetensors").write_bytes(content)
+    with pytest.raises(UserError, match="a.safetensors"):
+        Direction.load(tmp_path / "a.safetensors")
+    with pytest.raises(UserError, match="missing"):
+        Direction.load(tmp_path / "missing.safetensors")
+
+
+@pytest.mark.parametrize("shape", [(18, 1), (1, 1), (1,)])
+def test_published_directions_load(tmp_path, shape):
+    vector = np.random.default_rng(0).standard_normal(DIM)
+    np.save(tmp_path / "smile.npy", np.tile(vector, shape))
+    direction = Direction.from_npy(tmp_path / "smile.npy", "smile")
+    np.testing.assert_allclose(direction.vector * direction.statistics["length"], vector, rtol=1e-5)
+    assert direction.generator is None
+
+
+def test_other_arrays_are_refused(tmp_path):
+    path = tmp_path / "a.npy"
+    rng = np.random.default_rng(0)
+    bad = [rng.standard_normal((3, 8)), np.zeros(8), np.arange(8), np.full(8, np.inf), np.zeros((0, 8))]
+    for array in [*bad, rng.standard_normal((2, 2, 2)), np.array([{}], dtype=object)]:
+        np.save(path, array)
+        with pytest.raises(UserError, match="a.npy"):
+            Direction.from_npy(path, "smile")
+    path.write_bytes(b"\x93NUMPY\x01\x00\x10\x00")
+    with pytest.raises(UserError, match="a.npy"):
+        Direction.from_npy(path, "smile")

@@ -1,0 +1,176 @@
+"""Editing: both ways to move, how far to go, and what the scorer says of the result."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from latentlab.directions import Direction, RidgeOnLogit
+from latentlab.editing import EditTable, calibrate, edit, from_sigmas, in_sigmas, rescore, walk
+from latentlab.errors import UserError
+from latentlab.scorers import FunctionScorer
+from stylegan2.sampling import z_from_seeds
+
+DIM, ROWS = 5, 4
+NORMAL = np.array([0.6, 0, 0, -0.8, 0], dtype=np.float32)
+
+
+def direction(**changes) -> Direction:
+    return Direction(NORMAL, **{"attribute": "a", "method": "m", "intercept": 0.5, "sigma": 0.25, **changes})
+
+
+def some_ws(b: int = 3) -> torch.Tensor:
+    return torch.randn(b, ROWS, DIM, generator=torch.Generator().manual_seed(0))
+
+
+def test_adding_is_its_definition():
+    ws = some_ws()
+    strength = torch.tensor([1.0, -2.0, 0.0])
+    moved = edit(ws, direction(), strength)
+    torch.testing.assert_close(moved, ws + strength[:, None, None] * torch.from_numpy(NORMAL))
+    torch.testing.assert_close(edit(ws, direction(), 1.5)[1:2], edit(ws[1:2], direction(), 1.5))
+
+
+@given(st.floats(-5, 5), st.floats(-5, 5))
+def test_adding_adds_up_and_comes_back(a, b):
+    ws = some_ws()
+    torch.testing.assert_close(
+        edit(edit(ws, direction(), a), direction(), b), edit(ws, direction(), a + b), atol=1e-5, rtol=0
+    )
+    torch.testing.assert_close(edit(edit(ws, direction(), a), -direction(), a), ws, atol=1e-5, rtol=0)
+
+
+@given(st.floats(-5, 5), st.floats(-5, 5))
+def test_placing_lands_at_the_distance_from_anywhere(before, distance):
+    ws = some_ws()
+    placed = edit(edit(ws, direction(), before), direction(), distance, mode="place")
+    landed = placed @ torch.from_numpy(NORMAL) + 0.5
+    torch.testing.assert_close(landed, torch.full_like(landed, distance), atol=1e-5, rtol=0)
+    # What is orthogonal to the direction stays.
+    torch.testing.assert_close(placed[..., [1, 2, 4]], ws[..., [1, 2, 4]])
+    torch.testing.assert_close(placed, edit(ws, direction(), distance, mode="place"), atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("mode", ["add", "place"])
+def test_other_layers_stay(mode):
+    ws = some_ws()
+    moved = edit(ws, direction(layers=(1, 3)), 2.0, mode)
+    assert torch.equal(moved[:, [0, 2]], ws[:, [0, 2]])
+    torch.testing.assert_close(moved[:, [1, 3]], edit(ws, direction(), 2.0, mode)[:, [1, 3]])
+
+
+@pytest.mark.parametrize("mode", ["add", "place"])
+def test_gradients_reach_ws_and_strength(mode):
+    ws = some_ws().double().requires_grad_()
+    strength = torch.tensor([1.0, -2.0, 0.3], dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(lambda w, s: edit(w, direction(layers=(0, 2)), s, mode), (ws, strength))
+
+
+def test_what_does_not_fit_is_refused():
+    ws = some_ws()
+    for bad, words in [
+        ({"direction": direction(space="z")}, "space w"),
+        ({"direction": direction(layers=(4,))}, "4 rows"),
+        ({"direction": direction(intercept=None), "mode": "place"}, "no hyperplane"),
+        ({"mode": "put"}, "mode"),
+        ({"strength": torch.ones(2)}, "strength"),
+        ({"ws": ws[..., :3]}, "do not fit"),
+        ({"ws": ws[0]}, "do not fit"),
+    ]:
+        with pytest.raises(UserError, match=words):
+            edit(**{"ws": ws, "direction": direction(), "strength": 1.0, **bad})
+    with pytest.raises(UserError, match="no sigma"):
+        in_sigmas(direction(sigma=None), 1.0)
+
+
+def test_sigmas_and_units_of_w_convert():
+    assert in_sigmas(direction(), 1.0) == 4.0
+    assert from_sigmas(direction(), in_sigmas(direction(), 0.7)) == pytest.approx(0.7)
+
+
+def test_a_walk_is_an_edit_for_each_strength():
+    ws = some_ws()
+    steps = walk(ws, direction(), [-1.0, 0.0, 2.0])
+    assert steps.shape == (3, 3, ROWS, DIM)
+    torch.testing.assert_close(steps[:, 1], ws)
+    torch.testing.assert_close(steps[:, 2], edit(ws, direction(), 2.0))
+
+
+@given(st.floats(0.05, 4.9), st.integers(0, 8), st.sampled_from([1, -1]))
+def test_calibration_finds_the_threshold_from_above(threshold, bisections, sign):
+    asked = []
+
+    def respond(strength: float) -> float:
+        asked.append(strength)
+        return float(sign * strength >= threshold)
+
+    found = calibrate(respond, 0.9, [sign * s for s in (0, 1, 2, 3, 4, 5)], bisections)
+    assert 0 <= sign * found - threshold <= 2.0**-bisections
+    assert len(asked) <= 6 + bisections
+
+
+def test_calibration_says_what_it_reached():
+    assert calibrate(lambda s: 1.0, 0.9, [0.0, 1.0]) == 0.0
+    with pytest.raises(UserError, match="no strength reaches 0.9; the best of 3 gives 0.4"):
+        calibrate(lambda s: 0.2 * s, 0.9, [0.0, 1.0, 2.0])
+
+
+@pytest.fixture(scope="module")
+def scene(tiny):
+    """Faces of the tiny generator, the brightness of their pictures, and the direction that raises it."""
+    ws = tiny.mapping(z_from_seeds(range(150), tiny.z_dim), psi=0.7)
+    scorer = FunctionScorer(("bright",), lambda p: torch.sigmoid(p.mean(dim=(2, 3))[:, :1]))
+    scores = scorer(tiny.synthesis(ws))[:, 0].numpy()
+    finder = RidgeOnLogit().fit(ws[:, 0].numpy(), scores)
+    return scorer, ws, Direction.of(finder, ws[:, 0].numpy(), "bright", generator=tiny.fingerprint)
+
+
+def test_a_learnt_direction_moves_the_score_of_new_faces(tiny, scene):
+    scorer, _, learnt = scene
+    ws = tiny.mapping(z_from_seeds(range(1000, 1010), tiny.z_dim), psi=0.7)
+    strengths = [from_sigmas(learnt, s) for s in (-2.0, 0.0, 2.0)]
+    table = rescore(tiny, scorer, range(1000, 1010), ws, learnt, strengths, batch_size=7)
+    mean = table.column("bright").mean(axis=0)
+    assert mean[0] < mean[1] < mean[2]
+    expected = scorer(tiny.synthesis(edit(ws[3:4], learnt, strengths[2])))
+    np.testing.assert_allclose(table.scores[3, 2], expected[0], atol=1e-5)
+    assert table.is_positive("bright").shape == (10, 3)
+
+
+def test_chunks_batches_and_places_agree(tiny, scene):
+    scorer, ws, learnt = scene
+    ws, strengths = ws[:5], [0.5, -0.5]
+    seen = []
+    whole = rescore(
+        tiny, scorer, range(5), ws, learnt, strengths, mode="place", progress=lambda *p: seen.append(p)
+    )
+    parts = [
+        rescore(tiny, scorer, [i], ws[i : i + 1], learnt, strengths, batch_size=1, mode="place")
+        for i in range(5)
+    ]
+    np.testing.assert_allclose(np.concatenate([part.scores for part in parts]), whole.scores, atol=1e-5)
+    assert seen == [(8, 10), (10, 10)]
+    with pytest.raises(UserError, match="different numbers"):
+        rescore(tiny, scorer, range(5), ws, learnt, [1.0, 1.0])
+
+
+def make_table() -> EditTable:
+    scores = np.random.default_rng(0).random((3, 2, 2)).astype(np.float32)
+    return EditTable(np.array([7, 3, 9]), np.array([0.5, -0.5]), scores, ("a", "b"))
+
+
+def test_the_table_comes_back(tmp_path):
+    table = make_table()
+    table.save(tmp_path / "edits.parquet")
+    back = EditTable.load(tmp_path / "edits.parquet")
+    assert back.names == table.names
+    for name in ("seeds", "strengths", "scores"):
+        np.testing.assert_array_equal(getattr(back, name), getattr(table, name))
+
+
+@pytest.mark.parametrize("content", [b"", b"PAR1PAR1"])
+def test_broken_tables_are_refused(tmp_path, content):
+    (tmp_path / "edits.parquet").write_bytes(content)
+    with pytest.raises(UserError, match="edits.parquet"):
+        EditTable.load(tmp_path / "edits.parquet")

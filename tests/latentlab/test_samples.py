@@ -1,0 +1,297 @@
+"""The sample table: its rows, its shards, and a run that is killed and goes on."""
+
+import signal
+import subprocess
+import sys
+import textwrap
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from latentlab.errors import UserError
+from latentlab.samples import SampleSettings, SampleStore, SampleTable, concatenate, draw_samples, split
+from latentlab.scorers import FunctionScorer
+from stylegan2.sampling import z_from_seeds
+
+
+def brightness(pictures: torch.Tensor) -> torch.Tensor:
+    """Two scores that add up to one: (b, 2)."""
+    bright = torch.sigmoid(3 * pictures.mean(dim=(1, 2, 3)))
+    return torch.stack([bright, 1 - bright], dim=1)
+
+
+@pytest.fixture(scope="session")
+def scorer():
+    return FunctionScorer(("bright", "dark"), brightness)
+
+
+def make_settings(tiny, scorer, **changes) -> SampleSettings:
+    values = {
+        "generator": tiny.fingerprint, "scorer": scorer.fingerprint, "names": scorer.names, "psi": 0.7,
+        "seed_start": 600, "samples": 22, "resolution": 16, "shard_size": 6,
+    }  # fmt: skip
+    return SampleSettings(**{**values, **changes})
+
+
+def make_table(seeds, w_dim=3, names=("a", "b")) -> SampleTable:
+    rng = np.random.default_rng(0)
+    n = len(seeds)
+    return SampleTable(
+        seeds=np.asarray(seeds, dtype=np.int64),
+        psi=np.full(n, 0.7, dtype=np.float32),
+        w=rng.standard_normal((n, w_dim)).astype(np.float32),
+        scores=rng.random((n, len(names))).astype(np.float32),
+        names=names,
+    )
+
+
+def assert_same(a: SampleTable, b: SampleTable) -> None:
+    assert a.names == b.names
+    for name in ("seeds", "psi", "w", "scores"):
+        x, y = getattr(a, name), getattr(b, name)
+        assert x.dtype == y.dtype
+        np.testing.assert_array_equal(x, y)
+
+
+def test_rows_are_what_their_seeds_give(tiny, scorer, tmp_path):
+    store = SampleStore.open(tmp_path / "samples", make_settings(tiny, scorer))
+    table = draw_samples(tiny, scorer, store, batch_size=4)
+    assert table.seeds.tolist() == list(range(600, 622))
+    seed = 613
+    ws = tiny.mapping(z_from_seeds([seed], tiny.z_dim), psi=0.7)
+    row = table.subset(table.seeds == seed)
+    np.testing.assert_allclose(row.w[0], ws[0, 0], atol=1e-5)
+    np.testing.assert_allclose(row.scores, scorer(tiny.synthesis(ws)), atol=1e-5)
+    assert row.ws(tiny.num_ws).shape == ws.shape
+    torch.testing.assert_close(row.ws(tiny.num_ws), ws, atol=1e-5, rtol=0)
+
+
+def test_the_batch_size_does_not_change_the_table(tiny, scorer, tmp_path):
+    tables = []
+    for size in (1, 4, 100):
+        store = SampleStore.open(tmp_path / str(size), make_settings(tiny, scorer, samples=9))
+        tables.append(draw_samples(tiny, scorer, store, batch_size=size))
+    for table in tables[1:]:
+        np.testing.assert_allclose(table.w, tables[0].w, atol=1e-5)
+        np.testing.assert_allclose(table.scores, tables[0].scores, atol=1e-4)
+
+
+def test_pandas_reads_the_folder(tiny, scorer, tmp_path):
+    store = SampleStore.open(tmp_path, make_settings(tiny, scorer))
+    table = draw_samples(tiny, scorer, store)
+    frame = pd.read_parquet(tmp_path)
+    assert list(frame.columns) == ["seed", "psi", "w", "bright", "dark"]
+    assert {k: str(v) for k, v in frame.dtypes.items() if k != "w"} == {
+        "seed": "int64", "psi": "float32", "bright": "float32", "dark": "float32"
+    }  # fmt: skip
+    frame = frame.sort_values("seed")
+    np.testing.assert_array_equal(np.stack(frame["w"]), table.w)
+    np.testing.assert_array_equal(frame["bright"], table.column("bright"))
+
+
+def test_progress_counts_every_sample_once(tiny, scorer, tmp_path):
+    store = SampleStore.open(tmp_path, make_settings(tiny, scorer))
+    seen = []
+    draw_samples(tiny, scorer, store, batch_size=4, progress=lambda done, total: seen.append((done, total)))
+    assert seen == [(n, 22) for n in (0, 4, 6, 10, 12, 16, 18, 22)]
+    seen.clear()
+    draw_samples(tiny, scorer, store, progress=lambda done, total: seen.append((done, total)))
+    assert seen == [(22, 22)]
+
+
+SCRIPT = """
+    import sys, torch
+    sys.path[:0] = {path!r}
+    torch.set_num_threads(1)
+    from conftest import make_tiny
+    from test_samples import brightness, make_settings
+    from latentlab.samples import SampleStore, draw_samples
+    from latentlab.scorers import FunctionScorer
+    tiny, scorer = make_tiny(), FunctionScorer(("bright", "dark"), brightness)
+    store = SampleStore.open({folder!r}, make_settings(tiny, scorer, samples=160))
+    draw_samples(tiny, scorer, store, batch_size=4, progress=lambda *done: print(*done, flush=True))
+"""
+
+
+def run_script(folder: Path) -> subprocess.Popen:
+    here = Path(__file__).parent
+    script = SCRIPT.format(path=[str(here), str(here.parent)], folder=str(folder))
+    return subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(script)], stdout=subprocess.PIPE, text=True, bufsize=1
+    )
+
+
+def test_a_killed_run_goes_on_and_gives_the_same_table(tiny, scorer, tmp_path):
+    settings = make_settings(tiny, scorer, samples=160)
+    killed = run_script(tmp_path / "killed")
+    for line in killed.stdout:  # until some shards are there
+        if int(line.split()[0]) >= 40:
+            break
+    killed.send_signal(signal.SIGKILL)
+    assert killed.wait() == -signal.SIGKILL
+    killed.stdout.close()
+    shards = {p: p.stat().st_mtime_ns for p in (tmp_path / "killed").glob("shard-*.parquet")}
+    assert 0 < len(shards) < 27
+    again = run_script(tmp_path / "killed")
+    first = again.stdout.readline()
+    again.communicate()
+    assert again.returncode == 0
+    assert first.split() == [str(6 * len(shards)), "160"]
+    assert all(path.stat().st_mtime_ns == stamp for path, stamp in shards.items())
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # as in the script: sums in another order would differ in the last bit
+    whole = draw_samples(tiny, scorer, SampleStore.open(tmp_path / "whole", settings), batch_size=4)
+    torch.set_num_threads(threads)
+    assert_same(SampleStore.open(tmp_path / "killed", settings).table(), whole)
+
+
+@pytest.mark.parametrize("damage", ["truncate", "flip", "empty", "other seeds", "other columns"])
+def test_a_broken_shard_is_drawn_again(tiny, scorer, tmp_path, damage):
+    store = SampleStore.open(tmp_path, make_settings(tiny, scorer))
+    table = draw_samples(tiny, scorer, store)
+    path = store.path(1)
+    content = path.read_bytes()
+    middle = content.index(table.w[6:12].tobytes()[:16])  # in the page of the w's
+    flipped = content[:middle] + bytes([content[middle] ^ 1]) + content[middle + 1 :]
+    other = SampleStore.open(tmp_path / "other", replace(store.settings, names=("x", "y")))
+    other.write(1, replace(table.subset(slice(6, 12)), names=("x", "y")))
+    damaged = {
+        "truncate": content[: len(content) // 2],
+        "flip": flipped,
+        "empty": b"",
+        "other seeds": store.path(0).read_bytes(),
+        "other columns": other.path(1).read_bytes(),
+    }[damage]
+    path.write_bytes(damaged)
+    with pytest.warns(UserWarning, match="shard-00001.parquet is broken"):
+        assert store.missing() == {1: range(606, 612)}
+    with pytest.warns(UserWarning), pytest.raises(UserError, match="lacks 1 of its 4 shards"):
+        store.table()
+    with pytest.warns(UserWarning):
+        assert_same(draw_samples(tiny, scorer, store), table)
+    assert store.missing() == {}
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"psi": 0.5}, "psi is 0.7, not 0.5"),
+        ({"samples": 23}, "samples is 22, not 23"),
+        ({"generator": "other"}, "generator is .*, not other"),
+        ({"resolution": 8}, "resolution is 16, not 8"),
+        ({"names": ("bright",)}, "names is .*, not"),
+    ],
+)
+def test_a_folder_of_other_settings_is_refused(tiny, scorer, tmp_path, change, words):
+    settings = make_settings(tiny, scorer)
+    SampleStore.open(tmp_path, settings)
+    with pytest.raises(UserError, match=f"{words}.*choose another folder"):
+        SampleStore.open(tmp_path, replace(settings, **change))
+    SampleStore.open(tmp_path, settings)
+
+
+def test_a_store_is_found_without_its_settings(tiny, scorer, tmp_path):
+    settings = make_settings(tiny, scorer)
+    SampleStore.open(tmp_path, settings)
+    assert SampleStore.existing(tmp_path).settings == settings
+    with pytest.raises(UserError, match="cannot read"):
+        SampleStore.existing(tmp_path / "none")
+
+
+@pytest.mark.parametrize("content", ["{", "[]", '{"psi": 1}', '{"format_version": 99}'])
+def test_a_broken_manifest_is_refused(tiny, scorer, tmp_path, content):
+    (tmp_path / "_manifest.json").write_text(content)
+    with pytest.raises(UserError):
+        SampleStore.open(tmp_path, make_settings(tiny, scorer))
+    with pytest.raises(UserError):
+        SampleStore.existing(tmp_path)
+
+
+def test_foreign_folders_are_refused(tiny, scorer, tmp_path):
+    (tmp_path / "mine.parquet").write_bytes(b"")
+    with pytest.raises(UserError, match="choose another folder"):
+        SampleStore.open(tmp_path, make_settings(tiny, scorer))
+    with pytest.raises(UserError, match="cannot write"):
+        SampleStore.open(tmp_path / "mine.parquet" / "deep", make_settings(tiny, scorer))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"psi": 0.0}, {"psi": float("nan")}, {"psi": 2.5}, {"samples": 0}, {"seed_start": -1},
+        {"seed_start": 2**32 - 21}, {"shard_size": 0}, {"noise_mode": "random"}, {"names": ()},
+        {"names": ("a", "a")}, {"names": ("w",)},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_settings_out_of_range_are_refused(tiny, scorer, change):
+    with pytest.raises(UserError):
+        make_settings(tiny, scorer, **change)
+
+
+def test_the_last_seed_is_allowed(tiny, scorer):
+    assert make_settings(tiny, scorer, seed_start=2**32 - 22).shards[-1][-1] == 2**32 - 1
+
+
+def test_strangers_are_refused(tiny, scorer, tmp_path):
+    store = SampleStore.open(tmp_path / "a", make_settings(tiny, scorer, generator="other"))
+    with pytest.raises(UserError, match="another generator"):
+        draw_samples(tiny, scorer, store)
+    store = SampleStore.open(tmp_path / "b", make_settings(tiny, scorer, resolution=32))
+    with pytest.raises(UserError, match="16×16.*32"):
+        draw_samples(tiny, scorer, store)
+
+
+@pytest.mark.parametrize(
+    ("function", "words"),
+    [(lambda p: p.mean(dim=(1, 2, 3)), "shape"), (lambda p: brightness(p) / 0 - brightness(p) / 0, "finite")],
+)
+def test_a_scorer_that_breaks_its_promise_is_refused(tiny, tmp_path, function, words):
+    scorer = FunctionScorer(("a", "b"), function)
+    store = SampleStore.open(tmp_path, make_settings(tiny, scorer))
+    with pytest.raises(UserError, match=words):
+        draw_samples(tiny, scorer, store)
+
+
+def test_labels_and_columns():
+    table = replace(make_table(range(3)), scores=np.array([[0.9, 0.1], [0.2, 0.3], [0.5, 0.4]], np.float32))
+    assert table.is_positive("a").tolist() == [True, False, True]
+    assert table.is_positive("b").tolist() == [False, True, False]
+    alone = replace(table, scores=table.scores[:, :1], names=("a",))
+    assert alone.is_positive("a").tolist() == [True, False, False]
+    with pytest.raises(UserError, match="'c'; there are a, b"):
+        table.column("c")
+    with pytest.raises(ValueError, match="do not fit"):
+        replace(table, names=("a",))
+
+
+@given(st.integers(0, 2**32 - 300), st.integers(1, 299), st.integers(0, 5), st.floats(0.05, 0.95))
+def test_growing_the_samples_never_moves_a_row(start, n, seed, share):
+    whole = make_table(range(start, start + 300))
+    train, test = split(whole, share, seed)
+    assert (train ^ test).all()
+    rows = np.random.default_rng(n).permutation(300)[:n]
+    np.testing.assert_array_equal(split(whole.subset(rows), share, seed)[1], test[rows])
+
+
+@pytest.mark.parametrize("start", [0, 600, 10**9])
+def test_the_split_has_its_share_and_knows_no_neighbours(start):
+    table = make_table(range(start, start + 8000))
+    test = split(table, 0.25)[1].astype(float)
+    assert abs(test.mean() - 0.25) < 0.02
+    for lag in (1, 2, 8, 64):
+        assert abs(np.corrcoef(test[:-lag], test[lag:])[0, 1]) < 0.05
+    assert abs(np.corrcoef(test, split(table, 0.25, seed=1)[1])[0, 1]) < 0.05
+    with pytest.raises(UserError):
+        split(table, 1.0)
+
+
+def test_only_like_tables_join():
+    with pytest.raises(ValueError, match="same scores"):
+        concatenate([make_table(range(2)), make_table(range(2), names=("x",))])
