@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -14,11 +14,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from stylegan2.protocol import Generator
-
 from .directions import Direction
 from .errors import UserError
 from .files import atomic_path
+from .images import reduce
+from .progress import Step
+from .rendering import Renderer
 from .samples import is_positive, score_column, score_pictures
 from .scorers import Scorer
 
@@ -224,35 +225,49 @@ class EditTable:
             raise UserError(f"cannot read {path} as a table of edits: {error}") from error
 
 
+@dataclass(frozen=True, eq=False)
+class Edited:
+    """One edited picture.
+
+    Attributes
+    ----------
+    face, step
+        Which face, and which of the strengths.
+    picture
+        `(1, 3, r, r)`.
+    scores
+        `(k,)`.
+    """
+
+    face: int
+    step: int
+    picture: Tensor
+    scores: NDArray[np.float32]
+
+
 @torch.inference_mode()
-def rescore(
-    generator: Generator,
+def render_edits(
+    renderer: Renderer,
     scorer: Scorer,
-    seeds: Sequence[int] | NDArray[Any],
     ws: Tensor,
     direction: Direction,
     strengths: Sequence[float],
-    batch_size: int = 8,
+    batch_size: int = 4,
     mode: Mode = "add",
-    render: Callable[[Tensor], Tensor] | None = None,
-    progress: Callable[[int, int], object] | None = None,
-) -> EditTable:
-    """Render and score faces at every strength. For an interruptible run call it in chunks of faces.
+    progress: Step | None = None,
+) -> Iterator[Edited]:
+    """Render and score faces at every strength, face by face.
 
     Parameters
     ----------
-    generator, scorer
+    renderer, scorer
         What renders and what scores.
-    seeds
-        `(faces,)`: names of the rows.
     ws
         `(faces, num_ws, w_dim)`.
     direction, strengths, mode
         See `edit`. All strengths must differ.
     batch_size
         Pictures rendered at once.
-    render
-        ws to pictures; by default the generator's synthesis with constant noise.
     progress
         Called with (pictures done, pictures in all) after every batch.
 
@@ -263,20 +278,68 @@ def rescore(
     """
     if len(set(strengths)) < len(strengths) or not len(strengths):
         raise UserError(f"strengths must be one or more different numbers, not {list(strengths)}")
-    if render is None:
-        render = generator.synthesis
     total = len(ws) * len(strengths)
-    parts = []
     for start in range(0, total, batch_size):
         face, step = np.divmod(np.arange(start, min(start + batch_size, total)), len(strengths))
-        batch = ws[torch.from_numpy(face)].to(generator.w_avg.device)  # (b, num_ws, w_dim)
+        batch = ws[torch.from_numpy(face).to(ws.device)].to(
+            renderer.generator.w_avg.device
+        )  # (b, num_ws, w_dim)
         distance = torch.tensor([strengths[i] for i in step], device=batch.device)
-        parts.append(score_pictures(scorer, render(edit(batch, direction, distance, mode))))
+        pictures = renderer(edit(batch, direction, distance, mode))
+        scores = score_pictures(scorer, pictures)
+        for k in range(len(batch)):
+            yield Edited(int(face[k]), int(step[k]), pictures[k : k + 1], scores[k])
         if progress is not None:
             progress(start + len(batch), total)
+
+
+def rescore(
+    renderer: Renderer,
+    scorer: Scorer,
+    seeds: Sequence[int] | NDArray[Any],
+    ws: Tensor,
+    direction: Direction,
+    strengths: Sequence[float],
+    batch_size: int = 4,
+    mode: Mode = "add",
+    progress: Step | None = None,
+) -> EditTable:
+    """The scores of `render_edits` as a table whose rows are called `seeds`; the pictures are not kept.
+
+    For an interruptible run call it in chunks of faces.
+    """
+    edits = render_edits(renderer, scorer, ws, direction, strengths, batch_size, mode, progress)
+    scores = np.stack([one.scores for one in edits])
     return EditTable(
         seeds=np.asarray(seeds, dtype=np.int64),
         strengths=np.asarray(strengths, dtype=np.float64),
-        scores=np.concatenate(parts).reshape(len(ws), len(strengths), -1),
+        scores=scores.reshape(len(ws), len(strengths), -1),
         names=scorer.names,
     )
+
+
+def render_walk(
+    renderer: Renderer,
+    scorer: Scorer,
+    ws: Tensor,
+    direction: Direction,
+    strengths: Sequence[float],
+    side: int,
+    batch_size: int = 4,
+    progress: Step | None = None,
+) -> tuple[Tensor, NDArray[np.float32]]:
+    """The pictures of `render_edits`, reduced to at most `side` pixels, and their scores.
+
+    Returns
+    -------
+    Tensor
+        `(faces, strengths, 3, h, w)` on the CPU.
+    NDArray
+        `(faces, strengths, k)`: of the pictures before they were reduced.
+    """
+    pictures, scores = [], []
+    for one in render_edits(renderer, scorer, ws, direction, strengths, batch_size, progress=progress):
+        pictures.append(reduce(one.picture, side).cpu())
+        scores.append(one.scores)
+    shape = (len(ws), len(strengths))
+    return torch.cat(pictures).unflatten(0, shape), np.stack(scores).reshape(*shape, -1)

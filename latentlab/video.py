@@ -60,7 +60,7 @@ def _checked(frames: Tensor, fps: float, fastest: float) -> list[Image.Image]:
 def _shared_palette(pictures: list[Image.Image]) -> Image.Image:
     """256 colours for all pictures, from up to sixteen of them, evenly spaced, side by side.
 
-    On walks of faces the octree leaves a quarter less (rms) error than the median cut, and no cast once dithered.
+    On walks of faces the octree leaves a quarter less (rms) error than the median cut, and no cast.
     """
     indices = np.linspace(0, len(pictures) - 1, min(16, len(pictures))).round().astype(int)
     chosen = [pictures[i] for i in indices]
@@ -93,23 +93,30 @@ def write_mp4(frames: Tensor, path: str | Path, fps: float = 15) -> None:
     """
     try:
         import imageio.v2 as imageio
-        import imageio_ffmpeg  # noqa: F401 - imageio asks for it at the first frame only
+        import imageio_ffmpeg
     except ImportError as error:
         raise UserError('MP4 needs an extra: pip install "latentlab[video]"; GIF works without') from error
     pictures = _checked(frames, fps, 120)
-    with (
-        atomic_path(path) as temporary,
-        imageio.get_writer(
-            temporary,
-            format="FFMPEG",
-            fps=fps,
-            codec="libx264",
-            pixelformat="yuv420p",
-            macro_block_size=1,
-            output_params=["-crf", "18", "-movflags", "+faststart"],
-        ) as writer,
-    ):
-        for picture in pictures:
-            array = np.asarray(picture)  # (h, w, 3)
-            height, width = array.shape[:2]
-            writer.append_data(np.pad(array, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge"))
+    failure = UserError(f"cannot write {path}: ffmpeg gave up; is the disk full?")
+    with atomic_path(path) as temporary:
+        try:
+            with imageio.get_writer(
+                temporary,
+                format="FFMPEG",
+                fps=fps,
+                codec="libx264",
+                pixelformat="yuv420p",
+                macro_block_size=1,
+                ffmpeg_log_level="quiet",
+                output_params=["-crf", "18", "-movflags", "+faststart"],
+            ) as writer:
+                for picture in pictures:
+                    array = np.asarray(picture)  # (h, w, 3)
+                    height, width = array.shape[:2]
+                    writer.append_data(np.pad(array, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge"))
+            # imageio does not look at ffmpeg's exit status; a file cut short would pass for whole.
+            written, _ = imageio_ffmpeg.count_frames_and_secs(str(temporary))
+        except (OSError, RuntimeError) as error:
+            raise failure from error
+        if written != len(pictures):
+            raise failure

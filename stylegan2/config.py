@@ -8,19 +8,25 @@ from typing import Any, Literal
 Architecture = Literal["skip", "resnet", "orig"]
 
 # The widths of the paper (Karras et al. 2020, section 3): config F doubles E's at high resolutions.
-_PRESETS: dict[str, dict[str, int]] = {
+_PRESETS: dict[str, dict[str, Any]] = {
     "config-e": {"channel_base": 16384, "channel_max": 512},
     "config-f": {"channel_base": 32768, "channel_max": 512},
 }
 
 
-def _check_shape(resolution: int, architecture: str, resample_filter: tuple[float, ...]) -> None:
+def _check_shape(config: GeneratorConfig | DiscriminatorConfig) -> None:
+    resolution, architecture = config.resolution, config.architecture
     if resolution < 8 or resolution & (resolution - 1):
         raise ValueError(f"resolution must be a power of two from 8, not {resolution}")
     if architecture not in ("skip", "resnet", "orig"):
         raise ValueError(f"architecture must be 'skip', 'resnet' or 'orig', not {architecture!r}")
-    if not resample_filter or sum(resample_filter) == 0:
-        raise ValueError(f"resample_filter must have taps that do not sum to zero, not {resample_filter}")
+    if not config.resample_filter or sum(config.resample_filter) == 0:
+        raise ValueError(f"resample_filter must have taps that do not sum to zero, not {config.resample_filter}")
+    for name in ("img_channels", "channel_max"):
+        if getattr(config, name) < 1:
+            raise ValueError(f"{name} must be positive, not {getattr(config, name)}")
+    if config.channel_base < resolution:
+        raise ValueError(f"channel_base must be the resolution, {resolution}, or more, not {config.channel_base}")
 
 
 def resolutions(resolution: int) -> list[int]:
@@ -76,8 +82,8 @@ class GeneratorConfig:
     fp16_resolutions: int = 0
 
     def __post_init__(self) -> None:
-        _check_shape(self.resolution, self.architecture, self.resample_filter)
-        for name in ("w_dim", "img_channels", "mapping_layers", "channel_base", "channel_max"):
+        _check_shape(self)
+        for name in ("w_dim", "mapping_layers"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be positive, not {getattr(self, name)}")
         if self.z_dim + self.c_dim < 1:
@@ -131,10 +137,7 @@ class DiscriminatorConfig:
     fp16_resolutions: int = 0
 
     def __post_init__(self) -> None:
-        _check_shape(self.resolution, self.architecture, self.resample_filter)
-        for name in ("img_channels", "channel_base", "channel_max"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be positive, not {getattr(self, name)}")
+        _check_shape(self)
 
     def channels(self, resolution: int) -> int:
         """Feature maps of the block of `resolution`."""

@@ -92,6 +92,15 @@ def inverse_haar(x: Tensor) -> Tensor:
     return pixels.reshape(b, 2 * h, 2 * w, c // 4).permute(0, 3, 1, 2)
 
 
+def modulate(x: Tensor, style: Tensor) -> Tensor:
+    """Scale the channels of `x (b, c, h, w)` by `style (b, c)`; in place where no gradient is recorded.
+
+    x must not be used afterwards: a copy of the largest features costs as much as their convolution.
+    """
+    style = style[:, :, None, None]
+    return x * style if torch.is_grad_enabled() else x.mul_(style)
+
+
 class ModulatedConv(nn.Module):
     """Style, convolution, noise, bias, leaky ReLU; depthwise 3×3 and pointwise unless `full`."""
 
@@ -111,7 +120,7 @@ class ModulatedConv(nn.Module):
 
     def forward(self, x: Tensor, style: Tensor, noise_mode: NoiseMode, rng: torch.Generator | None) -> Tensor:
         """Features `(b, in, r, r)` and style `(b, in)` to `(b, out, r, r)`."""
-        x = x * (style * self.gain)[:, :, None, None]
+        x = modulate(x, style * self.gain)
         if self.full:
             x = F.conv2d(x, self.weight, self.bias, padding=1)
         else:
@@ -137,7 +146,7 @@ class MobileBlock(nn.Module):
         self, x: Tensor, styles: Mapping[str, Tensor], noise_mode: NoiseMode, rng: torch.Generator | None
     ) -> Tensor:
         """Features `(b, in, r/2, r/2)` to `(b, out, r, r)`; styles of `up`, `conv0` and `conv1`."""
-        x = inverse_haar(x * styles["up"][:, :, None, None])  # (b, in/4, r, r)
+        x = inverse_haar(modulate(x, styles["up"]))  # (b, in/4, r, r)
         x = self.conv0(x, styles["conv0"], noise_mode, rng)
         return self.conv1(x, styles["conv1"], noise_mode, rng)
 
@@ -154,8 +163,27 @@ class ToImage(nn.Module):
 
     def forward(self, x: Tensor, style: Tensor) -> Tensor:
         """`(b, c, r, r)` and style `(b, c)` to `(b, 3, 2r, 2r)`."""
-        x = F.conv2d(x * (style * self.gain)[:, :, None, None], self.weight, self.bias)
+        x = F.conv2d(modulate(x, style * self.gain), self.weight, self.bias)
         return F.pixel_shuffle(x, 2)
+
+
+class PreviewHead(nn.Module):
+    """Inner features to the picture reduced to twice their resolution: linear in the features.
+
+    The map itself changes with the face: its kernel is a sum of kernels weighted by coordinates of the style,
+    so that it can follow the layers it stands for, whose response to the features depends on w. All of it is
+    fitted in closed form (`scripts/fit_preview.py`).
+    """
+
+    axes: Tensor
+    weight: Tensor
+    bias: Tensor
+
+    def __init__(self, channels: int, coordinates: int):
+        super().__init__()
+        self.register_buffer("axes", torch.zeros(coordinates, channels + 1))
+        self.register_buffer("weight", torch.zeros(coordinates + 1, 12, channels))
+        self.register_buffer("bias", torch.zeros(coordinates + 1, 12))
 
 
 class MobileSynthesis(nn.Module):
@@ -171,8 +199,6 @@ class MobileSynthesis(nn.Module):
             width_in, width = width, config.channels(resolution)
             self.add_module(f"b{resolution}", MobileBlock(width_in, width, config.w_dim, resolution))
         self.toimg = ToImage(width, config.w_dim)
-        if config.preview_resolution is not None:
-            self.preview = PreviewHead(config.channels(config.preview_resolution // 2), config.w_dim)
 
     def styles(self, ws: Tensor) -> dict[str, Tensor]:
         """The style of every layer, `(b, channels)` by name in the order of use: the space S.
@@ -198,8 +224,8 @@ class MobileSynthesis(nn.Module):
         self, styles: Mapping[str, Tensor], resolution: int, noise_mode: NoiseMode, rng: torch.Generator | None
     ) -> Tensor:
         """Output of the block of `resolution`, `(b, channels, resolution, resolution)`."""
-        const = self.const.expand(len(styles["b4"]), -1, -1, -1)
-        x = const.contiguous(memory_format=torch.channels_last)
+        batch = len(styles["b4"])
+        x = self.const.repeat(batch, 1, 1, 1).contiguous(memory_format=torch.channels_last)
         x = self.b4(x, styles["b4"], noise_mode, rng)
         for r in self.config.block_resolutions:
             if r > resolution:

@@ -309,9 +309,18 @@ class SynthesisNetwork(nn.Module):
         return img.contiguous()
 
     def forward(
-        self, ws: Tensor, noise_mode: NoiseMode = "const", rng: torch.Generator | int | None = None
+        self,
+        ws: Tensor,
+        noise_mode: NoiseMode = "const",
+        rng: torch.Generator | int | None = None,
+        resolution: int | None = None,
     ) -> Tensor:
-        """Render `ws (batch, num_ws, w_dim)`: `styles`, then `from_styles`, which see."""
+        """Render `ws (batch, num_ws, w_dim)`: `styles`, then `from_styles`, which see.
+
+        `resolution` is there for the protocol's sake: this network has no other than its own.
+        """
+        if resolution not in (None, self.config.resolution):
+            raise ValueError(f"this generator renders at {self.config.resolution}, not at {resolution}")
         return self.from_styles(self.styles(ws), noise_mode, rng)
 
 
@@ -331,6 +340,11 @@ class Generator(nn.Module):
             config.z_dim, config.c_dim, config.w_dim, config.num_ws, layers, lr_multiplier, beta
         )
         self.synthesis = SynthesisNetwork(config)
+
+    @property
+    def resolutions(self) -> tuple[int, ...]:
+        """The sides it can render at: its own."""
+        return (self.resolution,)
 
     @property
     def w_avg(self) -> Tensor:

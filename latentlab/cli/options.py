@@ -95,7 +95,9 @@ def load_generator(network: str, device: torch.device) -> Generator:
     """The generator of a name or a checkpoint, unconditional, ready on `device`."""
     generator = stylegan2.load(network, device=device)
     if generator.c_dim:
-        raise UserError(f"{network} is conditional (c_dim {generator.c_dim}); the commands take unconditional ones")
+        raise UserError(
+            f"{network} is conditional (c_dim {generator.c_dim}); the commands take unconditional ones"
+        )
     return generator
 
 

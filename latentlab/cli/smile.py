@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from ..study import StudySettings, run_study
+from ..study import StudySettings, run_study, summary
 from ..study.settings import Rendering
 from . import options
 
@@ -19,11 +19,12 @@ def smile(
     psi: options.Psi = 0.7,
     network: options.Network = "mobile-ffhq",
     scorer: options.ScorerName = "fer",
-    out: Annotated[Path, typer.Option(help="Folder of the results; also where a stopped run goes on.")] = Path(
-        "latentlab-smile"
-    ),
+    out: Annotated[
+        Path, typer.Option(help="Folder of the results; also where a stopped run goes on.")
+    ] = Path("latentlab-smile"),
     render: Annotated[
-        Rendering, typer.Option(help="What is scored: full pictures, previews, or auto: previews if there are.")
+        Rendering,
+        typer.Option(help="What is scored: full pictures, previews, or auto: previews if there are."),
     ] = "auto",
     edited_faces: Annotated[
         int, typer.Option(help="Held-out faces to edit, of those that smile and of those that do not.")
@@ -50,6 +51,5 @@ def smile(
     study = run_study(
         generator, found_scorer, settings, out, options.this_command(), stage=options.bar, batch_size=batch
     )
-    for line in study.summary():
-        print(line)
+    print("\n".join(summary(study, settings.attribute)))
     print(f"{out / 'report.md'} has it all; done in {time.monotonic() - begun:.0f} s")

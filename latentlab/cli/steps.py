@@ -67,9 +67,9 @@ def label(
     network: options.Network = "mobile-ffhq",
     scorer: options.ScorerName = "fer",
     resolution: options.Resolution = None,
-    out: Annotated[Path, typer.Option(help="Folder of the sample table; a stopped run goes on there.")] = Path(
-        "latentlab-samples"
-    ),
+    out: Annotated[
+        Path, typer.Option(help="Folder of the sample table; a stopped run goes on there.")
+    ] = Path("latentlab-samples"),
     device: options.Device = "auto",
     batch: options.Batch = 4,
 ) -> None:
@@ -133,7 +133,9 @@ def edit(
     network: options.Network = "mobile-ffhq",
     scorer: options.ScorerName = "fer",
     resolution: options.Resolution = None,
-    out: Annotated[Path, typer.Option(help="Folder of the pictures and of edits.parquet.")] = Path("latentlab-edits"),
+    out: Annotated[Path, typer.Option(help="Folder of the pictures and of edits.parquet.")] = Path(
+        "latentlab-edits"
+    ),
     device: options.Device = "auto",
     force: Force = False,
     batch: options.Batch = 4,
@@ -165,7 +167,8 @@ def walk(
     scorer: options.ScorerName = "fer",
     resolution: options.Resolution = None,
     out: Annotated[
-        Path, typer.Option(help="A figure (.png, .pdf, .svg) or an animation (.gif; .mp4 with the extra video).")
+        Path,
+        typer.Option(help="A figure (.png, .pdf, .svg) or an animation (.gif; .mp4 with the extra video)."),
     ] = Path("walk.png"),
     device: options.Device = "auto",
     force: Force = False,

@@ -10,11 +10,13 @@ import typer
 import stylegan2
 
 from .. import weights
+from .errors import told
 
 app = typer.Typer(help="Named weights, and checkpoints of other formats.", no_args_is_help=True)
 
 
 @app.command("list")
+@told
 def list_weights() -> None:
     """List the named weights: what they are, their licence, and whether they are cached."""
     for row in weights.known():
@@ -23,12 +25,14 @@ def list_weights() -> None:
 
 
 @app.command()
+@told
 def get(name: Annotated[str, typer.Argument(help="A name that `latentlab weights list` shows.")]) -> None:
     """Fetch named weights into the cache, and print where they lie."""
     print(weights.get(name))
 
 
 @app.command()
+@told
 def convert(
     source: Annotated[str, typer.Argument(help="A checkpoint of any supported format, or a name.")],
     target: Annotated[Path, typer.Argument(help="The file to write (safetensors).")],
@@ -38,4 +42,6 @@ def convert(
     seeds = (0, 1, 2)
     difference = stylegan2.convert(source, target, seeds=seeds, network=network)
     print(f"{target}: {network} of {source}")
-    print(f"largest difference of a pixel before and after, seeds {', '.join(map(str, seeds))}: {difference:.3g}")
+    print(
+        f"largest difference of a pixel before and after, seeds {', '.join(map(str, seeds))}: {difference:.3g}"
+    )

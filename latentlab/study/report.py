@@ -32,9 +32,8 @@ def write_report(bench: Bench, study: Study, command: str) -> None:
         temporary.write_text("\n\n".join(sections) + "\n", encoding="utf-8")
 
 
-def summary(bench: Bench, study: Study) -> list[str]:
+def summary(study: Study, attribute: str) -> list[str]:
     """The figures in a few lines, for the terminal."""
-    attribute = bench.settings.attribute
     positive = study.table.is_positive(attribute)
     lines = [f"{positive.mean():.1%} of {len(positive)} samples are {attribute}"]
     for method, fit in study.fits.items():
@@ -70,7 +69,9 @@ def _samples(bench: Bench, study: Study) -> str:
     side = bench.renderer.resolution
     how = "in full" if side == bench.generator.resolution else "by preview"
     labels = np.bincount(study.table.scores.argmax(axis=1), minlength=len(study.table.names))
-    rows = [[name, str(count), f"{count / len(positive):.1%}"] for name, count in zip(study.table.names, labels)]
+    rows = [
+        [name, str(count), f"{count / len(positive):.1%}"] for name, count in zip(study.table.names, labels)
+    ]
     last = settings.seed_start + settings.samples - 1
     return (
         "## Samples\n\n"

@@ -108,8 +108,7 @@ def run_study(
     fits = fit_directions(bench, table.subset(train), table.subset(test))
     reach = calibrate_reach(bench, fits[MAIN].direction, table.subset(train))
     edits = {
-        method: edit_faces(bench, method, fit, table.subset(test), reach)
-        for method, fit in fits.items()
+        method: edit_faces(bench, method, fit, table.subset(test), reach) for method, fit in fits.items()
     }
     study = Study(table, train, test, fits, reach, edits)
     draw_figures(bench, study, MAIN)
@@ -164,9 +163,8 @@ def _reach(bench: Bench, direction: Direction, train: SampleTable, towards: bool
 
     def changed(strength: float) -> float:
         edited = rescore(
-            bench.generator, bench.scorer, faces.seeds, ws, direction, [strength], bench.batch_size,
-            render=bench.renderer,
-        )  # fmt: skip
+            bench.renderer, bench.scorer, faces.seeds, ws, direction, [strength], bench.batch_size
+        )
         count.add(len(faces))
         return float(np.mean(edited.is_positive(attribute) == towards))
 
@@ -216,9 +214,8 @@ def _edit_in_chunks(
         else:
             ws = chunk.ws(bench.generator.num_ws)
             part = rescore(
-                bench.generator, bench.scorer, chunk.seeds, ws, direction, strengths, bench.batch_size,
-                render=bench.renderer,
-            )  # fmt: skip
+                bench.renderer, bench.scorer, chunk.seeds, ws, direction, strengths, bench.batch_size
+            )
             part.save(path)
         parts.append(part)
         count.add(len(chunk) * len(strengths))

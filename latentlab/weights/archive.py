@@ -56,7 +56,7 @@ def _open_in_zip(wheel: zipfile.ZipFile, member: str) -> IO[bytes]:
     info = wheel.getinfo(member)
     # The upper half of external_attr is the Unix mode; archives made elsewhere leave it zero.
     if info.is_dir() or stat.S_ISLNK(info.external_attr >> 16):
-        raise UserError(f"{member} in {wheel.filename} is not a regular file")
+        raise UserError(f"{member} in the archive is not a regular file")
     return wheel.open(info)
 
 
@@ -64,7 +64,7 @@ def _open_in_tar(sdist: tarfile.TarFile, member: str) -> IO[bytes]:
     info = sdist.getmember(member)
     file = sdist.extractfile(info) if info.isreg() else None
     if file is None:
-        raise UserError(f"{member} in {sdist.name} is not a regular file")
+        raise UserError(f"{member} in the archive is not a regular file")
     return file
 
 

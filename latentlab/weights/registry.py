@@ -95,14 +95,17 @@ def is_secure(url: str) -> bool:
     return parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in ("127.0.0.1", "::1"))
 
 
-_FACE_MODELS = {
-    "project": "face_recognition_models",
-    "version": "0.3.0",
-    "filename": "face_recognition_models-0.3.0.tar.gz",
-    "size": 100149358,
-    "sha256": "b79bd200a88c87c9a9d446c990ae71c5a626d1f3730174e6d570157ff1d896cf",
-}
-_FACE_MODELS_FOLDER = "face_recognition_models-0.3.0/face_recognition_models/models/"
+def _face_models(*names: str) -> Distribution:
+    """Files of the one archive that holds dlib's models."""
+    return Distribution(
+        "face_recognition_models",
+        "0.3.0",
+        "face_recognition_models-0.3.0.tar.gz",
+        100149358,
+        "b79bd200a88c87c9a9d446c990ae71c5a626d1f3730174e6d570157ff1d896cf",
+        tuple(f"face_recognition_models-0.3.0/face_recognition_models/models/{name}" for name in names),
+    )
+
 
 _FROM_THE_INDEX = (
     Weight(
@@ -143,20 +146,14 @@ _FROM_THE_INDEX = (
         "landmarks",
         "dlib's predictors of 68 and of 5 facial landmarks",
         "CC0, but the 68 landmarks were learnt on iBUG 300-W, whose terms exclude commercial use",
-        Distribution(
-            **_FACE_MODELS,
-            members=tuple(_FACE_MODELS_FOLDER + f"shape_predictor_{n}_face_landmarks.dat" for n in (68, 5)),
-        ),
+        _face_models("shape_predictor_68_face_landmarks.dat", "shape_predictor_5_face_landmarks.dat"),
     ),
     Weight(
         "face-descriptor",
         "descriptor",
         "dlib's 128-number face descriptor, for identity",
         "CC0",
-        Distribution(
-            **_FACE_MODELS,
-            members=(_FACE_MODELS_FOLDER + "dlib_face_recognition_resnet_model_v1.dat",),
-        ),
+        _face_models("dlib_face_recognition_resnet_model_v1.dat"),
     ),
     Weight(
         "lpips-backbones",

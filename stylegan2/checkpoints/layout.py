@@ -31,7 +31,9 @@ def filter_taps(kernel: Tensor) -> tuple[float, ...]:
     Scaled so that the smallest is 1 where that makes all whole, as in (1, 3, 3, 1): formats scale them
     differently, and the networks normalise them.
     """
-    kernel = kernel.double().squeeze()
+    kernel = kernel.double()
+    if kernel.dim() > 2:  # genforce has two axes of length 1 in front
+        kernel = kernel.reshape(kernel.shape[-2:])
     taps = kernel if kernel.dim() == 1 else kernel.sum(0)
     total = float(taps.sum())
     if taps.dim() != 1 or not math.isfinite(total) or total == 0:
@@ -79,6 +81,13 @@ def count_layers(names: Mapping[str, Any], prefix: str) -> int:
     return sum(bool(re.fullmatch(rf"{re.escape(prefix)}fc\d+\.weight", name)) for name in names)
 
 
+class _Tensors(State):
+    """A state in which a missing name is the file's fault."""
+
+    def __missing__(self, name: str) -> Tensor:
+        raise CheckpointError(f"it is damaged or another architecture: it lacks {name}")
+
+
 def _architecture(state: State, of_skip: str) -> Architecture:
     """Residual blocks have a shortcut; 'skip' reads or writes a picture at 4x4, too."""
     if any(name.endswith(".skip.weight") for name in state):
@@ -98,6 +107,7 @@ def generator_config(state: State, taps: tuple[float, ...], **settings: Any) -> 
     settings
         Fields of the configuration that no shape tells.
     """
+    state = _Tensors(state)
     sides = block_resolutions(state, "synthesis.")
     architecture = _architecture(state, "synthesis.b4.torgb.weight")
     w_dim = state["synthesis.b4.conv1.affine.weight"].shape[1]
@@ -119,6 +129,7 @@ def generator_config(state: State, taps: tuple[float, ...], **settings: Any) -> 
 
 def discriminator_config(state: State, taps: tuple[float, ...], **settings: Any) -> DiscriminatorConfig:
     """The configuration of a discriminator; parameters as in `generator_config`."""
+    state = _Tensors(state)
     sides = block_resolutions(state)
     architecture = _architecture(state, "b4.fromrgb.weight")
     widths = {r: state[f"b{r}.conv0.weight"].shape[1] for r in sides[1:]}

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from latentlab.directions import Direction, RidgeOnLogit
 from latentlab.editing import EditTable, calibrate, edit, from_sigmas, in_sigmas, rescore, walk
 from latentlab.errors import UserError
+from latentlab.rendering import Renderer
 from latentlab.scorers import FunctionScorer
 from stylegan2.sampling import z_from_seeds
 
@@ -130,7 +131,7 @@ def test_a_learnt_direction_moves_the_score_of_new_faces(tiny, scene):
     scorer, _, learnt = scene
     ws = tiny.mapping(z_from_seeds(range(1000, 1010), tiny.z_dim), psi=0.7)
     strengths = [from_sigmas(learnt, s) for s in (-2.0, 0.0, 2.0)]
-    table = rescore(tiny, scorer, range(1000, 1010), ws, learnt, strengths, batch_size=7)
+    table = rescore(Renderer(tiny, 16), scorer, range(1000, 1010), ws, learnt, strengths, batch_size=7)
     mean = table.column("bright").mean(axis=0)
     assert mean[0] < mean[1] < mean[2]
     expected = scorer(tiny.synthesis(edit(ws[3:4], learnt, strengths[2])))
@@ -143,16 +144,16 @@ def test_chunks_batches_and_places_agree(tiny, scene):
     ws, strengths = ws[:5], [0.5, -0.5]
     seen = []
     whole = rescore(
-        tiny, scorer, range(5), ws, learnt, strengths, mode="place", progress=lambda *p: seen.append(p)
+        Renderer(tiny, 16), scorer, range(5), ws, learnt, strengths, mode="place", progress=lambda *p: seen.append(p)
     )
     parts = [
-        rescore(tiny, scorer, [i], ws[i : i + 1], learnt, strengths, batch_size=1, mode="place")
+        rescore(Renderer(tiny, 16), scorer, [i], ws[i : i + 1], learnt, strengths, batch_size=1, mode="place")
         for i in range(5)
     ]
     np.testing.assert_allclose(np.concatenate([part.scores for part in parts]), whole.scores, atol=1e-5)
-    assert seen == [(8, 10), (10, 10)]
+    assert seen == [(4, 10), (8, 10), (10, 10)]
     with pytest.raises(UserError, match="different numbers"):
-        rescore(tiny, scorer, range(5), ws, learnt, [1.0, 1.0])
+        rescore(Renderer(tiny, 16), scorer, range(5), ws, learnt, [1.0, 1.0])
 
 
 def make_table() -> EditTable:

@@ -253,7 +253,13 @@ def test_strangers_are_refused(tiny, scorer, tmp_path):
     [(lambda p: p.mean(dim=(1, 2, 3)), "shape"), (lambda p: brightness(p) / 0 - brightness(p) / 0, "finite")],
 )
 def test_a_scorer_that_breaks_its_promise_is_refused(tiny, tmp_path, function, words):
-    scorer = FunctionScorer(("a", "b"), function)
+    class Careless:
+        names, fingerprint = ("a", "b"), "careless"
+
+        def __call__(self, pictures: torch.Tensor) -> torch.Tensor:
+            return function(pictures)
+
+    scorer = Careless()
     store = SampleStore.open(tmp_path, make_settings(tiny, scorer))
     with pytest.raises(UserError, match=words):
         draw_samples(tiny, scorer, store)

@@ -33,8 +33,7 @@ def vectors(data: Path, name: str) -> dict[str, torch.Tensor]:
 
 
 def raw(path: Path) -> Any:
-    with torch.serialization.safe_globals([__import__("argparse").Namespace]):
-        return torch.load(path, weights_only=True)
+    return torch.load(path, weights_only=False)  # recorded with this repository
 
 
 # Every format, the same weights
@@ -373,7 +372,9 @@ def test_paths_and_names(data, tmp_path):
 
 def test_names_of_installed_packages(data, tmp_path, monkeypatch):
     (tmp_path / "someones_weights.py").write_text(
-        f"from pathlib import Path\ndef locate(name):\n    return Path({str(data)!r}) / name if name in {FILES} else None\n"
+        "from pathlib import Path\n"
+        "def locate(name):\n"
+        f"    return Path({str(data)!r}) / name if name in {FILES} else None\n"
     )
     (tmp_path / "someones_weights-1.0.dist-info").mkdir()
     (tmp_path / "someones_weights-1.0.dist-info" / "METADATA").write_text(
@@ -407,21 +408,15 @@ def test_wrong_tensors_are_named(data, tmp_path, change, expected):
     change(content["g_ema"])
     torch.save(content, tmp_path / "x.pt")
     message = refusal(tmp_path / "x.pt")
-    assert expected in message or "damaged" in message
-
-
-class TfNetwork:
-    """Pickles as a network of the TensorFlow release."""
+    assert expected in message
 
 
 def test_other_tensorflow_networks_are_named(tmp_path, monkeypatch):
     module = types.ModuleType("dnnlib.tflib.network")
-    module.Network = TfNetwork
-    monkeypatch.setattr(TfNetwork, "__module__", module.__name__)
-    monkeypatch.setattr(TfNetwork, "__qualname__", "Network")
+    module.Network = type("Network", (), {"__module__": module.__name__})
 
-    def network(variables: list[Any], **parts: Any) -> TfNetwork:
-        result = TfNetwork()
+    def network(variables: list[Any], **parts: Any) -> Any:
+        result = module.Network()
         result.__dict__ = {"version": 3, "static_kwargs": {}, "variables": variables, "components": parts}
         return result
 

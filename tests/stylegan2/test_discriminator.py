@@ -1,4 +1,4 @@
-"""The discriminator: parity with recorded vectors, all architectures against plain operations, and its contract."""
+"""The discriminator: parity with recorded vectors, architectures against plain operations, its contract."""
 
 import dataclasses
 

@@ -1,4 +1,4 @@
-"""The generator: parity with recorded vectors, all architectures against plain operations, and its contract."""
+"""The generator: parity with recorded vectors, architectures against plain operations, its contract."""
 
 import dataclasses
 import math
@@ -138,9 +138,6 @@ def test_residual_block_is_the_mean_in_power_of_both_ways():
     styles = {name: torch.randn(2, 6, dtype=torch.float64) for name in ("conv0", "conv1", "torgb")}
     y, _ = block(x, None, styles, "const", None)
     through = block.conv1(block.conv0(x, styles["conv0"], "const", None), styles["conv1"], "const", None)
-    past = ops.upsample2d(
-        torch.einsum("oi,bihw->bohw", block.skip.weight[:, :, 0, 0], x) / 6**0.5, torch.ones(1)
-    )
     past = ops.conv2d_resample_plain(x, block.skip.weight / 6**0.5, block.skip.resample_filter, up=2)
     torch.testing.assert_close(y, (past + through) / 2**0.5)
 
@@ -160,8 +157,7 @@ def test_only_skip_networks_have_a_torgb_in_every_block():
 
 @pytest.mark.parametrize("resolution", [8, 64, 256])
 def test_any_power_of_two_resolution(resolution):
-    config = dataclasses.replace(SMALL, resolution=resolution)
-    network = Generator(config)
+    network = Generator(dataclasses.replace(SMALL, resolution=resolution, channel_base=512))
     assert network.num_ws == 2 * int(math.log2(resolution)) - 2
     with torch.no_grad():
         assert network(torch.randn(1, 8)).shape == (1, 3, resolution, resolution)
@@ -196,7 +192,8 @@ def test_the_cpu_ignores_fp16_resolutions(tiny):
     ws = tiny.mapping(z_from_seeds([1], tiny.z_dim))
     half = Generator(dataclasses.replace(tiny.config, fp16_resolutions=4)).eval()
     half.load_state_dict(tiny.state_dict())
-    assert torch.equal(half.synthesis(ws), tiny.synthesis(ws))
+    with torch.no_grad():
+        assert torch.equal(half.synthesis(ws), tiny.synthesis(ws))
     assert half.fingerprint == tiny.fingerprint
 
 

@@ -372,7 +372,7 @@ SIZES = {
     "bytes": b"\x8e" + struct.pack("<Q", 2**62) + b".",
     "text": b"\x8d" + struct.pack("<Q", 2**62) + b".",
     "frame": b"\x95" + struct.pack("<Q", 2**62) + b"N.",
-    "nested tuple as a key": b"}N" + b"\x85" * 10**6 + b"Ns.",
+    "nested tuple as a key": b"}N" + b"\x85" * 300_000 + b"Ns.",
     "nested lists": b"]" * 10**5 + b"a" * (10**5 - 1) + b".",
 }
 

