@@ -38,9 +38,7 @@ def files(source: Path) -> Iterator[tuple[str, Image.Image]]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("pictures", type=Path)
     parser.add_argument("attributes", type=Path)
     parser.add_argument("--count", type=int, default=1500)
@@ -63,9 +61,7 @@ def main() -> None:
     happy = scorer.names.index("happy")
     accuracy = ((p.argmax(1) == happy) == y).mean()
     print(f"{len(y)} pictures, {y.mean():.1%} smile; box {size}x{size}, {top} from the top")
-    print(
-        f"AUC of happy {roc_auc_score(y, p[:, happy]):.3f}; accuracy of happy as the largest {accuracy:.3f}"
-    )
+    print(f"AUC of happy {roc_auc_score(y, p[:, happy]):.3f}; accuracy of happy as the largest {accuracy:.3f}")
 
 
 if __name__ == "__main__":

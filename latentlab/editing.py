@@ -14,14 +14,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from .directions import Direction
-from .errors import UserError
-from .files import atomic_path
-from .images import reduce
-from .progress import Step
-from .rendering import Renderer
-from .samples import is_positive, score_column, score_pictures
-from .scorers import Scorer
+from latentlab.directions import Direction
+from latentlab.errors import UserError
+from latentlab.files import atomic_path
+from latentlab.images import reduce
+from latentlab.progress import Step
+from latentlab.rendering import Renderer
+from latentlab.samples import is_positive, score_column, score_pictures
+from latentlab.scorers import Scorer
 
 Mode = Literal["add", "place"]
 
@@ -156,9 +156,7 @@ def calibrate(
     )
 
 
-def _bisect(
-    respond: Callable[[float], float], target: float, below: float, reached: float, bisections: int
-) -> float:
+def _bisect(respond: Callable[[float], float], target: float, below: float, reached: float, bisections: int) -> float:
     for _ in range(bisections):
         middle = (below + reached) / 2
         if respond(middle) >= target:
@@ -281,9 +279,7 @@ def render_edits(
     total = len(ws) * len(strengths)
     for start in range(0, total, batch_size):
         face, step = np.divmod(np.arange(start, min(start + batch_size, total)), len(strengths))
-        batch = ws[torch.from_numpy(face).to(ws.device)].to(
-            renderer.generator.w_avg.device
-        )  # (b, num_ws, w_dim)
+        batch = ws[torch.from_numpy(face).to(ws.device)].to(renderer.generator.w_avg.device)  # (b, num_ws, w_dim)
         distance = torch.tensor([strengths[i] for i in step], device=batch.device)
         pictures = renderer(edit(batch, direction, distance, mode))
         scores = score_pictures(scorer, pictures)

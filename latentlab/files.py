@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from .errors import UserError
+from latentlab.errors import UserError
 
 # What the system says when the place itself is the trouble, and what to do about it. Any other OSError
 # inside the block (a lost connection, say) is not about the file and passes through untouched.

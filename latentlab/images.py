@@ -17,8 +17,8 @@ import torch.nn.functional as F
 from PIL import Image, ImageOps
 from torch import Tensor
 
-from .errors import UserError
-from .files import atomic_path
+from latentlab.errors import UserError
+from latentlab.files import atomic_path
 
 
 def to_bytes(pictures: Tensor) -> Tensor:

@@ -12,8 +12,8 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from torch import Tensor
 
-from .errors import UserError
-from .files import atomic_path
+from latentlab.errors import UserError
+from latentlab.files import atomic_path
 
 # Colour-blind safe (Okabe & Ito 2008): blue, vermilion, green, purple.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7")

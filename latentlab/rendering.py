@@ -6,9 +6,8 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from latentlab.errors import UserError
 from stylegan2.protocol import Generator, NoiseMode
-
-from .errors import UserError
 
 
 @dataclass(frozen=True)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
 from torch import Tensor
 
-from .errors import UserError
-from .files import atomic_path
-from .images import to_pil
+from latentlab.errors import UserError
+from latentlab.files import atomic_path
+from latentlab.images import to_pil
 
 
 def write_gif(frames: Tensor, path: str | Path, fps: float = 15) -> None:
@@ -100,7 +101,7 @@ def write_mp4(frames: Tensor, path: str | Path, fps: float = 15) -> None:
     failure = UserError(f"cannot write {path}: ffmpeg gave up; is the disk full?")
     with atomic_path(path) as temporary:
         try:
-            with imageio.get_writer(
+            writer: Any = imageio.get_writer(
                 temporary,
                 format="FFMPEG",
                 fps=fps,
@@ -109,7 +110,8 @@ def write_mp4(frames: Tensor, path: str | Path, fps: float = 15) -> None:
                 macro_block_size=1,
                 ffmpeg_log_level="quiet",
                 output_params=["-crf", "18", "-movflags", "+faststart"],
-            ) as writer:
+            )
+            with writer:
                 for picture in pictures:
                     array = np.asarray(picture)  # (h, w, 3)
                     height, width = array.shape[:2]

@@ -40,9 +40,7 @@ def drawn() -> list[np.ndarray]:
     """The drawn crops, each (64, 64, 3) uint8."""
     crops = [np.asarray(cartoon(mouth, skin)) for mouth in (-30, 0, 30) for skin in ("#e0b090", "#805030")]
     ramp = np.linspace(0, 255, SIDE)
-    crops.append(
-        np.stack([np.tile(ramp, (SIDE, 1)), np.tile(ramp[:, None], (1, SIDE)), np.full((SIDE, SIDE), 90)], 2)
-    )
+    crops.append(np.stack([np.tile(ramp, (SIDE, 1)), np.tile(ramp[:, None], (1, SIDE)), np.full((SIDE, SIDE), 90)], 2))
     noise = np.random.RandomState(0).randint(0, 256, (2, 12, 12, 3)).astype(np.uint8)
     crops += [np.asarray(Image.fromarray(n).resize((SIDE, SIDE), Image.Resampling.BICUBIC)) for n in noise]
     return [crop.astype(np.uint8) for crop in crops]
@@ -72,9 +70,7 @@ def library_outputs(crops: np.ndarray) -> np.ndarray:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("out", help="the .npz to write")
     parser.add_argument("pictures", nargs="*", help="generated faces in FFHQ's framing to add")
     arguments = parser.parse_args()

@@ -11,10 +11,10 @@ import math
 import torch
 from torch import Tensor, nn
 
-from . import ops
-from .config import DiscriminatorConfig
-from .layers import Conv2d, FullyConnected, block_dtype, check_rows, resample_buffer
-from .networks import MappingNetwork
+from stylegan2 import ops
+from stylegan2.config import DiscriminatorConfig
+from stylegan2.layers import Conv2d, FullyConnected, block_dtype, check_rows, resample_buffer
+from stylegan2.networks import MappingNetwork
 
 
 def minibatch_std(x: Tensor, group_size: int | None, channels: int) -> Tensor:

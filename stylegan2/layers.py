@@ -13,8 +13,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from . import ops
-from .config import DiscriminatorConfig, GeneratorConfig
+from stylegan2 import ops
+from stylegan2.config import DiscriminatorConfig, GeneratorConfig
 
 
 def resample_buffer(taps: Sequence[float]) -> Tensor:
@@ -24,9 +24,7 @@ def resample_buffer(taps: Sequence[float]) -> Tensor:
     return f if len(taps) >= 8 else torch.outer(f, f)
 
 
-def block_dtype(
-    resolution: int, config: GeneratorConfig | DiscriminatorConfig, weight: Tensor
-) -> torch.dtype:
+def block_dtype(resolution: int, config: GeneratorConfig | DiscriminatorConfig, weight: Tensor) -> torch.dtype:
     """The type that the block of `resolution` computes in: that of its `weight`, or float16.
 
     float16 at the highest `fp16_resolutions`, 4x4 never among them, if the weight is on an accelerator.
@@ -55,9 +53,7 @@ def normalize_second_moment(x: Tensor) -> Tensor:
 class FullyConnected(nn.Module):
     """A linear layer with equalised learning rate (Karras et al. 2018): weights are scaled when used."""
 
-    def __init__(
-        self, i: int, o: int, lrelu: bool = False, lr_multiplier: float = 1.0, bias_init: float = 0.0
-    ) -> None:
+    def __init__(self, i: int, o: int, lrelu: bool = False, lr_multiplier: float = 1.0, bias_init: float = 0.0) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.randn(o, i) / lr_multiplier)
         self.bias = nn.Parameter(torch.full((o,), bias_init))

@@ -25,4 +25,5 @@ def keep_freed_memory() -> bool:
         return False
     mallopt = ctypes.CDLL(None).mallopt
     settings = ((_M_MMAP_MAX, 0), (_M_TRIM_THRESHOLD, 2**31 - 1), (_M_TOP_PAD, 2**28))
-    return all([mallopt(option, value) for option, value in settings])
+    results = [mallopt(option, value) for option, value in settings]
+    return all(results)

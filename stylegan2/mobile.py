@@ -13,17 +13,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .config import GeneratorConfig, resolutions
-from .fingerprint import fingerprint
-from .networks import MappingNetwork
-from .noise import check_noise_mode, layer_noise, random_source
-from .protocol import NoiseMode
+from stylegan2.config import resolutions
+from stylegan2.fingerprint import fingerprint
+from stylegan2.networks import MappingNetwork
+from stylegan2.noise import check_noise_mode, layer_noise, random_source
+from stylegan2.ops import needs_grad
+from stylegan2.protocol import NoiseMode
 
 
 @dataclass(frozen=True)
@@ -48,11 +49,12 @@ class MobileConfig:
     def __post_init__(self) -> None:
         if self.resolution < 16 or self.resolution & (self.resolution - 1):
             raise ValueError(f"resolution must be a power of two from 16, not {self.resolution}")
-        if self.preview_resolution is not None and self.preview_resolution // 2 not in self.block_resolutions:
+        if self.preview_resolution is not None and self.preview_resolution not in self.block_resolutions[1:]:
             raise ValueError(
-                f"preview_resolution must be twice a block's, one of "
-                f"{[2 * r for r in self.block_resolutions]}, not {self.preview_resolution}"
+                f"preview_resolution must be one of {self.block_resolutions[1:]}, not {self.preview_resolution}"
             )
+        if any(self.channels(r) % 4 for r in (4, *self.block_resolutions)):
+            raise ValueError("channel_base and channel_max must give every block a multiple of 4 channels")
 
     def channels(self, resolution: int) -> int:
         """Feature maps of the block of `resolution`."""
@@ -75,9 +77,7 @@ def haar_matrix(dtype: torch.dtype = torch.float32) -> Tensor:
     Pixels in the order (top left, top right, bottom left, bottom right); bands LL, LH, HL, HH, where LH is
     the difference of rows and HL that of columns.
     """
-    return 0.5 * torch.tensor(
-        [[1, 1, 1, 1], [1, 1, -1, -1], [1, -1, 1, -1], [1, -1, -1, 1]], dtype=dtype
-    )
+    return 0.5 * torch.tensor([[1, 1, 1, 1], [1, 1, -1, -1], [1, -1, 1, -1], [1, -1, -1, 1]], dtype=dtype)
 
 
 def inverse_haar(x: Tensor) -> Tensor:
@@ -98,11 +98,13 @@ def modulate(x: Tensor, style: Tensor) -> Tensor:
     x must not be used afterwards: a copy of the largest features costs as much as their convolution.
     """
     style = style[:, :, None, None]
-    return x * style if torch.is_grad_enabled() else x.mul_(style)
+    return x * style if needs_grad(x, style) else x.mul_(style)
 
 
 class ModulatedConv(nn.Module):
     """Style, convolution, noise, bias, leaky ReLU; depthwise 3×3 and pointwise unless `full`."""
+
+    noise_const: Tensor
 
     def __init__(self, channels_in: int, channels_out: int, w_dim: int, resolution: int, full: bool = False):
         super().__init__()
@@ -168,22 +170,41 @@ class ToImage(nn.Module):
 
 
 class PreviewHead(nn.Module):
-    """Inner features to the picture reduced to twice their resolution: linear in the features.
+    """Features to the picture reduced to twice their resolution, in place of all the layers that follow.
 
-    The map itself changes with the face: its kernel is a sum of kernels weighted by coordinates of the style,
-    so that it can follow the layers it stands for, whose response to the features depends on w. All of it is
-    fitted in closed form (`scripts/fit_preview.py`).
+    A 3×3 convolution to the 2×2 pixels of each position, plus a colour that is linear in w. Its kernel
+    follows the styles that the next block puts on these channels, first u at its wavelet transform and then v
+    at its first convolution: kernel = K0 + K1 · u + K2 · u · v. That makes it linear in the features and their
+    modulated copies, and so it was fitted, in closed form (`scripts/fit_preview.py`).
     """
 
-    axes: Tensor
-    weight: Tensor
+    kernels: Tensor
+    colour: Tensor
     bias: Tensor
 
-    def __init__(self, channels: int, coordinates: int):
+    def __init__(self, channels: int, w_dim: int):
         super().__init__()
-        self.register_buffer("axes", torch.zeros(coordinates, channels + 1))
-        self.register_buffer("weight", torch.zeros(coordinates + 1, 12, channels))
-        self.register_buffer("bias", torch.zeros(coordinates + 1, 12))
+        self.register_buffer("kernels", torch.zeros(3 * 12, channels, 3, 3))
+        self.register_buffer("colour", torch.zeros(12, w_dim))
+        self.register_buffer("bias", torch.zeros(12))
+
+    @staticmethod
+    def modulations(up: Tensor, conv: Tensor) -> Tensor:
+        """What multiplies each channel before each of the three kernels: 1, u, u · v; `(3, b, channels)`.
+
+        `up (b, channels)` and `conv (b, channels / 4)` are the next block's styles; conv0 sees every channel
+        as a quarter of one of its own, a wavelet band.
+        """
+        return torch.stack([torch.ones_like(up), up, up * conv.repeat(1, 4)])
+
+    def forward(self, x: Tensor, up: Tensor, conv: Tensor, w: Tensor) -> Tensor:
+        """`x (b, channels, r, r)`, the styles as in `modulations`, `w (b, w_dim)`, to `(b, 3, 2r, 2r)`."""
+        factors = self.modulations(up, conv)
+        stacked = self.kernels.unflatten(0, (3, 12))  # (3, 12, channels, 3, 3)
+        kernels = torch.einsum("koihw,kbi->boihw", stacked, factors)  # (b, 12, channels, 3, 3)
+        none = x.new_empty(0, 12, *x.shape[2:])  # for an empty batch
+        pixels = torch.cat([none, *(F.conv2d(x[k : k + 1], kernels[k], padding=1) for k in range(len(x)))])
+        return F.pixel_shuffle(pixels + F.linear(w, self.colour, self.bias)[:, :, None, None], 2)
 
 
 class MobileSynthesis(nn.Module):
@@ -199,6 +220,11 @@ class MobileSynthesis(nn.Module):
             width_in, width = width, config.channels(resolution)
             self.add_module(f"b{resolution}", MobileBlock(width_in, width, config.w_dim, resolution))
         self.toimg = ToImage(width, config.w_dim)
+        if config.preview_resolution is not None:
+            self.preview = PreviewHead(config.channels(config.preview_resolution // 2), config.w_dim)
+
+    def _block(self, resolution: int) -> MobileBlock:
+        return getattr(self, f"b{resolution}")
 
     def styles(self, ws: Tensor) -> dict[str, Tensor]:
         """The style of every layer, `(b, channels)` by name in the order of use: the space S.
@@ -208,12 +234,10 @@ class MobileSynthesis(nn.Module):
         """
         config = self.config
         if ws.ndim != 3 or ws.shape[1:] != (config.num_ws, config.w_dim):
-            raise ValueError(
-                f"ws must have shape (batch, {config.num_ws}, {config.w_dim}), not {tuple(ws.shape)}"
-            )
+            raise ValueError(f"ws must have shape (batch, {config.num_ws}, {config.w_dim}), not {tuple(ws.shape)}")
         styles = {"b4": self.b4.affine(ws[:, 0])}
         for k, resolution in enumerate(config.block_resolutions):
-            block = self.get_submodule(f"b{resolution}")
+            block = self._block(resolution)
             styles[f"b{resolution}.up"] = block.up(ws[:, 2 * k + 1])
             styles[f"b{resolution}.conv0"] = block.conv0.affine(ws[:, 2 * k + 1])
             styles[f"b{resolution}.conv1"] = block.conv1.affine(ws[:, 2 * k + 2])
@@ -221,7 +245,11 @@ class MobileSynthesis(nn.Module):
         return styles
 
     def features(
-        self, styles: Mapping[str, Tensor], resolution: int, noise_mode: NoiseMode, rng: torch.Generator | None
+        self,
+        styles: Mapping[str, Tensor],
+        resolution: int,
+        noise_mode: NoiseMode,
+        rng: torch.Generator | None,
     ) -> Tensor:
         """Output of the block of `resolution`, `(b, channels, resolution, resolution)`."""
         batch = len(styles["b4"])
@@ -231,7 +259,7 @@ class MobileSynthesis(nn.Module):
             if r > resolution:
                 break
             own = {name: styles[f"b{r}.{name}"] for name in ("up", "conv0", "conv1")}
-            x = self.get_submodule(f"b{r}")(x, own, noise_mode, rng)
+            x = self._block(r)(x, own, noise_mode, rng)
         return x
 
     def from_styles(
@@ -239,19 +267,24 @@ class MobileSynthesis(nn.Module):
         styles: Mapping[str, Tensor],
         noise_mode: NoiseMode = "const",
         rng: torch.Generator | int | None = None,
-        resolution: int | None = None,
     ) -> Tensor:
-        """Render styles, as `styles` gives them, as pictures `(b, 3, resolution, resolution)`."""
+        """Render styles, as `styles` gives them and as one may have changed them, in full.
+
+        Noise is as for `stylegan2.networks.SynthesisNetwork.from_styles`.
+        """
         check_noise_mode(noise_mode)
-        config = self.config
-        source = random_source(rng)
-        if resolution in (None, config.resolution):
-            x = self.features(styles, config.resolution // 2, noise_mode, source)
-            return self.toimg(x, styles["toimg"])
-        if resolution != config.preview_resolution:
-            offered = [r for r in (config.preview_resolution, config.resolution) if r]
-            raise ValueError(f"this generator renders at {offered}, not at {resolution}")
-        ...
+        x = self.features(styles, self.config.resolution // 2, noise_mode, random_source(rng))
+        return self.toimg(x, styles["toimg"])
+
+    def _from_features(
+        self, ws: Tensor, resolution: int, noise_mode: NoiseMode, rng: torch.Generator | int | None
+    ) -> Tensor:
+        """The preview. The colour follows the row of the first convolution that it stands for."""
+        check_noise_mode(noise_mode)
+        styles = self.styles(ws)
+        x = self.features(styles, resolution // 2, noise_mode, random_source(rng))
+        row = 2 * self.config.block_resolutions.index(resolution) + 1
+        return self.preview(x, styles[f"b{resolution}.up"], styles[f"b{resolution}.conv0"], ws[:, row])
 
     def forward(
         self,
@@ -260,8 +293,17 @@ class MobileSynthesis(nn.Module):
         rng: torch.Generator | int | None = None,
         resolution: int | None = None,
     ) -> Tensor:
-        """Render `ws (b, num_ws, w_dim)` as pictures `(b, 3, resolution, resolution)`."""
-        return self.from_styles(self.styles(ws), noise_mode, rng, resolution)
+        """Render `ws (b, num_ws, w_dim)` as pictures `(b, 3, resolution, resolution)`.
+
+        `resolution` is the full one, which None stands for, or the preview's.
+        """
+        config = self.config
+        if resolution is None or resolution == config.resolution:
+            return self.from_styles(self.styles(ws), noise_mode, rng)
+        if resolution != config.preview_resolution:
+            offered = [r for r in (config.preview_resolution, config.resolution) if r]
+            raise ValueError(f"this generator renders at {offered}, not at {resolution}")
+        return self._from_features(ws, resolution, noise_mode, rng)
 
 
 class MobileGenerator(nn.Module):

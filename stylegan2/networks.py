@@ -13,13 +13,20 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
-from . import ops
-from .config import GeneratorConfig
-from .fingerprint import fingerprint
-from .layers import Conv2d, FullyConnected, block_dtype, check_rows, normalize_second_moment, resample_buffer
-from .noise import check_noise_mode, layer_noise, random_source
-from .protocol import NoiseMode
-from .sampling import truncate
+from stylegan2 import ops
+from stylegan2.config import GeneratorConfig
+from stylegan2.fingerprint import fingerprint
+from stylegan2.layers import (
+    Conv2d,
+    FullyConnected,
+    block_dtype,
+    check_rows,
+    normalize_second_moment,
+    resample_buffer,
+)
+from stylegan2.noise import check_noise_mode, layer_noise, random_source
+from stylegan2.protocol import NoiseMode
+from stylegan2.sampling import truncate
 
 # --- z to w -------------------------------------------------------------------------------------------------
 
@@ -54,9 +61,7 @@ class MappingNetwork(nn.Module):
         if num_ws is not None:
             self.register_buffer("w_avg", torch.zeros(w_dim))
 
-    def forward(
-        self, z: Tensor | None, c: Tensor | None = None, psi: float = 1.0, cutoff: int | None = None
-    ) -> Tensor:
+    def forward(self, z: Tensor | None, c: Tensor | None = None, psi: float = 1.0, cutoff: int | None = None) -> Tensor:
         """Map latents to the rows of ws that the synthesis network takes.
 
         Parameters
@@ -245,9 +250,7 @@ class SynthesisNetwork(nn.Module):
         """
         num_ws, w_dim = self.config.num_ws, self.config.w_dim
         if ws.dim() != 3 or tuple(ws.shape[1:]) != (num_ws, w_dim) or not ws.is_floating_point():
-            raise ValueError(
-                f"ws must be float of shape (batch, {num_ws}, {w_dim}), not {ws.dtype} {tuple(ws.shape)}"
-            )
+            raise ValueError(f"ws must be float of shape (batch, {num_ws}, {w_dim}), not {ws.dtype} {tuple(ws.shape)}")
         styles, row = {}, 0
         for block in self._blocks():
             for name, affine in block.affines().items():

@@ -7,7 +7,7 @@ from typing import get_args
 import torch
 from torch import Tensor
 
-from .protocol import NoiseMode
+from stylegan2.protocol import NoiseMode
 
 
 def random_source(rng: torch.Generator | int | None) -> torch.Generator | None:

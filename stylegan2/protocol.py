@@ -13,9 +13,7 @@ NoiseMode = Literal["const", "random", "none"]
 class Mapping(Protocol):
     """z to w."""
 
-    def __call__(
-        self, z: Tensor, c: Tensor | None = None, psi: float = 1.0, cutoff: int | None = None
-    ) -> Tensor:
+    def __call__(self, z: Tensor, c: Tensor | None = None, psi: float = 1.0, cutoff: int | None = None) -> Tensor:
         """Map `z (batch, z_dim)` to `ws (batch, num_ws, w_dim)`, truncated towards w_avg by psi."""
 
 

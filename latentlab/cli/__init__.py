@@ -1,5 +1,5 @@
 """The `latentlab` command. Bad input is told in one line, with exit code 2; nothing is lost."""
 
-from .app import main
+from latentlab.cli.app import main
 
 __all__ = ["main"]

@@ -9,11 +9,15 @@ from typing import ParamSpec
 
 import typer
 
+from latentlab.errors import UserError
 from stylegan2 import CheckpointError
 
-from ..errors import UserError
-
 P = ParamSpec("P")
+
+
+def one_line(text: str) -> str:
+    """`text` without its line breaks: some messages hold those of another program."""
+    return " ".join(text.splitlines())
 
 
 def told(command: Callable[P, None]) -> Callable[P, None]:
@@ -24,7 +28,7 @@ def told(command: Callable[P, None]) -> Callable[P, None]:
         try:
             command(*args, **kwargs)
         except (UserError, CheckpointError) as error:
-            print(f"latentlab: {error}", file=sys.stderr)
+            print(f"latentlab: {one_line(str(error))}", file=sys.stderr)
             raise typer.Exit(2) from None
         except KeyboardInterrupt:
             print("\nlatentlab: interrupted; the same command goes on from here", file=sys.stderr)

@@ -13,13 +13,12 @@ import torch
 import typer
 
 import stylegan2
+from latentlab.errors import UserError
+from latentlab.progress import bar  # noqa: F401 (the commands' one way to show progress)
+from latentlab.rendering import Renderer
+from latentlab.scorers import Scorer
+from latentlab.scorers import load as load_scorer
 from stylegan2.protocol import Generator
-
-from ..errors import UserError
-from ..progress import bar  # noqa: F401 (the commands' one way to show progress)
-from ..rendering import Renderer
-from ..scorers import Scorer
-from ..scorers import load as load_scorer
 
 Network = Annotated[str, typer.Option(help="Generator: a name of `latentlab weights list`, or a checkpoint.")]
 ScorerName = Annotated[str, typer.Option("--scorer", help="Scorer: fer, or fer-library for the real one.")]
@@ -28,10 +27,8 @@ SeedStart = Annotated[int, typer.Option(help="First seed.")]
 Samples = Annotated[int, typer.Option(help="How many seeds, one after the other.")]
 Seeds = Annotated[str, typer.Option(help="Seeds, such as 600-605,612.")]
 Device = Annotated[str, typer.Option(help="cpu, cuda, mps, or auto for the best there is.")]
-Batch = Annotated[int, typer.Option(help="Pictures rendered at once.")]
-Resolution = Annotated[
-    int | None, typer.Option(help="Side of the pictures: the generator's own, or its preview's.")
-]
+Batch = Annotated[int, typer.Option(min=1, help="Pictures rendered at once.")]
+Resolution = Annotated[int | None, typer.Option(help="Side of the pictures: the generator's own, or its preview's.")]
 Attribute = Annotated[str, typer.Option(help="The score that makes a face positive where it is the largest.")]
 Strengths = Annotated[str, typer.Option(help="Strengths in units of w, such as -4,-2,0,2,4.")]
 
@@ -67,6 +64,8 @@ def parse_strengths(text: str) -> list[float]:
         raise UserError(f"strengths are numbers such as -4,-2,0,2,4, not {text!r}") from None
     if not all(math.isfinite(strength) for strength in strengths):
         raise UserError(f"strengths must be finite, not {text!r}")
+    if len(set(strengths)) < len(strengths):
+        raise UserError(f"strengths must differ, unlike {text!r}")
     return strengths
 
 
@@ -77,6 +76,13 @@ def check_psi(psi: float) -> float:
     return psi
 
 
+def check_folder(path: Path) -> Path:
+    """path, if it is a folder or nothing yet; UserError otherwise, before any work is done for it."""
+    if path.exists() and not path.is_dir():
+        raise UserError(f"{path} is a file; choose a folder with --out")
+    return path
+
+
 def find_device(name: str) -> torch.device:
     """The device called `name`, 'auto' for the best there is; UserError if it is not there."""
     if name == "auto":
@@ -84,7 +90,7 @@ def find_device(name: str) -> torch.device:
         return torch.device("cuda" if torch.cuda.is_available() else "mps" if mps else "cpu")
     try:
         device = torch.device(name)
-        torch.empty(1, device=device)
+        torch.empty(1, device=device).cpu()
     except (RuntimeError, AssertionError, NotImplementedError) as error:
         reason = str(error).splitlines()[0]
         raise UserError(f"device {name!r} is not there ({reason}); use cpu or auto") from None
@@ -95,16 +101,13 @@ def load_generator(network: str, device: torch.device) -> Generator:
     """The generator of a name or a checkpoint, unconditional, ready on `device`."""
     generator = stylegan2.load(network, device=device)
     if generator.c_dim:
-        raise UserError(
-            f"{network} is conditional (c_dim {generator.c_dim}); the commands take unconditional ones"
-        )
+        raise UserError(f"{network} is conditional (c_dim {generator.c_dim}); the commands take unconditional ones")
     return generator
 
 
-def load_renderer(network: str, device: str, resolution: int | None) -> Renderer:
-    """The generator on its device, at a resolution."""
-    generator = load_generator(network, find_device(device))
-    return Renderer(generator, resolution or generator.resolution)
+def renderer_of(generator: Generator, resolution: int | None) -> Renderer:
+    """The generator at a resolution, None for its own."""
+    return Renderer(generator, generator.resolution if resolution is None else resolution)
 
 
 def load_lab(network: str, scorer: str, device: str) -> tuple[Generator, Scorer]:

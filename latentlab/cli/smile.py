@@ -8,9 +8,9 @@ from typing import Annotated
 
 import typer
 
-from ..study import StudySettings, run_study, summary
-from ..study.settings import Rendering
-from . import options
+from latentlab.cli import options
+from latentlab.study import StudySettings, run_study, summary
+from latentlab.study.settings import Rendering
 
 
 def smile(
@@ -19,9 +19,9 @@ def smile(
     psi: options.Psi = 0.7,
     network: options.Network = "mobile-ffhq",
     scorer: options.ScorerName = "fer",
-    out: Annotated[
-        Path, typer.Option(help="Folder of the results; also where a stopped run goes on.")
-    ] = Path("latentlab-smile"),
+    out: Annotated[Path, typer.Option(help="Folder of the results; also where a stopped run goes on.")] = Path(
+        "latentlab-smile"
+    ),
     render: Annotated[
         Rendering,
         typer.Option(help="What is scored: full pictures, previews, or auto: previews if there are."),

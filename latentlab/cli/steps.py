@@ -10,20 +10,22 @@ import numpy as np
 import torch
 import typer
 
+from latentlab import images
+from latentlab.cli import options
+from latentlab.directions import Direction, Finder, LinearSVM, MeanDifference, RidgeOnLogit, evaluate
+from latentlab.editing import EditTable, render_edits, render_walk
+from latentlab.errors import UserError
+from latentlab.plots import walk_figure
+from latentlab.rendering import Renderer
+from latentlab.samples import SampleSettings, SampleStore, draw_samples, score_column, split
+from latentlab.scorers import Scorer
+from latentlab.video import write_gif, write_mp4
 from stylegan2 import z_from_seeds
-
-from .. import images
-from ..directions import Direction, Finder, LinearSVM, MeanDifference, RidgeOnLogit, evaluate
-from ..editing import EditTable, render_edits, render_walk
-from ..plots import walk_figure
-from ..rendering import Renderer
-from ..samples import SampleSettings, SampleStore, draw_samples, score_column, split
-from ..scorers import Scorer
-from ..video import write_gif, write_mp4
-from . import options
 
 DirectionFile = Annotated[Path, typer.Option("--direction", help="A direction that `latentlab fit` wrote.")]
 Force = Annotated[bool, typer.Option("--force", help="Apply it to a generator it was not learnt on.")]
+
+_FIGURES = (".png", ".pdf", ".svg")
 
 
 class Method(str, Enum):
@@ -44,14 +46,15 @@ def generate(
     device: options.Device = "auto",
 ) -> None:
     """Write a PNG a seed, and a grid of them all."""
-    numbers = options.parse_seeds(seeds)
-    renderer = options.load_renderer(network, device, resolution)
-    generator = renderer.generator
+    numbers, psi = options.parse_seeds(seeds), options.check_psi(psi)
+    out = options.check_folder(out)
+    generator = options.load_generator(network, options.find_device(device))
+    renderer = options.renderer_of(generator, resolution)
     thumbnails = []
     with options.bar("generating") as step:
         for k, seed in enumerate(numbers):
             z = z_from_seeds([seed], generator.z_dim).to(generator.w_avg.device)
-            picture = renderer(generator.mapping(z, psi=options.check_psi(psi)))
+            picture = renderer(generator.mapping(z, psi=psi))
             images.save(picture, out / f"seed{seed:06d}.png")
             thumbnails.append(images.reduce(picture, 256).cpu())
             step(k + 1, len(numbers))
@@ -67,15 +70,15 @@ def label(
     network: options.Network = "mobile-ffhq",
     scorer: options.ScorerName = "fer",
     resolution: options.Resolution = None,
-    out: Annotated[
-        Path, typer.Option(help="Folder of the sample table; a stopped run goes on there.")
-    ] = Path("latentlab-samples"),
+    out: Annotated[Path, typer.Option(help="Folder of the sample table; a stopped run goes on there.")] = Path(
+        "latentlab-samples"
+    ),
     device: options.Device = "auto",
     batch: options.Batch = 4,
 ) -> None:
     """Draw seeds, score their pictures, and write the sample table (Parquet)."""
     generator, found_scorer = options.load_lab(network, scorer, device)
-    renderer = Renderer(generator, resolution or generator.resolution)
+    renderer = options.renderer_of(generator, resolution)
     settings = SampleSettings(
         generator=generator.fingerprint,
         scorer=found_scorer.fingerprint,
@@ -133,18 +136,15 @@ def edit(
     network: options.Network = "mobile-ffhq",
     scorer: options.ScorerName = "fer",
     resolution: options.Resolution = None,
-    out: Annotated[Path, typer.Option(help="Folder of the pictures and of edits.parquet.")] = Path(
-        "latentlab-edits"
-    ),
+    out: Annotated[Path, typer.Option(help="Folder of the pictures and of edits.parquet.")] = Path("latentlab-edits"),
     device: options.Device = "auto",
     force: Force = False,
     batch: options.Batch = 4,
 ) -> None:
     """Write each seed's picture at each strength, and the scores of all as a table."""
     numbers, series = options.parse_seeds(seeds), options.parse_strengths(strengths)
-    renderer, found_scorer, found, ws = _prepare(
-        network, scorer, device, resolution, direction, numbers, psi, force
-    )
+    out = options.check_folder(out)
+    renderer, found_scorer, found, ws = _prepare(network, scorer, device, resolution, direction, numbers, psi, force)
     scores = []
     with options.bar("editing") as step:
         for one in render_edits(renderer, found_scorer, ws, found, series, batch, progress=step):
@@ -177,10 +177,11 @@ def walk(
     """Draw a walk along a direction: a row a face, a column a strength, the score under each."""
     numbers, series = options.parse_seeds(seeds), options.parse_strengths(strengths)
     writers = {".gif": write_gif, ".mp4": write_mp4}
-    renderer, found_scorer, found, ws = _prepare(
-        network, scorer, device, resolution, direction, numbers, psi, force
-    )
-    score_column(np.zeros(len(found_scorer.names)), found_scorer.names, attribute)  # before the long work
+    if out.suffix.lower() not in (*writers, *_FIGURES):
+        raise UserError(f"cannot write {out}: its name must end in {', '.join((*_FIGURES, *writers))}")
+    renderer, found_scorer, found, ws = _prepare(network, scorer, device, resolution, direction, numbers, psi, force)
+    nothing = np.zeros(len(found_scorer.names), np.float32)
+    score_column(nothing, found_scorer.names, attribute)  # to refuse an unknown one before the long work
     with options.bar("walking") as step:
         pictures, scores = render_walk(renderer, found_scorer, ws, found, series, 256, batch, step)
     if out.suffix.lower() in writers:
@@ -204,9 +205,10 @@ def _prepare(
     force: bool,
 ) -> tuple[Renderer, Scorer, Direction, torch.Tensor]:
     """Renderer, scorer, the direction if it fits, and ws of the seeds."""
+    psi = options.check_psi(psi)
     found = Direction.load(direction)
     generator, found_scorer = options.load_lab(network, scorer, device)
     found.check(generator, force)
     z = z_from_seeds(seeds, generator.z_dim).to(generator.w_avg.device)
-    ws = generator.mapping(z, psi=options.check_psi(psi))
-    return Renderer(generator, resolution or generator.resolution), found_scorer, found, ws
+    ws = generator.mapping(z, psi=psi)
+    return options.renderer_of(generator, resolution), found_scorer, found, ws

@@ -8,11 +8,10 @@ from typing import Annotated
 import typer
 
 import stylegan2
+from latentlab import weights
+from latentlab.cli.errors import told
 
-from .. import weights
-from .errors import told
-
-app = typer.Typer(help="Named weights, and checkpoints of other formats.", no_args_is_help=True)
+app = typer.Typer(help="Named weights, and checkpoints of other formats.")
 
 
 @app.command("list")
@@ -42,6 +41,5 @@ def convert(
     seeds = (0, 1, 2)
     difference = stylegan2.convert(source, target, seeds=seeds, network=network)
     print(f"{target}: {network} of {source}")
-    print(
-        f"largest difference of a pixel before and after, seeds {', '.join(map(str, seeds))}: {difference:.3g}"
-    )
+    shown = ", ".join(map(str, seeds))
+    print(f"largest difference of a pixel before and after, seeds {shown}: {difference:.3g}")

@@ -1,8 +1,8 @@
 """Directions in latent space: finding them, judging them, keeping them."""
 
-from .direction import Direction, Space, cosine
-from .finders import Finder, LinearSVM, MeanDifference, RidgeOnLogit
-from .statistics import DirectionStatistics, evaluate
+from latentlab.directions.direction import Direction, Space, cosine
+from latentlab.directions.finders import Finder, LinearSVM, MeanDifference, RidgeOnLogit
+from latentlab.directions.statistics import DirectionStatistics, evaluate
 
 __all__ = [
     "Direction",

@@ -12,11 +12,10 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save as to_bytes
 
+from latentlab.directions.finders import Finder
+from latentlab.errors import UserError
+from latentlab.files import atomic_path
 from stylegan2.protocol import Generator
-
-from ..errors import UserError
-from ..files import atomic_path
-from .finders import Finder
 
 Space = Literal["z", "w", "w+", "s"]
 Figure = float | int | str

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy.stats import norm, rankdata
 from sklearn.metrics import accuracy_score, roc_auc_score
 
-from .finders import Finder, check_labels
+from latentlab.directions.finders import Finder, check_labels
 
 
 @dataclass(frozen=True)

@@ -10,13 +10,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from latentlab.errors import UserError
+from latentlab.samples.store import SampleSettings, SampleStore
+from latentlab.samples.table import SampleTable, concatenate
+from latentlab.scorers import Scorer
 from stylegan2.protocol import Generator
 from stylegan2.sampling import z_from_seeds
-
-from ..errors import UserError
-from ..scorers import Scorer
-from .store import SampleSettings, SampleStore
-from .table import SampleTable, concatenate
 
 
 def score_pictures(scorer: Scorer, pictures: Tensor) -> NDArray[np.float32]:

@@ -11,11 +11,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from latentlab.errors import UserError
+from latentlab.files import atomic_path, read_json, write_json
+from latentlab.samples.table import RESERVED, SampleTable, concatenate
 from stylegan2.protocol import NoiseMode
-
-from ..errors import UserError
-from ..files import atomic_path, read_json, write_json
-from .table import RESERVED, SampleTable, concatenate
 
 FORMAT_VERSION = 1
 # Readers of Parquet folders (pyarrow, pandas, …) pass over names with a leading underscore.
@@ -177,8 +176,7 @@ class SampleStore:
         whole = [part for part in parts if part is not None]
         if len(whole) < len(parts):
             raise UserError(
-                f"{self.folder} lacks {len(parts) - len(whole)} of its {len(parts)} shards; "
-                "run it to the end first"
+                f"{self.folder} lacks {len(parts) - len(whole)} of its {len(parts)} shards; run it to the end first"
             )
         return concatenate(whole)
 

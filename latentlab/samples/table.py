@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..errors import UserError
+from latentlab.errors import UserError
 
 # Columns of the tables on disk; a score by such a name would overwrite them.
 RESERVED = ("seed", "psi", "w", "strength")
@@ -102,9 +102,7 @@ def concatenate(tables: list[SampleTable]) -> SampleTable:
     )
 
 
-def split(
-    table: SampleTable, test_share: float = 0.25, seed: int = 0
-) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+def split(table: SampleTable, test_share: float = 0.25, seed: int = 0) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """Masks `(n,)` of the training and the test rows.
 
     A row's side depends on its seed alone (a hash of it, SplitMix64's finaliser), so that growing,

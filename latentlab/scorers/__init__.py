@@ -9,11 +9,10 @@ import torch
 
 from latentlab import weights
 from latentlab.errors import UserError
-
-from . import xception
-from .base import FunctionScorer, Scorer
-from .crop import FFHQ_FACE, FaceCrop
-from .expression import EXPRESSIONS, ExpressionScorer
+from latentlab.scorers import xception
+from latentlab.scorers.base import FunctionScorer, Scorer
+from latentlab.scorers.crop import FFHQ_FACE, FaceCrop
+from latentlab.scorers.expression import EXPRESSIONS, ExpressionScorer
 
 __all__ = [
     "EXPRESSIONS",
@@ -33,7 +32,7 @@ def _fer(device: str | torch.device) -> Scorer:
 
 
 def _fer_library(device: str | torch.device) -> Scorer:
-    from .fer_library import FerLibraryScorer  # needs the extra `fer`
+    from latentlab.scorers.fer_library import FerLibraryScorer  # needs the extra `fer`
 
     return FerLibraryScorer()
 

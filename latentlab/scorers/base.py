@@ -67,9 +67,7 @@ class FunctionScorer:
             scores = scores[:, None]
         wanted = (len(pictures), len(self.names))
         if scores.shape != wanted:
-            raise UserError(
-                f"the scorer of {', '.join(self.names)} gave {tuple(scores.shape)}, not {wanted}"
-            )
+            raise UserError(f"the scorer of {', '.join(self.names)} gave {tuple(scores.shape)}, not {wanted}")
         return scores
 
 

@@ -9,10 +9,9 @@ import torch
 from torch import Tensor
 
 from latentlab.images import to_bytes
+from latentlab.scorers.crop import FFHQ_FACE, FaceCrop
+from latentlab.scorers.xception import SIDE, MiniXception
 from stylegan2.fingerprint import fingerprint
-
-from .crop import FFHQ_FACE, FaceCrop
-from .xception import SIDE, MiniXception
 
 EXPRESSIONS = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
 

@@ -10,10 +10,9 @@ from torch import Tensor
 
 from latentlab.errors import UserError
 from latentlab.images import to_bytes
-
-from .crop import FFHQ_FACE, FaceCrop
-from .expression import EXPRESSIONS, CroppedScorer
-from .xception import SIDE
+from latentlab.scorers.crop import FFHQ_FACE, FaceCrop
+from latentlab.scorers.expression import EXPRESSIONS, CroppedScorer
+from latentlab.scorers.xception import SIDE
 
 
 class FerLibraryScorer(CroppedScorer):

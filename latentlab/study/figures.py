@@ -9,15 +9,15 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..directions import Direction
-from ..editing import render_walk
-from ..images import grid
-from ..plots import response_figure, walk_figure
-from ..progress import Step
-from ..rendering import Renderer
-from ..samples import SampleTable, score_column
-from ..video import write_gif, write_mp4
-from .results import Bench, Study
+from latentlab.directions import Direction
+from latentlab.editing import render_walk
+from latentlab.images import grid
+from latentlab.plots import response_figure, walk_figure
+from latentlab.progress import Step
+from latentlab.rendering import Renderer
+from latentlab.samples import SampleTable, score_column
+from latentlab.study.results import Bench, Study
+from latentlab.video import write_gif, write_mp4
 
 _ROWS = 3  # of faces without the attribute, and as many with it
 _FRAMES = 13  # from one end to the other

@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import binomtest
 
-from ..directions import DirectionStatistics, cosine
-from ..editing import EditTable, in_sigmas
-from ..files import atomic_path
-from .results import Bench, Study
+from latentlab.directions import DirectionStatistics, cosine
+from latentlab.editing import EditTable, in_sigmas
+from latentlab.files import atomic_path
+from latentlab.study.results import Bench, Study
 
 _PACKAGES = ("latentlab", "torch", "numpy", "scikit-learn")
 
@@ -37,11 +37,11 @@ def summary(study: Study, attribute: str) -> list[str]:
     positive = study.table.is_positive(attribute)
     lines = [f"{positive.mean():.1%} of {len(positive)} samples are {attribute}"]
     for method, fit in study.fits.items():
-        held = fit.held_out
+        held, edits = fit.held_out, study.edits[method]
         lines.append(
             f"{method}: held-out accuracy {held.accuracy:.3f}, AUC {held.auc:.3f} "
-            f"[{held.auc_low:.3f}, {held.auc_high:.3f}]; {_changed(study.edits[method].towards, attribute, True)} "
-            f"turned {attribute}, {_changed(study.edits[method].away, attribute, False)} turned from it"
+            f"[{held.auc_low:.3f}, {held.auc_high:.3f}]; {_changed(edits.towards, attribute, True)} "
+            f"turned {attribute}, {_changed(edits.away, attribute, False)} turned from it"
         )
     return lines
 
@@ -68,17 +68,19 @@ def _samples(bench: Bench, study: Study) -> str:
     positive = study.table.is_positive(attribute)
     side = bench.renderer.resolution
     how = "in full" if side == bench.generator.resolution else "by preview"
-    labels = np.bincount(study.table.scores.argmax(axis=1), minlength=len(study.table.names))
-    rows = [
-        [name, str(count), f"{count / len(positive):.1%}"] for name, count in zip(study.table.names, labels)
-    ]
+    names = study.table.names
+    rule = "that is its largest score" if len(names) > 1 else "that score is above one half"
+    rows = []
+    for name in names:
+        labelled = study.table.is_positive(name)
+        rows.append([name, str(int(labelled.sum())), f"{labelled.mean():.1%}"])
     last = settings.seed_start + settings.samples - 1
     return (
         "## Samples\n\n"
-        f"Seeds {settings.seed_start} … {last} at psi {settings.psi:g}, rendered {how} ({side}×{side}) and scored "
-        f"by `{settings.scorer}`. A face is *{attribute}* where that is its largest score: "
-        f"{share(positive)} are. {int(study.train.sum())} samples are learnt on, {int(study.test.sum())} are held "
-        "out (a sample's side depends on its seed alone).\n\n" + _table(["label", "samples", "share"], rows)
+        f"Seeds {settings.seed_start} … {last} at psi {settings.psi:g}, rendered {how} ({side}×{side}) and "
+        f"scored by `{settings.scorer}`. A face is *{attribute}* where {rule}: {share(positive)} are. "
+        f"{int(study.train.sum())} samples are learnt on, {int(study.test.sum())} are held out "
+        "(a sample's side depends on its seed alone).\n\n" + _table(["label", "samples", "share"], rows)
     )
 
 
@@ -88,9 +90,9 @@ def _directions(bench: Bench, study: Study) -> str:
     names = list(study.fits)
     return (
         "## Directions\n\n"
-        "Learnt on the training samples, judged on the held-out ones. `mean` is the mean of w over the samples "
-        "with the label minus the mean over all; `svm` the normal of a linear support vector machine, its C "
-        "chosen by cross-validation on the training samples.\n\n"
+        "Learnt on the training samples, judged on the held-out ones. `mean` is the mean of w over the "
+        "samples with the label minus the mean over all; `svm` the normal of a linear support vector "
+        "machine, its C chosen by cross-validation on the training samples.\n\n"
         + _table(["method", "held-out accuracy", "held-out AUC [95 %]", "n"], rows)
         + f"\n\nCosine between {names[0]} and {names[1]}: {cosine(first, second):.3f}."
     )
@@ -105,9 +107,9 @@ def _edits(bench: Bench, study: Study) -> str:
     name = bench.settings.attribute
     parts = [
         "## Edits of held-out faces",
-        f"Every face without the label is moved towards {name}, every one with it away, by w + strength · n. How "
-        "far was calibrated on training faces, along the svm direction, and is the same for both methods. "
-        "Scores are of the edited pictures, rendered as the samples were.",
+        f"Every face without the label is moved towards {name}, every one with it away, by w + strength · n. "
+        "How far was calibrated on training faces, along the svm direction, and is the same for both "
+        "methods. Scores are of the edited pictures, rendered as the samples were.",
     ]
     for method, edits in study.edits.items():
         direction = study.fits[method].direction

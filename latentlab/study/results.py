@@ -8,15 +8,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from latentlab.directions import Direction, DirectionStatistics
+from latentlab.editing import EditTable
+from latentlab.progress import Stage
+from latentlab.rendering import Renderer
+from latentlab.samples import SampleTable
+from latentlab.scorers import Scorer
+from latentlab.study.settings import StudySettings
 from stylegan2.protocol import Generator
-
-from ..directions import Direction, DirectionStatistics
-from ..editing import EditTable
-from ..progress import Stage
-from ..rendering import Renderer
-from ..samples import SampleTable
-from ..scorers import Scorer
-from .settings import StudySettings
 
 
 @dataclass(frozen=True)

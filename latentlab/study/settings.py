@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
-from ..errors import UserError
-from ..files import read_json, write_json
+from latentlab.errors import UserError
+from latentlab.files import read_json, write_json
 
 MANIFEST = "run.json"
 FORMAT_VERSION = 1
@@ -51,6 +51,8 @@ class StudySettings:
     def __post_init__(self) -> None:
         if self.samples < 20:
             raise UserError(f"a study needs 20 samples or more to learn and to test on, not {self.samples}")
+        if self.rendering not in get_args(Rendering):
+            raise UserError(f"rendering is auto, preview or full, not {self.rendering!r}")
         if self.edited_faces < 1:
             raise UserError(f"edited_faces must be 1 or more, not {self.edited_faces}")
 
@@ -75,7 +77,12 @@ def claim(folder: Path, settings: StudySettings, fingerprints: dict[str, str]) -
                     f"{folder} holds a run with another {key}: {found}, not {value}; "
                     "choose another folder with --out, or remove this one"
                 )
-    elif folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+    elif folder.exists() and not (folder.is_dir() and all(_is_leftover(entry) for entry in folder.iterdir())):
         raise UserError(f"{folder} is there already and holds no run; choose another folder with --out")
     else:
         write_json(path, wanted)
+
+
+def _is_leftover(entry: Path) -> bool:
+    """Whether it is hidden: a run that was killed as it began leaves its unfinished manifest so."""
+    return entry.name.startswith(".")

@@ -6,25 +6,25 @@ was stopped at any moment goes on where it was, to the same result.
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 
 import numpy as np
 import torch
 
+from latentlab.directions import Direction, LinearSVM, MeanDifference, evaluate
+from latentlab.editing import EditTable, TargetNotReached, calibrate, from_sigmas, rescore
+from latentlab.errors import UserError
+from latentlab.files import read_json, write_json
+from latentlab.progress import Stage, Step, silent
+from latentlab.rendering import Renderer
+from latentlab.samples import SampleSettings, SampleStore, SampleTable, draw_samples, split
+from latentlab.scorers import Scorer
+from latentlab.study.figures import draw_figures
+from latentlab.study.report import write_report
+from latentlab.study.results import Bench, Edits, Fit, Study
+from latentlab.study.settings import StudySettings, claim
 from stylegan2.protocol import Generator
-
-from ..directions import Direction, LinearSVM, MeanDifference, evaluate
-from ..editing import EditTable, TargetNotReached, calibrate, from_sigmas, rescore
-from ..errors import UserError
-from ..files import read_json, write_json
-from ..progress import Stage, Step, silent
-from ..rendering import Renderer
-from ..samples import SampleSettings, SampleStore, SampleTable, draw_samples, split
-from ..scorers import Scorer
-from .figures import draw_figures
-from .report import write_report
-from .results import Bench, Edits, Fit, Study
-from .settings import StudySettings, claim
 
 METHODS = {"mean": MeanDifference, "svm": LinearSVM}
 MAIN = "svm"  # the direction that faces are edited along; the other is compared with it
@@ -107,9 +107,7 @@ def run_study(
     train, test = split(table)
     fits = fit_directions(bench, table.subset(train), table.subset(test))
     reach = calibrate_reach(bench, fits[MAIN].direction, table.subset(train))
-    edits = {
-        method: edit_faces(bench, method, fit, table.subset(test), reach) for method, fit in fits.items()
-    }
+    edits = {method: edit_faces(bench, method, fit, table.subset(test), reach) for method, fit in fits.items()}
     study = Study(table, train, test, fits, reach, edits)
     draw_figures(bench, study, MAIN)
     write_report(bench, study, command)
@@ -147,7 +145,7 @@ def calibrate_reach(bench: Bench, direction: Direction, train: SampleTable) -> t
         stored = read_json(path)
         return stored["towards"], stored["away"]
     with bench.stage("calibrating") as step:
-        tried = _Counter(step, 4 * len(_SERIES))
+        tried = _Counter(step, 2 * (len(_SERIES) + 1) * _CALIBRATION_FACES)
         towards = _reach(bench, direction, train, True, tried)
         away = _reach(bench, direction, train, False, tried)
         tried.finish()
@@ -162,9 +160,7 @@ def _reach(bench: Bench, direction: Direction, train: SampleTable, towards: bool
     ws = faces.ws(bench.generator.num_ws)
 
     def changed(strength: float) -> float:
-        edited = rescore(
-            bench.renderer, bench.scorer, faces.seeds, ws, direction, [strength], bench.batch_size
-        )
+        edited = rescore(bench.renderer, bench.scorer, faces.seeds, ws, direction, [strength], bench.batch_size)
         count.add(len(faces))
         return float(np.mean(edited.is_positive(attribute) == towards))
 
@@ -209,13 +205,10 @@ def _edit_in_chunks(
     for start in range(0, len(faces), _CHUNK):
         chunk = faces.subset(np.arange(start, min(start + _CHUNK, len(faces))))
         path = folder / f"part-{start // _CHUNK:03d}.parquet"
-        if path.exists():
-            part = EditTable.load(path)
-        else:
+        part = _stored(path)
+        if part is None:
             ws = chunk.ws(bench.generator.num_ws)
-            part = rescore(
-                bench.renderer, bench.scorer, chunk.seeds, ws, direction, strengths, bench.batch_size
-            )
+            part = rescore(bench.renderer, bench.scorer, chunk.seeds, ws, direction, strengths, bench.batch_size)
             part.save(path)
         parts.append(part)
         count.add(len(chunk) * len(strengths))
@@ -225,6 +218,17 @@ def _edit_in_chunks(
         scores=np.concatenate([part.scores for part in parts]),
         names=parts[0].names,
     )
+
+
+def _stored(path: Path) -> EditTable | None:
+    """The chunk in `path`; None if it is missing, or broken, with a warning."""
+    if not path.exists():
+        return None
+    try:
+        return EditTable.load(path)
+    except UserError as error:
+        warnings.warn(f"{error}; it counts as missing", stacklevel=2)
+        return None
 
 
 class _Counter:

@@ -23,9 +23,7 @@ TIMEOUT = 30.0  # seconds without a byte
 class _SecureRedirects(HTTPRedirectHandler):
     """Follow redirects, but never to plain http."""
 
-    def redirect_request(
-        self, req: Request, fp: Any, code: int, msg: str, headers: Any, newurl: str
-    ) -> Request | None:
+    def redirect_request(self, req: Request, fp: Any, code: int, msg: str, headers: Any, newurl: str) -> Request | None:
         """Refuse a new address that is not secure."""
         if not is_secure(newurl):
             raise URLError(f"redirected to {newurl}, which is not https")

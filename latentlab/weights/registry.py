@@ -217,9 +217,7 @@ _FROM_NVIDIA = (
     _nvidia("ffhq-config-f", "config F of the paper, FFHQ faces at 1024x1024", _CDN + "ffhq-config-f.pkl"),
     _nvidia("car-config-f", "config F of the paper, LSUN cars at 512x384", _CDN + "car-config-f.pkl"),
     _nvidia("cat-config-f", "config F of the paper, LSUN cats at 256x256", _CDN + "cat-config-f.pkl"),
-    _nvidia(
-        "church-config-f", "config F of the paper, LSUN churches at 256x256", _CDN + "church-config-f.pkl"
-    ),
+    _nvidia("church-config-f", "config F of the paper, LSUN churches at 256x256", _CDN + "church-config-f.pkl"),
     _nvidia("horse-config-f", "config F of the paper, LSUN horses at 256x256", _CDN + "horse-config-f.pkl"),
 )
 

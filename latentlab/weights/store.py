@@ -141,9 +141,7 @@ def _recorded_hash(folder: Path, source: Address) -> str | None:
 def _check_hash(path: Path, expected: str, whose: str) -> None:
     found = sha256_of(path)
     if found != expected:
-        raise UserError(
-            f"{path} has sha256 {found}; that of {whose} is {expected}. It was not used: remove it"
-        )
+        raise UserError(f"{path} has sha256 {found}; that of {whose} is {expected}. It was not used: remove it")
 
 
 @contextmanager

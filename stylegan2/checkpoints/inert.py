@@ -112,9 +112,7 @@ def storage_of(identifier: Any) -> tuple[str, Storage]:
     if not (isinstance(kind, Global) and kind.name in STORAGE_DTYPES and isinstance(key, str)):
         raise CheckpointError("it is damaged: a torch storage without a type or key")
     if not _is_size([count]) or view not in ([], [None]):
-        raise CheckpointError(
-            f"it is damaged: a torch storage that is a view, or of {str(count)[:40]} values"
-        )
+        raise CheckpointError(f"it is damaged: a torch storage that is a view, or of {str(count)[:40]} values")
     return key, Storage(STORAGE_DTYPES[kind.name], count)
 
 

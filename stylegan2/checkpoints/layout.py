@@ -40,8 +40,7 @@ def filter_taps(kernel: Tensor) -> tuple[float, ...]:
         raise CheckpointError("it is damaged: a resample filter without taps")
     taps = taps / total
     if kernel.dim() == 2 and (
-        kernel.shape != (len(taps), len(taps))
-        or not torch.allclose(torch.outer(taps, taps), kernel / total, atol=1e-5)
+        kernel.shape != (len(taps), len(taps)) or not torch.allclose(torch.outer(taps, taps), kernel / total, atol=1e-5)
     ):
         raise CheckpointError("unsupported: its resample filter is not separable")
     whole = taps / taps[taps != 0].abs().min()

@@ -82,9 +82,7 @@ def load(path_or_name: str | Path, network: str = "G_ema", device: str | torch.d
     return result.to(device)
 
 
-def convert(
-    source: str | Path, target: str | Path, seeds: Iterable[int] = (0, 1, 2), network: str = "G_ema"
-) -> float:
+def convert(source: str | Path, target: str | Path, seeds: Iterable[int] = (0, 1, 2), network: str = "G_ema") -> float:
     """Write a network of `source` in the project's own format, and compare the file with it.
 
     Parameters

@@ -105,9 +105,7 @@ def _check_settings(modules: dict[str, Module], tensors: dict[str, TensorView]) 
         for name, value in expected.items():
             found = module.state.get(name, value) if module.name in _LAYERS else value
             if found != value and not (isinstance(found, float) and math.isclose(found, value, rel_tol=1e-4)):
-                raise CheckpointError(
-                    f"unsupported: the {name} of {path[:-1]} is {str(found)[:40]!r}, not {value!r}"
-                )
+                raise CheckpointError(f"unsupported: the {name} of {path[:-1]} is {str(found)[:40]!r}, not {value!r}")
 
 
 def _common(modules: dict[str, Module], kind: str, attribute: str, default: Any) -> Any:

@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from safetensors import safe_open
 from torch import Tensor
 
-from ..errors import CheckpointError
-from ..fingerprint import fingerprint
-from ..mobile import MobileConfig, MobileGenerator, haar_matrix
+from stylegan2.errors import CheckpointError
+from stylegan2.fingerprint import fingerprint
+from stylegan2.mobile import MobileConfig, MobileGenerator, haar_matrix
 
 _DTYPES = {"f32": "<f4", "i64": "<i8", "i32": "<i4"}
 _MAX_XML = 16 << 20
@@ -57,14 +57,17 @@ class Graph:
 
 
 def _parse_xml(path: Path) -> ET.Element:
-    text = path.read_bytes() if path.stat().st_size <= _MAX_XML else b"<!DOCTYPE"
-    # Entities are the way an XML file grows without bound or reaches for other files; IR has none.
-    if b"<!DOCTYPE" in text or b"<!ENTITY" in text:
-        raise CheckpointError(f"{path}: over {_MAX_XML >> 20} MiB, or declares entities: no OpenVINO graph does")
+    if path.stat().st_size > _MAX_XML:
+        raise CheckpointError(f"{path}: over {_MAX_XML >> 20} MiB; no OpenVINO graph that is known here is so large")
+    text = path.read_bytes()
+    # Entities are the way an XML file grows without bound or reaches for other files; IR has none. In another
+    # encoding they would go unseen.
+    if b"\0" in text or b"<!DOCTYPE" in text or b"<!ENTITY" in text:
+        raise CheckpointError(f"{path}: not in UTF-8, or declares entities: no OpenVINO graph does")
     try:
-        return ET.fromstring(text)
-    except ET.ParseError as error:
-        raise CheckpointError(f"{path}: not XML ({error}); fetch the file again") from None
+        return ET.fromstring(text.decode("utf-8"))
+    except (ET.ParseError, ValueError) as error:
+        raise CheckpointError(f"{path}: not XML in UTF-8 ({error}); fetch the file again") from None
 
 
 def _read_constant(path: Path, data: ET.Element, blob: bytes) -> NDArray:
@@ -145,7 +148,9 @@ def _conv_state(graph: Graph, ours: str, theirs: str, convolution: str) -> dict[
     if noise_layer is None:
         raise CheckpointError(f"{graph.path}: {theirs} has no noise")
     noise = _tensor(graph.constant_of(noise_layer))[0, 0]
-    strength = noise.std()  # folded into the map; taken out again it makes fresh noise possible
+    # Folded into the map; taken out again it makes fresh noise possible. In double precision here and below,
+    # so that the result, and with it the fingerprint, is the same on every processor.
+    strength = noise.double().std().float()
     state = {
         f"{ours}.weight": _tensor(graph.constant_of(convolution)),
         f"{ours}.bias": _tensor(graph.named(f"{theirs}.bias")).flatten(),
@@ -194,14 +199,16 @@ def _reorder_bands(state: dict[str, Tensor], config: MobileConfig) -> dict[str, 
         for name in (f"synthesis.b{r}.up.weight", f"synthesis.b{r}.up.bias"):
             state[name] = state[name][order]
     for name in ("synthesis.toimg.weight", "synthesis.toimg.bias"):
-        bands = state[name][_bands_first(12)].reshape(4, -1)  # (band, colour and the rest)
-        pixels = (haar_matrix() @ bands).reshape(4, 3, -1).transpose(0, 1)  # (colour, pixel, rest)
-        state[name] = pixels.reshape(state[name].shape)  # in pixel_shuffle's order
+        bands = state[name][_bands_first(12)].reshape(4, -1).double()  # (band, colour and the rest)
+        pixels = (haar_matrix(torch.float64) @ bands).reshape(4, 3, -1).transpose(0, 1)  # (colour, pixel, rest)
+        state[name] = pixels.reshape(state[name].shape).float()  # in pixel_shuffle's order
     return state
 
 
 def read(folder: Path) -> MobileGenerator:
     """Read a mobile generator.
+
+    For the published weights the project ships what their files lack: w_avg, and a preview head.
 
     Parameters
     ----------
@@ -213,21 +220,31 @@ def read(folder: Path) -> MobileGenerator:
     CheckpointError
         Where a file is missing, truncated or holds another network.
     """
+    network, weights = read_published(folder)
+    extras = _shipped_extras(weights)
+    if not extras:
+        return network
+    config = replace(network.config, preview_resolution=PREVIEW_RESOLUTION)
+    return _filled(config, network.state_dict() | extras, folder)
+
+
+def read_published(folder: Path) -> tuple[MobileGenerator, str]:
+    """The generator as the files have it, its w_avg estimated, and the hash of their weights."""
     mapping, synthesis = (read_graph(folder / f"{name}Network.xml") for name in ("Mapping", "Synthesis"))
     config = MobileConfig(resolution=1024)
     state = _mapping_state(mapping, config.mapping_lr_multiplier) | _synthesis_state(synthesis, config)
-    extras = _shipped_extras(state)
-    if "synthesis.preview.weight" in extras:
-        config = replace(config, preview_resolution=PREVIEW_RESOLUTION)
+    network = _filled(config, state | {"mapping.w_avg": torch.zeros(config.w_dim)}, folder)
+    network.mapping.w_avg.copy_(mean_w(network))
+    return network, fingerprint({}, state)
+
+
+def _filled(config: MobileConfig, state: dict[str, Tensor], folder: Path) -> MobileGenerator:
     network = MobileGenerator(config)
-    state |= extras
-    state.setdefault("mapping.w_avg", torch.zeros(config.w_dim))
     try:
         network.load_state_dict(state)
     except RuntimeError as error:
-        raise CheckpointError(f"{folder}: not MobileStyleGAN at 1024²: {str(error).splitlines()[1].strip()}") from None
-    if "mapping.w_avg" not in extras:
-        network.mapping.w_avg.copy_(mean_w(network))
+        reason = str(error).splitlines()[1].strip()
+        raise CheckpointError(f"{folder}: not MobileStyleGAN at 1024²: {reason}") from None
     return network
 
 
@@ -238,12 +255,10 @@ def mean_w(network: MobileGenerator, samples: int = 10_000) -> Tensor:
         return network.mapping(z)[:, 0].mean(dim=0)
 
 
-def _shipped_extras(state: dict[str, Tensor]) -> dict[str, Tensor]:
-    """w_avg and preview head that the project ships for these very weights; nothing for others."""
+def _shipped_extras(weights: str) -> dict[str, Tensor]:
+    """w_avg and preview head that the project ships for the weights of that hash; nothing for others."""
     path = Path(__file__).parents[1] / "data" / "mobile-ffhq.safetensors"
-    if not path.is_file():
-        return {}
     with safe_open(path, framework="pt") as file:
-        if file.metadata().get("weights") != fingerprint({}, state):
+        if file.metadata()["weights"] != weights:
             return {}
-        return {name: file.get_tensor(name) for name in file.keys()}
+        return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (it is no dict)

@@ -42,9 +42,7 @@ def networks(raw: Any) -> dict[str, Callable[[], Loaded]] | None:
         return None
     mean = raw.get("latent_avg")
     return {
-        name: partial(_read_discriminator, tensors)
-        if name == "D"
-        else partial(_read_generator, tensors, mean)
+        name: partial(_read_discriminator, tensors) if name == "D" else partial(_read_generator, tensors, mean)
         for name, tensors in found.items()
     }
 

@@ -69,9 +69,7 @@ def _settings(network: Record) -> dict[str, Any]:
     wanted = {"nonlinearity": "lrelu", "mapping_nonlinearity": "lrelu", "normalize_latents": True}
     for name, expected in wanted.items():
         if settings.get(name, expected) != expected:
-            raise CheckpointError(
-                f"unsupported: its {name} is {str(settings[name])[:40]!r}, not {expected!r}"
-            )
+            raise CheckpointError(f"unsupported: its {name} is {str(settings[name])[:40]!r}, not {expected!r}")
     return settings
 
 
@@ -91,9 +89,7 @@ def _read_generator(network: Record) -> Loaded:
     if any("/StyleMod/" in name for name in synthesis):
         raise CheckpointError("unsupported: it is a StyleGAN1 generator; supported are StyleGAN2 networks")
     state = {f"synthesis.{_rename(name, _LAYERS)}": _convert(name, v) for name, v in synthesis.items()}
-    state |= {
-        re.sub(r"^Dense(\d+)/", r"mapping.fc\1.", name): _convert(name, v) for name, v in mapping.items()
-    }
+    state |= {re.sub(r"^Dense(\d+)/", r"mapping.fc\1.", name): _convert(name, v) for name, v in mapping.items()}
     state["mapping.w_avg"] = variables["dlatent_avg"]
     settings = _settings(network)
     config = generator_config(

@@ -107,8 +107,7 @@ class _Machine:
                 return self.stack.pop()
             if opcode not in _OPCODES:
                 raise CheckpointError(
-                    f"it is damaged or no checkpoint: unsupported pickle opcode {opcode!r} "
-                    f"at byte {self.position - 1}"
+                    f"it is damaged or no checkpoint: unsupported pickle opcode {opcode!r} at byte {self.position - 1}"
                 )
             _OPCODES[opcode](self)
 

@@ -179,14 +179,10 @@ def test_a_direction_of_a_finder_knows_its_population():
     direction = Direction.of(finder, w, "happy", evaluate(finder, w, scores > 0.5).as_dict(), "g", "s")
     assert direction.method == "LinearSVM"
     assert direction.sigma == pytest.approx(np.std(w @ direction.vector), rel=1e-4)
-    np.testing.assert_allclose(
-        w @ direction.vector + direction.intercept, finder.decision_function(w), atol=1e-4
-    )
+    np.testing.assert_allclose(w @ direction.vector + direction.intercept, finder.decision_function(w), atol=1e-4)
     assert "| auc |" in direction.card() and "# Direction: happy" in direction.card()
     reversed_ = -direction
-    np.testing.assert_allclose(
-        w @ reversed_.vector + reversed_.intercept, -finder.decision_function(w), atol=1e-4
-    )
+    np.testing.assert_allclose(w @ reversed_.vector + reversed_.intercept, -finder.decision_function(w), atol=1e-4)
 
 
 def test_another_generator_is_refused_unless_forced(tiny):

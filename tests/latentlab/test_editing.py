@@ -144,7 +144,14 @@ def test_chunks_batches_and_places_agree(tiny, scene):
     ws, strengths = ws[:5], [0.5, -0.5]
     seen = []
     whole = rescore(
-        Renderer(tiny, 16), scorer, range(5), ws, learnt, strengths, mode="place", progress=lambda *p: seen.append(p)
+        Renderer(tiny, 16),
+        scorer,
+        range(5),
+        ws,
+        learnt,
+        strengths,
+        mode="place",
+        progress=lambda *p: seen.append(p),
     )
     parts = [
         rescore(Renderer(tiny, 16), scorer, [i], ws[i : i + 1], learnt, strengths, batch_size=1, mode="place")

@@ -39,9 +39,7 @@ def test_exif_orientation_is_applied(tmp_path):
 
 def test_grey_and_palette_become_rgb():
     grey = images.from_pil(Image.new("L", (3, 2), 51))
-    palette = images.from_pil(
-        Image.new("RGB", (3, 2), (0, 51, 255)).convert("P", palette=Image.Palette.ADAPTIVE)
-    )
+    palette = images.from_pil(Image.new("RGB", (3, 2), (0, 51, 255)).convert("P", palette=Image.Palette.ADAPTIVE))
     assert torch.allclose(grey, torch.full((1, 3, 2, 3), 51 / 127.5 - 1))
     assert images.to_bytes(palette[0, :, 0, 0]).tolist() == [0, 51, 255]
 

@@ -121,9 +121,7 @@ def test_fingerprint_follows_weights_and_crop(fer):
 
 @pytest.mark.parametrize("side", [4, 5, 8, 15, 30, 60])
 def test_pooling_pads_as_tensorflow_does(side):
-    x = (
-        torch.randn(1, 1, side, side, generator=torch.Generator().manual_seed(side)) - 5
-    )  # below zero: pads show
+    x = torch.randn(1, 1, side, side, generator=torch.Generator().manual_seed(side)) - 5  # below zero: pads show
     out = -(-side // 2)
     before = max((out - 1) * 2 + 3 - side, 0) // 2
     pooled = xception.pool_same(x)

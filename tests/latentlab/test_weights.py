@@ -34,9 +34,7 @@ def make_wheel(path, blob=BLOB):
         link.external_attr = (stat.S_IFLNK | 0o777) << 16
         wheel.writestr(link, "/etc/passwd")
         info = "toy-1.0.dist-info/"
-        wheel.writestr(
-            info + "METADATA", "Metadata-Version: 2.1\nName: toy\nVersion: 1.0\nRequires-Python: <3\n"
-        )
+        wheel.writestr(info + "METADATA", "Metadata-Version: 2.1\nName: toy\nVersion: 1.0\nRequires-Python: <3\n")
         wheel.writestr(info + "WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
         wheel.writestr(info + "RECORD", "")
     return path
@@ -132,9 +130,7 @@ def start_fetch(weight, cache):
         "from pathlib import *; from latentlab.weights import *; from latentlab.weights.store import fetch; "
         f"print(fetch({weight!r}, Path({str(cache)!r})))"
     )
-    return subprocess.Popen(
-        [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
+    return subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
 def test_only_the_named_members_arrive_and_then_no_index_is_needed(shelf, cache, capsys, monkeypatch):
@@ -153,9 +149,7 @@ def test_only_the_named_members_arrive_and_then_no_index_is_needed(shelf, cache,
 def test_a_source_distribution_never_runs(shelf, cache, tmp_path):
     path, witness = shelf / "toy-1.0.tar.gz", tmp_path / "ran"
     with tarfile.open(path, "w:gz") as sdist:
-        setup = (
-            f"open({str(witness)!r}, 'w')\nimport setuptools\nsetuptools.setup(name='toy', version='1.0')\n"
-        )
+        setup = f"open({str(witness)!r}, 'w')\nimport setuptools\nsetuptools.setup(name='toy', version='1.0')\n"
         for name, content in (("setup.py", setup.encode()), ("PKG-INFO", b"Name: toy\n"), ("net.bin", BLOB)):
             member = tarfile.TarInfo(f"toy-1.0/{name}")
             member.size = len(content)
@@ -334,9 +328,7 @@ def test_a_killed_download_goes_on(server, cache):
     process = start_fetch(at(server), cache)
     assert server.reached.wait(30)
     deadline = time.monotonic() + 30
-    while (
-        not any(part.stat().st_size for part in cache.rglob("net.pkl.part")) and time.monotonic() < deadline
-    ):
+    while not any(part.stat().st_size for part in cache.rglob("net.pkl.part")) and time.monotonic() < deadline:
         time.sleep(0.02)
     process.send_signal(signal.SIGKILL)
     process.communicate()

@@ -377,9 +377,7 @@ def test_names_of_installed_packages(data, tmp_path, monkeypatch):
         f"    return Path({str(data)!r}) / name if name in {FILES} else None\n"
     )
     (tmp_path / "someones_weights-1.0.dist-info").mkdir()
-    (tmp_path / "someones_weights-1.0.dist-info" / "METADATA").write_text(
-        "Name: someones-weights\nVersion: 1.0\n"
-    )
+    (tmp_path / "someones_weights-1.0.dist-info" / "METADATA").write_text("Name: someones-weights\nVersion: 1.0\n")
     (tmp_path / "someones_weights-1.0.dist-info" / "entry_points.txt").write_text(
         "[stylegan2.weights]\nsomeone = someones_weights:locate\n"
     )
@@ -445,9 +443,7 @@ def test_save_round_trips_exactly(tiny, tmp_path, kind):
     network = {
         "generator": lambda: tiny,
         "resnet": lambda: Generator(replace(tiny.config, architecture="resnet", c_dim=2, conv_clamp=1.5)),
-        "discriminator": lambda: Discriminator(
-            DiscriminatorConfig(16, 2, channel_base=128, mbstd_group_size=None)
-        ),
+        "discriminator": lambda: Discriminator(DiscriminatorConfig(16, 2, channel_base=128, mbstd_group_size=None)),
         "mobile": mobile,
     }[kind]()
     stylegan2.save(network, tmp_path / "x.safetensors")

@@ -80,9 +80,7 @@ def test_truncated(folder, sample, share, network):
 
 
 @settings(deadline=None, max_examples=40)
-@given(
-    choices=st.lists(st.tuples(st.floats(0, 1), st.floats(0, 1), st.integers(0, 255)), min_size=1, max_size=3)
-)
+@given(choices=st.lists(st.tuples(st.floats(0, 1), st.floats(0, 1), st.integers(0, 255)), min_size=1, max_size=3))
 def test_flipped(folder, sample, choices):
     name, data, ranges = sample
     changed = bytearray(data)

@@ -51,9 +51,7 @@ def assert_parity(actual, expected, bound=1e-5):
 @pytest.fixture(scope="module")
 def net32(data):
     network = Generator(NET32).eval()
-    network.load_state_dict(
-        arrays(data / "net32_nvada_G_ema_state.npz")
-    )  # strict: the names are the release's
+    network.load_state_dict(arrays(data / "net32_nvada_G_ema_state.npz"))  # strict: the names are the release's
     return network
 
 
@@ -313,9 +311,7 @@ def without_channel(network):
     return {**styles, "b8.conv1": styles["b8.conv1"][:, 1:]}
 
 
-@pytest.mark.parametrize(
-    ("c", "message"), [(None, "needs c"), (torch.eye(2), "c must"), (torch.eye(3)[:1], "c must")]
-)
+@pytest.mark.parametrize(("c", "message"), [(None, "needs c"), (torch.eye(2), "c must"), (torch.eye(3)[:1], "c must")])
 def test_a_conditional_network_checks_c(c, message):
     network = Generator(dataclasses.replace(SMALL, c_dim=3))
     with pytest.raises(ValueError, match=message):

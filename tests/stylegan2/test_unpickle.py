@@ -62,12 +62,7 @@ def nothing_runs(tmp_path, monkeypatch):
 
 
 plain = st.recursive(
-    st.none()
-    | st.booleans()
-    | st.integers(-(2**70), 2**70)
-    | st.floats(allow_nan=False)
-    | st.text()
-    | st.binary(),
+    st.none() | st.booleans() | st.integers(-(2**70), 2**70) | st.floats(allow_nan=False) | st.text() | st.binary(),
     lambda inner: (
         st.lists(inner)
         | st.dictionaries(st.text() | st.integers(), inner)
@@ -181,9 +176,7 @@ def test_refuses_every_other_global_by_name(full):
         read(b"\x80\x04" + text(module) + text(attribute) + b"\x93" + call)
 
 
-@pytest.mark.parametrize(
-    ("module", "attribute"), [("collections", "OrderedDict.__class__"), ("numpy", "os.system")]
-)
+@pytest.mark.parametrize(("module", "attribute"), [("collections", "OrderedDict.__class__"), ("numpy", "os.system")])
 def test_dotted_names_walk_nowhere(module, attribute):
     with pytest.raises(ForbiddenGlobalError, match=attribute):
         read(b"\x80\x04" + text(module) + text(attribute) + b"\x93.")
@@ -219,9 +212,7 @@ def test_refuses_hostile_torch_files(tmp_path, zipped):
         stylegan2.load(path)
 
 
-@pytest.mark.parametrize(
-    "inner", [saved(Call(os.system, "touch PWNED"), True), saved([Call(eval, "1")], False)]
-)
+@pytest.mark.parametrize("inner", [saved(Call(os.system, "touch PWNED"), True), saved([Call(eval, "1")], False)])
 def test_refuses_code_in_nested_torch_files(inner):
     with pytest.raises(ForbiddenGlobalError, match=r"system|eval"):
         read(pickle.dumps({"a": Call(torch.storage._load_from_bytes, inner)}))
@@ -332,9 +323,7 @@ FLOATS = name("torch", "FloatStorage")
 
 
 def test_reads_an_archive_made_by_hand():
-    data = archive(
-        {"data.pkl": storage_pickle(FLOATS, "0", b"K\x04"), "data/0": np.arange(4, dtype="<f4").tobytes()}
-    )
+    data = archive({"data.pkl": storage_pickle(FLOATS, "0", b"K\x04"), "data/0": np.arange(4, dtype="<f4").tobytes()})
     assert floats(read(data), "a").tolist() == [0, 1, 2, 3]
 
 

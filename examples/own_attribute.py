@@ -1,0 +1,85 @@
+"""How to add an attribute: score pictures with a function or a module of your own, and study that.
+
+    python examples/own_attribute.py --attribute bright --samples 400 --out own_attribute-bright
+
+`bright` (is the background light?) is a plain function, `warm` (are the face's colours warm?) an `nn.Module`.
+`FunctionScorer` makes a scorer of either; a lone score above one half means that a picture has the attribute.
+The study is that of `latentlab smile`: it learns the direction, edits held-out pictures along it, and writes
+`report.md`, figures and a film. Some five minutes on two cores; a stopped run goes on where it was.
+"""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+from typing import Annotated, Literal
+
+import torch
+import typer
+from torch import Tensor, nn
+
+import stylegan2
+from latentlab.cli import options
+from latentlab.cli.errors import told
+from latentlab.progress import bar
+from latentlab.scorers import FunctionScorer
+from latentlab.study import StudySettings, run_study, summary
+from stylegan2.memory import keep_freed_memory
+
+
+def bright(pictures: Tensor) -> Tensor:
+    """How light the upper corners of `pictures (b, 3, h, w)` are: `(b,)`, one half at middle grey."""
+    side = pictures.shape[-1] // 8
+    corners = torch.cat([pictures[..., :side, :side], pictures[..., :side, -side:]], dim=-1)
+    return torch.sigmoid(4 * corners.mean(dim=(1, 2, 3)))
+
+
+class Warmth(nn.Module):
+    """How much more red than blue the middle of a picture is, against typical pictures: `(b,)`."""
+
+    typical: Tensor
+
+    def __init__(self, pictures: Tensor) -> None:
+        super().__init__()
+        # In a buffer it is part of the scorer's fingerprint: samples of other scorers do not mix with these.
+        self.register_buffer("typical", self.redness(pictures).median())
+
+    def redness(self, pictures: Tensor) -> Tensor:
+        """Red minus blue: `(b,)`."""
+        margin = pictures.shape[-1] // 4
+        red, _, blue = pictures[..., margin:-margin, margin:-margin].mean(dim=(2, 3)).unbind(1)
+        return red - blue
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        """The score: one half where a picture is typical."""
+        return torch.sigmoid(4 * (self.redness(pictures) - self.typical))
+
+
+def main(
+    attribute: Annotated[Literal["bright", "warm"], typer.Option(help="What to study.")] = "bright",
+    samples: options.Samples = 400,
+    edited_faces: Annotated[int, typer.Option(help="Held-out pictures to edit, with it and without.")] = 16,
+    network: options.Network = "mobile-ffhq",
+    device: options.Device = "auto",
+    out: Annotated[Path, typer.Option(help="Folder of the study.")] = Path("own_attribute"),
+) -> None:
+    """Study an attribute that no classifier was trained for."""
+    keep_freed_memory()
+    generator = stylegan2.load(network, device=options.find_device(device))
+    scorer = FunctionScorer(("bright",), bright)
+    if attribute == "warm":
+        z = stylegan2.z_from_seeds(range(16), generator.z_dim).to(generator.w_avg.device)
+        with torch.inference_mode():
+            typical = torch.cat([generator(one[None], psi=0.7) for one in z])
+            scorer = FunctionScorer(("warm",), Warmth(typical))
+    settings = StudySettings(
+        name=attribute, attribute=attribute, scorer=attribute,
+        network=network, samples=samples, edited_faces=edited_faces,
+    )  # fmt: skip
+    study = run_study(generator, scorer, settings, out, shlex.join(["python", *sys.argv]), stage=bar)
+    print("\n".join(summary(study, attribute)))
+
+
+if __name__ == "__main__":
+    typer.run(told(main))

@@ -1,0 +1,69 @@
+"""The smile direction in a few lines: sample, label, fit, evaluate, save, and one walk to look at.
+
+    python examples/smile_direction.py --samples 400 --out smile_direction
+
+`latentlab smile` does the same and measures the edits too. Samples are rendered by the generator's preview if
+it has one. Writes both directions (safetensors) and `walk.png`. On two cores about a minute for 400 samples by
+preview, two in full; a stopped run goes on where it was.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import torch
+import typer
+
+import stylegan2
+from latentlab import images, scorers
+from latentlab.cli import options
+from latentlab.cli.errors import told
+from latentlab.directions import Direction, LinearSVM, MeanDifference, cosine, evaluate
+from latentlab.editing import from_sigmas, walk
+from latentlab.progress import bar
+from latentlab.rendering import Renderer
+from latentlab.samples import SampleSettings, SampleStore, draw_samples, split
+from stylegan2.memory import keep_freed_memory
+
+
+def main(
+    samples: options.Samples = 400,
+    seed_start: options.SeedStart = 600,
+    psi: options.Psi = 0.7,
+    attribute: options.Attribute = "happy",
+    network: options.Network = "mobile-ffhq",
+    device: options.Device = "auto",
+    out: Annotated[Path, typer.Option(help="Folder of the results.")] = Path("smile_direction"),
+) -> None:
+    """Learn the direction of an expression by two methods, and compare them."""
+    keep_freed_memory()
+    place = options.find_device(device)
+    generator, scorer = stylegan2.load(network, device=place), scorers.load("fer", place)
+    side = generator.resolutions[0]  # the preview's, or the full one
+    settings = SampleSettings(generator.fingerprint, scorer.fingerprint, scorer.names, psi, seed_start, samples, side)
+    store = SampleStore.open(out / "samples", settings)
+    with bar("drawing samples") as step:
+        table = draw_samples(generator, scorer, store, 4, Renderer(generator, side), step)
+    print(f"{table.is_positive(attribute).mean():.1%} of {len(table)} samples are {attribute}")
+
+    train, test = (table.subset(rows) for rows in split(table))
+    found = {}
+    for name, finder in {"mean": MeanDifference(), "svm": LinearSVM()}.items():
+        finder.fit(train.w, train.is_positive(attribute))
+        held_out = evaluate(finder, test.w, test.is_positive(attribute))
+        found[name] = Direction.of(finder, train.w, attribute, held_out.as_dict(), generator.fingerprint)
+        found[name].save(out / f"{attribute}-{name}.safetensors")
+        print(f"{name}: held-out accuracy {held_out.accuracy:.3f}, AUC {held_out.auc:.3f}")
+    print(f"cosine between the two: {cosine(found['mean'], found['svm']):.3f}")
+
+    strengths = [from_sigmas(found["svm"], sigmas) for sigmas in (-4, -2, 0, 2, 4)]
+    ws = walk(test.ws(generator.num_ws)[:3].to(place), found["svm"], strengths).flatten(0, 1)
+    with torch.inference_mode():
+        cells = [images.reduce(generator.synthesis(one[None]), 256).cpu() for one in ws]
+    images.save(images.grid(torch.cat(cells), columns=len(strengths)), out / "walk.png")
+    print(f"the directions and walk.png are in {out}")
+
+
+if __name__ == "__main__":
+    typer.run(told(main))

@@ -1,0 +1,445 @@
+"""The command line: as a process where that is the point, else by its entry point within this one."""
+
+import re
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+import typer
+from conftest import make_tiny
+from PIL import Image
+
+import stylegan2
+from latentlab.cli import app as app_module
+from latentlab.cli import main
+from latentlab.cli.options import parse_seeds
+from latentlab.directions import Direction
+from latentlab.errors import UserError
+from stylegan2.config import GeneratorConfig
+from stylegan2.sampling import z_from_seeds
+
+# The smallest pictures that the scorer takes; its labels of them are nonsense, but there are several.
+CONFIG = GeneratorConfig(
+    resolution=64, z_dim=16, w_dim=16, mapping_layers=2, mapping_lr_multiplier=1.0,
+    channel_base=512, channel_max=16,
+)  # fmt: skip
+SAMPLES = 80
+
+
+@pytest.fixture
+def run(monkeypatch, capsys):
+    """Runs a command line; gives exit code, standard output and standard error."""
+    # A setting of the whole process, which the suite is not to have; test_memory.py tests it.
+    monkeypatch.setattr(app_module, "keep_freed_memory", lambda: True)
+
+    def call(*words: object) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["/somewhere/latentlab", *map(str, words)])
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            main()
+        out, err = capsys.readouterr()
+        return ended.value.code or 0, out, err
+
+    return call
+
+
+@pytest.fixture
+def refused(run):
+    """Runs a command line that is to be refused, in one line on standard error; gives the line."""
+
+    def call(*words: object) -> str:
+        code, _, err = run(*words)
+        assert code == 2, err
+        (line,) = err.splitlines()
+        assert line.startswith("latentlab: ")
+        assert "Traceback" not in line
+        return line
+
+    return call
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    return tmp_path_factory.mktemp("cli")
+
+
+@pytest.fixture(scope="module")
+def network(place) -> Path:
+    path = place / "tiny.safetensors"
+    stylegan2.save(make_tiny(CONFIG), path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def other_network(place) -> Path:
+    changed = make_tiny(CONFIG)
+    changed.synthesis.b4.const.data += 1
+    stylegan2.save(changed, place / "other.safetensors")
+    return place / "other.safetensors"
+
+
+@pytest.fixture
+def samples(run, place, network) -> Path:
+    """Made once: the second time the command finds it done."""
+    folder = place / "samples"
+    code, out, _ = run("label", "--network", network, "--samples", SAMPLES, "--out", folder, "--batch", 8)
+    assert code == 0
+    assert f"{SAMPLES} samples in" in out
+    return folder
+
+
+@pytest.fixture
+def direction(run, place, samples) -> Path:
+    path = place / "happy.safetensors"
+    if not path.exists():
+        code, out, _ = run("fit", samples, "--method", "mean", "--out", path)
+        assert code == 0
+        assert out.startswith("# Direction: happy")
+    return path
+
+
+# --- help ---------------------------------------------------------------------------------------------------
+
+COMMANDS = {
+    "smile": ["--samples", "--seed-start", "--psi", "--network", "--scorer", "--out", "--render", "--device"],
+    "generate": ["--seeds", "--psi", "--network", "--resolution", "--out", "--device"],
+    "label": ["--samples", "--seed-start", "--psi", "--network", "--scorer", "--out", "--device"],
+    "fit": ["--attribute", "--method", "--out"],
+    "edit": ["--direction", "--seeds", "--strengths", "--psi", "--network", "--out", "--force"],
+    "walk": ["--direction", "--seeds", "--strengths", "--attribute", "--network", "--out", "--force"],
+    "weights list": [],
+    "weights get": [],
+    "weights convert": ["--network"],
+}
+
+
+def all_commands(group, name: str = ""):
+    """Commands by their full names."""
+    for word, command in group.commands.items():
+        full = f"{name} {word}".strip()
+        if hasattr(command, "commands"):
+            yield from all_commands(command, full)
+        else:
+            yield full, command
+
+
+def test_every_option_has_a_help_text(run, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
+    found = dict(all_commands(typer.main.get_command(app_module.app)))
+    assert set(found) == set(COMMANDS)
+    for name, command in found.items():
+        code, out, err = run(*name.split(), "--help")
+        assert (code, err) == (0, "")
+        assert command.help.splitlines()[0] in out
+        names = [option for parameter in command.params for option in parameter.opts]
+        assert set(COMMANDS[name]) <= set(names)
+        for parameter in command.params:
+            assert parameter.help and parameter.help.endswith("."), (name, parameter.name)
+            if parameter.param_type_name == "option":
+                assert parameter.opts[0] in out
+            assert " ".join(parameter.help.split()[:3]) in out, (name, parameter.name)
+
+
+def test_without_a_command_there_is_help(run):
+    code, out, err = run()
+    assert (code, err) == (0, "")
+    for name in ("smile", "generate", "label", "fit", "edit", "walk", "weights"):
+        assert name in out
+
+
+# --- what works ---------------------------------------------------------------------------------------------
+
+
+def test_weights_are_listed(run):
+    code, out, _ = run("weights", "list")
+    assert code == 0
+    assert re.search(r"^mobile-ffhq +generator ", out, re.MULTILINE)
+    assert "random-face==" in out
+
+
+def test_conversion_is_proven(run, data, tmp_path):
+    target = tmp_path / "net.safetensors"
+    code, out, _ = run("weights", "convert", data / "net32_nvada_stub.pkl", target)
+    assert code == 0
+    assert out.splitlines()[-1] == "largest difference of a pixel before and after, seeds 0, 1, 2: 0"
+    before, after = stylegan2.load(data / "net32_nvada_stub.pkl"), stylegan2.load(target)
+    assert after.fingerprint == before.fingerprint
+    z = z_from_seeds(3, after.z_dim)
+    assert torch.equal(after(z), before(z))
+
+
+def test_pictures_are_generated(run, network, tmp_path):
+    out = tmp_path / "pictures"
+    code, text, _ = run("generate", "--network", network, "--seeds", "600-602,7", "--psi", 0.5, "--out", out)
+    assert code == 0
+    assert text.startswith("4 pictures in")
+    names = ["grid.png", "seed000007.png", "seed000600.png", "seed000601.png", "seed000602.png"]
+    assert sorted(path.name for path in out.iterdir()) == names
+    expected = make_tiny(CONFIG)(z_from_seeds(601, 16), psi=0.5)[0]
+    with Image.open(out / "seed000601.png") as image:
+        pixels = torch.from_numpy(np.array(image)).permute(2, 0, 1)
+    wanted = ((expected + 1) * 127.5).clamp(0, 255)
+    assert (pixels - wanted).abs().max() < 0.51
+    with Image.open(out / "grid.png") as image:
+        assert image.size == (128, 128)
+
+
+def test_label_fit_edit_walk(run, place, network, samples, direction):
+    frame = pd.read_parquet(samples)
+    assert frame["seed"].tolist() == list(range(600, 600 + SAMPLES))
+    scores = frame.drop(columns=["seed", "psi", "w"])
+    happy = scores.idxmax(axis=1) == "happy"
+    assert 5 < happy.sum() < SAMPLES - 5
+    card = Direction.load(direction)
+    assert (card.attribute, card.method) == ("happy", "MeanDifference")
+    assert card.statistics["n_train"] + card.statistics["held_out_n"] == SAMPLES
+    assert card.generator == stylegan2.load(network).fingerprint
+
+    edits = place / "edits"
+    words = ["--direction", direction, "--network", network, "--seeds", "600-602", "--strengths", "-2,0,2"]
+    code, out, _ = run("edit", *words, "--out", edits)
+    assert code == 0
+    assert out.startswith("9 pictures in")
+    assert len(list(edits.glob("seed*.png"))) == 9
+    table = pd.read_parquet(edits / "edits.parquet")
+    assert sorted(set(table["strength"])) == [-2, 0, 2]
+    unedited = table[table["strength"] == 0].set_index("seed")["happy"]
+    labelled = frame.set_index("seed")["happy"]
+    for seed in (600, 601, 602):  # strength 0 scores as the sample did
+        assert unedited[seed] == pytest.approx(labelled[seed], abs=1e-3)
+
+    for name, frames in (("walk.png", 1), ("walk.gif", 2 * 3 - 2)):
+        code, out, _ = run("walk", *words, "--out", place / name)
+        assert code == 0
+        with Image.open(place / name) as image:
+            assert getattr(image, "n_frames", 1) == frames
+
+
+@pytest.mark.parametrize("method", ["svm", "ridge"])
+def test_the_other_methods_fit(run, samples, tmp_path, method):
+    code, out, _ = run("fit", samples, "--method", method, "--out", tmp_path / "d.safetensors")
+    assert code == 0
+    assert "held_out_auc" in out
+    assert Direction.load(tmp_path / "d.safetensors").attribute == "happy"
+
+
+@pytest.fixture
+def smiled(run, place, network) -> Path:
+    """A finished main job; made once."""
+    folder = place / "smile"
+    words = ["--network", network, "--samples", SAMPLES, "--edited-faces", 3, "--batch", 8, "--out", folder]
+    code, out, err = run("smile", *words)
+    assert code == 0, err
+    assert str(folder / "report.md") in out
+    return folder
+
+
+def test_the_main_job(smiled, network):
+    report = (smiled / "report.md").read_text(encoding="utf-8")
+    assert f"`latentlab smile --network {network} --samples {SAMPLES} " in report
+    for name in ("walk.png", "walk.gif", "response.png", "smile-mean.safetensors", "smile-svm.safetensors"):
+        assert (smiled / name).stat().st_size > 0
+    assert len(list((smiled / "samples").glob("*.parquet"))) == 2
+
+
+# --- bad input ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("psi", ["0", "nan", "9", "-1", "inf"])
+@pytest.mark.parametrize("command", ["smile", "generate", "label"])
+def test_psi_out_of_range(refused, network, tmp_path, command, psi):
+    line = refused(command, "--network", network, "--psi", psi, "--out", tmp_path / "new")
+    assert "psi must be above 0 and at most 2" in line
+    assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize("command", ["edit", "walk"])
+def test_psi_out_of_range_for_edits(refused, network, direction, command):
+    line = refused(command, "--direction", direction, "--network", network, "--psi", "nan")
+    assert "psi must be" in line
+
+
+@pytest.mark.parametrize("seeds", ["-1", "5-3", "99999999999", "4294967296", "a", "", "1,,2", "1-", "0-999999999"])
+def test_seeds_that_are_none(refused, network, seeds):
+    assert "seeds" in refused("generate", "--network", network, "--seeds", seeds)
+
+
+def test_seeds():
+    assert parse_seeds("600-602, 7") == [600, 601, 602, 7]
+    assert parse_seeds("0,4294967295") == [0, 2**32 - 1]
+    with pytest.raises(UserError, match="100000 is the most"):
+        parse_seeds("0-100000")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["smile", "--samples", "0"], "20 samples or more"),
+        (["smile", "--samples", "-5"], "20 samples or more"),
+        (["smile", "--samples", "many"], "--samples"),
+        (["smile", "--samples", "30", "--seed-start", "-1"], "seeds must lie in"),
+        (["smile", "--samples", "30", "--seed-start", "4294967290"], "seeds must lie in"),
+        (["smile", "--edited-faces", "0"], "edited_faces must be 1"),
+        (["smile", "--render", "half"], "--render"),
+        (["smile", "--render", "preview"], "has no preview"),
+        (["smile", "--scorer", "fr"], "did you mean fer"),
+        (["label", "--scorer", "ferr"], "did you mean fer"),
+        (["label", "--samples", "0"], "samples must be 1 or more"),
+        (["label", "--seed-start", "-1"], "seeds must lie in"),
+        (["label", "--batch", "0"], "--batch"),
+        (["label", "--resolution", "32"], "renders at 64 pixels, not at 32"),
+        (["generate", "--resolution", "32"], "renders at 64 pixels, not at 32"),
+        (["generate", "--resolution", "0"], "renders at 64 pixels, not at 0"),
+        (["generate", "--device", "tpu"], "device 'tpu' is not there"),
+        (["generate", "--device", "cuda:99"], "device 'cuda:99' is not there"),
+        (["generate", "--device", "meta"], "device 'meta' is not there"),
+        (["generate", "--device", ""], "device '' is not there"),
+        (["generate", "--loud"], "--loud"),
+    ],
+    ids=" ".join,
+)
+def test_options_out_of_range(refused, network, tmp_path, words, said):
+    line = refused(*words[:1], "--network", network, "--out", tmp_path / "new", *words[1:])
+    assert said in line
+    assert not list(tmp_path.rglob("*.p*"))  # no picture, no table
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["smile", "--network", "mobil-ffhq"], "mobil-ffhq: neither a file"),
+        (["generate", "--network", "/"], "folder without OpenVINO files"),
+        (["weights", "get", "mobile-ffhk"], "did you mean mobile-ffhq"),
+        (["weights", "convert", "nothing.pkl", "out.safetensors"], "nothing.pkl: neither a file"),
+        (["weights", "convert"], "Missing argument"),
+        (["weights"], "Missing command"),
+        (["weigths"], "weigths"),
+        (["fit", "no-such-folder"], "no-such-folder"),
+        (["fit", ".", "--method", "guess"], "--method"),
+        (["edit"], "--direction"),
+    ],
+    ids=" ".join,
+)
+def test_what_is_not_there(refused, tmp_path, monkeypatch, words, said):
+    monkeypatch.chdir(tmp_path)
+    assert said in refused(*words)
+    assert not list(tmp_path.iterdir())
+
+
+def test_files_that_are_no_networks(refused, data, network, tmp_path):
+    for name, said in (
+        ("net16cond_nvada_stub.pkl", "conditional"),
+        ("hostile_os_system.pkl", "system"),
+        ("truncated.pkl", "truncated.pkl"),
+        ("net32_io.npz", "net32_io.npz"),
+    ):
+        assert said in refused("generate", "--network", data / name, "--out", tmp_path)
+    assert "no network 'D'" in refused("weights", "convert", network, tmp_path / "x", "--network", "D")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("command", ["smile", "label", "generate", "edit"])
+def test_an_output_folder_that_is_a_file(refused, network, direction, tmp_path, command):
+    taken = tmp_path / "taken"
+    taken.write_text("mine")
+    more = ["--direction", direction] if command == "edit" else []
+    assert str(taken) in refused(command, "--network", network, "--out", taken, *more)
+    assert taken.read_text() == "mine"
+
+
+def test_output_folders_of_other_settings(refused, smiled, samples, network):
+    words = ["--network", network, "--edited-faces", 3, "--out", smiled]
+    assert "another samples: 80, not 90" in refused("smile", *words, "--samples", 90)
+    line = refused("smile", *words, "--samples", SAMPLES, "--psi", 0.5)
+    assert "another psi: 0.7, not 0.5; choose another folder with --out" in line
+    line = refused("label", "--network", network, "--out", samples, "--samples", 81)
+    assert "its samples is 80, not 81" in line
+
+
+@pytest.mark.parametrize("command", ["edit", "walk"])
+def test_directions_that_are_none(refused, network, place, tmp_path, command):
+    text = tmp_path / "direction.txt"
+    text.write_text("to the left")
+    for path in (text, network, tmp_path / "missing.safetensors", tmp_path):
+        line = refused(command, "--direction", path, "--network", network, "--out", tmp_path / "out.png")
+        assert str(path) in line
+    assert not (tmp_path / "out.png").exists()
+
+
+def test_a_direction_of_another_generator(run, refused, direction, other_network, tmp_path):
+    words = [
+        "walk",
+        "--direction",
+        direction,
+        "--network",
+        other_network,
+        "--seeds",
+        600,
+        "--strengths",
+        "0,1",
+    ]
+    line = refused(*words, "--out", tmp_path / "walk.png")
+    assert "was learnt on" in line and "force" in line
+    assert run(*words, "--out", tmp_path / "walk.png", "--force")[0] == 0
+    assert (tmp_path / "walk.png").exists()
+
+
+def test_attributes_that_are_none(refused, samples, direction, network, tmp_path):
+    line = refused("fit", samples, "--attribute", "smiling")
+    assert "no score is called 'smiling'; there are angry" in line
+    line = refused("walk", "--direction", direction, "--network", network, "--attribute", "smiling")
+    assert "no score is called 'smiling'" in line
+    line = refused("fit", samples, "--attribute", "disgust", "--out", tmp_path / "d.safetensors")
+    assert "draw more samples" in line
+    assert not (tmp_path / "d.safetensors").exists()
+
+
+@pytest.mark.parametrize("strengths", ["far", "nan", "", "1,inf", "1,1"])
+def test_strengths_that_are_none(refused, network, direction, strengths, tmp_path):
+    words = ["--direction", direction, "--network", network, "--strengths", strengths]
+    assert "strengths" in refused("edit", *words, "--out", tmp_path)
+
+
+def test_a_figure_of_no_format(refused, network, direction, tmp_path):
+    line = refused("walk", "--direction", direction, "--network", network, "--out", tmp_path / "walk.doc")
+    assert "walk.doc" in line
+
+
+# --- as a process -------------------------------------------------------------------------------------------
+
+SCRIPT = Path(sys.executable).with_name("latentlab")
+
+
+def test_a_process_tells_bad_input_in_one_line(tmp_path):
+    words = ["generate", "--network", "no such network", "--out", tmp_path]
+    ended = subprocess.run([SCRIPT, *words], capture_output=True, text=True)
+    assert ended.returncode == 2
+    assert ended.stdout == ""
+    (line,) = ended.stderr.splitlines()
+    assert line.startswith("latentlab: no such network: neither a file")
+
+
+def test_an_interrupted_process_says_so_and_loses_nothing(network, tmp_path):
+    words = ["label", "--network", network, "--samples", "100000", "--batch", "8", "--out", tmp_path]
+    process = subprocess.Popen([SCRIPT, *map(str, words)], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    told: list[bytes] = []
+    reader = threading.Thread(target=lambda: told.extend(iter(process.stderr.readline, b"")))
+    reader.start()
+    while process.poll() is None and not list(tmp_path.glob("shard-*.parquet")):
+        reader.join(0.05)
+    process.send_signal(signal.SIGINT)
+    assert process.wait() == 130
+    reader.join()
+    process.stdout.close()
+    process.stderr.close()
+    text = b"".join(told).decode()
+    assert "latentlab: interrupted; the same command goes on from here" in text
+    assert "Traceback" not in text
+    shards = sorted(tmp_path.glob("shard-*.parquet"))
+    assert pd.read_parquet(shards[0])["seed"].tolist() == list(range(600, 664))
