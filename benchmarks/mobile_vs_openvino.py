@@ -2,8 +2,9 @@
 
     python benchmarks/mobile_vs_openvino.py [--runs 20] [--threads 2] [--openvino-python PYTHON]
 
-PYTHON is an interpreter that has openvino and numpy; by default this one. Prints the median and the least time
-of each, the ratio of the times pair by pair, and the largest difference of a pixel. The first pairs do not count.
+PYTHON is an interpreter that has openvino and numpy; by default this one. Prints the median and the least
+time of each, the ratio of the times pair by pair, and the largest difference of a pixel. The first pairs'
+times do not count.
 Goals: a median ratio of 1.5 at most, a difference below 5e-4.
 """
 

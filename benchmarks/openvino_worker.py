@@ -2,8 +2,8 @@
 
     python benchmarks/openvino_worker.py FOLDER WS.npy THREADS OUT.npy
 
-For every line on its input it renders one row of WS and answers with the seconds that took; the picture of the
-last is in OUT. Each line is the number of the row.
+Every line on its input is the number of a row of WS: it renders that, leaves the picture in OUT, and answers
+with the seconds that the rendering took. The first answer, unasked, is the version of OpenVINO.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
     python benchmarks/synthesis.py [--runs 10] [--threads 2] [--cases config-f-256 mobile-1024 …]
 
-Config F of StyleGAN2 (random weights) at 256², 512² and 1024², and the mobile generator in full and by preview;
+Config F of StyleGAN2 (random weights) at 256², 512² and 1024², and the mobile generator in full and by preview,
 one picture at a time. Every figure comes from a process of its own, since `keep_freed_memory` is a setting of the
 whole process. Prints the median and the least time.
 """
@@ -71,8 +71,8 @@ def main() -> None:
             if found is None:
                 print(f"{case:>15}: the network has none")
                 break
-            times = 1e3 * np.array(found)
-            print(f"{case:>15}, memory {memory:>5}: median {np.median(times):.0f} ms, least {times.min():.0f} ms")
+            middle, least = 1e3 * np.median(found), 1e3 * min(found)
+            print(f"{case:>15}, memory {memory:>5}: median {middle:.0f} ms, least {least:.0f} ms", flush=True)
 
 
 if __name__ == "__main__":

@@ -19,15 +19,13 @@ from latentlab import images
 from latentlab.cli import options
 from latentlab.cli.errors import told
 
+_PSI = [0.4, 0.7, 1.0]
+
 
 @torch.inference_mode()
 def main(
     seeds: options.Seeds = "600-607",
-    psi: Annotated[list[float], typer.Option(min=0, max=2, help="Truncation; can be given several times.")] = [
-        0.4,
-        0.7,
-        1,
-    ],  # noqa: B006
+    psi: Annotated[list[float], typer.Option(min=0, max=2, help="Truncation; can be given several times.")] = _PSI,
     network: options.Network = "mobile-ffhq",
     device: options.Device = "auto",
     out: Annotated[Path, typer.Option(help="Folder of the pictures.")] = Path("generate"),

@@ -38,28 +38,24 @@ def bright(pictures: Tensor) -> Tensor:
 class Warmth(nn.Module):
     """How much more red than blue the middle of a picture is, against typical pictures: `(b,)`."""
 
-    typical: Tensor
-
     def __init__(self, pictures: Tensor) -> None:
         super().__init__()
         # In a buffer it is part of the scorer's fingerprint: samples of other scorers do not mix with these.
-        self.register_buffer("typical", self.redness(pictures).median())
+        self.register_buffer("typical", self._redness(pictures).median())
 
-    def redness(self, pictures: Tensor) -> Tensor:
-        """Red minus blue: `(b,)`."""
+    def _redness(self, pictures: Tensor) -> Tensor:
         margin = pictures.shape[-1] // 4
         red, _, blue = pictures[..., margin:-margin, margin:-margin].mean(dim=(2, 3)).unbind(1)
         return red - blue
 
     def forward(self, pictures: Tensor) -> Tensor:
         """The score: one half where a picture is typical."""
-        return torch.sigmoid(4 * (self.redness(pictures) - self.typical))
+        return torch.sigmoid(4 * (self._redness(pictures) - self.typical))
 
 
 def main(
     attribute: Annotated[Literal["bright", "warm"], typer.Option(help="What to study.")] = "bright",
     samples: options.Samples = 400,
-    edited_faces: Annotated[int, typer.Option(help="Held-out pictures to edit, with it and without.")] = 16,
     network: options.Network = "mobile-ffhq",
     device: options.Device = "auto",
     out: Annotated[Path, typer.Option(help="Folder of the study.")] = Path("own_attribute"),
@@ -67,16 +63,15 @@ def main(
     """Study an attribute that no classifier was trained for."""
     keep_freed_memory()
     generator = stylegan2.load(network, device=options.find_device(device))
-    scorer = FunctionScorer(("bright",), bright)
-    if attribute == "warm":
+    if attribute == "bright":
+        scorer = FunctionScorer(("bright",), bright)
+    else:
         z = stylegan2.z_from_seeds(range(16), generator.z_dim).to(generator.w_avg.device)
         with torch.inference_mode():
-            typical = torch.cat([generator(one[None], psi=0.7) for one in z])
-            scorer = FunctionScorer(("warm",), Warmth(typical))
+            scorer = FunctionScorer(("warm",), Warmth(torch.cat([generator(one[None], psi=0.7) for one in z])))
     settings = StudySettings(
-        name=attribute, attribute=attribute, scorer=attribute,
-        network=network, samples=samples, edited_faces=edited_faces,
-    )  # fmt: skip
+        name=attribute, attribute=attribute, network=network, scorer=attribute, samples=samples, edited_faces=16
+    )
     study = run_study(generator, scorer, settings, out, shlex.join(["python", *sys.argv]), stage=bar)
     print("\n".join(summary(study, attribute)))
 

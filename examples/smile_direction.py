@@ -3,8 +3,8 @@
     python examples/smile_direction.py --samples 400 --out smile_direction
 
 `latentlab smile` does the same and measures the edits too. Samples are rendered by the generator's preview if
-it has one. Writes both directions (safetensors) and `walk.png`. On two cores about a minute for 400 samples by
-preview, two in full; a stopped run goes on where it was.
+it has one. Writes both directions (safetensors) and `walk.png`. On two cores 400 samples take about a minute by
+preview and two in full; a stopped run goes on where it was.
 """
 
 from __future__ import annotations

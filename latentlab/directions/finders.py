@@ -113,7 +113,7 @@ class LinearSVM(_LinearFinder):
     ----------
     C
         Inverse strength of the regulariser; "cv" takes the C of the highest AUC in five-fold cross-validation
-        on the rows given to `fit`, out of 0.01 … 100 in half decades.
+        on the rows given to `fit`, out of 0.01 … 10 in half decades.
 
     Attributes
     ----------
@@ -121,7 +121,7 @@ class LinearSVM(_LinearFinder):
         The C that was used.
     """
 
-    GRID = tuple(float(c) for c in np.logspace(-2, 2, 9))
+    GRID = tuple(float(c) for c in np.logspace(-2, 1, 7))
 
     def __init__(self, C: float | Literal["cv"] = "cv") -> None:
         self.C = C

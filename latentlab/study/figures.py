@@ -16,7 +16,7 @@ from latentlab.plots import response_figure, walk_figure
 from latentlab.progress import Step
 from latentlab.rendering import Renderer
 from latentlab.samples import SampleTable, score_column
-from latentlab.study.results import Bench, Study
+from latentlab.study.results import Bench, Edits, Study
 from latentlab.video import write_gif, write_mp4
 
 _ROWS = 3  # of faces without the attribute, and as many with it
@@ -32,7 +32,7 @@ def draw_figures(bench: Bench, study: Study, main: str) -> None:
     direction = study.fits[main].direction
     faces = _faces(bench, study)
     if not (bench.folder / "response.png").exists():
-        _draw_response(bench, study)
+        _draw_response(bench, study.edits[main])
     if not (bench.folder / "walk.png").exists():
         with bench.stage("drawing the walk") as step:
             _draw_walk(bench, study, direction, faces, step)
@@ -77,18 +77,16 @@ def _draw_walk(bench: Bench, study: Study, direction: Direction, faces: SampleTa
     walk_figure(pictures, column, strengths, titles, bench.folder / "walk.png", score_name=name)
 
 
-def _draw_response(bench: Bench, study: Study) -> None:
-    curves = {}
-    for method, edits in study.edits.items():
-        for side, table in (("without", edits.towards), ("with", edits.away)):
-            label = f"{method}, faces {side} it"
-            curves[label] = (table.strengths, table.column(bench.settings.attribute))
-    response_figure(curves, bench.folder / "response.png", score_name=bench.settings.attribute)
+def _draw_response(bench: Bench, edits: Edits) -> None:
+    name = bench.settings.attribute
+    sides = {f"faces not {name}": edits.towards, f"faces {name}": edits.away}
+    curves = {label: (table.strengths, table.column(name)) for label, table in sides.items()}
+    response_figure(curves, bench.folder / "response.png", score_name=f"{name} score")
 
 
 def _animate(bench: Bench, study: Study, direction: Direction, faces: SampleTable, step: Step) -> Tensor:
-    """Frames `(t, 3, h, w)`: four faces side by side, from one end of the walk to the other and back."""
-    shown = faces.subset(np.unique(np.linspace(0, len(faces) - 1, 4).round().astype(int)))
+    """Frames `(t, 3, h, w)`: three faces side by side, from one end of the walk to the other and back."""
+    shown = faces.subset(np.unique(np.linspace(0, len(faces) - 1, 3).round().astype(int)))
     ws = shown.ws(bench.generator.num_ws)
     strengths = walk_strengths(study.reach, _FRAMES)
     pictures, _ = _render(bench, ws, direction, strengths, step)
