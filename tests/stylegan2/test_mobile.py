@@ -245,8 +245,9 @@ def test_the_preview_is_its_formula(previewing, ws):
     row = ROWS["b16.conv0"]
     expected = torch.zeros(3, 3, 16, 16)
     for k in range(3):
-        kernel = head.kernels[0] + head.kernels[1] * up[k, :, None, None]
-        kernel = kernel + head.kernels[2] * (up[k] * torch.cat([conv[k]] * 4))[:, None, None]
+        plain, once, twice = head.kernels.unflatten(0, (3, 12))
+        kernel = plain + once * up[k, :, None, None]
+        kernel = kernel + twice * (up[k] * torch.cat([conv[k]] * 4))[:, None, None]
         blocks = (head.colour @ ws[k, row] + head.bias)[:, None, None].repeat(1, 8, 8)  # (12, 8, 8)
         for dy in range(3):
             for dx in range(3):
