@@ -108,8 +108,8 @@ def _edits(bench: Bench, study: Study) -> str:
     parts = [
         "## Edits of held-out faces",
         f"Every face without the label is moved towards {name}, every one with it away, by w + strength · n. "
-        "How far was calibrated on training faces, along the svm direction, and is the same for both "
-        "methods. Scores are of the edited pictures, rendered as the samples were.",
+        "How far was calibrated on training faces, along the svm direction; the mean direction is compared "
+        "with it at the furthest strengths. Scores are of the edited pictures, rendered as the samples were.",
     ]
     for method, edits in study.edits.items():
         direction = study.fits[method].direction

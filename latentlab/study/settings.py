@@ -33,7 +33,8 @@ class StudySettings:
         Truncation of the samples, above 0 up to 2.
     rendering
         What is scored: 'full' pictures, the generator's 'preview', or 'auto': the preview where the
-        generator has one.
+        generator has one. (On `mobile-ffhq` the smile labels of both agree on over 97 % of faces:
+        benchmarks/preview_agreement.py.)
     edited_faces
         How many held-out faces without the attribute, and as many with it, are edited and scored again.
     """
