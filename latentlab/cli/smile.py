@@ -28,7 +28,7 @@ def smile(
     ] = "auto",
     edited_faces: Annotated[
         int, typer.Option(help="Held-out faces to edit, of those that smile and of those that do not.")
-    ] = 48,
+    ] = 40,
     device: options.Device = "auto",
     batch: options.Batch = 4,
 ) -> None:

@@ -47,7 +47,7 @@ class StudySettings:
     samples: int = 2000
     psi: float = 0.7
     rendering: Rendering = "auto"
-    edited_faces: int = 48
+    edited_faces: int = 40
 
     def __post_init__(self) -> None:
         if self.samples < 20:
