@@ -137,8 +137,9 @@ def _number(value: float) -> str:
 
 
 def _signed(value: float) -> str:
-    """A strength with its sign, and no more digits than it has."""
-    return f"{value:+.3g}".replace("-", "\N{MINUS SIGN}")
+    """A strength with its sign: two digits behind the point, or of a small one its first two."""
+    text = f"{value:+.2f}" if abs(value) >= 0.1 else f"{value:+.2g}"
+    return text.replace("-", "\N{MINUS SIGN}")
 
 
 def response_figure(
