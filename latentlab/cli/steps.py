@@ -12,7 +12,7 @@ import typer
 
 from latentlab import images
 from latentlab.cli import options
-from latentlab.directions import Direction, Finder, LinearSVM, MeanDifference, RidgeOnLogit, evaluate
+from latentlab.directions import Direction, Finder, LinearSVM, MeanDifference, RidgeOnLogit, card_figures, evaluate
 from latentlab.editing import EditTable, render_edits, render_walk
 from latentlab.errors import UserError
 from latentlab.plots import walk_figure
@@ -118,7 +118,7 @@ def fit(
         finder,
         learn.w,
         attribute,
-        statistics={"n_train": len(learn), **{f"held_out_{k}": v for k, v in held_out.as_dict().items()}},
+        statistics=card_figures(len(learn), held_out),
         generator=store.settings.generator,
         scorer=store.settings.scorer,
     )

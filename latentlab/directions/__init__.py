@@ -2,7 +2,7 @@
 
 from latentlab.directions.direction import Direction, Space, cosine
 from latentlab.directions.finders import Finder, LinearSVM, MeanDifference, RidgeOnLogit
-from latentlab.directions.statistics import DirectionStatistics, evaluate
+from latentlab.directions.statistics import DirectionStatistics, card_figures, evaluate
 
 __all__ = [
     "Direction",
@@ -12,6 +12,7 @@ __all__ = [
     "MeanDifference",
     "RidgeOnLogit",
     "Space",
+    "card_figures",
     "cosine",
     "evaluate",
 ]

@@ -41,6 +41,11 @@ class DirectionStatistics:
         return asdict(self)
 
 
+def card_figures(n_train: int, held_out: DirectionStatistics) -> dict[str, float | int | str]:
+    """What a direction's card says of how it was learnt: `n_train`, and `held_out_` before each figure's name."""
+    return {"n_train": n_train, **{f"held_out_{name}": value for name, value in held_out.as_dict().items()}}
+
+
 def auc_deviation(y: NDArray[np.bool_], decision: NDArray[Any]) -> float:
     """Standard deviation of the AUC of `decision (n,)`, by DeLong's placement values.
 

@@ -22,7 +22,6 @@ __all__ = [
     "FunctionScorer",
     "Scorer",
     "load",
-    "names",
 ]
 
 
@@ -38,11 +37,6 @@ def _fer_library(device: str | torch.device) -> Scorer:
 
 
 _LOADERS: dict[str, Callable[[str | torch.device], Scorer]] = {"fer": _fer, "fer-library": _fer_library}
-
-
-def names() -> list[str]:
-    """The names that `load` knows."""
-    return list(_LOADERS)
 
 
 def load(name: str = "fer", device: str | torch.device = "cpu") -> Scorer:

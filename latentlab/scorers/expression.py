@@ -35,8 +35,8 @@ def grey(crops: Tensor) -> Tensor:
 class CroppedScorer(ABC):
     """Crops the face, classifies it and its mirror image, and gives the mean of both.
 
-    A face and its mirror image have the same expression, but not quite the same scores: the mean is the better
-    judge (on 1,500 labelled CelebA pictures it raises the AUC of smiling from 0.957 to 0.961) and the steadier.
+    A face and its mirror image have the same expression, but not quite the same scores: their mean is the
+    steadier judge.
 
     Parameters
     ----------

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import torch
 
-from latentlab.directions import Direction, LinearSVM, MeanDifference, evaluate
+from latentlab.directions import Direction, LinearSVM, MeanDifference, card_figures, evaluate
 from latentlab.errors import UserError
 from latentlab.progress import Stage, silent
 from latentlab.rendering import Renderer
@@ -118,7 +118,7 @@ def fit_directions(bench: Bench, train: SampleTable, test: SampleTable) -> dict[
             finder,
             train.w,
             name,
-            statistics={"n_train": len(train), **{f"held_out_{k}": v for k, v in held_out.as_dict().items()}},
+            statistics=card_figures(len(train), held_out),
             generator=bench.generator.fingerprint,
             scorer=bench.scorer.fingerprint,
         )
