@@ -187,6 +187,56 @@ def response_figure(
     _save(figure, path, dpi)
 
 
+def portrait_figure(
+    titles: Sequence[str],
+    crops: Tensor,
+    photos: Sequence[Tensor | None],
+    captions: Sequence[str],
+    path: str | Path,
+    dpi: int = 150,
+) -> None:
+    """Draw faces side by side, and under each the photo that it is in.
+
+    Parameters
+    ----------
+    titles, captions
+        Over each face, and under it.
+    crops
+        `(n, 3, r, r)` in [-1, 1].
+    photos
+        n of `(1, 3, h, w)` in [-1, 1], all of one shape; None leaves a place empty.
+    path
+        The file; its suffix chooses the format (.png, .pdf, .svg).
+    dpi
+        Pixels an inch; a face is 2.2 inches wide.
+
+    Raises
+    ------
+    UserError
+        If the format is unknown or the file cannot be written.
+    """
+    n, cell, line = len(crops), 2.2, 0.28
+    height, width = next(photo.shape[2:] for photo in photos if photo is not None)
+    tall = cell * min(height / width, 1.5)
+    size = (n * (cell + _GAP) + _MARGIN, 2 * line + cell + tall + 2 * _MARGIN)
+    figure = Figure(figsize=size, dpi=dpi, facecolor="white")
+    for k in range(n):
+        left = _MARGIN + k * (cell + _GAP)
+        upper, photo = tall + line + _MARGIN, photos[k]
+        for bottom, tallness, picture in ((upper, cell, crops[k : k + 1]), (_MARGIN, tall, photo)):
+            if picture is not None:
+                axes = figure.add_axes((left / size[0], bottom / size[1], cell / size[0], tallness / size[1]))
+                axes.imshow((picture[0].float() / 2 + 0.5).clamp(0, 1).permute(1, 2, 0).numpy())
+                axes.set_axis_off()
+        for text, middle, colour in (
+            (titles[k], upper + cell + line / 2, INK),
+            (captions[k], upper - line / 2, PALE),
+        ):
+            place = ((left + cell / 2) / size[0], middle / size[1])
+            figure.text(*place, text, ha="center", va="center", fontsize=9, color=colour)
+    _save(figure, path, dpi)
+
+
 def _save(figure: Figure, path: str | Path, dpi: int) -> None:
     known = figure.canvas.get_supported_filetypes()
     suffix = Path(path).suffix.lower().lstrip(".")

@@ -7,7 +7,7 @@ from typing import Any
 
 import typer
 
-from latentlab.cli import smile, steps, weights
+from latentlab.cli import faces, photos, smile, steps, weights
 from latentlab.cli.errors import one_line, told
 from stylegan2.memory import keep_freed_memory
 
@@ -17,7 +17,16 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (smile.smile, steps.generate, steps.label, steps.fit, steps.edit, steps.walk):
+for command in (
+    smile.smile,
+    steps.generate,
+    steps.label,
+    steps.fit,
+    steps.edit,
+    steps.walk,
+    faces.align,
+    photos.project,
+):
     app.command(command.__name__)(told(command))
 app.add_typer(weights.app, name="weights")
 

@@ -6,6 +6,8 @@ import math
 import re
 import shlex
 import sys
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -81,6 +83,17 @@ def check_folder(path: Path) -> Path:
     if path.exists() and not path.is_dir():
         raise UserError(f"{path} is a file; choose a folder with --out")
     return path
+
+
+def check_stems(photos: Sequence[Path]) -> None:
+    """Refuse photos whose results would overwrite each other's; some file systems take X for x."""
+    times = Counter(photo.stem.casefold() for photo in photos)
+    twice = [photo for photo in photos if times[photo.stem.casefold()] > 1]
+    if twice:
+        raise UserError(
+            f"{twice[0]} and {twice[1]} would both be written as {twice[0].stem}; "
+            "give them in two runs with another --out, or rename one"
+        )
 
 
 def find_device(name: str) -> torch.device:

@@ -11,8 +11,9 @@ import torch
 import typer
 
 from latentlab import images
-from latentlab.cli import options
+from latentlab.cli import options, photos
 from latentlab.directions import Direction, Finder, LinearSVM, MeanDifference, RidgeOnLogit, card_figures, evaluate
+from latentlab.directions.shipped import find
 from latentlab.editing import EditTable, render_edits, render_walk
 from latentlab.errors import UserError
 from latentlab.plots import walk_figure
@@ -22,7 +23,9 @@ from latentlab.scorers import Scorer
 from latentlab.video import write_gif, write_mp4
 from stylegan2 import z_from_seeds
 
-DirectionFile = Annotated[Path, typer.Option("--direction", help="A direction that `latentlab fit` wrote.")]
+DirectionName = Annotated[
+    str, typer.Option("--direction", help="A direction: smile, which is shipped, or a file that `latentlab fit` wrote.")
+]
 Force = Annotated[bool, typer.Option("--force", help="Apply it to a generator it was not learnt on.")]
 
 _FIGURES = (".png", ".pdf", ".svg")
@@ -127,9 +130,8 @@ def fit(
     print(f"written to {out}")
 
 
-@torch.inference_mode()
 def edit(
-    direction: DirectionFile,
+    direction: DirectionName,
     seeds: options.Seeds = "600-603",
     strengths: options.Strengths = "-4,0,4",
     psi: options.Psi = 0.7,
@@ -140,10 +142,25 @@ def edit(
     device: options.Device = "auto",
     force: Force = False,
     batch: options.Batch = 4,
+    photo: Annotated[
+        list[Path] | None,
+        typer.Option(help="Edit this photo instead of seeds; may be given several times."),
+    ] = None,
+    attribute: Annotated[str, typer.Option(help="The score that is reported of edited photos.")] = "happy",
+    mask: Annotated[
+        photos.MaskName, typer.Option(help="What of an edited photo is put back: the crop, or the face alone.")
+    ] = photos.MaskName.feather,
 ) -> None:
-    """Write each seed's picture at each strength, and the scores of all as a table."""
+    """Write each seed's picture at each strength, and the scores of all as a table.
+
+    With --photo: align, project, tune, edit and paste back; each photo gets a folder with everything, where
+    the same command goes on after a stop.
+    """
     numbers, series = options.parse_seeds(seeds), options.parse_strengths(strengths)
     out = options.check_folder(out)
+    if photo:
+        photos.edit_photos(photo, direction, series, scorer, attribute, mask, force, out, network, device, batch)
+        return
     renderer, found_scorer, found, ws = _prepare(network, scorer, device, resolution, direction, numbers, psi, force)
     scores = []
     with options.bar("editing") as step:
@@ -156,9 +173,8 @@ def edit(
     print(f"{len(scores)} pictures in {out}, their scores in edits.parquet")
 
 
-@torch.inference_mode()
 def walk(
-    direction: DirectionFile,
+    direction: DirectionName,
     seeds: options.Seeds = "600-603",
     strengths: options.Strengths = "-6,-4,-2,0,2,4,6",
     attribute: Annotated[str, typer.Option(help="The score to show under each picture.")] = "happy",
@@ -194,19 +210,20 @@ def walk(
     print(f"written to {out}")
 
 
+@torch.inference_mode()
 def _prepare(
     network: str,
     scorer: str,
     device: str,
     resolution: int | None,
-    direction: Path,
+    direction: str,
     seeds: list[int],
     psi: float,
     force: bool,
 ) -> tuple[Renderer, Scorer, Direction, torch.Tensor]:
     """Renderer, scorer, the direction if it fits, and ws of the seeds."""
     psi = options.check_psi(psi)
-    found = Direction.load(direction)
+    found = find(direction)
     generator, found_scorer = options.load_lab(network, scorer, device)
     found.check(generator, force)
     z = z_from_seeds(seeds, generator.z_dim).to(generator.w_avg.device)

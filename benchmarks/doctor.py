@@ -1,0 +1,80 @@
+"""What the pre-check's values are on generated faces, and on photos: where its limits come from.
+
+    python benchmarks/doctor.py [--faces 200] [--photos FOLDER]
+
+Faces of `mobile-ffhq` at psi 1 are taken for photos: reduced to 512 pixels, continued by reflection to leave
+space around them, found and aligned. Of each crop, the detail is also taken of a copy reduced to 64 pixels.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from latentlab import faces, images
+from latentlab.errors import UserError
+from latentlab.projection.canvas import w_statistics
+from latentlab.projection.doctor import before, detail
+from stylegan2 import load, z_from_seeds
+from stylegan2.memory import keep_freed_memory
+
+FIRST_SEED = 500_000
+SHARES = (1, 5, 50, 95, 99)
+
+
+def generated(count: int) -> Iterator[Tensor]:
+    generator = load("mobile-ffhq")
+    statistics = w_statistics(generator)
+    z = torch.randn(2000, generator.z_dim, generator=torch.Generator().manual_seed(1))
+    w = generator.mapping(z)[:, 0]
+    print(line("distance from w_avg", ((w - statistics.mean).norm(dim=1) / statistics.sigma).tolist()))
+    for seed in range(FIRST_SEED, FIRST_SEED + count):
+        with torch.inference_mode():
+            picture = images.reduce(generator(z_from_seeds(seed, generator.z_dim)), 512)
+        yield F.pad(picture, (128, 128, 128, 128), mode="reflect")
+
+
+def line(name: str, values: Iterable[float]) -> str:
+    return f"| {name} | " + " | ".join(f"{value:.3g}" for value in np.percentile(list(values), SHARES)) + " |"
+
+
+def table(photos: Iterable[Tensor]) -> None:
+    detector = faces.load()
+    values: dict[str, list[float]] = {}
+    missed = 0
+    for photo in photos:
+        try:
+            face = faces.align(photo, detector, 512)[0]
+        except UserError:
+            missed += 1
+            continue
+        for one in before(face):
+            values.setdefault(one.name, []).append(one.value)
+        values.setdefault("detail at 64 px", []).append(detail(images.reduce(face.picture, 64)))
+    for name, column in values.items():
+        print(line(name, np.abs(column) if name in ("yaw", "pitch", "roll") else column))
+    print(f"no face found in {missed}\n")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--faces", type=int, default=200)
+    parser.add_argument("--photos", type=Path, help="a folder of .jpg files")
+    arguments = parser.parse_args()
+    keep_freed_memory()
+    head = "".join(f" {share} % |" for share in SHARES)
+    print(f"| {arguments.faces} generated faces |{head}\n|{'---|' * (len(SHARES) + 1)}")
+    table(generated(arguments.faces))
+    if arguments.photos:
+        print(f"| photos |{head}\n|{'---|' * (len(SHARES) + 1)}")
+        table(images.load(path) for path in sorted(arguments.photos.glob("*.jpg")))
+
+
+if __name__ == "__main__":
+    main()

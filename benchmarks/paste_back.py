@@ -1,0 +1,118 @@
+"""Align, then paste back unedited: PSNR inside the face, on generated faces in larger photos and on given photos."""
+
+from __future__ import annotations
+
+import argparse
+import math
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from machine import describe
+from matplotlib.path import Path as Outline
+from torch import Tensor
+
+import stylegan2
+from latentlab import images
+from latentlab.errors import UserError
+from latentlab.faces import AlignedFace, NoFace, align, face_outline, load, paste_back
+from latentlab.faces.cropping import sample
+from latentlab.progress import bar
+
+FACE_SIDES = (500, 700, 1000)
+CROP_SIDES = (256, 512, 1024)
+
+
+def in_bytes(picture: Tensor) -> Tensor:
+    """The picture as a file would hold it."""
+    return images.to_bytes(picture).float() / 127.5 - 1
+
+
+def photo_of(face: Tensor, side: int, degrees: float, generator: torch.Generator) -> Tensor:
+    """A photo half as large again with `face` in its middle, `side` pixels large and turned, on a soft background."""
+    extent = round(1.5 * side)
+    reduced = F.interpolate(face, (side, side), mode="bicubic", antialias=True)
+    c, s = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
+    matrix = np.array([[c, s, 0.0], [-s, c, 0.0], [0.0, 0.0, 1.0]])  # pixels of the photo to pixels of the face
+    matrix[:2, 2] = side / 2 - matrix[:2, :2] @ [extent / 2, extent / 2]
+    laid = sample(reduced, matrix, extent, extent)
+    there = sample(F.pad(torch.ones(1, 1, side - 40, side - 40), (20, 20, 20, 20)), matrix, extent, extent)
+    coarse = torch.rand(1, 3, 8, 8, generator=generator) - 0.5
+    return in_bytes(F.interpolate(coarse, (extent, extent), mode="bicubic").lerp(laid, there.clamp(0, 1)))
+
+
+def generated(count: int) -> Iterator[tuple[str, Tensor]]:
+    """Photos of generated faces, each in several sizes, with the group they belong to."""
+    network = stylegan2.load("mobile-ffhq")
+    rng = torch.Generator().manual_seed(0)
+    for seed in range(600, 600 + count):
+        face = network(stylegan2.z_from_seeds([seed], network.z_dim), psi=0.7)
+        for side in FACE_SIDES:
+            degrees = float(torch.rand((), generator=rng)) * 40 - 20
+            yield f"generated, {side} px", photo_of(face, side, degrees, rng)
+
+
+def given(paths: list[Path]) -> Iterator[tuple[str, Tensor]]:
+    """The photos of the files; others are passed over."""
+    for path in paths:
+        try:
+            yield "given photos", images.load(path)
+        except UserError:
+            continue
+
+
+def decibels(one: Tensor, other: Tensor, where: Tensor) -> float:
+    """PSNR of pictures in [-1, 1] over the pixels `where (h, w)` is true; infinite where they are equal."""
+    error = ((one - other) / 2).square().mean(1)[0][where].mean().item()
+    return -10 * math.log10(error) if error else math.inf
+
+
+def measure(photo: Tensor, aligned: AlignedFace) -> tuple[float, float]:
+    """PSNR inside the face: the crop in the photo's place, and only its difference, which is none."""
+    height, width = photo.shape[2:]
+    x, y = np.meshgrid(np.arange(width) + 0.5, np.arange(height) + 0.5)
+    outline = Outline(face_outline(aligned.face.landmarks))
+    where = torch.from_numpy(outline.contains_points(np.stack([x.ravel(), y.ravel()], axis=-1)).reshape(height, width))
+    crop = in_bytes(aligned.picture)
+    plain = paste_back(crop, aligned.geometry, photo)
+    carried = paste_back(crop, aligned.geometry, photo, original=crop)
+    return decibels(in_bytes(plain), photo, where), decibels(in_bytes(carried), photo, where)
+
+
+def table(photos: Iterator[tuple[str, Tensor]], total: int) -> None:
+    """Print a row for each group of photos and side of the crop."""
+    detector = load()
+    rows: dict[tuple[str, int], list[tuple[float, float, float]]] = {}
+    with torch.inference_mode(), bar("pasting back") as step:
+        for done, (group, photo) in enumerate(photos):
+            for side in CROP_SIDES:
+                try:
+                    (aligned,) = align(photo, detector, side)
+                except NoFace:
+                    continue
+                rows.setdefault((group, side), []).append((aligned.geometry.length / side, *measure(photo, aligned)))
+            step(done + 1, total)
+    print("| photos | crop | photo's pixels to one of the crop's | PSNR, dB (lowest) | difference only, dB |")
+    print("|---|---|---|---|---|")
+    for (group, side), values in sorted(rows.items(), key=lambda row: row[0]):
+        ratio, plain, carried = np.array(values).T
+        shown = f"{ratio.mean():.2f} | {plain.mean():.1f} ({plain.min():.1f}) | {carried.min():.1f}"
+        print(f"| {len(values)} {group} | {side} | {shown} |")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("photos", nargs="*", type=Path, help="files or a folder; without them only generated faces")
+    parser.add_argument("--faces", type=int, default=8)
+    arguments = parser.parse_args()
+    print(describe("torch", "dlib-bin"))
+    table(generated(arguments.faces), arguments.faces * len(FACE_SIDES))
+    paths = [file for path in arguments.photos for file in (sorted(path.iterdir()) if path.is_dir() else [path])]
+    if paths:
+        table(given(paths), len(paths))
+
+
+if __name__ == "__main__":
+    main()

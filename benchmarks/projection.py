@@ -1,0 +1,275 @@
+"""Projection and tuning on photos: how near, how long, and what an edit does after it.
+
+    python benchmarks/projection.py FOLDER --out OUT                 # projects, a JSON file a picture and method
+    python benchmarks/projection.py FOLDER --out OUT --shard 0/2     # half of the pictures, for a second process
+    python benchmarks/projection.py FOLDER --out OUT --time 5        # times a step of every phase, alone
+    python benchmarks/projection.py FOLDER --out OUT --table         # prints what there is
+
+FOLDER holds photos and identity.csv (image, identity). The photos that are measured are those of the first 25
+persons, the first photo of each, then the second …, as many as --photos says; the default recipes were chosen on
+the other persons. Pictures are 256² crops in FFHQ's framing. A stopped run goes on.
+"""
+
+from __future__ import annotations
+
+import csv
+import statistics as stats
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+import machine
+import numpy as np
+import torch
+import typer
+
+import stylegan2
+from latentlab import images, perceptual
+from latentlab.directions.shipped import find
+from latentlab.editing import edit
+from latentlab.faces import align, load
+from latentlab.faces.identity import FaceDescriptor, distance, similarity
+from latentlab.files import read_json, write_json
+from latentlab.projection import (
+    DEFAULTS,
+    PUBLISHED_W,
+    PUBLISHED_W_PLUS,
+    Projection,
+    ProjectionSettings,
+    TuningSettings,
+    project,
+    tune,
+)
+from latentlab.samples import is_positive, score_column, score_pictures
+from latentlab.scorers import load as load_scorer
+from stylegan2.memory import keep_freed_memory
+
+SIDE = 256
+PERSONS = 25
+STRENGTHS = (0.0, 2.0, 3.0, 4.0)
+
+# Name of a method to its projection, and whether it is tuned after it.
+METHODS: dict[str, tuple[ProjectionSettings, str]] = {
+    "W, published": (PUBLISHED_W, "average"),
+    "W+, published, cut to 750 steps": (PUBLISHED_W_PLUS.shortened(750), "average"),
+    "W+, default": (DEFAULTS["w+"], "auto"),
+}
+TUNED = "W+, default, tuned"
+OWN = "W+, default, on generated faces"
+
+PUBLISHED = """\
+| optimise W | 2824 | .0670 | .197 | 15.85 | .32 | | | | |
+| optimise W+ | 2824 | .0242 | .109 | 20.59 | .77 | | | | |
+| e4e | 2824 | .0472 | .197 | 16.66 | .50 | | 0.042 | | |
+| HyperStyle | 2824 | .0219 | .099 | 20.09 | .74 | | 0.162 | | |
+| PTI | 2824 | .0082 | .082 | 24.61 | .85 | | 59 | | |
+| DHR + e4e | 2824 | .0035 | .044 | 28.17 | .87 | | 12 | | |"""
+
+
+class Bench:
+    """Networks, loaded once, and what is measured with them."""
+
+    def __init__(self) -> None:
+        self.generator = stylegan2.load("mobile-ffhq")
+        self.perceptual = perceptual.load("vgg")
+        self.fast = perceptual.load("vgg", dtype=perceptual.fast_dtype("cpu"))
+        self.descriptor = FaceDescriptor()
+        self.scorer = load_scorer("fer")
+        self.direction = find("smile")
+        self.direction.check(self.generator)
+
+    @torch.no_grad()
+    def figures(self, target: torch.Tensor, generator: Any, ws: torch.Tensor) -> dict[str, Any]:
+        """Figures of codes `ws (1, …)` as `generator` renders them, and of their edits, for JSON."""
+        rendered = images.reduce(generator.synthesis(ws), SIDE).clamp(-1, 1)
+        mse = float((rendered - target).square().mean())
+        person = self.descriptor(target)
+        edits = []
+        for strength in STRENGTHS:
+            picture = images.reduce(generator.synthesis(edit(ws, self.direction, strength)), SIDE).clamp(-1, 1)
+            scores = score_pictures(self.scorer, picture)
+            edits.append(
+                {
+                    "strength": strength,
+                    "smiles": bool(is_positive(scores, self.scorer.names, "happy")[0]),
+                    "score": float(score_column(scores, self.scorer.names, "happy")[0]),
+                    "identity": _number(similarity(person, self.descriptor(picture))),
+                }
+            )
+        smiled = bool(is_positive(score_pictures(self.scorer, target), self.scorer.names, "happy")[0])
+        return {
+            "mse": mse,
+            "psnr": float(10 * np.log10(4 / mse)),
+            "lpips": float(self.perceptual(rendered, target)),
+            "identity": _number(similarity(person, self.descriptor(rendered))),
+            "distance": _number(distance(person, self.descriptor(rendered))),
+            "smiled": smiled,
+            "edits": edits,
+        }
+
+    def project(self, target: torch.Tensor, settings: ProjectionSettings, start: str) -> tuple[Projection, float]:
+        """The projection, and how many seconds it took."""
+        begun = time.perf_counter()
+        found = project(
+            target, self.generator, settings.space, settings, start, perceptual=self.fast  # type: ignore[arg-type]
+        )
+        return found, time.perf_counter() - begun
+
+
+def _number(value: torch.Tensor) -> float | None:
+    """For JSON: NaN, where no face was found, becomes None."""
+    return None if value.isnan().any() else float(value)
+
+
+def photos_of(folder: Path, count: int) -> list[str]:
+    """The names of the photos that are measured."""
+    with open(folder / "identity.csv", encoding="utf-8") as file:
+        rows = sorted((int(row["identity"]), row["image"]) for row in csv.DictReader(file))
+    persons = [[name for _, name in group] for _, group in groupby(rows, key=lambda row: row[0])][:PERSONS]
+    ranked = [(rank, k, name) for k, names in enumerate(persons) for rank, name in enumerate(names)]
+    return [name for _, _, name in sorted(ranked)][:count]
+
+
+def measure(bench: Bench, name: str, target: torch.Tensor, methods: list[str], out: Path) -> None:
+    """Whatever is not there yet of one picture."""
+    for method in methods:
+        path = out / method / f"{name}.json"
+        if path.exists():
+            continue
+        if method == TUNED:
+            _measure_tuned(bench, name, target, out)
+            continue
+        settings, start = METHODS["W+, default" if method == OWN else method]
+        found, seconds = bench.project(target, settings, start)
+        found.save(out / method / f"{name}.safetensors")
+        ws = found.ws(bench.generator)
+        images.save(images.reduce(found.render(bench.generator), SIDE).clamp(-1, 1), out / method / f"{name}.png")
+        write_json(path, {"seconds": seconds, "steps": int(found.steps[0]), **bench.figures(target, bench.generator, ws)})
+
+
+def _measure_tuned(bench: Bench, name: str, target: torch.Tensor, out: Path) -> None:
+    before = read_json(out / "W+, default" / f"{name}.json")
+    ws = Projection.load(out / "W+, default" / f"{name}.safetensors").ws(bench.generator)
+    begun = time.perf_counter()
+    tuned = tune(target, ws, bench.generator, bench.fast, TuningSettings())
+    seconds = time.perf_counter() - begun
+    tuned.delta.save(out / TUNED / f"{name}.safetensors")
+    size = (out / TUNED / f"{name}.safetensors").stat().st_size
+    images.save(images.reduce(tuned.generator.synthesis(ws), SIDE).clamp(-1, 1), out / TUNED / f"{name}.png")
+    write_json(
+        out / TUNED / f"{name}.json",
+        {
+            "seconds": before["seconds"] + seconds,
+            "steps": before["steps"] + tuned.steps,
+            "size": size,
+            **tuned.drift.figures(),
+            **bench.figures(target, tuned.generator, ws),
+        },
+    )
+
+
+def table(out: Path) -> str:
+    """All figures there are, as a table."""
+    lines = [
+        "| method | pictures | MSE | LPIPS-VGG | PSNR | identity | dlib distance | s/picture | steps | s/step |",
+        "|---|---|---|---|---|---|---|---|---|---|",
+    ]
+    edits = ["| method | strength | smiling, of those who did not | identity, mean |", "|---|---|---|---|"]
+    for method in (*METHODS, TUNED, OWN):
+        rows = [read_json(path) for path in sorted((out / method).glob("*.json"))]
+        if not rows:
+            continue
+        mean = {key: _mean(rows, key) for key in ("mse", "lpips", "psnr", "identity", "distance", "seconds", "steps")}
+        step = stats.median(row["seconds"] / row["steps"] for row in rows)
+        lines.append(
+            f"| {method} | {len(rows)} | {mean['mse']:.4f} | {mean['lpips']:.3f} | {mean['psnr']:.2f} "
+            f"| {mean['identity']:.2f} | {mean['distance']:.2f} | {mean['seconds']:.0f} | {mean['steps']:.0f} | {step:.2f} |"
+        )
+        serious = [row for row in rows if not row["smiled"]]
+        for k, strength in enumerate(STRENGTHS):
+            smiling = sum(row["edits"][k]["smiles"] for row in serious)
+            identity = _mean([row["edits"][k] for row in rows], "identity")
+            edits.append(f"| {method} | {strength:+g} | {smiling} of {len(serious)} | {identity:.2f} |")
+        if method == TUNED:
+            drift, size = _mean(rows, "drift_lpips_mean"), max(row["size"] for row in rows)
+            edits.append(f"| {TUNED}: LPIPS of other persons moves by {drift:.3f}; deltas up to {size / 1e6:.2f} MB | | | |")
+    heading = "Published (CelebA-HQ test, other photos, StyleGAN2-FFHQ, identity by another network):"
+    return "\n".join([*lines, "", heading, "", lines[0], lines[1], PUBLISHED, "", "Edits:", "", *edits])
+
+
+def _mean(rows: list[dict[str, Any]], key: str) -> float:
+    values = [row[key] for row in rows if row[key] is not None]
+    return stats.fmean(values) if values else float("nan")
+
+
+def time_steps(bench: Bench, target: torch.Tensor, steps: int) -> None:
+    """Print the median seconds of a step of every phase of every method, and what that makes a picture."""
+    for method, (settings, start) in METHODS.items():
+        total = 0.0
+        for phase in settings.phases:
+            seconds = _seconds_of(lambda told, p=phase, s=settings, a=start: project(
+                target, bench.generator, s.space, replace(s, phases=(replace(p, steps=steps + 2),)), a,
+                perceptual=bench.fast, callback=told,
+            ))  # fmt: skip
+            total += seconds * phase.steps
+            print(f"{method}: {phase.steps} steps, {seconds:.3f} s a step (preview: {phase.preview}, side {phase.side})")
+        print(f"{method}: {settings.steps} steps in {total:.0f} s a picture")
+    ws = bench.generator.w_avg.expand(1, bench.generator.num_ws, -1)
+    recipe = replace(TuningSettings(), steps=steps + 2, stop_at=0.0, drift_seeds=(0,))
+    seconds = _seconds_of(lambda told: tune(target, ws, bench.generator, bench.fast, recipe, callback=told))
+    print(f"tuning: {TuningSettings().steps} steps, {seconds:.3f} s a step, {TuningSettings().steps * seconds:.0f} s")
+
+
+def _seconds_of(run: Callable[[Callable[[Any], None]], object]) -> float:
+    """Median time between the calls of a callback, but for the first two."""
+    times: list[float] = []
+    run(lambda report: times.append(time.perf_counter()))
+    return float(np.median(np.diff(times)[1:]))
+
+
+def main(
+    folder: Path,
+    out: Path = Path("projection-benchmark"),
+    photos: int = 32,
+    published: int = 2,
+    own: int = 8,
+    shard: str = "0/1",
+    time: int = 0,
+    only_table: bool = typer.Option(False, "--table"),
+) -> None:
+    """See above. `published` photos go through the published recipes, `own` generated faces through the default."""
+    keep_freed_memory()
+    if only_table:
+        print(table(out))
+        return
+    print(machine.describe("torch", "torchvision", "lpips", "dlib-bin"))
+    bench, detector = Bench(), load()
+    names = photos_of(folder, photos)
+    if time:
+        time_steps(bench, align(images.load(folder / names[0]), detector, SIDE)[0].picture, time)
+        return
+    part, parts = (int(number) for number in shard.split("/"))
+    tasks: list[tuple[str, list[str]]] = [(name, ["W+, default", TUNED]) for name in names]
+    tasks += [(f"seed{seed}", [OWN]) for seed in range(30_000, 30_000 + own)]
+    tasks += [(name, list(METHODS)) for name in names[:published]]
+    for k, (name, methods) in enumerate(tasks):
+        if k % parts == part:
+            measure(bench, Path(name).stem, _target(bench, folder, name, detector), methods, out)
+            print(f"{k + 1} of {len(tasks)}: {name}", flush=True)
+    print(table(out))
+
+
+@torch.no_grad()
+def _target(bench: Bench, folder: Path, name: str, detector: Any) -> torch.Tensor:
+    """`(1, 3, 256, 256)`: the aligned photo, or the generated face of a seed."""
+    if not name.startswith("seed"):
+        return align(images.load(folder / name), detector, SIDE, name=name)[0].picture
+    z = stylegan2.z_from_seeds([int(name[4:])], bench.generator.z_dim)
+    return images.reduce(bench.generator(z, psi=0.7), SIDE).clamp(-1, 1)
+
+
+if __name__ == "__main__":
+    typer.run(main)

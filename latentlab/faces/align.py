@@ -1,0 +1,153 @@
+"""Photos to aligned faces: find the faces, cut them out as FFHQ does, and say what is doubtful about them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from torch import Tensor
+
+from latentlab import images
+from latentlab.errors import UserError
+from latentlab.faces.cropping import crop
+from latentlab.faces.detectors import FaceDetector, FaceFound
+from latentlab.faces.geometry import CropGeometry, Points, quad_of
+from latentlab.faces.pose import Pose, pose_of
+
+Which = Literal["largest", "all"]
+
+# A face is called turned away from this yaw on, in degrees.
+TURNED = 35.0
+# A face is called small where the crop enlarges it by more than this.
+ENLARGED = 2.0
+# The photo is called too tight where more than this part of the crop lies beyond it.
+BEYOND = 0.1
+
+
+class NoFace(UserError):
+    """A photo in which no face was found."""
+
+
+@dataclass(frozen=True, eq=False)
+class AlignedFace:
+    """A face as the generators of FFHQ frame it.
+
+    Attributes
+    ----------
+    picture
+        `(1, 3, side, side)` in [-1, 1].
+    geometry
+        Where it lies in the upright photo.
+    face
+        What the detector found.
+    warnings
+        What is doubtful about it, a sentence each: other faces in the photo, turned away, cut by the photo's
+        border, small.
+    """
+
+    picture: Tensor
+    geometry: CropGeometry
+    face: FaceFound
+    warnings: tuple[str, ...]
+
+    @property
+    def pose(self) -> Pose:
+        """Which way the face looks."""
+        return pose_of(self.face.landmarks)
+
+    def to_dict(self) -> dict[str, Any]:
+        """What JSON can hold of it: all but the picture."""
+        return {
+            "geometry": self.geometry.to_dict(),
+            "face": self.face.to_dict(),
+            "pose": asdict(self.pose),
+            "warnings": list(self.warnings),
+        }
+
+
+def align(
+    photo: Tensor, detector: FaceDetector, side: int = 1024, which: Which = "largest", name: str = "photo"
+) -> list[AlignedFace]:
+    """The faces of a photo in FFHQ's framing.
+
+    Parameters
+    ----------
+    photo
+        `(1, 3, h, w)` in [-1, 1], upright, of any size.
+    detector
+        What finds the faces.
+    side
+        The crops' side in pixels.
+    which
+        'largest' or 'all', the largest first.
+    name
+        What messages call the photo.
+
+    Returns
+    -------
+    list of AlignedFace
+        At least one.
+
+    Raises
+    ------
+    NoFace
+        None was found.
+    """
+    faces = detector(photo)
+    if not faces:
+        raise NoFace(
+            f"{name}: {detector.name} finds no face; it looks for upright faces seen from the front or "
+            "half turned, a tenth of the photo wide or more; turn the photo upright, or cut it closer to the face"
+        )
+    chosen = faces if which == "all" else faces[:1]
+    aligned = []
+    for face in chosen:
+        picture, geometry = crop(photo, quad_of(Points.of(face.landmarks)), side)
+        left_out = len(faces) - len(chosen)
+        aligned.append(AlignedFace(picture, geometry, face, tuple(_warnings(face, geometry, left_out))))
+    return aligned
+
+
+def align_files(
+    paths: Iterable[str | Path], detector: FaceDetector, side: int = 1024, which: Which = "largest"
+) -> Iterator[tuple[Path, list[AlignedFace] | UserError]]:
+    """The faces of photos in files, one file after the other; a bad one never ends the batch.
+
+    Yields
+    ------
+    Path
+        The file.
+    list of AlignedFace, or UserError
+        Its faces as `align` gives them, or what is wrong with the file, which the message names.
+    """
+    for path in map(Path, paths):
+        try:
+            yield path, align(images.load(path), detector, side, which, str(path))
+        except UserError as error:
+            yield path, error
+
+
+def _warnings(face: FaceFound, geometry: CropGeometry, left_out: int) -> Iterator[str]:
+    """What is doubtful about a face."""
+    if left_out:
+        yield f"{left_out + 1} faces; the largest was taken"
+    yaw = pose_of(face.landmarks).yaw
+    if abs(yaw) > TURNED:
+        yield f"the face is turned away by about {abs(yaw):.0f} degrees; FFHQ has few such faces"
+    if ((face.landmarks < 0) | (face.landmarks > geometry.photo_size)).any():
+        yield "the face is cut by the photo's border"
+    beyond = beyond_photo(geometry)
+    if beyond > BEYOND:
+        yield f"{beyond:.0%} of the crop lie beyond the photo and are made up"
+    if geometry.side > ENLARGED * geometry.length:
+        yield f"the face is small: {geometry.length:.0f} pixels were enlarged to {geometry.side}"
+
+
+def beyond_photo(geometry: CropGeometry) -> float:
+    """The part of the crop that lies beyond the photo, on a grid of 64 × 64."""
+    line = (np.arange(64) + 0.5) / 64 * geometry.side
+    points = geometry.to_photo(np.stack(np.meshgrid(line, line), axis=-1))
+    return float(((points < 0) | (points > geometry.photo_size)).any(-1).mean())

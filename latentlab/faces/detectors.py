@@ -1,0 +1,170 @@
+"""Finding faces and their landmarks in a photo: the protocol, and dlib's detector with its two predictors."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor
+
+from latentlab import weights
+from latentlab.errors import UserError
+from latentlab.faces.dlib_models import import_dlib, to_array
+
+# Faces are searched on a copy of the photo of about so many pixels. dlib's detector looks for faces of 80
+# pixels and more, here a seventeenth of the side of a square photo, however large or small the photo is.
+SEARCH_PIXELS = 1400**2
+# Landmarks are predicted on a copy of the face's surroundings in which its box is so many pixels wide: the
+# predictor answers in whole pixels, which on a small photo would be coarse.
+BOX_PIXELS = 600
+
+# Below this score there are mostly no faces: such a find counts only where there is no better one.
+DOUBTFUL = 0.25
+
+
+@dataclass(frozen=True, eq=False)
+class FaceFound:
+    """One face in an upright photo. Positions are continuous: pixel (i, j) covers [j, j + 1) × [i, i + 1).
+
+    Attributes
+    ----------
+    box
+        Left, top, right, bottom in pixels of the photo; it may reach beyond it.
+    landmarks
+        `(68, 2)` or `(5, 2)` float64, (x, y) in pixels of the photo; they may lie beyond it.
+    score
+        The detector's confidence, unbounded; higher is surer.
+    """
+
+    box: tuple[float, float, float, float]
+    landmarks: NDArray[np.float64]
+    score: float
+
+    def __post_init__(self) -> None:
+        if self.landmarks.shape not in ((68, 2), (5, 2)) or not np.isfinite(self.landmarks).all():
+            raise ValueError(f"landmarks are (68, 2) or (5, 2) finite numbers, not {self.landmarks.shape}")
+
+    @property
+    def area(self) -> float:
+        """The box's area in pixels of the photo."""
+        left, top, right, bottom = self.box
+        return (right - left) * (bottom - top)
+
+    def to_dict(self) -> dict[str, Any]:
+        """What JSON can hold of it."""
+        return {"box": list(self.box), "landmarks": self.landmarks.tolist(), "score": self.score}
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> FaceFound:
+        """What `to_dict` gave."""
+        left, top, right, bottom = data["box"]
+        return cls((left, top, right, bottom), np.array(data["landmarks"], dtype=np.float64), float(data["score"]))
+
+
+class FaceDetector(Protocol):
+    """A photo to the faces in it."""
+
+    @property
+    def name(self) -> str:
+        """What the detector is called in files and messages."""
+        ...
+
+    def __call__(self, photo: Tensor) -> list[FaceFound]:
+        """The faces in `photo (1, 3, h, w)` in [-1, 1], the largest first; an empty list if there is none.
+
+        Landmarks are 68 in the order of iBUG 300-W, or 5: the outer and inner corner of the eye on the
+        picture's right, the outer and inner corner of the one on its left, and the base of the nose.
+        """
+        ...
+
+
+class _Dlib:
+    """dlib's detector (histograms of oriented gradients, faces from the front) and one of its predictors.
+
+    The models are fetched the first time, see `latentlab.weights`.
+
+    Raises
+    ------
+    UserError
+        dlib is not installed, or the models cannot be fetched.
+    """
+
+    name: str
+    _model: str
+
+    def __init__(self) -> None:
+        dlib = import_dlib()
+        self._rectangle = dlib.rectangle
+        self._detect = dlib.get_frontal_face_detector()
+        self._predict = dlib.shape_predictor(str(weights.get("face-landmarks") / self._model))
+
+    def __call__(self, photo: Tensor) -> list[FaceFound]:
+        """The faces in `photo (1, 3, h, w)` in [-1, 1], the largest first."""
+        if photo.ndim != 4 or photo.shape[:2] != (1, 3):
+            raise ValueError(f"a photo is (1, 3, height, width), not {tuple(photo.shape)}")
+        height, width = photo.shape[2:]
+        scale = (SEARCH_PIXELS / (height * width)) ** 0.5
+        copy, step = _resized(photo, scale)
+        boxes, scores, _ = self._detect.run(to_array(copy), 0, 0.0)
+        faces = []
+        for box, score in zip(boxes, scores, strict=True):
+            if score < min(DOUBTFUL, max(scores)):
+                continue
+            # dlib's rectangles hold their last column and row.
+            corners = np.array([[box.left(), box.top()], [box.right() + 1, box.bottom() + 1]]) * step
+            faces.append(self._face(photo, corners, score))
+        return sorted(faces, key=lambda face: -face.area)
+
+    def _face(self, photo: Tensor, corners: NDArray[np.float64], score: float) -> FaceFound:
+        """The landmarks of the face between two `corners (2, 2)`: upper left, lower right."""
+        (left, top), (right, bottom) = corners
+        reach = (right - left) / 2
+        x0, y0 = max(int(left - reach), 0), max(int(top - reach), 0)
+        surroundings = photo[:, :, y0 : int(bottom + reach) + 1, x0 : int(right + reach) + 1]
+        copy, step = _resized(surroundings, BOX_PIXELS / (right - left))
+        origin = np.array([x0, y0])
+        shape = self._predict(to_array(copy), self._rectangle(*np.rint((corners - origin) / step).astype(int).ravel()))
+        # The predictor names pixels; their centres lie half a pixel further.
+        landmarks = np.array([[point.x + 0.5, point.y + 0.5] for point in shape.parts()]) * step + origin
+        return FaceFound((float(left), float(top), float(right), float(bottom)), landmarks, float(score))
+
+
+class Dlib68(_Dlib):
+    """dlib's detector with its predictor of 68 landmarks (Kazemi & Sullivan 2014)."""
+
+    name = "dlib68"
+    _model = "shape_predictor_68_face_landmarks.dat"
+
+
+class Dlib5(_Dlib):
+    """dlib's detector with its predictor of 5 landmarks."""
+
+    name = "dlib5"
+    _model = "shape_predictor_5_face_landmarks.dat"
+
+
+DETECTORS: dict[str, type[_Dlib]] = {detector.name: detector for detector in (Dlib68, Dlib5)}
+
+
+def load(name: str = "dlib68") -> FaceDetector:
+    """The detector called `name`: 'dlib68' or 'dlib5'.
+
+    Raises
+    ------
+    UserError
+        No such detector, dlib is not installed, or its models cannot be fetched.
+    """
+    if name not in DETECTORS:
+        raise UserError(f"no detector is called {name!r}; there are {' and '.join(DETECTORS)}")
+    return DETECTORS[name]()
+
+
+def _resized(photo: Tensor, scale: float) -> tuple[Tensor, NDArray[np.float64]]:
+    """A copy of `photo` scaled to whole pixels, and how many of the photo's pixels one of the copy's is, (x, y)."""
+    height, width = photo.shape[2:]
+    size = max(round(height * scale), 1), max(round(width * scale), 1)
+    copy = F.interpolate(photo.float().cpu(), size, mode="bicubic", antialias=True)
+    return copy, np.array([width / size[1], height / size[0]])

@@ -1,0 +1,190 @@
+"""Perceptual distance: LPIPS v0.1 by the `lpips` library, and nowhere else.
+
+Zhang et al. 2018, "The Unreasonable Effectiveness of Deep Features as a Perceptual Metric". The `lpips`
+library brings its learnt weights of the layers; the backbone's come from torchvision's own download or,
+where that cannot be reached, out of the package index (`lpips-backbones`), the same numbers in a smaller file.
+"""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import lpips
+import torch
+import torch.nn.functional as F
+import torchvision
+from torch import Tensor, nn
+
+from latentlab import weights
+from latentlab.errors import UserError
+from stylegan2.checkpoints.containers import read_pickled
+from stylegan2.checkpoints.inert import floats
+
+Backbone = Literal["vgg", "alex"]
+
+# The smallest side whose last features are not empty.
+MIN_SIDE = {"vgg": 16, "alex": 31}
+_INDEX_FILES = {"vgg": ("vgg16.ckpt", "VGG16_0"), "alex": ("alexnet.ckpt", "AlexNet_0")}
+_TORCHVISION = {
+    "vgg": torchvision.models.VGG16_Weights.IMAGENET1K_V1,
+    "alex": torchvision.models.AlexNet_Weights.IMAGENET1K_V1,
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Pyramid:
+    """What LPIPS compares: the features of pictures, normalised over channels, `(b, c, h, w)` a layer."""
+
+    layers: tuple[Tensor, ...]
+
+    def __len__(self) -> int:
+        return len(self.layers[0])
+
+    def __getitem__(self, rows: list[int]) -> Pyramid:
+        """The pyramid of some of the pictures."""
+        return Pyramid(tuple(layer[rows] for layer in self.layers))
+
+
+class PerceptualDistance(nn.Module):
+    """LPIPS between pictures; differentiable in them, its own weights frozen.
+
+    Parameters
+    ----------
+    model
+        The library's network, as `load` makes it.
+    dtype
+        Type of the backbone's arithmetic; features are normalised and compared in float32. Half the time with
+        bfloat16 where the hardware has it (GPUs, Zen 4, Sapphire Rapids); a distance then has an error of
+        about one in a hundred, which an optimiser does not mind. Figures to publish take float32.
+    """
+
+    def __init__(self, model: lpips.LPIPS, dtype: torch.dtype = torch.float32):
+        super().__init__()
+        self.model = model.eval().requires_grad_(False)
+        self.model.net.to(dtype=dtype, memory_format=torch.channels_last)
+        self.dtype = dtype
+
+    def pyramid(self, pictures: Tensor) -> Pyramid:
+        """Features of `pictures (b, 3, h, w)` in [-1, 1]: of a target, computed once for many comparisons.
+
+        Raises
+        ------
+        UserError
+            The pictures are too small for the backbone, or no pictures.
+        """
+        least = MIN_SIDE[self.model.pnet_type]
+        if pictures.ndim != 4 or pictures.shape[1] != 3 or min(pictures.shape[2:]) < least:
+            raise UserError(
+                f"LPIPS compares pictures (batch, 3, height, width) of at least {least}x{least}, "
+                f"not {tuple(pictures.shape)}"
+            )
+        x = self.model.scaling_layer(pictures.float()).to(self.dtype)
+        features = self.model.net(x.contiguous(memory_format=torch.channels_last))
+        return Pyramid(tuple(_normalised(layer.float()) for layer in features))
+
+    def forward(self, pictures: Tensor, target: Tensor | Pyramid, mask: Tensor | None = None) -> Tensor:
+        """LPIPS of each picture to its target.
+
+        Parameters
+        ----------
+        pictures
+            `(b, 3, h, w)` in [-1, 1].
+        target
+            Pictures of the same shape, or their pyramid.
+        mask
+            `(b or 1, 1, h, w)` in 0 … 1: how much each pixel counts; None for all alike. Each layer takes the
+            mask averaged over its cells. The features of a cell see beyond it, so what lies just outside
+            still counts a little.
+
+        Returns
+        -------
+        Tensor
+            `(b,)` float32, 0 for the same picture.
+        """
+        return self.between(
+            self.pyramid(pictures), target if isinstance(target, Pyramid) else self.pyramid(target), mask
+        )
+
+    def between(self, one: Pyramid, other: Pyramid, mask: Tensor | None = None) -> Tensor:
+        """LPIPS `(b,)` of pictures whose pyramids are known; arguments as for `forward`."""
+        layers = zip(self.model.lins, one.layers, other.layers, strict=True)
+        return torch.stack([masked_mean(lin((x - y).square()), mask) for lin, x, y in layers]).sum(dim=0)
+
+
+def _normalised(features: Tensor) -> Tensor:
+    """Features `(b, c, h, w)` of length 1 over c, as the library's; without its NaN gradient where all are 0."""
+    length = features.square().sum(dim=1, keepdim=True).clamp_min(1e-20).sqrt()
+    return features / (length + 1e-10)
+
+
+def masked_mean(values: Tensor, mask: Tensor | None) -> Tensor:
+    """Mean of `values (b, c, h, w)` over each picture, `(b,)`; pixels weighted by `mask (b or 1, 1, H, W)`."""
+    if mask is None:
+        return values.mean(dim=(1, 2, 3))
+    mask = F.adaptive_avg_pool2d(mask.to(values), (values.shape[2], values.shape[3]))
+    weighted = (values * mask).mean(dim=(1, 2, 3))
+    return weighted / mask.mean(dim=(1, 2, 3)).clamp_min(1e-8)
+
+
+def fast_dtype(device: torch.device | str) -> torch.dtype:
+    """The type for an optimiser's distances: half precision on an accelerator, and on CPUs that are built for it."""
+    if torch.device(device).type != "cpu":
+        return torch.bfloat16
+    has_bfloat16 = getattr(torch.cpu, "_is_avx512_bf16_supported", bool)  # torch has no public name for it
+    return torch.bfloat16 if has_bfloat16() else torch.float32
+
+
+def load(
+    net: Backbone = "vgg", device: torch.device | str = "cpu", dtype: torch.dtype = torch.float32
+) -> PerceptualDistance:
+    """LPIPS with the backbone `net`, ready on `device`; `dtype` as in `PerceptualDistance`.
+
+    Raises
+    ------
+    UserError
+        Unknown backbone, or its weights can be had from neither place.
+    """
+    if net not in get_args(Backbone):
+        raise UserError(f"LPIPS has the backbones {', '.join(get_args(Backbone))}, not {net!r}")
+    model = _with_torchvision(net)
+    if model is None:
+        model = _bare(net)
+        model.net.load_state_dict(dict(_from_index(net, list(model.net.state_dict()))))
+    return PerceptualDistance(model.to(device), dtype)
+
+
+def _with_torchvision(net: Backbone) -> lpips.LPIPS | None:
+    """The model with torchvision's weights; None where they cannot be had, or the index's are here already."""
+    url = _TORCHVISION[net].url
+    downloaded = Path(torch.hub.get_dir(), "checkpoints", os.path.basename(url)).exists()
+    if not downloaded and any(row.cached for row in weights.known() if row.name == "lpips-backbones"):
+        return None
+    try:
+        return _bare(net, random=False)
+    except OSError:  # no network, or no permission: urllib's errors are of this kind
+        return None
+
+
+def _bare(net: Backbone, random: bool = True) -> lpips.LPIPS:
+    """The library's model with its learnt layer weights; the backbone's random, or torchvision's."""
+    with warnings.catch_warnings(), torch.random.fork_rng(devices=[]):
+        warnings.simplefilter("ignore")  # lpips asks torchvision in the manner of its older versions
+        return lpips.LPIPS(net=net, pnet_rand=random, verbose=False)
+
+
+def _from_index(net: Backbone, names: list[str]) -> Iterator[tuple[str, Tensor]]:
+    """The backbone's parameters, `names` in the order of use, out of the package index's arrays."""
+    filename, scope = _INDEX_FILES[net]
+    data = memoryview((weights.get("lpips-backbones") / filename).read_bytes())
+    layers: dict[str, Any] = read_pickled(data)[scope]
+    for k, name in enumerate(names):
+        layer = layers[f"Conv_{k // 2}"]
+        if name.endswith("weight"):
+            yield name, floats(layer["kernel"], name).permute(3, 2, 0, 1)  # (h, w, in, out) to (out, in, h, w)
+        else:
+            yield name, floats(layer["bias"], name)

@@ -1,0 +1,270 @@
+"""Small changes of a generator's weights: saved beside a picture, put on without touching the generator.
+
+A large weight W, flattened to a matrix (out, in · k · k), changes by a product of two thin ones, W + up · down
+(Hu et al. 2021, "LoRA: Low-Rank Adaptation of Large Language Models"); a weight that this would not make
+smaller changes whole.
+"""
+
+from __future__ import annotations
+
+import copy
+import itertools
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save as to_bytes
+from torch import Tensor, nn
+
+from latentlab.errors import UserError
+from latentlab.files import atomic_path
+from stylegan2 import protocol
+from stylegan2.fingerprint import fingerprint
+from stylegan2.protocol import Generator, NoiseMode
+
+FORMAT = "latentlab.weight-delta"
+FORMAT_VERSION = 1
+# What stands behind a parameter's name for the two factors of its change; a whole change has the bare name.
+UP, DOWN = ":up", ":down"
+
+
+def is_low_rank(shape: torch.Size, rank: int | None) -> bool:
+    """Whether a change of `rank` takes fewer numbers than a weight of `shape` has; never for None."""
+    if rank is None or len(shape) < 2:
+        return False
+    return rank * (shape[0] + shape[1:].numel()) < shape.numel()
+
+
+def changed_weights(originals: Mapping[str, Tensor], tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The weights with their changes put on; differentiable in the changes.
+
+    Parameters
+    ----------
+    originals
+        Weights by name; those without a change are passed over.
+    tensors
+        A whole change under the weight's name, of its shape; or the factors `(out, rank)` under "NAME:up" and
+        `(rank, in · k · k)` under "NAME:down".
+
+    Returns
+    -------
+    dict
+        Of every weight that has a change: its sum with it, new in memory, type and layout of the original.
+    """
+    weights = {}
+    for name, original in originals.items():
+        if name in tensors:
+            change = tensors[name]
+        elif name + UP in tensors:
+            change = tensors[name + UP] @ tensors[name + DOWN]
+        else:
+            continue
+        weights[name] = original + change.reshape(original.shape).to(original.dtype)
+    return weights
+
+
+def synthesis_module(generator: Generator) -> nn.Module:
+    """The synthesis network as the torch module whose weights have names.
+
+    Raises
+    ------
+    UserError
+        It is none.
+    """
+    if not isinstance(generator.synthesis, nn.Module):
+        raise UserError("only a generator whose synthesis is a torch module has weights that can be tuned")
+    return generator.synthesis
+
+
+class TunedGenerator:
+    """A generator with changed weights that shares all the others with its original; meets the protocol.
+
+    It renders at the full resolution only: a preview head was fitted to weights as they were.
+
+    Parameters
+    ----------
+    original
+        The generator.
+    delta
+        A change that fits it.
+    """
+
+    def __init__(self, original: Generator, delta: WeightDelta):
+        self.z_dim, self.c_dim, self.w_dim = original.z_dim, original.c_dim, original.w_dim
+        self.num_ws, self.resolution = original.num_ws, original.resolution
+        self.original, self.delta = original, delta
+        self.mapping: protocol.Mapping = original.mapping
+        self.synthesis: protocol.Synthesis = _with_changes(synthesis_module(original), delta)
+
+    @property
+    def resolutions(self) -> tuple[int, ...]:
+        """The full resolution."""
+        return (self.resolution,)
+
+    @property
+    def w_avg(self) -> Tensor:
+        """Mean of w, `(w_dim,)`: the original's."""
+        return self.original.w_avg
+
+    @property
+    def fingerprint(self) -> str:
+        """Hash of the original's fingerprint and of the change."""
+        return fingerprint({"kind": "tuned", "original": self.original.fingerprint}, self.delta.tensors)
+
+    def __call__(
+        self,
+        z: Tensor,
+        c: Tensor | None = None,
+        psi: float = 1.0,
+        cutoff: int | None = None,
+        noise_mode: NoiseMode = "const",
+        rng: torch.Generator | int | None = None,
+    ) -> Tensor:
+        """Pictures in about [-1, 1] of `z (b, z_dim)`."""
+        return self.synthesis(self.mapping(z, c, psi, cutoff), noise_mode, rng)
+
+
+def _with_changes(synthesis: nn.Module, delta: WeightDelta) -> Any:
+    """A second set of modules over the same tensors, the changed weights put in."""
+    shared = {id(tensor): tensor for tensor in itertools.chain(synthesis.parameters(), synthesis.buffers())}
+    view = copy.deepcopy(synthesis, shared)  # what the memo knows is not copied
+    for name, weight in delta.weights(synthesis).items():
+        layer, _, parameter = name.rpartition(".")
+        setattr(view.get_submodule(layer), parameter, nn.Parameter(weight, requires_grad=False))
+    return view
+
+
+@dataclass(frozen=True, eq=False)
+class WeightDelta:
+    """What tuning changed in a generator's synthesis network, and its card.
+
+    Attributes
+    ----------
+    tensors
+        By name, as in `changed_weights`; half precision on the CPU, rounded to it when the delta is made: what
+        is rendered is what is saved.
+    generator
+        Fingerprint of the generator it is for.
+    settings
+        How it was tuned, JSON-able.
+    figures
+        What came of it: numbers and lists of numbers by name.
+    """
+
+    tensors: dict[str, Tensor]
+    generator: str
+    settings: dict[str, Any] = field(default_factory=dict)
+    figures: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        halves = {name: tensor.detach().to("cpu", torch.float16) for name, tensor in self.tensors.items()}
+        for name, tensor in halves.items():
+            if not tensor.isfinite().all():
+                raise UserError(f"the change of {name} is not finite in half precision; tune at a lower rate")
+        object.__setattr__(self, "tensors", halves)
+
+    @property
+    def size(self) -> int:
+        """Bytes of the numbers; the file has a few kilobytes more for names and card."""
+        return sum(2 * tensor.numel() for tensor in self.tensors.values())
+
+    def weights(self, synthesis: nn.Module) -> dict[str, Tensor]:
+        """The changed weights by name, of the device, type and layout of those in `synthesis`."""
+        originals = dict(synthesis.named_parameters())
+        device = next(iter(originals.values())).device
+        tensors = {name: tensor.to(device, torch.float32) for name, tensor in self.tensors.items()}
+        with torch.no_grad():
+            return changed_weights(originals, tensors)
+
+    def check(self, generator: Generator, force: bool = False) -> None:
+        """Refuse a generator it was not tuned on.
+
+        Raises
+        ------
+        UserError
+            If the fingerprints differ, unless forced; and, forced or not, if names or shapes do not fit.
+        """
+        shapes = {name: weight.shape for name, weight in synthesis_module(generator).named_parameters()}
+        for name, tensor in self.tensors.items():
+            shape = shapes.get(name.removesuffix(UP).removesuffix(DOWN))
+            if shape is None or not _fits(name, tensor, self.tensors, shape):
+                raise UserError(f"the weight delta does not fit this generator: its {name} has no counterpart there")
+        if not force and self.generator != generator.fingerprint:
+            raise UserError(
+                f"the weight delta was tuned on generator {self.generator[:12]}…, not on "
+                f"{generator.fingerprint[:12]}…; tune on this generator, or force it"
+            )
+
+    def apply(self, generator: Generator, force: bool = False) -> TunedGenerator:
+        """The generator with these weights; it is not changed itself, and what is not tuned is not copied.
+
+        Raises
+        ------
+        UserError
+            As `check` does.
+        """
+        self.check(generator, force)
+        return TunedGenerator(generator, self)
+
+    def save(self, path: str | Path) -> None:
+        """Write it as safetensors, the card as JSON in the metadata.
+
+        Raises
+        ------
+        UserError
+            If `path` cannot be written.
+        """
+        card = json.dumps(
+            {"generator": self.generator, "settings": self.settings, "figures": self.figures}, allow_nan=False
+        )
+        metadata = {"format": FORMAT, "version": str(FORMAT_VERSION), "card": card}
+        content = to_bytes({name: tensor.contiguous() for name, tensor in self.tensors.items()}, metadata)
+        with atomic_path(path) as temporary:
+            temporary.write_bytes(content)
+
+    @classmethod
+    def load(cls, path: str | Path) -> WeightDelta:
+        """Read what `save` wrote.
+
+        Raises
+        ------
+        UserError
+            If the file is missing, broken, something else, or of a newer version.
+        """
+        try:
+            with safe_open(str(path), framework="pt") as file:
+                metadata = file.metadata() or {}
+                _check_format(metadata, path)
+                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping
+            card = json.loads(metadata["card"])
+            generator, settings, figures = str(card["generator"]), dict(card["settings"]), dict(card["figures"])
+        except UserError:
+            raise
+        except (OSError, SafetensorError) as error:
+            raise UserError(f"cannot read {path} as a weight delta: {error}") from error
+        except (ValueError, TypeError, KeyError) as error:
+            raise UserError(f"the card in {path} is broken ({error!r}); tune again") from error
+        return cls(tensors, generator, settings, figures)
+
+
+def _fits(name: str, tensor: Tensor, tensors: Mapping[str, Tensor], shape: torch.Size) -> bool:
+    """Whether the entry `name` of a delta's `tensors` is a change, or a factor of one, for a weight of `shape`."""
+    if not name.endswith((UP, DOWN)):
+        return tensor.shape == shape
+    base = name.removesuffix(UP).removesuffix(DOWN)
+    up, down = tensors.get(base + UP), tensors.get(base + DOWN)
+    if up is None or down is None or not shape:
+        return False
+    return up.shape[1:] == down.shape[:1] and (len(up), *down.shape[1:]) == (shape[0], shape[1:].numel())
+
+
+def _check_format(metadata: dict[str, str], path: str | Path) -> None:
+    if metadata.get("format") != FORMAT:
+        raise UserError(f"{path} holds no weight delta; files of them are written by WeightDelta.save")
+    version = metadata.get("version", "")
+    if version != str(FORMAT_VERSION):
+        raise UserError(f"{path} is of version {version!r}, and {FORMAT_VERSION} is known; upgrade latentlab")

@@ -1,0 +1,56 @@
+"""What tuning on one face did to all the others."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from latentlab.images import reduce
+from latentlab.perceptual import PerceptualDistance
+from stylegan2.protocol import Generator
+from stylegan2.sampling import z_from_seeds
+
+
+@dataclass(frozen=True, eq=False)
+class Drift:
+    """How far other identities moved.
+
+    Attributes
+    ----------
+    lpips, rms
+        `(k,)` each: LPIPS, and the root mean square of the change of a pixel in levels of 0 … 255.
+    """
+
+    lpips: Tensor
+    rms: Tensor
+
+    def figures(self) -> dict[str, float]:
+        """Mean and largest of both, by name."""
+        return {
+            "drift_lpips_mean": float(self.lpips.mean()),
+            "drift_lpips_largest": float(self.lpips.max()),
+            "drift_rms_mean": float(self.rms.mean()),
+            "drift_rms_largest": float(self.rms.max()),
+        }
+
+
+@torch.no_grad()
+def measure_drift(
+    original: Generator,
+    tuned: Generator,
+    perceptual: PerceptualDistance,
+    seeds: Sequence[int],
+    psi: float = 0.7,
+    side: int = 256,
+) -> Drift:
+    """How much the pictures of `seeds` at `psi` differ between two generators, compared at `side` pixels."""
+    lpips, rms = [], []
+    for seed in seeds:
+        ws = original.mapping(z_from_seeds(seed, original.z_dim).to(original.w_avg.device), psi=psi)
+        a, b = (reduce(generator.synthesis(ws), side) for generator in (original, tuned))
+        lpips.append(perceptual(b, a))
+        rms.append((b - a).square().mean(dim=(1, 2, 3)).sqrt() * 127.5)
+    return Drift(torch.cat(lpips).cpu(), torch.cat(rms).cpu())

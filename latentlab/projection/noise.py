@@ -1,0 +1,58 @@
+"""The noise maps of a generator's layers as things to optimise (Karras et al. 2020, StyleGAN2, appendix D)."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from latentlab.projection.canvas import Canvas
+
+SMALLEST = 8
+
+
+def noise_names(canvas: Canvas) -> list[str]:
+    """Names of the noise maps in the synthesis network: none, if it is not of a kind that stores them."""
+    return [name for name, _ in canvas.synthesis.named_buffers() if name.endswith("noise_const")]
+
+
+def fresh_maps(canvas: Canvas, seed: int) -> dict[str, Tensor]:
+    """White noise for every map, `(1, 1, r, r)` by name; the same for a seed on every device."""
+    rng = torch.Generator().manual_seed(seed)
+    maps = {}
+    for name in noise_names(canvas):
+        stored = canvas.synthesis.get_buffer(name)
+        maps[name] = torch.randn(1, 1, *stored.shape, generator=rng).to(stored)
+    return maps
+
+
+def noise_regulariser(noise: Tensor) -> Tensor:
+    """How much structure there is in maps that should be white: equation (of L_i,j) of the appendix.
+
+    The squared mean product of a map with itself shifted by a pixel, along both axes, summed over a pyramid
+    of averages down to 8 pixels.
+
+    Parameters
+    ----------
+    noise
+        `(b, 1, r, r)`.
+
+    Returns
+    -------
+    Tensor
+        `(b,)`, 0 for white noise of infinite size.
+    """
+    total = noise.new_zeros(len(noise))
+    while True:
+        for axis in (2, 3):
+            total = total + (noise * noise.roll(1, axis)).mean(dim=(1, 2, 3)).square()
+        if noise.shape[2] <= SMALLEST:
+            return total
+        noise = F.avg_pool2d(noise, 2)
+
+
+@torch.no_grad()
+def standardise_(noise: Tensor) -> None:
+    """Bring each map of `noise (b, 1, r, r)` to mean 0 and mean square 1, in place."""
+    noise -= noise.mean(dim=(2, 3), keepdim=True)
+    noise *= noise.square().mean(dim=(2, 3), keepdim=True).rsqrt()

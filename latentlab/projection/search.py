@@ -1,0 +1,109 @@
+"""One picture's search for its code: the free numbers, their optimiser, how far it is; on disk and back."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save as to_bytes
+from torch import Tensor
+
+from latentlab.errors import UserError
+from latentlab.files import atomic_path
+from latentlab.projection.canvas import Codes
+from latentlab.projection.settings import Phase, ProjectionSettings
+
+BETAS = (0.9, 0.999)
+
+
+class Search:
+    """The state of one picture; pictures are independent, so that a batch gives what single runs give.
+
+    Attributes
+    ----------
+    codes
+        Its free numbers, each with a batch of 1.
+    phase, step
+        Where it is: number of the phase, and of the step within.
+    steps
+        Steps taken in all.
+    losses
+        Those of the present phase, for the plateau.
+    loss, distance
+        The last loss and its LPIPS; infinite before the first step.
+    """
+
+    def __init__(self, codes: Codes):
+        self.codes = {name: value.detach().clone().requires_grad_() for name, value in codes.items()}
+        self.optimiser = torch.optim.Adam(self.codes.values(), betas=BETAS)
+        self.phase = self.step = self.steps = 0
+        self.losses: list[float] = []
+        self.loss = self.distance = float("inf")
+
+    def current(self, settings: ProjectionSettings) -> Phase | None:
+        """The phase it is in; None when it is done."""
+        return settings.phases[self.phase] if self.phase < len(settings.phases) else None
+
+    def descend(self, phase: Phase) -> None:
+        """One step of Adam by the gradients that were left on the codes."""
+        for group in self.optimiser.param_groups:
+            group["lr"] = phase.learning_rate_at(self.step)
+        self.optimiser.step()
+        self.optimiser.zero_grad()
+
+    def advance(self, settings: ProjectionSettings, loss: float, distance: float) -> None:
+        """Count a step whose loss was `loss`; go to the next phase after the last one, or on a plateau."""
+        self.loss, self.distance = loss, distance
+        self.losses.append(loss)
+        self.step += 1
+        self.steps += 1
+        if self.step == settings.phases[self.phase].steps or self._is_stuck(settings):
+            self.phase, self.step, self.losses = self.phase + 1, 0, []
+
+    def _is_stuck(self, settings: ProjectionSettings) -> bool:
+        if settings.patience is None or len(self.losses) <= settings.patience:
+            return False
+        before, lately = self.losses[: -settings.patience], self.losses[-settings.patience :]
+        return min(lately) > min(before) * (1 - settings.tolerance)
+
+    def save(self, path: Path, key: dict[str, Any]) -> None:
+        """Write it as safetensors, atomically; `key` says of which run it is."""
+        tensors = {}
+        for name, value in self.codes.items():
+            tensors[f"code.{name}"] = value.detach()
+            for moment in ("exp_avg", "exp_avg_sq"):
+                tensors[f"{moment}.{name}"] = self.optimiser.state[value][moment]
+        progress = {name: getattr(self, name) for name in ("phase", "step", "steps", "losses", "loss", "distance")}
+        metadata = {"key": json.dumps(key), "progress": json.dumps(progress)}
+        with atomic_path(path) as temporary:
+            temporary.write_bytes(to_bytes({k: v.contiguous().cpu() for k, v in tensors.items()}, metadata))
+
+    @classmethod
+    def load(cls, path: Path, key: dict[str, Any], device: torch.device) -> Search:
+        """Read what `save` wrote.
+
+        Raises
+        ------
+        UserError
+            It is broken, or of a run with another key.
+        """
+        try:
+            with safe_open(path, framework="pt") as file:
+                metadata = file.metadata()
+                tensors: dict[str, Tensor] = {name: file.get_tensor(name).to(device) for name in file}
+            found, progress = json.loads(metadata["key"]), json.loads(metadata["progress"])
+        except (OSError, SafetensorError, ValueError, KeyError, TypeError) as error:
+            raise UserError(f"cannot read {path}, the state of a stopped projection: {error}; remove it") from error
+        different = sorted(name for name in key if found.get(name) != key[name])
+        if different:
+            raise UserError(f"{path} is of a projection with other {', '.join(different)}; choose another folder")
+        search = cls({name[5:]: value for name, value in tensors.items() if name.startswith("code.")})
+        for name, value in search.codes.items():
+            moments = {moment: tensors[f"{moment}.{name}"] for moment in ("exp_avg", "exp_avg_sq")}
+            search.optimiser.state[value] = {"step": torch.tensor(float(progress["steps"])), **moments}
+        for name, number in progress.items():
+            setattr(search, name, number)
+        return search

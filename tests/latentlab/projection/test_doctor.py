@@ -1,0 +1,234 @@
+"""The pre-check: closed forms of its values, and its findings on sound and on degraded generated faces."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+import stylegan2
+from latentlab import images, perceptual
+from latentlab.faces import AlignedFace, FaceFound, Points, align, crop, load, quad_of
+from latentlab.faces.identity import FaceDescriptor
+from latentlab.faces.means import mean_landmarks
+from latentlab.perceptual import PerceptualDistance
+from latentlab.projection.canvas import WStatistics
+from latentlab.projection.doctor import LIMITS, Finding, Limits, after, before, detail, report, residual
+
+pytest.importorskip("dlib")
+STATISTICS = WStatistics(torch.full((8,), 0.5), 2.0)
+
+
+@pytest.fixture(scope="module")
+def faces() -> Tensor:
+    """Two generated faces at 256 pixels."""
+    generator = stylegan2.load("mobile-ffhq")
+    with torch.inference_mode():
+        ws = generator.mapping(stylegan2.z_from_seeds([600, 602], generator.z_dim), psi=0.7)
+        return generator.synthesis(ws, resolution=256).clamp(-1, 1).clone()
+
+
+@pytest.fixture(scope="module")
+def lpips() -> PerceptualDistance:
+    """With AlexNet, which is quick; the findings pass on what it says."""
+    return perceptual.load("alex")
+
+
+@pytest.fixture(scope="module")
+def describe() -> FaceDescriptor:
+    return FaceDescriptor()
+
+
+@pytest.fixture(scope="module")
+def detector():
+    return load()
+
+
+@pytest.fixture(scope="module")
+def photo(faces) -> Tensor:
+    """A face with space around it, `(1, 3, 640, 640)`."""
+    return F.pad(F.interpolate(faces[:1], (512, 512), mode="bicubic").clamp(-1, 1), (64, 64, 64, 64), mode="reflect")
+
+
+@pytest.fixture(scope="module")
+def sound(photo, detector) -> AlignedFace:
+    return align(photo, detector, side=256)[0]
+
+
+def by_name(findings: list[Finding]) -> dict[str, Finding]:
+    assert len({one.name for one in findings}) == len(findings)
+    return {one.name: one for one in findings}
+
+
+@pytest.mark.parametrize(
+    "limits, verdicts",
+    [
+        (Limits(1, 3), {-5: "good", 1: "good", 1.001: "fair", 3: "fair", 3.001: "poor"}),
+        (Limits(3, 1), {5: "good", 3: "good", 2.999: "fair", 1: "fair", 0.999: "poor"}),
+    ],
+)
+def test_verdicts_turn_at_the_limits(limits, verdicts):
+    assert {value: limits.verdict(value) for value in verdicts} == verdicts
+    assert limits.verdict(math.nan) == "poor"
+
+
+def test_the_residual_is_the_distance_to_the_mean_face_in_percent():
+    mean = mean_landmarks()
+    assert residual(mean) == 0
+    assert residual(mean + [0.03, 0.04]) == pytest.approx(5)
+    one_off = mean.copy()
+    one_off[8] += [0, 0.17]
+    assert residual(one_off) == pytest.approx(17 / 68**0.5)
+    assert residual(mean[[45, 42, 36, 39, 33]] + [0.03, 0.04]) == pytest.approx(5)
+
+
+def test_detail_falls_as_a_picture_is_blurred_and_not_with_its_contrast(faces):
+    sharp = detail(faces[:1])
+    blurred = [detail(F.interpolate(images.reduce(faces[:1], n), (256, 256), mode="bicubic")) for n in (128, 64, 32)]
+    assert sharp > blurred[0] > blurred[1] > blurred[2]
+    assert LIMITS["detail"].verdict(sharp) == "good" and LIMITS["detail"].verdict(blurred[2]) == "poor"
+    assert detail(faces[:1] * 0.5 + 0.3) == pytest.approx(sharp, rel=1e-4)
+    assert detail(torch.zeros(1, 3, 256, 256)) == 0
+
+
+def drawn(yaw: float, size: float = 600, side: int = 512) -> AlignedFace:
+    """A face of which only landmarks are known: the mean face, with a depth, turned by `yaw` degrees."""
+    points = mean_landmarks() - 0.5
+    depth = np.zeros(68)  # in sides of the crop, towards the camera: the eyes' depth is 0
+    depth[:17] = -0.25 * np.abs(np.linspace(-1, 1, 17)) ** 2
+    depth[27:36], depth[48:] = 0.09, 0.05
+    angle = np.radians(yaw)
+    x = points[:, 0] * np.cos(angle) + depth * np.sin(angle)
+    landmarks = (np.stack([x, points[:, 1]], axis=1) * 0.5 + 0.5) * size
+    picture, geometry = crop(torch.zeros(1, 3, int(size), int(size)), quad_of(Points.of(landmarks)), side)
+    return AlignedFace(picture, geometry, FaceFound((0.0, 0.0, size, size), landmarks, 2.0), ())
+
+
+def test_a_turned_head_is_told_by_its_yaw_and_its_residual():
+    straight, right, left = (by_name(before(drawn(yaw))) for yaw in (0, 55, -55))
+    assert straight["yaw"].verdict == "good" and straight["alignment residual"].verdict == "good"
+    assert straight["alignment residual"].value < 1
+    for turned, sign in ((right, 1), (left, -1)):
+        assert turned["yaw"].value == pytest.approx(sign * 55, abs=12)
+        assert turned["yaw"].verdict == "poor"
+        assert f"{abs(turned['yaw'].value):.0f}°" in turned["yaw"].cause
+        assert turned["alignment residual"].value > LIMITS["alignment residual"].good
+
+
+def test_a_sound_photo_has_nothing_poor(sound):
+    findings = by_name(before(sound))
+    assert list(findings) == list(LIMITS)[: len(findings)]
+    assert {one.verdict for one in findings.values()} <= {"good", "fair"}
+    assert all((one.verdict == "good") == (one.cause == "") for one in findings.values())
+    assert findings["resolution"].value == pytest.approx(512, rel=0.1)
+    assert findings["faces in the photo"].verdict == "good"
+    assert by_name(before(sound, faces=2))["faces in the photo"].verdict == "fair"
+
+
+def test_a_tiny_photo_says_how_few_pixels_were_enlarged(photo, detector):
+    findings = by_name(before(align(images.reduce(photo, 100), detector, side=1024)[0]))
+    assert findings["resolution"].verdict == "poor"
+    assert findings["resolution"].value == pytest.approx(80, rel=0.1)
+    assert findings["resolution"].cause == (
+        f"the photo is small: {findings['resolution'].value:.0f} pixels were enlarged to 1024"
+    )
+    assert findings["detail"].verdict == "poor"
+
+
+def test_a_tilted_photo_has_its_angle(photo, detector):
+    tilted = images.from_pil(images.to_pil(photo)[0].rotate(-25, resample=3))  # clockwise in the picture
+    findings = by_name(before(align(tilted, detector, side=256)[0]))
+    assert findings["roll"].value == pytest.approx(25, abs=5)
+    assert findings["roll"].verdict == "fair" and "tilted" in findings["roll"].cause
+
+
+def test_a_face_cut_by_the_border_is_poor(photo, sound):
+    half = photo[:, :, :, :320]
+    picture, geometry = crop(half, sound.geometry.quad, 256)
+    finding = by_name(before(AlignedFace(picture, geometry, sound.face, ())))["outside the photo"]
+    assert finding.verdict == "poor" and "cuts the face" in finding.cause
+    # The crop's right edge lies beyond the photo's.
+    left, right = sound.geometry.quad[0, 0], sound.geometry.quad[3, 0]
+    assert finding.value == pytest.approx(100 * (right - 320) / (right - left), abs=3)
+
+
+def test_of_the_picture_itself_all_is_perfect(faces, lpips, describe):
+    ws = STATISTICS.mean.expand(1, 4, 8)
+    findings = by_name(after(faces[:1], faces[:1], ws, STATISTICS, lpips, describe))
+    assert findings["LPIPS"].value == pytest.approx(0, abs=1e-6) and findings["MSE"].value == 0
+    assert findings["PSNR"].value == math.inf
+    assert findings["identity"].value == pytest.approx(1) and findings["identity distance"].value == 0
+    assert findings["distance from w_avg"].value == findings["spread of the rows"].value == 0
+    assert {one.verdict for one in findings.values()} == {"good"}
+
+
+def test_an_even_error_has_the_closed_form(faces, lpips):
+    target = faces[:1] * 0.5
+    findings = by_name(after(F.interpolate(target, (512, 512)), target + 0.1, None, STATISTICS, lpips))
+    assert list(findings) == ["LPIPS", "MSE", "PSNR"]
+    assert findings["MSE"].value == pytest.approx(0.01, rel=1e-3)
+    assert findings["PSNR"].value == pytest.approx(10 * math.log10(4 / 0.01), rel=1e-3)
+    assert findings["LPIPS"].value == pytest.approx(float(lpips(target + 0.1, target)), rel=1e-3)
+
+
+def test_another_face_is_poor_and_the_cause_is_the_one_found_before(faces, lpips, describe):
+    earlier = [
+        Finding("yaw", 50.0, "°", "poor", "the head is turned 50°"),
+        Finding("roll", 21.0, "°", "fair", "tilted"),
+    ]
+    plain, told = (
+        by_name(after(faces[:1], faces[1:], None, STATISTICS, lpips, describe, found)) for found in ([], earlier)
+    )
+    for name in ("LPIPS", "identity", "identity distance"):
+        assert plain[name].verdict == "poor" and plain[name].cause
+        assert "the head is turned 50°" in told[name].cause and "tilted" not in told[name].cause
+        assert plain[name].value == told[name].value
+    assert told["identity"].cause.startswith("it looks like another person")
+
+
+def test_the_blame_goes_where_the_error_is(faces, lpips):
+    rng = torch.Generator().manual_seed(0)
+    noise = torch.rand(1, 3, 256, 256, generator=rng) * 2 - 1
+    low, high = (mean_landmarks().min(0) * 256).astype(int), (mean_landmarks().max(0) * 256).astype(int)
+    inside = torch.zeros(1, 1, 256, 256, dtype=torch.bool)
+    inside[:, :, low[1] : high[1], low[0] : high[0]] = True
+    causes = [
+        by_name(after(faces[:1], torch.where(mask, noise, faces[:1]), None, STATISTICS, lpips))["MSE"].cause
+        for mask in (inside, ~inside)
+    ]
+    assert "about the face" in causes[0] and "outside the face" in causes[1]
+
+
+def test_without_a_face_the_identity_is_unknown_and_says_where(faces, lpips, describe):
+    grey = torch.zeros(1, 3, 256, 256)
+    finding = by_name(after(faces[:1], grey, None, STATISTICS, lpips, describe))["identity"]
+    assert math.isnan(finding.value) and finding.verdict == "poor"
+    assert finding.cause == "no face is found in the projection"
+    assert "unknown" in report([finding])
+
+
+def test_the_code_is_measured_in_sigmas(faces, lpips):
+    step = STATISTICS.sigma * torch.eye(8)
+    same = (STATISTICS.mean + 2.5 * step[0]).expand(1, 4, 8)
+    apart = (STATISTICS.mean + torch.stack([step[0], step[0], -step[0], -step[0]]))[None]
+    found = [by_name(after(faces[:1], faces[:1], ws, STATISTICS, lpips)) for ws in (same, apart)]
+    assert [one["distance from w_avg"].value for one in found] == pytest.approx([2.5, 1])
+    assert [one["spread of the rows"].value for one in found] == pytest.approx([0, 1])
+    assert found[0]["distance from w_avg"].verdict == "poor"
+    assert found[0]["distance from w_avg"].cause.startswith("the code lies 2.5 sigmas out")
+
+
+def test_the_report_is_an_aligned_table():
+    findings = [
+        Finding("yaw", -38.4, "°", "poor", "the head is turned 38°"),
+        Finding("alignment residual", 1.234, "% of the side", "good", ""),
+        Finding("resolution", 1024.4, "px", "good", ""),
+    ]
+    assert report(findings).splitlines() == [
+        "yaw                 -38.4°             poor  the head is turned 38°",
+        "alignment residual  1.23% of the side  good",
+        "resolution          1024 px            good",
+    ]
+    assert report([]) == ""

@@ -1,0 +1,349 @@
+"""Projection on the tiny generator: recovery, the formula of a step, batches, masks, resume after a kill."""
+
+import math
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from latentlab import perceptual
+from latentlab.errors import UserError
+from latentlab.projection import PUBLISHED_W, Phase, Projection, ProjectionSettings, project, w_statistics
+from latentlab.projection.canvas import Canvas
+from latentlab.projection.losses import Target, losses_of
+from latentlab.projection.noise import fresh_maps, noise_regulariser, standardise_
+from latentlab.projection.starts import nearest
+from tests.conftest import TINY, make_tiny
+
+VARIED = replace(TINY, mapping_lr_multiplier=1.0)
+SHORT = ProjectionSettings("w+", (Phase(6, 0.05, side=16), Phase(4, 0.02, side=16, rampup=0)), pixel_weight=1.0)
+
+
+@pytest.fixture(scope="module")
+def vgg():
+    return perceptual.load("vgg")
+
+
+@pytest.fixture(scope="module")
+def tiny():
+    """As the shared one, but with a mapping whose w's differ: a code is worth finding."""
+    return make_tiny(VARIED)
+
+
+def pictures_of(generator, seeds, psi=1.0):
+    z = torch.stack([torch.randn(generator.z_dim, generator=torch.Generator().manual_seed(s)) for s in seeds])
+    ws = generator.mapping(z, psi=psi)
+    return ws, generator.synthesis(ws)
+
+
+# --- schedules ----------------------------------------------------------------------------------------------
+
+
+def test_the_published_schedule_of_the_learning_rate():
+    (phase,) = PUBLISHED_W.phases
+    assert (phase.steps, phase.side) == (1000, 256)
+    rates = [phase.learning_rate_at(k) for k in (0, 25, 50, 400, 750, 875)]
+    assert rates == pytest.approx([0, 0.05, 0.1, 0.1, 0.1, 0.05])
+    assert phase.learning_rate_at(999) == pytest.approx(0.1 * (0.5 - 0.5 * math.cos(math.pi * 0.004)))
+
+
+def test_the_published_schedule_of_the_noise_on_w():
+    (phase,) = PUBLISHED_W.phases
+    assert [phase.w_noise_at(k) for k in (0, 375, 750, 900)] == pytest.approx([0.05, 0.0125, 0, 0])
+
+
+@given(st.integers(3, 400))
+def test_a_shortened_recipe_keeps_its_proportions(steps):
+    long = replace(SHORT, phases=(Phase(100), Phase(80), Phase(20)))
+    short = long.shortened(steps)
+    assert abs(short.steps - steps) <= 2
+    assert [phase.steps / short.steps for phase in short.phases] == pytest.approx([0.5, 0.4, 0.1], abs=2 / steps)
+
+
+def test_settings_survive_json():
+    assert ProjectionSettings.from_dict(SHORT.as_dict()) == SHORT
+
+
+# --- noise maps ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("side", "levels"), [(4, 1), (8, 1), (16, 2), (64, 4)])
+def test_the_regulariser_of_a_constant_map(side, levels):
+    # Every product of neighbours is c², along two axes and at every level of the pyramid.
+    maps = torch.full((2, 1, side, side), 1.5)
+    torch.testing.assert_close(noise_regulariser(maps), torch.full((2,), levels * 2 * 1.5**4))
+
+
+def test_the_regulariser_of_a_chequered_map():
+    # Neighbours are opposite at the first level; the averages of the second level are 0.
+    maps = (torch.arange(16)[:, None] + torch.arange(16)) % 2 * 2.0 - 1
+    torch.testing.assert_close(noise_regulariser(maps[None, None]), torch.tensor([2.0]))
+
+
+def test_standardised_maps_have_mean_0_and_mean_square_1():
+    maps = torch.rand(3, 1, 8, 8) * 5 + 2
+    standardise_(maps)
+    torch.testing.assert_close(maps.mean(dim=(1, 2, 3)), torch.zeros(3), atol=1e-5, rtol=0)
+    torch.testing.assert_close(maps.square().mean(dim=(1, 2, 3)), torch.ones(3))
+
+
+# --- one step -----------------------------------------------------------------------------------------------
+
+
+def test_one_step_equals_the_formula(tiny, vgg):
+    """The first step of Adam is lr · g / (|g| + 1e-8), with g the gradient at the noisy code."""
+    _, target = pictures_of(tiny, [3])
+    rate, seed = 0.03, 5
+    recipe = ProjectionSettings(
+        "w", (Phase(1, rate, side=16, rampup=0, rampdown=0, w_noise=0.05),), 0.5, noise_maps="optimised", seed=seed
+    )
+    found = project(target, tiny, "w", recipe, start="average", perceptual=vgg)
+
+    z = torch.randn(10_000, tiny.z_dim, generator=torch.Generator().manual_seed(123))
+    population = tiny.mapping(z)[:, 0]
+    w = population.mean(dim=0)[None].requires_grad_()
+    sigma = ((population - w.detach()) ** 2).sum(dim=1).mean().sqrt()
+    maps = {name: value.requires_grad_() for name, value in fresh_maps(Canvas(tiny, "w"), seed).items()}
+    drawn = torch.randn(1, tiny.w_dim, generator=torch.Generator().manual_seed(seed << 32))
+    ws = (w + 0.05 * sigma * drawn)[:, None].repeat(1, tiny.num_ws, 1)
+    picture = torch.func.functional_call(tiny.synthesis, maps, (ws,))
+    loss = vgg.model(picture, target).sum() + 0.5 * (picture - target).square().mean()
+    loss = loss + 1e5 * sum(noise_regulariser(value) for value in maps.values()).sum()
+    gradient, *others = torch.autograd.grad(loss, [w, *maps.values()])
+
+    expected = w.detach() - rate * gradient / (gradient.abs() + 1e-8)
+    torch.testing.assert_close(found.codes["w"], expected, atol=1e-5, rtol=0)
+    for (name, value), slope in zip(maps.items(), others, strict=True):
+        moved = value.detach() - rate * slope / (slope.abs() + 1e-8)
+        moved = moved - moved.mean()
+        moved = moved / moved.square().mean().sqrt()
+        torch.testing.assert_close(found.noise()[name], moved, atol=2e-4, rtol=0)
+
+
+def test_the_spread_is_the_mean_square_of_rows_from_their_mean(tiny, vgg):
+    canvas = Canvas(tiny, "w+")
+    ws = torch.randn(2, tiny.num_ws, tiny.w_dim)
+    _, target = pictures_of(tiny, [1, 2])
+    goal = Target.of(target, None, vgg, 16)
+    rendered = canvas.render({"ws": ws})
+    recipe = replace(SHORT, pixel_weight=0.0, spread_weight=3.0)
+    loss, distance = losses_of(rendered, {"ws": ws}, {"ws": ws}, goal, vgg, recipe, sigma=2.0)
+    expected = 3 * torch.stack([((one - one.mean(0)) ** 2).sum(1).mean() for one in ws]) / 4
+    torch.testing.assert_close(loss - distance, expected, rtol=1e-4, atol=1e-4)
+
+
+# --- what it finds ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("space", ["w", "w+", "s"])
+def test_it_recovers_the_generators_own_sample(tiny, vgg, space):
+    ws, target = pictures_of(tiny, [11])
+    recipe = ProjectionSettings(space, (Phase(150, 0.05, side=16),), pixel_weight=1.0)
+    found = project(target, tiny, space, recipe, start="average", perceptual=vgg)
+    start = vgg(tiny.synthesis(w_statistics(tiny).mean.expand(1, tiny.num_ws, -1)), target)
+    assert found.distances[0] < 0.05 * start[0]
+    assert (found.render(tiny) - target).square().mean() < 0.02 * target.var()
+    if space == "w":
+        away = (w_statistics(tiny).mean - ws[0, 0]).norm()
+        assert (found.codes["w"] - ws[:, 0]).norm() < 0.3 * away
+
+
+def test_a_mask_makes_the_outside_not_count(tiny, vgg):
+    _, target = pictures_of(tiny, [11])
+    spoilt = target.clone()
+    spoilt[..., :8] = -spoilt[..., :8]
+    mask = torch.zeros(1, 1, 16, 16)
+    mask[..., 8:] = 1
+    recipe = ProjectionSettings("w+", (Phase(60, 0.05, side=16),), pixel_weight=3.0)
+    errors = []
+    for one in (mask, None):
+        picture = project(spoilt, tiny, "w+", recipe, "average", one, vgg).render(tiny)
+        errors.append(float((picture - target)[..., 8:].square().mean()))
+    assert errors[0] < 0.7 * errors[1]
+
+
+def test_the_best_of_random_pictures_is_found(tiny, vgg):
+    rng = torch.Generator().manual_seed(4)
+    ws = tiny.mapping(torch.cat([torch.randn(1, tiny.z_dim, generator=rng) for _ in range(5)]), psi=0.7)
+    found = nearest(tiny.synthesis(ws[[3, 1]]), tiny, vgg, candidates=5, seed=4)
+    torch.testing.assert_close(found, ws[[3, 1]])
+
+
+# --- batches ------------------------------------------------------------------------------------------------
+
+
+@settings(max_examples=3, deadline=None)
+@given(st.integers(1, 4), st.booleans())
+def test_a_batch_gives_what_single_runs_give(size, optimised):
+    tiny, vgg = make_tiny(VARIED), perceptual.load("alex")
+    _, target = pictures_of(tiny, [1, 2, 3])
+    target = torch.nn.functional.interpolate(target, (32, 32))
+    recipe = replace(
+        SHORT,
+        phases=(Phase(12, 0.05, side=32, w_noise=0.05), Phase(4, 0.02, side=32)),
+        noise_maps="optimised" if optimised else "fixed",
+        noise_weight=1.0,
+        patience=3,
+        tolerance=0.05,
+    )
+    together = project(target, tiny, "w+", recipe, perceptual=vgg, batch_size=size)
+    for k in range(3):
+        alone = project(target[k : k + 1], tiny, "w+", recipe, perceptual=vgg)
+        assert alone.steps[0] == together.steps[k]
+        for name, value in alone.codes.items():
+            torch.testing.assert_close(together.codes[name][k : k + 1], value, atol=2e-4, rtol=1e-3)
+
+
+def test_each_picture_stops_on_its_own(tiny, vgg):
+    ws, target = pictures_of(tiny, [1, 2])
+    recipe = ProjectionSettings("w+", (Phase(40, 0.02, side=16, rampup=0, rampdown=0),), 1.0, patience=5, tolerance=0.2)
+    start = torch.stack([ws[0], w_statistics(tiny).mean.expand(tiny.num_ws, -1)])
+    found = project(target, tiny, "w+", recipe, start, perceptual=vgg)
+    assert found.steps[0] < found.steps[1]
+
+
+def test_it_is_deterministic_and_leaves_the_generator_alone(vgg):
+    generator = make_tiny(VARIED).requires_grad_(True)
+    before = {name: value.clone() for name, value in generator.state_dict().items()}
+    _, target = pictures_of(generator, [5])
+    target = target.detach()
+    recipe = replace(SHORT, noise_maps="optimised", phases=(Phase(5, 0.05, side=16, w_noise=0.1),))
+    one, two = (project(target, generator, "w+", recipe, perceptual=vgg).codes for _ in range(2))
+    assert all(torch.equal(one[name], two[name]) for name in one)
+    assert all(torch.equal(value, before[name]) for name, value in generator.state_dict().items())
+    assert all(parameter.grad is None for parameter in generator.parameters())
+    assert not torch.equal(one["ws"], project(target, generator, "w+", replace(recipe, seed=1)).codes["ws"])
+
+
+def test_callback_and_progress_see_every_step(tiny, vgg):
+    _, target = pictures_of(tiny, [1, 2])
+    reports, calls = [], []
+    found = project(
+        target,
+        tiny,
+        "w+",
+        SHORT,
+        perceptual=vgg,
+        progress=lambda done, total, note="": calls.append((done, total, note)),
+        callback=reports.append,
+    )
+    assert [report.steps for report in reports] == [(k, k) for k in range(1, 11)]
+    assert all(report.rendered.shape == target.shape for report in reports)
+    assert reports[-1].distances[0] < reports[0].distances[0]
+    assert calls[-1][:2] == (20, 20)
+    assert f"{sum(reports[-1].distances) / 2:.3f}" in calls[-1][2]
+    assert found.steps.tolist() == [10, 10]
+
+
+# --- files --------------------------------------------------------------------------------------------------
+
+
+def test_a_saved_projection_renders_the_same(tiny, vgg, tmp_path):
+    _, target = pictures_of(tiny, [1])
+    for space in ("w", "s"):
+        recipe = replace(SHORT, space=space, noise_maps="optimised")
+        found = project(target, tiny, space, recipe, perceptual=vgg)
+        found.save(tmp_path / "found.safetensors")
+        again = Projection.load(tmp_path / "found.safetensors")
+        assert torch.equal(again.render(tiny), found.render(tiny))
+        assert again.settings == recipe
+        assert set(again.noise()) == {name for name, _ in tiny.synthesis.named_buffers() if "noise_const" in name}
+
+
+def test_a_projection_is_refused_by_another_generator(tiny, vgg, tmp_path):
+    _, target = pictures_of(tiny, [1])
+    found = project(target, tiny, "w", replace(SHORT, space="w"), perceptual=vgg)
+    other = make_tiny(VARIED)
+    other.synthesis.b4.const.data += 1
+    with pytest.raises(UserError, match="another generator"):
+        found.render(other)
+    (tmp_path / "x.safetensors").write_bytes(b"nothing")
+    with pytest.raises(UserError, match="cannot read .*x.safetensors"):
+        Projection.load(tmp_path / "x.safetensors")
+
+
+def test_bad_input_is_told(tiny, vgg):
+    _, target = pictures_of(tiny, [1])
+    cases = [
+        ({"pictures": target[0]}, r"\(n, 3, h, h\)"),
+        ({"pictures": target * float("nan")}, "finite"),
+        ({"mask": torch.ones(1, 1, 8, 8)}, "mask"),
+        ({"mask": torch.zeros(1, 1, 16, 16)}, "mask"),
+        ({"start": "middle"}, "start"),
+        ({"start": "encoder"}, "no encoder"),
+        ({"start": torch.zeros(1, 2, 3)}, "start"),
+        ({"space": "w"}, "settings"),
+        ({"batch_size": 0}, "batch_size"),
+    ]
+    for wrong, message in cases:
+        with pytest.raises(UserError, match=message):
+            project(**{"pictures": target, "generator": tiny, "settings": SHORT, "perceptual": vgg, **wrong})
+    with pytest.raises(UserError, match="space"):
+        replace(SHORT, space="q")
+    with pytest.raises(UserError, match="full"):
+        replace(SHORT, space="s", phases=(Phase(1, preview=True),))
+
+
+# --- resume -------------------------------------------------------------------------------------------------
+
+JOB = """
+import sys, torch
+from latentlab import perceptual
+from latentlab.projection import project, search, Phase, ProjectionSettings
+import latentlab.projection.project as module
+from dataclasses import replace
+from tests.conftest import TINY, make_tiny
+module.SAVE_SECONDS = 0.0
+tiny, folder, out = make_tiny(replace(TINY, mapping_lr_multiplier=1.0)), sys.argv[1], sys.argv[2]
+z = torch.randn(3, tiny.z_dim, generator=torch.Generator().manual_seed(0))
+target = tiny(z)
+recipe = ProjectionSettings(
+    "w+",
+    (Phase(30, 0.05, side=16, w_noise=0.05), Phase(10, 0.02, side=16)),
+    1.0,
+    noise_maps="optimised",
+    noise_weight=1.0,
+)
+found = project(target, tiny, "w+", recipe, perceptual=perceptual.load("vgg"), batch_size=2, folder=folder)
+found.save(out)
+"""
+
+
+def test_a_killed_run_goes_on_to_the_same_result(tmp_path):
+    def job(folder, out):
+        return [sys.executable, "-c", JOB, str(tmp_path / folder), str(tmp_path / out)]
+
+    subprocess.run(job("whole", "whole.safetensors"), check=True)
+    process = subprocess.Popen(job("killed", "killed.safetensors"))
+    deadline = time.monotonic() + 120
+    while not list((tmp_path / "killed").glob("search-*")) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    time.sleep(0.3)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert list((tmp_path / "killed").glob("search-*"))
+    assert not (tmp_path / "killed.safetensors").exists()
+    subprocess.run(job("killed", "killed.safetensors"), check=True)
+    whole, again = (Projection.load(tmp_path / f"{name}.safetensors") for name in ("whole", "killed"))
+    assert torch.equal(whole.steps, again.steps)
+    for name, value in whole.codes.items():
+        torch.testing.assert_close(again.codes[name], value, atol=1e-4, rtol=1e-4)
+
+
+def test_a_folder_of_another_run_is_refused(tiny, vgg, tmp_path):
+    _, target = pictures_of(tiny, [1])
+    project(target, tiny, "w+", SHORT, perceptual=vgg, folder=tmp_path)
+    with pytest.raises(UserError, match="other settings"):
+        project(target, tiny, "w+", replace(SHORT, seed=3), perceptual=vgg, folder=tmp_path)
+    project(-target, tiny, "w+", SHORT, perceptual=vgg, folder=tmp_path)  # of another picture: another file
+    assert len(list(tmp_path.glob("search-*"))) == 2
+    for path in tmp_path.glob("search-*"):
+        path.write_bytes(b"\0" * 100)
+    with pytest.raises(UserError, match="cannot read"):
+        project(target, tiny, "w+", SHORT, perceptual=vgg, folder=tmp_path)

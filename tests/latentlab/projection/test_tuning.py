@@ -1,0 +1,260 @@
+"""Pivotal tuning on the tiny generator: the formula, the gain, what it does to others, resuming a killed run."""
+
+import os
+import signal
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+
+from latentlab.errors import UserError
+from latentlab.perceptual import Pyramid, masked_mean
+from latentlab.projection import tuning
+from latentlab.projection.deltas import WeightDelta, changed_weights
+from latentlab.projection.descent import PTI, Descent, TuningSettings, no_change, tunable_weights
+from latentlab.projection.drift import measure_drift
+from latentlab.projection.tuning import neighbour, tune
+from stylegan2.sampling import z_from_seeds
+from tests.conftest import make_tiny
+
+QUICK = TuningSettings(rank=2, steps=12, side=16, learning_rate=0.01, stop_at=0, locality_weight=0, drift_seeds=(5, 6))
+
+
+class EdgeDistance:
+    """Squared differences of neighbouring pixels' differences: a perceptual distance small enough for 16 pixels."""
+
+    def pyramid(self, pictures: Tensor) -> Pyramid:
+        return Pyramid((pictures, pictures - pictures.roll(1, 2), pictures - pictures.roll(1, 3)))
+
+    def __call__(self, pictures: Tensor, target: Tensor | Pyramid, mask: Tensor | None = None) -> Tensor:
+        other = target if isinstance(target, Pyramid) else self.pyramid(target)
+        pairs = zip(self.pyramid(pictures).layers, other.layers, strict=True)
+        return sum(masked_mean((a - b).square(), mask) for a, b in pairs)
+
+
+def inputs(n: int = 1) -> tuple[Tensor, Tensor]:
+    """Pictures that the tiny generator does not make, and the codes it makes something near them of."""
+    generator, rng = make_tiny(), torch.Generator().manual_seed(11)
+    ws = generator.mapping(torch.randn(n, generator.z_dim, generator=rng))
+    pictures = generator.synthesis(ws).tanh() + 0.2 * torch.randn(n, 3, 1, 1, generator=rng)
+    return pictures.clamp(-1, 1), ws
+
+
+def test_the_tuned_picture_is_nearer_and_the_figures_are_those_of_the_delta(tiny, tmp_path):
+    pictures, ws = inputs()
+    tuned = tune(pictures, ws, tiny, EdgeDistance(), QUICK)
+    assert tuned.lpips[0] < 0.5 * tuned.before[0]
+    tuned.delta.save(tmp_path / "delta.safetensors")
+    rendered = WeightDelta.load(tmp_path / "delta.safetensors").apply(tiny).synthesis(ws)
+    torch.testing.assert_close(EdgeDistance()(rendered, pictures), tuned.lpips)
+    torch.testing.assert_close((rendered - pictures).square().mean().reshape(1), tuned.mse)
+    assert tuned.delta.figures["lpips"] == tuned.lpips.tolist()
+    assert tuned.delta.settings["rank"] == 2
+
+
+def test_one_step_is_the_formula(tiny):
+    """Adam's first step is the sign of the gradient: of LPIPS + MSE, and of both at a neighbour of the pivot."""
+    settings = replace(QUICK, steps=1, rampup=0, rampdown=0, locality_weight=0.3, pixel_weight=2.0, rank=None)
+    settings = replace(settings, relative=False, learning_rate=1e-2)
+    pictures, ws = inputs()
+    distance, originals = EdgeDistance(), tunable_weights(tiny, affines=False)
+    changes = {name: value.requires_grad_() for name, value in no_change(originals, settings).items()}
+    changed = changed_weights(originals, changes)
+
+    def loss(ws: Tensor, target: Tensor) -> Tensor:
+        rendered = torch.func.functional_call(tiny.synthesis, changed, (ws,))
+        return distance(rendered, target).sum() + 2.0 * (rendered - target).square().mean()
+
+    near = neighbour(ws, tiny, settings.locality_distance, settings.locality_psi, (settings.seed, 0))
+    total = loss(ws, pictures) + 0.3 * loss(near, tiny.synthesis(near))
+    total.backward()
+
+    reports = []
+    tuned = tune(pictures, ws, tiny, distance, settings, callback=reports.append)
+    assert reports[0].loss == pytest.approx(total.item(), rel=1e-5)
+    for name, value in changes.items():
+        large = value.grad.abs() > 1e-4 * value.grad.abs().max()  # elsewhere rounding decides about the sign
+        expected = (-0.01 * value.grad.sign()).half()
+        torch.testing.assert_close(tuned.delta.tensors[name][large], expected[large], rtol=1e-2, atol=0)
+
+
+def test_a_neighbour_lies_at_the_distance_on_the_way_to_a_truncated_code(tiny):
+    _, ws = inputs()
+    near = neighbour(ws, tiny, 30.0, 0.0, (0, 0))  # at psi 0 every code is w_avg
+    way = tiny.w_avg - ws
+    torch.testing.assert_close(near, ws + 30 * way / way.square().sum().sqrt())
+
+
+def test_a_generator_in_training_is_left_alone():
+    generator = make_tiny().requires_grad_(True)
+    pictures, ws = inputs()
+    tune(pictures, ws, generator, EdgeDistance(), replace(QUICK, steps=2, locality_weight=0.1))
+    assert all(weight.grad is None for weight in generator.parameters())
+    assert generator.fingerprint == make_tiny().fingerprint
+
+
+def test_the_learning_rate_rises_and_falls():
+    settings = TuningSettings(steps=10, learning_rate=2.0, rampup=0.2, rampdown=0.5)
+    rates = [settings.learning_rate_at(step) for step in range(10)]
+    assert rates[:6] == pytest.approx([1, 2, 2, 2, 2, 2])
+    assert rates[6:] == sorted(rates[6:], reverse=True) and 0 < rates[9] < 0.3
+    assert [PTI.learning_rate_at(step) for step in (0, 100, 349)] == pytest.approx([3e-4] * 3)
+
+
+def test_relative_rates_change_large_and_small_weights_by_the_same_share():
+    originals = {"large": torch.full((4,), 50.0), "small": torch.full((4,), -0.01), "none": torch.zeros(4)}
+    state = Descent(originals, replace(QUICK, rank=None, rampup=0, rampdown=0))
+    for value in state.tensors.values():
+        value.grad = torch.ones_like(value)
+    state.descend()
+    for name, value in state.values().items():
+        torch.testing.assert_close(value, -0.01 * originals[name].abs())
+
+
+def test_several_pictures_share_one_delta(tiny):
+    pictures, ws = inputs(3)
+    tuned = tune(pictures, ws, tiny, EdgeDistance(), replace(QUICK, steps=20))
+    assert (tuned.lpips < 0.8 * tuned.before).all()
+
+
+def test_the_size_of_batches_does_not_matter(tiny):
+    pictures, ws = inputs(3)
+    settings = replace(QUICK, steps=3, locality_weight=0.1)
+    one = tune(pictures, ws, tiny, EdgeDistance(), settings, batch_size=1)
+    all_at_once = tune(pictures, ws, tiny, EdgeDistance(), settings, batch_size=3)
+    torch.testing.assert_close(one.lpips, all_at_once.lpips, rtol=1e-3, atol=1e-5)
+
+
+def test_it_stops_when_it_is_near_enough(tiny):
+    pictures, ws = inputs()
+    reports, told = [], []
+    whole = tune(
+        pictures, ws, tiny, EdgeDistance(), QUICK, progress=lambda *word: told.append(word), callback=reports.append
+    )
+    assert whole.steps == len(reports) == 12
+    assert [word[:2] for word in told] == [(step, 12) for step in range(1, 13)]
+    stopped = tune(pictures, ws, tiny, EdgeDistance(), replace(QUICK, stop_at=reports[5].distances[0]))
+    assert stopped.steps == 5
+
+
+def test_only_what_the_mask_shows_counts(tiny):
+    pictures, ws = inputs()
+    mask = torch.zeros(1, 1, 16, 16)
+    mask[..., 4:12, 4:12] = 1
+    other = pictures.clone()
+    other[..., :3] = 1  # outside, and further away than the edges reach
+    one, two = (tune(x, ws, tiny, EdgeDistance(), QUICK, mask=mask) for x in (pictures, other))
+    assert all(torch.equal(two.delta.tensors[name], value) for name, value in one.delta.tensors.items())
+
+
+def test_noise_maps_of_the_pictures_are_rendered(tiny):
+    pictures, ws = inputs(2)
+    maps = {"b16.conv1.noise_const": torch.randn(2, 1, 16, 16)}
+    tuned = tune(pictures, ws, tiny, EdgeDistance(), replace(QUICK, steps=0), noise=maps, batch_size=1)
+    rendered = torch.func.functional_call(tiny.synthesis, maps, (ws,))
+    torch.testing.assert_close(tuned.before, EdgeDistance()(rendered, pictures))
+
+
+def test_no_change_has_no_drift_and_a_change_has_one(tiny):
+    pictures, ws = inputs()
+    still = tune(pictures, ws, tiny, EdgeDistance(), replace(QUICK, steps=0))
+    assert still.drift.figures() == dict.fromkeys(still.drift.figures(), 0.0)
+    tuned = tune(pictures, ws, tiny, EdgeDistance(), QUICK)
+    figures = tuned.drift.figures()
+    assert 0 < figures["drift_lpips_mean"] <= figures["drift_lpips_largest"]
+    a, b = (g.synthesis(tiny.mapping(z_from_seeds(5, tiny.z_dim), psi=0.7)) for g in (tiny, tuned.generator))
+    drift = measure_drift(tiny, tuned.generator, EdgeDistance(), (5,), 0.7, 16)
+    assert float(drift.rms) == pytest.approx(float((a - b).square().mean().sqrt()) * 127.5, rel=1e-5)
+
+
+def test_locality_holds_others_in_place(tiny):
+    pictures, ws = inputs()
+    settings = replace(QUICK, steps=20)
+    free, held = (tune(pictures, ws, tiny, EdgeDistance(), replace(settings, locality_weight=x)) for x in (0, 3.0))
+    assert held.drift.lpips.mean() < 0.9 * free.drift.lpips.mean()
+
+
+_KILLED = """
+import sys
+from tests.latentlab.projection import test_tuning as t
+from latentlab.projection import tuning
+
+tuning.SAVE_SECONDS = 0.0
+pictures, ws = t.inputs(2)
+def tell(report):
+    print(report.step, flush=True)
+    if report.step == 4:
+        sys.stdin.read()  # until it is killed
+t.tune(pictures, ws, t.make_tiny(), t.EdgeDistance(), t.RESUMED, folder=sys.argv[1], callback=tell)
+"""
+RESUMED = replace(QUICK, steps=8, locality_weight=0.1)
+
+
+def test_a_killed_run_goes_on_to_the_same_result(tiny, tmp_path):
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(Path(__file__).parents[3]), *sys.path])}
+    command = [sys.executable, "-c", _KILLED, str(tmp_path)]
+    with subprocess.Popen(
+        command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            if line.strip() == "4":
+                process.send_signal(signal.SIGKILL)
+        assert process.wait() == -signal.SIGKILL
+    pictures, ws = inputs(2)
+    steps = []
+    resumed = tune(
+        pictures, ws, tiny, EdgeDistance(), RESUMED, folder=tmp_path, callback=lambda report: steps.append(report.step)
+    )
+    assert steps == list(range(4, 9))
+    straight = tune(pictures, ws, tiny, EdgeDistance(), RESUMED)
+    assert all(torch.equal(resumed.delta.tensors[name], value) for name, value in straight.delta.tensors.items())
+    assert resumed.delta.figures == straight.delta.figures
+
+
+def test_a_folder_of_another_run_is_refused(tiny, tmp_path):
+    pictures, ws = inputs()
+    settings = replace(QUICK, steps=1)
+    tune(pictures, ws, tiny, EdgeDistance(), settings, folder=tmp_path)
+    with pytest.raises(UserError, match="other settings"):
+        tune(pictures, ws, tiny, EdgeDistance(), replace(settings, steps=2), folder=tmp_path)
+    with pytest.raises(UserError, match="other pictures"):
+        tune(-pictures, ws, tiny, EdgeDistance(), settings, folder=tmp_path)
+    (tmp_path / tuning.STATE).write_bytes(b"broken")
+    with pytest.raises(UserError, match="cannot read"):
+        tune(pictures, ws, tiny, EdgeDistance(), settings, folder=tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"ws": torch.zeros(2, 6, 32)}, "codes must be"),
+        ({"pictures": torch.zeros(1, 3, 16, 8)}, "pictures to tune on"),
+        ({"pictures": torch.full((1, 3, 16, 16), float("nan"))}, "not finite"),
+        ({"mask": torch.zeros(1, 1, 16, 16)}, "not 0 everywhere"),
+        ({"mask": torch.ones(1, 1, 8, 8)}, "a mask is"),
+        ({"noise": {"b8.conv0.noise_const": torch.zeros(1, 8, 8)}}, "no noise map"),
+        ({"batch_size": 0}, "batch_size"),
+        ({"settings": replace(QUICK, learning_rate=1e30, steps=3)}, "lower"),
+    ],
+)
+def test_bad_input_is_refused(tiny, change, words):
+    pictures, ws = inputs()
+    with pytest.raises(UserError, match=words):
+        tune(**({"pictures": pictures, "ws": ws, "generator": tiny, "perceptual": EdgeDistance()} | change))
+
+
+def test_bad_settings_are_refused():
+    for change in (
+        {"rank": 0},
+        {"steps": -1},
+        {"learning_rate": 0},
+        {"rampup": 2},
+        {"drift_seeds": ()},
+    ):
+        with pytest.raises(UserError):
+            TuningSettings(**change)
