@@ -6,7 +6,7 @@ Nothing but the generator's pictures goes into it. Those of their own seeds are 
 at psi 1 and half at 0.7, every third with rows of two w's, for photos do not lie in W and their rows are to be
 told apart. Rows are fitted in three groups (4² … 8², 16² … 32², the rest) by ridge regression in the features of
 `latentlab.projection.encoder`. The strength of the ridge is the one of the least leave-one-out error. Prints the
-share of the variance of w that is explained on seeds not trained on. Takes about 25 minutes on one core; run it
+share of the variance of w that is explained on seeds not trained on. Takes about 20 minutes on one core; run it
 again to go on where it was stopped. The seeds are fixed: the same command gives the same file, but for the
 rounding of the processor's arithmetic.
 """
@@ -69,7 +69,7 @@ def shard(path: Path, generator: Generator, backbone: Backbone, seeds: range) ->
     with safe_open(path, framework="pt") as file:
         if file.metadata()["generator"] != generator.fingerprint:
             raise UserError(f"{path} holds pictures of another generator; choose another folder")
-        return {name: file.get_tensor(name) for name in file}
+        return {name: file.get_tensor(name) for name in ("pictures", "ws", "features")}
 
 
 @torch.inference_mode()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 from typing import Annotated
@@ -28,6 +29,7 @@ from latentlab.photos import (
 )
 from latentlab.projection import DEFAULTS, TuningSettings, report
 from latentlab.scorers import load as load_scorer
+from stylegan2.protocol import Generator
 
 
 class SpaceName(str, Enum):
@@ -56,8 +58,45 @@ class MaskName(str, Enum):
 
 SpaceOption = Annotated[SpaceName, typer.Option(help="Space of the code: w, w+ or s.")]
 StartOption = Annotated[StartName, typer.Option(help="Where the search starts; auto: the encoder's guess if any.")]
-Steps = Annotated[int | None, typer.Option(help="Steps of the projection; by default those of the space's recipe.")]
-Tune = Annotated[bool, typer.Option("--tune/--no-tune", help="Tune the generator on each photo after it.")]
+Steps = Annotated[
+    int | None, typer.Option(help="Steps of the projection; by default its recipe's.", rich_help_panel="Photos")
+]
+Tune = Annotated[
+    bool, typer.Option("--tune/--no-tune", help="Tune the generator on each photo after it.", rich_help_panel="Photos")
+]
+
+
+@dataclass(frozen=True)
+class EmbedTask:
+    """How photos are projected, as the options of a command say."""
+
+    out: Path
+    space: SpaceName = SpaceName.w_plus
+    steps: int | None = None
+    start: StartName = StartName.auto
+    tune: bool = True
+    network: str = "mobile-ffhq"
+    device: str = "auto"
+    batch: int = 4
+
+    def settings(self) -> PhotoSettings:
+        """As the library takes it; space s has no code to tune around."""
+        recipe = DEFAULTS[self.space.value]
+        recipe = recipe if self.steps is None else recipe.shortened(self.steps)
+        tuning = TuningSettings() if self.tune and self.space is not SpaceName.s else None
+        return PhotoSettings(recipe, tuning, self.start.value)
+
+
+@dataclass(frozen=True)
+class EditTask:
+    """What is done to photos then."""
+
+    direction: str
+    strengths: list[float]
+    scorer: str
+    attribute: str
+    mask: MaskName
+    force: bool
 
 
 def project(
@@ -78,77 +117,58 @@ def project(
     Each photo gets a folder of its name with aligned.png, projected.png, the code, the tuned weights and
     report.json. A photo that fails is named at the end, after all others are done, and makes the exit code 2.
     """
-    _, portraits, failures = _embedded(photos, out, space, steps, start, tune, network, device, batch)
+    task = EmbedTask(out, space, steps, start, tune, network, device, batch)
+    _, portraits, failures = _embedded(photos, task, options.load_generator(network, options.find_device(device)))
     for portrait in portraits:
         own = write_portrait(portrait, out)
         print(f"\n{portrait.path}\n{report([*portrait.before, *portrait.after])}\nwritten to {own}")
     _end(failures)
 
 
-def edit_photos(
-    photos: Sequence[Path],
-    direction: str,
-    strengths: Sequence[float],
-    scorer: str,
-    attribute: str,
-    mask: MaskName,
-    force: bool,
-    out: Path,
-    network: str,
-    device: str,
-    batch: int,
-) -> None:
+def edit_photos(photos: Sequence[Path], task: EditTask, embedding: EmbedTask) -> None:
     """The whole job: `project`, then edits along a direction, put back into the photos."""
-    found = find(direction)
-    found_scorer = load_scorer(scorer, device=options.find_device(device))
-    if attribute not in found_scorer.names:
-        raise UserError(f"no score is called {attribute!r}; there are {', '.join(found_scorer.names)}")
-    generator = options.load_generator(network, options.find_device(device))
-    found.check(generator, force)
-    lab, portraits, failures = _embedded(
-        photos, out, SpaceName.w_plus, None, StartName.auto, True, network, device, batch
-    )
+    place = options.find_device(embedding.device)
+    direction, scorer = find(task.direction), load_scorer(task.scorer, device=place)
+    if task.attribute not in scorer.names:
+        raise UserError(f"no score is called {task.attribute!r}; there are {', '.join(scorer.names)}")
+    generator = options.load_generator(embedding.network, place)
+    direction.check(generator, task.force)
+    lab, portraits, failures = _embedded(photos, embedding, generator)
     for portrait in portraits:
-        own = write_portrait(portrait, out)
+        own = write_portrait(portrait, embedding.out)
         edits = []
         with options.bar(f"editing {portrait.path.name}") as step:
-            for one in edit_portrait(portrait, found, strengths, found_scorer, attribute, lab.descriptor, mask.value):
+            for one in edit_portrait(
+                portrait, direction, task.strengths, scorer, task.attribute, lab.descriptor, task.mask.value
+            ):
                 edits.append(one)
-                step(len(edits), len(strengths))
-        write_edits(portrait, edits, found, own, options.this_command())
+                step(len(edits), len(task.strengths))
+        write_edits(portrait, edits, direction, own, options.this_command())
         print(f"\n{portrait.path}\n{report([*portrait.before, *portrait.after])}")
         for one in edits:
-            print(f"{found.attribute} {one.strength:+g}: {attribute} {one.score:.2f}, identity {one.identity:.2f}")
+            print(
+                f"{direction.attribute} {one.strength:+g}: {task.attribute} {one.score:.2f}, "
+                f"identity {one.identity:.2f}"
+            )
         print(f"written to {own}: comparison.png shows it, report.md has it all")
     _end(failures)
 
 
 def _embedded(
-    photos: Sequence[Path],
-    out: Path,
-    space: SpaceName,
-    steps: int | None,
-    start: StartName,
-    tune: bool,
-    network: str,
-    device: str,
-    batch: int,
+    photos: Sequence[Path], task: EmbedTask, generator: Generator
 ) -> tuple[Lab, list[Portrait], list[UserError]]:
-    """Portraits of the photos, with all that the options say."""
-    out = options.check_folder(out)
+    """Portraits of the photos, and what they were made with."""
+    out = options.check_folder(task.out)
     options.check_stems(photos)
-    recipe = DEFAULTS[space.value]
-    recipe = recipe if steps is None else recipe.shortened(steps)
-    settings = PhotoSettings(recipe, TuningSettings() if tune and space is not SpaceName.s else None, start.value)
-    place = options.find_device(device)
+    place = generator.w_avg.device
     lab = Lab(
-        options.load_generator(network, place),
+        generator,
         load_detector("dlib68"),
         FaceDescriptor(),
         perceptual.load("vgg", place),
         perceptual.load("vgg", place, perceptual.fast_dtype(place)),
     )
-    return lab, *embed(photos, lab, settings, out, options.bar, batch)
+    return lab, *embed(photos, lab, task.settings(), out, options.bar, task.batch)
 
 
 def _end(failures: Sequence[UserError]) -> None:

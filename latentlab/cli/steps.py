@@ -133,7 +133,9 @@ def fit(
 def edit(
     direction: DirectionName,
     seeds: options.Seeds = "600-603",
-    strengths: options.Strengths = "-4,0,4",
+    strengths: Annotated[
+        str | None, typer.Option(help="Strengths in units of w; by default -4,0,4, for photos -2,0,2.")
+    ] = None,
     psi: options.Psi = 0.7,
     network: options.Network = "mobile-ffhq",
     scorer: options.ScorerName = "fer",
@@ -144,23 +146,30 @@ def edit(
     batch: options.Batch = 4,
     photo: Annotated[
         list[Path] | None,
-        typer.Option(help="Edit this photo instead of seeds; may be given several times."),
+        typer.Option(help="A photo to edit instead of seeds; may be given several times.", rich_help_panel="Photos"),
     ] = None,
-    attribute: Annotated[str, typer.Option(help="The score that is reported of edited photos.")] = "happy",
+    attribute: Annotated[str, typer.Option(help="The score that is reported.", rich_help_panel="Photos")] = "happy",
     mask: Annotated[
-        photos.MaskName, typer.Option(help="What of an edited photo is put back: the crop, or the face alone.")
+        photos.MaskName,
+        typer.Option(help="What is put back: the whole crop, or the face alone.", rich_help_panel="Photos"),
     ] = photos.MaskName.feather,
+    steps: photos.Steps = None,
+    tune: photos.Tune = True,
 ) -> None:
     """Write each seed's picture at each strength, and the scores of all as a table.
 
     With --photo: align, project, tune, edit and paste back; each photo gets a folder with everything, where
     the same command goes on after a stop.
     """
-    numbers, series = options.parse_seeds(seeds), options.parse_strengths(strengths)
     out = options.check_folder(out)
     if photo:
-        photos.edit_photos(photo, direction, series, scorer, attribute, mask, force, out, network, device, batch)
+        series = options.parse_strengths(strengths or "-2,0,2")
+        task = photos.EditTask(direction, series, scorer, attribute, mask, force)
+        photos.edit_photos(
+            photo, task, photos.EmbedTask(out, steps=steps, tune=tune, network=network, device=device, batch=batch)
+        )
         return
+    numbers, series = options.parse_seeds(seeds), options.parse_strengths(strengths or "-4,0,4")
     renderer, found_scorer, found, ws = _prepare(network, scorer, device, resolution, direction, numbers, psi, force)
     scores = []
     with options.bar("editing") as step:

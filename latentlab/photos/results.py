@@ -45,13 +45,19 @@ def write_edits(portrait: Portrait, edits: Sequence[PhotoEdit], direction: Direc
     for edit in edits:
         images.save(edit.photo, own / f"photo_{edit.strength:+g}.png")
         images.save(edit.crop.clamp(-1, 1), own / f"crop_{edit.strength:+g}.png")
-    shown = [("photo", portrait.face.picture, portrait.photo), ("projected", portrait.rendered.cpu(), None)]
-    shown += [(f"{direction.attribute} {_signed(e.strength)}", e.crop, e.photo) for e in edits]
+    shown: list[tuple[str, torch.Tensor, torch.Tensor | None, str]] = [
+        ("photo", portrait.face.picture, portrait.photo, "")
+    ]
+    if all(edit.strength for edit in edits):
+        shown.append(("projected", portrait.rendered.cpu(), None, ""))
+    for edit in sorted(edits, key=lambda edit: edit.strength):
+        title = f"{direction.attribute} {_signed(edit.strength)}" if edit.strength else "projected"
+        shown.append((title, edit.crop, edit.photo, f"score {edit.score:.2f}, identity {edit.identity:.2f}"))
     portrait_figure(
-        [title for title, _, _ in shown],
-        torch.cat([reduce(crop, SIDE) for _, crop, _ in shown]),
-        [None if photo is None else reduce(photo, SIDE) for _, _, photo in shown],
-        ["", ""] + [f"score {e.score:.2f}, identity {e.identity:.2f}" for e in edits],
+        [title for title, *_ in shown],
+        torch.cat([reduce(crop, SIDE) for _, crop, *_ in shown]),
+        [None if photo is None else reduce(photo, SIDE) for *_, photo, _ in shown],
+        [caption for *_, caption in shown],
         own / "comparison.png",
     )
     rows = [{"strength": e.strength, "score": e.score, "identity": e.identity} for e in edits]

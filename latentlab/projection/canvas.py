@@ -71,12 +71,12 @@ class Canvas:
             return codes["w"][:, None].expand(-1, self.generator.num_ws, -1)
         return codes.get("ws")
 
-    def render(self, codes: Codes, resolution: int | None = None) -> Tensor:
+    def render(self, codes: Codes) -> Tensor:
         """Pictures `(b, 3, r, r)` of codes; maps that are not among them are the generator's own."""
-        maps = {name.removeprefix(_NOISE): value for name, value in codes.items() if name.startswith(_NOISE)}
+        maps = noise_in(codes)
         ws = self.ws_of(codes)
         if ws is not None:
-            return functional_call(self.synthesis, maps, (ws,), {"noise_mode": "const", "resolution": resolution})
+            return functional_call(self.synthesis, maps, (ws,), {"noise_mode": "const"})
         styles = styles_in(codes)
         return functional_call(_FromStyles(self.synthesis), {f"synthesis.{k}": v for k, v in maps.items()}, (styles,))
 
@@ -94,11 +94,6 @@ def styles_in(codes: Codes) -> dict[str, Tensor]:
 def with_noise(codes: Codes, maps: Mapping[str, Tensor]) -> Codes:
     """Codes and noise maps `(b, 1, r, r)`, by the generator's names, in one."""
     return codes | {_NOISE + name: value for name, value in maps.items()}
-
-
-def detached(codes: Codes) -> Codes:
-    """The same numbers without their gradient's history."""
-    return {name: value.detach() for name, value in codes.items()}
 
 
 @dataclass(frozen=True, eq=False)

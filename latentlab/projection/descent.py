@@ -63,7 +63,7 @@ class TuningSettings:
 
     rank: int | None = 32
     affines: bool = False
-    steps: int = 60
+    steps: int = 40
     learning_rate: float = 0.006
     relative: bool = True
     beta2: float = 0.99
@@ -72,10 +72,10 @@ class TuningSettings:
     stop_at: float = 0.04
     pixel_weight: float = 1.0
     side: int = 256
-    locality_weight: float = 0.1
+    locality_weight: float = 0.0
     locality_distance: float = 30.0
     locality_psi: float = 0.5
-    drift_seeds: tuple[int, ...] = tuple(range(90_000, 90_008))
+    drift_seeds: tuple[int, ...] = tuple(range(90_000, 90_004))
     drift_psi: float = 0.7
     seed: int = 0
 

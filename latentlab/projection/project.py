@@ -42,7 +42,7 @@ class Report:
     losses, distances
         Of each, before that step: the whole loss, and its LPIPS.
     rendered
-        `(b, 3, r, r)`: what they looked like, at the phase's resolution.
+        `(b, 3, r, r)`: what they looked like.
     """
 
     pictures: tuple[int, ...]
@@ -244,8 +244,7 @@ def _take_step(run: _Run, members: dict[int, Search]) -> None:
         for name in ("w", "ws")
         if phase.w_noise and name in codes
     }
-    resolution = run.canvas.generator.resolutions[0] if phase.preview else None
-    rendered = run.canvas.render(noisy, resolution)
+    rendered = run.canvas.render(noisy)
     target = run.target(list(members), phase.side)
     losses, distances = losses_of(
         rendered, codes, run.origin(list(members)), target, run.perceptual, settings, run.statistics.sigma

@@ -69,10 +69,10 @@ class Projection:
         """Noise maps `(n, 1, r, r)` by the generator's names: none where they were fixed."""
         return noise_in(self.codes)
 
-    def render(self, generator: Generator, resolution: int | None = None) -> Tensor:
+    def render(self, generator: Generator) -> Tensor:
         """Pictures `(n, 3, r, r)`; UserError if the generator is another one."""
         with torch.no_grad():
-            return self._canvas(generator).render(self._on(generator), resolution)
+            return self._canvas(generator).render(self._on(generator))
 
     def _canvas(self, generator: Generator) -> Canvas:
         if generator.fingerprint != self.generator:

@@ -93,7 +93,8 @@ class Search:
         try:
             with safe_open(path, framework="pt") as file:
                 metadata = file.metadata()
-                tensors: dict[str, Tensor] = {name: file.get_tensor(name).to(device) for name in file}
+                names = file.keys()
+                tensors: dict[str, Tensor] = {name: file.get_tensor(name).to(device) for name in names}
             found, progress = json.loads(metadata["key"]), json.loads(metadata["progress"])
         except (OSError, SafetensorError, ValueError, KeyError, TypeError) as error:
             raise UserError(f"cannot read {path}, the state of a stopped projection: {error}; remove it") from error

@@ -286,8 +286,6 @@ def test_bad_input_is_told(tiny, vgg):
             project(**{"pictures": target, "generator": tiny, "settings": SHORT, "perceptual": vgg, **wrong})
     with pytest.raises(UserError, match="space"):
         replace(SHORT, space="q")
-    with pytest.raises(UserError, match="full"):
-        replace(SHORT, space="s", phases=(Phase(1, preview=True),))
 
 
 # --- resume -------------------------------------------------------------------------------------------------
