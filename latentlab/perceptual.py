@@ -12,12 +12,10 @@ import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
-import lpips
 import torch
 import torch.nn.functional as F
-import torchvision
 from torch import Tensor, nn
 
 from latentlab import weights
@@ -25,15 +23,14 @@ from latentlab.errors import UserError
 from stylegan2.checkpoints.containers import read_pickled
 from stylegan2.checkpoints.inert import floats
 
+if TYPE_CHECKING:  # they take seconds to import, and most of latentlab does without them
+    import lpips
+
 Backbone = Literal["vgg", "alex"]
 
 # The smallest side whose last features are not empty.
 MIN_SIDE = {"vgg": 16, "alex": 31}
 _INDEX_FILES = {"vgg": ("vgg16.ckpt", "VGG16_0"), "alex": ("alexnet.ckpt", "AlexNet_0")}
-_TORCHVISION = {
-    "vgg": torchvision.models.VGG16_Weights.IMAGENET1K_V1,
-    "alex": torchvision.models.AlexNet_Weights.IMAGENET1K_V1,
-}
 
 
 @dataclass(frozen=True, eq=False)
@@ -160,7 +157,9 @@ def load(
 
 def _with_torchvision(net: Backbone) -> lpips.LPIPS | None:
     """The model with torchvision's weights; None where they cannot be had, or the index's are here already."""
-    url = _TORCHVISION[net].url
+    from torchvision.models import AlexNet_Weights, VGG16_Weights
+
+    url = (VGG16_Weights if net == "vgg" else AlexNet_Weights).IMAGENET1K_V1.url
     downloaded = Path(torch.hub.get_dir(), "checkpoints", os.path.basename(url)).exists()
     if not downloaded and any(row.cached for row in weights.known() if row.name == "lpips-backbones"):
         return None
@@ -172,6 +171,8 @@ def _with_torchvision(net: Backbone) -> lpips.LPIPS | None:
 
 def _bare(net: Backbone, random: bool = True) -> lpips.LPIPS:
     """The library's model with its learnt layer weights; the backbone's random, or torchvision's."""
+    import lpips
+
     with warnings.catch_warnings(), torch.random.fork_rng(devices=[]):
         warnings.simplefilter("ignore")  # lpips asks torchvision in the manner of its older versions
         return lpips.LPIPS(net=net, pnet_rand=random, verbose=False)

@@ -1,5 +1,6 @@
-"""Fixtures that the whole suite shares: a seeded tiny generator and the folder of recorded vectors."""
+"""Fixtures that the whole suite shares: a tiny generator, the folder of recorded vectors, the command line."""
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -34,3 +35,38 @@ def tiny() -> Generator:
 def data() -> Path:
     """The folder of recorded vectors and checkpoints."""
     return Path(__file__).parent / "data"
+
+
+@pytest.fixture
+def run(monkeypatch, capsys):
+    """Runs a command line; gives exit code, standard output and standard error."""
+    # A setting of the whole process, which the suite is not to have; test_memory.py tests it.
+    from latentlab.cli import app as app_module
+    from latentlab.cli import main
+
+    monkeypatch.setattr(app_module, "keep_freed_memory", lambda: True)
+
+    def call(*words: object) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["/somewhere/latentlab", *map(str, words)])
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            main()
+        out, err = capsys.readouterr()
+        return ended.value.code or 0, out, err
+
+    return call
+
+
+@pytest.fixture
+def refused(run):
+    """Runs a command line that is to be refused, in one line on standard error; gives the line."""
+
+    def call(*words: object) -> str:
+        code, _, err = run(*words)
+        assert code == 2, err
+        (line,) = err.splitlines()
+        assert line.startswith("latentlab: ")
+        assert "Traceback" not in line
+        return line
+
+    return call

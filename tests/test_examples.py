@@ -119,3 +119,13 @@ def test_own_attributes_measure_what_they_say():
     assert bright[0] == bright[2] == 0.5 < bright[1]
     warm = script["Warmth"](pictures[:1])(pictures)
     assert warm[0] == warm[1] == 0.5 < warm[2]
+
+
+def test_edit_photo(tmp_path):
+    """On the real generator, for a face has to be found; without a photo it takes a generated one."""
+    command = [sys.executable, EXAMPLES / "edit_photo.py", "--steps", "1", "--tuning-steps", "1", "--device", "cpu"]
+    done = subprocess.run([str(part) for part in command], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "identity kept" in done.stdout
+    for name in ("aligned", "projected", "edited", "photo"):
+        assert size_of(tmp_path / "edit_photo" / f"{name}.png") == (1024, 1024)

@@ -68,8 +68,9 @@ Tune = Annotated[
 
 @dataclass(frozen=True)
 class EmbedTask:
-    """How photos are projected, as the options of a command say."""
+    """What photos are projected and how, as the options of a command say."""
 
+    photos: Sequence[Path]
     out: Path
     space: SpaceName = SpaceName.w_plus
     steps: int | None = None
@@ -80,7 +81,9 @@ class EmbedTask:
     batch: int = 4
 
     def settings(self) -> PhotoSettings:
-        """As the library takes it; space s has no code to tune around."""
+        """How, as the library takes it; space s has no code to tune around. UserError for what cannot be."""
+        options.check_folder(self.out)
+        options.check_stems(self.photos)
         recipe = DEFAULTS[self.space.value]
         recipe = recipe if self.steps is None else recipe.shortened(self.steps)
         tuning = TuningSettings() if self.tune and self.space is not SpaceName.s else None
@@ -117,23 +120,25 @@ def project(
     Each photo gets a folder of its name with aligned.png, projected.png, the code, the tuned weights and
     report.json. A photo that fails is named at the end, after all others are done, and makes the exit code 2.
     """
-    task = EmbedTask(out, space, steps, start, tune, network, device, batch)
-    _, portraits, failures = _embedded(photos, task, options.load_generator(network, options.find_device(device)))
+    task = EmbedTask(photos, out, space, steps, start, tune, network, device, batch)
+    settings = task.settings()
+    _, portraits, failures = _embedded(task, settings, options.load_generator(network, options.find_device(device)))
     for portrait in portraits:
         own = write_portrait(portrait, out)
         print(f"\n{portrait.path}\n{report([*portrait.before, *portrait.after])}\nwritten to {own}")
     _end(failures)
 
 
-def edit_photos(photos: Sequence[Path], task: EditTask, embedding: EmbedTask) -> None:
+def edit_photos(task: EditTask, embedding: EmbedTask) -> None:
     """The whole job: `project`, then edits along a direction, put back into the photos."""
+    settings = embedding.settings()
     place = options.find_device(embedding.device)
     direction, scorer = find(task.direction), load_scorer(task.scorer, device=place)
     if task.attribute not in scorer.names:
         raise UserError(f"no score is called {task.attribute!r}; there are {', '.join(scorer.names)}")
     generator = options.load_generator(embedding.network, place)
     direction.check(generator, task.force)
-    lab, portraits, failures = _embedded(photos, embedding, generator)
+    lab, portraits, failures = _embedded(embedding, settings, generator)
     for portrait in portraits:
         own = write_portrait(portrait, embedding.out)
         edits = []
@@ -155,11 +160,9 @@ def edit_photos(photos: Sequence[Path], task: EditTask, embedding: EmbedTask) ->
 
 
 def _embedded(
-    photos: Sequence[Path], task: EmbedTask, generator: Generator
+    task: EmbedTask, settings: PhotoSettings, generator: Generator
 ) -> tuple[Lab, list[Portrait], list[UserError]]:
     """Portraits of the photos, and what they were made with."""
-    out = options.check_folder(task.out)
-    options.check_stems(photos)
     place = generator.w_avg.device
     lab = Lab(
         generator,
@@ -168,7 +171,7 @@ def _embedded(
         perceptual.load("vgg", place),
         perceptual.load("vgg", place, perceptual.fast_dtype(place)),
     )
-    return lab, *embed(photos, lab, task.settings(), out, options.bar, task.batch)
+    return lab, *embed(task.photos, lab, settings, task.out, options.bar, task.batch)
 
 
 def _end(failures: Sequence[UserError]) -> None:

@@ -163,13 +163,12 @@ def edit(
     """
     out = options.check_folder(out)
     if photo:
-        series = options.parse_strengths(strengths or "-2,0,2")
+        series = options.parse_strengths("-2,0,2" if strengths is None else strengths)
         task = photos.EditTask(direction, series, scorer, attribute, mask, force)
-        photos.edit_photos(
-            photo, task, photos.EmbedTask(out, steps=steps, tune=tune, network=network, device=device, batch=batch)
-        )
+        embedding = photos.EmbedTask(photo, out, steps=steps, tune=tune, network=network, device=device, batch=batch)
+        photos.edit_photos(task, embedding)
         return
-    numbers, series = options.parse_seeds(seeds), options.parse_strengths(strengths or "-4,0,4")
+    numbers, series = options.parse_seeds(seeds), options.parse_strengths("-4,0,4" if strengths is None else strengths)
     renderer, found_scorer, found, ws = _prepare(network, scorer, device, resolution, direction, numbers, psi, force)
     scores = []
     with options.bar("editing") as step:

@@ -17,7 +17,6 @@ from PIL import Image
 
 import stylegan2
 from latentlab.cli import app as app_module
-from latentlab.cli import main
 from latentlab.cli.options import parse_seeds
 from latentlab.directions import Direction
 from latentlab.errors import UserError
@@ -30,38 +29,6 @@ CONFIG = GeneratorConfig(
     channel_base=512, channel_max=16,
 )  # fmt: skip
 SAMPLES = 80
-
-
-@pytest.fixture
-def run(monkeypatch, capsys):
-    """Runs a command line; gives exit code, standard output and standard error."""
-    # A setting of the whole process, which the suite is not to have; test_memory.py tests it.
-    monkeypatch.setattr(app_module, "keep_freed_memory", lambda: True)
-
-    def call(*words: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["/somewhere/latentlab", *map(str, words)])
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as ended:
-            main()
-        out, err = capsys.readouterr()
-        return ended.value.code or 0, out, err
-
-    return call
-
-
-@pytest.fixture
-def refused(run):
-    """Runs a command line that is to be refused, in one line on standard error; gives the line."""
-
-    def call(*words: object) -> str:
-        code, _, err = run(*words)
-        assert code == 2, err
-        (line,) = err.splitlines()
-        assert line.startswith("latentlab: ")
-        assert "Traceback" not in line
-        return line
-
-    return call
 
 
 @pytest.fixture(scope="module")
@@ -111,8 +78,10 @@ COMMANDS = {
     "generate": ["--seeds", "--psi", "--network", "--resolution", "--out", "--device"],
     "label": ["--samples", "--seed-start", "--psi", "--network", "--scorer", "--out", "--device"],
     "fit": ["--attribute", "--method", "--out"],
-    "edit": ["--direction", "--seeds", "--strengths", "--psi", "--network", "--out", "--force"],
+    "edit": ["--direction", "--seeds", "--strengths", "--psi", "--network", "--out", "--force", "--photo", "--mask"],
     "walk": ["--direction", "--seeds", "--strengths", "--attribute", "--network", "--out", "--force"],
+    "align": ["--out", "--side", "--faces", "--detector"],
+    "project": ["--out", "--space", "--steps", "--start", "--tune", "--network", "--device", "--batch"],
     "weights list": [],
     "weights get": [],
     "weights convert": ["--network"],
