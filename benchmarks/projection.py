@@ -55,6 +55,7 @@ STRENGTHS = (0.0, 2.0, 3.0, 4.0)
 METHODS: dict[str, tuple[ProjectionSettings, str]] = {
     "W, published": (PUBLISHED_W, "average"),
     "W+, published, cut to 750 steps": (PUBLISHED_W_PLUS.shortened(750), "average"),
+    "W, default": (DEFAULTS["w"], "auto"),
     "W+, default": (DEFAULTS["w+"], "auto"),
 }
 TUNED = "W+, default, tuned"
@@ -264,7 +265,8 @@ def main(
     part, parts = (int(number) for number in shard.split("/"))
     tasks: list[tuple[str, list[str]]] = [(f"seed{seed}", [OWN]) for seed in range(30_000, 30_000 + own)]
     tasks += [
-        (name, ["W+, default", TUNED, *(["W, published"] if k < published else [])]) for k, name in enumerate(names)
+        (name, ["W+, default", TUNED, *(["W, default", "W, published"] if k < published else [])])
+        for k, name in enumerate(names)
     ]
     tasks += [(name, ["W+, published, cut to 750 steps"]) for name in names[:published]]
     for k, (name, methods) in enumerate(tasks):

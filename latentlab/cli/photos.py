@@ -27,7 +27,7 @@ from latentlab.photos import (
     write_edits,
     write_portrait,
 )
-from latentlab.projection import DEFAULTS, TuningSettings, report
+from latentlab.projection import DEFAULTS, PUBLISHED, TuningSettings, report
 from latentlab.scorers import load as load_scorer
 from stylegan2.protocol import Generator
 
@@ -75,6 +75,7 @@ class EmbedTask:
     space: SpaceName = SpaceName.w_plus
     steps: int | None = None
     start: StartName = StartName.auto
+    published: bool = False
     tune: bool = True
     network: str = "mobile-ffhq"
     device: str = "auto"
@@ -84,10 +85,13 @@ class EmbedTask:
         """How, as the library takes it; space s has no code to tune around. UserError for what cannot be."""
         options.check_folder(self.out)
         options.check_stems(self.photos)
-        recipe = DEFAULTS[self.space.value]
+        recipes = PUBLISHED if self.published else DEFAULTS
+        if self.space.value not in recipes:
+            raise UserError(f"there is no published recipe for space {self.space.value}; take w or w+")
+        recipe = recipes[self.space.value]
         recipe = recipe if self.steps is None else recipe.shortened(self.steps)
         tuning = TuningSettings() if self.tune and self.space is not SpaceName.s else None
-        return PhotoSettings(recipe, tuning, self.start.value)
+        return PhotoSettings(recipe, tuning, "average" if self.published else self.start.value)
 
 
 @dataclass(frozen=True)
@@ -110,6 +114,9 @@ def project(
     space: SpaceOption = SpaceName.w_plus,
     steps: Steps = None,
     start: StartOption = StartName.auto,
+    published: Annotated[
+        bool, typer.Option("--published", help="The published recipe, from the average: 1000 steps in w, 5000 in w+.")
+    ] = False,
     tune: Tune = True,
     network: options.Network = "mobile-ffhq",
     device: options.Device = "auto",
@@ -120,7 +127,7 @@ def project(
     Each photo gets a folder of its name with aligned.png, projected.png, the code, the tuned weights and
     report.json. A photo that fails is named at the end, after all others are done, and makes the exit code 2.
     """
-    task = EmbedTask(photos, out, space, steps, start, tune, network, device, batch)
+    task = EmbedTask(photos, out, space, steps, start, published, tune, network, device, batch)
     settings = task.settings()
     _, portraits, failures = _embedded(task, settings, options.load_generator(network, options.find_device(device)))
     for portrait in portraits:

@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, get_args
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
-from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save as to_bytes
 
+from latentlab import cards
 from latentlab.directions.finders import Finder
 from latentlab.errors import UserError
-from latentlab.files import atomic_path
 from stylegan2.protocol import Generator
 
 Space = Literal["z", "w", "w+", "s"]
 Figure = float | int | str
 
-FORMAT = "latentlab.direction"
-FORMAT_VERSION = 1
+KIND = cards.Kind("latentlab.direction", 1, "a direction", "save the direction again")
 _CARD = ("space", "layers", "method", "attribute", "sigma", "intercept", "statistics", "generator", "scorer")
 
 
@@ -138,11 +135,8 @@ class Direction:
         UserError
             If `path` cannot be written.
         """
-        card = json.dumps({name: getattr(self, name) for name in _CARD}, allow_nan=False)
-        metadata = {"format": FORMAT, "version": str(FORMAT_VERSION), "card": card}
-        content = to_bytes({"vector": self.vector}, metadata)
-        with atomic_path(path) as temporary:
-            temporary.write_bytes(content)
+        card = {name: getattr(self, name) for name in _CARD}
+        cards.write(path, KIND, {"vector": torch.from_numpy(self.vector)}, card)
 
     @classmethod
     def load(cls, path: str | Path) -> Direction:
@@ -153,18 +147,9 @@ class Direction:
         UserError
             If the file is missing, broken, something else, or of a newer version.
         """
-        try:
-            with safe_open(str(path), framework="numpy") as file:
-                metadata = file.metadata() or {}
-                _check_format(metadata, path)
-                vector = file.get_tensor("vector")
-            return cls(vector, **_parse_card(metadata["card"]))
-        except UserError:
-            raise
-        except (OSError, SafetensorError) as error:
-            raise UserError(f"cannot read {path} as a direction: {error}") from error
-        except (ValueError, TypeError, KeyError) as error:
-            raise UserError(f"the card in {path} is broken ({error!r}); save the direction again") from error
+        tensors, card = cards.read(path, KIND)
+        with cards.told_of(path, KIND):
+            return cls(tensors["vector"].numpy(), **_parse_card(card))
 
     def check(self, generator: Generator, force: bool = False) -> None:
         """Refuse a generator it was not learnt on.
@@ -209,17 +194,8 @@ def _show(value: object) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
-def _check_format(metadata: dict[str, str], path: str | Path) -> None:
-    if metadata.get("format") != FORMAT:
-        raise UserError(f"{path} holds no direction; files of directions are written by Direction.save")
-    version = metadata.get("version", "")
-    if version != str(FORMAT_VERSION):
-        raise UserError(f"{path} is of version {version!r}, and {FORMAT_VERSION} is known; upgrade latentlab")
-
-
-def _parse_card(text: str) -> dict[str, Any]:
+def _parse_card(card: dict[str, Any]) -> dict[str, Any]:
     """The fields of a card, each of its type."""
-    card = json.loads(text)
     types: dict[str, Any] = {
         "space": str, "layers": (list, type(None)), "method": str, "attribute": str, "statistics": dict,
         "sigma": (int, float, type(None)), "intercept": (int, float, type(None)),

@@ -10,6 +10,7 @@ from latentlab.projection.project import Report, project
 from latentlab.projection.result import Projection
 from latentlab.projection.settings import (
     DEFAULTS,
+    PUBLISHED,
     PUBLISHED_W,
     PUBLISHED_W_PLUS,
     Phase,
@@ -22,6 +23,7 @@ from latentlab.projection.tuning import Tuned, tune
 __all__ = [
     "DEFAULTS",
     "PTI",
+    "PUBLISHED",
     "PUBLISHED_W",
     "PUBLISHED_W_PLUS",
     "Canvas",

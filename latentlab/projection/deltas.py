@@ -9,25 +9,21 @@ from __future__ import annotations
 
 import copy
 import itertools
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save as to_bytes
 from torch import Tensor, nn
 
+from latentlab import cards
 from latentlab.errors import UserError
-from latentlab.files import atomic_path
 from stylegan2 import protocol
 from stylegan2.fingerprint import fingerprint
 from stylegan2.protocol import Generator, NoiseMode
 
-FORMAT = "latentlab.weight-delta"
-FORMAT_VERSION = 1
+KIND = cards.Kind("latentlab.weight-delta", 1, "a weight delta", "tune again")
 # What stands behind a parameter's name for the two factors of its change; a whole change has the bare name.
 UP, DOWN = ":up", ":down"
 
@@ -218,13 +214,8 @@ class WeightDelta:
         UserError
             If `path` cannot be written.
         """
-        card = json.dumps(
-            {"generator": self.generator, "settings": self.settings, "figures": self.figures}, allow_nan=False
-        )
-        metadata = {"format": FORMAT, "version": str(FORMAT_VERSION), "card": card}
-        content = to_bytes({name: tensor.contiguous() for name, tensor in self.tensors.items()}, metadata)
-        with atomic_path(path) as temporary:
-            temporary.write_bytes(content)
+        card = {"generator": self.generator, "settings": self.settings, "figures": self.figures}
+        cards.write(path, KIND, self.tensors, card)
 
     @classmethod
     def load(cls, path: str | Path) -> WeightDelta:
@@ -235,20 +226,9 @@ class WeightDelta:
         UserError
             If the file is missing, broken, something else, or of a newer version.
         """
-        try:
-            with safe_open(str(path), framework="pt") as file:
-                metadata = file.metadata() or {}
-                _check_format(metadata, path)
-                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping
-            card = json.loads(metadata["card"])
-            generator, settings, figures = str(card["generator"]), dict(card["settings"]), dict(card["figures"])
-        except UserError:
-            raise
-        except (OSError, SafetensorError) as error:
-            raise UserError(f"cannot read {path} as a weight delta: {error}") from error
-        except (ValueError, TypeError, KeyError) as error:
-            raise UserError(f"the card in {path} is broken ({error!r}); tune again") from error
-        return cls(tensors, generator, settings, figures)
+        tensors, card = cards.read(path, KIND)
+        with cards.told_of(path, KIND):
+            return cls(tensors, str(card["generator"]), dict(card["settings"]), dict(card["figures"]))
 
 
 def _fits(name: str, tensor: Tensor, tensors: Mapping[str, Tensor], shape: torch.Size) -> bool:
@@ -260,11 +240,3 @@ def _fits(name: str, tensor: Tensor, tensors: Mapping[str, Tensor], shape: torch
     if up is None or down is None or not shape:
         return False
     return up.shape[1:] == down.shape[:1] and (len(up), *down.shape[1:]) == (shape[0], shape[1:].numel())
-
-
-def _check_format(metadata: dict[str, str], path: str | Path) -> None:
-    if metadata.get("format") != FORMAT:
-        raise UserError(f"{path} holds no weight delta; files of them are written by WeightDelta.save")
-    version = metadata.get("version", "")
-    if version != str(FORMAT_VERSION):
-        raise UserError(f"{path} is of version {version!r}, and {FORMAT_VERSION} is known; upgrade latentlab")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,16 +9,15 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save as to_bytes
 from torch import Tensor
 
+from latentlab import cards
 from latentlab.errors import UserError
-from latentlab.files import atomic_path
 from latentlab.projection.deltas import DOWN, UP, is_low_rank, synthesis_module
+from latentlab.projection.search import MOMENTS, check_key
 from stylegan2.protocol import Generator
 
-_MOMENTS = ("exp_avg", "exp_avg_sq")
+KIND = cards.Kind("latentlab.tuning-state", 1, "the state of a stopped tuning", "remove it")
 
 
 @dataclass(frozen=True)
@@ -189,10 +187,8 @@ class Store:
         tensors = {f"value.{name}": value for name, value in state.values().items()}
         for name, value in state.tensors.items():
             memory = state.optimiser.state.get(value, {})
-            tensors |= {f"{moment}.{name}": memory[moment] for moment in _MOMENTS if memory}
-        metadata = {"key": json.dumps(self.key), "step": str(state.step)}
-        with atomic_path(self.path) as temporary:
-            temporary.write_bytes(to_bytes({k: v.contiguous().cpu() for k, v in tensors.items()}, metadata))
+            tensors |= {f"{moment}.{name}": memory[moment] for moment in MOMENTS if memory}
+        cards.write(self.path, KIND, tensors, {"key": self.key, "step": state.step})
 
     def load(self, state: Descent) -> Descent:
         """The state of a stopped run, put into a new `state`; that one, if there was none.
@@ -204,20 +200,14 @@ class Store:
         """
         if self.path is None or not self.path.exists():
             return state
-        try:
-            with safe_open(str(self.path), framework="pt") as file:
-                found, step = json.loads(file.metadata()["key"]), int(file.metadata()["step"])
-                stored = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping
-        except (OSError, SafetensorError, ValueError, KeyError, TypeError) as error:
-            raise UserError(f"cannot read {self.path}, the state of a stopped tuning: {error}; remove it") from error
-        different = sorted(name for name in self.key if found.get(name) != self.key[name])
-        if different:
-            raise UserError(f"{self.path} is of a tuning with other {', '.join(different)}; choose another folder")
-        with torch.no_grad():
+        stored, card = cards.read(self.path, KIND)
+        with cards.told_of(self.path, KIND), torch.no_grad():
+            check_key(self.path, card["key"], self.key)
+            step = int(card["step"])
             for name, value in state.tensors.items():
                 value.copy_(stored[f"value.{name}"])
-                if f"{_MOMENTS[0]}.{name}" in stored:
-                    memory = {moment: stored[f"{moment}.{name}"].to(value) for moment in _MOMENTS}
+                if f"{MOMENTS[0]}.{name}" in stored:
+                    memory = {moment: stored[f"{moment}.{name}"].to(value) for moment in MOMENTS}
                     state.optimiser.state[value] = {"step": torch.tensor(float(step)), **memory}
         state.step = step
         return state

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save as to_bytes
 from torch import Tensor
 
+from latentlab import cards
 from latentlab.errors import UserError
-from latentlab.files import atomic_path
 from latentlab.projection.canvas import Canvas, Codes, noise_in, styles_in
 from latentlab.projection.settings import ProjectionSettings
 from stylegan2.protocol import Generator
 
-FORMAT = "latentlab.projection"
-FORMAT_VERSION = 1
+KIND = cards.Kind("latentlab.projection", 1, "a projection", "project again")
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,25 +80,15 @@ class Projection:
 
     def save(self, path: str | Path) -> None:
         """Write it as safetensors, atomically; the settings are in the metadata."""
-        tensors = {f"code.{name}": value.contiguous() for name, value in self.codes.items()}
+        tensors = {f"code.{name}": value for name, value in self.codes.items()}
         tensors |= {"steps": self.steps, "distances": self.distances}
-        card = json.dumps({"settings": self.settings.as_dict(), "generator": self.generator})
-        metadata = {"format": FORMAT, "version": str(FORMAT_VERSION), "card": card}
-        with atomic_path(path) as temporary:
-            temporary.write_bytes(to_bytes(tensors, metadata))
+        cards.write(path, KIND, tensors, {"settings": self.settings.as_dict(), "generator": self.generator})
 
     @classmethod
     def load(cls, path: str | Path) -> Projection:
         """Read what `save` wrote; UserError if it is missing, broken or something else."""
-        try:
-            with safe_open(path, framework="pt") as file:
-                metadata = file.metadata() or {}
-                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no dictionary)
-            if metadata.get("format") != FORMAT or metadata.get("version") != str(FORMAT_VERSION):
-                raise UserError(f"{path} is no projection that this version of latentlab reads")
-            card = json.loads(metadata["card"])
+        tensors, card = cards.read(path, KIND)
+        with cards.told_of(path, KIND):
             settings = ProjectionSettings.from_dict(card["settings"])
             codes = {name[5:]: value for name, value in tensors.items() if name.startswith("code.")}
             return cls(codes, settings, tensors["steps"], tensors["distances"], card["generator"])
-        except (OSError, SafetensorError, ValueError, KeyError, TypeError) as error:
-            raise UserError(f"cannot read {path} as a projection: {error}") from error

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save as to_bytes
-from torch import Tensor
 
+from latentlab import cards
 from latentlab.errors import UserError
-from latentlab.files import atomic_path
 from latentlab.projection.canvas import Codes
 from latentlab.projection.settings import Phase, ProjectionSettings
 
+KIND = cards.Kind("latentlab.projection-state", 1, "the state of a stopped projection", "remove it")
 BETAS = (0.9, 0.999)
+MOMENTS = ("exp_avg", "exp_avg_sq")
+PROGRESS = ("phase", "step", "steps", "losses", "loss", "distance")
 
 
 class Search:
@@ -74,12 +73,10 @@ class Search:
         tensors = {}
         for name, value in self.codes.items():
             tensors[f"code.{name}"] = value.detach()
-            for moment in ("exp_avg", "exp_avg_sq"):
+            for moment in MOMENTS:
                 tensors[f"{moment}.{name}"] = self.optimiser.state[value][moment]
-        progress = {name: getattr(self, name) for name in ("phase", "step", "steps", "losses", "loss", "distance")}
-        metadata = {"key": json.dumps(key), "progress": json.dumps(progress)}
-        with atomic_path(path) as temporary:
-            temporary.write_bytes(to_bytes({k: v.contiguous().cpu() for k, v in tensors.items()}, metadata))
+        progress = {name: getattr(self, name) for name in PROGRESS}
+        cards.write(path, KIND, tensors, {"key": key, "progress": progress})
 
     @classmethod
     def load(cls, path: Path, key: dict[str, Any], device: torch.device) -> Search:
@@ -90,21 +87,22 @@ class Search:
         UserError
             It is broken, or of a run with another key.
         """
-        try:
-            with safe_open(path, framework="pt") as file:
-                metadata = file.metadata()
-                names = file.keys()
-                tensors: dict[str, Tensor] = {name: file.get_tensor(name).to(device) for name in names}
-            found, progress = json.loads(metadata["key"]), json.loads(metadata["progress"])
-        except (OSError, SafetensorError, ValueError, KeyError, TypeError) as error:
-            raise UserError(f"cannot read {path}, the state of a stopped projection: {error}; remove it") from error
-        different = sorted(name for name in key if found.get(name) != key[name])
-        if different:
-            raise UserError(f"{path} is of a projection with other {', '.join(different)}; choose another folder")
-        search = cls({name[5:]: value for name, value in tensors.items() if name.startswith("code.")})
-        for name, value in search.codes.items():
-            moments = {moment: tensors[f"{moment}.{name}"] for moment in ("exp_avg", "exp_avg_sq")}
-            search.optimiser.state[value] = {"step": torch.tensor(float(progress["steps"])), **moments}
-        for name, number in progress.items():
-            setattr(search, name, number)
+        tensors, card = cards.read(path, KIND)
+        with cards.told_of(path, KIND):
+            check_key(path, card["key"], key)
+            codes = {name[5:]: value.to(device) for name, value in tensors.items() if name.startswith("code.")}
+            search = cls(codes)
+            for name, value in search.codes.items():
+                moments = {moment: tensors[f"{moment}.{name}"].to(device) for moment in MOMENTS}
+                steps = torch.tensor(float(card["progress"]["steps"]))
+                search.optimiser.state[value] = {"step": steps, **moments}
+            for name in PROGRESS:
+                setattr(search, name, card["progress"][name])
         return search
+
+
+def check_key(path: Path, found: dict[str, Any], wanted: dict[str, Any]) -> None:
+    """Refuse a state of another run: UserError if any entry of the keys differs."""
+    different = sorted(name for name in wanted if found.get(name) != wanted[name])
+    if different:
+        raise UserError(f"{path} is of a run with other {', '.join(different)}; choose another folder")

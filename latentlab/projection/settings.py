@@ -136,13 +136,14 @@ PUBLISHED_W_PLUS = ProjectionSettings(
 """Abdal et al. 2019, "Image2StyleGAN": 5000 steps of Adam at 0.01 from w_avg, perceptual and pixel loss. LPIPS
 stands for the paper's plain differences of four VGG16 layers."""
 
+PUBLISHED: dict[Space, ProjectionSettings] = {"w": PUBLISHED_W, "w+": PUBLISHED_W_PLUS}
+"""The published recipe of each space that has one; both start from the average."""
+
 # Chosen on photos of persons whom benchmarks/projection.py leaves out, all in full: a code that is found through
 # previews looks worse when it is rendered in full, for the search exploits what the preview head gets wrong.
-_W_PLUS = (Phase(steps=120, learning_rate=0.1, rampdown=0.7),)
+_PHASES = (Phase(steps=120, learning_rate=0.1, rampdown=0.7),)
 
 DEFAULTS: dict[Space, ProjectionSettings] = {
-    "w": PUBLISHED_W,
-    "w+": ProjectionSettings(space="w+", phases=_W_PLUS, pixel_weight=1.0),
-    "s": ProjectionSettings(space="s", phases=_W_PLUS, pixel_weight=1.0),
+    space: ProjectionSettings(space=space, phases=_PHASES, pixel_weight=1.0) for space in get_args(Space)
 }
 """The settings of each space that `project` takes when it is given none."""

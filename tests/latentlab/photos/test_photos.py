@@ -188,6 +188,10 @@ def test_project_writes_code_and_findings(folder, tmp_path):
     assert Projection.load(tmp_path / "out" / "face" / "projection.safetensors").styles()
 
 
+def test_there_is_no_published_recipe_for_s(folder, refused):
+    assert "take w or w+" in refused("project", folder / "face.png", "--space", "s", "--published")
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

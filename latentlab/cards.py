@@ -1,0 +1,90 @@
+"""Files of tensors with a card: safetensors, the card as JSON in the metadata. Every such file is written here."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save as to_bytes
+from torch import Tensor
+
+from latentlab.errors import UserError
+from latentlab.files import atomic_path
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of file.
+
+    Attributes
+    ----------
+    format, version
+        What its metadata say.
+    noun
+        What messages call its content, with the article.
+    remedy
+        What to do about a broken one.
+    """
+
+    format: str
+    version: int
+    noun: str
+    remedy: str
+
+
+def write(path: str | Path, kind: Kind, tensors: Mapping[str, Tensor], card: Mapping[str, Any]) -> None:
+    """Write tensors, of any device, and their card, atomically.
+
+    Raises
+    ------
+    UserError
+        If `path` cannot be written.
+    ValueError
+        If the card holds NaN or an infinity.
+    """
+    metadata = {"format": kind.format, "version": str(kind.version), "card": json.dumps(card, allow_nan=False)}
+    content = to_bytes({name: tensor.detach().contiguous().cpu() for name, tensor in tensors.items()}, metadata)
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(content)
+
+
+def read(path: str | Path, kind: Kind) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Tensors, on the CPU, and the card of a file that `write` wrote.
+
+    Raises
+    ------
+    UserError
+        If it is missing, broken, of another kind or of another version. Names the file.
+    """
+    try:
+        with safe_open(str(path), framework="pt") as file:
+            metadata = file.metadata() or {}
+            _check(metadata, path, kind)
+            names = file.keys()  # it is no dictionary: only this lists them
+            tensors = {name: file.get_tensor(name) for name in names}
+    except (OSError, SafetensorError) as error:
+        raise UserError(f"cannot read {path} as {kind.noun}: {error}; {kind.remedy}") from error
+    with told_of(path, kind):
+        return tensors, dict(json.loads(metadata["card"]))
+
+
+@contextmanager
+def told_of(path: str | Path, kind: Kind) -> Iterator[None]:
+    """Whatever a broken card or a missing tensor raises in the block becomes a UserError that names the file."""
+    try:
+        yield
+    except (ValueError, TypeError, KeyError) as error:
+        raise UserError(f"the card in {path} is broken ({error!r}); {kind.remedy}") from error
+
+
+def _check(metadata: Mapping[str, str], path: str | Path, kind: Kind) -> None:
+    if metadata.get("format") != kind.format:
+        raise UserError(f"{path} is not {kind.noun}, as latentlab writes it")
+    version = metadata.get("version", "")
+    if version != str(kind.version):
+        raise UserError(f"{path} is of version {version!r}, and {kind.version} is known; upgrade latentlab")
