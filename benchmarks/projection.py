@@ -1,9 +1,9 @@
 """Projection and tuning on photos: how near, how long, and what an edit does after it.
 
-    python benchmarks/projection.py FOLDER --out OUT                 # projects, a JSON file a picture and method
-    python benchmarks/projection.py FOLDER --out OUT --shard 0/2     # half of the pictures, for a second process
-    python benchmarks/projection.py FOLDER --out OUT --time 5        # times a step of every phase, alone
-    python benchmarks/projection.py FOLDER --out OUT --table         # prints what there is
+    python benchmarks/projection.py FOLDER --out OUT             # the default and the tuning, a JSON file a picture
+    python benchmarks/projection.py FOLDER --out OUT --photos 1 --method "W, published"      # another method
+    python benchmarks/projection.py FOLDER --out OUT --time 5    # times a step of every method, alone
+    python benchmarks/projection.py FOLDER --out OUT --table     # prints what there is
 
 FOLDER holds photos and identity.csv (image, identity). The photos that are measured are those of the first 25
 persons, the first photo of each, then the second …, as many as --photos says; the default recipes were chosen on
@@ -19,7 +19,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import machine
 import numpy as np
@@ -57,6 +57,7 @@ METHODS: dict[str, tuple[ProjectionSettings, str]] = {
     "W+, published, cut to 750 steps": (PUBLISHED_W_PLUS.shortened(750), "average"),
     "W, default": (DEFAULTS["w"], "auto"),
     "W+, default": (DEFAULTS["w+"], "auto"),
+    "W+, default, 750 steps": (DEFAULTS["w+"].shortened(750), "auto"),
 }
 TUNED = "W+, default, tuned"
 OWN = "W+, default, on generated faces"
@@ -245,13 +246,12 @@ def main(
     folder: Path,
     out: Path = Path("projection-benchmark"),
     photos: int = 32,
-    published: int = 1,
     own: int = 2,
-    shard: str = "0/1",
-    time: int = 0,
-    only_table: bool = typer.Option(False, "--table"),
+    method: Annotated[list[str] | None, typer.Option()] = None,
+    timed: Annotated[int, typer.Option("--time")] = 0,
+    only_table: Annotated[bool, typer.Option("--table")] = False,
 ) -> None:
-    """See above. `published` photos go through the published recipes, `own` generated faces through the default."""
+    """See above. Methods are those of METHODS and the tuning after the default; `own` generated faces come first."""
     keep_freed_memory()
     if only_table:
         print(table(out))
@@ -259,20 +259,14 @@ def main(
     print(machine.describe("torch", "torchvision", "lpips", "dlib-bin"))
     bench, detector = Bench(), load()
     names = photos_of(folder, photos)
-    if time:
-        time_steps(bench, align(images.load(folder / names[0]), detector, SIDE)[0].picture, time)
+    if timed:
+        time_steps(bench, align(images.load(folder / names[0]), detector, SIDE)[0].picture, timed)
         return
-    part, parts = (int(number) for number in shard.split("/"))
     tasks: list[tuple[str, list[str]]] = [(f"seed{seed}", [OWN]) for seed in range(30_000, 30_000 + own)]
-    tasks += [
-        (name, ["W+, default", TUNED, *(["W, default", "W, published"] if k < published else [])])
-        for k, name in enumerate(names)
-    ]
-    tasks += [(name, ["W+, published, cut to 750 steps"]) for name in names[:published]]
+    tasks += [(name, method or ["W+, default", TUNED]) for name in names]
     for k, (name, methods) in enumerate(tasks):
-        if k % parts == part:
-            measure(bench, Path(name).stem, _target(bench, folder, name, detector), methods, out)
-            print(f"{k + 1} of {len(tasks)}: {name}", flush=True)
+        measure(bench, Path(name).stem, _target(bench, folder, name, detector), methods, out)
+        print(f"{k + 1} of {len(tasks)}: {name}", flush=True)
     print(table(out))
 
 

@@ -62,7 +62,12 @@ Steps = Annotated[
     int | None, typer.Option(help="Steps of the projection; by default its recipe's.", rich_help_panel="Photos")
 ]
 Tune = Annotated[
-    bool, typer.Option("--tune/--no-tune", help="Tune the generator on each photo after it.", rich_help_panel="Photos")
+    bool,
+    typer.Option(
+        "--tune/--no-tune",
+        help="Tune the generator on each photo after it; never in space s.",
+        rich_help_panel="Photos",
+    ),
 ]
 
 
