@@ -125,7 +125,7 @@ def project(
     tune: Tune = True,
     network: options.Network = "mobile-ffhq",
     device: options.Device = "auto",
-    batch: options.Batch = 4,
+    batch: options.Batch = 1,
 ) -> None:
     """Find the codes of photos: align, check, project, tune the generator, check again.
 
