@@ -122,4 +122,4 @@ def _markdown(portrait: Portrait, edits: Sequence[PhotoEdit], direction: Directi
 
 
 def _signed(strength: float) -> str:
-    return f"{strength:+g}".replace("-", "\N{MINUS SIGN}")
+    return f"{strength:+g}".replace("-", "\N{MINUS SIGN}") if strength else "0"
