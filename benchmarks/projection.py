@@ -57,7 +57,7 @@ METHODS: dict[str, tuple[ProjectionSettings, str]] = {
     "W+, published, cut to 750 steps": (PUBLISHED_W_PLUS.shortened(750), "average"),
     "W, default": (DEFAULTS["w"], "auto"),
     "W+, default": (DEFAULTS["w+"], "auto"),
-    "W+, default, 400 steps": (DEFAULTS["w+"].shortened(400), "auto"),
+    "W+, default, but plain Adam": (replace(DEFAULTS["w+"], turn_every=None), "auto"),
 }
 TUNED = "W+, default, tuned"
 OWN = "W+, default, on generated faces"

@@ -107,6 +107,11 @@ class PerceptualDistance(nn.Module):
             self.pyramid(pictures), target if isinstance(target, Pyramid) else self.pyramid(target), mask
         )
 
+    def autocast(self) -> torch.autocast:
+        """A context in which a generator, too, computes in this one's dtype: for an optimiser's steps."""
+        device = next(self.model.parameters()).device
+        return torch.autocast(device.type, self.dtype, enabled=self.dtype is not torch.float32)
+
     def between(self, one: Pyramid, other: Pyramid, mask: Tensor | None = None) -> Tensor:
         """LPIPS `(b,)` of pictures whose pyramids are known; arguments as for `forward`."""
         layers = zip(self.model.lins, one.layers, other.layers, strict=True)

@@ -131,7 +131,7 @@ class ModulatedConv(nn.Module):
         noise = layer_noise(noise_mode, self.noise_const, self.noise_strength, len(x), rng)
         if noise is not None:
             # x is fresh out of the convolution, which does not keep its output for the gradient.
-            x = x.add_(noise)
+            x = x.add_(noise.to(x.dtype))
         return F.leaky_relu_(x, 0.2)
 
 

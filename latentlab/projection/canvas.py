@@ -81,9 +81,14 @@ class Canvas:
         return functional_call(_FromStyles(self.synthesis), {f"synthesis.{k}": v for k, v in maps.items()}, (styles,))
 
 
+def is_noise(name: str) -> bool:
+    """Whether a code is a noise map."""
+    return name.startswith(_NOISE)
+
+
 def noise_in(codes: Codes) -> dict[str, Tensor]:
     """The noise maps among codes, by the generator's names."""
-    return {name.removeprefix(_NOISE): value for name, value in codes.items() if name.startswith(_NOISE)}
+    return {name.removeprefix(_NOISE): value for name, value in codes.items() if is_noise(name)}
 
 
 def styles_in(codes: Codes) -> dict[str, Tensor]:

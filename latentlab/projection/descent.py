@@ -14,9 +14,10 @@ from torch import Tensor
 from latentlab import cards
 from latentlab.errors import UserError
 from latentlab.projection.deltas import DOWN, UP, is_low_rank, synthesis_module
-from latentlab.projection.search import MOMENTS, check_key
+from latentlab.projection.search import check_key
 from stylegan2.protocol import Generator
 
+MOMENTS = ("exp_avg", "exp_avg_sq")
 KIND = cards.Kind("latentlab.tuning-state", 1, "the state of a stopped tuning", "remove it")
 
 
@@ -45,7 +46,8 @@ class TuningSettings:
     beta2
         Of Adam's mean of squared gradients; its first beta is 0.9.
     rampup, rampdown
-        The shares of the steps in which the learning rate rises linearly and falls along a cosine.
+        The shares of the steps in which the learning rate rises linearly and falls along a cosine. A quick rise
+        throws away what the projection had reached, and other identities with it.
     stop_at
         It ends when no picture's LPIPS is above this.
     pixel_weight, side
@@ -61,13 +63,13 @@ class TuningSettings:
 
     rank: int | None = 32
     affines: bool = False
-    steps: int = 40
-    learning_rate: float = 0.006
+    steps: int = 60
+    learning_rate: float = 0.004
     relative: bool = True
     beta2: float = 0.99
-    rampup: float = 0.1
-    rampdown: float = 0.5
-    stop_at: float = 0.04
+    rampup: float = 0.4
+    rampdown: float = 0.6
+    stop_at: float = 0.03
     pixel_weight: float = 1.0
     side: int = 256
     locality_weight: float = 0.0

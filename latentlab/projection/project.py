@@ -17,7 +17,7 @@ from latentlab import perceptual as lpips
 from latentlab.errors import UserError
 from latentlab.perceptual import PerceptualDistance
 from latentlab.progress import Step
-from latentlab.projection.canvas import Canvas, Codes, WStatistics, w_statistics, with_noise
+from latentlab.projection.canvas import Canvas, Codes, WStatistics, noise_in, w_statistics, with_noise
 from latentlab.projection.losses import Target, losses_of
 from latentlab.projection.noise import fresh_maps, standardise_
 from latentlab.projection.result import Projection
@@ -83,7 +83,8 @@ def project(
     mask
         `(n or 1, 1, h, h)` in 0 … 1: how much each pixel counts; None for all alike.
     perceptual
-        By default LPIPS with VGG16 on the generator's device, in half precision unless that is a CPU.
+        By default LPIPS with VGG16 on the generator's device, in half precision where that is fast. The search
+        renders in its precision, too; the result's distances are of pictures rendered in full.
     batch_size
         Pictures rendered at once; as one is done the next takes its place.
     folder
@@ -165,7 +166,7 @@ class _Run:
         codes = self.origin([picture])
         if self.settings.noise_maps == "optimised":
             codes = with_noise(codes, fresh_maps(self.canvas, self.settings.seed))
-        return Search(codes)
+        return Search(codes, self.settings)
 
     def origin(self, pictures: Sequence[int]) -> Codes:
         """The codes from which the pictures started."""
@@ -192,7 +193,9 @@ class _Store:
     def load(self, picture: int) -> Search | None:
         """The search of a stopped run, if there is one."""
         path = self._path(picture)
-        return Search.load(path, self.run.key(), self.device) if path is not None and path.exists() else None
+        if path is None or not path.exists():
+            return None
+        return Search.load(path, self.run.key(), self.run.settings, self.device)
 
     def save(self, searches: dict[int, Search]) -> None:
         """Write searches that have begun."""
@@ -238,13 +241,14 @@ def _take_step(run: _Run, members: dict[int, Search]) -> None:
     settings = run.settings
     searches = list(members.values())
     phase = settings.phases[searches[0].phase]
-    codes = {name: torch.cat([s.codes[name].detach() for s in searches]).requires_grad_() for name in searches[0].codes}
+    codes = {name: torch.cat([s.codes[name] for s in searches]).requires_grad_() for name in searches[0].codes}
     noisy = codes | {
         name: codes[name] + torch.cat([_w_noise(run, search, codes[name]) for search in searches])
         for name in ("w", "ws")
         if phase.w_noise and name in codes
     }
-    rendered = run.canvas.render(noisy)
+    with run.perceptual.autocast():
+        rendered = run.canvas.render(noisy).float()
     target = run.target(list(members), phase.side)
     losses, distances = losses_of(
         rendered, codes, run.origin(list(members)), target, run.perceptual, settings, run.statistics.sigma
@@ -252,12 +256,9 @@ def _take_step(run: _Run, members: dict[int, Search]) -> None:
     gradients = torch.autograd.grad(losses.sum(), list(codes.values()))
     losses, distances = losses.detach(), distances.detach()
     for k, search in enumerate(searches):
-        for own, gradient in zip(search.codes.values(), gradients, strict=True):
-            own.grad = gradient[k : k + 1].clone()
-        search.descend(phase)
-        for name, value in search.codes.items():
-            if name.startswith("noise."):
-                standardise_(value)
+        search.descend(settings, {name: g[k : k + 1] for name, g in zip(codes, gradients, strict=True)})
+        for value in noise_in(search.codes).values():
+            standardise_(value)
         search.advance(settings, float(losses[k]), float(distances[k]))
     if run.callback is not None:
         run.callback(
@@ -288,7 +289,7 @@ def _result(found: dict[int, Search], run: _Run) -> Projection:
         distances.append(run.perceptual(rendered, target.pyramid, target.mask).cpu())
     searches = [found[i] for i in sorted(found)]
     return Projection(
-        codes={name: torch.cat([s.codes[name].detach().cpu() for s in searches]) for name in searches[0].codes},
+        codes={name: torch.cat([s.codes[name].cpu() for s in searches]) for name in searches[0].codes},
         settings=run.settings,
         steps=torch.tensor([search.steps for search in searches]),
         distances=torch.cat(distances),

@@ -9,12 +9,11 @@ import torch
 
 from latentlab import cards
 from latentlab.errors import UserError
-from latentlab.projection.canvas import Codes
+from latentlab.projection.adam import Adam
+from latentlab.projection.canvas import Codes, is_noise
 from latentlab.projection.settings import Phase, ProjectionSettings
 
-KIND = cards.Kind("latentlab.projection-state", 1, "the state of a stopped projection", "remove it")
-BETAS = (0.9, 0.999)
-MOMENTS = ("exp_avg", "exp_avg_sq")
+KIND = cards.Kind("latentlab.projection-state", 2, "the state of a stopped projection", "remove it")
 PROGRESS = ("phase", "step", "steps", "losses", "loss", "distance")
 
 
@@ -35,9 +34,10 @@ class Search:
         The last loss and its LPIPS; infinite before the first step.
     """
 
-    def __init__(self, codes: Codes):
-        self.codes = {name: value.detach().clone().requires_grad_() for name, value in codes.items()}
-        self.optimiser = torch.optim.Adam(self.codes.values(), betas=BETAS)
+    def __init__(self, codes: Codes, settings: ProjectionSettings):
+        self.codes = {name: value.detach().clone() for name, value in codes.items()}
+        turns = settings.turn_every is not None
+        self.memory = {name: Adam(value, turns and not is_noise(name)) for name, value in self.codes.items()}
         self.phase = self.step = self.steps = 0
         self.losses: list[float] = []
         self.loss = self.distance = float("inf")
@@ -46,12 +46,12 @@ class Search:
         """The phase it is in; None when it is done."""
         return settings.phases[self.phase] if self.phase < len(settings.phases) else None
 
-    def descend(self, phase: Phase) -> None:
-        """One step of Adam by the gradients that were left on the codes."""
-        for group in self.optimiser.param_groups:
-            group["lr"] = phase.learning_rate_at(self.step)
-        self.optimiser.step()
-        self.optimiser.zero_grad()
+    def descend(self, settings: ProjectionSettings, gradients: Codes) -> None:
+        """One step of Adam by the codes' gradients."""
+        rate, every = settings.phases[self.phase].learning_rate_at(self.step), settings.turn_every
+        turn = every is not None and self.steps > 0 and self.steps % every == 0
+        for name, value in self.codes.items():
+            value += self.memory[name].step(gradients[name], rate, self.steps, turn and self.memory[name].turns)
 
     def advance(self, settings: ProjectionSettings, loss: float, distance: float) -> None:
         """Count a step whose loss was `loss`; go to the next phase after the last one, or on a plateau."""
@@ -72,14 +72,13 @@ class Search:
         """Write it as safetensors, atomically; `key` says of which run it is."""
         tensors = {}
         for name, value in self.codes.items():
-            tensors[f"code.{name}"] = value.detach()
-            for moment in MOMENTS:
-                tensors[f"{moment}.{name}"] = self.optimiser.state[value][moment]
+            tensors[f"code.{name}"] = value
+            tensors |= {f"adam.{name}.{part}": memory for part, memory in self.memory[name].state.items()}
         progress = {name: getattr(self, name) for name in PROGRESS}
         cards.write(path, KIND, tensors, {"key": key, "progress": progress})
 
     @classmethod
-    def load(cls, path: Path, key: dict[str, Any], device: torch.device) -> Search:
+    def load(cls, path: Path, key: dict[str, Any], settings: ProjectionSettings, device: torch.device) -> Search:
         """Read what `save` wrote.
 
         Raises
@@ -91,11 +90,10 @@ class Search:
         with cards.told_of(path, KIND):
             check_key(path, card["key"], key)
             codes = {name[5:]: value.to(device) for name, value in tensors.items() if name.startswith("code.")}
-            search = cls(codes)
-            for name, value in search.codes.items():
-                moments = {moment: tensors[f"{moment}.{name}"].to(device) for moment in MOMENTS}
-                steps = torch.tensor(float(card["progress"]["steps"]))
-                search.optimiser.state[value] = {"step": steps, **moments}
+            search = cls(codes, settings)
+            for name, adam in search.memory.items():
+                for part, value in adam.state.items():
+                    value.copy_(tensors[f"adam.{name}.{part}"])
             for name in PROGRESS:
                 setattr(search, name, card["progress"][name])
         return search

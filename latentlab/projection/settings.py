@@ -78,6 +78,9 @@ class ProjectionSettings:
         'optimised' along with the code, or 'fixed' to the generator's own.
     noise_weight
         Of the regulariser that keeps pictures out of the noise maps.
+    turn_every
+        After so many steps each, Adam's axes are turned to those on which the gradients so far are uncorrelated;
+        None: they never are. See `latentlab.projection.adam`.
     patience, tolerance
         A picture's phase ends when its loss has not fallen by the share `tolerance` within `patience` steps;
         None: never before its last step.
@@ -91,6 +94,7 @@ class ProjectionSettings:
     spread_weight: float = 0.0
     noise_maps: Literal["optimised", "fixed"] = "fixed"
     noise_weight: float = 1e5
+    turn_every: int | None = None
     patience: int | None = None
     tolerance: float = 0.01
     seed: int = 0
@@ -98,6 +102,8 @@ class ProjectionSettings:
     def __post_init__(self) -> None:
         if self.space not in get_args(Space):
             raise UserError(f"a projection's space is one of {', '.join(get_args(Space))}, not {self.space!r}")
+        if self.turn_every is not None and self.turn_every < 1:
+            raise UserError(f"turn_every is 1 or more, or None, not {self.turn_every}")
         if not self.phases:
             raise UserError("a projection takes at least one phase")
 
@@ -141,9 +147,9 @@ PUBLISHED: dict[Space, ProjectionSettings] = {"w": PUBLISHED_W, "w+": PUBLISHED_
 
 # Chosen on photos of persons whom benchmarks/projection.py leaves out, all in full: a code that is found through
 # previews looks worse when it is rendered in full, for the search exploits what the preview head gets wrong.
-_PHASES = (Phase(steps=120, learning_rate=0.1, rampdown=0.7),)
+_PHASES = (Phase(steps=240, learning_rate=0.1, rampdown=0.7),)
 
 DEFAULTS: dict[Space, ProjectionSettings] = {
-    space: ProjectionSettings(space=space, phases=_PHASES, pixel_weight=1.0) for space in get_args(Space)
+    space: ProjectionSettings(space=space, phases=_PHASES, pixel_weight=1.0, turn_every=20) for space in get_args(Space)
 }
 """The settings of each space that `project` takes when it is given none."""

@@ -254,14 +254,16 @@ class _Run:
     @torch.no_grad()
     def figures(self, weights: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
         """LPIPS and MSE of all pictures as rendered with `weights`, `(n,)` each, on the CPU."""
-        pairs = [self._compare(weights, k) for k in range(len(self.batches))]
+        pairs = [
+            _distances(self._rendered(weights, k), target, self.perceptual) for k, target in enumerate(self.targets)
+        ]
         lpips, mse = (torch.cat(values).cpu() for values in zip(*pairs, strict=True))
         return lpips, mse
 
-    def _compare(self, weights: Mapping[str, Tensor], batch: int) -> tuple[Tensor, Tensor]:
+    def _rendered(self, weights: Mapping[str, Tensor], batch: int) -> Tensor:
         rows = self.batches[batch]
         maps = {name: value[rows] for name, value in self.noise.items()}
-        return _distances(self._render({**weights, **maps}, self.ws[rows]), self.targets[batch], self.perceptual)
+        return self._render({**weights, **maps}, self.ws[rows])
 
     def _render(self, replaced: Mapping[str, Tensor], ws: Tensor) -> Tensor:
         return functional_call(self.synthesis, dict(replaced), (ws,), {"noise_mode": "const"})
@@ -276,7 +278,9 @@ class _Run:
         free = list(state.tensors.values())  # and nothing else: the generator's own weights may want gradients too
         state.optimiser.zero_grad()
         for batch in range(len(self.batches)):
-            lpips, mse = self._compare(changed_weights(originals, state.tensors), batch)
+            with self.perceptual.autocast():
+                rendered = self._rendered(changed_weights(originals, state.tensors), batch)
+            lpips, mse = _distances(rendered, self.targets[batch], self.perceptual)
             loss = (lpips + self.settings.pixel_weight * mse).sum() / len(self.ws)
             loss.backward(inputs=free)
             total += float(loss.detach())
@@ -306,7 +310,7 @@ def neighbour(pivot: Tensor, generator: Generator, distance: float, psi: float, 
 
 
 def _distances(rendered: Tensor, target: Target, perceptual: PerceptualDistance) -> tuple[Tensor, Tensor]:
-    small = target.to_size(rendered)
+    small = target.to_size(rendered.float())
     mse = masked_mean((small - target.pictures).square(), target.mask)
     return perceptual(small, target.pyramid, target.mask), mse
 

@@ -178,9 +178,10 @@ def test_the_best_of_random_pictures_is_found(tiny, vgg):
 # --- batches ------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("turn_every", [None, 4])
 @settings(max_examples=3, deadline=None)
 @given(st.integers(1, 4), st.booleans())
-def test_a_batch_gives_what_single_runs_give(size, optimised):
+def test_a_batch_gives_what_single_runs_give(turn_every, size, optimised):
     tiny, vgg = make_tiny(VARIED), perceptual.load("alex")
     _, target = pictures_of(tiny, [1, 2, 3])
     target = torch.nn.functional.interpolate(target, (32, 32))
@@ -189,6 +190,7 @@ def test_a_batch_gives_what_single_runs_give(size, optimised):
         phases=(Phase(12, 0.05, side=32, w_noise=0.05), Phase(4, 0.02, side=32)),
         noise_maps="optimised" if optimised else "fixed",
         noise_weight=1.0,
+        turn_every=turn_every,
         patience=3,
         tolerance=0.05,
     )
@@ -307,6 +309,7 @@ recipe = ProjectionSettings(
     1.0,
     noise_maps="optimised",
     noise_weight=1.0,
+    turn_every=6,
 )
 found = project(target, tiny, "w+", recipe, perceptual=perceptual.load("vgg"), batch_size=2, folder=folder)
 found.save(out)

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -26,6 +27,9 @@ QUICK = TuningSettings(rank=2, steps=12, side=16, learning_rate=0.01, stop_at=0,
 
 class EdgeDistance:
     """Squared differences of neighbouring pixels' differences: a perceptual distance small enough for 16 pixels."""
+
+    def autocast(self) -> nullcontext[None]:
+        return nullcontext()
 
     def pyramid(self, pictures: Tensor) -> Pyramid:
         return Pyramid((pictures, pictures - pictures.roll(1, 2), pictures - pictures.roll(1, 3)))

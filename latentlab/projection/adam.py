@@ -1,0 +1,79 @@
+"""Adam, plain or along the axes on which a code's gradients are uncorrelated.
+
+Kingma and Ba 2015, "Adam: A Method for Stochastic Optimization". Its step is one size on every axis, which is only
+sensible where the axes are independent; those of w are not. So the axes may be turned, every so many steps, to the
+eigenvectors of the gradients' second moments: Vyas et al. 2024, "SOAP: Improving and Stabilizing Shampoo using Adam",
+here with a basis for each row of ws and none across rows.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+BETAS = (0.9, 0.999)
+EPSILON = 1e-8
+
+
+class Adam:
+    """The memory of one tensor's gradients, and the steps that they give.
+
+    Parameters
+    ----------
+    like
+        `(1, …, d)`: what is optimised; its rows of `d` numbers are turned.
+    turns
+        Whether the axes will be turned: takes two matrices `(d, d)` a row.
+
+    Attributes
+    ----------
+    state
+        All that it remembers: "mean" of the gradients, as `like`; "square", of those along the axes; and, where
+        the axes turn, "outer" `(rows, d, d)`, mean of g gᵀ, and "axes" `(rows, d, d)`, a column each.
+    """
+
+    def __init__(self, like: Tensor, turns: bool):
+        rows, d = like.numel() // like.shape[-1], like.shape[-1]
+        self.state = {"mean": torch.zeros_like(like), "square": torch.zeros_like(like)}
+        if turns:
+            self.state["outer"] = like.new_zeros(rows, d, d)
+            self.state["axes"] = torch.eye(d, dtype=like.dtype, device=like.device).repeat(rows, 1, 1)
+
+    @property
+    def turns(self) -> bool:
+        """Whether it has axes of its own."""
+        return "axes" in self.state
+
+    @torch.no_grad()
+    def step(self, gradient: Tensor, learning_rate: float, taken: int, turn: bool = False) -> Tensor:
+        """What to add to the tensor by its `gradient`, of the same shape, after `taken` steps.
+
+        `turn` sets the axes anew before it. The mean squares along the new ones are the eigenvalues of the mean of
+        g gᵀ: just what they would be, had the axes always been these.
+        """
+        mean, square = self.state["mean"], self.state["square"]
+        mean.lerp_(gradient, 1 - BETAS[0])
+        if self.turns:
+            g = gradient.reshape(-1, gradient.shape[-1])  # (rows, d)
+            self.state["outer"].baddbmm_(g[:, :, None], g[:, None, :], beta=BETAS[1], alpha=1 - BETAS[1])
+        if turn:
+            values, axes = torch.linalg.eigh(self.state["outer"])
+            self.state["axes"].copy_(axes)
+            square.copy_(values.clamp_min(0).reshape(square.shape))
+        else:
+            square.lerp_(self._along(gradient).square(), 1 - BETAS[1])
+        size = (square / (1 - BETAS[1] ** (taken + 1))).sqrt() + EPSILON
+        way = self._along(mean) / (1 - BETAS[0] ** (taken + 1)) / size
+        return -learning_rate * self._back(way)
+
+    def _along(self, x: Tensor) -> Tensor:
+        """`x` in coordinates along the axes."""
+        if not self.turns:
+            return x
+        return (x.reshape(-1, 1, x.shape[-1]) @ self.state["axes"]).reshape(x.shape)
+
+    def _back(self, x: Tensor) -> Tensor:
+        """The inverse of `_along`."""
+        if not self.turns:
+            return x
+        return (x.reshape(-1, 1, x.shape[-1]) @ self.state["axes"].mT).reshape(x.shape)
