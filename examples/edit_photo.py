@@ -40,13 +40,12 @@ def main(
 ) -> None:
     """Make the person in a photo smile."""
     keep_freed_memory()
-    generator = stylegan2.load(network, device=options.find_device(device))
-    distance = perceptual.load("vgg", generator.w_avg.device)
+    place = options.find_device(device)
+    generator = stylegan2.load(network, device=place)
+    distance = perceptual.load("vgg", place, perceptual.fast_dtype(place))
     if photo is None:
         with torch.no_grad():
-            picture = generator(
-                stylegan2.z_from_seeds([641], generator.z_dim).to(generator.w_avg.device), psi=0.7
-            ).cpu()
+            picture = generator(stylegan2.z_from_seeds([641], generator.z_dim).to(place), psi=0.7).cpu()
     else:
         picture = images.load(photo)
 

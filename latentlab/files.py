@@ -51,6 +51,12 @@ def _sync(path: Path) -> None:
         os.close(handle)
 
 
+def sync_folder(folder: Path) -> None:
+    """Wait until what was renamed in a folder would survive a crash of the machine."""
+    if os.name == "posix":  # elsewhere a folder cannot be opened, and a rename is durable by itself
+        _sync(folder)
+
+
 @contextmanager
 def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
     """A temporary name to write to; it becomes `path` when the block ends well, and vanishes if not.
@@ -84,8 +90,7 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
             os.replace(temporary, path)
         finally:
             temporary.unlink(missing_ok=True)
-        if os.name == "posix":  # elsewhere a folder cannot be opened, and a rename is durable by itself
-            _sync(path.parent)
+        sync_folder(path.parent)
 
 
 def write_json(path: str | os.PathLike[str], data: Any) -> None:

@@ -63,7 +63,7 @@ class TuningSettings:
 
     rank: int | None = 32
     affines: bool = False
-    steps: int = 60
+    steps: int = 80
     learning_rate: float = 0.004
     relative: bool = True
     beta2: float = 0.99

@@ -60,7 +60,7 @@ def project(
     start: Start | Tensor = "auto",
     mask: Tensor | None = None,
     perceptual: PerceptualDistance | None = None,
-    batch_size: int = 4,
+    batch_size: int = 1,
     folder: str | Path | None = None,
     progress: Step | None = None,
     callback: Callable[[Report], object] | None = None,
@@ -68,7 +68,8 @@ def project(
     """Find the codes of pictures.
 
     Each picture is searched for on its own: whatever shares its batch, and whenever the others stop, it takes
-    the same steps, to float tolerance.
+    the same steps, to float tolerance. With settings that turn Adam's axes, rounding errors grow: in other company a
+    picture is found as near, at a slightly different code; with a `batch_size` of 1 at the same.
 
     Parameters
     ----------
@@ -86,7 +87,7 @@ def project(
         By default LPIPS with VGG16 on the generator's device, in half precision where that is fast. The search
         renders in its precision, too; the result's distances are of pictures rendered in full.
     batch_size
-        Pictures rendered at once; as one is done the next takes its place.
+        Pictures rendered at once, which a CPU gains nothing by; as one is done the next takes its place.
     folder
         Where the state is kept, a file a picture: a stopped run goes on from there to the same result, and
         one that is done is found again. None to keep none.

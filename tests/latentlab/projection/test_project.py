@@ -178,28 +178,33 @@ def test_the_best_of_random_pictures_is_found(tiny, vgg):
 # --- batches ------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("turn_every", [None, 4])
-@settings(max_examples=3, deadline=None)
-@given(st.integers(1, 4), st.booleans())
-def test_a_batch_gives_what_single_runs_give(turn_every, size, optimised):
+def three(turn_every, **changes):
+    """A generator, three pictures, a recipe, and what gives the projection of some of them."""
     tiny, vgg = make_tiny(VARIED), perceptual.load("alex")
-    _, target = pictures_of(tiny, [1, 2, 3])
-    target = torch.nn.functional.interpolate(target, (32, 32))
-    recipe = replace(
-        SHORT,
-        phases=(Phase(12, 0.05, side=32, w_noise=0.05), Phase(4, 0.02, side=32)),
-        noise_maps="optimised" if optimised else "fixed",
-        noise_weight=1.0,
-        turn_every=turn_every,
-        patience=3,
-        tolerance=0.05,
-    )
-    together = project(target, tiny, "w+", recipe, perceptual=vgg, batch_size=size)
+    target = torch.nn.functional.interpolate(pictures_of(tiny, [1, 2, 3])[1], (32, 32))
+    phases = (Phase(12, 0.05, side=32, w_noise=0.05), Phase(4, 0.02, side=32))
+    recipe = replace(SHORT, phases=phases, noise_weight=1.0, turn_every=turn_every, **changes)
+    return lambda rows, size=1: project(target[rows], tiny, "w+", recipe, perceptual=vgg, batch_size=size)
+
+
+@settings(max_examples=3, deadline=None)
+@given(st.integers(1, 4), st.sampled_from(["optimised", "fixed"]))
+def test_a_batch_gives_what_single_runs_give(size, noise_maps):
+    found = three(None, noise_maps=noise_maps, patience=3, tolerance=0.05)
+    together = found([0, 1, 2], size)
     for k in range(3):
-        alone = project(target[k : k + 1], tiny, "w+", recipe, perceptual=vgg)
+        alone = found([k])
         assert alone.steps[0] == together.steps[k]
         for name, value in alone.codes.items():
             torch.testing.assert_close(together.codes[name][k : k + 1], value, atol=2e-4, rtol=1e-3)
+
+
+def test_along_turned_axes_a_batch_finds_pictures_as_near():
+    found = three(4)
+    one, together = (found([0, 1, 2], size) for size in (1, 3))
+    for k in range(3):
+        assert torch.equal(found([k]).codes["ws"], one.codes["ws"][k : k + 1])
+    torch.testing.assert_close(together.distances, one.distances, rtol=0.3, atol=0)
 
 
 def test_each_picture_stops_on_its_own(tiny, vgg):
@@ -232,6 +237,7 @@ def test_callback_and_progress_see_every_step(tiny, vgg):
         "w+",
         SHORT,
         perceptual=vgg,
+        batch_size=2,
         progress=lambda done, total, note="": calls.append((done, total, note)),
         callback=reports.append,
     )

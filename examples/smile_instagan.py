@@ -1,0 +1,62 @@
+"""A smile in the mouth alone with InstaGAN: two sets of faces, each with the mask of its mouth.
+
+    python examples/smile_instagan.py --out smile_instagan
+    python examples/smile_instagan.py --folder SET --size 128 --width 64 --epochs 200    # a real run
+
+SET has trainA/ and trainA_seg/ (neutral faces, masks), trainB/ and trainB_seg/, testA/ … Without it all are
+generated. Writes the training to `training/`.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+import stylegan2
+from latentlab import faces as face_finding
+from latentlab import scorers
+from latentlab.cli.errors import told
+from latentlab.directions.shipped import find
+from latentlab.progress import bar
+from latentlab.rendering import Renderer
+from latentlab.translation.data.making import LatentPairs, make_latent_pairs
+from latentlab.translation.data.sets import open_unpaired
+from latentlab.translation.data.transforms import Augmentation
+from latentlab.translation.methods import InstaGANConfig
+from latentlab.translation.training import TrainingSettings, train
+from stylegan2.memory import keep_freed_memory
+
+
+def main(
+    folder: Annotated[Path | None, typer.Option(help="A set with trainA/, trainA_seg/, trainB/ …")] = None,
+    faces: Annotated[int, typer.Option(help="How many of each kind are generated without one.")] = 100,
+    size: Annotated[int, typer.Option(help="Side of the pictures.")] = 64,
+    width: Annotated[int, typer.Option(help="Feature maps at the thinnest.")] = 32,
+    epochs: Annotated[float, typer.Option(help="Passes through the data.")] = 10,
+    batch: Annotated[int, typer.Option(help="Samples a step.")] = 2,
+    out: Annotated[Path, typer.Option(help="Folder of the results.")] = Path("smile_instagan"),
+) -> None:
+    """Learn to change mouths."""
+    keep_freed_memory()
+    if folder is None:
+        folder = out / "faces"
+        generator = stylegan2.load("mobile-ffhq")
+        render = Renderer(generator, generator.resolutions[0])
+        detector = face_finding.load("dlib68")
+        recipe = LatentPairs(render, find("smile"), -1.5, 2.5, scorers.load("fer"), detector=detector)
+        with bar("generating") as step:
+            make_latent_pairs(recipe, "instances", faces, folder, size, progress=step)
+
+    config = InstaGANConfig.of(size, width)
+    training = open_unpaired(folder, "train", Augmentation.of(size), config.instances).source
+    held_out = open_unpaired(folder, "test", Augmentation(size, size, flip=False), config.instances).source
+    settings = TrainingSettings(epochs, batch_size=batch)
+    with bar("training", "sample") as step:
+        train(config, training, settings, out / "training", held_out, progress=step)
+    print(f"neutral, mask, smiling, mask; smiling, mask, neutral, mask: {out / 'training' / 'samples'}")
+
+
+if __name__ == "__main__":
+    typer.run(told(main))

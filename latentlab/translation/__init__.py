@@ -1,0 +1,1 @@
+"""Image-to-image translators: pix2pix, CycleGAN and InstaGAN."""

@@ -1,0 +1,37 @@
+"""What translators minimise beside the adversarial objective."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+
+def l1(one: Tensor, other: Tensor) -> Tensor:
+    """Mean absolute difference of two tensors of a shape."""
+    return (one - other).abs().mean()
+
+
+def context_weight(source: Tensor, translated: Tensor) -> Tensor:
+    """1 outside of all instances, before and after: 1 − union of the masks.
+
+    Mo et al. 2019, section 2.2.
+
+    Parameters
+    ----------
+    source, translated
+        Masks `(b, n, h, w)` in [-1, 1]; a mask of −1 everywhere counts for nothing.
+
+    Returns
+    -------
+    Tensor
+        `(b, 1, h, w)` in 0 … 1.
+    """
+    inside = (source.amax(dim=1, keepdim=True).maximum(translated.amax(dim=1, keepdim=True)) + 1) / 2
+    return 1 - inside
+
+
+def context_loss(source: Tensor, translated: Tensor, weight: Tensor) -> Tensor:
+    """Mean of the absolute difference of pictures `(b, 3, h, w)`, weighted by `weight (b, 1, h, w)`.
+
+    The mean is over all pixels, those of weight 0 too, as the paper's norm is over all.
+    """
+    return (weight * (source - translated).abs()).mean()

@@ -1,0 +1,104 @@
+"""CycleGAN: two unpaired sets, and there and back again.
+
+Zhu et al. 2017, "Unpaired Image-to-Image Translation using Cycle-Consistent Adversarial Networks".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from latentlab.errors import UserError
+from latentlab.translation.data.sources import Batch
+from latentlab.translation.losses import l1
+from latentlab.translation.methods.base import Method, Move, network_dict
+from latentlab.translation.networks import PatchConfig, ResNetConfig, UNetConfig, build
+from latentlab.translation.objectives import gradient_penalty, objective
+from latentlab.translation.pool import PicturePool
+
+
+@dataclass(frozen=True)
+class CycleGANConfig:
+    """A CycleGAN.
+
+    Attributes
+    ----------
+    generator
+        The shape of both.
+    discriminator
+        The shape of both.
+    objective
+        See `latentlab.translation.objectives`.
+    cycle_weight
+        λ of equation (3).
+    identity_weight
+        Of the loss of section 5.2, in units of `cycle_weight`.
+    pool_size
+        Generated pictures kept for each discriminator.
+    """
+
+    generator: ResNetConfig | UNetConfig = field(default_factory=ResNetConfig)
+    discriminator: PatchConfig = field(default_factory=PatchConfig)
+    objective: str = "least-squares"
+    cycle_weight: float = 10.0
+    identity_weight: float = 0.5
+    pool_size: int = 50
+
+    def __post_init__(self) -> None:
+        objective(self.objective)
+        channels = {self.generator.input_channels, self.generator.output_channels, self.discriminator.channels}
+        if len(channels) > 1:
+            raise UserError(f"what a CycleGAN translates has one number of channels, not {sorted(channels)}")
+        if min(self.cycle_weight, self.identity_weight, self.pool_size) < 0:
+            raise UserError(f"weights of losses and the pool's size are 0 or more, unlike {self}")
+
+    @classmethod
+    def of(cls, size: int, width: int) -> CycleGANConfig:
+        """The paper's, for pictures of `size`: 6 blocks to 128², 9 beyond (section 7.2)."""
+        return cls(ResNetConfig(6 if size <= 128 else 9, width), PatchConfig(ndf=width))
+
+
+class CycleGAN(Method):
+    """The generators move first. G_A makes B of A, D_A judges what is B, as in the published code."""
+
+    players = {"generator": ("G_A", "G_B"), "discriminator": ("D_A", "D_B")}
+    ways = {"a2b": "G_A", "b2a": "G_B"}
+
+    def __init__(self, config: CycleGANConfig, seed: int = 0):
+        self.config, self.objective = config, objective(config.objective)
+        generators = {name: build(config.generator) for name in ("G_A", "G_B")}
+        self.networks = network_dict(generators | {name: build(config.discriminator) for name in ("D_A", "D_B")}, seed)
+        self.pools = {"b": PicturePool(config.pool_size), "a": PicturePool(config.pool_size)}
+
+    def play(self, batch: Batch, rng: torch.Generator) -> Iterator[Move]:
+        """See `Method`."""
+        a, b, (g_a, g_b, d_a, d_b) = batch["a"], batch["b"], self.networks.values()
+        fake_b, fake_a = g_a(a), g_b(b)
+        losses = {
+            "gan_b": self.objective.generator(d_a(fake_b)),
+            "gan_a": self.objective.generator(d_b(fake_a)),
+            "cycle_a": self.config.cycle_weight * l1(g_b(fake_b), a),
+            "cycle_b": self.config.cycle_weight * l1(g_a(fake_a), b),
+        }
+        if self.config.identity_weight:
+            weight = self.config.cycle_weight * self.config.identity_weight
+            losses |= {"identity_a": weight * l1(g_b(a), a), "identity_b": weight * l1(g_a(b), b)}
+        yield Move("generator", losses)
+        losses = self._judged("b", d_a, b, self.pools["b"].swap(fake_b, rng))
+        yield Move("discriminator", losses | self._judged("a", d_b, a, self.pools["a"].swap(fake_a, rng)))
+
+    def _judged(self, name: str, discriminate: torch.nn.Module, real: Tensor, fake: Tensor) -> dict[str, Tensor]:
+        losses = {f"d_{name}": self.objective.discriminator(discriminate(real), discriminate(fake))}
+        if self.objective.penalty_weight:
+            penalty = gradient_penalty(discriminate, real, fake)
+            losses[f"penalty_{name}"] = self.objective.penalty_weight * penalty
+        return losses
+
+    def show(self, batch: Batch) -> list[Tensor]:
+        """A, made B, back to A; B, made A, back to B."""
+        g_a, g_b = self.networks["G_A"], self.networks["G_B"]
+        fake_b, fake_a = g_a(batch["a"]), g_b(batch["b"])
+        return [batch["a"], fake_b, g_b(fake_b), batch["b"], fake_a, g_a(fake_a)]

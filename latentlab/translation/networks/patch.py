@@ -1,0 +1,82 @@
+"""The patch discriminator: real or not, for each patch of a picture.
+
+Isola et al. 2017, sections 3.2.2 and 6.1.2: patches of 70 pixels by default; 1, 16 and 286 are the ablation's.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from latentlab.errors import UserError
+from latentlab.translation.networks.layers import Norm, check_norm, check_size, has_bias, norm_layer
+
+# Side of the patch that an output sees to the number of convolutions that halve; the pixel's are 1×1.
+LAYERS = {1: 0, 16: 1, 34: 2, 70: 3, 142: 4, 286: 5}
+
+
+@dataclass(frozen=True)
+class PatchConfig:
+    """The shape of a patch discriminator.
+
+    Attributes
+    ----------
+    receptive_field
+        Side in pixels of the patch that one output judges: 1, 16, 34, 70, 142 or 286.
+    ndf
+        Feature maps of the first convolution; each next one has twice as many, up to eight times.
+    channels
+        3 for a picture, 6 for a picture stacked to what it was made from.
+    norm
+        Of every convolution but the first and the last.
+    """
+
+    receptive_field: int = 70
+    ndf: int = 64
+    channels: int = 3
+    norm: Norm = "instance"
+
+    def __post_init__(self) -> None:
+        check_norm(self.norm)
+        if self.receptive_field not in LAYERS:
+            known = ", ".join(map(str, LAYERS))
+            raise UserError(f"a patch discriminator sees {known} pixels, not {self.receptive_field}")
+
+
+class PatchDiscriminator(nn.Module):
+    """Pictures `(b, channels, h, w)` to a logit for each patch, `(b, 1, h', w')`: large where it looks real."""
+
+    def __init__(self, config: PatchConfig):
+        super().__init__()
+        self.config = config
+        ndf, bias, layers = config.ndf, has_bias(config.norm), LAYERS[config.receptive_field]
+        if layers == 0:
+            widths, kernel, strides, padding = [ndf, 2 * ndf], 1, [1, 1], 0
+        else:
+            widths = [ndf * min(2**k, 8) for k in range(layers + 1)]
+            kernel, strides, padding = 4, [2] * layers + [1], 1
+        self.stem = nn.Conv2d(config.channels, ndf, kernel, strides[0], padding)
+        self.body = nn.ModuleList(
+            nn.Conv2d(i, o, kernel, stride, padding, bias=bias)
+            for i, o, stride in zip(widths, widths[1:], strides[1:], strict=False)
+        )
+        self.norms = nn.ModuleList(norm_layer(config.norm, width) for width in widths[1:])
+        # The published pixel's last convolution has a bias only if the ones before have; a patch's always.
+        self.head = nn.Conv2d(widths[-1], 1, kernel, 1, padding, bias=bias or layers > 0)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """See the class.
+
+        Raises
+        ------
+        UserError
+            The pictures are smaller than three of the last features' pixels.
+        """
+        layers = LAYERS[self.config.receptive_field]
+        check_size(x, 1, 3 * 2**layers if layers else 1, f"a discriminator of {self.config.receptive_field} pixels")
+        x = F.leaky_relu(self.stem(x), 0.2)
+        for conv, norm in zip(self.body, self.norms, strict=True):
+            x = F.leaky_relu(norm(conv(x)), 0.2)
+        return self.head(x)

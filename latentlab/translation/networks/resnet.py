@@ -1,0 +1,127 @@
+"""CycleGAN's generator: an encoder with residual blocks, and a decoder; InstaGAN's is built of the same two.
+
+Johnson et al. 2016, "Perceptual Losses for Real-Time Style Transfer"; Zhu et al. 2017, "Unpaired Image-to-Image
+Translation using Cycle-Consistent Adversarial Networks", section 7.2.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from latentlab.errors import UserError
+from latentlab.translation.networks.layers import Norm, check_norm, check_size, has_bias, norm_layer
+
+
+@dataclass(frozen=True)
+class ResNetConfig:
+    """The shape of a ResNet generator.
+
+    Attributes
+    ----------
+    blocks
+        Residual blocks at a quarter of the resolution: 6 for pictures of 128², 9 from 256² on.
+    ngf
+        Feature maps at full resolution.
+    input_channels, output_channels
+        3 for pictures.
+    norm
+        Of every convolution but the last.
+    dropout
+        Half of the values, within each block.
+    """
+
+    blocks: int = 9
+    ngf: int = 64
+    input_channels: int = 3
+    output_channels: int = 3
+    norm: Norm = "instance"
+    dropout: bool = False
+
+    def __post_init__(self) -> None:
+        check_norm(self.norm)
+        if self.blocks < 0 or self.ngf < 1:
+            raise UserError(f"a ResNet generator has 0 blocks and 1 feature map at least, unlike {self}")
+
+
+class ResNetBlock(nn.Module):
+    """x plus two 3×3 convolutions of it, reflected at the border: `(b, c, h, w)` to the same."""
+
+    def __init__(self, channels: int, norm: Norm, dropout: bool):
+        super().__init__()
+        self.conv0 = nn.Conv2d(channels, channels, 3, padding=1, padding_mode="reflect", bias=has_bias(norm))
+        self.norm0 = norm_layer(norm, channels)
+        self.dropout = nn.Dropout(0.5) if dropout else nn.Identity()
+        self.conv1 = nn.Conv2d(channels, channels, 3, padding=1, padding_mode="reflect", bias=has_bias(norm))
+        self.norm1 = norm_layer(norm, channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """See the class."""
+        return x + self.norm1(self.conv1(self.dropout(F.relu(self.norm0(self.conv0(x))))))
+
+
+class Encoder(nn.Module):
+    """`(b, channels, h, w)` to `(b, 4 ngf, h/4, w/4)`: a 7×7 convolution, two that halve, residual blocks."""
+
+    def __init__(self, channels: int, ngf: int, blocks: int, norm: Norm, dropout: bool):
+        super().__init__()
+        bias = has_bias(norm)
+        convs = [
+            nn.Conv2d(channels, ngf, 7, padding=3, padding_mode="reflect", bias=bias),
+            nn.Conv2d(ngf, 2 * ngf, 3, 2, 1, bias=bias),
+            nn.Conv2d(2 * ngf, 4 * ngf, 3, 2, 1, bias=bias),
+        ]
+        self.convs = nn.ModuleList(convs)
+        self.norms = nn.ModuleList(norm_layer(norm, conv.out_channels) for conv in convs)
+        self.blocks = nn.ModuleList(ResNetBlock(4 * ngf, norm, dropout) for _ in range(blocks))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """See the class."""
+        for conv, norm in zip(self.convs, self.norms, strict=True):
+            x = F.relu(norm(conv(x)))
+        for block in self.blocks:
+            x = block(x)
+        return x
+
+
+class Decoder(nn.Module):
+    """Features `(b, width, h, w)` to `(b, channels, 4h, 4w)` in [-1, 1]: two that double, a 7×7 convolution, tanh."""
+
+    def __init__(self, width: int, channels: int, norm: Norm):
+        super().__init__()
+        widths = (width, width // 2, width // 4)
+        self.convs = nn.ModuleList(
+            nn.ConvTranspose2d(i, o, 3, 2, 1, output_padding=1, bias=has_bias(norm))
+            for i, o in zip(widths, widths[1:], strict=False)
+        )
+        self.norms = nn.ModuleList(norm_layer(norm, o) for o in widths[1:])
+        self.head = nn.Conv2d(width // 4, channels, 7, padding=3, padding_mode="reflect")
+
+    def forward(self, x: Tensor) -> Tensor:
+        """See the class."""
+        for conv, norm in zip(self.convs, self.norms, strict=True):
+            x = F.relu(norm(conv(x)))
+        return self.head(x).tanh()
+
+
+class ResNetGenerator(nn.Module):
+    """Pictures `(b, input_channels, h, w)` to `(b, output_channels, h, w)` in [-1, 1]; h, w multiples of 4, from 8."""
+
+    def __init__(self, config: ResNetConfig):
+        super().__init__()
+        self.config = config
+        self.encoder = Encoder(config.input_channels, config.ngf, config.blocks, config.norm, config.dropout)
+        self.decoder = Decoder(4 * config.ngf, config.output_channels, config.norm)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """See the class.
+
+        Raises
+        ------
+        UserError
+            The sides are not multiples of 4, or less than 8: the features at a quarter could not be mirrored.
+        """
+        check_size(x, 4, 8, "a ResNet generator")
+        return self.decoder(self.encoder(x))

@@ -1,0 +1,90 @@
+"""Adversarial objectives: what the discriminator and the generator minimise, of logits of any shape."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from latentlab.errors import UserError
+
+Discriminate = Callable[[Tensor], Tensor]
+
+
+@dataclass(frozen=True)
+class Objective:
+    """An adversarial game.
+
+    Attributes
+    ----------
+    name
+        'vanilla', 'least-squares', 'wgan-gp' or 'hinge'.
+    on_real, on_fake
+        The discriminator's loss at each logit of a real, and of a generated picture.
+    on_generated
+        The generator's.
+    penalty_weight
+        Of `gradient_penalty` in the discriminator's loss.
+    """
+
+    name: str
+    on_real: Callable[[Tensor], Tensor]
+    on_fake: Callable[[Tensor], Tensor]
+    on_generated: Callable[[Tensor], Tensor]
+    penalty_weight: float = 0.0
+
+    def discriminator(self, real: Tensor, fake: Tensor) -> Tensor:
+        """The discriminator's loss: half of the sum of the means over real and over fake logits."""
+        return 0.5 * (self.on_real(real).mean() + self.on_fake(fake).mean())
+
+    def generator(self, fake: Tensor) -> Tensor:
+        """The generator's loss: the mean over the logits of what it made."""
+        return self.on_generated(fake).mean()
+
+
+def gradient_penalty(discriminate: Discriminate, real: Tensor, fake: Tensor) -> Tensor:
+    """E (|∇D(x)| − 1)² at a random point x between each real picture `(b, …)` and its fake.
+
+    Gulrajani et al. 2017, "Improved Training of Wasserstein GANs", equation (3). The norm is over all numbers of a
+    picture, of the gradient of the mean of its logits.
+    """
+    share = torch.rand(len(real), *[1] * (real.ndim - 1), device=real.device)
+    between = (share * real + (1 - share) * fake).detach().requires_grad_()
+    logits = discriminate(between).reshape(len(real), -1).mean(dim=1).sum()
+    (gradient,) = torch.autograd.grad(logits, between, create_graph=True)
+    return (gradient.flatten(1).norm(dim=1) - 1).square().mean()
+
+
+def _least_squares(target: float) -> Callable[[Tensor], Tensor]:
+    return lambda logits: (logits - target).square()
+
+
+OBJECTIVES = {
+    objective.name: objective
+    for objective in (
+        # Goodfellow et al. 2014, with the generator's loss that does not saturate.
+        Objective("vanilla", lambda x: F.softplus(-x), F.softplus, lambda x: F.softplus(-x)),
+        # Mao et al. 2017, "Least Squares Generative Adversarial Networks", equation (9).
+        Objective("least-squares", _least_squares(1.0), _least_squares(0.0), _least_squares(1.0)),
+        # Half of the penalty's usual 10, as the critic's difference is halved, too.
+        Objective("wgan-gp", lambda x: -x, lambda x: x, lambda x: -x, penalty_weight=5.0),
+        # Lim and Ye 2017, "Geometric GAN".
+        Objective("hinge", lambda x: F.relu(1 - x), lambda x: F.relu(1 + x), lambda x: -x),
+    )
+}
+
+
+def objective(name: str) -> Objective:
+    """The objective of that name.
+
+    Raises
+    ------
+    UserError
+        There is none.
+    """
+    if name not in OBJECTIVES:
+        raise UserError(f"an adversarial objective is one of {', '.join(OBJECTIVES)}, not {name!r}")
+    return OBJECTIVES[name]

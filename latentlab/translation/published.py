@@ -1,0 +1,285 @@
+"""Networks as the published PyTorch training code saves them: pytorch-CycleGAN-and-pix2pix's and InstaGAN's.
+
+Their files are bare state dicts, `latest_net_G.pth` and the like. What shape a network has is read off the names
+and shapes in it, and it is read as `stylegan2` reads checkpoints: as data, of which nothing runs.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from latentlab.errors import UserError
+from latentlab.files import atomic_path
+from latentlab.translation.networks import (
+    InstaDiscriminatorConfig,
+    InstaGeneratorConfig,
+    NetworkConfig,
+    PatchConfig,
+    ResNetConfig,
+    UNetConfig,
+    build,
+)
+from latentlab.translation.networks.layers import Norm
+from latentlab.translation.networks.patch import LAYERS
+from stylegan2.checkpoints.containers import read_pickled
+from stylegan2.checkpoints.inert import TensorView, floats
+from stylegan2.errors import CheckpointError
+
+State = dict[str, Tensor]
+
+
+def load(path: str | Path) -> nn.Module:
+    """The network in a published file, in evaluation mode.
+
+    A U-Net's file does not say whether it was trained with dropout: it gets it, as the originals have it by default.
+
+    Raises
+    ------
+    UserError
+        The file cannot be read, or is of no network that is known here. Names the file.
+    """
+    try:
+        state = _state_of(read_pickled(memoryview(Path(path).read_bytes())))
+        config = infer_config({name: tuple(value.shape) for name, value in state.items()})
+        network = build(config)
+        network.load_state_dict(_from_published(network, config, state))
+    except OSError as error:
+        raise UserError(f"cannot read {path}: {error.strerror}") from error
+    except (CheckpointError, UserError, RuntimeError) as error:
+        raise UserError(f"cannot load {path}: {error}") from error
+    return network.eval()
+
+
+def save(network: nn.Module, path: str | Path) -> None:
+    """Write a network of ours as the published code reads it, atomically.
+
+    Raises
+    ------
+    UserError
+        The published code has no such network (an encoder-decoder), or `path` cannot be written.
+    """
+    with atomic_path(path) as temporary:
+        torch.save(to_published(network), temporary)
+
+
+def to_published(network: nn.Module) -> State:
+    """The state dict under the published names, on the CPU."""
+    names = dict(layers_of(network.config))  # type: ignore[arg-type]
+    return {_rename(name, names): value.detach().cpu() for name, value in network.state_dict().items()}
+
+
+# --- names --------------------------------------------------------------------------------------------------
+
+
+def layers_of(config: NetworkConfig) -> Iterator[tuple[str, str]]:
+    """Our name and the published one of every layer that may have parameters.
+
+    Raises
+    ------
+    UserError
+        The published code has no such network.
+    """
+    if isinstance(config, ResNetConfig):
+        yield from _encoder("encoder.", "model.", config.blocks, config.dropout)
+        yield from _decoder("decoder.", "model.", 10 + config.blocks)
+    elif isinstance(config, UNetConfig):
+        yield from _unet(config)
+    elif isinstance(config, PatchConfig):
+        yield from _patch(config)
+    elif isinstance(config, InstaGeneratorConfig):
+        for kind in ("img", "seg"):
+            yield from _encoder(f"encoder_{kind}.", f"encoder_{kind}.", config.blocks, dropout=False)
+            yield from _decoder(f"decoder_{kind}.", f"decoder_{kind}.", 0)
+    else:
+        for part, convs in (("feature_img", (0, 2, 5)), ("feature_seg", (0, 2, 5)), ("classifier", (0, 3))):
+            for index in convs:
+                yield f"{part}.{index}", f"{part}.{index}.module"
+        for part, norms in (("feature_img", (3, 6)), ("feature_seg", (3, 6)), ("classifier", (1,))):
+            for index in norms:
+                yield f"{part}.{index}", f"{part}.{index}"
+
+
+def _encoder(ours: str, theirs: str, blocks: int, dropout: bool) -> Iterator[tuple[str, str]]:
+    for k in range(3):
+        yield f"{ours}convs.{k}", f"{theirs}{1 + 3 * k}"
+        yield f"{ours}norms.{k}", f"{theirs}{2 + 3 * k}"
+    second = 6 if dropout else 5  # a dropout module moves what follows it
+    for k in range(blocks):
+        for name, index in (("conv0", 1), ("norm0", 2), ("conv1", second), ("norm1", second + 1)):
+            yield f"{ours}blocks.{k}.{name}", f"{theirs}{10 + k}.conv_block.{index}"
+
+
+def _decoder(ours: str, theirs: str, start: int) -> Iterator[tuple[str, str]]:
+    for k in range(2):
+        yield f"{ours}convs.{k}", f"{theirs}{start + 3 * k}"
+        yield f"{ours}norms.{k}", f"{theirs}{start + 3 * k + 1}"
+    yield f"{ours}head", f"{theirs}{start + 7}"
+
+
+def _unet(config: UNetConfig) -> Iterator[tuple[str, str]]:
+    if not config.skips:
+        raise UserError("the published code has no encoder-decoder without skips: this network has no name there")
+    prefix = "model.model."
+    for level in range(config.depth):
+        innermost = level == config.depth - 1
+        down, up = (0 if level == 0 else 1), (3 if level == 0 or innermost else 5)
+        yield f"down.{level}", f"{prefix}{down}"
+        yield f"up.{level}", f"{prefix}{up}"
+        if level:
+            yield f"up_norm.{level}", f"{prefix}{up + 1}"
+            if not innermost:
+                yield f"down_norm.{level}", f"{prefix}2"
+        prefix += "1.model." if level == 0 else "3.model."
+
+
+def _patch(config: PatchConfig) -> Iterator[tuple[str, str]]:
+    if config.receptive_field == 1:
+        yield from (("stem", "net.0"), ("body.0", "net.2"), ("norms.0", "net.3"), ("head", "net.5"))
+        return
+    layers = LAYERS[config.receptive_field]
+    yield "stem", "model.0"
+    for k in range(layers):
+        yield f"body.{k}", f"model.{2 + 3 * k}"
+        yield f"norms.{k}", f"model.{3 + 3 * k}"
+    yield "head", f"model.{2 + 3 * layers}"
+
+
+# Tensors of a layer with spectral norm, by our names and theirs.
+_SPECTRAL = {
+    "parametrizations.weight.original": "weight_bar",
+    "parametrizations.weight.0._u": "weight_u",
+    "parametrizations.weight.0._v": "weight_v",
+}
+
+
+def _rename(name: str, layers: Mapping[str, str]) -> str:
+    """The published name of our tensor `name`."""
+    for tensor, theirs in _SPECTRAL.items():
+        if name.endswith(f".{tensor}"):
+            return f"{layers[name.removesuffix(f'.{tensor}')]}.{theirs}"
+    layer, _, tensor = name.rpartition(".")
+    return f"{layers[layer]}.{tensor}"
+
+
+# --- reading ------------------------------------------------------------------------------------------------
+
+
+def _state_of(content: Any) -> State:
+    """The tensors of a file, under the names that most have: without DataParallel's prefix, and without counters.
+
+    Some call a residual block's layers `block`, which are `conv_block` elsewhere.
+    """
+    if not isinstance(content, dict) or not all(isinstance(value, TensorView) for value in content.values()):
+        raise UserError("it is no state dict, which is what the published training code saves a network as")
+    prefix = "module." if content and all(name.startswith("module.") for name in content) else ""
+    weights = {}
+    for name, value in content.items():
+        if "num_batches" not in name:
+            weights[re.sub(r"\.block\.", ".conv_block.", name.removeprefix(prefix))] = value
+    return {name: floats(value, name) for name, value in weights.items()}
+
+
+def _from_published(network: nn.Module, config: NetworkConfig, state: State) -> State:
+    """Our state dict. Statistics of old instance norms, which normalised by the picture all the same, are dropped;
+    biases that a file has not are 0: its networks without a norm have none.
+    """
+    names = dict(layers_of(config))
+    own = {name: _rename(name, names) for name in network.state_dict()}
+    foreign = set(state) - set(own.values())
+    stray = sorted(name for name in foreign if not name.endswith(("running_mean", "running_var")))
+    if stray:
+        raise UserError(f"{stray[0]} and {len(stray) - 1} other tensors have no place in {config}")
+    found = {}
+    for name, theirs in own.items():
+        like = network.state_dict()[name]
+        if theirs in state:
+            found[name] = state[theirs]
+        elif name.endswith((".bias", ".num_batches_tracked")):
+            found[name] = torch.zeros_like(like)
+        else:
+            raise UserError(f"it lacks {theirs} of {config}")
+    return found
+
+
+# --- shapes -------------------------------------------------------------------------------------------------
+
+Shapes = Mapping[str, tuple[int, ...]]
+
+
+def infer_config(shapes: Shapes) -> NetworkConfig:
+    """Which network has tensors of these published names and shapes.
+
+    Raises
+    ------
+    UserError
+        None that is known here.
+    """
+    for matches in (_as_instagan, _as_resnet, _as_unet, _as_patch):
+        config = matches(shapes)
+        if config is not None:
+            return config
+    some = ", ".join(list(shapes)[:3]) or "nothing"
+    raise UserError(f"it is of none of the published translators' networks: it begins with {some}")
+
+
+def _norm_at(shapes: Shapes, conv: str, norm: str) -> Norm:
+    """The normalisation after a layer. Before one without weights a convolution has a bias, before none it has not."""
+    if len(shapes.get(f"{norm}.weight", ())) == 1:
+        return "batch" if f"{norm}.running_mean" in shapes else "instance-affine"
+    return "instance" if f"{conv}.bias" in shapes else "none"
+
+
+def _count(shapes: Shapes, pattern: str) -> int:
+    """How many different numbers the group of `pattern` takes among the names."""
+    return len({found[1] for name in shapes if (found := re.match(pattern, name))})
+
+
+def _as_instagan(shapes: Shapes) -> NetworkConfig | None:
+    if "encoder_img.1.weight" in shapes:
+        ngf, channels = shapes["encoder_img.1.weight"][:2]
+        blocks = _count(shapes, r"encoder_img\.(\d+)\.conv_block\.")
+        return InstaGeneratorConfig(blocks, ngf, channels, _norm_at(shapes, "encoder_img.1", "encoder_img.2"))
+    if "feature_img.0.module.weight_bar" in shapes:
+        ndf, channels = shapes["feature_img.0.module.weight_bar"][:2]
+        return InstaDiscriminatorConfig(ndf, channels, _norm_at(shapes, "feature_img.2.module", "feature_img.3"))
+    return None
+
+
+def _as_resnet(shapes: Shapes) -> NetworkConfig | None:
+    stem = shapes.get("model.1.weight", ())
+    if len(stem) != 4 or stem[2:] != (7, 7):
+        return None
+    blocks = _count(shapes, r"model\.(\d+)\.conv_block\.")
+    output = shapes.get(f"model.{17 + blocks}.weight", (3,))[0]
+    dropout = len(shapes.get("model.10.conv_block.6.weight", ())) == 4
+    return ResNetConfig(blocks, stem[0], stem[1], output, _norm_at(shapes, "model.1", "model.2"), dropout)
+
+
+def _as_unet(shapes: Shapes) -> NetworkConfig | None:
+    outermost = shapes.get("model.model.0.weight", ())
+    if len(outermost) != 4:
+        return None
+    prefix, depth = "model.model.1.model.", 2
+    while f"{prefix}5.weight" in shapes:  # a level that is not the innermost has its way up there
+        prefix, depth = prefix + "3.model.", depth + 1
+    norm = _norm_at(shapes, f"{prefix}3", f"{prefix}4")
+    output = shapes.get("model.model.3.weight", (0, 3))[1]
+    return UNetConfig(2**depth, outermost[0], outermost[1], output, norm)
+
+
+def _as_patch(shapes: Shapes) -> NetworkConfig | None:
+    if len(shapes.get("net.0.weight", ())) == 4:
+        ndf, channels = shapes["net.0.weight"][:2]
+        return PatchConfig(1, ndf, channels, _norm_at(shapes, "net.2", "net.3"))
+    stem = shapes.get("model.0.weight", ())
+    layers = sum(len(shape) == 4 for shape in shapes.values()) - 2
+    fields = [field for field, count in LAYERS.items() if count == layers]
+    if len(stem) != 4 or stem[2:] != (4, 4) or not fields:
+        return None
+    return PatchConfig(fields[0], stem[0], stem[1], _norm_at(shapes, "model.2", "model.3"))

@@ -1,0 +1,52 @@
+"""What a training tells as it goes: `history.csv`."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from latentlab.errors import UserError
+from latentlab.files import atomic_path
+
+FIELDS = ("step", "epoch", "samples", "samples_per_second", "learning_rate")
+
+
+class History:
+    """A row every so many steps: where the training is, its pace, and the mean of each loss since the row before.
+
+    Parameters
+    ----------
+    path
+        Of the CSV. Rows beyond `step`, of a run that was killed after its last state, are dropped.
+    step
+        Where the training goes on.
+    """
+
+    def __init__(self, path: Path, step: int):
+        self.path = path
+        self.rows = [row for row in _read(path) if int(row["step"]) <= step]
+
+    def add(self, row: Mapping[str, Any]) -> None:
+        """Append a row, and write all: a reader finds whole rows at any time."""
+        self.rows.append({name: _short(value) for name, value in row.items()})
+        names = list(dict.fromkeys([*FIELDS, *(name for row in self.rows for name in row)]))
+        with atomic_path(self.path) as temporary, open(temporary, "w", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, names)
+            writer.writeheader()
+            writer.writerows(self.rows)
+
+
+def _read(path: Path) -> list[dict[str, Any]]:
+    if not path.exists():
+        return []
+    with open(path, newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    if any("step" not in row or not (row["step"] or "").isdigit() for row in rows):
+        raise UserError(f"{path} is no history of a training; remove it")
+    return rows
+
+
+def _short(value: Any) -> Any:
+    return f"{value:.6g}" if isinstance(value, float) else value

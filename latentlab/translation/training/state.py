@@ -1,0 +1,163 @@
+"""All that a training is at a step, on disk and back: networks, optimisers, means, pools."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from latentlab import cards
+from latentlab.errors import UserError
+from latentlab.files import sync_folder
+from latentlab.translation.methods.base import Method
+from latentlab.translation.training.settings import TrainingSettings
+
+KIND = cards.Kind("latentlab.training-state", 1, "the state of a stopped training", "remove it to begin anew")
+_MOMENTS = ("exp_avg", "exp_avg_sq")
+
+
+class TrainingState:
+    """A method with its optimisers.
+
+    Attributes
+    ----------
+    step
+        Steps taken.
+    optimisers
+        By player.
+    means
+        Means of the generators' weights, by network and name; empty without.
+    """
+
+    def __init__(self, method: Method, settings: TrainingSettings):
+        self.method, self.settings, self.step = method, settings, 0
+        self.optimisers = {
+            player: torch.optim.Adam(method.parameters_of(player), lr=settings.learning_rate, betas=settings.betas)
+            for player in method.players
+        }
+        self.means: dict[str, dict[str, Tensor]] = {}
+        if settings.ema:
+            self.means = {name: _clone(method.networks[name].state_dict()) for name in method.ways.values()}
+
+    @torch.no_grad()
+    def update_means(self) -> None:
+        """Take the present weights into the means; buffers, which are statistics already, are copied."""
+        for name, mean in self.means.items():
+            network = self.method.networks[name]
+            weights = dict(network.named_parameters())
+            for key, value in network.state_dict().items():
+                if key in weights:
+                    mean[key].lerp_(value, 1 - self.settings.ema)
+                else:
+                    mean[key].copy_(value)
+
+    def final(self, network: str) -> dict[str, Tensor]:
+        """What is kept of a generator."""
+        return self.means.get(network) or self.method.networks[network].state_dict()
+
+    # --- on disk ---
+
+    def shared(self) -> dict[str, Tensor]:
+        """What all processes agree on: everything but the pools."""
+        tensors = {f"network.{name}": value for name, value in self.method.networks.state_dict().items()}
+        tensors |= {f"mean.{name}.{k}": v for name, mean in self.means.items() for k, v in mean.items()}
+        for player, optimiser in self.optimisers.items():
+            for k, weight in enumerate(self.method.parameters_of(player)):
+                memory = optimiser.state.get(weight, {})
+                tensors |= {f"adam.{player}.{k}.{moment}": memory[moment] for moment in _MOMENTS if memory}
+                if memory:
+                    tensors[f"adam.{player}.{k}.step"] = memory["step"].reshape(1)
+        return tensors
+
+    def own(self) -> dict[str, Tensor]:
+        """What each process has for itself: its pools."""
+        return {name: pool.pictures for name, pool in self.method.pools.items() if pool.pictures is not None}
+
+    @torch.no_grad()
+    def take(self, shared: Mapping[str, Tensor], own: Mapping[str, Tensor], step: int) -> None:
+        """Go on from what `shared` and `own` were at `step`."""
+        prefix = "network."
+        networks = {name.removeprefix(prefix): v for name, v in shared.items() if name.startswith(prefix)}
+        self.method.networks.load_state_dict(networks)
+        for name, mean in self.means.items():
+            for key, value in mean.items():
+                value.copy_(shared[f"mean.{name}.{key}"])
+        for player, optimiser in self.optimisers.items():
+            for k, weight in enumerate(self.method.parameters_of(player)):
+                start = f"adam.{player}.{k}."
+                if f"{start}step" in shared:
+                    moments = {moment: shared[start + moment].to(weight.device) for moment in _MOMENTS}
+                    optimiser.state[weight] = {"step": shared[f"{start}step"].reshape(()), **moments}
+        device = next(self.method.networks.parameters()).device
+        for name, pictures in own.items():
+            self.method.pools[name].pictures = pictures.to(device)
+        self.step = step
+
+
+def _clone(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {name: value.detach().clone() for name, value in tensors.items()}
+
+
+class StateFolder:
+    """Where a training keeps its state: one folder a step, renamed to its name when every process has written.
+
+    Parameters
+    ----------
+    folder
+        Of the training.
+    key
+        What a state must share with the training that goes on from it.
+    rank, processes
+        Of this process.
+    barrier
+        Waits for all processes.
+    """
+
+    def __init__(self, folder: Path, key: Mapping[str, Any], rank: int, processes: int, barrier: Callable[[], object]):
+        self.root, self.key, self.rank = folder / "state", {**key, "processes": processes}, rank
+        self.barrier = barrier
+
+    def save(self, state: TrainingState) -> None:
+        """Write the state of this process; the last of all makes it count, and older ones go."""
+        temporary, final = self.root / ".writing", self.root / f"step-{state.step:08d}"
+        if final.exists():
+            return
+        if self.rank == 0:
+            shutil.rmtree(temporary, ignore_errors=True)
+        self.barrier()
+        card = {"key": self.key, "step": state.step}
+        cards.write(temporary / f"pools-{self.rank}.safetensors", KIND, state.own(), card)
+        if self.rank == 0:
+            cards.write(temporary / "networks.safetensors", KIND, state.shared(), card)
+        self.barrier()
+        if self.rank == 0:
+            old = list(self.root.glob("step-*"))
+            temporary.rename(final)
+            sync_folder(self.root)
+            for path in old:
+                shutil.rmtree(path)
+        self.barrier()
+
+    def load(self, state: TrainingState) -> None:
+        """Put the last state that was written whole into `state`, if there is one.
+
+        Raises
+        ------
+        UserError
+            It is broken, or of a training with another key.
+        """
+        found = sorted(self.root.glob("step-*"))
+        if not found:
+            return
+        shared, card = cards.read(found[-1] / "networks.safetensors", KIND)
+        with cards.told_of(found[-1], KIND):
+            different = sorted(name for name in self.key if card["key"].get(name) != self.key[name])
+            if different:
+                named = ", ".join(different)
+                raise UserError(f"{found[-1]} is of a training with other {named}: choose another folder")
+            own, _ = cards.read(found[-1] / f"pools-{self.rank}.safetensors", KIND)
+            state.take(shared, own, int(card["step"]))

@@ -1,0 +1,217 @@
+"""Training: accumulation and processes against one batch, resuming a killed run, what is written."""
+
+import csv
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from latentlab import images
+from latentlab.errors import UserError
+from latentlab.translation import methods
+from latentlab.translation.methods import CycleGANConfig
+from latentlab.translation.networks import PatchConfig, ResNetConfig
+from latentlab.translation.training import TrainingSettings, train
+from latentlab.translation.training.settings import TrainingSettings as Settings
+from latentlab.translation.training.stream import Share, Stream
+from latentlab.translation.translator import Translator
+from tests.latentlab.translation.toys import Toy
+
+SMALL = CycleGANConfig(ResNetConfig(1, 4), PatchConfig(16, 4), pool_size=0)
+SETTINGS = TrainingSettings(epochs=1, batch_size=2)
+
+
+def weights_of(translator: Translator) -> torch.Tensor:
+    return torch.cat([w.flatten() for network in translator.networks.values() for w in network.state_dict().values()])
+
+
+def assert_alike(one: Translator, two: Translator, other: Translator) -> None:
+    """Two translators make the same pictures, and `other` makes other ones.
+
+    Their weights differ: biases before an instance norm have no effect and a gradient of rounding errors alone.
+    """
+    x = torch.rand(1, 3, 32, 32) * 2 - 1
+    for way in one.networks:
+        made, again, different = (t(x, way)[0] for t in (one, two, other))
+        assert (made - again).abs().max() < 0.05 * (made - different).abs().max()
+
+
+# --- schedules and order ------------------------------------------------------------------------------------
+
+
+def test_the_learning_rate_is_constant_and_then_falls_to_zero():
+    rates = [Settings(learning_rate=2.0, decay=0.5).learning_rate_at(step, 8) for step in range(8)]
+    assert rates == pytest.approx([2, 2, 2, 2, 2, 1.5, 1, 0.5])
+    assert Settings(decay=0).learning_rate_at(7, 8) == 2e-4
+
+
+def test_processes_and_passes_share_out_the_positions_of_one():
+    settings = Settings(batch_size=2, accumulate=2)
+    shares = [list(Share(settings, 3, 1, rank, 2)) for rank in range(2)]
+    alone = list(Share(replace(settings, batch_size=8, accumulate=1), 3, 1, 0, 1))
+    assert len(Share(settings, 3, 1, 0, 2)) == len(shares[0]) == 4
+    for step in range(2):
+        together = [p for k in (2 * step, 2 * step + 1) for share in shares for p in share[k]]
+        assert sorted(together) == alone[step]
+
+
+def test_every_epoch_shows_every_sample_once_in_an_order_of_its_own():
+    class Counted(Toy):
+        def sample(self, index, rng):
+            return index, float(rng.random())
+
+    stream = Stream(Counted(10), seed=3)
+    first, second = ([stream[k] for k in range(start, start + 10)] for start in (0, 10))
+    assert sorted(i for i, _ in first) == sorted(i for i, _ in second) == list(range(10))
+    assert [i for i, _ in first] != [i for i, _ in second]
+    assert len({chance for _, chance in first + second}) == 20
+    assert stream[13] == Stream(Counted(10), seed=3)[13]
+
+
+# --- steps --------------------------------------------------------------------------------------------------
+
+
+def test_accumulated_passes_equal_one_batch(tmp_path):
+    """Not so with spectral norm, whose estimate goes on with every pass."""
+    one = train(SMALL, Toy(8), replace(SETTINGS, batch_size=4), tmp_path / "one")
+    two = train(SMALL, Toy(8), replace(SETTINGS, batch_size=2, accumulate=2), tmp_path / "two")
+    assert_alike(one, two, train(SMALL, Toy(8), SETTINGS, tmp_path / "other"))
+
+
+def test_a_mean_of_the_weights_lags_behind(tmp_path):
+    config = replace(SMALL, identity_weight=0.0)
+    plain = train(config, Toy(4), replace(SETTINGS, decay=0), tmp_path / "plain")
+    mean = train(config, Toy(4), replace(SETTINGS, decay=0, ema=0.9), tmp_path / "mean")
+    start = weights_of(
+        Translator({w: methods.build(config).networks[n] for w, n in (("a2b", "G_A"), ("b2a", "G_B"))}, {})
+    )
+    gone, lagging = (weights_of(plain) - start).norm(), (weights_of(mean) - start).norm()
+    # Two steps: 0.1 of the second, and 0.9 · 0.1 of the first, which was about half as far.
+    assert 0.05 * gone < lagging < 0.25 * gone
+
+
+def test_what_is_written(tmp_path):
+    calls = []
+    translator = train(
+        SMALL,
+        Toy(8),
+        replace(SETTINGS, epochs=2),
+        tmp_path,
+        log_every=3,
+        sample_every=4,
+        progress=lambda done, total, note="": calls.append((done, total, note)),
+    )
+    with open(tmp_path / "history.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["step"] for row in rows] == ["3", "6", "8"]
+    assert [float(row["epoch"]) for row in rows] == [0.75, 1.5, 2]
+    assert float(rows[0]["learning_rate"]) > float(rows[-1]["learning_rate"]) > 0
+    assert float(rows[0]["samples_per_second"]) > 0 and float(rows[0]["cycle_a"]) > 0
+    assert calls[-1][:2] == (16, 16) and "generator" in calls[-1][2]
+    assert sorted(path.name for path in (tmp_path / "samples").iterdir()) == ["step-00000004.png", "step-00000008.png"]
+    assert images.load(tmp_path / "samples" / "step-00000008.png").shape == (1, 3, 8 * 16, 6 * 16)
+    again = Translator.load(tmp_path / "translator.safetensors")
+    assert torch.equal(weights_of(again), weights_of(translator))
+    assert again.card["training"]["data"] == {"kind": "toy", "count": 8, "side": 16}
+    assert again.card["method"] == "cyclegan"
+
+
+def test_training_learns_something(tmp_path):
+    """b is −a: an L1 pix2pix comes near to that in a few steps."""
+    config = methods.ABLATIONS["l1"].resized(16, 8)
+    config = replace(config, generator=replace(config.generator, norm="instance", dropout=False))
+    settings = TrainingSettings(epochs=100, batch_size=4, learning_rate=2e-3)
+    train(config, Toy(8), settings, tmp_path, log_every=1, sample_every=1000)
+    with open(tmp_path / "history.csv", newline="") as file:
+        losses = [float(row["l1"]) for row in csv.DictReader(file)]
+    assert np.mean(losses[-5:]) < 0.6 * losses[0]
+
+
+# --- stopping and going on ----------------------------------------------------------------------------------
+
+JOB = """
+import sys
+from pathlib import Path
+import latentlab.translation.training.loop as loop
+from latentlab.translation.methods import CycleGANConfig
+from latentlab.translation.networks import PatchConfig, ResNetConfig
+from latentlab.translation.training import TrainingSettings, train
+from latentlab.translation.training.loop import launch
+from tests.latentlab.translation.toys import Toy
+loop.SAVE_SECONDS = 0.0
+folder, devices, batch = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+config = CycleGANConfig(ResNetConfig(1, 4, dropout=batch == 2), PatchConfig(16, 4), pool_size=3 if batch == 2 else 0)
+settings = TrainingSettings(epochs=3, batch_size=batch, ema=0.9)
+train(config, Toy(8), settings, folder, fabric=launch("cpu", devices), log_every=1, sample_every=5)
+"""
+
+
+def job(folder, devices=1, batch=2):
+    return [sys.executable, "-c", JOB, str(folder), str(devices), str(batch)]
+
+
+def test_a_killed_training_goes_on_to_the_same_result(tmp_path):
+    subprocess.run(job(tmp_path / "whole"), check=True, capture_output=True)
+    process = subprocess.Popen(job(tmp_path / "killed"), stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 120
+    while not list((tmp_path / "killed").glob("state/step-*")) and time.monotonic() < deadline:
+        time.sleep(0.005)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    (state,) = list((tmp_path / "killed").glob("state/step-*"))[-1:]
+    assert not (tmp_path / "killed" / "translator.safetensors").exists(), "it was over before it was killed"
+    assert int(state.name[5:]) < 12
+    subprocess.run(job(tmp_path / "killed"), check=True, capture_output=True)
+    whole, again = (Translator.load(tmp_path / name / "translator.safetensors") for name in ("whole", "killed"))
+    torch.testing.assert_close(weights_of(again), weights_of(whole), atol=1e-6, rtol=1e-5)
+    histories = [(tmp_path / name / "history.csv").read_text().splitlines() for name in ("whole", "killed")]
+    steps = [[row.split(",")[0] for row in rows] for rows in histories]
+    assert steps[0] == steps[1] == ["step", *map(str, range(1, 13))]
+
+
+def test_two_processes_equal_one(tmp_path):
+    """Half of the batch each, gradients averaged by gloo."""
+    script = tmp_path / "job.py"  # Fabric starts the second process with the same script
+    script.write_text(JOB)
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "OMP_NUM_THREADS": "1"}
+    subprocess.run(
+        [sys.executable, str(script), str(tmp_path / "four"), "2", "4"], check=True, env=environment, timeout=300
+    )
+    subprocess.run(job(tmp_path / "eight", 1, 8), check=True, env=environment)
+    four, eight = (Translator.load(tmp_path / name / "translator.safetensors") for name in ("four", "eight"))
+    subprocess.run(job(tmp_path / "another", 1, 4), check=True, env=environment)
+    assert_alike(four, eight, Translator.load(tmp_path / "another" / "translator.safetensors"))
+
+
+def test_a_folder_of_another_training_is_refused(tmp_path):
+    train(SMALL, Toy(4), SETTINGS, tmp_path)
+    with pytest.raises(UserError, match="other settings"):
+        train(SMALL, Toy(4), replace(SETTINGS, seed=1), tmp_path)
+    with pytest.raises(UserError, match="other data"):
+        train(SMALL, Toy(6), SETTINGS, tmp_path)
+    with pytest.raises(UserError, match="other method"):
+        train(replace(SMALL, cycle_weight=1.0), Toy(4), SETTINGS, tmp_path)
+    (tmp_path / "state" / "step-00000002" / "networks.safetensors").write_bytes(b"\0" * 50)
+    with pytest.raises(UserError, match="cannot read"):
+        train(SMALL, Toy(4), SETTINGS, tmp_path)
+
+
+def test_a_loss_that_is_not_finite_stops_it(tmp_path):
+    class Broken(Toy):
+        def sample(self, index, rng):
+            return {"a": torch.full((1, 3, 16, 16), float("nan")), "b": torch.zeros(1, 3, 16, 16)}
+
+    with pytest.raises(UserError, match="diverged at step 0: .* is nan"):
+        train(SMALL, Broken(4), SETTINGS, tmp_path)
+
+
+def test_wrong_settings_are_told():
+    for wrong in ({"epochs": 0}, {"batch_size": 0}, {"decay": 2}, {"ema": 1.0}, {"precision": "8"}):
+        with pytest.raises(UserError):
+            TrainingSettings(**wrong)
