@@ -134,7 +134,7 @@ def apply(
     out: Annotated[Path, typer.Option(help="Folder of the translations.")] = Path("latentlab-translated"),
     way: Annotated[WayName, typer.Option(help="From A to B, or back.")] = WayName.a2b,
     size: Annotated[int | None, typer.Option(min=4, help="Scale the shorter side to so many pixels first.")] = None,
-    masks: Annotated[Path | None, typer.Option(help="InstaGAN: folder of the masks NAME_0.png, NAME_1.png, …")] = None,
+    masks: Annotated[Path | None, typer.Option(help="InstaGAN: folder of the masks, NAME_0.png and so on.")] = None,
     dropout: Annotated[bool, typer.Option(help="Keep the dropout of the training, pix2pix's noise.")] = True,
     seed: Annotated[int, typer.Option(help="Of that noise.")] = 0,
     device: options.Device = "auto",

@@ -25,7 +25,7 @@ def value(move, name):
 
 
 def least_squares(real, fake):
-    return float(0.5 * ((real - 1).square().mean() + fake.square().mean()))
+    return float(0.5 * ((real - 1).square().mean() + fake.square().mean()).detach())
 
 
 # --- pix2pix ------------------------------------------------------------------------------------------------
