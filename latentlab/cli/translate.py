@@ -16,6 +16,7 @@ from latentlab import images
 from latentlab.cli import options, training_sets
 from latentlab.cli.errors import one_line, told
 from latentlab.errors import UserError
+from latentlab.progress import silent
 
 if TYPE_CHECKING:
     from latentlab.translation.data.sets import Opened
@@ -111,7 +112,7 @@ def train(
         for problem in opened.problems:
             print(f"left out: {one_line(str(problem))}")
         print(f"{len(opened.source)} samples, {len(opened.problems)} files left out")
-    with options.bar("training", "sample") as step:
+    with (options.bar if first else silent)("training", "sample") as step:
         train_translator(
             config,
             opened.source,
@@ -121,7 +122,7 @@ def train(
             fabric=fabric,
             workers=workers,
             sample_every=sample_every,
-            progress=step if first else None,
+            progress=step,
             tensorboard=tensorboard,
         )
     if first:

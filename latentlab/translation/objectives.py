@@ -38,11 +38,11 @@ class Objective:
 
     def discriminator(self, real: Tensor, fake: Tensor) -> Tensor:
         """The discriminator's loss: half of the sum of the means over real and over fake logits."""
-        return 0.5 * (self.on_real(real).mean() + self.on_fake(fake).mean())
+        return 0.5 * (self.on_real(real.float()).mean() + self.on_fake(fake.float()).mean())
 
     def generator(self, fake: Tensor) -> Tensor:
         """The generator's loss: the mean over the logits of what it made."""
-        return self.on_generated(fake).mean()
+        return self.on_generated(fake.float()).mean()
 
 
 def gradient_penalty(discriminate: Discriminate, real: Tensor, fake: Tensor) -> Tensor:

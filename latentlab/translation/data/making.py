@@ -1,6 +1,7 @@
 """Training sets that are made: of pictures, of a generator's samples, of nothing; each with a manifest.
 
-A set that was stopped half made goes on where it was: what is there is kept, and the manifest comes last.
+A set that was stopped half made goes on where it was: what is there is kept, and a folder whose manifest says that
+it is to become another set is refused.
 """
 
 from __future__ import annotations
@@ -157,7 +158,8 @@ def make_latent_pairs(
     _claim(out, {**key, **recipe.manifest()})
     places = list(_places(layout, count, held_out))
     log = out / "seeds.json"  # which seeds were used, in the order of `places`, and how many were tried
-    used, tried = read_json(log).values() if log.exists() else ([], 0)
+    known = read_json(log) if log.exists() else {"used": [], "tried": 0}
+    used, tried = known["used"], known["tried"]
     while len(used) < len(places):
         if _place(recipe, layout, seed_start + tried, places[len(used)], out, size):
             used = [*used, seed_start + tried]

@@ -108,7 +108,8 @@ class _Journey:
             their gradients, for the discriminator.
         """
         before = self.pictures[rows], self._next(count)[rows]
-        after = self.there(*before)
+        picture, masks = self.there(*before)
+        after = picture.float(), masks.float()  # of half precision in a mixed one
         so_far = torch.cat([self.translated[rows], after[1]], dim=1)
         self.pictures = self.pictures.index_copy(0, rows, after[0].detach())
         none = torch.full_like(self._next(count), -1)
@@ -168,16 +169,12 @@ class InstaGAN(Method):
             losses[f"context_{name}"] = weight * self.config.context_weight * kept
         return losses
 
-    def translate(self, way: str, pictures: Tensor, masks: Tensor) -> tuple[Tensor, Tensor]:
-        """All instances of pictures, a mini-batch after the other."""
-        return translate_all(self.networks[self.ways[way]], pictures, masks, self.config.at_once)
-
     def show(self, batch: Batch) -> list[Tensor]:
         """A with its masks, made B with its masks; B, made A."""
         columns = []
         for way, x in (("a2b", "a"), ("b2a", "b")):
             pictures, masks = batch[x], batch[f"{x}_masks"]
-            made, made_masks = self.translate(way, pictures, masks)
+            made, made_masks = translate_all(self.networks[self.ways[way]], pictures, masks, self.config.at_once)
             columns += [pictures, _union(masks), made, _union(made_masks)]
         return columns
 

@@ -11,6 +11,7 @@ import json
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
+from itertools import cycle
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -151,8 +152,7 @@ def take_step(fabric: Fabric, state: TrainingState, some: Sequence[Batch], learn
     plays = [method.play(batch, torch.Generator().manual_seed(seed * 64 + k)) for k, batch in enumerate(some)]
     players = list(method.players)
     told: dict[str, dict[str, list[float]]] = {player: {} for player in players}
-    for turn in range(10**6):
-        player = players[turn % len(players)]
+    for player in cycle(players):
         moves = [move for play in plays if (move := _next(fabric, play)) is not None]
         if not _any(fabric, bool(moves)):
             break
@@ -160,10 +160,10 @@ def take_step(fabric: Fabric, state: TrainingState, some: Sequence[Batch], learn
         for weight in weights:
             weight.grad = None
         for move in moves:
-            fabric_loss = move.loss / len(plays)
-            if not torch.isfinite(fabric_loss):
+            loss = move.loss / len(plays)
+            if not torch.isfinite(loss):
                 raise UserError(f"the training diverged at step {state.step}: {_worst(move)}; lower the learning rate")
-            fabric_loss.backward(inputs=weights)
+            loss.backward(inputs=weights)
             for name, value in move.losses.items():
                 told[player].setdefault(name, []).append(float(value.detach()))
         _average(fabric, weights)

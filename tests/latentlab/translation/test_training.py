@@ -122,6 +122,14 @@ def test_what_is_written(tmp_path):
     assert again.card["method"] == "cyclegan"
 
 
+@pytest.mark.parametrize("name", ["pix2pix", "cyclegan", "instagan"])
+def test_every_method_trains_in_mixed_precision(tmp_path, name):
+    config = methods.paper_config(name, 32, 4)
+    toy = Toy(4, 32, 4 if name == "instagan" else 0)
+    translator = train(config, toy, replace(SETTINGS, precision="bf16-mixed"), tmp_path)
+    assert weights_of(translator).dtype == torch.float32 and weights_of(translator).isfinite().all()
+
+
 def test_training_learns_something(tmp_path):
     """b is −a: an L1 pix2pix comes near to that in a few steps."""
     config = methods.ABLATIONS["l1"].resized(16, 8)
