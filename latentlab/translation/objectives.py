@@ -45,13 +45,23 @@ class Objective:
         return self.on_generated(fake.float()).mean()
 
 
-def gradient_penalty(discriminate: Discriminate, real: Tensor, fake: Tensor) -> Tensor:
+def judged(
+    objective: Objective, name: str, discriminate: Discriminate, real: Tensor, fake: Tensor, rng: torch.Generator
+) -> dict[str, Tensor]:
+    """A discriminator's losses at pictures `(b, …)`: "d" + `name` and, if it has one, "penalty" + `name`."""
+    losses = {f"d{name}": objective.discriminator(discriminate(real), discriminate(fake))}
+    if objective.penalty_weight:
+        losses[f"penalty{name}"] = objective.penalty_weight * gradient_penalty(discriminate, real, fake, rng)
+    return losses
+
+
+def gradient_penalty(discriminate: Discriminate, real: Tensor, fake: Tensor, rng: torch.Generator) -> Tensor:
     """E (|∇D(x)| − 1)² at a random point x between each real picture `(b, …)` and its fake.
 
     Gulrajani et al. 2017, "Improved Training of Wasserstein GANs", equation (3). The norm is over all numbers of a
-    picture, of the gradient of the mean of its logits.
+    picture, of the gradient of the mean of its logits. `rng` is on the CPU.
     """
-    share = torch.rand(len(real), *[1] * (real.ndim - 1), device=real.device)
+    share = torch.rand(len(real), *[1] * (real.ndim - 1), generator=rng).to(real.device)
     between = (share * real + (1 - share) * fake).detach().requires_grad_()
     logits = discriminate(between).reshape(len(real), -1).mean(dim=1).sum()
     (gradient,) = torch.autograd.grad(logits, between, create_graph=True)

@@ -158,7 +158,7 @@ def make_latent_pairs(
     _claim(out, {**key, **recipe.manifest()})
     places = list(_places(layout, count, held_out))
     log = out / "seeds.json"  # which seeds were used, in the order of `places`, and how many were tried
-    known = read_json(log) if log.exists() else {"used": [], "tried": 0}
+    known: dict[str, Any] = read_json(log) if log.exists() else {"used": [], "tried": 0}
     used, tried = known["used"], known["tried"]
     while len(used) < len(places):
         if _place(recipe, layout, seed_start + tried, places[len(used)], out, size):

@@ -16,7 +16,7 @@ from latentlab.translation.data.sources import Batch
 from latentlab.translation.losses import l1
 from latentlab.translation.methods.base import Method, Move, network_dict
 from latentlab.translation.networks import PatchConfig, ResNetConfig, UNetConfig, build
-from latentlab.translation.objectives import gradient_penalty, objective
+from latentlab.translation.objectives import judged, objective
 from latentlab.translation.pool import PicturePool
 
 
@@ -87,15 +87,9 @@ class CycleGAN(Method):
             weight = self.config.cycle_weight * self.config.identity_weight
             losses |= {"identity_a": weight * l1(g_b(a), a), "identity_b": weight * l1(g_a(b), b)}
         yield Move("generator", losses)
-        losses = self._judged("b", d_a, b, self.pools["b"].swap(fake_b, rng))
-        yield Move("discriminator", losses | self._judged("a", d_b, a, self.pools["a"].swap(fake_a, rng)))
-
-    def _judged(self, name: str, discriminate: torch.nn.Module, real: Tensor, fake: Tensor) -> dict[str, Tensor]:
-        losses = {f"d_{name}": self.objective.discriminator(discriminate(real), discriminate(fake))}
-        if self.objective.penalty_weight:
-            penalty = gradient_penalty(discriminate, real, fake)
-            losses[f"penalty_{name}"] = self.objective.penalty_weight * penalty
-        return losses
+        losses = judged(self.objective, "_b", d_a, b, self.pools["b"].swap(fake_b, rng), rng)
+        losses |= judged(self.objective, "_a", d_b, a, self.pools["a"].swap(fake_a, rng), rng)
+        yield Move("discriminator", losses)
 
     def show(self, batch: Batch) -> list[Tensor]:
         """A, made B, back to A; B, made A, back to B."""

@@ -16,7 +16,7 @@ from latentlab.translation.data.sources import Batch
 from latentlab.translation.losses import l1
 from latentlab.translation.methods.base import Method, Move, network_dict
 from latentlab.translation.networks import PatchConfig, ResNetConfig, UNetConfig, build
-from latentlab.translation.objectives import gradient_penalty, objective
+from latentlab.translation.objectives import judged, objective
 
 
 @dataclass(frozen=True)
@@ -100,19 +100,13 @@ class Pix2Pix(Method):
         a, b = batch["a"], batch["b"]
         fake = self.networks["G"](a)
         if self.config.gan_weight:
-            yield self._discriminate(torch.cat([a, b], dim=1), torch.cat([a, fake.detach()], dim=1))
+            pairs = torch.cat([a, b], dim=1), torch.cat([a, fake.detach()], dim=1)
+            yield Move("discriminator", judged(self.objective, "", self.networks["D"], *pairs, rng))
         losses = {"l1": self.config.l1_weight * l1(fake, b)} if self.config.l1_weight else {}
         if self.config.gan_weight:
             logits = self.networks["D"](torch.cat([a, fake], dim=1))
             losses["gan"] = self.config.gan_weight * self.objective.generator(logits)
         yield Move("generator", losses)
-
-    def _discriminate(self, real: Tensor, fake: Tensor) -> Move:
-        discriminate = self.networks["D"]
-        losses = {"d": self.objective.discriminator(discriminate(real), discriminate(fake))}
-        if self.objective.penalty_weight:
-            losses["penalty"] = self.objective.penalty_weight * gradient_penalty(discriminate, real, fake)
-        return Move("discriminator", losses)
 
     def show(self, batch: Batch) -> list[Tensor]:
         """Before, made, after."""
