@@ -110,6 +110,20 @@ def reduce(pictures: Tensor, side: int) -> Tensor:
     return F.interpolate(pictures, (max(round(height * scale), 1), max(round(width * scale), 1)), mode="area")
 
 
+def resize(pictures: Tensor, height: int, width: int) -> Tensor:
+    """`pictures (b, c, h, w)` in [-1, 1] at another size, bicubic and without aliases; of the same size as they are."""
+    if pictures.shape[2:] == (height, width):
+        return pictures
+    return F.interpolate(pictures, (height, width), mode="bicubic", antialias=True).clamp(-1, 1)
+
+
+def resize_masks(masks: Tensor, height: int, width: int) -> Tensor:
+    """`masks (b, n, h, w)` at another size, by their nearest pixels, so that edges stay hard."""
+    if masks.shape[1] == 0:  # which F.interpolate refuses
+        return masks.new_empty(len(masks), 0, height, width)
+    return masks if masks.shape[2:] == (height, width) else F.interpolate(masks, (height, width), mode="nearest-exact")
+
+
 def grid(pictures: Tensor, columns: int) -> Tensor:
     """One picture out of many: row by row, `columns` to a row, the cells left over white.
 

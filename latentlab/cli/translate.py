@@ -268,8 +268,4 @@ def _scaled(picture: torch.Tensor, masks: torch.Tensor | None, size: int) -> tup
     height, width = picture.shape[2:]
     scale = size / min(height, width)
     sides = (round(height * scale), round(width * scale))
-    resize = torch.nn.functional.interpolate
-    return (
-        resize(picture, sides, mode="bicubic", antialias=True).clamp(-1, 1),
-        None if masks is None else resize(masks, sides, mode="nearest-exact"),
-    )
+    return images.resize(picture, *sides), None if masks is None else images.resize_masks(masks, *sides)

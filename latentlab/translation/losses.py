@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 
 
@@ -13,7 +14,8 @@ def l1(one: Tensor, other: Tensor) -> Tensor:
 def context_weight(source: Tensor, translated: Tensor) -> Tensor:
     """1 outside of all instances, before and after: 1 − union of the masks.
 
-    Mo et al. 2019, section 2.2.
+    Mo et al. 2019, section 2.2. The union of soft masks is their sum in units of 0 … 1, cut off at 1, as in the
+    published code.
 
     Parameters
     ----------
@@ -25,8 +27,8 @@ def context_weight(source: Tensor, translated: Tensor) -> Tensor:
     Tensor
         `(b, 1, h, w)` in 0 … 1.
     """
-    inside = (source.amax(dim=1, keepdim=True).maximum(translated.amax(dim=1, keepdim=True)) + 1) / 2
-    return 1 - inside
+    inside = (torch.cat([source, translated], dim=1) + 1) / 2
+    return 1 - inside.sum(dim=1, keepdim=True).clamp(max=1)
 
 
 def context_loss(source: Tensor, translated: Tensor, weight: Tensor) -> Tensor:

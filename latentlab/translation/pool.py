@@ -39,7 +39,7 @@ class PicturePool:
         given = []
         for picture in pictures.detach().split(1):
             if self.pictures is None or len(self.pictures) < self.size:
-                self.pictures = picture if self.pictures is None else torch.cat([self.pictures, picture])
+                self.pictures = picture.clone() if self.pictures is None else torch.cat([self.pictures, picture])
                 given.append(picture)
             elif torch.rand((), generator=rng) < 0.5:
                 given.append(picture)

@@ -106,6 +106,15 @@ def test_grid_fills_rows_and_leaves_white():
         images.grid(pictures, 0)
 
 
+def test_resize_keeps_the_range_and_masks_their_edges():
+    pictures = torch.rand(1, 3, 9, 6, generator=torch.Generator().manual_seed(0)).round() * 2 - 1
+    resized = images.resize(pictures, 20, 31)
+    assert resized.shape == (1, 3, 20, 31) and resized.abs().max() <= 1
+    assert images.resize(pictures, 9, 6) is pictures
+    assert set(images.resize_masks(pictures, 20, 31).unique().tolist()) == {-1.0, 1.0}
+    assert images.resize_masks(pictures[:, :0], 20, 31).shape == (1, 0, 20, 31)
+
+
 def test_reduce_averages_and_never_enlarges():
     pictures = torch.tensor([[-1.0, 1.0], [0.0, 0.5]]).repeat(2, 4).expand(1, 3, 4, 8)
     assert images.reduce(pictures, 4).shape == (1, 3, 2, 4)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from latentlab.errors import UserError
@@ -62,3 +63,8 @@ class Pencil:
         lengths[0] = 0
         kept = lengths[strokes] >= max(self.shortest * side, 1)
         return torch.where(torch.from_numpy(kept), -1.0, 1.0).float().expand(1, 3, -1, -1)
+
+
+def reduce_drawing(drawing: Tensor, side: int) -> Tensor:
+    """A square `drawing (1, 3, h, h)` at `side` pixels a side at most: black wherever a line passes."""
+    return drawing if drawing.shape[3] <= side else -F.adaptive_max_pool2d(-drawing, side)

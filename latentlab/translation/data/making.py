@@ -6,7 +6,7 @@ it is to become another set is refused.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -26,7 +26,7 @@ from latentlab.progress import Step
 from latentlab.rendering import Renderer
 from latentlab.samples import is_positive, score_pictures
 from latentlab.scorers import Scorer
-from latentlab.translation.data.drawings import Pencil
+from latentlab.translation.data.drawings import Pencil, reduce_drawing
 from latentlab.translation.data.shapes import scene
 from stylegan2.sampling import z_from_seeds
 
@@ -70,8 +70,10 @@ def make_drawings(
     for done, (name, picture) in enumerate(pictures):
         path = out / ("train" if done < first_test else "test") / f"{name}.png"
         if not path.exists():
-            square = _squared(picture, size)
-            images.save(torch.cat([pencil.draw(square), square], dim=3), path)
+            # Drawn from a larger picture, if there is one: at 64² eyes and mouths are too small for an edge detector.
+            large = _squared(picture, min(max(size, min(picture.shape[2:])), 4 * size))
+            pair = reduce_drawing(pencil.draw(large), size), images.resize(large, size, size)
+            images.save(torch.cat(pair, dim=3), path)
         if progress is not None:
             progress(done + 1, count)
 
@@ -267,9 +269,4 @@ def _squared(picture: Tensor, size: int, hard: bool = False) -> Tensor:
     side = min(height, width)
     top, left = (height - side) // 2, (width - side) // 2
     square = picture[:, :, top : top + side, left : left + side]
-    if square.shape[3] == size:
-        return square
-    mode: Callable[..., Tensor] = torch.nn.functional.interpolate
-    if hard:
-        return mode(square, (size, size), mode="nearest-exact")
-    return mode(square, (size, size), mode="bicubic", antialias=True).clamp(-1, 1)
+    return images.resize_masks(square, size, size) if hard else images.resize(square, size, size)

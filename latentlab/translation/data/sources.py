@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -63,7 +64,7 @@ class Paired:
 
     def describe(self) -> dict[str, Any]:
         """See `Source`."""
-        return {"kind": "pairs", "pairs": len(self)}
+        return {"kind": "pairs", "pairs": len(self), "names": _digest(self.before.names)}
 
 
 @dataclass(frozen=True)
@@ -104,7 +105,13 @@ class Unpaired:
     def describe(self) -> dict[str, Any]:
         """See `Source`."""
         counts = {"a": len(self.a.names), "b": len(self.b.names)}
-        return {"kind": "instances" if self.instances else "unpaired", **counts}
+        names = _digest([*self.a.names, *self.b.names])
+        return {"kind": "instances" if self.instances else "unpaired", **counts, "names": names}
+
+
+def _digest(names: Sequence[str]) -> str:
+    """Tells apart sets of as many pictures with other names, so that a training does not go on with another set."""
+    return hashlib.sha256("\n".join(names).encode()).hexdigest()[:16]
 
 
 def _placement(augmentation: Augmentation, rng: np.random.Generator | None) -> Placement:

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
+from latentlab import images
 from latentlab.errors import UserError
 
 
@@ -69,16 +69,11 @@ class Placement:
 
     def picture(self, picture: Tensor) -> Tensor:
         """`picture (b, c, h, w)` placed: `(b, c, size, size)`, resized bicubically."""
-        if picture.shape[2:] != (self.load_size, self.load_size):
-            side = (self.load_size, self.load_size)
-            picture = F.interpolate(picture, side, mode="bicubic", antialias=True).clamp(-1, 1)
-        return self._cut(picture)
+        return self._cut(images.resize(picture, self.load_size, self.load_size))
 
     def masks(self, masks: Tensor) -> Tensor:
         """`masks (b, n, h, w)` in {-1, 1} placed likewise, their edges hard."""
-        if masks.shape[2:] != (self.load_size, self.load_size) and masks.shape[1]:
-            masks = F.interpolate(masks, (self.load_size, self.load_size), mode="nearest-exact")
-        return self._cut(masks)
+        return self._cut(images.resize_masks(masks, self.load_size, self.load_size))
 
     def _cut(self, x: Tensor) -> Tensor:
         x = x[:, :, self.top : self.top + self.size, self.left : self.left + self.size]

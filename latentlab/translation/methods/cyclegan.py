@@ -16,6 +16,7 @@ from latentlab.translation.data.sources import Batch
 from latentlab.translation.losses import l1
 from latentlab.translation.methods.base import Method, Move, network_dict
 from latentlab.translation.networks import PatchConfig, ResNetConfig, UNetConfig, build
+from latentlab.translation.networks.resnet import blocks_for
 from latentlab.translation.objectives import judged, objective
 from latentlab.translation.pool import PicturePool
 
@@ -57,8 +58,8 @@ class CycleGANConfig:
 
     @classmethod
     def of(cls, size: int, width: int) -> CycleGANConfig:
-        """The paper's, for pictures of `size`: 6 blocks to 128², 9 beyond (section 7.2)."""
-        return cls(ResNetConfig(6 if size <= 128 else 9, width), PatchConfig(ndf=width))
+        """The paper's, for pictures of `size`."""
+        return cls(ResNetConfig(blocks_for(size), width), PatchConfig(ndf=width))
 
 
 class CycleGAN(Method):

@@ -18,7 +18,9 @@ from latentlab.translation.losses import context_loss, context_weight, l1
 from latentlab.translation.methods.base import Method, Move, network_dict
 from latentlab.translation.networks import InstaDiscriminatorConfig, InstaGeneratorConfig, build
 from latentlab.translation.networks.instagan import present
+from latentlab.translation.networks.resnet import blocks_for
 from latentlab.translation.objectives import objective
+from latentlab.translation.pool import PicturePool
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,8 @@ class InstaGANConfig:
         The most of a picture that are translated, the largest.
     at_once
         How many of them in each step of the sequential mini-batch (section 2.3).
+    pool_size
+        Generated pictures, with their masks, that are kept for each discriminator.
     """
 
     generator: InstaGeneratorConfig = field(default_factory=InstaGeneratorConfig)
@@ -49,18 +53,20 @@ class InstaGANConfig:
     context_weight: float = 1.0
     instances: int = 4
     at_once: int = 2
+    pool_size: int = 50
 
     def __post_init__(self) -> None:
         if objective(self.objective).penalty_weight:
             raise UserError(f"InstaGAN takes no {self.objective}: a penalty between sets of masks is not defined")
+        if min(self.cycle_weight, self.identity_weight, self.context_weight, self.pool_size) < 0:
+            raise UserError(f"weights of losses and the pool's size are 0 or more, unlike {self}")
         if not 1 <= self.at_once <= self.instances or self.instances % self.at_once:
             raise UserError(f"instances are a multiple of those at once: not {self.instances} by {self.at_once}")
 
     @classmethod
     def of(cls, size: int, width: int) -> InstaGANConfig:
-        """The paper's, for pictures of `size`; like CycleGAN's, 6 blocks to 128²."""
-        blocks = 6 if size <= 128 else 9
-        return cls(InstaGeneratorConfig(blocks, width), InstaDiscriminatorConfig(width))
+        """The paper's, for pictures of `size`."""
+        return cls(InstaGeneratorConfig(blocks_for(size), width), InstaDiscriminatorConfig(width))
 
 
 @dataclass
@@ -127,7 +133,7 @@ class InstaGAN(Method):
         self.config, self.objective = config, objective(config.objective)
         generators = {name: build(config.generator) for name in ("G_A", "G_B")}
         self.networks = network_dict(generators | {name: build(config.discriminator) for name in ("D_A", "D_B")}, seed)
-        self.pools = {}
+        self.pools = {"b": PicturePool(config.pool_size), "a": PicturePool(config.pool_size)}
 
     def play(self, batch: Batch, rng: torch.Generator) -> Iterator[Move]:
         """See `Method`. Pictures whose instances are all translated sit out, and no move is made for nothing."""
@@ -138,7 +144,7 @@ class InstaGAN(Method):
         ]
         for _ in range(0, self.config.instances, self.config.at_once):
             generated: Batch = {}
-            fakes: list[tuple[_Journey, Tensor, Tensor]] = []
+            fakes: list[tuple[_Journey, Tensor, Tensor]] = []  # whence, pictures, all their masks so far
             for journey in journeys:
                 rows = journey.rows(self.config.at_once)
                 if not len(rows):
@@ -150,11 +156,14 @@ class InstaGAN(Method):
             if not fakes:
                 return
             yield Move("generator", generated)
-            yield Move("discriminator", {f"d_{j.other}": self._judged(j, batch, *fake) for j, *fake in fakes})
+            yield Move("discriminator", {f"d_{j.other}": self._judged(j, batch, *fake, rng) for j, *fake in fakes})
 
-    def _judged(self, journey: _Journey, batch: Batch, fake: Tensor, masks: Tensor) -> Tensor:
+    def _judged(self, journey: _Journey, batch: Batch, fake: Tensor, masks: Tensor, rng: torch.Generator) -> Tensor:
         real = journey.judge(batch[journey.other], batch[f"{journey.other}_masks"])
-        return self.objective.discriminator(real, journey.judge(fake, masks))
+        none = masks.new_full((len(masks), self.config.instances - masks.shape[1], *masks.shape[2:]), -1)
+        seen = self.pools[journey.other].swap(torch.cat([fake, masks, none], dim=1), rng)
+        channels = fake.shape[1]
+        return self.objective.discriminator(real, journey.judge(seen[:, :channels], seen[:, channels:]))
 
     def _kept(self, name: str, back: nn.Module, before: tuple[Tensor, Tensor], after: tuple[Tensor, Tensor]) -> Batch:
         """Losses that keep what a picture and its masks were: cycle, identity, context."""

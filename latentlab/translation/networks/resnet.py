@@ -22,7 +22,7 @@ class ResNetConfig:
     Attributes
     ----------
     blocks
-        Residual blocks at a quarter of the resolution: 6 for pictures of 128², 9 from 256² on.
+        Residual blocks at a quarter of the resolution: see `blocks_for`.
     ngf
         Feature maps at full resolution.
     input_channels, output_channels
@@ -44,6 +44,11 @@ class ResNetConfig:
         check_norm(self.norm)
         if self.blocks < 0 or self.ngf < 1:
             raise UserError(f"a ResNet generator has 0 blocks and 1 feature map at least, unlike {self}")
+
+
+def blocks_for(size: int) -> int:
+    """Residual blocks for pictures of `size`: 6 to 128², 9 beyond (Zhu et al. 2017, section 7.2)."""
+    return 6 if size <= 128 else 9
 
 
 class ResNetBlock(nn.Module):

@@ -155,7 +155,7 @@ def test_instagans_losses_of_the_first_mini_batch():
     back, back_masks = g_b(y, n)
     same, same_masks = g_b(x, m)
     source = torch.cat([x, m], 1)
-    union = (torch.cat([m, n], 1).amax(1, keepdim=True) + 1) / 2
+    union = ((torch.cat([m, n], 1) + 1) / 2).sum(1, keepdim=True).clamp(max=1)
     expected = {
         "gan_b": (d_a(y, n) - 1).square().mean(),
         "cycle_a": 10 * (torch.cat([back, back_masks], 1) - source).abs().mean(),
@@ -200,6 +200,26 @@ def test_pictures_without_further_instances_sit_out():
     assert value(two[2], "gan_b") == pytest.approx(value(one[2], "gan_b"), rel=1e-4)
 
 
+def test_instagans_discriminators_see_the_pool():
+    method = methods.build(small_instagan(pool_size=2))
+    rng = torch.Generator().manual_seed(0)
+    list(method.play(batch(2, side=32, instances=4, start=2), rng))
+    assert all(pool.pictures.shape == (2, 3 + 4, 32, 32) for pool in method.pools.values())
+    for network in method.networks.values():
+        network.eval()
+    old = torch.cat([torch.full((2, 3, 32, 32), 0.25), torch.full((2, 4, 32, 32), -1.0)], dim=1)  # no instance
+    alone = batch(1, side=32, instances=4, start=1)
+    seen = set()
+    for seed in range(8):
+        for pool in method.pools.values():
+            pool.pictures = old.clone()
+        _, discriminator = method.play(alone, torch.Generator().manual_seed(seed))
+        seen.add(round(value(discriminator, "d_b"), 5))
+    d_a = method.networks["D_A"]
+    expected = least_squares(d_a(alone["b"], alone["b_masks"]), d_a(old[:1, :3], old[:1, 3:]))
+    assert len(seen) == 2 and any(one == pytest.approx(expected, rel=1e-4) for one in seen)
+
+
 # --- configurations -----------------------------------------------------------------------------------------
 
 
@@ -212,6 +232,7 @@ def test_wrong_configurations_are_told():
         (lambda: CycleGANConfig(pool_size=-1), "0 or more"),
         (lambda: InstaGANConfig(objective="wgan-gp"), "penalty"),
         (lambda: InstaGANConfig(instances=3), "multiple"),
+        (lambda: InstaGANConfig(context_weight=-1), "0 or more"),
         (lambda: paper_config("stargan", 64, 8), "pix2pix, cyclegan, instagan"),
     ]:
         with pytest.raises(UserError, match=message):

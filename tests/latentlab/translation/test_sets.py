@@ -1,6 +1,7 @@
 """Training sets: folders as users have them, good and bad; what is made; how pictures are placed."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,10 +11,20 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from latentlab import images
+from latentlab.directions import Direction
 from latentlab.errors import UserError
-from latentlab.translation.data.drawings import Pencil
+from latentlab.faces.detectors import FaceFound
+from latentlab.rendering import Renderer
+from latentlab.scorers import FunctionScorer
+from latentlab.translation.data.drawings import Pencil, reduce_drawing
 from latentlab.translation.data.folders import masked_in, masks_of, pairs_in, pictures_in, singles_in
-from latentlab.translation.data.making import make_drawings, make_shapes, mouth_mask
+from latentlab.translation.data.making import (
+    LatentPairs,
+    make_drawings,
+    make_latent_pairs,
+    make_shapes,
+    mouth_mask,
+)
 from latentlab.translation.data.sets import open_pairs, open_unpaired
 from latentlab.translation.data.shapes import scene
 from latentlab.translation.data.transforms import Augmentation, Placement, largest_masks
@@ -113,6 +124,15 @@ def test_unpaired_samples_take_a_in_turn_and_b_at_random(tmp_path):
     assert len(drawn) == 5
 
 
+def test_sets_of_as_many_pictures_with_other_names_are_told_apart(tmp_path):
+    for folder, name in (("one", "x"), ("same", "x"), ("other", "y")):
+        pair(tmp_path / folder / f"{name}.png")
+    one, same, other = (
+        open_pairs(tmp_path / name, "train", Augmentation(8, 8)).source.describe() for name in ("one", "same", "other")
+    )
+    assert one == same != other
+
+
 # --- placing ------------------------------------------------------------------------------------------------
 
 
@@ -207,6 +227,115 @@ def test_drawings_become_pairs(tmp_path):
     sample = source.sample(0, None)
     assert set(sample["a"].unique().tolist()) <= {-1.0, 1.0}
     torch.testing.assert_close(images.load(tmp_path / "train" / "p0.png")[..., 16:], sample["b"])
+
+
+def test_drawings_are_made_large_and_keep_their_lines_when_they_are_reduced(tmp_path):
+    drawing = torch.ones(1, 3, 64, 64)
+    drawing[:, :, 21, 8:40] = -1
+    small = reduce_drawing(drawing, 16)
+    assert (small < 0)[0, 0].nonzero().tolist() == [[5, column] for column in range(2, 10)]
+    assert torch.equal(reduce_drawing(drawing, 64), drawing) and torch.equal(reduce_drawing(drawing, 100), drawing)
+
+    ring = torch.full((1, 3, 64, 64), -0.8)  # too thin for 16 pixels
+    ys, xs = torch.meshgrid(torch.arange(64), torch.arange(64), indexing="ij")
+    radius = ((ys - 32.0) ** 2 + (xs - 32.0) ** 2).sqrt()
+    ring[:, :, (radius < 18) & (radius > 13)] = 0.8
+    make_drawings([("ring", ring)], 1, tmp_path, 16, held_out=0)
+    pair = images.load(tmp_path / "train" / "ring.png")
+    expected = reduce_drawing(Pencil().draw(ring), 16)
+    assert pair.shape == (1, 3, 16, 32) and torch.equal(pair[..., :16], expected)
+    assert (expected < 0).sum() > (Pencil().draw(images.resize(ring, 16, 16)) < 0).sum()
+
+
+class Guess:
+    """A detector for the tiny generator's noise: a mouth in the middle, if the picture is bright at its first pixel."""
+
+    name = "guess"
+
+    def __call__(self, photo):
+        if float(photo[0, :, 0, 0].mean()) < -0.3:
+            return []
+        landmarks = np.zeros((68, 2))
+        turn = np.linspace(0, 2 * np.pi, 12, endpoint=False)
+        landmarks[48:60] = np.stack([8 + 3 * np.cos(turn), 10 + 2 * np.sin(turn)], axis=1)
+        return [FaceFound((0, 0, 16, 16), landmarks, 1.0)]
+
+
+@pytest.fixture(scope="module")
+def brighter(tiny):
+    """Pairs along the direction in which the tiny generator's pictures become brighter."""
+    ws = tiny.w_avg.expand(1, tiny.num_ws, -1).clone().requires_grad_()
+    (gradient,) = torch.autograd.grad(tiny.synthesis(ws).mean(), ws)
+    vector = gradient.sum(dim=1)[0].numpy()
+    direction = Direction(vector / np.linalg.norm(vector), "bright", "gradient")
+    bright = FunctionScorer(("bright",), lambda x: (x.mean(dim=(1, 2, 3)) > 0).float())
+    return LatentPairs(Renderer(tiny, 16), direction, -3.0, 3.0, bright, "bright", detector=Guess())
+
+
+def brightness(path):
+    picture = images.load(path)
+    return float(picture.mean())
+
+
+def test_latent_pairs_are_before_and_after(brighter, tmp_path):
+    make_latent_pairs(brighter, "pairs", 4, tmp_path, 16, held_out=0.5)
+    assert len(pictures_in(tmp_path / "train")) == 4 and len(pictures_in(tmp_path / "test")) == 2
+    for path in [*pictures_in(tmp_path / "train"), *pictures_in(tmp_path / "test")]:
+        pair = images.load(path)
+        assert pair.shape == (1, 3, 16, 32)
+        before, after = brighter.of(int(path.stem))
+        assert torch.equal(images.to_bytes(pair), images.to_bytes(torch.cat([before, after], dim=3)))
+        assert before.mean() <= 0 < after.mean()
+    manifest = json.loads((tmp_path / "manifest.json").read_text())
+    assert manifest["generator"] == brighter.render.generator.fingerprint and manifest["low"] == -3.0
+
+
+def test_unpaired_faces_are_of_different_seeds(brighter, tmp_path):
+    make_latent_pairs(brighter, "unpaired", 3, tmp_path, 16, held_out=0.34)
+    names = {
+        part: {path.stem for path in pictures_in(tmp_path / part)} for part in ("trainA", "trainB", "testA", "testB")
+    }
+    assert [len(names[part]) for part in names] == [3, 3, 1, 1]
+    assert len(set().union(*names.values())) == 8
+    assert all(brightness(path) < 0.01 for path in pictures_in(tmp_path / "trainA"))
+    assert all(brightness(path) > -0.01 for path in pictures_in(tmp_path / "trainB"))
+
+
+def test_instances_have_the_masks_of_their_mouths(brighter, tmp_path):
+    make_latent_pairs(brighter, "instances", 3, tmp_path, 16, held_out=0.34)
+    sample = open_unpaired(tmp_path, "train", Augmentation(16, 16, flip=False), instances=1).source.sample(0, None)
+    mask = sample["a_masks"][0, 0] > 0
+    assert mask[10, 8] and not mask[2].any() and 20 < int(mask.sum()) < 80
+    first = [images.load(path)[0, :, 0, 0].mean() for path in pictures_in(tmp_path / "trainA")]
+    assert min(first) > -0.31, "pictures without a mouth are passed over"
+    with pytest.raises(UserError, match="68 landmarks"):
+        make_latent_pairs(replace(brighter, detector=None), "instances", 3, tmp_path / "other", 16)
+
+
+def test_a_set_of_pairs_that_was_stopped_goes_on(brighter, tmp_path):
+    class Stopped(Exception):
+        pass
+
+    def stop(done, total, note=""):
+        if done == 3:
+            raise Stopped
+
+    with pytest.raises(Stopped):
+        make_latent_pairs(brighter, "unpaired", 3, tmp_path / "stopped", 16, progress=stop)
+    make_latent_pairs(brighter, "unpaired", 3, tmp_path / "stopped", 16)
+    make_latent_pairs(brighter, "unpaired", 3, tmp_path / "whole", 16)
+    stopped, whole = (
+        {str(path.relative_to(tmp_path / name)): path.read_bytes() for path in (tmp_path / name).rglob("*.*")}
+        for name in ("stopped", "whole")
+    )
+    assert stopped == whole
+    with pytest.raises(UserError, match="another training set"):
+        make_latent_pairs(replace(brighter, high=2.0), "unpaired", 3, tmp_path / "whole", 16)
+
+
+def test_a_direction_that_shows_nothing_is_told(brighter, tmp_path):
+    with pytest.raises(UserError, match="of 51 seeds 0 show bright after and not before"):
+        make_latent_pairs(replace(brighter, low=0.0, high=0.0), "pairs", 3, tmp_path, 16)
 
 
 def test_the_mouths_mask_covers_the_lips_and_little_more():

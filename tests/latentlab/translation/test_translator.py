@@ -105,6 +105,15 @@ def test_published_generators_are_translators_and_discriminators_are_not(tmp_pat
         Translator.load(tmp_path / "x.safetensors")
 
 
+def test_a_published_generator_translates():
+    loaded = Translator.load("vintagify")
+    assert sum(weight.numel() for weight in loaded.network("a2b").parameters()) == 11_388_675
+    x = torch.nn.functional.interpolate(torch.rand(1, 3, 8, 8), (64, 64), mode="bicubic").clamp(0, 1) * 2 - 1
+    made, _ = loaded(x)
+    together = torch.corrcoef(torch.stack([x.mean(dim=1).flatten(), made.mean(dim=1).flatten()]))[0, 1]
+    assert together > 0.7 and (made - x).abs().mean() > 0.02
+
+
 # --- the command line ---------------------------------------------------------------------------------------
 
 
