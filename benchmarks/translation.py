@@ -20,7 +20,7 @@ import typer
 
 from latentlab.cli import options
 from latentlab.translation import methods
-from latentlab.translation.data.sources import Batch
+from latentlab.translation.data.sources import Batch, moved
 from latentlab.translation.methods import paper_config
 from latentlab.translation.networks import infer
 from latentlab.translation.training import TrainingSettings
@@ -49,7 +49,7 @@ def sample(size: int, instances: int, device: torch.device) -> Batch:
         masks = torch.full((1, instances, size, size), -1.0)
         masks[:, 0, : size // 2, : size // 2] = masks[:, 1, size // 2 :, size // 2 :] = 1
         batch[f"{name}_masks"] = masks
-    return {name: value.to(device, memory_format=torch.channels_last) for name, value in batch.items()}
+    return moved(batch, device)
 
 
 def main(

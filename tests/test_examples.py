@@ -41,14 +41,22 @@ def checkpoint(network, tmp_path_factory):
 
 
 @pytest.fixture
-def run(checkpoint, tmp_path):
+def run_alone(tmp_path):
+    """Runs an example; gives what it prints."""
+
     def call(name, *options):
-        command = [sys.executable, EXAMPLES / name, "--network", checkpoint, "--device", "cpu", *options]
-        done = subprocess.run([str(part) for part in command], cwd=tmp_path, capture_output=True, text=True)
+        command = [str(part) for part in (sys.executable, EXAMPLES / name, *options)]
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
         assert done.returncode == 0, done.stderr
         return done.stdout
 
     return call
+
+
+@pytest.fixture
+def run(run_alone, checkpoint):
+    """Runs an example on the tiny generator."""
+    return lambda name, *options: run_alone(name, "--network", checkpoint, "--device", "cpu", *options)
 
 
 def size_of(path):
@@ -121,11 +129,42 @@ def test_own_attributes_measure_what_they_say():
     assert warm[0] == warm[1] == 0.5 < warm[2]
 
 
-def test_edit_photo(tmp_path):
+def test_edit_photo(run_alone, tmp_path):
     """On the real generator, for a face has to be found; without a photo it takes a generated one."""
-    command = [sys.executable, EXAMPLES / "edit_photo.py", "--steps", "1", "--tuning-steps", "1", "--device", "cpu"]
-    done = subprocess.run([str(part) for part in command], cwd=tmp_path, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    assert "identity kept" in done.stdout
+    said = run_alone("edit_photo.py", "--steps", "1", "--tuning-steps", "1", "--device", "cpu")
+    assert "identity kept" in said
     for name in ("aligned", "projected", "edited", "photo"):
         assert size_of(tmp_path / "edit_photo" / f"{name}.png") == (1024, 1024)
+
+
+SHORT = ("--size", "32", "--width", "2", "--epochs", "1", "--out", "out")
+
+
+def noise(path, size=(32, 32)):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(np.random.default_rng(len(path.name)).integers(0, 255, (*size[::-1], 3), np.uint8)).save(path)
+
+
+def test_edges_to_face(run_alone, tmp_path):
+    for k in range(20):
+        noise(tmp_path / "faces" / f"{k}.png", (40, 48))
+    said = run_alone("edges_to_face.py", "--pictures", "faces", *SHORT)
+    assert "samples" in said
+    assert size_of(tmp_path / "out" / "pairs" / "train" / "0.png") == (64, 32)
+    assert size_of(tmp_path / "out" / "training" / "samples" / "step-00000005.png") == (3 * 32, 2 * 32)
+
+
+def test_facades(run_alone, tmp_path):
+    for part, count in (("train", 4), ("val", 2)):
+        for k in range(count):
+            noise(tmp_path / "facades" / part / f"{k}.png", (64, 32))
+    run_alone("facades.py", "facades", "--ablation", "l1", *SHORT)
+    assert size_of(tmp_path / "out" / "samples" / "step-00000001.png") == (3 * 32, 2 * 32)
+
+
+def test_shapes_and_smiles_of_a_folder(run_alone, tmp_path):
+    run_alone("shapes_instagan.py", "--scenes", "10", *SHORT)
+    assert size_of(tmp_path / "out" / "training" / "samples" / "step-00000005.png") == (8 * 32, 32)
+    for name, columns in (("smile_instagan.py", 8), ("smile_cyclegan.py", 6)):
+        run_alone(name, "--folder", "out/scenes", *SHORT[:-1], name)
+        assert size_of(tmp_path / name / "training" / "samples" / "step-00000005.png") == (columns * 32, 32)

@@ -121,3 +121,8 @@ def _placement(augmentation: Augmentation, rng: np.random.Generator | None) -> P
 def collate(samples: Sequence[Batch]) -> Batch:
     """One batch of many."""
     return {name: torch.cat([sample[name] for sample in samples]) for name in samples[0]}
+
+
+def moved(batch: Batch, device: torch.device) -> Batch:
+    """A batch on a device, in the order of memory that convolutions are quickest in."""
+    return {name: value.to(device, memory_format=torch.channels_last) for name, value in batch.items()}

@@ -156,7 +156,7 @@ class InstaGAN(Method):
             if not fakes:
                 return
             yield Move("generator", generated)
-            yield Move("discriminator", {f"d_{j.other}": self._judged(j, batch, *fake, rng) for j, *fake in fakes})
+            yield Move("discriminator", {f"d_{j.other}": self._judged(j, batch, x, m, rng) for j, x, m in fakes})
 
     def _judged(self, journey: _Journey, batch: Batch, fake: Tensor, masks: Tensor, rng: torch.Generator) -> Tensor:
         real = journey.judge(batch[journey.other], batch[f"{journey.other}_masks"])

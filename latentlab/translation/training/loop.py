@@ -16,16 +16,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
-from latentlab import images
 from latentlab.errors import UserError
 from latentlab.progress import Step
 from latentlab.translation import methods
-from latentlab.translation.data.sources import Batch, Source, collate
-from latentlab.translation.methods import Method, MethodConfig, Move
-from latentlab.translation.networks import infer
-from latentlab.translation.training.history import History
+from latentlab.translation.data.sources import Batch, Source, moved
+from latentlab.translation.methods import MethodConfig, Move
+from latentlab.translation.training.diary import Diary, Losses
+from latentlab.translation.training.grids import examples_of, grid_of
 from latentlab.translation.training.settings import TrainingSettings
 from latentlab.translation.training.state import StateFolder, TrainingState
 from latentlab.translation.training.stream import Share, batches
@@ -35,10 +34,7 @@ if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
 SAVE_SECONDS = 120.0
-MODEL, HISTORY, SAMPLES = "translator.safetensors", "history.csv", "samples"
-_SHOWN = 8  # rows of a grid of samples
-
-Losses = dict[str, dict[str, float]]  # by player and name
+MODEL = "translator.safetensors"
 
 
 def train(
@@ -97,13 +93,13 @@ def train(
     store = StateFolder(folder, key, fabric.global_rank, fabric.world_size, fabric.barrier)
     store.load(state)
     steps = settings.steps_for(len(source), fabric.world_size)
-    diary = _Diary(folder, fabric, settings, len(source), state.step, log_every, progress, tensorboard)
+    diary = Diary(folder, fabric, settings, len(source), state.step, log_every, progress, tensorboard)
     share = Share(settings, steps, state.step, fabric.global_rank, fabric.world_size)
     stream = batches(source, share, workers)
-    examples = _examples(shown or source, fabric.device)
+    examples = examples_of(shown or source, fabric.device)
     saved = time.monotonic()
     while state.step < steps:
-        some = [_to(next(stream), fabric.device) for _ in range(settings.accumulate)]
+        some = [moved(next(stream), fabric.device) for _ in range(settings.accumulate)]
         losses = take_step(fabric, state, some, settings.learning_rate_at(state.step, steps))
         diary.note(state.step, steps, losses, settings.learning_rate_at(state.step - 1, steps))
         if state.step % sample_every == 0 or state.step == steps:
@@ -202,94 +198,6 @@ def _worst(move: Move) -> str:
     return ", ".join(
         f"{name} is {float(value.detach())}" for name, value in move.losses.items() if not value.isfinite()
     )
-
-
-def _to(batch: Batch, device: torch.device) -> Batch:
-    return {name: value.to(device, memory_format=torch.channels_last) for name, value in batch.items()}
-
-
-# --- what is told and kept ----------------------------------------------------------------------------------
-
-
-def _examples(source: Source, device: torch.device) -> Batch:
-    count = min(_SHOWN, len(source))
-    chosen = [round(k * (len(source) - 1) / max(count - 1, 1)) for k in range(count)]
-    return _to(collate([source.sample(k, None) for k in chosen]), device)
-
-
-@torch.no_grad()
-def grid_of(method: Method, state: TrainingState, examples: Batch) -> Tensor:
-    """A picture `(3, h, w)` of what the method makes of examples, a row each, with the weights that are kept."""
-    own = {name: {k: v.clone() for k, v in method.networks[name].state_dict().items()} for name in state.means}
-    for name, mean in state.means.items():
-        method.networks[name].load_state_dict(mean)
-    infer(method.networks, dropout=True)
-    count = len(examples["a"])
-    rows = [method.show({name: value[k : k + 1] for name, value in examples.items()}) for k in range(count)]
-    for name, weights in own.items():
-        method.networks[name].load_state_dict(weights)
-    cells = torch.cat([torch.cat(row) for row in rows])
-    return images.grid(cells.float().cpu(), len(rows[0]))
-
-
-class _Diary:
-    """History, bar, grids and TensorBoard; the first process alone writes."""
-
-    def __init__(
-        self,
-        folder: Path,
-        fabric: Fabric,
-        settings: TrainingSettings,
-        samples: int,
-        step: int,
-        log_every: int,
-        progress: Step | None,
-        tensorboard: bool,
-    ):
-        self.writes = fabric.global_rank == 0
-        self.folder, self.samples, self.log_every, self.progress = folder, samples, log_every, progress
-        self.a_step = settings.samples_a_step(fabric.world_size)
-        self.recent: list[dict[str, float]] = []
-        self.since = time.monotonic()
-        self.history = History(folder / HISTORY, step) if self.writes else None
-        self.board = _board(folder) if tensorboard and self.writes else None
-
-    def note(self, step: int, steps: int, losses: Losses, learning_rate: float) -> None:
-        """Take the losses of the step that was taken."""
-        if self.history is None:
-            return
-        self.recent.append({name: value for own in losses.values() for name, value in own.items()})
-        if self.progress is not None:
-            note = ", ".join(f"{player} {sum(own.values()):.3g}" for player, own in losses.items() if own)
-            self.progress(step * self.a_step, steps * self.a_step, note)
-        if step % self.log_every and step != steps:
-            return
-        names = list(dict.fromkeys(name for one in self.recent for name in one))
-        found = {name: [one[name] for one in self.recent if name in one] for name in names}
-        means = {name: sum(values) / len(values) for name, values in found.items()}
-        pace = len(self.recent) * self.a_step / max(time.monotonic() - self.since, 1e-9)
-        where = {"step": step, "epoch": step * self.a_step / self.samples, "samples": step * self.a_step}
-        self.history.add({**where, "samples_per_second": pace, "learning_rate": learning_rate, **means})
-        if self.board is not None:
-            for name, value in means.items():
-                self.board.add_scalar(f"loss/{name}", value, step)
-        self.recent, self.since = [], time.monotonic()
-
-    def show(self, step: int, grid: Tensor) -> None:
-        """Write a grid of samples."""
-        if not self.writes:
-            return
-        images.save(grid, self.folder / SAMPLES / f"step-{step:08d}.png")
-        if self.board is not None:
-            self.board.add_image("samples", (grid + 1) / 2, step)
-
-
-def _board(folder: Path) -> Any:
-    try:
-        from torch.utils.tensorboard import SummaryWriter
-    except ImportError as error:
-        raise UserError("TensorBoard is not installed: pip install 'latentlab[tensorboard]'") from error
-    return SummaryWriter(folder / "tensorboard")
 
 
 def _finish(
