@@ -122,6 +122,15 @@ def test_what_is_written(tmp_path):
     assert again.card["method"] == "cyclegan"
 
 
+def test_losses_and_grids_are_written_for_tensorboard(tmp_path):
+    accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+    train(SMALL, Toy(8), SETTINGS, tmp_path, log_every=2, sample_every=4, tensorboard=True)
+    events = accumulator.EventAccumulator(str(tmp_path / "tensorboard"))
+    events.Reload()
+    assert [event.step for event in events.Scalars("loss/cycle_a")] == [2, 4]
+    assert [event.step for event in events.Images("samples")] == [4]
+
+
 @pytest.mark.parametrize("name", ["pix2pix", "cyclegan", "instagan"])
 def test_every_method_trains_in_mixed_precision(tmp_path, name):
     config = methods.paper_config(name, 32, 4)
