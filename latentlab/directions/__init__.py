@@ -1,5 +1,6 @@
 """Directions in latent space: finding them, judging them, keeping them."""
 
+from latentlab.directions.conditional import conditional
 from latentlab.directions.direction import Direction, Space, cosine
 from latentlab.directions.finders import Finder, LinearSVM, MeanDifference, RidgeOnLogit
 from latentlab.directions.statistics import DirectionStatistics, card_figures, evaluate
@@ -13,6 +14,7 @@ __all__ = [
     "RidgeOnLogit",
     "Space",
     "card_figures",
+    "conditional",
     "cosine",
     "evaluate",
 ]

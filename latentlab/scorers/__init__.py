@@ -13,6 +13,7 @@ from latentlab.scorers import xception
 from latentlab.scorers.base import FunctionScorer, Scorer
 from latentlab.scorers.crop import FFHQ_FACE, FaceCrop
 from latentlab.scorers.expression import EXPRESSIONS, ExpressionScorer
+from latentlab.scorers.mouth import MouthGeometry
 
 __all__ = [
     "EXPRESSIONS",
@@ -20,6 +21,7 @@ __all__ = [
     "ExpressionScorer",
     "FaceCrop",
     "FunctionScorer",
+    "MouthGeometry",
     "Scorer",
     "load",
 ]

@@ -17,6 +17,7 @@ from latentlab.directions import (
     LinearSVM,
     MeanDifference,
     RidgeOnLogit,
+    conditional,
     cosine,
     evaluate,
 )
@@ -275,3 +276,49 @@ def test_other_arrays_are_refused(tmp_path):
     path.write_bytes(b"\x93NUMPY\x01\x00\x10\x00")
     with pytest.raises(UserError, match="a.npy"):
         Direction.from_npy(path, "smile")
+
+
+# --- conditions ---------------------------------------------------------------------------------------------
+
+
+def unit(vector, attribute="x", **changes):
+    vector = np.asarray(vector, dtype=np.float64)
+    return Direction((vector / np.linalg.norm(vector)).astype(np.float32), attribute, "made up", **changes)
+
+
+@given(arrays(np.float64, (4, 12), elements=st.floats(-1, 1)))
+def test_a_conditional_direction_is_orthogonal_to_its_conditions_and_nearest_to_what_it_was(rows):
+    rows = rows + np.eye(4, 12)  # of no length 0
+    direction, conditions = unit(rows[0] + np.eye(1, 12, 11)[0] * 3), [unit(row) for row in rows[1:]]
+    found = conditional(direction, conditions).vector.astype(np.float64)
+    assert np.linalg.norm(found) == pytest.approx(1, abs=1e-5)
+    stacked = np.stack([condition.vector for condition in conditions]).astype(np.float64)
+    basis, values, _ = np.linalg.svd(stacked.T, full_matrices=False)
+    basis = basis[:, values > 1e-4]
+    assert np.abs(basis.T @ found).max() < 1e-3
+    rest = direction.vector - basis @ (basis.T @ direction.vector)
+    assert found @ rest / np.linalg.norm(rest) > 0.999
+
+
+def test_a_conditional_directions_card():
+    smile = unit([1, 1, 0], "smile", generator="g", sigma=2.0, intercept=1.0, statistics={"auc": 0.9})
+    young = unit([0, 1, 0], "young", generator="g")
+    found = conditional(smile, [young, young])  # twice the same is no more than once
+    assert found.vector == pytest.approx([1, 0, 0], abs=1e-6)
+    assert (found.attribute, found.method, found.generator) == ("smile", "made up across young, young", "g")
+    assert found.sigma is None and found.intercept is None
+    assert found.statistics == {"left": pytest.approx(0.5**0.5, rel=1e-6)}
+    assert conditional(smile, []) is smile
+
+
+def test_conditions_that_do_not_fit_are_told():
+    smile = unit([1, 1, 0], "smile", generator="g")
+    with pytest.raises(UserError, match="nothing is left of smile across a, b"):
+        conditional(smile, [unit([1, 0, 0], "a", generator="g"), unit([1, 2, 0], "b", generator="g")])
+    for other, message in [
+        (unit([1, 0, 0], "a", generator="h"), "its generator is h, not g"),
+        (unit([1, 0, 0], "a", generator="g", layers=(1,)), "its layers is"),
+        (unit([1, 0], "a", generator="g"), "its length is 2, not 3"),
+    ]:
+        with pytest.raises(UserError, match=message):
+            conditional(smile, [other])

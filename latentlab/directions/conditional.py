@@ -1,0 +1,67 @@
+"""Conditional directions: along one attribute, and across others.
+
+Shen et al. 2020, "Interpreting the Latent Space of GANs for Semantic Face Editing", section 3.3 and its extension to
+several conditions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from latentlab.directions.direction import Direction
+from latentlab.errors import UserError
+
+# A direction of which less than this share is left has no way of its own past the conditions.
+_LEAST = 0.05
+
+
+def conditional(direction: Direction, conditions: Sequence[Direction]) -> Direction:
+    """`direction` made orthogonal to every one of `conditions`, so that going along it changes them less.
+
+    n' = n − Cᵀ (C Cᵀ)⁻¹ C n with the conditions as rows of C, scaled to unit length; conditions may be linearly
+    dependent. What it was judged by before, sigma, intercept and statistics, is dropped, and the share of its length
+    that is left is kept as the statistic `left`.
+
+    Parameters
+    ----------
+    direction
+        In units of w.
+    conditions
+        In the same space and on the same layers, of the same generator. None: the direction itself.
+
+    Raises
+    ------
+    UserError
+        A condition is of another generator, space, set of layers or length, or nothing is left of the direction.
+    """
+    for condition in conditions:
+        for what in ("space", "layers", "generator"):
+            own, other = getattr(direction, what), getattr(condition, what)
+            if own != other:
+                raise UserError(
+                    f"{condition.attribute} is no condition for {direction.attribute}: its {what} is {other}, not {own}"
+                )
+        if condition.vector.shape != direction.vector.shape:
+            sizes = f"{condition.vector.size}, not {direction.vector.size}"
+            raise UserError(f"{condition.attribute} is no condition for {direction.attribute}: its length is {sizes}")
+    if not conditions:
+        return direction
+    rows = np.stack([condition.vector for condition in conditions]).astype(np.float64)
+    vector = direction.vector.astype(np.float64)
+    weights, *_ = np.linalg.lstsq(rows.T, vector, rcond=None)
+    rest = vector - rows.T @ weights
+    left = float(np.linalg.norm(rest))
+    names = ", ".join(condition.attribute for condition in conditions)
+    if left < _LEAST:
+        raise UserError(f"nothing is left of {direction.attribute} across {names}: it is made of them")
+    return replace(
+        direction,
+        vector=(rest / left).astype(np.float32),
+        method=f"{direction.method} across {names}",
+        sigma=None,
+        intercept=None,
+        statistics={"left": left},
+    )

@@ -1,0 +1,75 @@
+"""The mouth by its landmarks: how far its corners rise, how wide and how far open it is. Nothing is trained."""
+
+from __future__ import annotations
+
+import hashlib
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from latentlab.errors import UserError
+from latentlab.faces.detectors import FaceDetector
+
+# Landmarks of iBUG 300-W: the eyes, the corners of the mouth, and the middles of the lips' outer and inner edges.
+_RIGHT_EYE, _LEFT_EYE = slice(36, 42), slice(42, 48)
+_CORNERS = (48, 54)
+_OUTER_LIPS = (51, 57)
+_INNER_LIPS = (62, 66)
+
+
+class MouthGeometry:
+    """Three lengths of the mouth, in distances between the eyes' centres, the head's tilt taken off.
+
+    'corner_lift': how far the corners lie above the point halfway between the lips' outer edges; 'width': from
+    corner to corner; 'opening': between the lips' inner edges. A turned head shortens the distance of the eyes, and
+    with it makes everything longer. They are no probabilities: a threshold has to be chosen for each.
+
+    Parameters
+    ----------
+    detector
+        One that finds 68 landmarks.
+    """
+
+    names = ("corner_lift", "width", "opening")
+
+    def __init__(self, detector: FaceDetector) -> None:
+        self.detector = detector
+        told = f"mouth geometry 1, {detector.name}"
+        self.fingerprint = hashlib.sha256(told.encode()).hexdigest()[:16]
+
+    def __call__(self, pictures: Tensor) -> Tensor:
+        """Scores `(b, 3)` of the largest face in each of `pictures (b, 3, h, w)` in [-1, 1]; NaN where there is none.
+
+        Raises
+        ------
+        UserError
+            The detector finds other landmarks.
+        """
+        rows = [self._of(picture[None]) for picture in pictures.detach()]
+        return torch.tensor(np.stack(rows), dtype=torch.float32, device=pictures.device)
+
+    def _of(self, picture: Tensor) -> NDArray[np.float64]:
+        found = self.detector(picture)
+        if not found:
+            return np.full(len(self.names), np.nan)
+        if found[0].landmarks.shape != (68, 2):
+            raise UserError(
+                f"a mouth is measured by 68 landmarks; {self.detector.name} finds {len(found[0].landmarks)}"
+            )
+        return measure(found[0].landmarks)
+
+
+def measure(landmarks: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Corner lift, width and opening `(3,)` of `landmarks (68, 2)`, (x, y) in pixels."""
+    across = landmarks[_LEFT_EYE].mean(axis=0) - landmarks[_RIGHT_EYE].mean(axis=0)
+    unit = float(np.linalg.norm(across))
+    right = across / unit
+    down = np.array([-right[1], right[0]])
+    corners = landmarks[list(_CORNERS)]
+    outer, inner = landmarks[list(_OUTER_LIPS)], landmarks[list(_INNER_LIPS)]
+    lift = (outer.mean(axis=0) - corners.mean(axis=0)) @ down
+    width = (corners[1] - corners[0]) @ right
+    opening = (inner[1] - inner[0]) @ down
+    return np.array([lift, width, opening]) / unit
