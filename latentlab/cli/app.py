@@ -7,7 +7,7 @@ from typing import Any
 
 import typer
 
-from latentlab.cli import faces, photos, smile, steps, translate, weights
+from latentlab.cli import faces, photos, scorer, smile, steps, translate, weights
 from latentlab.cli.errors import one_line, told
 from stylegan2.memory import keep_freed_memory
 
@@ -30,6 +30,7 @@ for command in (
     app.command(command.__name__)(told(command))
 app.add_typer(weights.app, name="weights")
 app.add_typer(translate.app, name="translate")
+app.add_typer(scorer.app, name="scorer")
 
 
 # A command line that cannot be parsed. Of click's family of errors (newer versions of typer hold their own

@@ -1,0 +1,108 @@
+"""Labelled faces: pictures in a folder and a CSV of their attributes, split so that no person is in two parts."""
+
+from __future__ import annotations
+
+import csv
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from latentlab import images
+from latentlab.errors import UserError
+from latentlab.progress import Step
+from latentlab.scorers.attributes.network import SIDE
+from latentlab.scorers.crop import FaceCrop
+
+MARGIN = 4  # pixels beyond each border of the network's picture, for shifts
+
+
+@dataclass(frozen=True)
+class Labels:
+    """Rows of the CSV.
+
+    Attributes
+    ----------
+    files, persons
+        Names of the pictures, and who is in each; n of them.
+    names
+        Of the attributes, k of them.
+    values
+        `(n, k)` bool.
+    """
+
+    files: tuple[str, ...]
+    persons: tuple[str, ...]
+    names: tuple[str, ...]
+    values: NDArray[np.bool_]
+
+
+def read_labels(path: Path) -> Labels:
+    """A CSV with the columns `image`, `identity`, and one of 0 and 1 for every attribute.
+
+    Raises
+    ------
+    UserError
+        The file is missing, has other columns, or holds anything else.
+    """
+    try:
+        with open(path, newline="", encoding="utf-8") as file:
+            rows = list(csv.DictReader(file))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise UserError(f"cannot read the labels {path}: {error}") from error
+    if not rows or not {"image", "identity"} <= rows[0].keys():
+        raise UserError(f"{path} needs the columns image and identity, and one for each attribute")
+    names = tuple(name for name in rows[0] if name not in ("image", "identity"))
+    for number, row in enumerate(rows):
+        wrong = [name for name in names if row[name] not in ("0", "1")]
+        if wrong or not names:
+            raise UserError(f"{path}, line {number + 2}: {wrong[0] if wrong else 'an attribute'} is not 0 or 1")
+    values = np.array([[row[name] == "1" for name in names] for row in rows])
+    return Labels(tuple(r["image"] for r in rows), tuple(r["identity"] for r in rows), names, values)
+
+
+def read_pictures(folder: Path, labels: Labels, crop: FaceCrop, progress: Step | None = None) -> Tensor:
+    """All pictures as the network sees them and `MARGIN` pixels more on every side: `(n, 3, 72, 72)` uint8.
+
+    Where the margin lies beyond the picture, its border is repeated.
+
+    Raises
+    ------
+    UserError
+        One is missing or cannot be read.
+    """
+
+    def one(name: str) -> Tensor:
+        face = crop.cut(images.load(folder / name), SIDE)
+        return images.to_bytes(torch.nn.functional.pad(face, [MARGIN] * 4, mode="replicate"))
+
+    found = []
+    with ThreadPoolExecutor() as pool:
+        for done, picture in enumerate(pool.map(one, labels.files)):
+            found.append(picture)
+            if progress is not None:
+                progress(done + 1, len(labels.files))
+    return torch.cat(found)
+
+
+def split(persons: tuple[str, ...], shares: tuple[float, ...], seed: int) -> list[NDArray[np.intp]]:
+    """Row numbers of as many parts as there are `shares`, all pictures of a person in one part.
+
+    Raises
+    ------
+    UserError
+        A part would be empty.
+    """
+    unique = sorted(set(persons))
+    order = np.random.default_rng(seed).permutation(len(unique))
+    ends = np.round(np.cumsum(shares) * len(unique)).astype(int)
+    part_of = {unique[person]: int(np.searchsorted(ends, place, side="right")) for place, person in enumerate(order)}
+    parts = np.array([part_of[person] for person in persons])
+    found = [np.flatnonzero(parts == k) for k in range(len(shares))]
+    if not all(len(part) for part in found):
+        raise UserError(f"{len(unique)} persons are too few to split into {len(shares)} parts")
+    return found

@@ -1,0 +1,106 @@
+"""The trained classifier as a scorer, and its file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from latentlab import cards
+from latentlab.errors import UserError
+from latentlab.scorers.attributes.network import SIDE, AttributeNet
+from latentlab.scorers.crop import FaceCrop
+from stylegan2.fingerprint import fingerprint
+
+KIND = cards.Kind("latentlab.attribute-scorer", 1, "an attribute classifier", "train it anew or fetch it again")
+WHOLE = FaceCrop(top=0, left=0, size=1)
+
+
+class AttributeScorer:
+    """Calibrated probabilities of attributes, each on its own: they do not add up to 1.
+
+    Parameters
+    ----------
+    network
+        Trained, in eval mode.
+    names
+        Of its logits.
+    slopes, offsets
+        `(k,)` each: the probability is the logistic function of slope · logit + offset (Platt 1999).
+    card
+        Data, licence, held-out figures.
+    wanted
+        The attributes that are scored, in this order; None for all. One alone is positive above ½, as a lone score is
+        everywhere in latentlab.
+    crop
+        Where FFHQ's framing lies in the pictures.
+
+    Raises
+    ------
+    UserError
+        An attribute is wanted that it does not know.
+    """
+
+    def __init__(
+        self,
+        network: AttributeNet,
+        names: tuple[str, ...],
+        slopes: Tensor,
+        offsets: Tensor,
+        card: Mapping[str, Any] | None = None,
+        wanted: tuple[str, ...] | None = None,
+        crop: FaceCrop = WHOLE,
+    ):
+        self.network, self.all_names, self.card, self.crop = network, tuple(names), dict(card or {}), crop
+        self.slopes, self.offsets = slopes, offsets
+        self.names = self.all_names if wanted is None else tuple(wanted)
+        unknown = [name for name in self.names if name not in self.all_names]
+        if unknown:
+            raise UserError(f"this classifier knows no {', '.join(unknown)}; it knows {', '.join(self.all_names)}")
+        self._rows = [self.all_names.index(name) for name in self.names]
+        state = {**network.state_dict(), "slopes": slopes, "offsets": offsets}
+        self.fingerprint = fingerprint({"names": self.names, "all": self.all_names, **asdict(crop)}, state)
+
+    def __call__(self, pictures: Tensor) -> Tensor:
+        """Probabilities `(b, len(names))` of `pictures (b, 3, h, w)` in [-1, 1], 64 pixels a side at least."""
+        return torch.sigmoid(self.logits(pictures))
+
+    def logits(self, pictures: Tensor) -> Tensor:
+        """The same before the logistic function, calibrated; differentiable in `pictures`."""
+        raw = self.network(self.crop.cut(pictures, SIDE))
+        return (self.slopes * raw + self.offsets)[:, self._rows]
+
+    def of(self, *wanted: str) -> AttributeScorer:
+        """The same classifier for some of its attributes."""
+        return AttributeScorer(
+            self.network, self.all_names, self.slopes, self.offsets, self.card, tuple(wanted), self.crop
+        )
+
+    def save(self, path: str | Path) -> None:
+        """Write it as safetensors with its card, atomically; weights in half precision."""
+        tensors = {f"network.{name}": value for name, value in self.network.state_dict().items()}
+        halves = {name: value.half() if value.is_floating_point() else value for name, value in tensors.items()}
+        shape = {"names": self.all_names, "width": self.network.width}
+        cards.write(path, KIND, {**halves, "slopes": self.slopes, "offsets": self.offsets}, {**self.card, **shape})
+
+    @classmethod
+    def load(cls, path: str | Path, device: torch.device | str = "cpu") -> AttributeScorer:
+        """Read what `save` wrote.
+
+        Raises
+        ------
+        UserError
+            The file is missing, broken or something else.
+        """
+        tensors, card = cards.read(path, KIND)
+        with cards.told_of(path, KIND):
+            names, width = tuple(card.pop("names")), int(card.pop("width"))
+            network = AttributeNet(len(names), width)
+            own = {name.removeprefix("network."): v for name, v in tensors.items() if name.startswith("network.")}
+            network.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in own.items()})
+            network.to(device).eval().requires_grad_(False)
+            return cls(network, names, tensors["slopes"].to(device), tensors["offsets"].to(device), card)
