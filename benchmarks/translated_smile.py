@@ -17,9 +17,9 @@ from typing import Annotated
 import machine
 import torch
 import typer
-from scipy.stats import binomtest
 
 from latentlab import images, scorers
+from latentlab.metrics import share_interval
 from latentlab.samples import is_positive, score_pictures
 from latentlab.translation.data.folders import masks_of, pictures_in
 from latentlab.translation.networks import InstaGenerator
@@ -46,15 +46,11 @@ def main(
             after.append(loaded(picture, way, masks)[0])  # type: ignore[arg-type]
         pictures, made = torch.cat(before), torch.cat(after)
         shares = [
-            _share(is_positive(score_pictures(scorer, some), scorer.names, attribute).sum(), len(some))
+            share_interval(is_positive(score_pictures(scorer, some), scorer.names, attribute))
             for some in (pictures, made)
         ]
-        print(f"| {name} | {len(made)} | {shares[0]} | {shares[1]} | {float((made - pictures).abs().mean() / 2):.3f} |")
-
-
-def _share(count: int, total: int) -> str:
-    interval = binomtest(int(count), total).proportion_ci(method="wilson")
-    return f"{count} = {count / total:.0%} [{interval.low:.0%}, {interval.high:.0%}]"
+        told = " | ".join(f"{share.mean:.0%} [{share.low:.0%}, {share.high:.0%}]" for share in shares)
+        print(f"| {name} | {len(made)} | {told} | {float((made - pictures).abs().mean() / 2):.3f} |")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,74 @@
+"""How sure a mean over pictures is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import binomtest, bootstrap
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A mean with its interval.
+
+    Attributes
+    ----------
+    mean
+        NaN where nothing was measured.
+    low, high
+        Ends of the interval.
+    n
+        Pictures that it is over.
+    missing
+        Pictures that gave no value (NaN): a face that was not found, say. They are left out of the mean and
+        belong beside it.
+    """
+
+    mean: float
+    low: float
+    high: float
+    n: int
+    missing: int = 0
+
+    def overlaps(self, other: Interval) -> bool:
+        """Whether the two have a value in common; never with one that was not measured."""
+        return self.low <= other.high and other.low <= self.high
+
+
+def mean_interval(
+    values: Sequence[float] | NDArray[Any], level: float = 0.95, resamples: int = 2000, seed: int = 0
+) -> Interval:
+    """The mean of `values (n,)` with its percentile bootstrap interval (Efron 1979).
+
+    One value, or values that are all alike, have no width: the interval does not know better than its sample.
+    """
+    array = np.asarray(values, dtype=np.float64)
+    known = array[~np.isnan(array)]
+    missing = len(array) - len(known)
+    if len(known) == 0:
+        return Interval(float("nan"), float("nan"), float("nan"), 0, missing)
+    mean = float(known.mean())
+    if known.min() == known.max():
+        return Interval(mean, mean, mean, len(known), missing)
+    found = bootstrap(
+        (known,),
+        np.mean,
+        confidence_level=level,
+        n_resamples=resamples,
+        method="percentile",
+        rng=np.random.default_rng(seed),
+    ).confidence_interval
+    return Interval(mean, float(found.low), float(found.high), len(known), missing)
+
+
+def share_interval(flags: Sequence[bool] | NDArray[np.bool_], level: float = 0.95) -> Interval:
+    """The share of the true ones among `flags (n,)` with Wilson's interval, which has a width at 0 and at 1, too."""
+    array = np.asarray(flags, dtype=bool)
+    if len(array) == 0:
+        return Interval(float("nan"), float("nan"), float("nan"), 0)
+    found = binomtest(int(array.sum()), len(array)).proportion_ci(level, method="wilson")
+    return Interval(float(array.mean()), float(found.low), float(found.high), len(array))
