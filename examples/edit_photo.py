@@ -4,7 +4,7 @@
 
 `latentlab edit --photo PHOTO --direction smile` does the same, checks every step, and goes on after a stop.
 Without PHOTO it takes a generated face. Writes `aligned.png`, `projected.png`, `edited.png` and `photo.png`. On two
-cores it takes about two and a half minutes.
+cores it takes about three minutes.
 """
 
 from __future__ import annotations
