@@ -4,7 +4,7 @@
     python examples/facades.py FOLDER --size 256 --width 64 --epochs 200 --batch 1    # the paper's run, on a GPU
 
 FOLDER has train/ and val/ with pairs of 512x256 pixels, photo left and labels right, as pix2pix's authors publish
-them (CMP facades: research, credit Tylecek and Sara 2013). As it is it takes about six minutes on two cores.
+them (CMP facades: research, credit Tylecek and Sara 2013).
 """
 
 from __future__ import annotations

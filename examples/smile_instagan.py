@@ -4,8 +4,7 @@
     python examples/smile_instagan.py --folder SET --size 128 --width 64 --epochs 200    # a real run
 
 SET has trainA/ and trainA_seg/ (neutral faces, masks), trainB/ and trainB_seg/, testA/ … Without it all are
-generated. Writes the training to `training/`. As it is it takes about ten minutes on two cores, and shows where
-things go: what is to become of them takes the real run, on a GPU.
+generated. Writes the training to `training/`.
 """
 
 from __future__ import annotations

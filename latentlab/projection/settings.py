@@ -147,8 +147,8 @@ PUBLISHED: dict[Space, ProjectionSettings] = {"w": PUBLISHED_W, "w+": PUBLISHED_
 
 # Chosen on photos of persons whom benchmarks/projection.py leaves out, all in full: a code that is found through
 # previews looks worse when it is rendered in full, for the search exploits what the preview head gets wrong.
-# Without the weight on the spread, turned axes find codes that look nearer (LPIPS .067, not .073, on two of those
-# photos) but lie 2.8 sigmas from w_avg, not 1.8, and an edit of them keeps less of the person and smiles less.
+# Without the weight on the spread, turned axes find codes that look a little nearer but lie much
+# farther from w_avg, and an edit of them keeps less of the person and smiles less.
 _PHASES = (Phase(steps=280, learning_rate=0.1, rampdown=0.7),)
 
 DEFAULTS: dict[Space, ProjectionSettings] = {
