@@ -4,7 +4,7 @@
     python examples/shapes_instagan.py --scenes 2000 --size 128 --width 64 --epochs 100    # a real run
 
 Draws the scenes to `scenes/` and writes the training to `training/`. Needs nothing. Two cores take about two
-samples a second. Masks are learnt soon; the plain grounds lose their colours, which instance norm takes away.
+samples a second.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def main(
     size: Annotated[int, typer.Option(help="Side of the pictures.")] = 64,
     width: Annotated[int, typer.Option(help="Feature maps at the thinnest.")] = 16,
     epochs: Annotated[float, typer.Option(help="Passes through the data.")] = 6,
-    batch: Annotated[int, typer.Option(help="Samples a step.")] = 2,
+    batch: Annotated[int, typer.Option(help="Samples a step.")] = 1,
     out: Annotated[Path, typer.Option(help="Folder of the results.")] = Path("shapes_instagan"),
 ) -> None:
     """Learn to make circles of squares."""

@@ -35,7 +35,7 @@ def main(
     size: Annotated[int, typer.Option(help="Side of the pictures.")] = 64,
     width: Annotated[int, typer.Option(help="Feature maps at the thinnest.")] = 32,
     epochs: Annotated[float, typer.Option(help="Passes through the data.")] = 10,
-    batch: Annotated[int, typer.Option(help="Samples a step.")] = 2,
+    batch: Annotated[int, typer.Option(help="Samples a step.")] = 1,
     out: Annotated[Path, typer.Option(help="Folder of the results.")] = Path("smile_instagan"),
 ) -> None:
     """Learn to change mouths."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -234,6 +235,115 @@ def portrait_figure(
         ):
             place = ((left + cell / 2) / size[0], middle / size[1])
             figure.text(*place, text, ha="center", va="center", fontsize=9, color=colour)
+    _save(figure, path, dpi)
+
+
+def grid_figure(
+    pictures: Tensor, columns: Sequence[str], rows: Sequence[str], path: str | Path, dpi: int = 150
+) -> None:
+    """Draw pictures `(rows, columns, 3, h, w)` in [-1, 1], with a title over each column and beside each row.
+
+    A picture is 1.1 inches high. Several lines are a title's own matter.
+
+    Raises
+    ------
+    UserError
+        If the format is unknown or the file cannot be written.
+    """
+    count, width = pictures.shape[:2]
+    high, left, top = 1.1, 0.12 + 0.075 * max(len(line) for row in rows for line in row.split("\n")), _TITLE
+    wide = high * pictures.shape[4] / pictures.shape[3]
+    size = (left + width * (wide + _GAP) + _MARGIN, top + count * (high + _GAP) + _MARGIN)
+    figure = Figure(figsize=size, dpi=dpi, facecolor="white")
+    for i in range(count):
+        bottom = size[1] - top - (i + 1) * (high + _GAP)
+        for j in range(width):
+            x = left + j * (wide + _GAP)
+            axes = figure.add_axes((x / size[0], bottom / size[1], wide / size[0], high / size[1]))
+            axes.imshow((pictures[i, j].float() / 2 + 0.5).clamp(0, 1).permute(1, 2, 0).numpy())
+            axes.set_axis_off()
+            if i == 0:
+                place = ((x + wide / 2) / size[0], 1 - top / 2 / size[1])
+                figure.text(*place, columns[j], ha="center", va="center", fontsize=7, color=INK)
+        middle = (bottom + high / 2) / size[1]
+        figure.text(0.06 / size[0], middle, rows[i], ha="left", va="center", fontsize=7, color=PALE)
+    _save(figure, path, dpi)
+
+
+def tradeoff_figure(
+    curves: Mapping[str, Sequence[tuple[float, float]]],
+    points: Mapping[str, tuple[float, float]],
+    labels: tuple[str, str],
+    path: str | Path,
+    dpi: int = 150,
+) -> None:
+    """Draw what is gained against what is kept: a line for what has a strength, a point for what has none.
+
+    Parameters
+    ----------
+    curves, points
+        (gained, kept) by name; a curve goes from weak to strong.
+    labels
+        Of the two axes.
+    path, dpi
+        As everywhere.
+
+    Raises
+    ------
+    UserError
+        If the format is unknown or the file cannot be written.
+    """
+    figure = Figure(figsize=(5.2, 3.6), dpi=dpi, facecolor="white", layout="constrained")
+    axes = figure.subplots()
+    for k, (name, line) in enumerate(curves.items()):
+        axes.plot(
+            *zip(*line, strict=True), "o-", color=COLOURS[k % len(COLOURS)], markersize=3, linewidth=1, label=name
+        )
+    for k, (name, point) in enumerate(points.items()):
+        axes.plot(*point, "sD^vP*X"[k % 7], color=INK, markersize=5, linestyle="none", label=name)
+    axes.set_xlabel(labels[0])
+    axes.set_ylabel(labels[1])
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(frameon=False, fontsize=7)
+    _save(figure, path, dpi)
+
+
+def interval_figure(
+    panels: Mapping[str, Mapping[str, tuple[float, float, float]]], path: str | Path, dpi: int = 150
+) -> None:
+    """Draw a panel a figure: a line a method, from the low to the high end of its interval, with a dot at the mean.
+
+    Parameters
+    ----------
+    panels
+        By title, and in it by method: (mean, low, high); one that is NaN is left out.
+    path, dpi
+        As everywhere.
+
+    Raises
+    ------
+    UserError
+        If the format is unknown or the file cannot be written.
+    """
+    columns = 3
+    rows = -(-len(panels) // columns)
+    names = list(dict.fromkeys(name for panel in panels.values() for name in panel))
+    height = 0.5 + 0.2 * len(names)
+    figure = Figure(figsize=(9.0, rows * height), dpi=dpi, facecolor="white", layout="constrained")
+    grid = figure.subplots(rows, columns, squeeze=False, sharey=True)
+    for axes, (title, panel) in zip(grid.flat, panels.items(), strict=False):
+        for name, (mean, low, high) in panel.items():
+            if np.isfinite(mean):
+                place = len(names) - 1 - names.index(name)
+                axes.plot([low, high], [place, place], color=COLOURS[0], linewidth=1.5, solid_capstyle="butt")
+                axes.plot(mean, place, "o", color=COLOURS[0], markersize=3.5)
+        axes.set_title(textwrap.fill(title, 40), fontsize=7, color=INK)
+        axes.set_yticks(range(len(names)), reversed(names), fontsize=7)
+        axes.tick_params(axis="x", labelsize=6)
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.grid(axis="y", color="#EEEEEE", linewidth=0.5)
+    for axes in grid.flat[len(panels) :]:
+        axes.set_visible(False)
     _save(figure, path, dpi)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import typer
 
-from latentlab.cli import faces, photos, scorer, smile, steps, translate, weights
+from latentlab.cli import compare, faces, photos, scorer, smile, steps, translate, weights
 from latentlab.cli.errors import one_line, told
 from stylegan2.memory import keep_freed_memory
 
@@ -26,6 +26,7 @@ for command in (
     steps.walk,
     faces.align,
     photos.project,
+    compare.compare,
 ):
     app.command(command.__name__)(told(command))
 app.add_typer(weights.app, name="weights")

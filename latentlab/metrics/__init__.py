@@ -2,9 +2,10 @@
 
 from latentlab.metrics.changes import difference_outside, leakage, sharpness
 from latentlab.metrics.distributions import frechet_distance, kernel_distance
-from latentlab.metrics.intervals import Interval, mean_interval, share_interval
+from latentlab.metrics.intervals import UNKNOWN, Interval, mean_interval, share_interval, statistic_interval
 
 __all__ = [
+    "UNKNOWN",
     "Interval",
     "difference_outside",
     "frechet_distance",
@@ -13,4 +14,5 @@ __all__ = [
     "mean_interval",
     "share_interval",
     "sharpness",
+    "statistic_interval",
 ]

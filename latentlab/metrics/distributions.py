@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import eigvalsh
 
 
 def frechet_distance(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:
@@ -14,15 +13,19 @@ def frechet_distance(one: NDArray[np.float64], other: NDArray[np.float64]) -> fl
     to a Local Nash Equilibrium", equation (6). With Inception's features it is FID. It is too large for few pictures:
     with fewer than some times d of them compare by `kernel_distance`.
     """
-    means, covariances = zip(
-        *((x.mean(axis=0), np.atleast_2d(np.cov(x, rowvar=False))) for x in (one, other)), strict=True
-    )
-    # The eigenvalues of C₁ C₂ are those of the symmetric L' C₂ L with C₁ = L L', where roots of rounding errors are 0.
-    values, vectors = np.linalg.eigh(covariances[0])
-    root = vectors * np.sqrt(values.clip(min=0))
-    cross = eigvalsh(root.T @ covariances[1] @ root).clip(min=0)
-    spread = np.trace(covariances[0]) + np.trace(covariances[1]) - 2 * np.sqrt(cross).sum()
-    return float(((means[0] - means[1]) ** 2).sum() + spread)
+    first, second = _root(one), _root(other)
+    # With C₁ = A' A and C₂ = B' B the roots of the eigenvalues of C₁ C₂ are the singular values of A B'.
+    cross = np.linalg.svd(first @ second.T, compute_uv=False).sum()
+    spread = (first**2).sum() + (second**2).sum() - 2 * cross
+    return float(((one.mean(axis=0) - other.mean(axis=0)) ** 2).sum() + spread)
+
+
+def _root(features: NDArray[np.float64]) -> NDArray[np.float64]:
+    """A matrix A, of min(n, d) rows, with A' A the covariance of `features (n, d)`."""
+    centred = (features - features.mean(axis=0)) / np.sqrt(len(features) - 1)
+    if len(centred) <= centred.shape[1]:
+        return np.asarray(centred)
+    return np.asarray(np.linalg.qr(centred, mode="r"))
 
 
 def kernel_distance(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:

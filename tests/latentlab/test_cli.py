@@ -88,6 +88,7 @@ COMMANDS = {
     "translate make drawings": ["--out", "--pictures", "--seeds", "--size", "--held-out"],
     "translate make latent": ["--out", "--direction", "--layout", "--faces", "--low", "--high", "--attribute"],
     "translate make shapes": ["--out", "--scenes", "--seed", "--size"],
+    "compare": ["--task", "--methods", "--photos", "--out", "--preset", "--judge", "--data", "--effort", "--paste"],
     "scorer train": ["--out", "--framing", "--epochs", "--width", "--data", "--licence", "--seed", "--device"],
     "weights list": [],
     "weights get": [],

@@ -6,7 +6,7 @@ import torch
 from PIL import Image
 
 from latentlab.errors import UserError
-from latentlab.plots import response_figure, walk_figure
+from latentlab.plots import grid_figure, interval_figure, response_figure, tradeoff_figure, walk_figure
 
 LEVELS = torch.linspace(-0.9, 0.9, 6).reshape(2, 3)
 
@@ -88,3 +88,30 @@ def test_unknown_formats_and_places_are_refused(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(UserError, match="cannot write"):
         draw(tmp_path / "file" / "walk.png")
+
+
+@pytest.mark.parametrize("width", [40, 80])
+def test_every_picture_of_a_grid_is_in_its_place(tmp_path, width):
+    pictures = LEVELS[:, :, None, None, None].expand(2, 3, 3, 40, width)
+    grid_figure(pictures, ["a", "b", "c"], ["one", "two\nlines"], tmp_path / "grid.png")
+    image = np.asarray(Image.open(tmp_path / "grid.png").convert("RGB")).astype(int)
+    places = {}
+    for row in range(2):
+        for column in range(3):
+            hits = np.argwhere((np.abs(image - int((LEVELS[row, column] + 1) * 127.5)) <= 1).all(-1))
+            places[row, column] = np.median(hits, axis=0)
+            assert len(hits) > 0.9 * 165 * 165 * width / 40
+    assert places[0, 0][1] < places[0, 1][1] < places[0, 2][1] and places[0, 0][0] < places[1, 0][0]
+
+
+def test_curves_points_and_intervals_are_drawn(tmp_path):
+    """What is drawn more changes the picture, what is not a number does not end it, and many names find a colour."""
+    curves = {f"method {k}": [(0.1 * k, 0.9), (0.2 * k, 0.7)] for k in range(9)}
+    for name, points in (("few", {}), ("more", {f"point {k}": (0.1 * k, 0.5) for k in range(9)})):
+        tradeoff_figure(curves, points, ("gained", "kept"), tmp_path / f"{name}.png")
+    few, more = (np.asarray(Image.open(tmp_path / f"{name}.png")) for name in ("few", "more"))
+    assert few.shape == more.shape and (few != more).any()
+    panels = {"a title that is much too long for a panel of this width": {"one": (0.5, 0.4, 0.6), "two": (0.1, 0, 1)}}
+    interval_figure(panels, tmp_path / "whole.png")
+    interval_figure({"a": {"one": (0.5, 0.4, 0.6), "two": (np.nan,) * 3}}, tmp_path / "part.png")
+    assert (tmp_path / "whole.png").stat().st_size > 2000 and (tmp_path / "part.png").stat().st_size > 2000

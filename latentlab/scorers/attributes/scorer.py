@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,10 @@ from latentlab.scorers.crop import FaceCrop
 from stylegan2.fingerprint import fingerprint
 
 KIND = cards.Kind("latentlab.attribute-scorer", 1, "an attribute classifier", "train it anew or fetch it again")
+SHIPPED = "attributes"
+"""The name of the classifier that comes with the package."""
+_FILE = "attributes-celeba.safetensors"
+
 WHOLE = FaceCrop(top=0, left=0, size=1)
 
 
@@ -74,6 +79,11 @@ class AttributeScorer:
         raw = self.network(self.crop.cut(pictures, SIDE))
         return (self.slopes * raw + self.offsets)[:, self._rows]
 
+    @property
+    def network_fingerprint(self) -> str:
+        """A hash of the classifier, whichever of its attributes are scored."""
+        return self.of(*self.all_names).fingerprint
+
     def of(self, *wanted: str) -> AttributeScorer:
         """The same classifier for some of its attributes."""
         return AttributeScorer(
@@ -104,3 +114,17 @@ class AttributeScorer:
             network.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in own.items()})
             network.to(device).eval().requires_grad_(False)
             return cls(network, names, tensors["slopes"].to(device), tensors["offsets"].to(device), card)
+
+
+def load_attributes(source: str | Path = SHIPPED, device: torch.device | str = "cpu") -> AttributeScorer:
+    """The classifier that comes with the package, or that in a file, with all its attributes.
+
+    Raises
+    ------
+    UserError
+        The file is missing, broken or something else.
+    """
+    if source != SHIPPED:
+        return AttributeScorer.load(source, device)
+    with resources.as_file(resources.files("latentlab") / "data" / _FILE) as path:
+        return AttributeScorer.load(path, device)

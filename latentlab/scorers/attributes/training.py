@@ -26,6 +26,7 @@ from latentlab.scorers.attributes.scorer import AttributeScorer
 from stylegan2.fingerprint import fingerprint
 
 SHARES = (0.8, 0.1, 0.1)  # of the persons: to train on, to calibrate on, to judge on
+_WEAK = 0.8  # an AUC below which the card warns
 _STATE = cards.Kind("latentlab.attribute-training", 1, "the state of a stopped training", "remove it to begin anew")
 
 
@@ -105,11 +106,13 @@ def train(
     network = _trained(pictures, labels, parts[0], plan, state, torch.device(device), progress)
     slopes, offsets = _calibrated(_logits(network, pictures[parts[1]]), labels.values[parts[1]])
     held_out = _logits(network, pictures[parts[2]]) * slopes + offsets
+    figures = _figures(held_out, labels.values[parts[2]], labels.names)
     told = {
         **(card or {}),
+        "limits": limits_of(figures),
         "plan": asdict(plan),
         "pictures": {name: len(part) for name, part in zip(("train", "calibrate", "held_out"), parts, strict=True)},
-        "held_out": _figures(held_out, labels.values[parts[2]], labels.names),
+        "held_out": figures,
     }
     state.unlink(missing_ok=True)
     return AttributeScorer(network, labels.names, _tensor(slopes, device), _tensor(offsets, device), told)
@@ -199,6 +202,16 @@ def _figures(logits: NDArray[np.float64], truth: NDArray[np.bool_], names: tuple
             "calibration_error": round(calibration_error(p, y), 4),
         }
     return found
+
+
+def limits_of(held_out: Mapping[str, Any]) -> str:
+    """What a user has to know, by rule: attributes that are hardly told apart, and what labels are."""
+    weak = [name for name, row in held_out.items() if row["auc"] < _WEAK]
+    return (
+        "An attribute is what the labels' annotators saw in a picture, with their biases and those of the choice of "
+        "persons; it is no fact about a person. Probabilities hold for pictures like those it was calibrated on. "
+        f"Held-out AUC below {_WEAK}: {', '.join(weak) or 'none'}."
+    )
 
 
 def calibration_error(probabilities: NDArray[np.float64], truth: NDArray[np.bool_], bins: int = 10) -> float:

@@ -11,9 +11,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
 import torch
-from PIL import Image, ImageDraw
 from torch import Tensor
 
 from latentlab import images
@@ -21,6 +19,7 @@ from latentlab.directions import Direction
 from latentlab.editing import edit
 from latentlab.errors import UserError
 from latentlab.faces.detectors import FaceDetector
+from latentlab.faces.regions import mouth_region
 from latentlab.files import read_json, write_json
 from latentlab.progress import Step
 from latentlab.rendering import Renderer
@@ -199,22 +198,10 @@ def _place(recipe: LatentPairs, layout: Layout, seed: int, place: str, out: Path
         found = recipe.detector(picture)
         if not found or found[0].landmarks.shape != (68, 2):
             return False
-        mask = mouth_mask(found[0].landmarks, picture.shape[3])
+        mask = 2 * mouth_region(found[0].landmarks, picture.shape[3]).expand(-1, 3, -1, -1) - 1
         images.save(_squared(mask, size, hard=True), out / f"{place}_seg" / f"{name}_0.png")
     images.save(_squared(picture, size), out / place / f"{name}.png")
     return True
-
-
-def mouth_mask(landmarks: np.ndarray, side: int, grow: float = 1.5) -> Tensor:
-    """The mouth of 68 landmarks as a mask `(1, 3, side, side)` in {-1, 1}.
-
-    The outline of the lips, made larger about its middle, so that a mouth that opens or widens stays within.
-    """
-    lips = landmarks[48:60]  # once around
-    middle = lips.mean(axis=0)
-    mask = Image.new("L", (side, side))
-    ImageDraw.Draw(mask).polygon([tuple(corner) for corner in middle + grow * (lips - middle)], fill=255)
-    return images.from_pil(mask)
 
 
 def make_shapes(

@@ -1,4 +1,4 @@
-"""The two-shape set: squares and circles on plain grounds, with their masks; whether a translation did it is known."""
+"""The two-shape set: squares and circles on one grey ground, with masks; whether a translation did it is known."""
 
 from __future__ import annotations
 
@@ -10,6 +10,9 @@ import torch
 from torch import Tensor
 
 Shape = Literal["square", "circle"]
+
+GROUND = 0.0
+"""The ground's level in [-1, 1], in all three channels of every picture."""
 
 
 @dataclass(frozen=True)
@@ -29,13 +32,13 @@ class Scene:
 
 
 def scene(kind: Shape, side: int, most: int, seed: int) -> Scene:
-    """One to `most` shapes of a kind, of random sizes, places and colours, on a ground of another colour.
+    """One to `most` shapes of a kind, of random sizes, places and colours, on the grey of `GROUND`.
 
-    Areas have the same distribution for both kinds, so that they differ in shape alone.
+    Areas have the same distribution for both kinds, so that they differ in shape alone. All pictures have one
+    ground: instance normalisation takes away a picture's mean, and with it the colour of a plain ground.
     """
     rng = np.random.default_rng((seed, kind == "circle"))
-    ground = rng.uniform(-0.9, 0.9, 3)
-    picture = torch.from_numpy(ground).float().reshape(1, 3, 1, 1).repeat(1, 1, side, side)
+    picture = torch.full((1, 3, side, side), GROUND)
     ys, xs = np.mgrid[:side, :side] + 0.5
     masks: list[Tensor] = []
     taken = np.zeros((side, side), bool)
@@ -53,16 +56,16 @@ def scene(kind: Shape, side: int, most: int, seed: int) -> Scene:
         near = (np.abs(xs - x) <= half + 2) & (np.abs(ys - y) <= half + 2)  # shapes keep apart
         taken |= near
         mask = torch.from_numpy(inside)
-        picture = torch.where(mask, _contrast(ground, rng).reshape(1, 3, 1, 1), picture)
+        picture = torch.where(mask, _contrast(rng).reshape(1, 3, 1, 1), picture)
         masks.append(torch.where(mask, 1.0, -1.0))
         if len(masks) == wanted:
             break
     return Scene(picture, torch.stack(masks)[None])
 
 
-def _contrast(ground: np.ndarray, rng: np.random.Generator) -> Tensor:
+def _contrast(rng: np.random.Generator) -> Tensor:
     """A colour that differs from the ground's."""
     while True:
         colour = rng.uniform(-1, 1, 3)
-        if np.abs(colour - ground).max() > 0.6:
+        if np.abs(colour - GROUND).max() > 0.6:
             return torch.from_numpy(colour).float()

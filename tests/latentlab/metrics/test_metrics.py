@@ -5,6 +5,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.linalg import sqrtm
 from scipy.stats import norm
 
 from latentlab.metrics import (
@@ -16,6 +17,7 @@ from latentlab.metrics import (
     mean_interval,
     share_interval,
     sharpness,
+    statistic_interval,
 )
 
 # --- intervals ----------------------------------------------------------------------------------------------
@@ -43,6 +45,21 @@ def test_the_interval_of_a_share_has_a_width_at_its_ends():
     found = share_interval([True] * 40)
     assert (found.mean, found.high, found.n) == (1, 1, 40)
     assert found.low == pytest.approx(40 / (40 + norm.ppf(0.975) ** 2))  # Wilson's at a share of 1
+
+
+def test_the_interval_of_a_statistic_lies_about_it():
+    """Of a mean it is the normal interval; of a distance of few rows, which grows when rows repeat, it stays around it."""
+    rng = np.random.default_rng(0)
+    values = rng.normal(3, 2, 400)
+    found = statistic_interval(lambda x: float(x.mean()), values, resamples=1000)
+    half = norm.ppf(0.975) * values.std() / 20
+    assert found.mean == values.mean() and found.n == 400
+    assert (found.high - found.low) / 2 == pytest.approx(half, rel=0.1)
+    one, other = rng.normal(size=(12, 40)), rng.normal(size=(12, 40))
+    for distance in (kernel_distance, frechet_distance):
+        interval = statistic_interval(distance, one, other)
+        assert interval.low < distance(one, other) == interval.mean < interval.high
+    assert statistic_interval(distance, one, other) == interval
 
 
 def test_overlap():
@@ -98,6 +115,18 @@ def test_the_frechet_distance_of_gaussians_with_common_axes(seed):
     expected = ((means[0] - means[1]) ** 2).sum() + ((deviations[0] - deviations[1]) ** 2).sum()
     assert frechet_distance(one, other) == pytest.approx(expected, rel=1e-6, abs=1e-6)
     assert frechet_distance(one, one) == pytest.approx(0, abs=1e-6)
+
+
+@pytest.mark.parametrize(("n", "m"), [(5, 30), (30, 5), (30, 30), (5, 6)])
+def test_the_frechet_distance_is_that_of_the_covariances(n, m):
+    """For more rows than columns and for fewer, against the square root of a matrix."""
+    rng = np.random.default_rng(n + m)
+    one, other = rng.normal(size=(n, 8)), 1.5 * rng.normal(size=(m, 8)) + 0.3
+    first, second = np.cov(one, rowvar=False), np.cov(other, rowvar=False)
+    root = sqrtm(first + 1e-12 * np.eye(8)) @ sqrtm(second + 1e-12 * np.eye(8))
+    cross = np.linalg.svd(root, compute_uv=False).sum()
+    wanted = ((one.mean(0) - other.mean(0)) ** 2).sum() + np.trace(first) + np.trace(second) - 2 * cross
+    assert frechet_distance(one, other) == pytest.approx(float(wanted), rel=1e-4)
 
 
 def test_the_kernel_distance_by_hand_and_without_bias():

@@ -14,6 +14,7 @@ from latentlab import images
 from latentlab.directions import Direction
 from latentlab.errors import UserError
 from latentlab.faces.detectors import FaceFound
+from latentlab.faces.regions import mouth_region
 from latentlab.rendering import Renderer
 from latentlab.scorers import FunctionScorer
 from latentlab.translation.data.drawings import Pencil, reduce_drawing
@@ -23,7 +24,6 @@ from latentlab.translation.data.making import (
     make_drawings,
     make_latent_pairs,
     make_shapes,
-    mouth_mask,
 )
 from latentlab.translation.data.sets import open_pairs, open_unpaired
 from latentlab.translation.data.shapes import scene
@@ -342,9 +342,9 @@ def test_the_mouths_mask_covers_the_lips_and_little_more():
     landmarks = np.zeros((68, 2))
     turn = np.linspace(0, 2 * np.pi, 12, endpoint=False)
     landmarks[48:60] = np.stack([32 + 12 * np.cos(turn), 40 + 5 * np.sin(turn)], axis=1)
-    mask = mouth_mask(landmarks, 64, grow=1.0)
+    mask = mouth_region(landmarks, 64, grow=1.0)
     inside = (mask[0, 0] > 0).nonzero().float()
-    assert mask.shape == (1, 3, 64, 64)
+    assert mask.shape == (1, 1, 64, 64)
     assert (inside[:, 0] - 40).abs().max() <= 6 and (inside[:, 1] - 32).abs().max() <= 13
     assert len(inside) == pytest.approx(np.pi * 12 * 5, rel=0.2)
-    assert (mouth_mask(landmarks, 64) > 0).sum() > 1.8 * (mask > 0).sum()
+    assert (mouth_region(landmarks, 64) > 0).sum() > 1.8 * (mask > 0).sum()

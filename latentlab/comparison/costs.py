@@ -1,0 +1,91 @@
+"""What a method costs: time that survives a stop, and memory."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import torch
+
+from latentlab.files import read_json, write_json
+from latentlab.progress import Stage, Step
+
+_SAVE_SECONDS = 5.0
+
+
+class Stopwatch:
+    """Seconds spent on something, over all runs that it took.
+
+    Parameters
+    ----------
+    path
+        Where they are kept; what was spent before the last note of a killed run is counted.
+    """
+
+    def __init__(self, path: Path):
+        self._path = path
+        self._before = float(read_json(path)["seconds"]) if path.exists() else 0.0
+        self._begun = self._noted = time.monotonic()
+
+    @property
+    def seconds(self) -> float:
+        """So far."""
+        return self._before + time.monotonic() - self._begun
+
+    def note(self) -> None:
+        """Write them down."""
+        self._noted = time.monotonic()
+        write_json(self._path, {"seconds": self.seconds})
+
+    def watching(self, stage: Stage) -> Stage:
+        """The same stage, whose every step may write the seconds down."""
+
+        @contextmanager
+        def watched(title: str, unit: str = "picture") -> Iterator[Step]:
+            with stage(title, unit) as step:
+
+                def noted(done: int, total: int, note: str = "") -> None:
+                    step(done, total, note)
+                    if time.monotonic() - self._noted > _SAVE_SECONDS:
+                        self.note()
+
+                yield noted
+
+        return watched
+
+
+class PeakMemory:
+    """The most memory that the process and, where there is one, the CUDA device hold from now on, in GB.
+
+    Linux can begin anew (clear_refs(5)); elsewhere it is the most since the process began.
+    """
+
+    def __init__(self) -> None:
+        if sys.platform == "linux":
+            with suppress(OSError):  # a container may forbid it
+                Path("/proc/self/clear_refs").write_text("5")
+        if torch.cuda.is_available():
+            torch.cuda.reset_peak_memory_stats()
+
+    def gigabytes(self) -> dict[str, float]:
+        """'memory_gigabytes' where the system tells it and, with CUDA, 'device_gigabytes'."""
+        peak = _peak_bytes()
+        found = {} if peak is None else {"memory_gigabytes": peak / 1e9}
+        if torch.cuda.is_available():
+            found["device_gigabytes"] = torch.cuda.max_memory_allocated() / 1e9
+        return found
+
+
+def _peak_bytes() -> float | None:
+    if sys.platform == "linux":
+        lines = Path("/proc/self/status").read_text().splitlines()
+        return next((1024 * float(line.split()[1]) for line in lines if line.startswith("VmHWM:")), None)
+    if sys.platform == "win32":
+        return None
+    import resource  # Windows has none
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return float(peak if sys.platform == "darwin" else peak * 1024)

@@ -1,0 +1,65 @@
+"""What a comparison of edits works with: networks that make, label and judge."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from latentlab.errors import UserError
+from latentlab.faces.detectors import FaceDetector
+from latentlab.faces.identity import FaceDescriptor
+from latentlab.perceptual import PerceptualDistance
+from latentlab.scorers import MouthGeometry, Scorer
+from latentlab.scorers.attributes import AttributeScorer
+from stylegan2.protocol import Generator
+
+
+@dataclass(frozen=True, eq=False)
+class EditLab:
+    """The networks, and which of them may be used for what.
+
+    Attributes
+    ----------
+    generator
+        Makes faces, and is what photos are projected into.
+    scorer
+        Labels the training faces, and calibrates how far edits go.
+    judge
+        Judges the results; no method is trained or calibrated with its view of the task's attribute.
+    mouth
+        Judges, too, by lengths.
+    detector
+        Finds faces, and the mouths in them.
+    descriptor, perceptual
+        Who it is, and how far pictures are apart.
+    fast
+        LPIPS in the type that the hardware is quick in, for the projections.
+
+    Raises
+    ------
+    UserError
+        Scorer and judge are one classifier.
+    """
+
+    generator: Generator
+    scorer: Scorer
+    judge: AttributeScorer
+    mouth: MouthGeometry
+    detector: FaceDetector
+    descriptor: FaceDescriptor
+    perceptual: PerceptualDistance
+    fast: PerceptualDistance
+
+    def __post_init__(self) -> None:
+        own = isinstance(self.scorer, AttributeScorer) and self.scorer.network_fingerprint
+        if own == self.judge.network_fingerprint:
+            raise UserError("the scorer that labels may not judge: give another classifier with --judge")
+
+    def key(self) -> dict[str, Any]:
+        """Fingerprints, for JSON."""
+        return {
+            "generator": self.generator.fingerprint,
+            "scorer": self.scorer.fingerprint,
+            "judge": self.judge.fingerprint,
+            "detector": self.detector.name,
+        }

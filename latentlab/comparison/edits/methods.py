@@ -1,0 +1,51 @@
+"""The methods by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from latentlab.comparison.edits.latent import (
+    Latent,
+    Learnt,
+    Projected,
+    Projector,
+    learn_conditional,
+    learn_mean,
+    learn_svm,
+)
+from latentlab.comparison.edits.settings import LATENT, METHODS
+from latentlab.comparison.edits.task import EditTask
+from latentlab.comparison.edits.translators import translator
+from latentlab.comparison.protocol import Method
+from latentlab.directions import Direction
+from latentlab.errors import UserError
+
+_LEARN: dict[str, Callable[[EditTask], Direction]] = {
+    "latent-mean": learn_mean,
+    "latent-svm": learn_svm,
+    "latent-conditional": learn_conditional,
+}
+
+
+def edit_methods(task: EditTask, names: Sequence[str] = METHODS) -> list[Method]:
+    """The methods of those names, and before them, if one is latent, the floor of all latent ones.
+
+    Raises
+    ------
+    UserError
+        There is no such method.
+    """
+    unknown = [name for name in names if name not in METHODS]
+    if unknown:
+        raise UserError(f"no method is called {unknown[0]!r}; there are {', '.join(METHODS)}")
+    projector = Projector(task)
+    learnt = {name: Learnt(task, learn) for name, learn in _LEARN.items()}
+    conditions = {"conditions": list(task.settings.conditions)}
+    methods: list[Method] = [
+        Latent(name, learnt[name], projector, conditions if name == "latent-conditional" else None)
+        if name in LATENT
+        else translator(name, task, learnt["latent-svm"])
+        for name in names
+    ]
+    floor = [Projected(projector)] if set(names) & set(LATENT) else []
+    return [*floor, *methods]

@@ -1,0 +1,88 @@
+"""A translator that is trained on a set, as a method of a comparison."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from latentlab import images
+from latentlab.comparison.protocol import Method, Task
+from latentlab.progress import Stage
+from latentlab.translation.data.sources import Source
+from latentlab.translation.data.transforms import largest_masks
+from latentlab.translation.methods import InstaGANConfig, MethodConfig
+from latentlab.translation.training import TrainingSettings, train
+from latentlab.translation.training.loop import MODEL
+from latentlab.translation.translator import Translator, Way
+
+
+class Trained(Method):
+    """pix2pix, CycleGAN or InstaGAN.
+
+    Parameters
+    ----------
+    name
+        Of the method.
+    config
+        Its networks and losses, for pictures of the task's size.
+    open_set
+        Opens the training set, and makes it where it is not there yet; called only when there is something to train.
+    epochs, batch_size, seed
+        Of the training, see `TrainingSettings`.
+    to_masks
+        InstaGAN's: pictures `(n, 3, h, h)`, as the task gives them, to the masks of each one's instances,
+        `(1, k, s, s)` in {-1, 1} of any size s, or None where it has none: such a picture comes back as it is.
+    way
+        'a2b' or 'b2a'.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        config: MethodConfig,
+        open_set: Callable[[Stage], Source],
+        epochs: float,
+        batch_size: int,
+        seed: int,
+        to_masks: Callable[[Tensor], Sequence[Tensor | None]] | None = None,
+        way: Way = "a2b",
+    ):
+        self.name, self.config, self.way = name, config, way
+        self.settings = TrainingSettings(epochs, batch_size=batch_size, seed=seed)
+        # By way of JSON, which turns tuples into the lists that they come back as.
+        self.inputs = json.loads(json.dumps({"config": asdict(config), "settings": asdict(self.settings), "way": way}))
+        self._open_set, self._to_masks = open_set, to_masks
+        self._translator: Translator
+        self._size: int
+
+    def fit(self, task: Task, folder: Path, stage: Stage) -> None:
+        """Train, or go on with a training that was stopped, or load what was trained before."""
+        self._size = task.size
+        if (folder / MODEL).exists():
+            self._translator = Translator.load(folder / MODEL)
+            return
+        source = self._open_set(stage)
+        with stage(f"training {self.name}", "sample") as step:
+            self._translator = train(self.config, source, self.settings, folder, progress=step)
+
+    def apply(self, pictures: Tensor) -> Tensor:
+        """See `Method`. One after the other, without dropout: the same picture always becomes the same."""
+        self._translator.to(pictures.device)
+        small = images.resize(pictures, self._size, self._size)  # as the training set is resized
+        if self._to_masks is None:
+            return torch.cat([self._translator(one, self.way, dropout=False)[0] for one in small.split(1)])
+        masks = self._to_masks(pictures)
+        return torch.cat([self._with(own, one) for one, own in zip(small.split(1), masks, strict=True)])
+
+    def _with(self, masks: Tensor | None, picture: Tensor) -> Tensor:
+        if masks is None:
+            return picture
+        masks = images.resize_masks(masks.to(picture), self._size, self._size)
+        if isinstance(self.config, InstaGANConfig):  # in the order of their areas, as in the training
+            masks = largest_masks(masks, self.config.instances)
+        return self._translator(picture, self.way, masks, dropout=False)[0]
