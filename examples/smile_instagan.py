@@ -34,7 +34,7 @@ def main(
     faces: Annotated[int, typer.Option(help="How many of each kind are generated without one.")] = 100,
     size: Annotated[int, typer.Option(help="Side of the pictures.")] = 64,
     width: Annotated[int, typer.Option(help="Feature maps at the thinnest.")] = 32,
-    epochs: Annotated[float, typer.Option(help="Passes through the data.")] = 10,
+    epochs: Annotated[float, typer.Option(help="Passes through the data.")] = 4,
     batch: Annotated[int, typer.Option(help="Samples a step.")] = 1,
     out: Annotated[Path, typer.Option(help="Folder of the results.")] = Path("smile_instagan"),
 ) -> None:

@@ -164,7 +164,14 @@ def test_facades(run_alone, tmp_path):
 
 def test_shapes_and_smiles_of_a_folder(run_alone, tmp_path):
     run_alone("shapes_instagan.py", "--scenes", "10", *SHORT)
-    assert size_of(tmp_path / "out" / "training" / "samples" / "step-00000005.png") == (8 * 32, 32)
-    for name, columns in (("smile_instagan.py", 8), ("smile_cyclegan.py", 6)):
+    assert size_of(tmp_path / "out" / "training" / "samples" / "step-00000010.png") == (8 * 32, 32)
+    for name, columns, steps in (("smile_instagan.py", 8, 10), ("smile_cyclegan.py", 6, 5)):
         run_alone(name, "--folder", "out/scenes", *SHORT[:-1], name)
-        assert size_of(tmp_path / name / "training" / "samples" / "step-00000005.png") == (columns * 32, 32)
+        grid = tmp_path / name / "training" / "samples" / f"step-{steps:08d}.png"
+        assert size_of(grid) == (columns * 32, 32)
+
+
+def test_own_method(run, tmp_path):
+    run("own_method.py", "--faces", "3", "--held-out", "2", "--steps", "2", "--out", "out")
+    page = (tmp_path / "out" / "report.html").read_text()
+    assert "pixel-mean" in page and "failed" not in page

@@ -144,23 +144,11 @@ def _sized(preset: Any, chosen: dict[str, Any], effort: float) -> Any:
 
 
 def _lab(network: str, scorer: str, judge: str, device: str) -> EditLab:
-    from latentlab import perceptual, scorers
     from latentlab.comparison.edits import EditLab
-    from latentlab.faces import load as load_detector
-    from latentlab.faces.identity import FaceDescriptor
+    from latentlab.scorers import load_attributes
 
     generator, labelling = options.load_lab(network, scorer, device)
-    place, detector = generator.w_avg.device, load_detector("dlib68")
-    return EditLab(
-        generator,
-        labelling,
-        scorers.load_attributes(judge, place),
-        scorers.MouthGeometry(detector),
-        detector,
-        FaceDescriptor(),
-        perceptual.load("vgg", place),
-        perceptual.load("vgg", place, perceptual.fast_dtype(place)),
-    )
+    return EditLab.of(generator, labelling, load_attributes(judge, generator.w_avg.device))
 
 
 def _edits(

@@ -60,10 +60,11 @@ class Retrieval(Method):
     def apply(self, pictures: Tensor) -> Tensor:
         """See `Method`."""
         inputs, outputs = self._pairs()
-        wanted = self._perceptual.pyramid(_small(pictures))
+        place = next(self._perceptual.parameters()).device
+        wanted = self._perceptual.pyramid(_small(pictures).to(place))
         columns = []
         for some in inputs.split(_AT_ONCE):
-            known = self._perceptual.pyramid(_small(some))
+            known = self._perceptual.pyramid(_small(some).to(place))
             columns.append(
                 torch.stack([self._perceptual.between(wanted[[k]], known) for k in range(len(pictures))])  # (n, 16)
             )

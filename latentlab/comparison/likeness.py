@@ -12,7 +12,7 @@ from latentlab.metrics import Interval, frechet_distance, kernel_distance, stati
 from latentlab.perceptual import PerceptualDistance
 
 FIGURES = (
-    Figure("kid", "KID to the target domain (VGG16)", "less"),
+    Figure("kid", "KID · 1000 to the target domain (VGG16)", "less"),
     Figure("fid", "FID to the target domain (VGG16)", "less"),
 )
 LIMITS = (
@@ -22,18 +22,19 @@ LIMITS = (
 
 
 def likeness(perceptual: PerceptualDistance, made: Tensor, target: Tensor) -> dict[str, Interval]:
-    """'kid' and 'fid' between made pictures and others of the target domain, `(n or m, 3, h, h)` of one size."""
+    """'kid', times 1000, and 'fid' between made pictures and others of the target domain, `(n or m, 3, h, h)`."""
     one, other = features(perceptual, made), features(perceptual, target)
     return {
-        "kid": statistic_interval(kernel_distance, one, other),
+        "kid": statistic_interval(lambda a, b: 1000 * kernel_distance(a, b), one, other),
         "fid": statistic_interval(frechet_distance, one, other),
     }
 
 
 def features(perceptual: PerceptualDistance, pictures: Tensor) -> NDArray[np.float64]:
     """`(n, 1472)`: means over the places of the five layers of VGG16 that LPIPS compares."""
+    place = next(perceptual.parameters()).device
     with torch.no_grad():
-        pyramids = [perceptual.pyramid(some) for some in pictures.split(32)]
+        pyramids = [perceptual.pyramid(some.to(place)) for some in pictures.split(32)]
     return np.concatenate(
         [torch.cat([layer.mean(dim=(2, 3)) for layer in p.layers], dim=1).double().cpu().numpy() for p in pyramids]
     )

@@ -141,8 +141,9 @@ class PairedTask:
         """See `Task`."""
         truth = self.truth()
         with torch.no_grad():
-            batches = zip(made.split(_AT_ONCE), truth.split(_AT_ONCE), strict=True)
-            distance = torch.cat([self.perceptual(one, other) for one, other in batches])
+            place = next(self.perceptual.parameters()).device
+            batches = zip(made.to(place).split(_AT_ONCE), truth.to(place).split(_AT_ONCE), strict=True)
+            distance = torch.cat([self.perceptual(one, other).cpu() for one, other in batches])
         sharp = sharpness(truth)
         columns = {
             "lpips": distance,

@@ -72,12 +72,13 @@ class Trained(Method):
 
     def apply(self, pictures: Tensor) -> Tensor:
         """See `Method`. One after the other, without dropout: the same picture always becomes the same."""
-        self._translator.to(pictures.device)
-        small = images.resize(pictures, self._size, self._size)  # as the training set is resized
+        place = "cuda" if torch.cuda.is_available() else "cpu"  # where it was trained, too
+        self._translator.to(place)
+        small = images.resize(pictures, self._size, self._size).to(place)  # as the training set is resized
         if self._to_masks is None:
-            return torch.cat([self._translator(one, self.way, dropout=False)[0] for one in small.split(1)])
+            return torch.cat([self._translator(one, self.way, dropout=False)[0] for one in small.split(1)]).cpu()
         masks = self._to_masks(pictures)
-        return torch.cat([self._with(own, one) for one, own in zip(small.split(1), masks, strict=True)])
+        return torch.cat([self._with(own, one) for one, own in zip(small.split(1), masks, strict=True)]).cpu()
 
     def _with(self, masks: Tensor | None, picture: Tensor) -> Tensor:
         if masks is None:

@@ -201,7 +201,8 @@ def write_photos(
 
 def in_target(settings: EditSettings, lab: EditLab, picture: Tensor) -> bool:
     """Whether the labelling scorer sees a face in the target domain already."""
-    positive = is_positive(score_pictures(lab.scorer, picture), lab.scorer.names, settings.attribute)[0]
+    scores = score_pictures(lab.scorer, picture.to(lab.generator.w_avg.device))
+    positive = is_positive(scores, lab.scorer.names, settings.attribute)[0]
     return bool(positive) == (settings.towards == "positive")
 
 

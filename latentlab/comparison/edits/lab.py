@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from latentlab import faces, perceptual
 from latentlab.errors import UserError
 from latentlab.faces.detectors import FaceDetector
 from latentlab.faces.identity import FaceDescriptor
@@ -54,6 +55,21 @@ class EditLab:
         own = isinstance(self.scorer, AttributeScorer) and self.scorer.network_fingerprint
         if own == self.judge.network_fingerprint:
             raise UserError("the scorer that labels may not judge: give another classifier with --judge")
+
+    @classmethod
+    def of(cls, generator: Generator, scorer: Scorer, judge: AttributeScorer) -> EditLab:
+        """With dlib's detector and descriptor, and LPIPS with VGG16 on the generator's device."""
+        place, detector = generator.w_avg.device, faces.load("dlib68")
+        return cls(
+            generator,
+            scorer,
+            judge,
+            MouthGeometry(detector),
+            detector,
+            FaceDescriptor(),
+            perceptual.load("vgg", place),
+            perceptual.load("vgg", place, perceptual.fast_dtype(place)),
+        )
 
     def key(self) -> dict[str, Any]:
         """Fingerprints, for JSON."""

@@ -61,7 +61,7 @@ class EditSettings:
     faces: int = 160
     held_out: int = 12
     width: int = 24
-    epochs: Mapping[str, float] = field(default_factory=lambda: {"pix2pix": 20, "cyclegan": 7, "instagan": 2})
+    epochs: Mapping[str, float] = field(default_factory=lambda: {"pix2pix": 20, "cyclegan": 6, "instagan": 1.5})
     projection_steps: int = 36
     psi: float = 0.7
     seed_start: int = 20_000

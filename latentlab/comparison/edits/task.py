@@ -121,6 +121,11 @@ class EditTask:
         return concatenate([self.domains.source, self.domains.target])
 
     @property
+    def place(self) -> torch.device:
+        """Where the networks are; pictures are kept on the CPU."""
+        return self.lab.generator.w_avg.device
+
+    @property
     def sign(self) -> float:
         """Of strengths that go to the target."""
         return 1.0 if self.settings.towards == "positive" else -1.0
@@ -143,13 +148,13 @@ class EditTask:
 
     def score(self, pictures: Tensor) -> NDArray[np.float64]:
         """The labelling scorer's score of the target, `(n,)`: of the attribute, or of its absence."""
-        scores = score_pictures(self.lab.scorer, pictures)
+        scores = score_pictures(self.lab.scorer, pictures.to(self.place))
         found = score_column(scores, self.lab.scorer.names, self.settings.attribute).astype(np.float64)
         return found if self.settings.towards == "positive" else 1 - found
 
     def arrived(self, pictures: Tensor) -> NDArray[np.bool_]:
         """Whether that scorer sees pictures in the target domain, `(n,)`."""
-        scores = score_pictures(self.lab.scorer, pictures)
+        scores = score_pictures(self.lab.scorer, pictures.to(self.place))
         positive = is_positive(scores, self.lab.scorer.names, self.settings.attribute)
         return positive if self.settings.towards == "positive" else ~positive
 
@@ -179,7 +184,7 @@ class EditTask:
     def logits(self, pictures: Tensor) -> NDArray[np.float64]:
         """Of all of the judge's attributes, `(n, k)`."""
         with torch.no_grad():
-            return self.lab.judge.logits(pictures).double().cpu().numpy()
+            return self.lab.judge.logits(pictures.to(self.place)).double().cpu().numpy()
 
     def measure(self, made: Tensor) -> Columns:
         """See `Task`."""
@@ -204,7 +209,7 @@ class EditTask:
     def changes(self, before: Tensor, after: Tensor) -> Columns:
         """How far pictures lie apart outside the mouths of the photos: 'lpips_outside', 'l1_outside'."""
         with torch.no_grad():
-            distance = self.lab.perceptual(after, before, 1 - self.regions)
+            distance = self.lab.perceptual(*(x.to(self.place) for x in (after, before, 1 - self.regions)))
         return {
             "lpips_outside": as_array(distance),
             "l1_outside": as_array(difference_outside(before, after, self.regions)),

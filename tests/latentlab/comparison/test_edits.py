@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from latentlab import images, perceptual, scorers
+from latentlab import images, scorers
 from latentlab.comparison import compare, write_report
 from latentlab.comparison.edits import (
     FLOOR,
@@ -26,9 +26,7 @@ from latentlab.comparison.edits import (
 from latentlab.comparison.edits.faces import mouth_of
 from latentlab.comparison.edits.latent import Response
 from latentlab.errors import UserError
-from latentlab.faces import load as load_detector
-from latentlab.faces.identity import FaceDescriptor
-from latentlab.scorers import FunctionScorer, MouthGeometry
+from latentlab.scorers import FunctionScorer
 from stylegan2.sampling import z_from_seeds
 from tests.conftest import TINY, make_tiny
 from tests.latentlab.faces.generated import face, on_grey, resized
@@ -61,10 +59,7 @@ def lab():
     with torch.no_grad():
         ws = tiny.mapping(z_from_seeds(range(64), tiny.z_dim), psi=0.7)
         median = float(tiny.synthesis(ws).clamp(-1, 1).mean(dim=(1, 2, 3)).median())
-    detector = load_detector("dlib68")
-    vgg = perceptual.load("vgg")
-    judge = scorers.load_attributes()
-    return EditLab(tiny, brightness(median), judge, MouthGeometry(detector), detector, FaceDescriptor(), vgg, vgg)
+    return EditLab.of(tiny, brightness(median), scorers.load_attributes())
 
 
 @pytest.fixture(scope="module")

@@ -48,7 +48,7 @@ def test_the_interval_of_a_share_has_a_width_at_its_ends():
 
 
 def test_the_interval_of_a_statistic_lies_about_it():
-    """Of a mean it is the normal interval; of a distance of few rows, which grows when rows repeat, it stays around it."""
+    """Of a mean it is the normal one; a distance of few rows, which grows when rows repeat, stays within it."""
     rng = np.random.default_rng(0)
     values = rng.normal(3, 2, 400)
     found = statistic_interval(lambda x: float(x.mean()), values, resamples=1000)
