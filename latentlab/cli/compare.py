@@ -115,10 +115,18 @@ def compare(
         else:
             lines, page = _drawings(job, options.load_generator(network, options.find_device(device)), folder)
     else:
-        from latentlab.comparison.edits import PRESETS, RealFaces
+        from latentlab.comparison.edits import OF_THE_MOUTH, PRESETS, RealFaces
 
         settings = _sized(PRESETS[preset.value], chosen, effort)
-        settings = replace(settings, attribute=attribute, judged=judged, towards=towards.value, data=data.value)
+        settings = replace(
+            settings,
+            attribute=attribute,
+            judged=judged,
+            towards=towards.value,
+            data=data.value,
+            conditions=tuple(name for name in settings.conditions if name != judged),
+            kin=settings.kin if judged in OF_THE_MOUTH else (),
+        )
         if (folder is None) != (labels is None):
             raise UserError("real faces are a --folder of photos and their --labels")
         real = None if folder is None or labels is None else RealFaces(folder, labels, judged)

@@ -5,7 +5,7 @@ from latentlab.comparison.edits.lab import EditLab
 from latentlab.comparison.edits.latent import FLOOR, Latent, Projector
 from latentlab.comparison.edits.methods import edit_methods
 from latentlab.comparison.edits.pasting import paste_edits
-from latentlab.comparison.edits.settings import LATENT, METHODS, PRESETS, TRANSLATORS, EditSettings
+from latentlab.comparison.edits.settings import LATENT, METHODS, OF_THE_MOUTH, PRESETS, TRANSLATORS, EditSettings
 from latentlab.comparison.edits.strengths import Strengths, strengths_of
 from latentlab.comparison.edits.task import EditTask, make_edit_task
 from latentlab.comparison.edits.telling import edit_sections
@@ -14,6 +14,7 @@ __all__ = [
     "FLOOR",
     "LATENT",
     "METHODS",
+    "OF_THE_MOUTH",
     "PRESETS",
     "TRANSLATORS",
     "EditLab",

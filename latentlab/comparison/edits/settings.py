@@ -11,6 +11,8 @@ from latentlab.errors import UserError
 LATENT = ("latent-mean", "latent-svm", "latent-conditional")
 TRANSLATORS = ("pix2pix", "cyclegan", "instagan")
 METHODS = (*LATENT, *TRANSLATORS)
+OF_THE_MOUTH = ("smiling", "mouth_slightly_open")
+"""Attributes of which an edit has no business outside the mouth; of any other it may change the whole picture."""
 
 Towards = Literal["positive", "negative"]
 Data = Literal["samples", "pairs", "real"]
@@ -75,6 +77,8 @@ class EditSettings:
         for value, known in ((self.towards, Towards), (self.data, Data)):
             if value not in get_args(known):
                 raise UserError(f"{value!r} is none of {', '.join(get_args(known))}")
+        if self.judged in self.conditions:
+            raise UserError(f"{self.judged} is what is edited, and no condition: take it out of the conditions")
         missing = [name for name in TRANSLATORS if name not in self.epochs]
         if missing:
             raise UserError(f"there are no epochs for {', '.join(missing)}")

@@ -25,7 +25,7 @@ from latentlab.comparison.edits.faces import (
     write_samples,
 )
 from latentlab.comparison.edits.lab import EditLab
-from latentlab.comparison.edits.settings import EditSettings
+from latentlab.comparison.edits.settings import OF_THE_MOUTH, EditSettings
 from latentlab.comparison.likeness import FIGURES as LIKENESS
 from latentlab.comparison.likeness import LIMITS as LIKENESS_LIMITS
 from latentlab.comparison.likeness import likeness
@@ -40,18 +40,24 @@ from latentlab.progress import Stage, silent
 from latentlab.samples import SampleTable, concatenate, is_positive, score_column, score_pictures
 from latentlab.translation.data.folders import pictures_in
 
-FIGURES = (
-    Figure("judge_reached", "target reached, by the independent classifier", "more", share=True),
-    Figure("reached", "target reached, by the scorer that labelled", "more", share=True),
-    Figure("judge", "probability of the target, by the independent classifier", "more"),
-    Figure("corner_lift", "mouth corners lifted, eye distances", "neither"),
-    Figure("identity", "identity kept", "more"),
-    Figure("lpips_outside", "LPIPS outside the mouth", "less"),
-    Figure("l1_outside", "L1 outside the mouth", "less"),
-    Figure("leakage", "leakage to other attributes", "less"),
-    *LIKENESS,
-    Figure("sharpness", "sharpness, as a share of the photo's", "neither"),
-)
+
+def figures_of(judged: str) -> tuple[Figure, ...]:
+    """What is measured of edits of an attribute."""
+    where = "outside the mouth" if judged in OF_THE_MOUTH else "to the photo"
+    return (
+        Figure("judge_reached", "target reached, by the independent classifier", "more", share=True),
+        Figure("reached", "target reached, by the scorer that labelled", "more", share=True),
+        Figure("judge", "probability of the target, by the independent classifier", "more"),
+        Figure("corner_lift", "mouth corners lifted, eye distances", "neither"),
+        Figure("identity", "identity kept", "more"),
+        Figure("lpips_outside", f"LPIPS {where}", "less"),
+        Figure("l1_outside", f"L1 {where}", "less"),
+        Figure("leakage", "leakage to other attributes", "less"),
+        *LIKENESS,
+        Figure("sharpness", "sharpness, as a share of the photo's", "neither"),
+    )
+
+
 # Leakage is a share of what the target moved, in standard deviations of its logit; of less it says nothing.
 _LEAST_MOVE = 0.2
 # Where no mouth is found, this part of FFHQ's crop is taken for it: top, bottom, left, right.
@@ -80,7 +86,11 @@ class EditTask:
     training_key: Mapping[str, Any]
     held_out_key: Mapping[str, Any]
     left_out: Mapping[str, str] = field(default_factory=dict)
-    figures: tuple[Figure, ...] = FIGURES
+
+    @property
+    def figures(self) -> tuple[Figure, ...]:
+        """See `Task`."""
+        return figures_of(self.settings.judged)
 
     @property
     def title(self) -> str:
@@ -162,7 +172,9 @@ class EditTask:
 
     @cached_property
     def regions(self) -> Tensor:
-        """Where the mouths are in `shown()`, `(n, 1, size, size)`, 1 within."""
+        """Where edits may change `shown()`, `(n, 1, size, size)`, 1 within: the mouths, or nowhere."""
+        if self.settings.judged not in OF_THE_MOUTH:
+            return torch.zeros(len(self.names), 1, self.size, self.size)
         usual = torch.zeros(1, 1, self.size, self.size)
         top, bottom, left, right = (round(part * self.size) for part in _USUAL_MOUTH)
         usual[..., top:bottom, left:right] = 1
@@ -207,7 +219,7 @@ class EditTask:
         }
 
     def changes(self, before: Tensor, after: Tensor) -> Columns:
-        """How far pictures lie apart outside the mouths of the photos: 'lpips_outside', 'l1_outside'."""
+        """How far pictures lie apart outside `regions`: 'lpips_outside', 'l1_outside'."""
         with torch.no_grad():
             distance = self.lab.perceptual(*(x.to(self.place) for x in (after, before, 1 - self.regions)))
         return {

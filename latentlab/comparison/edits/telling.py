@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from latentlab import plots
 from latentlab.comparison.edits.latent import FLOOR
 from latentlab.comparison.edits.strengths import Point, Strengths
-from latentlab.comparison.edits.task import FIGURES, EditTask
+from latentlab.comparison.edits.task import EditTask
 from latentlab.comparison.findings import shown
 from latentlab.comparison.report import Section
 from latentlab.comparison.run import Comparison
 
-_TITLES = {figure.name: figure.title for figure in FIGURES}
 _TOLD = ("judge_reached", "judge", "identity", "lpips_outside", "l1_outside")
 _LOST = ("identity", "lpips_outside", "l1_outside")
 
@@ -21,6 +20,7 @@ def edit_sections(comparison: Comparison, strengths: Strengths) -> list[Section]
     """Curve, even footing, and where quality is lost; the curve is drawn into the comparison's folder."""
     task = comparison.task
     assert isinstance(task, EditTask)
+    titles = {figure.name: figure.title for figure in task.figures}
     sections = [_left_out(task)] if task.left_out else []
     if strengths.curve:
         _draw(comparison, strengths)
@@ -28,15 +28,15 @@ def edit_sections(comparison: Comparison, strengths: Strengths) -> list[Section]
             Section(
                 "What is gained against what is kept",
                 "Latent methods at half, all and one and a half of the calibrated strength; translators have none.",
-                ("method", "strength, σ", *(_TITLES[name] for name in _TOLD)),
+                ("method", "strength, σ", *(titles[name] for name in _TOLD)),
                 tuple(_row(point, ()) for point in strengths.curve),
                 "tradeoff.png",
             )
         )
     if strengths.responses:
-        sections.append(_even(comparison, strengths))
+        sections.append(_even(comparison, strengths, titles))
     if strengths.losses:
-        sections.append(_lost(strengths))
+        sections.append(_lost(strengths, titles))
     return sections
 
 
@@ -58,7 +58,7 @@ def _row(point: Point, before: Sequence[str]) -> tuple[str, ...]:
     return (*before, point.method, f"{point.sigmas:.2f}", *figures)
 
 
-def _even(comparison: Comparison, strengths: Strengths) -> Section:
+def _even(comparison: Comparison, strengths: Strengths, titles: Mapping[str, str]) -> Section:
     """A translator's row, and below it the latent methods at its response."""
     rows = {row.name: row for row in comparison.done}
     table: list[tuple[str, ...]] = []
@@ -71,14 +71,14 @@ def _even(comparison: Comparison, strengths: Strengths) -> Section:
         "At the same response",
         "Each latent method at the strength at which training faces get the same mean score as those that the "
         "translator edited (in brackets): what the edit costs, where it does as much.",
-        ("translator", "method", "strength, σ", *(_TITLES[name] for name in _TOLD)),
+        ("translator", "method", "strength, σ", *(titles[name] for name in _TOLD)),
         tuple(table),
     )
 
 
-def _lost(strengths: Strengths) -> Section:
+def _lost(strengths: Strengths, titles: Mapping[str, str]) -> Section:
     rows = tuple(
-        (loss.method, _TITLES[name], *(shown(part[name]) for part in (loss.projecting, loss.editing, loss.both)))
+        (loss.method, titles[name], *(shown(part[name]) for part in (loss.projecting, loss.editing, loss.both)))
         for loss in strengths.losses
         for name in _LOST
     )

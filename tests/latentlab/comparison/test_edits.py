@@ -16,6 +16,7 @@ from latentlab.comparison.edits import (
     EditLab,
     EditSettings,
     RealFaces,
+    Strengths,
     edit_methods,
     edit_sections,
     faces,
@@ -35,7 +36,7 @@ SMALL = EditSettings(
     attribute="bright",
     size=64,
     faces=8,
-    held_out=3,
+    held_out=2,
     width=4,
     epochs={"pix2pix": 0.5, "cyclegan": 0.25, "instagan": 0.25},
     projection_steps=2,
@@ -98,16 +99,16 @@ def test_no_face_is_in_two_parts_and_photos_lie_in_the_source(done):
     task, _, _, _ = done
     domains = task.domains
     parts = [set(part.seeds) for part in (domains.source, domains.target, domains.held_source, domains.held_target)]
-    assert [len(part) for part in parts] == [8, 8, 3, 3] and len(set.union(*parts)) == 22
+    assert [len(part) for part in parts] == [8, 8, 2, 2] and len(set.union(*parts)) == 20
     assert not domains.held_source.is_positive("bright").any() and domains.held_target.is_positive("bright").all()
     assert [int(name) for name in task.names] == list(domains.held_source.seeds)
-    assert task.inputs().shape == (3, 3, 64, 64)  # the generator's own size, where that is below a photo's
+    assert task.inputs().shape == (2, 3, 64, 64)  # the generator's own size, where that is below a photo's
 
 
 def test_unfound_faces_are_counted_and_not_hidden(done):
     _, _, comparison, _ = done
     for row in comparison.rows:  # a tiny generator's pictures show nobody
-        assert np.isnan(row.columns["identity"]).all() and row.figures["identity"].missing == 3
+        assert np.isnan(row.columns["identity"]).all() and row.figures["identity"].missing == 2
         assert not np.isnan(row.columns["lpips_outside"]).any()
 
 
@@ -137,8 +138,11 @@ def test_even_footing_is_at_the_translators_response(done):
 def test_a_finished_comparison_is_found_again(done, lab):
     task, _, comparison, _ = done
     again = make_edit_task(SMALL, lab, task.folder)
-    second = compare(again, edit_methods(again))
-    for one, other in zip(comparison.rows, second.rows, strict=True):
+    names = ["latent-conditional", "instagan"]
+    second = compare(again, edit_methods(again, names))
+    first = {row.name: row for row in comparison.rows}
+    for other in second.rows:
+        one = first[other.name]
         assert torch.equal(one.pictures, other.pictures) and one.costs == other.costs
         for name, interval in one.figures.items():
             assert other.figures[name] == interval or np.isnan(interval.mean)
@@ -157,6 +161,15 @@ def test_losing_the_attribute_is_the_reverse(lab, tmp_path):
     (floor, svm) = compare(task, edit_methods(task, ["latent-svm"])).rows
     assert task.score(svm.pictures).mean() > task.score(floor.pictures).mean()
     assert svm.pictures.mean() < floor.pictures.mean()
+
+
+def test_an_attribute_of_the_whole_face_may_change_all_of_it(done, lab):
+    task, _, _, _ = done
+    young = replace(task, settings=replace(SMALL, judged="young", conditions=("male",)))
+    assert not young.regions.any() and task.regions.any()
+    assert [figure.title for figure in young.figures if figure.name == "l1_outside"] == ["L1 to the photo"]
+    shifted = task.shown() + 0.1
+    assert young.changes(task.shown(), shifted)["l1_outside"] == pytest.approx([0.05] * 2)
 
 
 def test_pairs_give_two_sets_without_pairs(lab, tmp_path):
@@ -185,7 +198,8 @@ def test_unknown_names_are_told(lab, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"faces": 1}, {"held_out": 1}, {"size": 32}, {"towards": "up"}, {"data": "x"}, {"epochs": {}}]
+    "wrong",
+    [{"faces": 1}, {"held_out": 1}, {"size": 32}, {"towards": "up"}, {"data": "x"}, {"epochs": {}}, {"judged": "male"}],
 )
 def test_settings_that_cannot_be_are_refused(wrong):
     with pytest.raises(UserError):
@@ -233,7 +247,7 @@ def test_photos_that_cannot_be_edited_are_left_out_with_a_reason(lab, tmp_path):
     methods = edit_methods(task, ["latent-mean"])
     comparison = compare(task, methods)
     assert [row.failure for row in comparison.rows] == ["", ""]
-    sections = edit_sections(comparison, strengths_of(comparison, methods))
+    sections = edit_sections(comparison, Strengths((), (), {}, (), ()))
     assert sections[0].title == "Photos left out" and len(sections[0].rows) == 2
     paste_edits(comparison, photos)
     pasted, photo = images.load(out / "pasted" / "latent-mean" / "one.png"), images.load(photos / "one.png")
