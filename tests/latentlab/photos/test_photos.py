@@ -182,7 +182,9 @@ def test_a_photo_goes_in_and_a_smiling_one_comes_out(folder, tmp_path):
 
 
 def test_project_writes_code_and_findings(folder, tmp_path):
-    done = run("project", str(folder / "face.png"), "--steps", "1", "--no-tune", "--space", "s", "--out", "out", cwd=tmp_path)
+    done = run(
+        "project", str(folder / "face.png"), "--steps", "1", "--no-tune", "--space", "s", "--out", "out", cwd=tmp_path
+    )
     assert done.returncode == 0, done.stderr
     assert "LPIPS" in done.stdout
     assert Projection.load(tmp_path / "out" / "face" / "projection.safetensors").styles()
