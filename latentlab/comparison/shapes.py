@@ -23,7 +23,7 @@ from latentlab.progress import Stage, silent
 from latentlab.translation.data.folders import masked_in, pictures_in
 from latentlab.translation.data.making import make_shapes
 from latentlab.translation.data.sets import open_unpaired
-from latentlab.translation.data.shapes import GROUND
+from latentlab.translation.data.shapes import ground_of
 from latentlab.translation.data.transforms import Augmentation
 from latentlab.translation.methods import CycleGANConfig, InstaGANConfig
 
@@ -117,7 +117,7 @@ class ShapesTask:
         self.training_key: Mapping[str, Any] = _key(scenes, "trainA", "trainA_seg", "trainB", "trainB_seg")
         self.held_out_key: Mapping[str, Any] = _key(scenes, "testA", "testA_seg")
         self.limits = (
-            "The scenes are drawn, with plain shapes on one ground: they tell whether a method can change the shape of "
+            "The scenes are drawn, plain shapes on a known ground: they tell whether a method can change the shape of "
             "instances, and nothing of photos. InstaGAN is given the true masks of the squares. Each method was "
             "trained once: intervals are over scenes, 95 %."
         )
@@ -136,8 +136,8 @@ class ShapesTask:
 
     def measure(self, made: Tensor) -> Columns:
         """See `judge_scene`."""
-        scenes = zip(self._pictures, made.cpu(), self.masks, strict=True)
-        judged = [judge_scene(before, after, masks[0], GROUND) for before, after, masks in scenes]
+        scenes, ground = zip(self._pictures, made.cpu(), self.masks, strict=True), ground_of(self.size)
+        judged = [judge_scene(before, after, masks[0], ground) for before, after, masks in scenes]
         return {figure.name: np.array([one[figure.name] for one in judged]) for figure in self.figures}
 
     def over_all(self, made: Tensor) -> dict[str, Interval]:
@@ -151,7 +151,7 @@ def _key(scenes: Path, *parts: str) -> dict[str, str]:
 
 def _rounded(picture: Tensor, masks: Tensor) -> Tensor:
     """`picture (1, 3, h, w)` with circles for the squares of `masks (k, h, w)`."""
-    made = torch.where((masks > 0).any(dim=0), GROUND, picture)
+    made = torch.where((masks > 0).any(dim=0), ground_of(picture.shape[3]), picture)
     for mask in masks > 0:
         colour = picture[:, :, mask].mean(dim=2)[..., None, None]
         made = torch.where(torch.from_numpy(circle_of(mask.numpy())), colour, made)
@@ -165,7 +165,7 @@ def true_masks(pictures: Tensor) -> list[Tensor | None]:
     """
     found = []
     for picture in pictures:
-        masks = [torch.from_numpy(region) for region in shapes_of(picture, GROUND)]
+        masks = [torch.from_numpy(region) for region in shapes_of(picture, ground_of(picture.shape[2]))]
         found.append(torch.where(torch.stack(masks), 1.0, -1.0)[None] if masks else None)
     return found
 

@@ -18,12 +18,12 @@ _CIRCLE = 0.85
 _CONTRAST = 0.3
 
 
-def shape_pixels(picture: Tensor, ground: float) -> Region:
-    """Where `picture (3, h, w)` in [-1, 1] differs from its ground by more than 0.3 in any channel."""
+def shape_pixels(picture: Tensor, ground: Tensor) -> Region:
+    """Where `picture (3, h, w)` in [-1, 1] differs from its ground, of that shape, by more than 0.3 in any channel."""
     return ((picture - ground).abs().amax(dim=0) > _CONTRAST).cpu().numpy()
 
 
-def shapes_of(picture: Tensor, ground: float) -> list[Region]:
+def shapes_of(picture: Tensor, ground: Tensor) -> list[Region]:
     """The shapes of `picture (3, h, w)`, one region each, provided that they do not touch."""
     found, count = label(shape_pixels(picture, ground))
     return [found == k + 1 for k in range(count)]
@@ -79,7 +79,7 @@ def windows_of(masks: NDArray[np.bool_], grow: int) -> NDArray[np.bool_]:
     return boxes_of(masks, grow) & (nearest == np.arange(len(masks))[:, None, None])
 
 
-def judge_scene(before: Tensor, after: Tensor, masks: Tensor, ground: float) -> dict[str, float]:
+def judge_scene(before: Tensor, after: Tensor, masks: Tensor, ground: Tensor) -> dict[str, float]:
     """What became of the shapes of a scene, each looked for about its place.
 
     Parameters
@@ -89,7 +89,7 @@ def judge_scene(before: Tensor, after: Tensor, masks: Tensor, ground: float) -> 
     masks
         `(n, h, w)` in {-1, 1}: the shapes before, one each, n at least 1.
     ground
-        The level of the plain ground.
+        `(3, h, w)`: the picture without shapes.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""The two-shape set: squares and circles on one grey ground, with masks; whether a translation did it is known."""
+"""The two-shape set: squares and circles on one ground, with masks; whether a translation did it is known."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from torch import Tensor
 
 Shape = Literal["square", "circle"]
 
-GROUND = 0.0
-"""The ground's level in [-1, 1], in all three channels of every picture."""
+_RISE = 0.6  # of the ground's colours, from the middle to an edge
+_CONTRAST = 0.6  # least difference, in one channel, between a shape and the ground at each of its pixels
 
 
 @dataclass(frozen=True)
@@ -32,13 +32,12 @@ class Scene:
 
 
 def scene(kind: Shape, side: int, most: int, seed: int) -> Scene:
-    """One to `most` shapes of a kind, of random sizes, places and colours, on the grey of `GROUND`.
+    """One to `most` shapes of a kind, of random sizes, places and colours, on `ground_of(side)`.
 
-    Areas have the same distribution for both kinds, so that they differ in shape alone. All pictures have one
-    ground: instance normalisation takes away a picture's mean, and with it the colour of a plain ground.
+    Areas have the same distribution for both kinds, so that they differ in shape alone.
     """
     rng = np.random.default_rng((seed, kind == "circle"))
-    picture = torch.full((1, 3, side, side), GROUND)
+    picture = ground_of(side)[None]
     ys, xs = np.mgrid[:side, :side] + 0.5
     masks: list[Tensor] = []
     taken = np.zeros((side, side), bool)
@@ -56,16 +55,29 @@ def scene(kind: Shape, side: int, most: int, seed: int) -> Scene:
         near = (np.abs(xs - x) <= half + 2) & (np.abs(ys - y) <= half + 2)  # shapes keep apart
         taken |= near
         mask = torch.from_numpy(inside)
-        picture = torch.where(mask, _contrast(rng).reshape(1, 3, 1, 1), picture)
+        colour = _contrast(rng, ground_of(side)[:, mask])
+        picture = torch.where(mask, colour.reshape(1, 3, 1, 1), picture)
         masks.append(torch.where(mask, 1.0, -1.0))
         if len(masks) == wanted:
             break
     return Scene(picture, torch.stack(masks)[None])
 
 
-def _contrast(rng: np.random.Generator) -> Tensor:
-    """A colour that differs from the ground's."""
+def ground_of(side: int) -> Tensor:
+    """The ground of every picture, `(3, side, side)`: red rises to the right, green downwards, blue towards the corner.
+
+    It is the same everywhere and not plain, for the sake of instance normalisation: that takes away a picture's mean,
+    and with it the colour of a plain ground, and divides by its deviation, which on a plain ground is that of the
+    shapes, whose contrast is then lost.
+    """
+    line = _RISE * (2 * (torch.arange(side) + 0.5) / side - 1)
+    right, down = line.expand(side, side), line[:, None].expand(side, side)
+    return torch.stack([right, down, -(right + down) / 2])
+
+
+def _contrast(rng: np.random.Generator, ground: Tensor) -> Tensor:
+    """A colour that differs from the ground `(3, n)` at each of its pixels."""
     while True:
-        colour = rng.uniform(-1, 1, 3)
-        if np.abs(colour - GROUND).max() > 0.6:
-            return torch.from_numpy(colour).float()
+        colour = torch.from_numpy(rng.uniform(-1, 1, 3)).float()
+        if (ground - colour[:, None]).abs().amax(dim=0).min() > _CONTRAST:
+            return colour

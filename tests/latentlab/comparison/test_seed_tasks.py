@@ -21,7 +21,7 @@ from latentlab.files import read_json
 from latentlab.metrics.shapes import became_circle, circle_of, judge_scene, overlap, square_of, windows_of
 from latentlab.progress import silent
 from latentlab.projection import DEFAULTS, project
-from latentlab.translation.data.shapes import GROUND, scene
+from latentlab.translation.data.shapes import ground_of, scene
 from latentlab.translation.methods import InstaGANConfig, paper_config
 from latentlab.translation.networks import InstaDiscriminatorConfig, InstaGeneratorConfig
 from latentlab.translation.training import loop
@@ -104,11 +104,11 @@ def test_a_scene_that_is_half_done_is_half_a_success(shapes):
         before, after, masks = shapes.inputs()[k], shapes.truth()[k].clone(), shapes.masks[k][0]
         window = torch.from_numpy(windows_of((masks > 0).numpy(), 4)[0])
         after[:, window] = before[:, window]
-        assert judge_scene(before, after, masks, GROUND)["changed"] == pytest.approx(1 - 1 / len(masks))
+        assert judge_scene(before, after, masks, ground_of(64))["changed"] == pytest.approx(1 - 1 / len(masks))
 
 
 def test_shapes_that_vanished_are_told(shapes):
-    found = shapes.measure(torch.full_like(shapes.inputs(), GROUND))
+    found = shapes.measure(ground_of(64).expand_as(shapes.inputs()))
     assert (found["changed"] == 0).all() and (found["circle_iou"] == 0).all() and (found["size"] == 1).all()
     assert np.isnan(found["colour"]).all()
 
@@ -125,7 +125,7 @@ def test_noise_is_no_success_and_a_little_of_it_no_harm(shapes):
 def test_the_masks_of_plain_scenes_are_found_again(shapes):
     for found, true in zip(true_masks(shapes.inputs()), shapes.masks, strict=True):
         assert {mask.numpy().tobytes() for mask in found[0]} == {mask.numpy().tobytes() for mask in true[0]}
-    assert true_masks(torch.full((1, 3, 64, 64), GROUND)) == [None]
+    assert true_masks(ground_of(64)[None]) == [None]
 
 
 def test_shapes_are_compared_and_found_again(shapes):
