@@ -28,7 +28,7 @@ def main(
     scenes: Annotated[int, typer.Option(help="How many of each kind.")] = 200,
     size: Annotated[int, typer.Option(help="Side of the pictures.")] = 64,
     width: Annotated[int, typer.Option(help="Feature maps at the thinnest.")] = 16,
-    epochs: Annotated[float, typer.Option(help="Passes through the data.")] = 6,
+    epochs: Annotated[float, typer.Option(help="Passes through the data.")] = 4,
     batch: Annotated[int, typer.Option(help="Samples a step.")] = 1,
     out: Annotated[Path, typer.Option(help="Folder of the results.")] = Path("shapes_instagan"),
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 from pathlib import Path
@@ -115,7 +116,7 @@ def compare(
         else:
             lines, page = _drawings(job, options.load_generator(network, options.find_device(device)), folder)
     else:
-        from latentlab.comparison.edits import OF_THE_MOUTH, PRESETS, RealFaces
+        from latentlab.comparison.edits import METHODS, OF_THE_MOUTH, PRESETS, RealFaces
 
         settings = _sized(PRESETS[preset.value], chosen, effort)
         settings = replace(
@@ -127,13 +128,23 @@ def compare(
             conditions=tuple(name for name in settings.conditions if name != judged),
             kin=settings.kin if judged in OF_THE_MOUTH else (),
         )
+        if paste and photos is None:
+            raise UserError("--paste puts edits back into --photos, and there are none")
         if (folder is None) != (labels is None):
             raise UserError("real faces are a --folder of photos and their --labels")
         real = None if folder is None or labels is None else RealFaces(folder, labels, judged)
+        _check_methods(names, METHODS)
         lab = _lab(network, scorer, judge, device)
         lines, page = _edits(settings, lab, out, names, photos, real, paste)
     print("\n".join(lines))
     print(f"{page} has it all; done in {time.monotonic() - begun:.0f} s")
+
+
+def _check_methods(names: Sequence[str], known: Sequence[str]) -> None:
+    """UserError for a name that is not known, before any work is done."""
+    for name in names:
+        if name not in known:
+            raise UserError(f"no method of this task is called {name!r}; there are {', '.join(known)}")
 
 
 def _only_for_smile(**given: object) -> None:
@@ -174,8 +185,6 @@ def _edits(
         strengths_of,
     )
 
-    if paste and photos is None:
-        raise UserError("--paste puts edits back into --photos, and there are none")
     task = make_edit_task(settings, lab, out, photos, real, options.bar)
     methods = edit_methods(task, names or METHODS)
     comparison = run(task, methods, options.bar)
@@ -215,6 +224,8 @@ def _shapes(job: _SeedTask, folder: Path | None) -> tuple[list[str], Path]:
 
     if folder is not None:
         raise UserError("the task shapes draws its own pictures and takes no --folder")
+    _check_methods(job.names, shapes.SHAPES_METHODS)
+    job = replace(job, chosen={"scenes" if name == "faces" else name: value for name, value in job.chosen.items()})
     task = shapes.make_shapes_task(job.settings(shapes.SHAPES_PRESETS), job.out, options.bar)
     methods = shapes.shapes_methods(task, job.names or shapes.SHAPES_METHODS)
     return job.done(task, methods, shapes.SHAPES_FLOORS)
@@ -225,6 +236,7 @@ def _facades(job: _SeedTask, folder: Path | None) -> tuple[list[str], Path]:
 
     if folder is None:
         raise UserError("the task facades takes a --folder with train/ and val/, pairs of photo and labels")
+    _check_methods(job.names, facades.FACADES_METHODS)
     task = facades.make_facades_task(job.settings(facades.FACADES_PRESETS), job.out, folder)
     methods = facades.facades_methods(task, job.names or facades.FACADES_METHODS)
     return job.done(task, methods, facades.FACADES_FLOORS)
@@ -234,6 +246,7 @@ def _drawings(job: _SeedTask, generator: Generator, folder: Path | None) -> tupl
     from latentlab.comparison import drawings
     from latentlab.faces.identity import FaceDescriptor
 
+    _check_methods(job.names, drawings.DRAWINGS_METHODS)
     settings = job.settings(drawings.DRAWINGS_PRESETS)
     task = drawings.make_drawings_task(settings, job.out, generator, folder, options.bar, descriptor=FaceDescriptor())
     methods = drawings.drawings_methods(task, job.names or drawings.DRAWINGS_METHODS)

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from latentlab import images
@@ -32,7 +33,7 @@ from latentlab.samples import (
     is_positive,
     score_pictures,
 )
-from latentlab.scorers.attributes.data import read_labels, split
+from latentlab.scorers.attributes.data import Labels, read_labels, split
 from latentlab.translation.data.folders import pictures_in
 
 PHOTO_SIDE = 256
@@ -206,6 +207,20 @@ def in_target(settings: EditSettings, lab: EditLab, picture: Tensor) -> bool:
     return bool(positive) == (settings.towards == "positive")
 
 
+def positive_in(real: RealFaces) -> tuple[Labels, NDArray[np.bool_]]:
+    """The labels, and who has the attribute, `(n,)`.
+
+    Raises
+    ------
+    UserError
+        They cannot be read, or have no such attribute.
+    """
+    labels = read_labels(real.labels)
+    if real.attribute not in labels.names:
+        raise UserError(f"{real.labels} has no column {real.attribute}; it has {', '.join(labels.names)}")
+    return labels, labels.values[:, labels.names.index(real.attribute)]
+
+
 def write_real(real: RealFaces, folder: Path, settings: EditSettings, lab: EditLab, stage: Stage) -> tuple[str, ...]:
     """Faces of labelled photos, aligned: to learn from, to be edited, to be compared with; no person in two of them.
 
@@ -217,12 +232,9 @@ def write_real(real: RealFaces, folder: Path, settings: EditSettings, lab: EditL
     Raises
     ------
     UserError
-        The labels have no such attribute, or there are too few photos of a domain.
+        See `positive_in`; or there are too few photos of a domain.
     """
-    labels = read_labels(real.labels)
-    if real.attribute not in labels.names:
-        raise UserError(f"{real.labels} has no column {real.attribute}; it has {', '.join(labels.names)}")
-    positive = labels.values[:, labels.names.index(real.attribute)]
+    labels, positive = positive_in(real)
     arrived = positive if settings.towards == "positive" else ~positive
     train, held = split(labels.persons, _SHARES, settings.seed)
     parts = {

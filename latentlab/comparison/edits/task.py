@@ -19,6 +19,7 @@ from latentlab.comparison.edits.faces import (
     RealFaces,
     draw_domains,
     mouth_of,
+    positive_in,
     write_held_out,
     write_photos,
     write_real,
@@ -278,6 +279,7 @@ def make_edit_task(
         too few faces or photos.
     """
     _check(settings, lab, real)
+    paths = [] if photos is None else pictures_in(photos)
     training = {"settings": _training_settings(settings), "lab": lab.key(), "real": _named(real)}
     _claim(folder, training)
     domains = draw_domains(settings, lab, folder, stage)
@@ -285,7 +287,7 @@ def make_edit_task(
     if photos is not None:
         folder_of_photos = folder / "held_out"
         with stage("aligning photos") as step:
-            names, left_out = write_photos(pictures_in(photos), folder_of_photos, settings, lab, step)
+            names, left_out = write_photos(paths, folder_of_photos, settings, lab, step)
     held_out = {"photos": digest([_bytes_of(folder / "held_out" / f"{name}.png") for name in names])}
     return EditTask(folder, settings, lab, domains, names, training, held_out, left_out)
 
@@ -297,6 +299,8 @@ def _check(settings: EditSettings, lab: EditLab, real: RealFaces | None) -> None
     lab.judge.of(settings.judged, *settings.conditions)
     if (real is None) != (settings.data != "real"):
         raise UserError("real faces are a folder and labels for the data 'real', and for no other")
+    if real is not None:
+        positive_in(real)
 
 
 def _training_settings(settings: EditSettings) -> dict[str, Any]:

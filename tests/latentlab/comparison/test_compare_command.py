@@ -1,0 +1,64 @@
+"""`latentlab compare` on the command line."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--methods", "latent-mean,magic"], "no method of this task is called 'magic'; there are latent-mean"),
+        (["--task", "shapes", "--methods", "pix2pix"], "there are instagan, cyclegan, nothing"),
+        (["--task", "shapes", "--folder", "x"], "takes no --folder"),
+        (["--task", "shapes", "--photos", "x"], "--photos is for the task smile"),
+        (["--task", "shapes", "--steps", "3"], "this task has no projection steps"),
+        (["--task", "facades"], "takes a --folder with train/ and val/"),
+        (["--task", "facades", "--folder", "nowhere"], "nowhere"),
+        (["--paste"], "--photos, and there are none"),
+        (["--folder", "x"], "a --folder of photos and their --labels"),
+        (["--judged", "grin"], "knows no grin"),
+        (["--attribute", "glee"], "no score is called 'glee'"),
+        (["--scorer", "attributes:smiling", "--attribute", "smiling"], "may not judge"),
+        (["--photos", "nowhere"], "nowhere"),
+        (["--data", "real"], "real faces are a folder and labels"),
+        (["--size", "32"], "64 pixels or more"),
+    ],
+)
+def test_bad_input_is_refused_before_any_work(words, message, refused, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert message in refused("compare", *words, "--out", "out")
+    assert not (tmp_path / "out" / "samples").exists()
+
+
+def test_shapes_are_compared_and_found_again(tmp_path):
+    words = [
+        "compare",
+        "--task",
+        "shapes",
+        "--faces",
+        "8",
+        "--width",
+        "2",
+        "--held-out",
+        "2",
+        "--effort",
+        "0.1",
+        "--out",
+        "out",
+    ]
+    told = []
+    for _ in range(2):
+        command = [Path(sys.executable).with_name("latentlab"), *words]
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        told.append((tmp_path / "out" / "report.html").read_bytes())
+    assert told[0] == told[1] and "report.html has it all" in done.stdout
+    results = pq.read_table(tmp_path / "out" / "results.parquet").to_pandas()
+    assert set(results["method"]) == {"instagan", "cyclegan", "nothing"} and len(results) == 6
+    manifest = json.loads((tmp_path / "out" / "manifest.json").read_text())
+    assert manifest["methods"].keys() == {"instagan", "cyclegan", "nothing"} and len(manifest["held_out"]["names"]) == 2
