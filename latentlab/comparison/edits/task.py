@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from latentlab import images
+from latentlab.comparison.building import fingerprint
 from latentlab.comparison.edits.faces import (
     Domains,
     RealFaces,
@@ -32,7 +33,6 @@ from latentlab.comparison.likeness import LIMITS as LIKENESS_LIMITS
 from latentlab.comparison.likeness import likeness
 from latentlab.comparison.measuring import as_array, enlarged
 from latentlab.comparison.protocol import Columns, Figure
-from latentlab.comparison.run import digest
 from latentlab.errors import UserError
 from latentlab.faces.identity import similarity
 from latentlab.files import read_json, write_json
@@ -288,7 +288,7 @@ def make_edit_task(
         folder_of_photos = folder / "held_out"
         with stage("aligning photos") as step:
             names, left_out = write_photos(paths, folder_of_photos, settings, lab, step)
-    held_out = {"photos": digest([_bytes_of(folder / "held_out" / f"{name}.png") for name in names])}
+    held_out = {"photos": fingerprint(folder / "held_out" / f"{name}.png" for name in names)}
     return EditTask(folder, settings, lab, domains, names, training, held_out, left_out)
 
 
@@ -310,11 +310,7 @@ def _training_settings(settings: EditSettings) -> dict[str, Any]:
 
 
 def _named(real: RealFaces | None) -> dict[str, str] | None:
-    return None if real is None else {**{k: str(v) for k, v in asdict(real).items()}, "csv": _bytes_of(real.labels)}
-
-
-def _bytes_of(path: Path) -> str:
-    return digest(path.read_bytes().hex())
+    return None if real is None else {**{k: str(v) for k, v in asdict(real).items()}, "csv": fingerprint([real.labels])}
 
 
 def _claim(folder: Path, key: dict[str, Any]) -> None:
