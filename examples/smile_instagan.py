@@ -4,7 +4,7 @@
     python examples/smile_instagan.py --folder SET --size 128 --width 64 --epochs 200    # a real run
 
 SET has trainA/ and trainA_seg/ (neutral faces, masks), trainB/ and trainB_seg/, testA/ … Without it all are
-generated. Writes the training to `training/`. Two cores take between one and two samples a second.
+generated. Writes the training to `training/`.
 """
 
 from __future__ import annotations

@@ -18,6 +18,7 @@ from latentlab.comparison.costs import Stopwatch
 from latentlab.comparison.edits.faces import renderer_for
 from latentlab.comparison.edits.task import EditTask
 from latentlab.comparison.protocol import Method
+from latentlab.comparison.run import digest
 from latentlab.directions import Direction, Finder, LinearSVM, MeanDifference, RidgeOnLogit, conditional
 from latentlab.editing import edit, from_sigmas
 from latentlab.files import read_json, write_json
@@ -26,7 +27,9 @@ from latentlab.projection import DEFAULTS, project
 
 # Strengths at which the response is sampled, in sigmas of w along the direction; between them it is interpolated.
 _SIGMAS = (0.0, 1.0, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0)
-_REACHED, _FACES = 0.9, 16
+_REACHED = 0.9
+CALIBRATION_FACES = 16
+"""Training faces of the source on which strengths are calibrated, and translators' responses are taken, at most."""
 FLOOR = "projection alone"
 
 
@@ -108,18 +111,16 @@ class Projector:
 
     def _project(self, photos: Tensor, stage: Stage) -> tuple[Tensor, float]:
         folder = self._task.folder / "projections"
-        done = folder / "codes.json"
-        key = {"projection": self.inputs, "photos": self._task.held_out_key}
-        known = done.exists() and read_json(done)["key"] == key
-        watch = Stopwatch(folder / "seconds.json")
+        key = digest([self.inputs, self._task.held_out_key])  # photos that were projected before keep their time
+        done = folder / f"done-{key}.json"
+        watch = Stopwatch(folder / f"seconds-{key}.json")
         with watch.watching(stage)("projecting", "step") as step:
             lab = self._task.lab
             found = project(
                 photos, lab.generator, "w+", self._settings, perceptual=lab.fast, folder=folder, progress=step
             )
-        if not known:
-            write_json(done, {"key": key, "seconds": watch.seconds / len(photos)})
-            (folder / "seconds.json").unlink(missing_ok=True)  # of this set of photos: the next begins at 0
+        if not done.exists():
+            write_json(done, {"seconds": watch.seconds / len(photos)})
         return found.ws(lab.generator), float(read_json(done)["seconds"])
 
 
@@ -218,11 +219,8 @@ def render(task: EditTask, ws: Tensor) -> Tensor:
 @torch.no_grad()
 def respond(task: EditTask, direction: Direction, stage: Stage) -> Response:
     """The response of training faces of the source to a direction."""
-    rows = task.domains.source.subset(np.arange(min(_FACES, len(task.domains.source))))
-    ws, renderer = (
-        rows.ws(task.lab.generator.num_ws).to(task.lab.generator.w_avg.device),
-        renderer_for(task.settings, task.lab),
-    )
+    rows = task.domains.source.subset(np.arange(min(CALIBRATION_FACES, len(task.domains.source))))
+    ws, renderer = rows.ws(task.lab.generator.num_ws).to(task.place), renderer_for(task.settings, task.lab)
     strengths = [from_sigmas(direction, sigmas) for sigmas in _SIGMAS]
     scores, arrived = [], []
     with stage("calibrating") as step:
@@ -282,5 +280,5 @@ def learn_conditional(task: EditTask) -> Direction:
 def _condition_logits(task: EditTask) -> NDArray[np.float64]:
     """The judge's logits of the conditions, `(n, k)`, of the generated faces to learn from."""
     judge, renderer = task.lab.judge.of(*task.settings.conditions), renderer_for(task.settings, task.lab)
-    ws = task.samples.ws(task.lab.generator.num_ws).to(task.lab.generator.w_avg.device)
+    ws = task.samples.ws(task.lab.generator.num_ws).to(task.place)
     return torch.cat([judge.logits(renderer(some).clamp(-1, 1)).cpu() for some in ws.split(4)]).double().numpy()

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
+from latentlab.comparison.building import chosen
 from latentlab.comparison.edits.latent import (
     Latent,
     Learnt,
@@ -18,7 +20,6 @@ from latentlab.comparison.edits.task import EditTask
 from latentlab.comparison.edits.translators import translator
 from latentlab.comparison.protocol import Method
 from latentlab.directions import Direction
-from latentlab.errors import UserError
 
 _LEARN: dict[str, Callable[[EditTask], Direction]] = {
     "latent-mean": learn_mean,
@@ -35,17 +36,15 @@ def edit_methods(task: EditTask, names: Sequence[str] = METHODS) -> list[Method]
     UserError
         There is no such method.
     """
-    unknown = [name for name in names if name not in METHODS]
-    if unknown:
-        raise UserError(f"no method is called {unknown[0]!r}; there are {', '.join(METHODS)}")
     projector = Projector(task)
     learnt = {name: Learnt(task, learn) for name, learn in _LEARN.items()}
     conditions = {"conditions": list(task.settings.conditions)}
-    methods: list[Method] = [
-        Latent(name, learnt[name], projector, conditions if name == "latent-conditional" else None)
-        if name in LATENT
-        else translator(name, task, learnt["latent-svm"])
-        for name in names
-    ]
+
+    def build(name: str) -> Method:
+        if name in LATENT:
+            return Latent(name, learnt[name], projector, conditions if name == "latent-conditional" else None)
+        return translator(name, task, learnt["latent-svm"])
+
+    methods = chosen({name: partial(build, name) for name in METHODS}, names)
     floor = [Projected(projector)] if set(names) & set(LATENT) else []
     return [*floor, *methods]

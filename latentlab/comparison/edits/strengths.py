@@ -9,7 +9,7 @@ from torch import Tensor
 
 from latentlab import images
 from latentlab.comparison.edits.faces import PHOTO_SIDE
-from latentlab.comparison.edits.latent import FLOOR, Latent
+from latentlab.comparison.edits.latent import CALIBRATION_FACES, FLOOR, Latent
 from latentlab.comparison.edits.task import EditTask
 from latentlab.comparison.measuring import as_array, enlarged
 from latentlab.comparison.protocol import Columns, Method
@@ -21,7 +21,6 @@ from latentlab.progress import Stage, silent
 
 SHARES = (0.5, 1.5)
 """Of the calibrated strength, for the curve, beside the strength itself."""
-_FACES = 16
 
 
 @dataclass(frozen=True)
@@ -138,7 +137,7 @@ def strengths_of(comparison: Comparison, methods: Sequence[Method], stage: Stage
 
 def _responses(task: EditTask, methods: Sequence[Method]) -> dict[str, float]:
     """What the labelling scorer makes of training faces that these methods edited."""
-    faces = images.resize(task.part("trainA")[:_FACES], PHOTO_SIDE, PHOTO_SIDE)
+    faces = images.resize(task.part("trainA")[:CALIBRATION_FACES], PHOTO_SIDE, PHOTO_SIDE)
     return {method.name: float(task.score(method.apply(faces)).mean()) for method in methods}
 
 

@@ -70,7 +70,8 @@ def _even(comparison: Comparison, strengths: Strengths, titles: Mapping[str, str
     return Section(
         "At the same response",
         "Each latent method at the strength at which training faces get the same mean score as those that the "
-        "translator edited (in brackets): what the edit costs, where it does as much.",
+        "translator edited (in brackets): what the edit costs, where it does as much. Projected photos respond a "
+        "little less than the generator's own faces, which the strength is found on.",
         ("translator", "method", "strength, σ", *(titles[name] for name in _TOLD)),
         tuple(table),
     )
