@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
+import torch
 import typer
 
+from latentlab import perceptual, scorers
 from latentlab.cli import options
 from latentlab.errors import UserError
 
-if TYPE_CHECKING:  # torch's friends, lpips and dlib take seconds to import
-    from latentlab.comparison.edits import EditLab, EditSettings
-    from stylegan2.protocol import Generator
+if TYPE_CHECKING:  # scikit-learn, dlib and others take seconds to import
+    from latentlab.comparison import Comparison, Method, Section, Task
+    from latentlab.comparison.edits import EditLab, EditSettings, RealFaces
 
 
 class TaskName(str, Enum):
@@ -51,6 +53,7 @@ class DataName(str, Enum):
 
 
 def compare(
+    context: typer.Context,
     task: Annotated[
         TaskName,
         typer.Option(
@@ -102,152 +105,162 @@ def compare(
     was learnt, found or made is kept, and a run that was stopped goes on with the same command.
     """
     begun = time.monotonic()
+    _check_given(context, task)
     names = [name.strip() for name in methods.split(",") if name.strip()]
     options.check_folder(out)
-    size_options = {"held_out": held_out, "size": size, "width": width, "projection_steps": steps, "faces": faces}
-    chosen = {name: value for name, value in size_options.items() if value is not None} | {"seed": seed}
-    if task is not TaskName.smile:
-        _only_for_smile(photos=photos, labels=labels, paste=paste or None)
-        job = _SeedTask(out, preset.value, chosen, effort, names)
-        if task is TaskName.shapes:
-            lines, page = _shapes(job, folder)
-        elif task is TaskName.facades:
-            lines, page = _facades(job, folder)
-        else:
-            lines, page = _drawings(job, options.load_generator(network, options.find_device(device)), folder)
+    numbers = {"held_out": held_out, "size": size, "width": width, "projection_steps": steps, "faces": faces}
+    chosen = {name: value for name, value in numbers.items() if value is not None} | {"seed": seed}
+    job = _Job(out, preset.value, chosen, effort, names, options.find_device(device))
+    if task is TaskName.shapes:
+        lines, page = _shapes(job)
+    elif task is TaskName.facades:
+        lines, page = _facades(job, folder)
+    elif task is TaskName.drawings:
+        lines, page = _drawings(job, network, folder)
     else:
-        from latentlab.comparison.edits import METHODS, OF_THE_MOUTH, PRESETS, RealFaces
-
-        settings = _sized(PRESETS[preset.value], chosen, effort)
-        settings = replace(
-            settings,
-            attribute=attribute,
-            judged=judged,
-            towards=towards.value,
-            data=data.value,
-            conditions=tuple(name for name in settings.conditions if name != judged),
-            kin=settings.kin if judged in OF_THE_MOUTH else (),
-        )
-        if paste and photos is None:
-            raise UserError("--paste puts edits back into --photos, and there are none")
-        if (folder is None) != (labels is None):
-            raise UserError("real faces are a --folder of photos and their --labels")
-        real = None if folder is None or labels is None else RealFaces(folder, labels, judged)
-        _check_methods(names, METHODS)
-        lab = _lab(network, scorer, judge, device)
-        lines, page = _edits(settings, lab, out, names, photos, real, paste)
+        wanted = {"attribute": attribute, "judged": judged, "towards": towards.value, "data": data.value}
+        lines, page = _smile(job, wanted, _Lab(network, scorer, judge), photos, paste, folder, labels)
     print("\n".join(lines))
     print(f"{page} has it all; done in {time.monotonic() - begun:.0f} s")
 
 
-def _check_methods(names: Sequence[str], known: Sequence[str]) -> None:
-    """UserError for a name that is not known, before any work is done."""
-    for name in names:
-        if name not in known:
-            raise UserError(f"no method of this task is called {name!r}; there are {', '.join(known)}")
+_FOR_ALL = {"task", "methods", "out", "preset", "held_out", "size", "width", "effort", "seed", "device"}
+_OWN = {
+    TaskName.drawings: {"folder", "faces", "steps", "network"},
+    TaskName.facades: {"folder"},
+    TaskName.shapes: {"faces"},
+}
+"""Options of tasks other than smile, which takes all."""
 
 
-def _only_for_smile(**given: object) -> None:
-    for name, value in given.items():
-        if value is not None:
-            raise UserError(f"--{name} is for the task smile")
-
-
-def _sized(preset: Any, chosen: dict[str, Any], effort: float) -> Any:
-    """A preset with the options that its task has; UserError for one that it has not."""
-    unknown = [name for name in chosen if not hasattr(preset, name)]
-    if unknown:
-        raise UserError(f"this task has no {unknown[0].replace('_', ' ')}")
-    epochs = {name: effort * value for name, value in preset.epochs.items()}
-    return replace(preset, epochs=epochs, **chosen)
-
-
-def _lab(network: str, scorer: str, judge: str, device: str) -> EditLab:
-    from latentlab.comparison.edits import EditLab
-    from latentlab.scorers import load_attributes
-
-    generator, labelling = options.load_lab(network, scorer, device)
-    return EditLab.of(generator, labelling, load_attributes(judge, generator.w_avg.device))
-
-
-def _edits(
-    settings: EditSettings, lab: EditLab, out: Path, names: list[str], photos: Path | None, real: Any, paste: bool
-) -> tuple[list[str], Path]:
-    from latentlab.comparison import compare as run
-    from latentlab.comparison import summary_lines, write_report
-    from latentlab.comparison.edits import (
-        FLOOR,
-        METHODS,
-        edit_methods,
-        edit_sections,
-        make_edit_task,
-        paste_edits,
-        strengths_of,
-    )
-
-    task = make_edit_task(settings, lab, out, photos, real, options.bar)
-    methods = edit_methods(task, names or METHODS)
-    comparison = run(task, methods, options.bar)
-    sections = edit_sections(comparison, strengths_of(comparison, methods, options.bar))
-    if paste and photos is not None:
-        paste_edits(comparison, photos, options.bar)
-    page = write_report(comparison, options.this_command(), sections, floors=[FLOOR])
-    return summary_lines(comparison, [FLOOR]), page
+def _check_given(context: typer.Context, task: TaskName) -> None:
+    """UserError for an option that was given and that the task has no use for."""
+    for name in context.params:
+        source = context.get_parameter_source(name)
+        # By its name, for newer versions of typer hold their own copy of click's class.
+        given = source is not None and source.name == "COMMANDLINE"
+        if given and task in _OWN and name not in _FOR_ALL | _OWN[task]:
+            raise UserError(f"the task {task.value} takes no --{name.replace('_', '-')}")
 
 
 @dataclass(frozen=True)
-class _SeedTask:
-    """What the tasks other than smile are asked for."""
+class _Job:
+    """What every task is asked for."""
 
     out: Path
     preset: str
     chosen: dict[str, Any]
     effort: float
     names: list[str]
+    device: torch.device
 
-    def settings(self, presets: dict[str, Any]) -> Any:
-        """A preset with the options."""
-        return _sized(presets[self.preset], self.chosen, self.effort)
+    def settings(self, presets: dict[str, Any], methods: Sequence[str]) -> Any:
+        """A preset with the options; UserError for a method that is not known, before any work is done."""
+        for name in self.names:
+            if name not in methods:
+                raise UserError(f"no method of this task is called {name!r}; there are {', '.join(methods)}")
+        preset = presets[self.preset]
+        epochs = {name: self.effort * value for name, value in preset.epochs.items()}
+        return replace(preset, epochs=epochs, **self.chosen)
 
-    def done(self, task: Any, methods: Any, floors: tuple[str, ...]) -> tuple[list[str], Path]:
-        """Compare, and report."""
+    def done(
+        self,
+        task: Task,
+        methods: Sequence[Method],
+        floors: Sequence[str],
+        sections: Callable[[Comparison], Sequence[Section]] = lambda comparison: (),
+    ) -> tuple[list[str], Path]:
+        """Compare, and report, with sections of the task's own."""
         from latentlab.comparison import compare as run
         from latentlab.comparison import summary_lines, write_report
 
         comparison = run(task, methods, options.bar)
-        page = write_report(comparison, options.this_command(), floors=floors)
+        page = write_report(comparison, options.this_command(), sections(comparison), floors)
         return summary_lines(comparison, floors), page
 
 
-def _shapes(job: _SeedTask, folder: Path | None) -> tuple[list[str], Path]:
+@dataclass(frozen=True)
+class _Lab:
+    """Names of what makes, labels and judges."""
+
+    network: str
+    scorer: str
+    judge: str
+
+    def load(
+        self, settings: EditSettings, photos: Path | None, real: RealFaces | None, device: torch.device
+    ) -> EditLab:
+        """They, classifiers first: with them all that was asked for can be checked, and they are small."""
+        from latentlab.comparison.edits import EditLab, check_inputs
+
+        scorer, judge = scorers.load(self.scorer, device), scorers.load_attributes(self.judge, device)
+        check_inputs(settings, scorer, judge, photos, real)
+        return EditLab.of(options.load_generator(self.network, device), scorer, judge)
+
+
+def _smile(
+    job: _Job,
+    wanted: dict[str, str],
+    lab: _Lab,
+    photos: Path | None,
+    paste: bool,
+    folder: Path | None,
+    labels: Path | None,
+) -> tuple[list[str], Path]:
+    from latentlab.comparison import edits
+
+    if paste and photos is None:
+        raise UserError("--paste puts edits back into --photos, and there are none")
+    if (folder is None) != (labels is None):
+        raise UserError("real faces are a --folder of photos and their --labels")
+    judged = wanted["judged"]
+    settings = job.settings(edits.PRESETS, edits.METHODS)
+    settings = replace(
+        settings,
+        **wanted,
+        conditions=tuple(name for name in settings.conditions if name != judged),
+        kin=settings.kin if judged in edits.OF_THE_MOUTH else (),
+    )
+    real = None if folder is None or labels is None else edits.RealFaces(folder, labels, judged)
+    networks = lab.load(settings, photos, real, job.device)
+    task = edits.make_edit_task(settings, networks, job.out, photos, real, options.bar)
+    methods = edits.edit_methods(task, job.names or edits.METHODS)
+
+    def sections(comparison: Comparison) -> Sequence[Section]:
+        if paste and photos is not None:
+            edits.paste_edits(comparison, photos, options.bar)
+        return edits.edit_sections(comparison, edits.strengths_of(comparison, methods, options.bar))
+
+    return job.done(task, methods, [edits.FLOOR], sections)
+
+
+def _shapes(job: _Job) -> tuple[list[str], Path]:
     from latentlab.comparison import shapes
 
-    if folder is not None:
-        raise UserError("the task shapes draws its own pictures and takes no --folder")
-    _check_methods(job.names, shapes.SHAPES_METHODS)
     job = replace(job, chosen={"scenes" if name == "faces" else name: value for name, value in job.chosen.items()})
-    task = shapes.make_shapes_task(job.settings(shapes.SHAPES_PRESETS), job.out, options.bar)
+    settings = job.settings(shapes.SHAPES_PRESETS, shapes.SHAPES_METHODS)
+    task = shapes.make_shapes_task(settings, job.out, options.bar, job.device)
     methods = shapes.shapes_methods(task, job.names or shapes.SHAPES_METHODS)
     return job.done(task, methods, shapes.SHAPES_FLOORS)
 
 
-def _facades(job: _SeedTask, folder: Path | None) -> tuple[list[str], Path]:
+def _facades(job: _Job, folder: Path | None) -> tuple[list[str], Path]:
     from latentlab.comparison import facades
 
     if folder is None:
         raise UserError("the task facades takes a --folder with train/ and val/, pairs of photo and labels")
-    _check_methods(job.names, facades.FACADES_METHODS)
-    task = facades.make_facades_task(job.settings(facades.FACADES_PRESETS), job.out, folder)
+    settings = job.settings(facades.FACADES_PRESETS, facades.FACADES_METHODS)
+    task = facades.make_facades_task(settings, job.out, folder, perceptual.load("vgg", job.device))
     methods = facades.facades_methods(task, job.names or facades.FACADES_METHODS)
     return job.done(task, methods, facades.FACADES_FLOORS)
 
 
-def _drawings(job: _SeedTask, generator: Generator, folder: Path | None) -> tuple[list[str], Path]:
+def _drawings(job: _Job, network: str, folder: Path | None) -> tuple[list[str], Path]:
     from latentlab.comparison import drawings
     from latentlab.faces.identity import FaceDescriptor
 
-    _check_methods(job.names, drawings.DRAWINGS_METHODS)
-    settings = job.settings(drawings.DRAWINGS_PRESETS)
-    task = drawings.make_drawings_task(settings, job.out, generator, folder, options.bar, descriptor=FaceDescriptor())
+    settings = job.settings(drawings.DRAWINGS_PRESETS, drawings.DRAWINGS_METHODS)
+    generator, vgg = options.load_generator(network, job.device), perceptual.load("vgg", job.device)
+    task = drawings.make_drawings_task(settings, job.out, generator, folder, options.bar, vgg, FaceDescriptor())
     methods = drawings.drawings_methods(task, job.names or drawings.DRAWINGS_METHODS)
     return job.done(task, methods, drawings.DRAWINGS_FLOORS)

@@ -137,12 +137,16 @@ class PairedTask:
         """See `Task`."""
         return self._pairs[1]
 
+    @property
+    def place(self) -> torch.device:
+        """See `Task`: where `perceptual` is."""
+        return next(self.perceptual.parameters()).device
+
     def measure(self, made: Tensor) -> Columns:
         """See `Task`."""
         truth = self.truth()
         with torch.no_grad():
-            place = next(self.perceptual.parameters()).device
-            batches = zip(made.to(place).split(_AT_ONCE), truth.to(place).split(_AT_ONCE), strict=True)
+            batches = zip(made.to(self.place).split(_AT_ONCE), truth.to(self.place).split(_AT_ONCE), strict=True)
             distance = torch.cat([self.perceptual(one, other).cpu() for one, other in batches])
         sharp = sharpness(truth)
         columns = {

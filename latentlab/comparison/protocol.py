@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Literal, Protocol
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -52,6 +53,10 @@ class Task(Protocol):
     @property
     def size(self) -> int:
         """Side of the pictures that methods give back."""
+
+    @property
+    def place(self) -> torch.device:
+        """Where networks are to work; pictures come and go on the CPU."""
 
     @property
     def figures(self) -> Sequence[Figure]:

@@ -96,17 +96,19 @@ class ShapesTask:
         Of the comparison.
     scenes
         The set, as `make_shapes` writes it; scenes of testA are held out.
+    place
+        See `Task`.
 
     Attributes
     ----------
-    settings, scenes
+    settings, scenes, place
         As given.
     masks
         Of the held-out squares, `(1, k, size, size)` in {-1, 1} each.
     """
 
-    def __init__(self, settings: ShapesSettings, folder: Path, scenes: Path):
-        self.settings, self.folder, self.scenes = settings, folder, scenes
+    def __init__(self, settings: ShapesSettings, folder: Path, scenes: Path, place: torch.device):
+        self.settings, self.folder, self.scenes, self.place = settings, folder, scenes, place
         self.size = settings.size
         held_out = masked_in(scenes / "testA", "error").files
         self.names: Sequence[str] = held_out.names
@@ -170,8 +172,10 @@ def true_masks(pictures: Tensor) -> list[Tensor | None]:
     return found
 
 
-def make_shapes_task(settings: ShapesSettings, folder: Path, stage: Stage = silent) -> ShapesTask:
-    """Draw the scenes of a comparison in `folder`, or find them there.
+def make_shapes_task(
+    settings: ShapesSettings, folder: Path, stage: Stage = silent, place: torch.device | str = "cpu"
+) -> ShapesTask:
+    """Draw the scenes of a comparison in `folder`, or find them there; its networks are to work in `place`.
 
     Raises
     ------
@@ -187,7 +191,7 @@ def make_shapes_task(settings: ShapesSettings, folder: Path, stage: Stage = sile
             make_shapes(settings.scenes, scenes, settings.size, settings.most, settings.seed, share, step)
 
     made_once(scenes, make)
-    return ShapesTask(settings, folder, scenes)
+    return ShapesTask(settings, folder, scenes, torch.device(place))
 
 
 def shapes_methods(task: ShapesTask, names: Sequence[str] = SHAPES_METHODS) -> list[Method]:

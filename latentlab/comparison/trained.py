@@ -17,7 +17,7 @@ from latentlab.translation.data.sources import Source
 from latentlab.translation.data.transforms import largest_masks
 from latentlab.translation.methods import InstaGANConfig, MethodConfig
 from latentlab.translation.training import TrainingSettings, train
-from latentlab.translation.training.loop import MODEL
+from latentlab.translation.training.loop import MODEL, launch
 from latentlab.translation.translator import Translator, Way
 
 
@@ -59,22 +59,23 @@ class Trained(Method):
         self._open_set, self._to_masks = open_set, to_masks
         self._translator: Translator
         self._size: int
+        self._place: torch.device
 
     def fit(self, task: Task, folder: Path, stage: Stage) -> None:
         """Train, or go on with a training that was stopped, or load what was trained before."""
-        self._size = task.size
+        self._size, self._place = task.size, task.place
         if (folder / MODEL).exists():
             self._translator = Translator.load(folder / MODEL)
-            return
-        source = self._open_set(stage)
-        with stage(f"training {self.name}", "sample") as step:
-            self._translator = train(self.config, source, self.settings, folder, progress=step)
+        else:
+            source, index = self._open_set(stage), task.place.index
+            fabric = launch(task.place.type, 1 if index is None else [index], precision=self.settings.precision)
+            with stage(f"training {self.name}", "sample") as step:
+                self._translator = train(self.config, source, self.settings, folder, fabric=fabric, progress=step)
+        self._translator.to(task.place)
 
     def apply(self, pictures: Tensor) -> Tensor:
         """See `Method`. One after the other, without dropout: the same picture always becomes the same."""
-        place = "cuda" if torch.cuda.is_available() else "cpu"  # where it was trained, too
-        self._translator.to(place)
-        small = images.resize(pictures, self._size, self._size).to(place)  # as the training set is resized
+        small = images.resize(pictures, self._size, self._size).to(self._place)  # as the training set is resized
         if self._to_masks is None:
             return torch.cat([self._translator(one, self.way, dropout=False)[0] for one in small.split(1)]).cpu()
         masks = self._to_masks(pictures)

@@ -404,7 +404,13 @@ def test_a_process_tells_bad_input_in_one_line(tmp_path):
 
 def test_an_interrupted_process_says_so_and_loses_nothing(network, tmp_path):
     words = ["label", "--network", network, "--samples", "100000", "--batch", "8", "--out", tmp_path]
-    process = subprocess.Popen([SCRIPT, *map(str, words)], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    process = subprocess.Popen(
+        [SCRIPT, *map(str, words)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        # What a shell starts in the background ignores it, and hands that down.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
     told: list[bytes] = []
     reader = threading.Thread(target=lambda: told.extend(iter(process.stderr.readline, b"")))
     reader.start()

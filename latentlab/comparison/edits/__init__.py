@@ -7,7 +7,7 @@ from latentlab.comparison.edits.methods import edit_methods
 from latentlab.comparison.edits.pasting import paste_edits
 from latentlab.comparison.edits.settings import LATENT, METHODS, OF_THE_MOUTH, PRESETS, TRANSLATORS, EditSettings
 from latentlab.comparison.edits.strengths import Strengths, strengths_of
-from latentlab.comparison.edits.task import EditTask, make_edit_task
+from latentlab.comparison.edits.task import EditTask, check_inputs, make_edit_task
 from latentlab.comparison.edits.telling import edit_sections
 
 __all__ = [
@@ -24,6 +24,7 @@ __all__ = [
     "Projector",
     "RealFaces",
     "Strengths",
+    "check_inputs",
     "edit_methods",
     "edit_sections",
     "make_edit_task",

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from latentlab import faces, perceptual
-from latentlab.errors import UserError
 from latentlab.faces.detectors import FaceDetector
 from latentlab.faces.identity import FaceDescriptor
 from latentlab.perceptual import PerceptualDistance
@@ -35,11 +34,6 @@ class EditLab:
         Who it is, and how far pictures are apart.
     fast
         LPIPS in the type that the hardware is quick in, for the projections.
-
-    Raises
-    ------
-    UserError
-        Scorer and judge are one classifier.
     """
 
     generator: Generator
@@ -50,11 +44,6 @@ class EditLab:
     descriptor: FaceDescriptor
     perceptual: PerceptualDistance
     fast: PerceptualDistance
-
-    def __post_init__(self) -> None:
-        own = isinstance(self.scorer, AttributeScorer) and self.scorer.network_fingerprint
-        if own == self.judge.network_fingerprint:
-            raise UserError("the scorer that labels may not judge: give another classifier with --judge")
 
     @classmethod
     def of(cls, generator: Generator, scorer: Scorer, judge: AttributeScorer) -> EditLab:

@@ -39,6 +39,8 @@ from latentlab.files import read_json, write_json
 from latentlab.metrics import UNKNOWN, Interval, difference_outside, leakage, sharpness, statistic_interval
 from latentlab.progress import Stage, silent
 from latentlab.samples import SampleTable, concatenate, is_positive, score_column, score_pictures
+from latentlab.scorers import Scorer
+from latentlab.scorers.attributes.scorer import AttributeScorer
 from latentlab.translation.data.folders import pictures_in
 
 
@@ -133,7 +135,7 @@ class EditTask:
 
     @property
     def place(self) -> torch.device:
-        """Where the networks are; pictures are kept on the CPU."""
+        """See `Task`: where the generator is."""
         return self.lab.generator.w_avg.device
 
     @property
@@ -275,10 +277,11 @@ def make_edit_task(
     Raises
     ------
     UserError
-        `folder` holds a comparison with other faces; the judge or the scorer does not know the attribute; there are
-        too few faces or photos.
+        See `check_inputs`; `folder` holds a comparison with other faces; there are too few faces or photos.
     """
-    _check(settings, lab, real)
+    check_inputs(settings, lab.scorer, lab.judge, photos, real)
+    if lab.generator.resolution < settings.size:
+        raise UserError(f"the generator's pictures have {lab.generator.resolution} pixels a side, not {settings.size}")
     paths = [] if photos is None else pictures_in(photos)
     training = {"settings": _training_settings(settings), "lab": lab.key(), "real": _named(real)}
     _claim(folder, training)
@@ -292,11 +295,27 @@ def make_edit_task(
     return EditTask(folder, settings, lab, domains, names, training, held_out, left_out)
 
 
-def _check(settings: EditSettings, lab: EditLab, real: RealFaces | None) -> None:
-    if lab.generator.resolution < settings.size:
-        raise UserError(f"the generator's pictures have {lab.generator.resolution} pixels a side, not {settings.size}")
-    score_column(np.zeros((1, len(lab.scorer.names)), np.float32), lab.scorer.names, settings.attribute)
-    lab.judge.of(settings.judged, *settings.conditions)
+def check_inputs(
+    settings: EditSettings,
+    scorer: Scorer,
+    judge: AttributeScorer,
+    photos: Path | None = None,
+    real: RealFaces | None = None,
+) -> None:
+    """Whether a task can be made of all this, as far as that is known before there is a generator.
+
+    Raises
+    ------
+    UserError
+        Scorer and judge are one classifier, or one does not know its attribute; the photos or the labels cannot be
+        read, or do not belong to the task.
+    """
+    score_column(np.zeros((1, len(scorer.names)), np.float32), scorer.names, settings.attribute)
+    judge.of(settings.judged, *settings.conditions)
+    if isinstance(scorer, AttributeScorer) and scorer.network_fingerprint == judge.network_fingerprint:
+        raise UserError("the scorer that labels may not judge: give another classifier with --judge")
+    if photos is not None:
+        pictures_in(photos)
     if (real is None) != (settings.data != "real"):
         raise UserError("real faces are a folder and labels for the data 'real', and for no other")
     if real is not None:

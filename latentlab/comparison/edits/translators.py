@@ -105,5 +105,5 @@ def _edit_of(task: EditTask, learnt: Learnt, stage: Stage) -> tuple[Direction, f
 
 @torch.no_grad()
 def _picture(task: EditTask, row: SampleTable, direction: Direction, strength: float) -> Tensor:
-    ws = row.ws(task.lab.generator.num_ws).to(task.lab.generator.w_avg.device)
+    ws = row.ws(task.lab.generator.num_ws).to(task.place)
     return renderer_for(task.settings, task.lab)(edit(ws, direction, strength)).clamp(-1, 1).cpu()

@@ -112,8 +112,10 @@ def train(
     return _finish(fabric, state, config, key, folder)
 
 
-def launch(accelerator: str = "auto", devices: int = 1, nodes: int = 1, precision: str = "32-true") -> Fabric:
-    """A launched Fabric: on several devices it starts the other processes, which run the same script.
+def launch(
+    accelerator: str = "auto", devices: int | list[int] = 1, nodes: int = 1, precision: str = "32-true"
+) -> Fabric:
+    """A launched Fabric: on several devices, of this number or of these, it starts the other processes of the script.
 
     Raises
     ------
@@ -124,7 +126,7 @@ def launch(accelerator: str = "auto", devices: int = 1, nodes: int = 1, precisio
         from lightning_fabric import Fabric
     except ImportError as error:
         raise UserError("training needs Lightning Fabric: pip install 'latentlab[translation]'") from error
-    many = devices * nodes > 1
+    many = (devices if isinstance(devices, int) else len(devices)) * nodes > 1
     fabric = Fabric(
         accelerator=accelerator,
         devices=devices,

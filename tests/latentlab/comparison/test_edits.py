@@ -17,6 +17,7 @@ from latentlab.comparison.edits import (
     EditSettings,
     RealFaces,
     Strengths,
+    check_inputs,
     edit_methods,
     edit_sections,
     faces,
@@ -215,7 +216,7 @@ def test_a_domain_that_does_not_come_together_is_told(lab, tmp_path, monkeypatch
 
 def test_the_scorer_that_labels_may_not_judge(lab):
     with pytest.raises(UserError, match="may not judge"):
-        replace(lab, scorer=scorers.load("attributes:smiling"))
+        check_inputs(replace(SMALL, attribute="smiling"), scorers.load("attributes:smiling"), lab.judge)
 
 
 # --- responses ----------------------------------------------------------------------------------------------
