@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from latentlab import weights
 from latentlab.errors import UserError
@@ -178,9 +179,18 @@ def _bare(net: Backbone, random: bool = True) -> lpips.LPIPS:
     """The library's model with its learnt layer weights; the backbone's random, or torchvision's."""
     import lpips
 
-    with warnings.catch_warnings(), torch.random.fork_rng(devices=[]):
+    with warnings.catch_warnings(), torch.random.fork_rng(devices=[]), _Undrawn():
         warnings.simplefilter("ignore")  # lpips asks torchvision in the manner of its older versions
         return lpips.LPIPS(net=net, pnet_rand=random, verbose=False)
+
+
+class _Undrawn(TorchFunctionMode):
+    """Leaves out the draw of initial weights, which takes a second for VGG16: loaded ones take their place."""
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if getattr(func, "__module__", "") == nn.init.__name__:
+            return None
+        return func(*args, **(kwargs or {}))
 
 
 def _from_index(net: Backbone, names: list[str]) -> Iterator[tuple[str, Tensor]]:

@@ -15,9 +15,10 @@ from hypothesis import strategies as st
 
 from latentlab import images
 from latentlab.errors import UserError
-from latentlab.scorers.attributes import AttributeNet, AttributeScorer, TrainingPlan, train
 from latentlab.scorers.attributes.data import Labels, read_labels, read_pictures, split
-from latentlab.scorers.attributes.training import calibration_error
+from latentlab.scorers.attributes.network import AttributeNet
+from latentlab.scorers.attributes.scorer import AttributeScorer
+from latentlab.scorers.attributes.training import TrainingPlan, calibration_error, train
 from latentlab.scorers.crop import CELEBA_FRAMING, FaceCrop
 
 PLAN = TrainingPlan(epochs=4, batch_size=16, learning_rate=1e-2, width=4)
@@ -112,7 +113,7 @@ def test_celebas_framing_becomes_ffhqs(height):
 JOB = """
 import sys
 from pathlib import Path
-from latentlab.scorers.attributes import TrainingPlan, train
+from latentlab.scorers.attributes.training import TrainingPlan, train
 from tests.latentlab.test_attributes import PLAN, toy
 pictures, labels = toy()
 train(pictures, labels, PLAN, Path(sys.argv[1]) / "s.state").save(Path(sys.argv[1]) / "a.safetensors")

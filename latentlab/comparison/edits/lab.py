@@ -10,7 +10,7 @@ from latentlab.faces.detectors import FaceDetector
 from latentlab.faces.identity import FaceDescriptor
 from latentlab.perceptual import PerceptualDistance
 from latentlab.scorers import MouthGeometry, Scorer
-from latentlab.scorers.attributes import AttributeScorer
+from latentlab.scorers.attributes.scorer import AttributeScorer
 from stylegan2.protocol import Generator
 
 
