@@ -3,11 +3,16 @@
 import sys
 from pathlib import Path
 
+import hypothesis
 import pytest
 import torch
 
 from stylegan2.config import GeneratorConfig
 from stylegan2.networks import Generator
+
+# How long an example takes depends on what else the machine does.
+hypothesis.settings.register_profile("latentlab", deadline=None)
+hypothesis.settings.load_profile("latentlab")
 
 TINY = GeneratorConfig(resolution=16, z_dim=32, w_dim=32, mapping_layers=2, channel_base=256, channel_max=16)
 

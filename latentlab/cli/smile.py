@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import time
+from enum import Enum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from latentlab.cli import options
-from latentlab.study import StudySettings, run_study, summary
-from latentlab.study.settings import Rendering
+
+
+class RenderName(str, Enum):
+    """What is scored."""
+
+    auto = "auto"
+    preview = "preview"
+    full = "full"
 
 
 def smile(
@@ -23,9 +30,9 @@ def smile(
         "latentlab-smile"
     ),
     render: Annotated[
-        Rendering,
+        RenderName,
         typer.Option(help="What is scored: full pictures, previews, or auto: previews if there are."),
-    ] = "auto",
+    ] = RenderName.auto,
     edited_faces: Annotated[
         int, typer.Option(help="Held-out faces to edit, of those that smile and of those that do not.")
     ] = 40,
@@ -37,6 +44,8 @@ def smile(
     Draws samples, scores them, learns the direction by two methods, edits held-out faces, and writes
     tables, directions, figures, an animation and report.md. Stopped at any moment, the same command goes on.
     """
+    from latentlab.study import StudySettings, run_study, summary
+
     begun = time.monotonic()
     settings = StudySettings(
         network=network,
@@ -44,7 +53,7 @@ def smile(
         seed_start=seed_start,
         samples=samples,
         psi=psi,
-        rendering=render,
+        rendering=render.value,
         edited_faces=edited_faces,
     )
     generator, found_scorer = options.load_lab(network, scorer, device)

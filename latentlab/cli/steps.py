@@ -12,11 +12,10 @@ import typer
 
 from latentlab import images
 from latentlab.cli import options, photos
-from latentlab.directions import Direction, Finder, LinearSVM, MeanDifference, RidgeOnLogit, card_figures, evaluate
+from latentlab.directions import Direction
 from latentlab.directions.shipped import find
 from latentlab.editing import EditTable, render_edits, render_walk
 from latentlab.errors import UserError
-from latentlab.plots import walk_figure
 from latentlab.rendering import Renderer
 from latentlab.samples import SampleSettings, SampleStore, draw_samples, score_column, split
 from latentlab.scorers import Scorer
@@ -106,6 +105,8 @@ def fit(
     out: Annotated[Path, typer.Option(help="The file of the direction.")] = Path("direction.safetensors"),
 ) -> None:
     """Learn a direction from labelled samples, and judge it on held-out ones."""
+    from latentlab.directions import Finder, LinearSVM, MeanDifference, RidgeOnLogit, card_figures, evaluate
+
     store = SampleStore.existing(samples)
     table = store.table()
     train, test = split(table)
@@ -199,6 +200,8 @@ def walk(
     batch: options.Batch = 4,
 ) -> None:
     """Draw a walk along a direction: a row a face, a column a strength, the score under each."""
+    from latentlab.plots import walk_figure
+
     numbers, series = options.parse_seeds(seeds), options.parse_strengths(strengths)
     writers = {".gif": write_gif, ".mp4": write_mp4}
     if out.suffix.lower() not in (*writers, *_FIGURES):

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from latentlab import cards
-from latentlab.directions.finders import Finder
 from latentlab.errors import UserError
 from stylegan2.protocol import Generator
+
+if TYPE_CHECKING:
+    from latentlab.directions.finders import Finder
 
 Space = Literal["z", "w", "w+", "s"]
 Figure = float | int | str

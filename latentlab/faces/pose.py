@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import least_squares
-from scipy.spatial.transform import Rotation
 
 from latentlab.faces.geometry import Array
 
@@ -55,6 +53,10 @@ def pose_of(landmarks: Array) -> Pose:
     and expressions differ: take the angles for right to some 10 degrees, the pitch from 5 landmarks to 15.
     They serve to tell a face seen from the front from one that is turned away.
     """
+    # They take half a second to import, and whoever pastes or detects does without them.
+    from scipy.optimize import least_squares
+    from scipy.spatial.transform import Rotation
+
     numbers = list(FACE) if landmarks.shape == (68, 2) else list(_FIVE)
     model = np.array([FACE[number] for number in numbers])  # (n, 3)
     seen = landmarks[numbers] if landmarks.shape == (68, 2) else landmarks  # (n, 2)

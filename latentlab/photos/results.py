@@ -16,7 +16,6 @@ from latentlab.files import atomic_path, write_json
 from latentlab.images import reduce
 from latentlab.photos.edits import PhotoEdit
 from latentlab.photos.portrait import Portrait
-from latentlab.plots import portrait_figure
 from latentlab.projection import Finding
 
 SIDE = 512
@@ -53,6 +52,8 @@ def write_edits(portrait: Portrait, edits: Sequence[PhotoEdit], direction: Direc
     for edit in sorted(edits, key=lambda edit: edit.strength):
         title = f"{direction.attribute} {_signed(edit.strength)}" if edit.strength else "projected"
         shown.append((title, edit.crop, edit.photo, f"score {edit.score:.2f}, identity {edit.identity:.2f}"))
+    from latentlab.plots import portrait_figure  # matplotlib takes half a second to import
+
     portrait_figure(
         [title for title, *_ in shown],
         torch.cat([reduce(crop, SIDE) for _, crop, *_ in shown]),

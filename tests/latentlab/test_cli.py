@@ -402,6 +402,12 @@ def test_a_process_tells_bad_input_in_one_line(tmp_path):
     assert line.startswith("latentlab: no such network: neither a file")
 
 
+def test_help_does_not_wait_for_what_only_some_commands_need():
+    slow = {"lpips", "torchvision", "dlib", "sklearn", "pandas", "matplotlib", "lightning_fabric"}
+    code = f"import sys, latentlab.cli; assert not {slow} & set(sys.modules), {slow} & set(sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
 def test_an_interrupted_process_says_so_and_loses_nothing(network, tmp_path):
     words = ["label", "--network", network, "--samples", "100000", "--batch", "8", "--out", tmp_path]
     process = subprocess.Popen(

@@ -161,7 +161,7 @@ def test_a_direction_comes_back_from_its_file(tmp_path):
     assert replace(back, vector=direction.vector).__dict__ == direction.__dict__
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(arrays(np.float64, st.integers(1, 40), elements=st.floats(-1e3, 1e3)), st.text(max_size=20))
 def test_any_finder_result_survives_the_file(tmp_path_factory, vector, attribute):
     length = np.linalg.norm(vector)

@@ -166,7 +166,7 @@ def same_network(inferred: Any, config: Any) -> bool:
     return widths and replace(inferred, **bases) == config
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(configs)
 def test_the_generator_is_inferred_from_names_and_shapes(config):
     with torch.device("meta"):
@@ -174,7 +174,7 @@ def test_the_generator_is_inferred_from_names_and_shapes(config):
     assert same_network(generator_config(state, config.resample_filter), config)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(configs, st.integers(1, 2))
 def test_the_discriminator_is_inferred_from_names_and_shapes(config, mbstd_channels):
     own = ("resolution", "c_dim", "img_channels", "channel_base", "channel_max", "architecture")

@@ -72,14 +72,14 @@ def sample(request, folder, tiny):
     return request.param, data, structure(data)
 
 
-@settings(deadline=None, max_examples=12)
+@settings(max_examples=12)
 @given(share=st.floats(0, 1), network=st.sampled_from(["G_ema", "D"]))
 def test_truncated(folder, sample, share, network):
     name, data, _ = sample
     attempt(folder / name, data[: int(share * len(data))], network)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(choices=st.lists(st.tuples(st.floats(0, 1), st.floats(0, 1), st.integers(0, 255)), min_size=1, max_size=3))
 def test_flipped(folder, sample, choices):
     name, data, ranges = sample

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from stylegan2 import ops
 
-quick = settings(deadline=None, max_examples=25, derandomize=True)
+quick = settings(max_examples=25, derandomize=True)
 
 FACTORS = [(1, 1), (2, 1), (3, 1), (4, 1), (1, 2), (1, 4)]
 sides = st.integers(5, 9)

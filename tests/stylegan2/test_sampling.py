@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from stylegan2.sampling import lerp, slerp, style_mix, truncate, z_from_seeds
 
-quick = settings(deadline=None, max_examples=50, derandomize=True)
+quick = settings(max_examples=50, derandomize=True)
 
 
 def randn(seed, *shape):

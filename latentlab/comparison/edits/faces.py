@@ -7,7 +7,8 @@ held_out/   the faces to edit, of 256 pixels, as they would be cut out of photos
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import hashlib
+from collections.abc import Iterable, Set
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -172,9 +173,16 @@ def mouth_of(picture: Tensor, lab: EditLab, size: int) -> Tensor | None:
 
 
 def write_photos(
-    paths: Iterable[Path], folder: Path, settings: EditSettings, lab: EditLab, step: Step
+    paths: Iterable[Path],
+    folder: Path,
+    settings: EditSettings,
+    lab: EditLab,
+    step: Step,
+    learnt: Set[bytes] = frozenset(),
 ) -> tuple[tuple[str, ...], dict[str, str]]:
     """Faces of photos that are of the source domain, aligned, in `folder`; their names, and why others were left out.
+
+    Photos in `learnt`, see `pictures_to_learn_from`, are left out, too.
 
     Raises
     ------
@@ -186,6 +194,8 @@ def write_photos(
     for k, (path, found) in enumerate(align_files(paths, lab.detector, PHOTO_SIDE)):
         if isinstance(found, UserError):
             left_out[path.name] = str(found)
+        elif _digest(path) in learnt:
+            left_out[path.name] = "it shows a person of the training set"
         elif in_target(settings, lab, found[0].picture):
             left_out[path.name] = "it is of the target domain already"
         elif path.stem in names:
@@ -205,6 +215,18 @@ def in_target(settings: EditSettings, lab: EditLab, picture: Tensor) -> bool:
     scores = score_pictures(lab.scorer, picture.to(lab.generator.w_avg.device))
     positive = is_positive(scores, lab.scorer.names, settings.attribute)[0]
     return bool(positive) == (settings.towards == "positive")
+
+
+def pictures_to_learn_from(real: RealFaces, settings: EditSettings) -> frozenset[bytes]:
+    """What tells the pictures of all persons whom the training set may show, whatever the files are called."""
+    labels = read_labels(real.labels)
+    train, _ = split(labels.persons, _SHARES, settings.seed)
+    paths = (real.folder / labels.files[row] for row in train)
+    return frozenset(_digest(path) for path in paths if path.exists())
+
+
+def _digest(path: Path) -> bytes:
+    return hashlib.sha256(path.read_bytes()).digest()
 
 
 def positive_in(real: RealFaces) -> tuple[Labels, NDArray[np.bool_]]:

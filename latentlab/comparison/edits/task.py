@@ -20,6 +20,7 @@ from latentlab.comparison.edits.faces import (
     RealFaces,
     draw_domains,
     mouth_of,
+    pictures_to_learn_from,
     positive_in,
     write_held_out,
     write_photos,
@@ -290,7 +291,8 @@ def make_edit_task(
     if photos is not None:
         folder_of_photos = folder / "held_out"
         with stage("aligning photos") as step:
-            names, left_out = write_photos(paths, folder_of_photos, settings, lab, step)
+            learnt = frozenset() if real is None else pictures_to_learn_from(real, settings)
+            names, left_out = write_photos(paths, folder_of_photos, settings, lab, step, learnt)
     held_out = {"photos": fingerprint(folder / "held_out" / f"{name}.png" for name in names)}
     return EditTask(folder, settings, lab, domains, names, training, held_out, left_out)
 

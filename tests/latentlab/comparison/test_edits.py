@@ -266,7 +266,9 @@ def test_real_faces_are_parted_by_person(lab, tmp_path):
     rows = ["image,identity,smiling"]
     for person in range(10):
         for smiling in (0, 1):
-            images.save(resized(face((600, 641, 603)[person % 3]), 200), tmp_path / "real" / f"{person}-{smiling}.png")
+            picture = resized(face((600, 641, 603)[person % 3]), 200)  # darker than the threshold, and no two alike
+            picture = (picture - picture.mean() + lab.scorer.threshold - 0.2 - 0.01 * person).clamp(-1, 1)
+            images.save(picture, tmp_path / "real" / f"{person}-{smiling}.png")
             rows.append(f"{person}-{smiling}.png,{person},{smiling}")
     labels = tmp_path / "labels.csv"
     labels.write_text("\n".join(rows) + "\n")
@@ -279,6 +281,13 @@ def test_real_faces_are_parted_by_person(lab, tmp_path):
     assert not {name[0] for name in task.names} & (persons["trainA"] | persons["trainB"])
     again = make_edit_task(settings, lab, tmp_path / "out", real=real)
     assert again.names == task.names and again.held_out_key == task.held_out_key
+    # Photos, renamed: one of a person to learn from, two of persons held out.
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    for name, person in (("x", min(persons["trainA"])), ("y", task.names[0][0]), ("z", task.names[1][0])):
+        (photos / f"{name}.png").write_bytes((tmp_path / "real" / f"{person}-0.png").read_bytes())
+    of_photos = make_edit_task(settings, lab, tmp_path / "d", photos, real)
+    assert of_photos.names == ("y", "z") and "of the training set" in of_photos.left_out["x.png"]
     with pytest.raises(UserError, match="no column grin"):
         make_edit_task(settings, lab, tmp_path / "b", real=RealFaces(tmp_path / "real", labels, "grin"))
     with pytest.raises(UserError, match="9 are asked for"):

@@ -84,7 +84,7 @@ def test_a_broken_geometry_is_refused(broken):
         CropGeometry.from_dict({**whole, **broken} if broken else {})
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(angles, st.floats(20, 420), st.sampled_from([24, 48, 96]))
 def test_the_crop_has_the_values_of_the_photo_there(angle, length, side):
     """Also where the photo is reduced first: 420 pixels at 24 are."""

@@ -18,6 +18,7 @@ from latentlab.translation import methods
 from latentlab.translation.methods import CycleGANConfig
 from latentlab.translation.networks import PatchConfig, ResNetConfig
 from latentlab.translation.training import TrainingSettings, train
+from latentlab.translation.training.loop import launch
 from latentlab.translation.training.settings import TrainingSettings as Settings
 from latentlab.translation.training.stream import Share, Stream
 from latentlab.translation.translator import Translator
@@ -154,28 +155,25 @@ def test_training_learns_something(tmp_path):
 
 JOB = """
 import sys
-from pathlib import Path
 import latentlab.translation.training.loop as loop
-from latentlab.translation.methods import CycleGANConfig
-from latentlab.translation.networks import PatchConfig, ResNetConfig
-from latentlab.translation.training import TrainingSettings, train
-from latentlab.translation.training.loop import launch
-from tests.latentlab.translation.toys import Toy
+from tests.latentlab.translation.test_training import job
 loop.SAVE_SECONDS = 0.0
-folder, devices, batch = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
-config = CycleGANConfig(ResNetConfig(1, 4, dropout=batch == 2), PatchConfig(16, 4), pool_size=3 if batch == 2 else 0)
-settings = TrainingSettings(epochs=3, batch_size=batch, ema=0.9)
-train(config, Toy(8), settings, folder, fabric=launch("cpu", devices), log_every=1, sample_every=5)
+job(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]))
 """
 
 
 def job(folder, devices=1, batch=2):
-    return [sys.executable, "-c", JOB, str(folder), str(devices), str(batch)]
+    config = CycleGANConfig(
+        ResNetConfig(1, 4, dropout=batch == 2), PatchConfig(16, 4), pool_size=3 if batch == 2 else 0
+    )
+    settings = TrainingSettings(epochs=3, batch_size=batch, ema=0.9)
+    return train(config, Toy(8), settings, folder, fabric=launch("cpu", devices), log_every=1, sample_every=5)
 
 
 def test_a_killed_training_goes_on_to_the_same_result(tmp_path):
-    subprocess.run(job(tmp_path / "whole"), check=True, capture_output=True)
-    process = subprocess.Popen(job(tmp_path / "killed"), stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        [sys.executable, "-c", JOB, str(tmp_path / "killed"), "1", "2"], stderr=subprocess.DEVNULL
+    )
     deadline = time.monotonic() + 120
     while not list((tmp_path / "killed").glob("state/step-*")) and time.monotonic() < deadline:
         time.sleep(0.005)
@@ -184,8 +182,7 @@ def test_a_killed_training_goes_on_to_the_same_result(tmp_path):
     (state,) = list((tmp_path / "killed").glob("state/step-*"))[-1:]
     assert not (tmp_path / "killed" / "translator.safetensors").exists(), "it was over before it was killed"
     assert int(state.name[5:]) < 12
-    subprocess.run(job(tmp_path / "killed"), check=True, capture_output=True)
-    whole, again = (Translator.load(tmp_path / name / "translator.safetensors") for name in ("whole", "killed"))
+    again, whole = job(tmp_path / "killed"), job(tmp_path / "whole")
     torch.testing.assert_close(weights_of(again), weights_of(whole), atol=1e-6, rtol=1e-5)
     histories = [(tmp_path / name / "history.csv").read_text().splitlines() for name in ("whole", "killed")]
     steps = [[row.split(",")[0] for row in rows] for rows in histories]
@@ -197,13 +194,10 @@ def test_two_processes_equal_one(tmp_path):
     script = tmp_path / "job.py"  # Fabric starts the second process with the same script
     script.write_text(JOB)
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "OMP_NUM_THREADS": "1"}
-    subprocess.run(
-        [sys.executable, str(script), str(tmp_path / "four"), "2", "4"], check=True, env=environment, timeout=300
-    )
-    subprocess.run(job(tmp_path / "eight", 1, 8), check=True, env=environment)
-    four, eight = (Translator.load(tmp_path / name / "translator.safetensors") for name in ("four", "eight"))
-    subprocess.run(job(tmp_path / "another", 1, 4), check=True, env=environment)
-    assert_alike(four, eight, Translator.load(tmp_path / "another" / "translator.safetensors"))
+    command = [sys.executable, str(script), str(tmp_path / "four"), "2", "4"]
+    subprocess.run(command, check=True, env=environment, timeout=300)
+    four = Translator.load(tmp_path / "four" / "translator.safetensors")
+    assert_alike(four, job(tmp_path / "eight", 1, 8), job(tmp_path / "another", 1, 4))
 
 
 def test_a_folder_of_another_training_is_refused(tmp_path):

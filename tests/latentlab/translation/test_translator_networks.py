@@ -210,7 +210,7 @@ def scenes(counts, most, side=24, seed=0):
     return pictures, masks
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 @given(st.lists(st.integers(0, 4), min_size=1, max_size=4), st.integers(0, 100))
 def test_a_batch_of_sets_is_what_single_sets_give(counts, seed):
     generator, judge = build(InstaGeneratorConfig(1, 4)).eval(), build(InstaDiscriminatorConfig(4)).eval()
@@ -229,7 +229,7 @@ def test_a_batch_of_sets_is_what_single_sets_give(counts, seed):
             torch.testing.assert_close(logits[row : row + 1], judge(pictures[row : row + 1], own), atol=2e-5, rtol=1e-4)
 
 
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=6)
 @given(st.permutations(range(4)))
 def test_the_order_of_instances_does_not_matter(order):
     generator, judge = build(InstaGeneratorConfig(1, 4)).eval(), build(InstaDiscriminatorConfig(4)).eval()
