@@ -163,15 +163,11 @@ def test_a_direction_is_found_by_name_or_file(tmp_path):
 # --- the command line ---------------------------------------------------------------------------------------
 
 
-def run(*arguments, cwd):
-    command = [Path(sys.executable).with_name("latentlab"), *arguments]
-    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=300)
-
-
 def test_a_photo_goes_in_and_a_smiling_one_comes_out(folder, tmp_path):
     photos = ["--photo", str(folder / "face.png"), "--photo", str(folder / "blank.png")]
     quick = ["--steps", "1", "--no-tune", "--strengths=0,3"]
-    done = run("edit", *photos, "--direction", "smile", *quick, "--out", "out", cwd=tmp_path)
+    command = [Path(sys.executable).with_name("latentlab"), "edit", *photos, "--direction", "smile", *quick]
+    done = subprocess.run([*command, "--out", "out"], cwd=tmp_path, capture_output=True, text=True, timeout=300)
     assert done.returncode == 2, done.stderr
     assert "blank.png: dlib68 finds no face" in done.stderr.splitlines()[-1]
     assert "Traceback" not in done.stderr
@@ -181,12 +177,12 @@ def test_a_photo_goes_in_and_a_smiling_one_comes_out(folder, tmp_path):
     assert "identity" in done.stdout
 
 
-def test_project_writes_code_and_findings(folder, tmp_path):
-    done = run(
-        "project", str(folder / "face.png"), "--steps", "1", "--no-tune", "--space", "s", "--out", "out", cwd=tmp_path
+def test_project_writes_code_and_findings(folder, tmp_path, run):
+    code, said, told = run(
+        "project", folder / "face.png", "--steps", "1", "--no-tune", "--space", "s", "--out", tmp_path / "out"
     )
-    assert done.returncode == 0, done.stderr
-    assert "LPIPS" in done.stdout
+    assert code == 0, told
+    assert "LPIPS" in said
     assert Projection.load(tmp_path / "out" / "face" / "projection.safetensors").styles()
 
 
