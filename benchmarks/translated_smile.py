@@ -1,8 +1,8 @@
 """What a translator between neutral and smiling faces does, in the eyes of the expression classifier.
 
     latentlab translate make latent --layout instances --faces 300 --size 64 --out SET
-    latentlab translate train cyclegan SET --size 64 --width 32 --epochs 30 --batch 4 --out RUN
-    python benchmarks/translated_smile.py SET RUN/translator.safetensors
+    python examples/smile_cyclegan.py --folder SET --epochs 30 --batch 1 --out RUN
+    python benchmarks/translated_smile.py SET RUN/training/translator.safetensors
 
 Held-out pictures of SET, testA (neutral) and testB (smiling), and their translations: how many smile, with a 95 %
 interval, and by how much a translation differs from what it was made of. The same classifier chose the pictures
