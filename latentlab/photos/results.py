@@ -41,6 +41,8 @@ def write_portrait(portrait: Portrait, folder: Path) -> Path:
 
 def write_edits(portrait: Portrait, edits: Sequence[PhotoEdit], direction: Direction, own: Path, command: str) -> None:
     """Write the edited photos into the portrait's folder, a side-by-side figure, and report.md and .json of it all."""
+    from latentlab.plots import portrait_figure  # matplotlib takes half a second to import
+
     for edit in edits:
         images.save(edit.photo, own / f"photo_{edit.strength:+g}.png")
         images.save(edit.crop.clamp(-1, 1), own / f"crop_{edit.strength:+g}.png")
@@ -52,8 +54,6 @@ def write_edits(portrait: Portrait, edits: Sequence[PhotoEdit], direction: Direc
     for edit in sorted(edits, key=lambda edit: edit.strength):
         title = f"{direction.attribute} {_signed(edit.strength)}" if edit.strength else "projected"
         shown.append((title, edit.crop, edit.photo, f"score {edit.score:.2f}, identity {edit.identity:.2f}"))
-    from latentlab.plots import portrait_figure  # matplotlib takes half a second to import
-
     portrait_figure(
         [title for title, *_ in shown],
         torch.cat([reduce(crop, SIDE) for _, crop, *_ in shown]),
