@@ -45,7 +45,7 @@ def line(name: str, values: Iterable[float]) -> str:
 
 
 def table(photos: Iterable[Tensor]) -> None:
-    detector = faces.load()
+    detector = faces.load_detector()
     values: dict[str, list[float]] = {}
     missed = 0
     for photo in photos:

@@ -9,7 +9,7 @@ import torch
 from machine import describe
 
 import stylegan2
-from latentlab.faces import Points, load, quad_of
+from latentlab.faces import Points, load_detector, quad_of
 from latentlab.faces.geometry import Array, in_eye_frame
 from latentlab.progress import bar
 
@@ -17,7 +17,7 @@ from latentlab.progress import bar
 def landmarks_of(seeds: range) -> tuple[Array, Array]:
     """68 and 5 landmarks `(n, 68, 2)`, `(n, 5, 2)` of generated faces; those not found are left out."""
     generator = stylegan2.load("mobile-ffhq")
-    detectors = load("dlib68"), load("dlib5")
+    detectors = load_detector("dlib68"), load_detector("dlib5")
     many, few = [], []
     with torch.inference_mode(), bar("finding landmarks") as step:
         for done, seed in enumerate(seeds):

@@ -17,7 +17,7 @@ from torch import Tensor
 import stylegan2
 from latentlab import images
 from latentlab.errors import UserError
-from latentlab.faces import AlignedFace, NoFace, align, face_outline, load, paste_back
+from latentlab.faces import AlignedFace, NoFace, align, face_outline, load_detector, paste_back
 from latentlab.faces.cropping import sample
 from latentlab.progress import bar
 
@@ -83,7 +83,7 @@ def measure(photo: Tensor, aligned: AlignedFace) -> tuple[float, float]:
 
 def table(photos: Iterator[tuple[str, Tensor]], total: int) -> None:
     """Print a row for each group of photos and side of the crop."""
-    detector = load()
+    detector = load_detector()
     rows: dict[tuple[str, int], list[tuple[float, float, float]]] = {}
     with torch.inference_mode(), bar("pasting back") as step:
         for done, (group, photo) in enumerate(photos):

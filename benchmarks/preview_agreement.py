@@ -21,7 +21,7 @@ from scipy.stats import binomtest
 import stylegan2
 from latentlab import images, scorers
 from latentlab.progress import bar
-from latentlab.samples import is_positive, score_column, score_pictures
+from latentlab.scorers import is_positive, score_column, score_pictures
 from stylegan2.memory import keep_freed_memory
 
 
@@ -41,7 +41,7 @@ def main() -> None:
     parser.add_argument("--network", default="mobile-ffhq")
     arguments = parser.parse_args()
     keep_freed_memory()
-    generator, scorer = stylegan2.load(arguments.network), scorers.load("fer")
+    generator, scorer = stylegan2.load(arguments.network), scorers.load_scorer("fer")
     if len(generator.resolutions) < 2:
         sys.exit(f"{arguments.network} has no preview")
     side = generator.resolutions[0]

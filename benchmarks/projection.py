@@ -28,9 +28,9 @@ import typer
 
 import stylegan2
 from latentlab import images, perceptual
-from latentlab.directions.shipped import find
+from latentlab.directions.shipped import load_direction
 from latentlab.editing import edit
-from latentlab.faces import align, load
+from latentlab.faces import align, load_detector
 from latentlab.faces.identity import FaceDescriptor, distance, similarity
 from latentlab.files import read_json, write_json
 from latentlab.projection import (
@@ -43,8 +43,7 @@ from latentlab.projection import (
     project,
     tune,
 )
-from latentlab.samples import is_positive, score_column, score_pictures
-from latentlab.scorers import load as load_scorer
+from latentlab.scorers import is_positive, load_scorer, score_column, score_pictures
 from stylegan2.memory import keep_freed_memory
 
 SIDE = 256
@@ -76,11 +75,11 @@ class Bench:
 
     def __init__(self) -> None:
         self.generator = stylegan2.load("mobile-ffhq")
-        self.perceptual = perceptual.load("vgg")
-        self.fast = perceptual.load("vgg", dtype=perceptual.fast_dtype("cpu"))
+        self.perceptual = perceptual.load_perceptual("vgg")
+        self.fast = perceptual.load_perceptual("vgg", dtype=perceptual.fast_dtype("cpu"))
         self.descriptor = FaceDescriptor()
         self.scorer = load_scorer("fer")
-        self.direction = find("smile")
+        self.direction = load_direction("smile")
         self.direction.check(self.generator)
 
     @torch.no_grad()
@@ -257,7 +256,7 @@ def main(
         print(table(out))
         return
     print(machine.describe("torch", "torchvision", "lpips", "dlib-bin"))
-    bench, detector = Bench(), load()
+    bench, detector = Bench(), load_detector()
     names = photos_of(folder, photos)
     if timed:
         time_steps(bench, align(images.load(folder / names[0]), detector, SIDE)[0].picture, timed)

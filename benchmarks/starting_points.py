@@ -62,7 +62,10 @@ def starts_of(generator: Generator, distance: perceptual.PerceptualDistance) -> 
 @torch.inference_mode()
 def report(title: str, pictures: list[Tensor], generator: Generator) -> None:
     """Print a line for each way to start."""
-    exact, fast = perceptual.load("vgg"), perceptual.load("vgg", dtype=perceptual.fast_dtype("cpu"))
+    exact, fast = (
+        perceptual.load_perceptual("vgg"),
+        perceptual.load_perceptual("vgg", dtype=perceptual.fast_dtype("cpu")),
+    )
     targets = [exact.pyramid(picture) for picture in pictures]
     print(f"{title}, {len(pictures)}")
     for name, start in starts_of(generator, fast).items():

@@ -20,7 +20,7 @@ import typer
 
 from latentlab import images, scorers
 from latentlab.metrics import share_interval
-from latentlab.samples import is_positive, score_pictures
+from latentlab.scorers import is_positive, score_pictures
 from latentlab.translation.data.folders import masks_of, pictures_in
 from latentlab.translation.networks import InstaGenerator
 from latentlab.translation.translator import Translator
@@ -33,7 +33,7 @@ def main(
 ) -> None:
     """See above."""
     print(machine.describe("torch"))
-    loaded, scorer = Translator.load(translator), scorers.load("fer")
+    loaded, scorer = Translator.load(translator), scorers.load_scorer("fer")
     masked = isinstance(loaded.network("a2b"), InstaGenerator)
     print(f"| set | pictures | {attribute} before | {attribute} after | mean absolute difference |")
     print("|---|---|---|---|---|")

@@ -18,10 +18,10 @@ from torch import Tensor
 
 import stylegan2
 from latentlab.cli.errors import told
+from latentlab.datasets.making import files_as_pictures, generated_faces, make_drawings
 from latentlab.progress import bar
 from latentlab.rendering import Renderer
 from latentlab.translation.data.folders import pictures_in
-from latentlab.translation.data.making import files_as_pictures, generated_faces, make_drawings
 from latentlab.translation.data.sets import open_pairs
 from latentlab.translation.data.transforms import Augmentation
 from latentlab.translation.methods import paper_config

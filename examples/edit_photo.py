@@ -20,7 +20,7 @@ import stylegan2
 from latentlab import faces, images, perceptual
 from latentlab.cli import options
 from latentlab.cli.errors import told
-from latentlab.directions.shipped import find
+from latentlab.directions.shipped import load_direction
 from latentlab.editing import edit
 from latentlab.faces.identity import FaceDescriptor, similarity
 from latentlab.progress import bar
@@ -42,14 +42,14 @@ def main(
     keep_freed_memory()
     place = options.find_device(device)
     generator = stylegan2.load(network, device=place)
-    distance = perceptual.load("vgg", place, perceptual.fast_dtype(place))
+    distance = perceptual.load_perceptual("vgg", place, perceptual.fast_dtype(place))
     if photo is None:
         with torch.no_grad():
             picture = generator(stylegan2.z_from_seeds([641], generator.z_dim).to(place), psi=0.7).cpu()
     else:
         picture = images.load(photo)
 
-    (face,) = faces.align(picture, faces.load("dlib68"), generator.resolution, name=str(photo))
+    (face,) = faces.align(picture, faces.load_detector("dlib68"), generator.resolution, name=str(photo))
     images.save(face.picture, out / "aligned.png")
     recipe = DEFAULTS["w+"].shortened(steps)
     with bar("projecting", "step") as step:
@@ -62,7 +62,7 @@ def main(
 
     with torch.no_grad():
         images.save(tuned.generator.synthesis(ws).clamp(-1, 1), out / "projected.png")
-        edited = tuned.generator.synthesis(edit(ws, find(direction), strength)).cpu()
+        edited = tuned.generator.synthesis(edit(ws, load_direction(direction), strength)).cpu()
     images.save(edited.clamp(-1, 1), out / "edited.png")
     pasted = faces.paste_back(edited, face.geometry, picture)
     images.save(pasted, out / "photo.png")

@@ -22,9 +22,9 @@ from torch import Tensor, nn
 import stylegan2
 from latentlab.cli import options
 from latentlab.cli.errors import told
+from latentlab.pipelines.study import StudySettings, run_study, summary
 from latentlab.progress import bar
 from latentlab.scorers import FunctionScorer
-from latentlab.study import StudySettings, run_study, summary
 from stylegan2.memory import keep_freed_memory
 
 

@@ -21,8 +21,8 @@ from latentlab import images, scorers
 from latentlab.cli import options
 from latentlab.cli.errors import told
 from latentlab.comparison import Method, compare, write_report
-from latentlab.comparison.edits import FLOOR, PRESETS, EditLab, EditTask, edit_methods, make_edit_task
 from latentlab.progress import Stage, bar
+from latentlab.tasks.edit_faces import FLOOR, PRESETS, EditLab, EditTask, edit_methods, make_edit_task
 from stylegan2.memory import keep_freed_memory
 
 
@@ -55,7 +55,9 @@ def main(
     """Compare it with a latent method."""
     keep_freed_memory()
     place = options.find_device(device)
-    lab = EditLab.of(stylegan2.load(network, device=place), scorers.load("fer", place), scorers.load_attributes())
+    lab = EditLab.of(
+        stylegan2.load(network, device=place), scorers.load_scorer("fer", place), scorers.load_attributes()
+    )
     settings = replace(PRESETS["quick"], faces=faces, held_out=held_out, projection_steps=steps)
     task = make_edit_task(settings, lab, out, stage=bar)
     comparison = compare(task, [*edit_methods(task, ["latent-svm"]), PixelMean()], bar)

@@ -15,8 +15,8 @@ from typing import Annotated
 import typer
 
 from latentlab.cli.errors import told
+from latentlab.datasets.making import make_shapes
 from latentlab.progress import bar
-from latentlab.translation.data.making import make_shapes
 from latentlab.translation.data.sets import open_unpaired
 from latentlab.translation.data.transforms import Augmentation
 from latentlab.translation.methods import InstaGANConfig

@@ -18,10 +18,10 @@ import typer
 import stylegan2
 from latentlab import scorers
 from latentlab.cli.errors import told
-from latentlab.directions.shipped import find
+from latentlab.datasets.making import LatentPairs, make_latent_pairs
+from latentlab.directions.shipped import load_direction
 from latentlab.progress import bar
 from latentlab.rendering import Renderer
-from latentlab.translation.data.making import LatentPairs, make_latent_pairs
 from latentlab.translation.data.sets import open_unpaired
 from latentlab.translation.data.transforms import Augmentation
 from latentlab.translation.methods import paper_config
@@ -44,7 +44,7 @@ def main(
         folder = out / "faces"
         generator = stylegan2.load("mobile-ffhq")
         render = Renderer(generator, generator.resolutions[0])
-        recipe = LatentPairs(render, find("smile"), low=-1.5, high=2.5, scorer=scorers.load("fer"))
+        recipe = LatentPairs(render, load_direction("smile"), low=-1.5, high=2.5, scorer=scorers.load_scorer("fer"))
         with bar("generating") as step:
             make_latent_pairs(recipe, "unpaired", faces, folder, size, progress=step)
 

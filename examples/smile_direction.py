@@ -39,7 +39,7 @@ def main(
     """Learn the direction of an expression by two methods, and compare them."""
     keep_freed_memory()
     place = options.find_device(device)
-    generator, scorer = stylegan2.load(network, device=place), scorers.load("fer", place)
+    generator, scorer = stylegan2.load(network, device=place), scorers.load_scorer("fer", place)
     side = generator.resolutions[0]  # the preview's, or the full one
     settings = SampleSettings(generator.fingerprint, scorer.fingerprint, scorer.names, psi, seed_start, samples, side)
     store = SampleStore.open(out / "samples", settings)

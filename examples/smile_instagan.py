@@ -19,10 +19,10 @@ import stylegan2
 from latentlab import faces as face_finding
 from latentlab import scorers
 from latentlab.cli.errors import told
-from latentlab.directions.shipped import find
+from latentlab.datasets.making import LatentPairs, make_latent_pairs
+from latentlab.directions.shipped import load_direction
 from latentlab.progress import bar
 from latentlab.rendering import Renderer
-from latentlab.translation.data.making import LatentPairs, make_latent_pairs
 from latentlab.translation.data.sets import open_unpaired
 from latentlab.translation.data.transforms import Augmentation
 from latentlab.translation.methods import InstaGANConfig
@@ -46,7 +46,7 @@ def main(
         generator = stylegan2.load("mobile-ffhq")
         render = Renderer(generator, generator.resolutions[0])
         detector = face_finding.load("dlib68")
-        recipe = LatentPairs(render, find("smile"), -1.5, 2.5, scorers.load("fer"), detector=detector)
+        recipe = LatentPairs(render, load_direction("smile"), -1.5, 2.5, scorers.load_scorer("fer"), detector=detector)
         with bar("generating") as step:
             make_latent_pairs(recipe, "instances", faces, folder, size, progress=step)
 

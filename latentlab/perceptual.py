@@ -54,7 +54,7 @@ class PerceptualDistance(nn.Module):
     Parameters
     ----------
     model
-        The library's network, as `load` makes it.
+        The library's network, as `load_perceptual` makes it.
     dtype
         Type of the backbone's arithmetic; features are normalised and compared in float32. Half the time with
         bfloat16 where the hardware has it (GPUs, Zen 4, Sapphire Rapids); a distance then has an error of
@@ -142,7 +142,7 @@ def fast_dtype(device: torch.device | str) -> torch.dtype:
     return torch.bfloat16 if has_bfloat16() else torch.float32
 
 
-def load(
+def load_perceptual(
     net: Backbone = "vgg", device: torch.device | str = "cpu", dtype: torch.dtype = torch.float32
 ) -> PerceptualDistance:
     """LPIPS with the backbone `net`, ready on `device`; `dtype` as in `PerceptualDistance`.

@@ -18,7 +18,7 @@ from latentlab.errors import UserError
 
 if TYPE_CHECKING:  # scikit-learn, dlib and others take seconds to import
     from latentlab.comparison import Comparison, Method, Section, Task
-    from latentlab.comparison.edits import EditLab, EditSettings, RealFaces
+    from latentlab.tasks.edit_faces import EditLab, EditSettings, RealFaces
 
 
 class TaskName(str, Enum):
@@ -192,9 +192,9 @@ class _Lab:
         self, settings: EditSettings, photos: Path | None, real: RealFaces | None, device: torch.device
     ) -> EditLab:
         """They, classifiers first: with them all that was asked for can be checked, and they are small."""
-        from latentlab.comparison.edits import EditLab, check_inputs
+        from latentlab.tasks.edit_faces import EditLab, check_inputs
 
-        scorer, judge = scorers.load(self.scorer, device), scorers.load_attributes(self.judge, device)
+        scorer, judge = scorers.load_scorer(self.scorer, device), scorers.load_attributes(self.judge, device)
         check_inputs(settings, scorer, judge, photos, real)
         return EditLab.of(options.load_generator(self.network, device), scorer, judge)
 
@@ -208,7 +208,7 @@ def _smile(
     folder: Path | None,
     labels: Path | None,
 ) -> tuple[list[str], Path]:
-    from latentlab.comparison import edits
+    from latentlab.tasks import edit_faces as edits
 
     if paste and photos is None:
         raise UserError("--paste puts edits back into --photos, and there are none")
@@ -236,7 +236,7 @@ def _smile(
 
 
 def _shapes(job: _Job) -> tuple[list[str], Path]:
-    from latentlab.comparison import shapes
+    from latentlab.tasks import shapes
 
     job = replace(job, chosen={"scenes" if name == "faces" else name: value for name, value in job.chosen.items()})
     settings = job.settings(shapes.SHAPES_PRESETS, shapes.SHAPES_METHODS)
@@ -246,22 +246,22 @@ def _shapes(job: _Job) -> tuple[list[str], Path]:
 
 
 def _facades(job: _Job, folder: Path | None) -> tuple[list[str], Path]:
-    from latentlab.comparison import facades
+    from latentlab.tasks import facades
 
     if folder is None:
         raise UserError("the task facades takes a --folder with train/ and val/, pairs of photo and labels")
     settings = job.settings(facades.FACADES_PRESETS, facades.FACADES_METHODS)
-    task = facades.make_facades_task(settings, job.out, folder, perceptual.load("vgg", job.device))
+    task = facades.make_facades_task(settings, job.out, folder, perceptual.load_perceptual("vgg", job.device))
     methods = facades.facades_methods(task, job.names or facades.FACADES_METHODS)
     return job.done(task, methods, facades.FACADES_FLOORS)
 
 
 def _drawings(job: _Job, network: str, folder: Path | None) -> tuple[list[str], Path]:
-    from latentlab.comparison import drawings
     from latentlab.faces.identity import FaceDescriptor
+    from latentlab.tasks import drawings
 
     settings = job.settings(drawings.DRAWINGS_PRESETS, drawings.DRAWINGS_METHODS)
-    generator, vgg = options.load_generator(network, job.device), perceptual.load("vgg", job.device)
+    generator, vgg = options.load_generator(network, job.device), perceptual.load_perceptual("vgg", job.device)
     task = drawings.make_drawings_task(settings, job.out, generator, folder, options.bar, vgg, FaceDescriptor())
     methods = drawings.drawings_methods(task, job.names or drawings.DRAWINGS_METHODS)
     return job.done(task, methods, drawings.DRAWINGS_FLOORS)

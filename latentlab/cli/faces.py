@@ -13,7 +13,7 @@ from latentlab import images
 from latentlab.cli import options
 from latentlab.cli.errors import one_line
 from latentlab.errors import UserError
-from latentlab.faces import align_files, load
+from latentlab.faces import align_files, load_detector
 from latentlab.files import write_json
 
 
@@ -45,7 +45,7 @@ def align(
     """
     out = options.check_folder(out)
     options.check_stems(photos)
-    found = load(detector.value)
+    found = load_detector(detector.value)
     written, notes, failures = 0, [], []
     with options.bar("aligning") as step:
         for done, (path, result) in enumerate(align_files(photos, found, side, faces.value)):

@@ -15,11 +15,11 @@ import torch
 import typer
 
 import stylegan2
+from latentlab.devices import find_device
 from latentlab.errors import UserError
 from latentlab.progress import bar  # noqa: F401 (the commands' one way to show progress)
 from latentlab.rendering import Renderer
-from latentlab.scorers import Scorer
-from latentlab.scorers import load as load_scorer
+from latentlab.scorers import Scorer, load_scorer
 from stylegan2.protocol import Generator
 
 Network = Annotated[str, typer.Option(help="Generator: a name of `latentlab weights list`, or a checkpoint.")]
@@ -94,20 +94,6 @@ def check_stems(photos: Sequence[Path]) -> None:
             f"{twice[0]} and {twice[1]} would both be written as {twice[0].stem}; "
             "give them in two runs with another --out, or rename one"
         )
-
-
-def find_device(name: str) -> torch.device:
-    """The device called `name`, 'auto' for the best there is; UserError if it is not there."""
-    if name == "auto":
-        mps = torch.backends.mps.is_available()
-        return torch.device("cuda" if torch.cuda.is_available() else "mps" if mps else "cpu")
-    try:
-        device = torch.device(name)
-        torch.empty(1, device=device).cpu()
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
-        reason = str(error).splitlines()[0]
-        raise UserError(f"device {name!r} is not there ({reason}); use cpu or auto") from None
-    return device
 
 
 def load_generator(network: str, device: torch.device) -> Generator:

@@ -14,11 +14,11 @@ import typer
 from latentlab import perceptual
 from latentlab.cli import options
 from latentlab.cli.errors import one_line
-from latentlab.directions.shipped import find
+from latentlab.directions.shipped import load_direction
 from latentlab.errors import UserError
-from latentlab.faces import load as load_detector
+from latentlab.faces import load_detector
 from latentlab.faces.identity import FaceDescriptor
-from latentlab.photos import (
+from latentlab.pipelines.photos import (
     Lab,
     PhotoSettings,
     Portrait,
@@ -28,7 +28,7 @@ from latentlab.photos import (
     write_portrait,
 )
 from latentlab.projection import DEFAULTS, PUBLISHED, TuningSettings, report
-from latentlab.scorers import load as load_scorer
+from latentlab.scorers import load_scorer
 from stylegan2.protocol import Generator
 
 
@@ -145,7 +145,7 @@ def edit_photos(task: EditTask, embedding: EmbedTask) -> None:
     """The whole job: `project`, then edits along a direction, put back into the photos."""
     settings = embedding.settings()
     place = options.find_device(embedding.device)
-    direction, scorer = find(task.direction), load_scorer(task.scorer, device=place)
+    direction, scorer = load_direction(task.direction), load_scorer(task.scorer, device=place)
     if task.attribute not in scorer.names:
         raise UserError(f"no score is called {task.attribute!r}; there are {', '.join(scorer.names)}")
     generator = options.load_generator(embedding.network, place)
@@ -180,8 +180,8 @@ def _embedded(
         generator,
         load_detector("dlib68"),
         FaceDescriptor(),
-        perceptual.load("vgg", place),
-        perceptual.load("vgg", place, perceptual.fast_dtype(place)),
+        perceptual.load_perceptual("vgg", place),
+        perceptual.load_perceptual("vgg", place, perceptual.fast_dtype(place)),
     )
     return lab, *embed(task.photos, lab, settings, task.out, options.bar, task.batch)
 

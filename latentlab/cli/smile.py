@@ -44,7 +44,7 @@ def smile(
     Draws samples, scores them, learns the direction by two methods, edits held-out faces, and writes
     tables, directions, figures, an animation and report.md. Stopped at any moment, the same command goes on.
     """
-    from latentlab.study import StudySettings, run_study, summary
+    from latentlab.pipelines.study import StudySettings, run_study, summary
 
     begun = time.monotonic()
     settings = StudySettings(

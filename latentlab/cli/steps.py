@@ -13,12 +13,12 @@ import typer
 from latentlab import images
 from latentlab.cli import options, photos
 from latentlab.directions import Direction
-from latentlab.directions.shipped import find
-from latentlab.editing import EditTable, render_edits, render_walk
+from latentlab.directions.shipped import load_direction
 from latentlab.errors import UserError
+from latentlab.pipelines.rescoring import render_edits, render_walk
 from latentlab.rendering import Renderer
-from latentlab.samples import SampleSettings, SampleStore, draw_samples, score_column, split
-from latentlab.scorers import Scorer
+from latentlab.samples import EditTable, SampleSettings, SampleStore, draw_samples, split
+from latentlab.scorers import Scorer, score_column
 from latentlab.video import write_gif, write_mp4
 from stylegan2 import z_from_seeds
 
@@ -234,7 +234,7 @@ def _prepare(
 ) -> tuple[Renderer, Scorer, Direction, torch.Tensor]:
     """Renderer, scorer, the direction if it fits, and ws of the seeds."""
     psi = options.check_psi(psi)
-    found = find(direction)
+    found = load_direction(direction)
     generator, found_scorer = options.load_lab(network, scorer, device)
     found.check(generator, force)
     z = z_from_seeds(seeds, generator.z_dim).to(generator.w_avg.device)

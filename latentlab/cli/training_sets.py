@@ -39,8 +39,8 @@ def drawings(
     device: options.Device = "auto",
 ) -> None:
     """Line drawings of faces beside the faces, for pix2pix."""
+    from latentlab.datasets.making import files_as_pictures, generated_faces, make_drawings
     from latentlab.translation.data.folders import pictures_in
-    from latentlab.translation.data.making import files_as_pictures, generated_faces, make_drawings
 
     options.check_folder(out)
     if pictures is None:
@@ -77,15 +77,15 @@ def latent(
     device: options.Device = "auto",
 ) -> None:
     """Faces of a generator before and after an edit along a direction."""
-    from latentlab.directions.shipped import find
-    from latentlab.faces import load as load_detector
-    from latentlab.translation.data.making import LatentPairs, make_latent_pairs
+    from latentlab.datasets.making import LatentPairs, make_latent_pairs
+    from latentlab.directions.shipped import load_direction
+    from latentlab.faces import load_detector
 
     options.check_folder(out)
     generator, judge = options.load_lab(network, scorer, device)
     if attribute not in judge.names:
         raise UserError(f"{scorer} scores {', '.join(judge.names)}, not {attribute!r}")
-    found = find(direction)
+    found = load_direction(direction)
     found.check(generator)
     recipe = LatentPairs(
         options.renderer_of(generator, generator.resolutions[0]),
@@ -113,7 +113,7 @@ def shapes(
     held_out: HeldOut = 0.1,
 ) -> None:
     """Squares and circles with their masks, for InstaGAN."""
-    from latentlab.translation.data.making import make_shapes
+    from latentlab.datasets.making import make_shapes
 
     options.check_folder(out)
     with options.bar("drawing") as step:

@@ -11,7 +11,7 @@ from latentlab.errors import UserError
 SHIPPED = ("smile",)
 
 
-def find(name_or_path: str) -> Direction:
+def load_direction(name_or_path: str) -> Direction:
     """The direction in a file, or the shipped one of that name.
 
     'smile' is what `latentlab smile` learns with its own defaults: 2,000 seeds of `mobile-ffhq`, all generated

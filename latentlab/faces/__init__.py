@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from latentlab.faces.align import AlignedFace, NoFace, align, align_files
 from latentlab.faces.cropping import crop
-from latentlab.faces.detectors import Dlib5, Dlib68, FaceDetector, FaceFound, load
+from latentlab.faces.detectors import Dlib5, Dlib68, FaceDetector, FaceFound, load_detector
 from latentlab.faces.geometry import CropGeometry, Points, quad_of
 from latentlab.faces.paste import face_outline, paste_back
 from latentlab.faces.pose import Pose, pose_of
@@ -23,7 +23,7 @@ __all__ = [
     "align_files",
     "crop",
     "face_outline",
-    "load",
+    "load_detector",
     "paste_back",
     "pose_of",
     "quad_of",

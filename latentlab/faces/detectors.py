@@ -149,7 +149,7 @@ class Dlib5(_Dlib):
 DETECTORS: dict[str, type[_Dlib]] = {detector.name: detector for detector in (Dlib68, Dlib5)}
 
 
-def load(name: str = "dlib68") -> FaceDetector:
+def load_detector(name: str = "dlib68") -> FaceDetector:
     """The detector called `name`: 'dlib68' or 'dlib5'.
 
     Raises

@@ -34,7 +34,7 @@ class Backbone(nn.Module):
 
     def __init__(self, dtype: torch.dtype = torch.float32):
         super().__init__()
-        self.vgg = perceptual.load("vgg", dtype=dtype)
+        self.vgg = perceptual.load_perceptual("vgg", dtype=dtype)
 
     def forward(self, pictures: Tensor) -> Tensor:
         """Features `(b, features)` of `pictures (b, 3, h, h)` in [-1, 1], layer by layer.

@@ -114,7 +114,7 @@ def project(
     device = generator.w_avg.device
     pictures = pictures.to(device)
     mask = _checked(pictures, mask, device)
-    perceptual = lpips.load("vgg", device, lpips.fast_dtype(device)) if perceptual is None else perceptual
+    perceptual = lpips.load_perceptual("vgg", device, lpips.fast_dtype(device)) if perceptual is None else perceptual
     statistics = w_statistics(generator)
     ws = starting_points(start, pictures, generator, perceptual, statistics, settings.seed)
     run = _Run(pictures, mask, ws, canvas, perceptual, settings, statistics, callback)

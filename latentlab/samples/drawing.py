@@ -7,32 +7,14 @@ from functools import partial
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from latentlab.errors import UserError
 from latentlab.samples.store import SampleSettings, SampleStore
 from latentlab.samples.table import SampleTable, concatenate
-from latentlab.scorers import Scorer
+from latentlab.scorers import Scorer, score_pictures
 from stylegan2.protocol import Generator
 from stylegan2.sampling import z_from_seeds
-
-
-def score_pictures(scorer: Scorer, pictures: Tensor) -> NDArray[np.float32]:
-    """The scores `(b, k)` of pictures `(b, 3, h, w)`.
-
-    Raises
-    ------
-    UserError
-        If the scorer gives another shape than `(b, k)`, or values that are not finite.
-    """
-    scores = scorer(pictures)
-    wanted = (len(pictures), len(scorer.names))
-    if tuple(scores.shape) != wanted:
-        raise UserError(f"the scorer gave the shape {tuple(scores.shape)}, not {wanted} (pictures, names)")
-    if not bool(torch.isfinite(scores).all()):
-        raise UserError(f"the scorer gave values that are not finite for {', '.join(scorer.names)}")
-    return scores.detach().float().cpu().numpy()
 
 
 @torch.inference_mode()

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from latentlab.errors import UserError
+from latentlab.scorers.scores import is_positive, score_column
 
 # Columns of the tables on disk; a score by such a name would overwrite them.
 RESERVED = ("seed", "psi", "w", "strength")
@@ -72,21 +73,6 @@ class SampleTable:
     def ws(self, num_ws: int) -> Tensor:
         """The rows as the synthesis network takes them: `(n, num_ws, w_dim)` float32 on the CPU."""
         return torch.from_numpy(self.w).unsqueeze(1).repeat(1, num_ws, 1)
-
-
-def score_column(scores: NDArray[np.float32], names: tuple[str, ...], name: str) -> NDArray[np.float32]:
-    """The score `name` of `scores (…, k)`: `(…)`; UserError, with those there are, if there is none."""
-    if name not in names:
-        raise UserError(f"no score is called {name!r}; there are {', '.join(names)}")
-    return scores[..., names.index(name)]
-
-
-def is_positive(scores: NDArray[np.float32], names: tuple[str, ...], name: str) -> NDArray[np.bool_]:
-    """Whether `name` wins in `scores (…, k)`: it is the largest, or, alone, above one half; `(…)`."""
-    column = score_column(scores, names, name)
-    if len(names) == 1:
-        return column > 0.5
-    return scores.argmax(axis=-1) == names.index(name)
 
 
 def concatenate(tables: list[SampleTable]) -> SampleTable:

@@ -15,6 +15,7 @@ from latentlab.scorers.base import FunctionScorer, Scorer
 from latentlab.scorers.crop import FFHQ_FACE, FaceCrop
 from latentlab.scorers.expression import EXPRESSIONS, ExpressionScorer
 from latentlab.scorers.mouth import MouthGeometry
+from latentlab.scorers.scores import is_positive, score_column, score_pictures
 
 __all__ = [
     "EXPRESSIONS",
@@ -24,8 +25,11 @@ __all__ = [
     "FunctionScorer",
     "MouthGeometry",
     "Scorer",
-    "load",
+    "is_positive",
     "load_attributes",
+    "load_scorer",
+    "score_column",
+    "score_pictures",
 ]
 
 
@@ -43,7 +47,7 @@ def _fer_library(device: str | torch.device) -> Scorer:
 _LOADERS: dict[str, Callable[[str | torch.device], Scorer]] = {"fer": _fer, "fer-library": _fer_library}
 
 
-def load(name: str = "fer", device: str | torch.device = "cpu") -> Scorer:
+def load_scorer(name: str = "fer", device: str | torch.device = "cpu") -> Scorer:
     """The scorer called `name`.
 
     Parameters

@@ -7,9 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from latentlab.directions import Direction, RidgeOnLogit
-from latentlab.editing import EditTable, calibrate, edit, from_sigmas, in_sigmas, rescore, walk
+from latentlab.editing import calibrate, edit, from_sigmas, in_sigmas, walk
 from latentlab.errors import UserError
+from latentlab.pipelines.rescoring import rescore
 from latentlab.rendering import Renderer
+from latentlab.samples import EditTable
 from latentlab.scorers import FunctionScorer
 from stylegan2.sampling import z_from_seeds
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 import stylegan2
 from latentlab import faces
-from latentlab.directions.shipped import find
+from latentlab.directions.shipped import load_direction
 from latentlab.editing import edit
 from latentlab.errors import UserError
 from latentlab.rendering import Renderer
@@ -41,8 +41,8 @@ def test_a_smile_lifts_the_corners_and_widens_the_mouth():
     """The same generated persons along the smile direction, and a picture without a face."""
     generator = stylegan2.load("mobile-ffhq")
     render = Renderer(generator, generator.resolutions[0])
-    scorer = MouthGeometry(faces.load("dlib68"))
-    smile = find("smile")
+    scorer = MouthGeometry(faces.load_detector("dlib68"))
+    smile = load_direction("smile")
     with torch.no_grad():
         ws = generator.mapping(stylegan2.z_from_seeds([600, 601, 602], generator.z_dim), psi=0.7)
         serious, smiling = (scorer(render(edit(ws, smile, s)).clamp(-1, 1)) for s in (-3.0, 3.0))

@@ -11,7 +11,7 @@ from latentlab.perceptual import MIN_SIDE, masked_mean
 
 @pytest.fixture(scope="module", params=["vgg", "alex"])
 def distance(request):
-    return perceptual.load(request.param)
+    return perceptual.load_perceptual(request.param)
 
 
 @pytest.fixture
@@ -46,7 +46,7 @@ def test_a_target_can_be_computed_once(distance, pictures):
 
 
 def test_half_precision_is_near(distance, pictures):
-    fast = perceptual.load(distance.model.pnet_type, dtype=torch.bfloat16)
+    fast = perceptual.load_perceptual(distance.model.pnet_type, dtype=torch.bfloat16)
     torch.testing.assert_close(
         fast(pictures[:2], pictures[2:]), distance(pictures[:2], pictures[2:]), rtol=0.03, atol=0
     )
@@ -94,12 +94,12 @@ def test_pictures_that_are_too_small_or_none_are_told(distance):
 
 def test_an_unknown_backbone_is_told():
     with pytest.raises(UserError, match="vgg, alex"):
-        perceptual.load("resnet")
+        perceptual.load_perceptual("resnet")
 
 
 def test_loading_leaves_the_global_random_numbers_alone():
     torch.manual_seed(3)
     expected = torch.rand(2)
     torch.manual_seed(3)
-    perceptual.load("alex")
+    perceptual.load_perceptual("alex")
     assert torch.equal(torch.rand(2), expected)

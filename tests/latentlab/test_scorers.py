@@ -13,7 +13,7 @@ from torch import nn
 
 import stylegan2
 from latentlab import scorers, weights
-from latentlab.directions.shipped import find
+from latentlab.directions.shipped import load_direction
 from latentlab.editing import edit
 from latentlab.errors import UserError
 from latentlab.rendering import Renderer
@@ -23,7 +23,7 @@ from latentlab.scorers.expression import ExpressionScorer, grey
 
 @pytest.fixture(scope="module")
 def fer():
-    return scorers.load("fer")
+    return scorers.load_scorer("fer")
 
 
 @pytest.fixture(scope="module")
@@ -176,14 +176,14 @@ def test_a_modules_fingerprint_follows_its_state():
 
 def test_unknown_scorers_and_missing_libraries_say_what_to_do(monkeypatch):
     with pytest.raises(UserError, match="did you mean fer"):
-        scorers.load("ferr")
+        scorers.load_scorer("ferr")
     with pytest.raises(UserError, match="name one, as in attributes:young; it knows .*smiling"):
-        scorers.load("attributes")
+        scorers.load_scorer("attributes")
     with pytest.raises(UserError, match="knows no grinning"):
-        scorers.load("attributes:grinning")
+        scorers.load_scorer("attributes:grinning")
     monkeypatch.setitem(sys.modules, "fer", None)  # as if it were not installed
     with pytest.raises(UserError, match=r"pip install 'latentlab\[fer\]'"):
-        scorers.load("fer-library")
+        scorers.load_scorer("fer-library")
 
 
 def test_the_shipped_classifier_tells_where_it_comes_from_and_how_good_it_is():
@@ -191,16 +191,16 @@ def test_the_shipped_classifier_tells_where_it_comes_from_and_how_good_it_is():
     assert len(shipped.names) == 40 and "CelebA" in shipped.card["data"]
     assert "non-commercial" in shipped.card["licence"] and "oval_face" in shipped.card["limits"]
     assert shipped.card["held_out"].keys() == set(shipped.names)
-    young = scorers.load("attributes:young")
+    young = scorers.load_scorer("attributes:young")
     assert young.names == ("young",) and young.network_fingerprint == shipped.network_fingerprint
     assert young.fingerprint != shipped.fingerprint
 
 
 def test_the_shipped_classifier_sees_a_smile_that_another_scorers_direction_gave():
     """The direction was published, and found with yet another classifier."""
-    generator, direction = stylegan2.load("mobile-ffhq"), find("smile")
+    generator, direction = stylegan2.load("mobile-ffhq"), load_direction("smile")
     with torch.no_grad():
         ws = generator.mapping(stylegan2.z_from_seeds(range(600, 608), generator.z_dim), psi=0.7)
         render = Renderer(generator, generator.resolutions[0])
-        logits = [scorers.load("attributes:smiling").logits(render(edit(ws, direction, s))) for s in (-2.0, 2.0)]
+        logits = [scorers.load_scorer("attributes:smiling").logits(render(edit(ws, direction, s))) for s in (-2.0, 2.0)]
     assert ((logits[1] - logits[0]) > 1).all()

@@ -26,7 +26,7 @@ def _generator():
 
 @cache
 def detector(name: str = "dlib68"):
-    return faces.load(name)
+    return faces.load_detector(name)
 
 
 @cache

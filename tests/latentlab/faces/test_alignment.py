@@ -142,12 +142,12 @@ def test_what_was_found_survives_json():
 def test_without_dlib_the_extra_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "dlib", None)
     with pytest.raises(UserError, match=r"latentlab\[faces\]"):
-        faces.load()
+        faces.load_detector()
 
 
 def test_an_unknown_detector_is_refused():
     with pytest.raises(UserError, match="dlib68 and dlib5"):
-        faces.load("mtcnn")
+        faces.load_detector("mtcnn")
 
 
 def test_two_photos_at_once_are_refused():

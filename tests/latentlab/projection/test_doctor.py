@@ -10,7 +10,7 @@ from torch import Tensor
 
 import stylegan2
 from latentlab import images, perceptual
-from latentlab.faces import AlignedFace, FaceFound, Points, align, crop, load, quad_of
+from latentlab.faces import AlignedFace, FaceFound, Points, align, crop, load_detector, quad_of
 from latentlab.faces.identity import FaceDescriptor
 from latentlab.faces.means import mean_landmarks
 from latentlab.perceptual import PerceptualDistance
@@ -33,7 +33,7 @@ def faces() -> Tensor:
 @pytest.fixture(scope="module")
 def lpips() -> PerceptualDistance:
     """With AlexNet, which is quick; the findings pass on what it says."""
-    return perceptual.load("alex")
+    return perceptual.load_perceptual("alex")
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +43,7 @@ def describe() -> FaceDescriptor:
 
 @pytest.fixture(scope="module")
 def detector():
-    return load()
+    return load_detector()
 
 
 @pytest.fixture(scope="module")

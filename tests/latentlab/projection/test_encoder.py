@@ -70,7 +70,7 @@ def test_nearer_in_w_than_the_mean(mobile, encoder, faces):
 
 def test_rendered_start_is_nearer_than_the_mean(mobile, encoder, faces):
     pictures, ws = faces[0][:2], faces[1]
-    distance = perceptual.load("vgg")
+    distance = perceptual.load_perceptual("vgg")
     with torch.no_grad():
         target = distance.pyramid(pictures)
         start = mobile.synthesis(encoder(pictures), resolution=256)

@@ -27,7 +27,7 @@ SHORT = ProjectionSettings("w+", (Phase(6, 0.05, side=16), Phase(4, 0.02, side=1
 
 @pytest.fixture(scope="module")
 def vgg():
-    return perceptual.load("vgg")
+    return perceptual.load_perceptual("vgg")
 
 
 @pytest.fixture(scope="module")
@@ -180,7 +180,7 @@ def test_the_best_of_random_pictures_is_found(tiny, vgg):
 
 def three(turn_every, **changes):
     """A generator, three pictures, a recipe, and what gives the projection of some of them."""
-    tiny, vgg = make_tiny(VARIED), perceptual.load("alex")
+    tiny, vgg = make_tiny(VARIED), perceptual.load_perceptual("alex")
     target = torch.nn.functional.interpolate(pictures_of(tiny, [1, 2, 3])[1], (32, 32))
     phases = (Phase(12, 0.05, side=32, w_noise=0.05), Phase(4, 0.02, side=32))
     recipe = replace(SHORT, phases=phases, noise_weight=1.0, turn_every=turn_every, **changes)
@@ -318,7 +318,7 @@ def job(folder):
         noise_weight=1.0,
         turn_every=6,
     )
-    vgg = perceptual.load("vgg")
+    vgg = perceptual.load_perceptual("vgg")
     return project(target, tiny, "w+", recipe, perceptual=vgg, batch_size=2, folder=folder)
 
 

@@ -11,22 +11,22 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from latentlab import images
+from latentlab.datasets.drawings import Pencil, reduce_drawing
+from latentlab.datasets.making import (
+    LatentPairs,
+    make_drawings,
+    make_latent_pairs,
+    make_shapes,
+)
+from latentlab.datasets.shapes import ground_of, scene
 from latentlab.directions import Direction
 from latentlab.errors import UserError
 from latentlab.faces.detectors import FaceFound
 from latentlab.faces.regions import mouth_region
 from latentlab.rendering import Renderer
 from latentlab.scorers import FunctionScorer
-from latentlab.translation.data.drawings import Pencil, reduce_drawing
 from latentlab.translation.data.folders import masked_in, masks_of, pairs_in, pictures_in, singles_in
-from latentlab.translation.data.making import (
-    LatentPairs,
-    make_drawings,
-    make_latent_pairs,
-    make_shapes,
-)
 from latentlab.translation.data.sets import open_pairs, open_unpaired
-from latentlab.translation.data.shapes import ground_of, scene
 from latentlab.translation.data.transforms import Augmentation, Placement, largest_masks
 
 

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from latentlab import images
+from latentlab.datasets.making import make_drawings, make_shapes
 from latentlab.errors import UserError
 from latentlab.translation import published
-from latentlab.translation.data.making import make_drawings, make_shapes
 from latentlab.translation.networks import (
     InstaGeneratorConfig,
     PatchConfig,

@@ -1,0 +1,1 @@
+"""Makers of training sets for translators."""

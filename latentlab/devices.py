@@ -1,0 +1,32 @@
+"""Devices by name."""
+
+from __future__ import annotations
+
+import torch
+
+from latentlab.errors import UserError
+
+
+def find_device(name: str | torch.device = "auto") -> torch.device:
+    """Return the device called `name`.
+
+    Parameters
+    ----------
+    name
+        'cpu', 'cuda', 'cuda:1', 'mps', or 'auto' for the best available one.
+
+    Raises
+    ------
+    UserError
+        If the device is not available.
+    """
+    if name == "auto":
+        mps = torch.backends.mps.is_available()
+        return torch.device("cuda" if torch.cuda.is_available() else "mps" if mps else "cpu")
+    try:
+        device = torch.device(name)
+        torch.empty(1, device=device).cpu()
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        reason = str(error).splitlines()[0]
+        raise UserError(f"device {str(name)!r} is not available ({reason}); use cpu or auto") from None
+    return device

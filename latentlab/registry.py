@@ -1,0 +1,98 @@
+"""What can be chosen by name: scorers, finders, translators, metrics and tasks.
+
+Built-in ones are listed here; any installed package adds its own by an entry point of the same group, for example in
+its `setup.cfg`::
+
+    [options.entry_points]
+    latentlab.finders =
+        lda = my_package:LDA
+
+Names are known without importing what they stand for, so that the command line can offer them at once.
+"""
+
+from __future__ import annotations
+
+import difflib
+from functools import cached_property
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any
+
+from latentlab.errors import UserError
+
+_BUILT_IN: dict[str, dict[str, str]] = {
+    "latentlab.scorers": {
+        "fer": "latentlab.scorers.expression:load_fer",
+        "fer-library": "latentlab.scorers.fer_library:load_fer_library",
+        "attributes": "latentlab.scorers.attributes.scorer:load_attributes",
+    },
+    "latentlab.finders": {
+        "svm": "latentlab.directions.finders:LinearSVM",
+        "mean": "latentlab.directions.finders:MeanDifference",
+        "ridge": "latentlab.directions.finders:RidgeOnLogit",
+    },
+    "latentlab.translators": {
+        "pix2pix": "latentlab.translation.methods.pix2pix:Pix2Pix",
+        "cyclegan": "latentlab.translation.methods.cyclegan:CycleGAN",
+        "instagan": "latentlab.translation.methods.instagan:InstaGAN",
+    },
+    "latentlab.metrics": {},
+    "latentlab.tasks": {},
+}
+
+
+class Registry:
+    """The plug-ins of one entry-point group.
+
+    Parameters
+    ----------
+    group
+        Entry-point group, such as 'latentlab.finders'.
+    noun
+        What one of them is called in messages.
+    """
+
+    def __init__(self, group: str, noun: str) -> None:
+        self.group, self.noun = group, noun
+
+    @cached_property
+    def _found(self) -> dict[str, list[EntryPoint]]:
+        built_in = [EntryPoint(name, value, self.group) for name, value in _BUILT_IN[self.group].items()]
+        installed = sorted(entry_points(group=self.group), key=lambda found: found.name)
+        by_name: dict[str, list[EntryPoint]] = {}
+        for entry in (*built_in, *installed):
+            same = by_name.setdefault(entry.name, [])
+            if entry.value not in [known.value for known in same]:
+                same.append(entry)
+        return by_name
+
+    def names(self) -> tuple[str, ...]:
+        """All names: the built-in ones, then those of other packages in alphabetical order."""
+        return tuple(self._found)
+
+    def load(self, name: str) -> Any:
+        """Import what `name` stands for.
+
+        Raises
+        ------
+        UserError
+            If the name is unknown (suggests the nearest), offered by two packages, or cannot be imported.
+        """
+        found = self._found.get(name)
+        if found is None:
+            near = difflib.get_close_matches(name, self._found, n=1, cutoff=0.4)
+            hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(self._found)}"
+            raise UserError(f"no {self.noun} is called {name!r}; {hint}")
+        if len(found) > 1:
+            values = " and ".join(entry.value for entry in found)
+            raise UserError(f"two packages offer a {self.noun} called {name!r}: {values}; uninstall one of them")
+        try:
+            return found[0].load()
+        except (ImportError, AttributeError) as error:
+            raise UserError(f"the {self.noun} {name!r} ({found[0].value}) cannot be imported: {error}") from error
+
+
+scorers = Registry("latentlab.scorers", "scorer")
+finders = Registry("latentlab.finders", "finder")
+translators = Registry("latentlab.translators", "translation method")
+metrics = Registry("latentlab.metrics", "metric")
+tasks = Registry("latentlab.tasks", "task")

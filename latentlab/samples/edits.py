@@ -1,0 +1,73 @@
+"""The table of edits: scores of faces at a series of strengths, on disk as Parquet."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from latentlab.errors import UserError
+from latentlab.files import atomic_path
+from latentlab.scorers import is_positive, score_column
+
+
+@dataclass(frozen=True, eq=False)
+class EditTable:
+    """What the scorer says of faces edited at a series of strengths.
+
+    Attributes
+    ----------
+    seeds
+        `(faces,)` int64: which face each row is.
+    strengths
+        `(strengths,)` float64, in units of w.
+    scores
+        `(faces, strengths, k)` float32.
+    names
+        The k names of the scores.
+    """
+
+    seeds: NDArray[np.int64]
+    strengths: NDArray[np.float64]
+    scores: NDArray[np.float32]
+    names: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        wanted = (len(self.seeds), len(self.strengths), len(self.names))
+        if self.scores.shape != wanted:
+            raise ValueError(f"scores are {self.scores.shape}, not {wanted} (faces, strengths, names)")
+
+    def column(self, name: str) -> NDArray[np.float32]:
+        """The scores `(faces, strengths)` called `name`; UserError if there is none."""
+        return score_column(self.scores, self.names, name)
+
+    def is_positive(self, name: str) -> NDArray[np.bool_]:
+        """Whether `name` wins, `(faces, strengths)`, as in `SampleTable.is_positive`."""
+        return is_positive(self.scores, self.names, name)
+
+    def save(self, path: str | Path) -> None:
+        """Write it as Parquet, atomically: a row a face and strength; UserError if that fails."""
+        faces, strengths, _ = self.scores.shape
+        columns: dict[str, NDArray[Any]]
+        columns = {"seed": np.repeat(self.seeds, strengths), "strength": np.tile(self.strengths, faces)}
+        columns |= {name: self.column(name).ravel() for name in self.names}
+        with atomic_path(path) as temporary:
+            pq.write_table(pa.table(columns), temporary, write_page_checksum=True)
+
+    @classmethod
+    def load(cls, path: str | Path) -> EditTable:
+        """Read what `save` wrote; UserError if the file is missing, broken or something else."""
+        try:
+            stored = pq.ParquetFile(path, page_checksum_verification=True).read()
+            seeds, strengths = stored["seed"].to_numpy(), stored["strength"].to_numpy()
+            names = tuple(name for name in stored.column_names if name not in ("seed", "strength"))
+            width = len(np.unique(strengths))
+            scores = np.stack([stored[name].to_numpy().reshape(-1, width) for name in names], axis=-1)
+            return cls(seeds[::width].copy(), strengths[:width].copy(), scores, names)
+        except (OSError, ValueError, KeyError, pa.ArrowException) as error:
+            raise UserError(f"cannot read {path} as a table of edits: {error}") from error

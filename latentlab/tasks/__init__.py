@@ -1,0 +1,1 @@
+"""Tasks that methods are compared on."""

@@ -1,0 +1,463 @@
+"""A study end to end on a tiny generator: its files, its figures, and runs that are killed and go on."""
+
+import json
+import re
+import signal
+import subprocess
+import sys
+import textwrap
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import fields, replace
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from conftest import TINY, make_tiny
+from PIL import Image
+from safetensors.numpy import load_file
+from sklearn.metrics import roc_auc_score
+
+from latentlab.directions import Direction
+from latentlab.editing import in_sigmas
+from latentlab.errors import UserError
+from latentlab.pipelines.study import StudySettings, run_study, summary
+from latentlab.samples import SampleTable, split
+from latentlab.scorers import FunctionScorer
+
+SETTINGS = StudySettings(
+    name="light", attribute="bright", network="tiny", scorer="brightness", samples=160, edited_faces=10
+)
+METHODS = ("mean", "svm")
+SIDES = {"towards": "towards", "away": "away from"}  # and how the report calls them
+
+
+def brightness(pictures: torch.Tensor) -> torch.Tensor:
+    """Two scores that add up to one: (b, 2). The generator's pictures are bright in a third of the cases."""
+    bright = torch.sigmoid(8 * (pictures.mean(dim=(1, 2, 3)) - OFFSET))
+    return torch.stack([1 - bright, bright], dim=1)
+
+
+OFFSET = 0.15
+
+
+def make_generator():
+    """As the suite's tiny generator, but its w is not nearly the same for every z."""
+    return make_tiny(replace(TINY, z_dim=16, w_dim=16, mapping_lr_multiplier=1.0))
+
+
+@pytest.fixture(scope="module")
+def lively():
+    return make_generator()
+
+
+def make_scorer() -> FunctionScorer:
+    return FunctionScorer(("dark", "bright"), brightness, fingerprint="brightness 1")
+
+
+class Counting:
+    """A generator that counts the pictures it renders."""
+
+    def __init__(self, generator) -> None:
+        self.generator, self.pictures = generator, 0
+
+    def __getattr__(self, name: str):
+        return getattr(self.generator, name)
+
+    def synthesis(self, ws, **options):
+        self.pictures += len(ws)
+        return self.generator.synthesis(ws, **options)
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """As in the killed runs: sums in another order would differ in the last bit."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+
+
+@pytest.fixture(scope="module")
+def finished(lively, tmp_path_factory):
+    """One whole study: what it found, and its folder."""
+    folder = tmp_path_factory.mktemp("study") / "run"
+    with one_thread():
+        study = run_study(lively, make_scorer(), SETTINGS, folder, "the command")
+    return study, folder
+
+
+def report_of(folder: Path) -> str:
+    return (folder / "report.md").read_text(encoding="utf-8")
+
+
+def content(folder: Path) -> dict[str, bytes]:
+    """All files by name, but those that a killed process left unfinished; directions as they are read.
+
+    safetensors writes its metadata in a random order.
+    """
+    files = [p for p in folder.rglob("*") if p.is_file() and not p.name.startswith(".")]
+    return {str(path.relative_to(folder)): _content_of(path) for path in files}
+
+
+def _content_of(path: Path) -> bytes:
+    if path.suffix != ".safetensors":
+        return path.read_bytes()
+    direction = Direction.load(path)
+    card = {field.name: getattr(direction, field.name) for field in fields(direction)}
+    return repr({**card, "vector": direction.vector.tolist()}).encode()
+
+
+def edits_of(folder: Path, part: str) -> pd.DataFrame:
+    """An edit table as pandas reads it, (faces, strengths) by seed and strength."""
+    frame = pd.read_parquet(folder / "edits" / part)
+    frame["changed"] = (frame["bright"] > frame["dark"]) == part.endswith("towards")
+    return frame
+
+
+# --- what is found ------------------------------------------------------------------------------------------
+
+
+def test_the_files_are_there(finished):
+    _, folder = finished
+    names = {name for name in content(folder) if not name.startswith("walk.mp4")}
+    assert names == {
+        "run.json", "report.md", "calibration.json", "walk.png", "walk.gif", "response.png",
+        "light-mean.safetensors", "light-svm.safetensors", "samples/_manifest.json",
+        *(f"samples/shard-{k:05d}.parquet" for k in range(3)),
+        *(f"edits/{m}-{side}/part-{k:03d}.parquet" for m in METHODS for side in SIDES for k in (0, 1)),
+    }  # fmt: skip
+    with Image.open(folder / "walk.gif") as animation:
+        assert animation.n_frames == 2 * 13 - 2
+        assert animation.size == (3 * 16, 16)
+    for figure in ("walk.png", "response.png"):
+        with Image.open(folder / figure) as image:
+            assert min(image.size) > 200
+
+
+def test_both_classes_occur_and_are_told_apart(finished):
+    study, _ = finished
+    share = study.table.is_positive("bright").mean()
+    assert 0.15 < share < 0.85
+    assert list(study.fits) == list(METHODS)
+    for fit in study.fits.values():
+        assert fit.held_out.auc > 0.85
+        assert fit.held_out.n == study.test.sum()
+
+
+def test_edits_move_the_label(finished):
+    study, _ = finished
+    towards, away = study.reach
+    assert towards > 0 > away
+    for edits in study.edits.values():
+        for table, before, sign in ((edits.towards, False, 1), (edits.away, True, -1)):
+            labels = table.is_positive("bright")
+            assert (labels[:, 0] == before).all()  # strength 0 is the face as it was
+            steps = np.diff(table.column("bright").mean(axis=0)) * sign
+            assert (steps > 0).all()
+    assert (study.edits["svm"].towards.is_positive("bright")[:, -1]).mean() >= 0.8
+    assert (~study.edits["svm"].away.is_positive("bright")[:, -1]).mean() >= 0.8
+
+
+def test_edited_faces_are_held_out_ones(finished):
+    study, _ = finished
+    held_out = study.table.subset(study.test)
+    bright = held_out.is_positive("bright")
+    for edits in study.edits.values():
+        assert edits.towards.seeds.tolist() == held_out.seeds[~bright][:10].tolist()
+        assert edits.away.seeds.tolist() == held_out.seeds[bright][:10].tolist()
+    assert not set(study.table.seeds[study.train]) & set(edits.towards.seeds)
+
+
+def test_strength_zero_scores_as_the_sample_did(finished):
+    study, _ = finished
+    scores = dict(zip(study.table.seeds.tolist(), study.table.column("bright"), strict=True))
+    for edits in study.edits.values():
+        for table in (edits.towards, edits.away):
+            again = [scores[seed] for seed in table.seeds.tolist()]
+            np.testing.assert_allclose(table.column("bright")[:, 0], again, atol=1e-4)
+
+
+def test_the_report_is_that_of_the_tables(finished):
+    """Every figure anew from the files, by other means than the study's."""
+    _, folder = finished
+    report = report_of(folder)
+    samples = pd.read_parquet(folder / "samples").sort_values("seed")
+    w = np.stack(samples["w"]).astype(np.float64)
+    bright = (samples["bright"] > samples["dark"]).to_numpy()
+    assert f"{bright.sum()}/160 = {bright.mean():.1%} [" in report
+    assert f"| bright | {bright.sum()} | {bright.mean():.1%} |" in report
+    assert f"| dark | {(~bright).sum()} | {(~bright).mean():.1%} |" in report
+    seeds = samples["seed"].to_numpy()
+    nothing = np.zeros((160, 0), np.float32)
+    _, test = split(SampleTable(seeds, np.zeros(160, np.float32), nothing, nothing, ()))
+    assert f"{(~test).sum()} samples are learnt on, {test.sum()} are held out" in report
+    vectors = {}
+    for method in METHODS:
+        direction = Direction.load(folder / f"light-{method}.safetensors")
+        (vectors[method],) = load_file(folder / f"light-{method}.safetensors").values()
+        decision = w @ vectors[method].astype(np.float64) + direction.intercept
+        accuracy = ((decision > 0) == bright)[test].mean()
+        auc = roc_auc_score(bright[test], decision[test])
+        line = f"| {method} | {accuracy:.3f} | {auc:.3f} ["
+        (found,) = [one for one in report.splitlines() if one.startswith(line)]
+        assert found.endswith(f"] | {test.sum()} ({bright[test].sum()} positive) |")
+        assert direction.statistics["held_out_auc"] == pytest.approx(auc, abs=1e-3)
+        lines = report.split(f"### {method}\n")[1].splitlines()
+        for side, word in SIDES.items():
+            frame = edits_of(folder, f"{method}-{side}")
+            start = samples.set_index("seed").loc[frame["seed"].unique(), "bright"].mean()
+            for strength, rows in frame.groupby("strength"):
+                k, n = rows["changed"].sum(), len(rows)
+                sigmas = strength / np.std(w[~test] @ vectors[method])
+                assert in_sigmas(direction, strength) == pytest.approx(sigmas, rel=1e-4)
+                line = f"| {word} bright | {strength:+.2f} ({sigmas:+.1f} σ) | {k}/{n} = {k / n:.1%} ["
+                found = next(one for one in lines if one.startswith(line))
+                assert found.endswith(f"| {start:.3f} → {rows['bright'].mean():.3f} |")
+    cosine = float(vectors["mean"] @ vectors["svm"])
+    assert f"Cosine between mean and svm: {cosine:.3f}." in report
+
+
+def test_the_report_says_how_to_make_it_again(finished, lively):
+    study, folder = finished
+    report = report_of(folder)
+    assert "Seeds 600 … 759 at psi 0.7, rendered in full (16×16) and scored by `brightness`" in report
+    for words in ("`the command`", lively.fingerprint, "brightness 1", f"torch {version('torch')}"):
+        assert words in report
+    lines = summary(study, "bright")
+    assert len(lines) == 3
+    for method, line in zip(METHODS, lines[1:], strict=True):
+        assert f"AUC {study.fits[method].held_out.auc:.3f}" in line
+
+
+def test_directions_carry_their_cards(finished, lively):
+    _, folder = finished
+    for method, kind in (("mean", "MeanDifference"), ("svm", "LinearSVM")):
+        direction = Direction.load(folder / f"light-{method}.safetensors")
+        assert (direction.method, direction.attribute) == (kind, "light")
+        assert (direction.generator, direction.scorer) == (lively.fingerprint, "brightness 1")
+        direction.check(lively)
+
+
+# --- once more ----------------------------------------------------------------------------------------------
+
+
+def test_once_more_renders_nothing_and_gives_the_same(finished, lively):
+    study, folder = finished
+    before = content(folder)
+    counting = Counting(lively)
+    seen = []
+
+    @contextmanager
+    def stage(title):
+        yield lambda done, total: seen.append((title, done, total))
+
+    with one_thread():
+        again = run_study(counting, make_scorer(), SETTINGS, folder, "the command", stage=stage)
+    assert counting.pictures == 0
+    assert content(folder) == before
+    assert summary(again, "bright") == summary(study, "bright")
+    assert seen[0] == ("drawing samples", 160, 160)
+    assert {title for title, _, _ in seen} == {"drawing samples", "editing (mean)", "editing (svm)"}
+
+
+def test_what_was_removed_is_made_again(finished, lively, tmp_path):
+    _, folder = finished
+    before = content(folder)
+    lost = {"report.md", "walk.gif", "edits/svm-away/part-001.parquet", "light-mean.safetensors"}
+    for name, data in before.items():
+        if name not in lost:
+            (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / name).write_bytes(data)
+    counting = Counting(lively)
+    with one_thread():
+        run_study(counting, make_scorer(), SETTINGS, tmp_path, "the command")
+    assert content(tmp_path) == before
+    assert counting.pictures == 2 * 3 + 3 * 13  # two faces at three strengths; the animation
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"psi": 0.5}, "psi: 0.7, not 0.5"),
+        ({"samples": 200}, "samples: 160, not 200"),
+        ({"seed_start": 0}, "seed_start: 600, not 0"),
+        ({"attribute": "dark"}, "attribute: bright, not dark"),
+        ({"network": "other"}, "network: tiny, not other"),
+        ({"edited_faces": 11}, "edited_faces: 10, not 11"),
+        ({"rendering": "full"}, "rendering: auto, not full"),
+    ],
+)
+def test_other_settings_are_refused(finished, lively, change, words):
+    _, folder = finished
+    before = content(folder)
+    with pytest.raises(UserError, match=f"another {re.escape(words)}; choose another folder"):
+        run_study(lively, make_scorer(), replace(SETTINGS, **change), folder)
+    assert content(folder) == before
+
+
+def test_other_networks_are_refused(finished, lively):
+    _, folder = finished
+    other = FunctionScorer(("dark", "bright"), brightness, fingerprint="brightness 2")
+    with pytest.raises(UserError, match="another scorer_weights: brightness 1, not brightness 2"):
+        run_study(lively, other, SETTINGS, folder)
+    changed = make_generator()
+    changed.synthesis.b4.const.data += 1
+    with pytest.raises(UserError, match="another generator: "):
+        run_study(changed, make_scorer(), SETTINGS, folder)
+
+
+# --- bad input ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"psi": 0.0}, "psi"),
+        ({"psi": float("nan")}, "psi"),
+        ({"psi": 2.5}, "psi"),
+        ({"seed_start": -1}, "seeds"),
+        ({"seed_start": 2**32 - 100}, "seeds"),
+        ({"samples": 0}, "20 samples or more"),
+        ({"edited_faces": 0}, "edited_faces"),
+        ({"attribute": "loud"}, "no 'loud'; it has dark, bright"),
+        ({"rendering": "preview"}, "no preview"),
+        ({"rendering": "half"}, "not 'half'"),
+    ],
+    ids=str,
+)
+def test_settings_out_of_range_are_refused_and_nothing_is_written(lively, tmp_path, change, words):
+    with pytest.raises(UserError, match=words):
+        run_study(lively, make_scorer(), replace(SETTINGS, **change), tmp_path / "new")
+    assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize("offset", [100.0, -100.0])
+def test_one_class_is_told(lively, tmp_path, offset):
+    scorer = FunctionScorer(("dark", "bright"), lambda pictures: brightness(pictures - offset))
+    missing = "0 negative" if offset < 0 else "0 positive"
+    with pytest.raises(UserError, match=f"the training rows have .*{missing}.*draw more samples"):
+        run_study(lively, scorer, replace(SETTINGS, samples=20), tmp_path)
+    assert len(list((tmp_path / "samples").glob("*.parquet"))) == 1  # what was drawn stays
+
+
+def test_a_foreign_folder_is_left_alone(lively, tmp_path):
+    (tmp_path / "diary.txt").write_text("mine")
+    with pytest.raises(UserError, match="holds no run; choose another folder"):
+        run_study(lively, make_scorer(), SETTINGS, tmp_path)
+    assert content(tmp_path) == {"diary.txt": b"mine"}
+    with pytest.raises(UserError, match="holds no run; choose another folder"):
+        run_study(lively, make_scorer(), SETTINGS, tmp_path / "diary.txt")
+
+
+@pytest.mark.parametrize("text", ["{", "[]", "{}"])
+def test_a_broken_manifest_is_told(lively, tmp_path, text):
+    (tmp_path / "run.json").write_text(text)
+    with pytest.raises(UserError, match=re.escape(str(tmp_path))):
+        run_study(lively, make_scorer(), SETTINGS, tmp_path)
+
+
+def test_a_single_score_has_two_sides(lively, tmp_path):
+    scorer = FunctionScorer(("bright",), lambda pictures: brightness(pictures)[:, 1], fingerprint="single")
+    study = run_study(lively, scorer, replace(SETTINGS, samples=80, edited_faces=2), tmp_path)
+    share = study.table.is_positive("bright").mean()
+    assert 0 < share < 1
+    report = report_of(tmp_path)
+    assert f"| bright | {round(80 * share)} | {share:.1%} |" in report
+    assert "above one half" in report
+
+
+# --- killed -------------------------------------------------------------------------------------------------
+
+DRIVER = """
+    import sys
+    sys.path[:0] = {path!r}
+    import torch
+    from contextlib import contextmanager
+    torch.set_num_threads(1)
+    from test_study import SETTINGS, make_generator, make_scorer
+    from latentlab.pipelines.study import run_study
+
+    @contextmanager
+    def stage(title):
+        def step(done, total):
+            print(title, done, total, sep=",", flush=True)
+            sys.stdin.readline()  # goes on when it is told to
+        yield step
+
+    run_study(make_generator(), make_scorer(), SETTINGS, {folder!r}, "the command", stage=stage)
+"""
+
+
+class Driven:
+    """A study in another process, step by step."""
+
+    def __init__(self, folder: Path) -> None:
+        here = Path(__file__).parent
+        path = [str(here.parents[1]), str(here), str(here.parent)]
+        script = textwrap.dedent(DRIVER.format(path=path, folder=str(folder)))
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        self.steps: list[tuple[str, int, int]] = []
+
+    def go(self, title: str | None = None, done: int = 0) -> None:
+        """Go on until the step of `title` at which `done` pictures are done; to the end without one."""
+        for line in self.process.stdout:
+            name, count, total = line.strip().split(",")
+            self.steps.append((name, int(count), int(total)))
+            if name == title and int(count) >= done:
+                return
+            self.process.stdin.write("\n")
+            self.process.stdin.flush()
+        assert title is None, f"{title} never came: {self.steps}"
+
+    def kill(self) -> None:
+        self.process.send_signal(signal.SIGKILL)
+        assert self.process.wait() == -signal.SIGKILL
+        self._close()
+
+    def end(self) -> None:
+        self.go()
+        assert self.process.wait() == 0
+        self._close()
+
+    def _close(self) -> None:
+        self.process.stdin.close()
+        self.process.stdout.close()
+
+
+def test_a_run_that_is_killed_again_and_again_gives_the_same(finished, tmp_path):
+    _, whole = finished
+    folder = tmp_path / "killed"
+    points = [("drawing samples", 100), ("editing (svm)", 24), ("drawing the walk", 20)]
+    kept: dict[str, bytes] = {}
+    for title, done in points:
+        run = Driven(folder)
+        run.go(title, done)
+        run.kill()
+        assert not (folder / "report.md").exists()
+        found = content(folder)
+        assert found.items() >= kept.items()  # what was done stays as it was
+        assert len(found) > len(kept)
+        kept = found
+        if title == "drawing samples":
+            assert [name for name in found if name.endswith(".parquet")] == ["samples/shard-00000.parquet"]
+    last = Driven(folder)
+    last.end()
+    assert last.steps[0] == ("drawing samples", 160, 160)
+    assert "calibrating" not in {title for title, _, _ in last.steps}
+    assert content(folder) == content(whole)
+    assert json.loads((folder / "run.json").read_text())["samples"] == 160
+
+
+def test_a_run_killed_as_it_began_goes_on(lively, tmp_path):
+    (tmp_path / ".0123456789abcdef.json").write_text('{"format_ver')  # half a manifest, beside its name
+    with one_thread():
+        run_study(lively, make_scorer(), replace(SETTINGS, samples=80, edited_faces=1), tmp_path)
+    assert (tmp_path / "report.md").exists()
