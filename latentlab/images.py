@@ -57,7 +57,7 @@ def from_pil(image: Image.Image) -> Tensor:
     return torch.from_numpy(array * 2 - 1).permute(2, 0, 1)[None].contiguous()
 
 
-def load(path: str | os.PathLike[str]) -> Tensor:
+def load_image(path: str | os.PathLike[str]) -> Tensor:
     """The picture in the file `path`, `(1, 3, h, w)` in [-1, 1]; see `from_pil`.
 
     Raises
@@ -81,7 +81,7 @@ def load(path: str | os.PathLike[str]) -> Tensor:
         raise UserError(f"cannot read the picture {path}: {error}") from error
 
 
-def save(picture: Tensor, path: str | os.PathLike[str]) -> None:
+def save_image(picture: Tensor, path: str | os.PathLike[str]) -> None:
     """Write `picture`, `(3, h, w)` or `(1, 3, h, w)` in [-1, 1]; the suffix of `path` says the format.
 
     Raises
