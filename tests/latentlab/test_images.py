@@ -1,5 +1,7 @@
 """Pictures: bytes and floats, files of all kinds, grids."""
 
+import re
+
 import numpy as np
 import pytest
 import torch
@@ -14,7 +16,7 @@ from latentlab.errors import UserError
 def test_every_byte_survives_the_round_trip():
     array = np.arange(256, dtype=np.uint8).reshape(16, 16)
     image = Image.fromarray(np.stack([array, 255 - array, array.T], 2))
-    back = images.to_pil(images.from_pil(image))[0]
+    back = images.to_pil(images.from_pil(image))
     assert np.array_equal(np.asarray(back), np.asarray(image))
 
 
@@ -66,6 +68,19 @@ def test_what_is_no_picture_is_named(tmp_path):
     Image.new("F", (2, 2)).save(tmp_path / "floats.tiff")
     with pytest.raises(UserError, match=r"floats\.tiff: .*32-bit"):
         images.load_image(tmp_path / "floats.tiff")
+
+
+def test_one_image_becomes_one_of_pil_and_other_tensors_are_refused():
+    image = torch.rand(1, 3, 4, 5, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    assert images.to_pil(image).size == (5, 4) and images.to_pil(image).mode == "RGB"
+    assert np.array_equal(images.to_pil(image[0]), images.to_pil(image))
+    several = images.to_pil_list(torch.cat([image, -image]))
+    assert len(several) == 2 and np.array_equal(several[0], images.to_pil(image))
+    for shape in [(2, 3, 4, 5), (1, 1, 4, 5), (4, 5), (3, 0, 5), (1, 4, 4, 5)]:
+        with pytest.raises(ValueError, match=re.escape(str(shape))):
+            images.to_pil(torch.zeros(shape))
+    with pytest.raises(ValueError, match="NaN"):
+        images.to_pil(image / 0 * 0)
 
 
 @pytest.mark.parametrize("suffix", [".png", ".jpg", ".webp", ".gif"])

@@ -64,7 +64,7 @@ def test_small_and_huge_pictures(side):
 
 
 def test_pictures_of_all_kinds_give_the_same_face(tmp_path):
-    (image,) = images.to_pil(resized(face(), 400))
+    image = images.to_pil(resized(face(), 400))
     image.save(tmp_path / "plain.png")
     image.convert("RGBA").save(tmp_path / "transparent.png")
     exif = Image.Exif()
