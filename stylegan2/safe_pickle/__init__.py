@@ -4,9 +4,9 @@
     weight = floats(content["state_dict"]["conv.weight"], "conv.weight")
 
 What never happens
-    No code of a file runs. The names in it are looked up in one table (`inert.ALLOWED`) of functions of this package, which
-    build data; nothing is imported, looked up as an attribute or called besides, and a name that is not in the table
-    ends the reading. Neither Python's unpickler nor torch's loader takes part. No file, process or connection is opened.
+    No code of a file runs. The names in it are looked up in one table (`inert.ALLOWED`) of functions of this package
+    that build data; nothing is imported, looked up as an attribute or called besides, and a name that is not there
+    ends the reading. Neither Python's unpickler nor torch's loader takes part; no file or connection is opened.
     A torch file nested in a pickle may hold one storage, and no further nesting.
 What is bounded
     Every size that a file declares (text, bytes, storages, arrays, tensors with their strides) is compared with the
@@ -52,12 +52,13 @@ _LATER = {
     "Record": "machine",
 }
 
+if not TYPE_CHECKING:  # where a type checker sees it, it takes any name for an attribute
 
-def __getattr__(name: str) -> Any:
-    if name not in _LATER:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_LATER[name]}"), name)
+    def __getattr__(name: str) -> Any:
+        if name not in _LATER:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        return getattr(import_module(f"{__name__}.{_LATER[name]}"), name)
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_LATER})
+    return sorted({*globals(), *__all__})

@@ -42,8 +42,8 @@ class Record:
         self.state = state
 
 
-# Elements that functions may be handed for each byte of the pickle. Honest files stay below 1; a small file that hands one
-# long list to a million functions would fill the memory otherwise.
+# Elements that functions may be handed for each byte of the pickle. Honest files stay below 1; a small one that hands a
+# long list to a million calls would fill the memory otherwise.
 _ARGUMENTS_PER_BYTE = 16
 
 Allowed = Mapping[str, Callable[..., Any] | None]
