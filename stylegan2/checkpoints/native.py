@@ -100,8 +100,8 @@ def networks(content: Content) -> Networks | None:
 
 def _read(data: memoryview, kind: str, text: Any) -> Loaded:
     try:
-        fields = json.loads(text)
-        config = KINDS[kind](**{n: tuple(v) if isinstance(v, list) else v for n, v in fields.items()})
+        fields: dict[str, Any] = {n: tuple(v) if isinstance(v, list) else v for n, v in json.loads(text).items()}
+        config = KINDS[kind](**fields)
         tensors = safetensors.torch.load(bytes(data))
     except safetensors.SafetensorError as error:
         raise CheckpointError(f"it is truncated or damaged: {error}") from error
