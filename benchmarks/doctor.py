@@ -73,7 +73,7 @@ def main() -> None:
     table(generated(arguments.faces))
     if arguments.photos:
         print(f"| photos |{head}\n|{'---|' * (len(SHARES) + 1)}")
-        table(images.load(path) for path in sorted(arguments.photos.glob("*.jpg")))
+        table(images.load_image(path) for path in sorted(arguments.photos.glob("*.jpg")))
 
 
 if __name__ == "__main__":

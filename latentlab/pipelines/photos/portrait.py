@@ -206,7 +206,7 @@ def _portrait(
     statistics = w_statistics(lab.generator)
     return Portrait(
         path,
-        images.load(path),
+        images.load_image(path),
         face,
         projection,
         ws,

@@ -30,8 +30,8 @@ def write_portrait(portrait: Portrait, folder: Path) -> Path:
         That folder.
     """
     own = folder / portrait.name
-    images.save(portrait.face.picture, own / "aligned.png")
-    images.save(portrait.rendered.clamp(-1, 1), own / "projected.png")
+    images.save_image(portrait.face.picture, own / "aligned.png")
+    images.save_image(portrait.rendered.clamp(-1, 1), own / "projected.png")
     portrait.projection.save(own / "projection.safetensors")
     if portrait.tuned is not None:
         portrait.tuned.delta.save(own / "delta.safetensors")
@@ -44,8 +44,8 @@ def write_edits(portrait: Portrait, edits: Sequence[PhotoEdit], direction: Direc
     from latentlab.plots import portrait_figure  # matplotlib takes half a second to import
 
     for edit in edits:
-        images.save(edit.photo, own / f"photo_{edit.strength:+g}.png")
-        images.save(edit.crop.clamp(-1, 1), own / f"crop_{edit.strength:+g}.png")
+        images.save_image(edit.photo, own / f"photo_{edit.strength:+g}.png")
+        images.save_image(edit.crop.clamp(-1, 1), own / f"crop_{edit.strength:+g}.png")
     shown: list[tuple[str, torch.Tensor, torch.Tensor | None, str]] = [
         ("photo", portrait.face.picture, portrait.photo, "")
     ]

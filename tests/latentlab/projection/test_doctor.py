@@ -138,7 +138,7 @@ def test_a_tiny_photo_says_how_few_pixels_were_enlarged(photo, detector):
 
 
 def test_a_tilted_photo_has_its_angle(photo, detector):
-    tilted = images.from_pil(images.to_pil(photo)[0].rotate(-25, resample=3))  # clockwise in the picture
+    tilted = images.from_pil(images.to_pil(photo).rotate(-25, resample=3))  # clockwise in the picture
     findings = by_name(before(align(tilted, detector, side=256)[0]))
     assert findings["roll"].value == pytest.approx(25, abs=5)
     assert findings["roll"].verdict == "fair" and "tilted" in findings["roll"].cause
