@@ -58,7 +58,7 @@ def given(paths: list[Path]) -> Iterator[tuple[str, Tensor]]:
     """The photos of the files; others are passed over."""
     for path in paths:
         try:
-            yield "given photos", images.load(path)
+            yield "given photos", images.load_image(path)
         except UserError:
             continue
 

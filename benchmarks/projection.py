@@ -152,7 +152,7 @@ def measure(bench: Bench, name: str, target: torch.Tensor, methods: list[str], o
         found, seconds = bench.project(target, settings, start)
         found.save(out / method / f"{name}.safetensors")
         ws = found.ws(bench.generator)
-        images.save(images.reduce(found.render(bench.generator), SIDE).clamp(-1, 1), out / method / f"{name}.png")
+        images.save_image(images.reduce(found.render(bench.generator), SIDE).clamp(-1, 1), out / method / f"{name}.png")
         figures = bench.figures(target, bench.generator, ws)
         write_json(path, {"seconds": seconds, "steps": int(found.steps[0]), **figures})
 
@@ -165,7 +165,7 @@ def _measure_tuned(bench: Bench, name: str, target: torch.Tensor, out: Path) -> 
     seconds = time.perf_counter() - begun
     tuned.delta.save(out / TUNED / f"{name}.safetensors")
     size = (out / TUNED / f"{name}.safetensors").stat().st_size
-    images.save(images.reduce(tuned.generator.synthesis(ws), SIDE).clamp(-1, 1), out / TUNED / f"{name}.png")
+    images.save_image(images.reduce(tuned.generator.synthesis(ws), SIDE).clamp(-1, 1), out / TUNED / f"{name}.png")
     write_json(
         out / TUNED / f"{name}.json",
         {
@@ -259,7 +259,7 @@ def main(
     bench, detector = Bench(), load_detector()
     names = photos_of(folder, photos)
     if timed:
-        time_steps(bench, align(images.load(folder / names[0]), detector, SIDE)[0].picture, timed)
+        time_steps(bench, align(images.load_image(folder / names[0]), detector, SIDE)[0].picture, timed)
         return
     tasks: list[tuple[str, list[str]]] = [(f"seed{seed}", [OWN]) for seed in range(30_000, 30_000 + own)]
     tasks += [(name, method or ["W+, default", TUNED]) for name in names]
@@ -273,7 +273,7 @@ def main(
 def _target(bench: Bench, folder: Path, name: str, detector: Any) -> torch.Tensor:
     """`(1, 3, 256, 256)`: the aligned photo, or the generated face of a seed."""
     if not name.startswith("seed"):
-        return align(images.load(folder / name), detector, SIDE, name=name)[0].picture
+        return align(images.load_image(folder / name), detector, SIDE, name=name)[0].picture
     z = stylegan2.z_from_seeds([int(name[4:])], bench.generator.z_dim)
     return images.reduce(bench.generator(z, psi=0.7), SIDE).clamp(-1, 1)
 

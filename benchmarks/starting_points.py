@@ -95,7 +95,7 @@ def main() -> None:
     report("generated pictures", generated(generator, arguments.samples), generator)
     if arguments.photos:
         paths = sorted(arguments.photos.glob("*.png"))[: arguments.limit]
-        report("photos", [at_side(images.load(path)) for path in paths], generator)
+        report("photos", [at_side(images.load_image(path)) for path in paths], generator)
 
 
 if __name__ == "__main__":

@@ -40,7 +40,7 @@ def main(
     for way, name in (("a2b", "testA"), ("b2a", "testB")):
         before, after = [], []
         for path in pictures_in(folder / name):
-            picture = images.load(path)
+            picture = images.load_image(path)
             masks = masks_of(path, folder / f"{name}_seg") if masked else None
             before.append(picture)
             after.append(loaded(picture, way, masks)[0])  # type: ignore[arg-type]

@@ -47,10 +47,10 @@ def main(
         with torch.no_grad():
             picture = generator(stylegan2.z_from_seeds([641], generator.z_dim).to(place), psi=0.7).cpu()
     else:
-        picture = images.load(photo)
+        picture = images.load_image(photo)
 
     (face,) = faces.align(picture, faces.load_detector("dlib68"), generator.resolution, name=str(photo))
-    images.save(face.picture, out / "aligned.png")
+    images.save_image(face.picture, out / "aligned.png")
     recipe = DEFAULTS["w+"].shortened(steps)
     with bar("projecting", "step") as step:
         found = project(face.picture, generator, "w+", recipe, perceptual=distance, progress=step)
@@ -61,11 +61,11 @@ def main(
     print(f"LPIPS {float(tuned.before):.3f} projected, {float(tuned.lpips):.3f} tuned")
 
     with torch.no_grad():
-        images.save(tuned.generator.synthesis(ws).clamp(-1, 1), out / "projected.png")
+        images.save_image(tuned.generator.synthesis(ws).clamp(-1, 1), out / "projected.png")
         edited = tuned.generator.synthesis(edit(ws, load_direction(direction), strength)).cpu()
-    images.save(edited.clamp(-1, 1), out / "edited.png")
+    images.save_image(edited.clamp(-1, 1), out / "edited.png")
     pasted = faces.paste_back(edited, face.geometry, picture)
-    images.save(pasted, out / "photo.png")
+    images.save_image(pasted, out / "photo.png")
     descriptor = FaceDescriptor()
     kept = float(similarity(descriptor(face.picture), descriptor(edited.clamp(-1, 1))))
     print(f"identity kept: {kept:.2f} (1: the same picture; strangers: about 0)")

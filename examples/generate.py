@@ -38,9 +38,9 @@ def main(
     for strength in psi:
         for k, seed in enumerate(numbers):
             picture = generator(z[k : k + 1], psi=strength)
-            images.save(picture, out / f"seed{seed:06d}_psi{strength:g}.png")
+            images.save_image(picture, out / f"seed{seed:06d}_psi{strength:g}.png")
             cells.append(images.reduce(picture, 256).cpu())
-    images.save(images.grid(torch.cat(cells), columns=len(numbers)), out / "grid.png")
+    images.save_image(images.grid(torch.cat(cells), columns=len(numbers)), out / "grid.png")
     print(f"{len(cells)} pictures and grid.png in {out}")
 
 

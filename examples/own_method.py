@@ -35,8 +35,8 @@ class PixelMean(Method):
         """Learn one picture."""
         path = folder / "difference.png"
         if not path.exists():
-            images.save((task.part("trainB").mean(dim=0) - task.part("trainA").mean(dim=0)) / 2, path)
-        self.difference = 2 * images.load(path)
+            images.save_image((task.part("trainB").mean(dim=0) - task.part("trainA").mean(dim=0)) / 2, path)
+        self.difference = 2 * images.load_image(path)
 
     def apply(self, pictures: Tensor) -> Tensor:
         """Add it."""

@@ -61,7 +61,7 @@ def main(
     ws = walk(test.ws(generator.num_ws)[:3].to(place), found["svm"], strengths).flatten(0, 1)
     with torch.inference_mode():
         cells = [images.reduce(generator.synthesis(one[None]), 256).cpu() for one in ws]
-    images.save(images.grid(torch.cat(cells), columns=len(strengths)), out / "walk.png")
+    images.save_image(images.grid(torch.cat(cells), columns=len(strengths)), out / "walk.png")
     print(f"the directions and walk.png are in {out}")
 
 

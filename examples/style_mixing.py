@@ -48,7 +48,7 @@ def main(
     for side in sides:
         cells.append(cell(side[None]))
         cells += [cell(stylegan2.style_mix(top[None], side[None], range(first, last + 1))) for top in tops]
-    images.save(images.grid(torch.cat(cells), columns=len(tops) + 1), out / "mixed.png")
+    images.save_image(images.grid(torch.cat(cells), columns=len(tops) + 1), out / "mixed.png")
     print(f"layers {first} … {last} of the rows in the columns' pictures: {out / 'mixed.png'}")
 
 

@@ -26,10 +26,37 @@ def to_bytes(pictures: Tensor) -> Tensor:
     return ((pictures.detach().float() + 1) * 127.5 + 0.5).floor().clamp(0, 255).to(torch.uint8)
 
 
-def to_pil(pictures: Tensor) -> list[Image.Image]:
-    """One RGB image for each of `pictures (b, 3, h, w)` in [-1, 1]."""
-    _check(pictures)
-    return [Image.fromarray(array) for array in to_bytes(pictures).permute(0, 2, 3, 1).cpu().numpy()]
+def to_pil(image: Tensor) -> Image.Image:
+    """Convert one image to PIL.
+
+    Parameters
+    ----------
+    image
+        `(3, h, w)` or `(1, 3, h, w)`, RGB, in [-1, 1]; values beyond are clamped.
+
+    Returns
+    -------
+    PIL.Image.Image
+        RGB, 8 bits a channel.
+
+    Raises
+    ------
+    ValueError
+        The shape is another one (`grid` arranges a batch as one image), or a value is not a number.
+    """
+    single = image[None] if image.ndim == 3 else image
+    if single.ndim != 4 or single.shape[:2] != (1, 3) or 0 in single.shape:
+        hint = "; use grid for one image of the whole batch, to_pil_list for a list" if single.ndim == 4 else ""
+        raise ValueError(f"an image is (3, height, width) or (1, 3, height, width), not {tuple(image.shape)}{hint}")
+    return to_pil_list(single)[0]
+
+
+def to_pil_list(images: Tensor) -> list[Image.Image]:
+    """Convert each of `images (batch, 3, h, w)` as `to_pil` does."""
+    _check(images)
+    if torch.isnan(images).any():
+        raise ValueError("an image holds values that are not numbers (NaN)")
+    return [Image.fromarray(array) for array in to_bytes(images).permute(0, 2, 3, 1).cpu().numpy()]
 
 
 def from_pil(image: Image.Image) -> Tensor:
@@ -57,7 +84,7 @@ def from_pil(image: Image.Image) -> Tensor:
     return torch.from_numpy(array * 2 - 1).permute(2, 0, 1)[None].contiguous()
 
 
-def load(path: str | os.PathLike[str]) -> Tensor:
+def load_image(path: str | os.PathLike[str]) -> Tensor:
     """The picture in the file `path`, `(1, 3, h, w)` in [-1, 1]; see `from_pil`.
 
     Raises
@@ -81,7 +108,7 @@ def load(path: str | os.PathLike[str]) -> Tensor:
         raise UserError(f"cannot read the picture {path}: {error}") from error
 
 
-def save(picture: Tensor, path: str | os.PathLike[str]) -> None:
+def save_image(picture: Tensor, path: str | os.PathLike[str]) -> None:
     """Write `picture`, `(3, h, w)` or `(1, 3, h, w)` in [-1, 1]; the suffix of `path` says the format.
 
     Raises
@@ -89,15 +116,12 @@ def save(picture: Tensor, path: str | os.PathLike[str]) -> None:
     UserError
         The suffix names no picture format, or the place may not be written to.
     """
-    picture = picture[None] if picture.ndim == 3 else picture
-    if len(picture) != 1:
-        raise ValueError(f"one picture a file, not {len(picture)}; `grid` puts several into one")
     suffix = Path(path).suffix
     image_format = Image.registered_extensions().get(suffix.lower())
     if image_format not in Image.SAVE:
         raise UserError(f"cannot write {path}: {suffix or 'no suffix'} is not a picture format; use .png")
     with atomic_path(path) as temporary:
-        to_pil(picture)[0].save(temporary, image_format)
+        to_pil(picture).save(temporary, image_format)
 
 
 def reduce(pictures: Tensor, side: int) -> Tensor:

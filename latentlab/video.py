@@ -11,7 +11,7 @@ from torch import Tensor
 
 from latentlab.errors import UserError
 from latentlab.files import atomic_path
-from latentlab.images import to_pil
+from latentlab.images import to_pil_list
 
 
 def write_gif(frames: Tensor, path: str | Path, fps: float = 15) -> None:
@@ -55,7 +55,7 @@ def _checked(frames: Tensor, fps: float, fastest: float) -> list[Image.Image]:
         raise UserError("a video needs one frame at least")
     if not 0 < fps <= fastest:
         raise UserError(f"fps must be above 0 and at most {fastest:g}, not {fps:g}")
-    return to_pil(frames)
+    return to_pil_list(frames)
 
 
 def _shared_palette(pictures: list[Image.Image]) -> Image.Image:

@@ -54,7 +54,7 @@ def align(
                 result = []
             for number, face in enumerate(result, 1):
                 name = f"{path.stem}-{number}" if faces is Faces.all else path.stem
-                images.save(face.picture, out / f"{name}.png")
+                images.save_image(face.picture, out / f"{name}.png")
                 write_json(out / f"{name}.json", {"photo": str(path), "detector": found.name, **face.to_dict()})
                 notes += [f"{path}: {name}: {warning}" for warning in face.warnings]
                 written += 1

@@ -57,11 +57,11 @@ def generate(
         for k, seed in enumerate(numbers):
             z = z_from_seeds([seed], generator.z_dim).to(generator.w_avg.device)
             picture = renderer(generator.mapping(z, psi=psi))
-            images.save(picture, out / f"seed{seed:06d}.png")
+            images.save_image(picture, out / f"seed{seed:06d}.png")
             thumbnails.append(images.reduce(picture, 256).cpu())
             step(k + 1, len(numbers))
     columns = int(np.ceil(np.sqrt(len(numbers))))
-    images.save(images.grid(torch.cat(thumbnails), columns), out / "grid.png")
+    images.save_image(images.grid(torch.cat(thumbnails), columns), out / "grid.png")
     print(f"{len(numbers)} pictures in {out}, and grid.png of them all")
 
 
@@ -174,7 +174,7 @@ def edit(
     scores = []
     with options.bar("editing") as step:
         for one in render_edits(renderer, found_scorer, ws, found, series, batch, progress=step):
-            images.save(one.picture, out / f"seed{numbers[one.face]:06d}_{series[one.step]:+g}.png")
+            images.save_image(one.picture, out / f"seed{numbers[one.face]:06d}_{series[one.step]:+g}.png")
             scores.append(one.scores)
     shape = (len(numbers), len(series), len(found_scorer.names))
     table = EditTable(np.array(numbers), np.array(series), np.reshape(scores, shape), found_scorer.names)

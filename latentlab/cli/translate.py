@@ -250,7 +250,7 @@ def _translate(
 ) -> None:
     from latentlab.translation.data.folders import masks_of
 
-    picture = images.load(path)
+    picture = images.load_image(path)
     found = None if masks is None else masks_of(path, masks)
     if size is not None:
         picture, found = _scaled(picture, found, size)
@@ -259,8 +259,8 @@ def _translate(
     )
     if made_masks is not None:
         for k, mask in enumerate(made_masks[0].cpu()):
-            images.save(mask.expand(3, -1, -1), out / "masks" / f"{path.stem}_{k}.png")
-    images.save(made.cpu(), out / f"{path.stem}.png")
+            images.save_image(mask.expand(3, -1, -1), out / "masks" / f"{path.stem}_{k}.png")
+    images.save_image(made.cpu(), out / f"{path.stem}.png")
 
 
 def _scaled(picture: torch.Tensor, masks: torch.Tensor | None, size: int) -> tuple[torch.Tensor, torch.Tensor | None]:

@@ -142,13 +142,14 @@ def _made(task: Task, method: Method, stage: Stage) -> tuple[Tensor, dict[str, f
         seconds = time.perf_counter() - begun
         _check(found, task)
         for name, picture in zip(task.names, found.split(1), strict=True):
-            images.save(picture.detach().cpu(), made / f"{name}.png")
+            images.save_image(picture.detach().cpu(), made / f"{name}.png")
         costs = {"apply_seconds": seconds / len(found), "prepare_seconds": prepare_seconds, **memory.gigabytes()}
         write_json(made / _DONE, costs)
     apply_costs = read_json(made / _DONE)
     peaks = {name: max(fit_costs[name], apply_costs[name]) for name in fit_costs if name in apply_costs}
     # As they lie in the files, so that a run that finds them there gives the same figures.
-    return torch.cat([images.load(made / f"{name}.png") for name in task.names]), {**fit_costs, **apply_costs, **peaks}
+    results = torch.cat([images.load_image(made / f"{name}.png") for name in task.names])
+    return results, {**fit_costs, **apply_costs, **peaks}
 
 
 def _fit(task: Task, method: Method, folder: Path, stage: Stage) -> dict[str, float]:

@@ -71,7 +71,7 @@ def make_drawings(
             # Drawn from a larger picture, if there is one: at 64² eyes and mouths are too small for an edge detector.
             large = _squared(picture, min(max(size, min(picture.shape[2:])), 4 * size))
             pair = reduce_drawing(pencil.draw(large), size), images.resize(large, size, size)
-            images.save(torch.cat(pair, dim=3), path)
+            images.save_image(torch.cat(pair, dim=3), path)
         if progress is not None:
             progress(done + 1, count)
 
@@ -189,7 +189,7 @@ def _place(recipe: LatentPairs, layout: Layout, seed: int, place: str, out: Path
         return False
     name = f"{seed:06d}"
     if layout == "pairs":
-        images.save(torch.cat([_squared(picture, size) for picture in pair], dim=3), out / place / f"{name}.png")
+        images.save_image(torch.cat([_squared(picture, size) for picture in pair], dim=3), out / place / f"{name}.png")
         return True
     picture = pair[0 if place.endswith("A") else 1]
     if layout == "instances":
@@ -198,8 +198,8 @@ def _place(recipe: LatentPairs, layout: Layout, seed: int, place: str, out: Path
         if not found or found[0].landmarks.shape != (68, 2):
             return False
         mask = 2 * mouth_region(found[0].landmarks, picture.shape[3]).expand(-1, 3, -1, -1) - 1
-        images.save(_squared(mask, size, hard=True), out / f"{place}_seg" / f"{name}_0.png")
-    images.save(_squared(picture, size), out / place / f"{name}.png")
+        images.save_image(_squared(mask, size, hard=True), out / f"{place}_seg" / f"{name}_0.png")
+    images.save_image(_squared(picture, size), out / place / f"{name}.png")
     return True
 
 
@@ -220,8 +220,8 @@ def make_shapes(
         for side, kind in (("A", "square"), ("B", "circle")):
             made = scene(kind, size, most, seed * 10**6 + k)  # type: ignore[arg-type]
             for n, mask in enumerate(made.masks[0]):
-                images.save(mask.expand(3, -1, -1), out / f"{part}{side}_seg" / f"{k:06d}_{n}.png")
-            images.save(made.picture, out / f"{part}{side}" / f"{k:06d}.png")
+                images.save_image(mask.expand(3, -1, -1), out / f"{part}{side}_seg" / f"{k:06d}_{n}.png")
+            images.save_image(made.picture, out / f"{part}{side}" / f"{k:06d}.png")
         if progress is not None:
             progress(k + 1, total)
 
@@ -238,7 +238,7 @@ def generated_faces(render: Renderer, seeds: Sequence[int], psi: float = 0.7) ->
 def files_as_pictures(paths: Sequence[Path]) -> Iterable[tuple[str, Tensor]]:
     """Pictures of files, one after the other."""
     for path in paths:
-        yield path.stem, images.load(path)
+        yield path.stem, images.load_image(path)
 
 
 def _claim(out: Path, key: dict[str, Any]) -> None:

@@ -125,7 +125,7 @@ def align_files(
     """
     for path in map(Path, paths):
         try:
-            yield path, align(images.load(path), detector, side, which, str(path))
+            yield path, align(images.load_image(path), detector, side, which, str(path))
         except UserError as error:
             yield path, error
 

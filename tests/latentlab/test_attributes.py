@@ -139,7 +139,7 @@ def test_a_killed_training_goes_on_to_the_same_result(trained, tmp_path):
 def write_set(folder, count=120):
     pictures, labels = toy(count)
     for name, picture in zip(labels.files, pictures, strict=True):
-        images.save(picture[:, 4:-4, 4:-4] / 127.5 - 1, folder / "pictures" / name)
+        images.save_image(picture[:, 4:-4, 4:-4] / 127.5 - 1, folder / "pictures" / name)
     with open(folder / "labels.csv", "w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(["image", *labels.names, "identity"])

@@ -45,9 +45,9 @@ def photos(tmp_path_factory) -> Path:
         )
     pair = torch.zeros(1, 3, 300, 500)
     pair[:, :, 20:276, 10:266], pair[:, :, 50:250, 280:480] = one, other
-    images.save(one, folder / "one.png")
-    images.save(pair, folder / "pair.png")
-    images.save(torch.zeros(3, 80, 80), folder / "wall.png")
+    images.save_image(one, folder / "one.png")
+    images.save_image(pair, folder / "pair.png")
+    images.save_image(torch.zeros(3, 80, 80), folder / "wall.png")
     (folder / "notes.png").write_text("no picture")
     return folder
 
@@ -61,8 +61,8 @@ def test_the_files_hold_the_face_and_the_way_back(run, photos, tmp_path):
     assert abs(data["pose"]["roll"]) < 5
     assert FaceFound.from_dict(data["face"]).landmarks.shape == (68, 2)
     geometry = CropGeometry.from_dict(data["geometry"])
-    again = images.to_bytes(cut(images.load(photos / "one.png"), geometry))
-    assert torch.equal(again, images.to_bytes(images.load(tmp_path / "one.png")))
+    again = images.to_bytes(cut(images.load_image(photos / "one.png"), geometry))
+    assert torch.equal(again, images.to_bytes(images.load_image(tmp_path / "one.png")))
     assert ": 1, of 1 photos" in out
 
 

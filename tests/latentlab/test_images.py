@@ -1,5 +1,7 @@
 """Pictures: bytes and floats, files of all kinds, grids."""
 
+import re
+
 import numpy as np
 import pytest
 import torch
@@ -14,7 +16,7 @@ from latentlab.errors import UserError
 def test_every_byte_survives_the_round_trip():
     array = np.arange(256, dtype=np.uint8).reshape(16, 16)
     image = Image.fromarray(np.stack([array, 255 - array, array.T], 2))
-    back = images.to_pil(images.from_pil(image))[0]
+    back = images.to_pil(images.from_pil(image))
     assert np.array_equal(np.asarray(back), np.asarray(image))
 
 
@@ -32,7 +34,7 @@ def test_exif_orientation_is_applied(tmp_path):
     exif = Image.Exif()
     exif[0x0112] = 6  # to be turned clockwise by 90 degrees: left becomes top
     Image.fromarray(array).save(tmp_path / "turned.png", exif=exif)
-    picture = images.load(tmp_path / "turned.png")
+    picture = images.load_image(tmp_path / "turned.png")
     assert picture.shape == (1, 3, 40, 20)
     assert picture[0, :, :20].min() == 1 and picture[0, :, 20:].max() == -1
 
@@ -53,29 +55,42 @@ def test_transparent_pixels_are_white():
 def test_16_bit_grey_keeps_its_precision(tmp_path):
     levels = np.array([[0, 1, 257, 65535]], np.uint16)
     Image.fromarray(levels).save(tmp_path / "deep.png")
-    picture = images.load(tmp_path / "deep.png")
+    picture = images.load_image(tmp_path / "deep.png")
     assert torch.allclose(picture[0, 0], torch.from_numpy(levels / 65535 * 2 - 1).float(), atol=1e-7)
 
 
 def test_what_is_no_picture_is_named(tmp_path):
     (tmp_path / "notes.png").write_text("not a picture")
     with pytest.raises(UserError, match=r"notes\.png is not a picture"):
-        images.load(tmp_path / "notes.png")
+        images.load_image(tmp_path / "notes.png")
     with pytest.raises(UserError, match=r"missing\.png"):
-        images.load(tmp_path / "missing.png")
+        images.load_image(tmp_path / "missing.png")
     Image.new("F", (2, 2)).save(tmp_path / "floats.tiff")
     with pytest.raises(UserError, match=r"floats\.tiff: .*32-bit"):
-        images.load(tmp_path / "floats.tiff")
+        images.load_image(tmp_path / "floats.tiff")
+
+
+def test_one_image_becomes_one_of_pil_and_other_tensors_are_refused():
+    image = torch.rand(1, 3, 4, 5, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    assert images.to_pil(image).size == (5, 4) and images.to_pil(image).mode == "RGB"
+    assert np.array_equal(images.to_pil(image[0]), images.to_pil(image))
+    several = images.to_pil_list(torch.cat([image, -image]))
+    assert len(several) == 2 and np.array_equal(several[0], images.to_pil(image))
+    for shape in [(2, 3, 4, 5), (1, 1, 4, 5), (4, 5), (3, 0, 5), (1, 4, 4, 5)]:
+        with pytest.raises(ValueError, match=re.escape(str(shape))):
+            images.to_pil(torch.zeros(shape))
+    with pytest.raises(ValueError, match="NaN"):
+        images.to_pil(image / 0 * 0)
 
 
 @pytest.mark.parametrize("suffix", [".png", ".jpg", ".webp", ".gif"])
 def test_a_truncated_picture_is_an_error(tmp_path, suffix):
     noise = torch.rand(3, 64, 64, generator=torch.Generator().manual_seed(0)) * 2 - 1
-    images.save(noise, tmp_path / f"whole{suffix}")
+    images.save_image(noise, tmp_path / f"whole{suffix}")
     content = (tmp_path / f"whole{suffix}").read_bytes()
     (tmp_path / f"half{suffix}").write_bytes(content[: len(content) // 2])
     with pytest.raises(UserError, match=f"half{suffix}"):
-        images.load(tmp_path / f"half{suffix}")
+        images.load_image(tmp_path / f"half{suffix}")
 
 
 @given(data=st.binary(max_size=200))
@@ -83,17 +98,17 @@ def test_damaged_headers_never_escape_as_other_errors(tmp_path_factory, data):
     path = tmp_path_factory.getbasetemp() / "damaged.png"
     path.write_bytes(b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR" + data)
     with pytest.raises(UserError):
-        images.load(path)
+        images.load_image(path)
 
 
 def test_save_writes_what_load_reads_and_refuses_other_suffixes(tmp_path):
     picture = torch.rand(3, 5, 7, generator=torch.Generator().manual_seed(0)) * 2 - 1
-    images.save(picture, tmp_path / "new folder" / "a.png")
-    again = images.load(tmp_path / "new folder" / "a.png")
+    images.save_image(picture, tmp_path / "new folder" / "a.png")
+    again = images.load_image(tmp_path / "new folder" / "a.png")
     assert torch.equal(images.to_bytes(again[0]), images.to_bytes(picture))
     for name in ("a.npz", "a"):
         with pytest.raises(UserError, match="not a picture format"):
-            images.save(picture, tmp_path / name)
+            images.save_image(picture, tmp_path / name)
     assert [path.name for path in tmp_path.iterdir()] == ["new folder"]
 
 

@@ -9,7 +9,7 @@ import torch
 from PIL import Image, ImageSequence
 
 from latentlab.errors import UserError
-from latentlab.images import to_pil
+from latentlab.images import to_pil_list
 from latentlab.video import write_gif, write_mp4
 
 
@@ -27,7 +27,7 @@ def test_a_gif_has_every_frame_and_loops(tmp_path):
         assert (gif.n_frames, gif.size, gif.info["loop"]) == (12, (64, 48), 0)
         assert {frame.info["duration"] for frame in ImageSequence.Iterator(gif)} == {50}
         read = np.stack([np.asarray(frame.convert("RGB")) for frame in ImageSequence.Iterator(gif)])
-    wanted = np.stack([np.asarray(picture) for picture in to_pil(frames())])
+    wanted = np.stack([np.asarray(picture) for picture in to_pil_list(frames())])
     error = (read.astype(float) - wanted) ** 2
     assert 10 * np.log10(255**2 / error.mean()) > 26  # all hues at once, in 256 colours
     # Dithering errs about the true colour: blurred, the picture is close.
@@ -73,7 +73,7 @@ def test_an_mp4_has_every_frame(tmp_path):
     with imageio.get_reader(tmp_path / "walk.mp4", format="FFMPEG") as reader:
         assert reader.get_meta_data()["fps"] == 20
         read = np.stack([frame for frame in reader]).astype(float)  # noqa: C416 - its length is infinite
-    wanted = np.stack([np.asarray(picture) for picture in to_pil(frames(12, 47, 63))])
+    wanted = np.stack([np.asarray(picture) for picture in to_pil_list(frames(12, 47, 63))])
     assert read.shape == (12, 48, 64, 3)
     error = (read[:, :47, :63] - wanted) ** 2
     assert 10 * np.log10(255**2 / error.mean()) > 30

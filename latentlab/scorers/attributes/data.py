@@ -77,7 +77,7 @@ def read_pictures(folder: Path, labels: Labels, crop: FaceCrop, progress: Step |
     """
 
     def one(name: str) -> Tensor:
-        face = crop.cut(images.load(folder / name), SIDE)
+        face = crop.cut(images.load_image(folder / name), SIDE)
         return images.to_bytes(torch.nn.functional.pad(face, [MARGIN] * 4, mode="replicate"))
 
     found = []

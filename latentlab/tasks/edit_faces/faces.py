@@ -123,7 +123,7 @@ def write_samples(rows: SampleTable, part: Path, settings: EditSettings, lab: Ed
     for k, (seed, ws) in enumerate(zip(rows.seeds, rows.ws(lab.generator.num_ws).split(1), strict=True)):
         path = part / f"{seed:06d}.png"
         if not path.exists():
-            images.save(render(ws.to(lab.generator.w_avg.device)).clamp(-1, 1).cpu(), path)
+            images.save_image(render(ws.to(lab.generator.w_avg.device)).clamp(-1, 1).cpu(), path)
         step(k + 1, len(rows))
 
 
@@ -136,7 +136,7 @@ def write_held_out(rows: SampleTable, folder: Path, lab: EditLab, step: Step) ->
         path = folder / f"{names[-1]}.png"
         if not path.exists():
             picture = lab.generator.synthesis(ws.to(lab.generator.w_avg.device)).clamp(-1, 1).cpu()
-            images.save(images.reduce(picture, PHOTO_SIDE), path)
+            images.save_image(images.reduce(picture, PHOTO_SIDE), path)
         step(k + 1, len(rows))
     return tuple(names)
 
@@ -147,10 +147,10 @@ def write_masks(part: Path, lab: EditLab, step: Step) -> None:
     for k, path in enumerate(paths):
         out = part.with_name(f"{part.name}_seg") / f"{path.stem}_0.png"
         if not out.exists():
-            picture = images.load(path)
+            picture = images.load_image(path)
             region = mouth_of(picture, lab, picture.shape[3])
             mask = torch.zeros(1, 1, *picture.shape[2:]) if region is None else region
-            images.save((2 * mask - 1).expand(-1, 3, -1, -1), out)
+            images.save_image((2 * mask - 1).expand(-1, 3, -1, -1), out)
         step(k + 1, len(paths))
 
 
@@ -194,7 +194,7 @@ def write_photos(
         elif path.stem in names:
             left_out[path.name] = "another photo has its name"
         else:
-            images.save(found[0].picture, folder / f"{path.stem}.png")
+            images.save_image(found[0].picture, folder / f"{path.stem}.png")
             names.append(path.stem)
         step(k + 1, len(paths))
     if len(names) < 2:
@@ -264,7 +264,7 @@ def write_real(real: RealFaces, folder: Path, settings: EditSettings, lab: EditL
             for path, found in align_files((real.folder / labels.files[row] for row in rows), lab.detector, PHOTO_SIDE):
                 if isinstance(found, UserError):
                     continue
-                images.save(found[0].picture, folder / part / f"{path.stem}.png")
+                images.save_image(found[0].picture, folder / part / f"{path.stem}.png")
                 names[part].append(path.stem)
                 step(len(names[part]), wanted)
                 if len(names[part]) == wanted:

@@ -31,14 +31,14 @@ def paste_edits(comparison: Comparison, photos: Path, stage: Stage = silent) -> 
     floor = next((row.pictures for row in comparison.done if row.name == FLOOR), None)
     with stage("pasting") as step:
         for k, name in enumerate(task.names):
-            photo = images.load(places[name])
+            photo = images.load_image(places[name])
             face = align(photo, task.lab.detector, PHOTO_SIDE, name=str(places[name]))[0]
             for row in comparison.done:
                 begun = floor if row.name in LATENT and floor is not None else shown
                 edited, original = (_large(pictures, k) for pictures in (row.pictures, begun))
                 with torch.no_grad():
                     whole = paste_back(edited, face.geometry, photo, original=original)
-                images.save(whole, task.folder / "pasted" / row.name / f"{name}.png")
+                images.save_image(whole, task.folder / "pasted" / row.name / f"{name}.png")
             step(k + 1, len(task.names))
 
 

@@ -127,7 +127,8 @@ class EditTask:
 
     def part(self, name: str) -> Tensor:
         """The pictures of a part of the set, such as 'testB', `(n, 3, size, size)`."""
-        return torch.cat([images.resize(images.load(p), self.size, self.size) for p in pictures_in(self.set / name)])
+        pictures = map(images.load_image, pictures_in(self.set / name))
+        return torch.cat([images.resize(picture, self.size, self.size) for picture in pictures])
 
     @property
     def samples(self) -> SampleTable:
@@ -146,7 +147,7 @@ class EditTask:
 
     @cached_property
     def _photos(self) -> Tensor:
-        return torch.cat([images.load(self.folder / "held_out" / f"{name}.png") for name in self.names])
+        return torch.cat([images.load_image(self.folder / "held_out" / f"{name}.png") for name in self.names])
 
     def inputs(self) -> Tensor:
         """See `Task`: `(n, 3, 256, 256)`."""

@@ -80,7 +80,7 @@ def write_pairs(task: EditTask, learnt: Learnt, stage: Stage) -> None:
             if not path.exists():
                 one = rows.subset(np.array([k]))
                 pair = [_picture(task, one, direction, distance) for distance in (0.0, strength)]
-                images.save(torch.cat(pair, dim=3), path)
+                images.save_image(torch.cat(pair, dim=3), path)
             step(k + 1, len(rows))
 
 
@@ -93,7 +93,7 @@ def write_edited_set(task: EditTask, learnt: Learnt, folder: Path, stage: Stage)
             path = folder / ("trainB" if k % 2 else "trainA") / f"{seed:06d}.png"
             if not path.exists():
                 one = rows.subset(np.array([k]))
-                images.save(_picture(task, one, direction, strength if k % 2 else 0.0), path)
+                images.save_image(_picture(task, one, direction, strength if k % 2 else 0.0), path)
             step(k + 1, len(rows))
 
 

@@ -57,7 +57,7 @@ class PictureFiles:
 
     def picture(self, index: int) -> Tensor:
         """A picture, `(1, 3, h, w)` in [-1, 1]."""
-        picture = images.load(self.paths[index])
+        picture = images.load_image(self.paths[index])
         if self.half is None:
             return picture
         middle = picture.shape[3] // 2
@@ -76,7 +76,7 @@ class MaskedFiles(PictureFiles):
 
     def masks(self, index: int) -> Tensor:
         """Masks of a picture, `(1, n, h, w)` in {-1, 1}."""
-        masks = [images.load(path)[:, :1] for path in self.mask_paths[index]]
+        masks = [images.load_image(path)[:, :1] for path in self.mask_paths[index]]
         return torch.where(torch.cat(masks, dim=1) > 0, 1.0, -1.0)
 
 
@@ -196,7 +196,7 @@ def _check(
 
 def _why_no_picture(path: Path) -> str | None:
     try:
-        images.load(path)
+        images.load_image(path)
     except UserError as error:
         return str(error).removeprefix(f"{path}: ").removeprefix(f"{path} ")
     return None

@@ -69,7 +69,7 @@ class Diary:
         """Write a grid of samples."""
         if not self.writes:
             return
-        images.save(grid, self.folder / SAMPLES / f"step-{step:08d}.png")
+        images.save_image(grid, self.folder / SAMPLES / f"step-{step:08d}.png")
         if self.board is not None:
             self.board.add_image("samples", (grid + 1) / 2, step)
 

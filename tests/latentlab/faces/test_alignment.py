@@ -64,7 +64,7 @@ def test_small_and_huge_pictures(side):
 
 
 def test_pictures_of_all_kinds_give_the_same_face(tmp_path):
-    (image,) = images.to_pil(resized(face(), 400))
+    image = images.to_pil(resized(face(), 400))
     image.save(tmp_path / "plain.png")
     image.convert("RGBA").save(tmp_path / "transparent.png")
     exif = Image.Exif()
@@ -94,10 +94,10 @@ def test_of_several_faces_the_largest_or_all():
 
 
 def test_without_a_face_the_photo_is_named_and_the_batch_goes_on(tmp_path):
-    images.save(torch.zeros(3, 90, 120), tmp_path / "wall.png")
+    images.save_image(torch.zeros(3, 90, 120), tmp_path / "wall.png")
     (tmp_path / "notes.jpg").write_text("no picture")
-    images.save(resized(face(), 200), tmp_path / "face.png")
-    images.save(face().rot90(1, (2, 3)), tmp_path / "lying.png")
+    images.save_image(resized(face(), 200), tmp_path / "face.png")
+    images.save_image(face().rot90(1, (2, 3)), tmp_path / "lying.png")
     paths = [tmp_path / name for name in ("wall.png", "notes.jpg", "missing.png", "lying.png", "face.png")]
     results = dict(align_files(paths, detector(), 64))
     for path in paths[:4]:

@@ -150,7 +150,7 @@ def test_close_to_what_pillow_makes_of_the_recipe():
     photo, side = face(), 256
     picture, geometry = crop(photo, square((512, 512), 700, 15), side)
     assert geometry.pad == (0, 0, 0, 0) and geometry.shrink == 1
-    image = images.to_pil(photo)[0].transform((1024, 1024), Image.QUAD, geometry.quad.ravel(), Image.BILINEAR)
+    image = images.to_pil(photo).transform((1024, 1024), Image.QUAD, geometry.quad.ravel(), Image.BILINEAR)
     assert psnr(images.from_pil(image.resize((side, side), Image.LANCZOS)), picture) > 42
 
 

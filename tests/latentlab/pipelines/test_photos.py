@@ -36,8 +36,8 @@ def folder(generator, tmp_path_factory):
         face = images.reduce(generator(stylegan2.z_from_seeds([641], generator.z_dim), psi=0.7), 400)
     photo = torch.linspace(-0.5, 0.5, 640).expand(1, 3, 480, 640).clone()
     photo[..., 40:440, 120:520] = face
-    images.save(photo, path / "face.png")
-    images.save(torch.zeros(1, 3, 200, 200), path / "blank.png")
+    images.save_image(photo, path / "face.png")
+    images.save_image(torch.zeros(1, 3, 200, 200), path / "blank.png")
     return path
 
 
@@ -121,14 +121,14 @@ def test_the_folder_holds_everything(embedded, lab, generator, tmp_path):
     tuned = WeightDelta.load(own / "delta.safetensors").apply(generator)
     torch.testing.assert_close(tuned.synthesis(portrait.ws), portrait.rendered)
     assert (own / "delta.safetensors").stat().st_size < 5e6
-    assert images.load(own / "photo_+2.5.png").shape == portrait.photo.shape
+    assert images.load_image(own / "photo_+2.5.png").shape == portrait.photo.shape
     facts = json.loads((own / "report.json").read_text())
     assert [edit["strength"] for edit in facts["edits"]] == [0.0, 2.5]
     assert {finding["name"] for finding in facts["after"]} >= {"LPIPS", "MSE", "identity"}
     report = (own / "report.md").read_text()
     assert f"| +2.5 | {edits[1].score:.2f} | {edits[1].identity:.2f} |" in report
     assert "latentlab edit …" in report
-    figure = images.load(own / "comparison.png")
+    figure = images.load_image(own / "comparison.png")
     assert figure.shape[3] > 1.3 * figure.shape[2]  # three columns, two rows
 
 

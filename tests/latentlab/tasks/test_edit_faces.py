@@ -180,7 +180,7 @@ def test_pairs_give_two_sets_without_pairs(lab, tmp_path):
     parts = [{path.stem for path in (tmp_path / "edited_set" / name).iterdir()} for name in ("trainA", "trainB")]
     assert [len(part) for part in parts] == [3, 3] and not parts[0] & parts[1]
     before, after = (
-        torch.cat([images.load(path) for path in sorted((tmp_path / "edited_set" / name).iterdir())])
+        torch.cat([images.load_image(path) for path in sorted((tmp_path / "edited_set" / name).iterdir())])
         for name in ("trainA", "trainB")
     )
     assert after.mean() > before.mean()
@@ -239,8 +239,8 @@ def test_photos_that_cannot_be_edited_are_left_out_with_a_reason(lab, tmp_path):
     for seed, gain, name in ((600, -0.2, "one"), (641, -0.2, "two"), (603, 0.2, "bright")):
         picture = resized(face(seed), 300)
         photo = on_grey(picture - picture.mean(), 420, 420, 60, 60) + lab.scorer.threshold + gain
-        images.save(photo.clamp(-1, 1), photos / f"{name}.png")
-    images.save(torch.zeros(1, 3, 99, 99), photos / "nobody.png")
+        images.save_image(photo.clamp(-1, 1), photos / f"{name}.png")
+    images.save_image(torch.zeros(1, 3, 99, 99), photos / "nobody.png")
     task = make_edit_task(replace(SMALL, faces=2, held_out=2), lab, out, photos)
     assert task.names == ("one", "two") and task.inputs().shape == (2, 3, 256, 256)
     assert "target domain already" in task.left_out["bright.png"] and "no face" in task.left_out["nobody.png"]
@@ -251,12 +251,12 @@ def test_photos_that_cannot_be_edited_are_left_out_with_a_reason(lab, tmp_path):
     sections = edit_sections(comparison, Strengths((), (), {}, (), ()))
     assert sections[0].title == "Photos left out" and len(sections[0].rows) == 2
     paste_edits(comparison, photos)
-    pasted, photo = images.load(out / "pasted" / "latent-mean" / "one.png"), images.load(photos / "one.png")
+    pasted, photo = images.load_image(out / "pasted" / "latent-mean" / "one.png"), images.load_image(photos / "one.png")
     assert pasted.shape == photo.shape and torch.equal(pasted[..., :20, :20], photo[..., :20, :20])
 
 
 def test_too_few_photos_are_told(lab, tmp_path):
-    images.save(torch.zeros(1, 3, 64, 64), tmp_path / "photos" / "a.png")
+    images.save_image(torch.zeros(1, 3, 64, 64), tmp_path / "photos" / "a.png")
     with pytest.raises(UserError, match="of 1 photos 0 can be edited, and two are needed"):
         make_edit_task(replace(SMALL, faces=2, held_out=2), lab, tmp_path / "out", tmp_path / "photos")
 
@@ -268,7 +268,7 @@ def test_real_faces_are_parted_by_person(lab, tmp_path):
         for smiling in (0, 1):
             picture = resized(face((600, 641, 603)[person % 3]), 200)  # darker than the threshold, and no two alike
             picture = (picture - picture.mean() + lab.scorer.threshold - 0.2 - 0.01 * person).clamp(-1, 1)
-            images.save(picture, tmp_path / "real" / f"{person}-{smiling}.png")
+            images.save_image(picture, tmp_path / "real" / f"{person}-{smiling}.png")
             rows.append(f"{person}-{smiling}.png,{person},{smiling}")
     labels = tmp_path / "labels.csv"
     labels.write_text("\n".join(rows) + "\n")

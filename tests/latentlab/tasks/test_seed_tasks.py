@@ -160,7 +160,7 @@ def write_pairs(folder, count, first):
         rng = torch.Generator().manual_seed(first + k)
         blocks = torch.rand(1, 3, 4, 4, generator=rng).mul(2).sub(1).repeat_interleave(5, 2).repeat_interleave(5, 3)
         texture = 0.1 * torch.randn(1, 3, 20, 20, generator=rng)
-        images.save(torch.cat([texture - blocks, blocks], dim=3), folder / f"{first + k}.png")
+        images.save_image(torch.cat([texture - blocks, blocks], dim=3), folder / f"{first + k}.png")
 
 
 @pytest.fixture(scope="module")
@@ -201,7 +201,7 @@ def test_retrieval_finds_what_it_has_seen(built, vgg):
 
 def test_labels_are_right_and_photos_left(built):
     before, after = built.training.tensors(20)
-    both = images.load(built.training.before.paths[0])
+    both = images.load_image(built.training.before.paths[0])
     assert torch.equal(before[:1], both[..., 20:]) and torch.equal(after[:1], both[..., :20])
     assert (before + after).abs().mean() < 0.1
     assert {"a", "b"} == built.unpaired(silent).sample(0, None).keys() == built.paired(silent).sample(0, None).keys()
@@ -228,8 +228,8 @@ def test_another_set_is_another_key(built, tmp_path, vgg):
         write_pairs(tmp_path / part, count, first)
     same = make_facades_task(built.settings, built.folder, tmp_path, vgg)
     assert same.training_key == built.training_key and same.held_out_key == built.held_out_key
-    pair = images.load(tmp_path / "train" / "0.png")
-    images.save(-pair, tmp_path / "train" / "0.png")
+    pair = images.load_image(tmp_path / "train" / "0.png")
+    images.save_image(-pair, tmp_path / "train" / "0.png")
     other = make_facades_task(built.settings, built.folder, tmp_path, vgg)
     assert other.training_key != built.training_key and other.held_out_key == built.held_out_key
 
@@ -282,7 +282,7 @@ def test_drawings_are_made_once(drawn, tiny, vgg):
 def test_faces_of_a_folder_are_drawn_and_described(tiny, tmp_path, vgg):
     for k in range(4):
         picture = torch.rand(1, 3, 20, 20, generator=torch.Generator().manual_seed(k)) * 2 - 1
-        images.save(picture, tmp_path / "faces" / f"face{k}.png")
+        images.save_image(picture, tmp_path / "faces" / f"face{k}.png")
     settings = DrawingsSettings(16, held_out=2)
     task = make_drawings_task(settings, tmp_path / "out", tiny, tmp_path / "faces", silent, vgg, FaceDescriptor())
     assert list(task.names) == ["face2", "face3"]

@@ -226,7 +226,7 @@ def test_drawings_become_pairs(tmp_path):
     assert len(source) == 3 and len(pictures_in(tmp_path / "test")) == 2
     sample = source.sample(0, None)
     assert set(sample["a"].unique().tolist()) <= {-1.0, 1.0}
-    torch.testing.assert_close(images.load(tmp_path / "train" / "p0.png")[..., 16:], sample["b"])
+    torch.testing.assert_close(images.load_image(tmp_path / "train" / "p0.png")[..., 16:], sample["b"])
 
 
 def test_drawings_are_made_large_and_keep_their_lines_when_they_are_reduced(tmp_path):
@@ -241,7 +241,7 @@ def test_drawings_are_made_large_and_keep_their_lines_when_they_are_reduced(tmp_
     radius = ((ys - 32.0) ** 2 + (xs - 32.0) ** 2).sqrt()
     ring[:, :, (radius < 18) & (radius > 13)] = 0.8
     make_drawings([("ring", ring)], 1, tmp_path, 16, held_out=0)
-    pair = images.load(tmp_path / "train" / "ring.png")
+    pair = images.load_image(tmp_path / "train" / "ring.png")
     expected = reduce_drawing(Pencil().draw(ring), 16)
     assert pair.shape == (1, 3, 16, 32) and torch.equal(pair[..., :16], expected)
     assert (expected < 0).sum() > (Pencil().draw(images.resize(ring, 16, 16)) < 0).sum()
@@ -273,7 +273,7 @@ def brighter(tiny):
 
 
 def brightness(path):
-    picture = images.load(path)
+    picture = images.load_image(path)
     return float(picture.mean())
 
 
@@ -281,7 +281,7 @@ def test_latent_pairs_are_before_and_after(brighter, tmp_path):
     make_latent_pairs(brighter, "pairs", 4, tmp_path, 16, held_out=0.5)
     assert len(pictures_in(tmp_path / "train")) == 4 and len(pictures_in(tmp_path / "test")) == 2
     for path in [*pictures_in(tmp_path / "train"), *pictures_in(tmp_path / "test")]:
-        pair = images.load(path)
+        pair = images.load_image(path)
         assert pair.shape == (1, 3, 16, 32)
         before, after = brighter.of(int(path.stem))
         assert torch.equal(images.to_bytes(pair), images.to_bytes(torch.cat([before, after], dim=3)))
@@ -306,7 +306,7 @@ def test_instances_have_the_masks_of_their_mouths(brighter, tmp_path):
     sample = open_unpaired(tmp_path, "train", Augmentation(16, 16, flip=False), instances=1).source.sample(0, None)
     mask = sample["a_masks"][0, 0] > 0
     assert mask[10, 8] and not mask[2].any() and 20 < int(mask.sum()) < 80
-    first = [images.load(path)[0, :, 0, 0].mean() for path in pictures_in(tmp_path / "trainA")]
+    first = [images.load_image(path)[0, :, 0, 0].mean() for path in pictures_in(tmp_path / "trainA")]
     assert min(first) > -0.31, "pictures without a mouth are passed over"
     with pytest.raises(UserError, match="68 landmarks"):
         make_latent_pairs(replace(brighter, detector=None), "instances", 3, tmp_path / "other", 16)

@@ -116,7 +116,7 @@ def test_what_is_written(tmp_path):
     assert float(rows[0]["samples_per_second"]) > 0 and float(rows[0]["cycle_a"]) > 0
     assert calls[-1][:2] == (16, 16) and "generator" in calls[-1][2]
     assert sorted(path.name for path in (tmp_path / "samples").iterdir()) == ["step-00000004.png", "step-00000008.png"]
-    assert images.load(tmp_path / "samples" / "step-00000008.png").shape == (1, 3, 8 * 16, 6 * 16)
+    assert images.load_image(tmp_path / "samples" / "step-00000008.png").shape == (1, 3, 8 * 16, 6 * 16)
     again = Translator.load(tmp_path / "translator.safetensors")
     assert torch.equal(weights_of(again), weights_of(translator))
     assert again.card["training"]["data"] == {"kind": "toy", "count": 8, "side": 16}

@@ -163,11 +163,11 @@ def test_one_bad_picture_does_not_end_the_rest(run, tmp_path):
     names = [tmp_path / "torn.png", tmp_path / "good.png"]
     code, out, err = run("translate", "apply", tmp_path / "t.safetensors", *names, "--out", tmp_path / "out")
     assert code == 2 and "1 of 2" in out and "torn.png" in err and "Traceback" not in err
-    assert images.load(tmp_path / "out" / "good.png").shape == (1, 3, 7, 10)
+    assert images.load_image(tmp_path / "out" / "good.png").shape == (1, 3, 7, 10)
     code, _, _ = run(
         "translate", "apply", tmp_path / "t.safetensors", tmp_path / "good.png", "--out", tmp_path / "big", "--size", 14
     )
-    assert code == 0 and images.load(tmp_path / "big" / "good.png").shape == (1, 3, 14, 20)
+    assert code == 0 and images.load_image(tmp_path / "big" / "good.png").shape == (1, 3, 14, 20)
 
 
 def test_bad_command_lines_are_told(refused, sets, tmp_path):
