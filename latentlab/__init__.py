@@ -1,3 +1,138 @@
-"""Look into StyleGAN2's latent space, edit faces in it, and measure how well that did."""
+"""Look into StyleGAN2's latent space, edit faces in it, and measure how well that did.
 
-__version__ = "0.1.0"
+>>> import latentlab as ll
+>>> G = ll.load_generator("mobile-ffhq")
+>>> ws = G.mapping(ll.z_from_seeds([600], G.z_dim), psi=0.7)
+>>> smiling = ll.edit(ws, ll.load_direction("smile"), 3.0)
+>>> ll.save_image(G.synthesis(smiling), "600-smiles.png")
+
+Names are imported at their first use: `import latentlab` itself loads neither torch nor anything else that is slow.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from latentlab.comparison import compare
+    from latentlab.directions import Direction, LinearSVM, MeanDifference, RidgeOnLogit, load_direction
+    from latentlab.directions import fit as fit_direction
+    from latentlab.editing import edit, walk
+    from latentlab.errors import UserError
+    from latentlab.faces import align, paste_back
+    from latentlab.images import load_image, save_image, to_pil
+    from latentlab.perceptual import load_perceptual
+    from latentlab.pipelines import Components, edit_photo, edit_photos, study_attribute
+    from latentlab.projection import project, tune
+    from latentlab.scorers import FunctionScorer, load_scorer
+    from latentlab.translation import load_translator
+    from stylegan2 import load as load_generator
+    from stylegan2 import style_mix, z_from_seeds
+    from stylegan2.memory import keep_freed_memory
+
+# The front door: name -> module and attribute.
+_NAMES = {
+    "Components": "latentlab.pipelines:Components",
+    "Direction": "latentlab.directions:Direction",
+    "FunctionScorer": "latentlab.scorers:FunctionScorer",
+    "LinearSVM": "latentlab.directions:LinearSVM",
+    "MeanDifference": "latentlab.directions:MeanDifference",
+    "RidgeOnLogit": "latentlab.directions:RidgeOnLogit",
+    "UserError": "latentlab.errors:UserError",
+    "align": "latentlab.faces:align",
+    "compare": "latentlab.comparison:compare",
+    "edit": "latentlab.editing:edit",
+    "edit_photo": "latentlab.pipelines:edit_photo",
+    "edit_photos": "latentlab.pipelines:edit_photos",
+    "fit_direction": "latentlab.directions:fit",
+    "keep_freed_memory": "stylegan2.memory:keep_freed_memory",
+    "load_direction": "latentlab.directions:load_direction",
+    "load_generator": "stylegan2:load",
+    "load_image": "latentlab.images:load_image",
+    "load_perceptual": "latentlab.perceptual:load_perceptual",
+    "load_scorer": "latentlab.scorers:load_scorer",
+    "load_translator": "latentlab.translation:load_translator",
+    "paste_back": "latentlab.faces:paste_back",
+    "project": "latentlab.projection:project",
+    "save_image": "latentlab.images:save_image",
+    "study_attribute": "latentlab.pipelines:study_attribute",
+    "style_mix": "stylegan2:style_mix",
+    "to_pil": "latentlab.images:to_pil",
+    "tune": "latentlab.projection:tune",
+    "walk": "latentlab.editing:walk",
+    "z_from_seeds": "stylegan2:z_from_seeds",
+}
+
+_MODULES = (
+    "comparison",
+    "datasets",
+    "directions",
+    "editing",
+    "faces",
+    "images",
+    "metrics",
+    "perceptual",
+    "pipelines",
+    "plots",
+    "projection",
+    "registry",
+    "samples",
+    "scorers",
+    "tasks",
+    "translation",
+    "video",
+    "weights",
+)
+
+__all__ = [
+    "Components",
+    "Direction",
+    "FunctionScorer",
+    "LinearSVM",
+    "MeanDifference",
+    "RidgeOnLogit",
+    "UserError",
+    "__version__",
+    "align",
+    "compare",
+    "edit",
+    "edit_photo",
+    "edit_photos",
+    "fit_direction",
+    "keep_freed_memory",
+    "load_direction",
+    "load_generator",
+    "load_image",
+    "load_perceptual",
+    "load_scorer",
+    "load_translator",
+    "paste_back",
+    "project",
+    "save_image",
+    "study_attribute",
+    "style_mix",
+    "to_pil",
+    "tune",
+    "walk",
+    "z_from_seeds",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("latentlab")
+    if name in _NAMES:
+        module, attribute = _NAMES[name].split(":")
+        found = getattr(import_module(module), attribute)
+        globals()[name] = found
+        return found
+    if name in _MODULES:
+        return import_module(f"{__name__}.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__, *_MODULES})

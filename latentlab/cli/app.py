@@ -1,20 +1,19 @@
-"""The commands, put together."""
+"""The commands, put together. Nothing here imports torch: help, completion and bad usage answer at once."""
 
 from __future__ import annotations
 
-import sys
-from typing import Any
+from typing import Annotated
 
 import typer
 
 from latentlab.cli import compare, faces, photos, scorer, smile, steps, translate, weights
-from latentlab.cli.errors import one_line, told
+from latentlab.cli.errors import run_app
 from stylegan2.memory import keep_freed_memory
 
 app = typer.Typer(
     name="latentlab",
     help="Look into StyleGAN2's latent space, edit faces in it, and measure how well that did.",
-    add_completion=False,
+    no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
 for command in (
@@ -26,24 +25,32 @@ for command in (
     steps.walk,
     faces.align,
     photos.project,
-    compare.compare,
 ):
-    app.command(command.__name__)(told(command))
-app.add_typer(weights.app, name="weights")
+    app.command(command.__name__)(command)
+app.add_typer(compare.app, name="compare")
 app.add_typer(translate.app, name="translate")
 app.add_typer(scorer.app, name="scorer")
+app.add_typer(weights.app, name="weights")
 
 
-# A command line that cannot be parsed. Of click's family of errors (newer versions of typer hold their own
-# copy of it) only this one's child has a public name.
-_UsageError: Any = typer.BadParameter.__mro__[1]
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        print(f"latentlab {version('latentlab')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    pass
 
 
 def main() -> None:
-    """Run the command line; the exit code is 2 for bad input, 130 after Ctrl-C."""
+    """Run the command line `latentlab`."""
     keep_freed_memory()
-    try:
-        sys.exit(app(sys.argv[1:] or ["--help"], standalone_mode=False))
-    except _UsageError as error:
-        print(f"latentlab: {one_line(error.format_message())} (see --help)", file=sys.stderr)
-        sys.exit(error.exit_code)
+    run_app(app)

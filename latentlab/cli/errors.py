@@ -1,37 +1,66 @@
-"""What becomes of an error in a command: one line for the reader, and an exit code."""
+"""Run a command line so that bad input ends in one line for the reader and an exit code, without a traceback."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
-from functools import wraps
-from typing import ParamSpec
+from collections.abc import Callable, Iterable
+from typing import Any
 
 import typer
 
 from latentlab.errors import UserError
-from stylegan2 import CheckpointError
+from stylegan2.errors import CheckpointError
 
-P = ParamSpec("P")
+# A command line that cannot be parsed. Of click's family of errors (newer versions of typer hold their own
+# copy of it) only this one's child has a public name.
+_UsageError: Any = typer.BadParameter.__mro__[1]
 
 
-def one_line(text: str) -> str:
-    """`text` without its line breaks: some messages hold those of another program."""
+def single_line(text: str) -> str:
+    """`text` without its line breaks: some messages contain those of another program."""
     return " ".join(text.splitlines())
 
 
-def told(command: Callable[P, None]) -> Callable[P, None]:
-    """`command`, ending with exit code 2 after bad input and 130 after Ctrl-C, without a traceback."""
+def print_error(text: str) -> None:
+    """Print one line on standard error, with the program's name in front."""
+    print(f"latentlab: {single_line(text)}", file=sys.stderr)
 
-    @wraps(command)
-    def run(*args: P.args, **kwargs: P.kwargs) -> None:
-        try:
-            command(*args, **kwargs)
-        except (UserError, CheckpointError) as error:
-            print(f"latentlab: {one_line(str(error))}", file=sys.stderr)
-            raise typer.Exit(2) from None
-        except KeyboardInterrupt:
-            print("\nlatentlab: interrupted; the same command goes on from here", file=sys.stderr)
-            raise typer.Exit(130) from None
 
-    return run
+def end_with(failures: Iterable[object]) -> None:
+    """Print a line for each input that failed; end with exit code 2 if there is one."""
+    failed = [str(failure) for failure in failures]
+    for failure in failed:
+        print_error(failure)
+    if failed:
+        raise typer.Exit(2)
+
+
+def run_app(app: typer.Typer) -> None:
+    """Run the process's command line; the exit code is 2 for bad input, 130 after Ctrl-C."""
+    try:
+        sys.exit(app(standalone_mode=False))
+    except _UsageError as error:
+        print_error(f"{error.format_message()} (see --help)")
+        sys.exit(error.exit_code)
+    except (UserError, CheckpointError) as error:
+        print_error(str(error))
+        sys.exit(2)
+    except (KeyboardInterrupt, typer.Abort):
+        print_error("interrupted; run the same command again to resume")
+        sys.exit(130)
+
+
+def run(command: Callable[..., object]) -> None:
+    """Run a script that consists of one command, as `run_app` does."""
+    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+    app.command()(command)
+    run_app(app)
+
+
+# TODO merge: remove
+one_line = single_line
+
+
+def told(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Return `command`."""
+    return command

@@ -1,4 +1,4 @@
-"""Options that several commands share, each with its help in one place, and what is made of their values."""
+"""Options that several commands share, each with its help in one place, and the parsing of their values."""
 
 from __future__ import annotations
 
@@ -9,34 +9,40 @@ import sys
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
-import torch
 import typer
 
-import stylegan2
-from latentlab.devices import find_device
 from latentlab.errors import UserError
 from latentlab.progress import bar  # noqa: F401 (the commands' one way to show progress)
-from latentlab.rendering import Renderer
-from latentlab.scorers import Scorer, load_scorer
-from stylegan2.protocol import Generator
 
-Network = Annotated[str, typer.Option(help="Generator: a name of `latentlab weights list`, or a checkpoint.")]
-ScorerName = Annotated[str, typer.Option("--scorer", help="Scorer: fer, or fer-library for the real one.")]
-Psi = Annotated[float, typer.Option(help="Truncation: 0 < psi <= 2; 1 is none, 0.7 the usual choice.")]
+if TYPE_CHECKING:
+    import torch
+
+    from latentlab.rendering import Renderer
+    from latentlab.scorers import Scorer
+    from stylegan2.protocol import Generator
+
+Network = Annotated[str, typer.Option(help="Generator: a name that `latentlab weights list` shows, or a checkpoint.")]
+ScorerName = Annotated[
+    str,
+    typer.Option("--scorer", help="Scorer: fer, attributes:NAME, FILE.safetensors:NAME, or one of another package."),
+]
+Psi = Annotated[float, typer.Option(help="Truncation psi, 0 < psi <= 2; 1 is none, 0.7 the usual choice.")]
 SeedStart = Annotated[int, typer.Option(help="First seed.")]
-Samples = Annotated[int, typer.Option(help="How many seeds, one after the other.")]
+Samples = Annotated[int, typer.Option(help="Number of consecutive seeds.")]
 Seeds = Annotated[str, typer.Option(help="Seeds, such as 600-605,612.")]
-Device = Annotated[str, typer.Option(help="cpu, cuda, mps, or auto for the best there is.")]
-Batch = Annotated[int, typer.Option(min=1, help="Pictures rendered at once.")]
-Resolution = Annotated[int | None, typer.Option(help="Side of the pictures: the generator's own, or its preview's.")]
-Attribute = Annotated[str, typer.Option(help="The score that makes a face positive where it is the largest.")]
+Device = Annotated[str, typer.Option(help="cpu, cuda, mps, or auto for the best available one.")]
+Batch = Annotated[int, typer.Option(min=1, help="Images rendered at once.")]
+Resolution = Annotated[
+    int | None, typer.Option(help="Resolution of the images: the generator's own, or its preview's.")
+]
+Attribute = Annotated[str, typer.Option(help="Score that makes a face positive where it is the largest.")]
 Strengths = Annotated[str, typer.Option(help="Strengths in units of w, such as -4,-2,0,2,4.")]
 
 
 def parse_seeds(text: str) -> list[int]:
-    """Seeds of a text such as '600-605,612'.
+    """Parse seeds such as '600-605,612'.
 
     Raises
     ------
@@ -59,7 +65,7 @@ def parse_seeds(text: str) -> list[int]:
 
 
 def parse_strengths(text: str) -> list[float]:
-    """Strengths of a text such as '-4,-2,0,2,4'; UserError if it is none."""
+    """Parse strengths such as '-4,-2,0,2,4'; UserError if they are not different, finite numbers."""
     try:
         strengths = [float(part) for part in text.split(",")]
     except ValueError:
@@ -72,21 +78,21 @@ def parse_strengths(text: str) -> list[float]:
 
 
 def check_psi(psi: float) -> float:
-    """psi, if it is above 0 and at most 2; UserError otherwise."""
+    """Return psi if it is above 0 and at most 2; UserError otherwise."""
     if not 0 < psi <= 2:
         raise UserError(f"psi must be above 0 and at most 2, not {psi:g}")
     return psi
 
 
 def check_folder(path: Path) -> Path:
-    """path, if it is a folder or nothing yet; UserError otherwise, before any work is done for it."""
+    """Return `path` if it is a folder or does not exist yet; UserError otherwise, before any work is done for it."""
     if path.exists() and not path.is_dir():
         raise UserError(f"{path} is a file; choose a folder with --out")
     return path
 
 
 def check_stems(photos: Sequence[Path]) -> None:
-    """Refuse photos whose results would overwrite each other's; some file systems take X for x."""
+    """Refuse photos whose results would overwrite each other's; some file systems ignore case."""
     times = Counter(photo.stem.casefold() for photo in photos)
     twice = [photo for photo in photos if times[photo.stem.casefold()] > 1]
     if twice:
@@ -96,8 +102,17 @@ def check_stems(photos: Sequence[Path]) -> None:
         )
 
 
+def find_device(name: str) -> torch.device:
+    """See `latentlab.devices.find_device`."""
+    from latentlab import devices
+
+    return devices.find_device(name)
+
+
 def load_generator(network: str, device: torch.device) -> Generator:
     """The generator of a name or a checkpoint, unconditional, ready on `device`."""
+    import stylegan2
+
     generator = stylegan2.load(network, device=device)
     if generator.c_dim:
         raise UserError(f"{network} is conditional (c_dim {generator.c_dim}); the commands take unconditional ones")
@@ -106,15 +121,21 @@ def load_generator(network: str, device: torch.device) -> Generator:
 
 def renderer_of(generator: Generator, resolution: int | None) -> Renderer:
     """The generator at a resolution, None for its own."""
+    from latentlab.rendering import Renderer
+
     return Renderer(generator, generator.resolution if resolution is None else resolution)
 
 
 def load_lab(network: str, scorer: str, device: str) -> tuple[Generator, Scorer]:
     """Generator and scorer, on one device."""
+    from latentlab.scorers import load_scorer
+
     place = find_device(device)
     return load_generator(network, place), load_scorer(scorer, device=place)
 
 
 def this_command() -> str:
-    """The command line of this process, to be given again."""
-    return shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]])
+    """Return the command line of this process, to be given again."""
+    program = Path(sys.argv[0]).name
+    words = ["python", "-m", "latentlab"] if program == "__main__.py" else [program]
+    return shlex.join([*words, *sys.argv[1:]])

@@ -18,6 +18,7 @@ from latentlab.directions.shipped import load_direction
 from latentlab.errors import UserError
 from latentlab.faces import load_detector
 from latentlab.faces.identity import FaceDescriptor
+from latentlab.pipelines.checks import format_checks
 from latentlab.pipelines.photos import (
     Lab,
     PhotoSettings,
@@ -27,7 +28,7 @@ from latentlab.pipelines.photos import (
     write_edits,
     write_portrait,
 )
-from latentlab.projection import DEFAULTS, PUBLISHED, TuningSettings, report
+from latentlab.projection import DEFAULTS, PUBLISHED, TuningSettings
 from latentlab.scorers import load_scorer
 from stylegan2.protocol import Generator
 
@@ -137,7 +138,7 @@ def project(
     _, portraits, failures = _embedded(task, settings, options.load_generator(network, options.find_device(device)))
     for portrait in portraits:
         own = write_portrait(portrait, out)
-        print(f"\n{portrait.path}\n{report([*portrait.before, *portrait.after])}\nwritten to {own}")
+        print(f"\n{portrait.path}\n{format_checks([*portrait.before, *portrait.after])}\nwritten to {own}")
     _end(failures)
 
 
@@ -161,7 +162,7 @@ def edit_photos(task: EditTask, embedding: EmbedTask) -> None:
                 edits.append(one)
                 step(len(edits), len(task.strengths))
         write_edits(portrait, edits, direction, own, options.this_command())
-        print(f"\n{portrait.path}\n{report([*portrait.before, *portrait.after])}")
+        print(f"\n{portrait.path}\n{format_checks([*portrait.before, *portrait.after])}")
         for one in edits:
             print(
                 f"{direction.attribute} {one.strength:+g}: {task.attribute} {one.score:.2f}, "

@@ -5,7 +5,6 @@ from __future__ import annotations
 from latentlab.projection.canvas import Canvas, WStatistics, w_statistics, with_noise
 from latentlab.projection.deltas import TunedGenerator, WeightDelta
 from latentlab.projection.descent import PTI, TuningSettings
-from latentlab.projection.doctor import Finding, after, before, report
 from latentlab.projection.project import Report, project
 from latentlab.projection.result import Projection
 from latentlab.projection.settings import (
@@ -27,7 +26,6 @@ __all__ = [
     "PUBLISHED_W",
     "PUBLISHED_W_PLUS",
     "Canvas",
-    "Finding",
     "Phase",
     "Projection",
     "ProjectionSettings",
@@ -39,10 +37,7 @@ __all__ = [
     "TuningSettings",
     "WStatistics",
     "WeightDelta",
-    "after",
-    "before",
     "project",
-    "report",
     "starting_points",
     "tune",
     "w_statistics",

@@ -14,18 +14,16 @@ from latentlab.errors import UserError
 from latentlab.faces import AlignedFace, FaceDetector, align_files
 from latentlab.faces.identity import FaceDescriptor
 from latentlab.perceptual import PerceptualDistance
+from latentlab.pipelines.checks import QualityCheck, check_photo, check_projection
 from latentlab.progress import Stage, silent
 from latentlab.projection import (
     DEFAULTS,
     Canvas,
-    Finding,
     Projection,
     ProjectionSettings,
     Start,
     Tuned,
     TuningSettings,
-    after,
-    before,
     project,
     tune,
     w_statistics,
@@ -110,8 +108,8 @@ class Portrait:
     tuned: Tuned | None
     generator: Generator
     rendered: Tensor
-    before: list[Finding]
-    after: list[Finding]
+    before: list[QualityCheck]
+    after: list[QualityCheck]
 
     @property
     def name(self) -> str:
@@ -202,7 +200,7 @@ def _portrait(
             )
         generator = tuned.generator
     rendered = projection.render(generator) if ws is None else _render(ws, projection, generator)
-    found = before(face, faces)
+    found = check_photo(face, faces)
     statistics = w_statistics(lab.generator)
     return Portrait(
         path,
@@ -214,7 +212,7 @@ def _portrait(
         generator,
         rendered,
         found,
-        after(face.picture, rendered, ws, statistics, lab.perceptual, lab.descriptor, found),
+        check_projection(face.picture, rendered, ws, statistics, lab.perceptual, lab.descriptor, found),
     )
 
 

@@ -14,9 +14,9 @@ from latentlab import images
 from latentlab.directions import Direction
 from latentlab.files import atomic_path, write_json
 from latentlab.images import reduce
+from latentlab.pipelines.checks import QualityCheck
 from latentlab.pipelines.photos.edits import PhotoEdit
 from latentlab.pipelines.photos.portrait import Portrait
-from latentlab.projection import Finding
 
 SIDE = 512
 
@@ -73,15 +73,15 @@ def _facts(portrait: Portrait) -> dict[str, Any]:
     return {
         "photo": portrait.path.name,
         "alignment": portrait.face.to_dict(),
-        "before": [_finite(finding) for finding in portrait.before],
-        "after": [_finite(finding) for finding in portrait.after],
+        "before": [_finite(check) for check in portrait.before],
+        "after": [_finite(check) for check in portrait.after],
         "projection": {"steps": int(portrait.projection.steps[0]), "lpips": float(portrait.projection.distances[0])},
         "tuning": None if tuned is None else tuned.delta.figures,
     }
 
 
-def _finite(finding: Finding) -> dict[str, Any]:
-    fields = asdict(finding)
+def _finite(check: QualityCheck) -> dict[str, Any]:
+    fields = asdict(check)
     return fields | {"value": fields["value"] if math.isfinite(fields["value"]) else None}
 
 

@@ -1,6 +1,6 @@
-"""What the pre-check's values are on generated faces, and on photos: where its limits come from.
+"""Values of the quality checks on generated faces and on photos, from which their limits come.
 
-    python benchmarks/doctor.py [--faces 200] [--photos FOLDER]
+    python benchmarks/quality_checks.py [--faces 200] [--photos FOLDER]
 
 Faces of `mobile-ffhq` at psi 1 are taken for photos: reduced to 512 pixels, continued by reflection to leave
 space around them, found and aligned. Of each crop, the detail is also taken of a copy reduced to 64 pixels.
@@ -19,8 +19,8 @@ from torch import Tensor
 
 from latentlab import faces, images
 from latentlab.errors import UserError
-from latentlab.projection.canvas import w_statistics
-from latentlab.projection.doctor import before, detail
+from latentlab.pipelines.checks import check_photo, detail
+from latentlab.projection import w_statistics
 from stylegan2 import load, z_from_seeds
 from stylegan2.memory import keep_freed_memory
 
@@ -54,7 +54,7 @@ def table(photos: Iterable[Tensor]) -> None:
         except UserError:
             missed += 1
             continue
-        for one in before(face):
+        for one in check_photo(face):
             values.setdefault(one.name, []).append(one.value)
         values.setdefault("detail at 64 px", []).append(detail(images.reduce(face.picture, 64)))
     for name, column in values.items():

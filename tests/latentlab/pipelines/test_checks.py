@@ -1,4 +1,4 @@
-"""The pre-check: closed forms of its values, and its findings on sound and on degraded generated faces."""
+"""The quality checks: closed forms of their values, and their verdicts on sound and on degraded generated faces."""
 
 import math
 
@@ -14,8 +14,17 @@ from latentlab.faces import AlignedFace, FaceFound, Points, align, crop, load_de
 from latentlab.faces.identity import FaceDescriptor
 from latentlab.faces.means import mean_landmarks
 from latentlab.perceptual import PerceptualDistance
+from latentlab.pipelines.checks import (
+    LIMITS,
+    Limits,
+    QualityCheck,
+    check_photo,
+    check_projection,
+    detail,
+    format_checks,
+    residual,
+)
 from latentlab.projection.canvas import WStatistics
-from latentlab.projection.doctor import LIMITS, Finding, Limits, after, before, detail, report, residual
 
 pytest.importorskip("dlib")
 STATISTICS = WStatistics(torch.full((8,), 0.5), 2.0)
@@ -32,7 +41,7 @@ def faces() -> Tensor:
 
 @pytest.fixture(scope="module")
 def lpips() -> PerceptualDistance:
-    """With AlexNet, which is quick; the findings pass on what it says."""
+    """With AlexNet, which is quick; the checks pass on what it says."""
     return perceptual.load_perceptual("alex")
 
 
@@ -57,9 +66,9 @@ def sound(photo, detector) -> AlignedFace:
     return align(photo, detector, side=256)[0]
 
 
-def by_name(findings: list[Finding]) -> dict[str, Finding]:
-    assert len({one.name for one in findings}) == len(findings)
-    return {one.name: one for one in findings}
+def by_name(checks: list[QualityCheck]) -> dict[str, QualityCheck]:
+    assert len({one.name for one in checks}) == len(checks)
+    return {one.name: one for one in checks}
 
 
 @pytest.mark.parametrize(
@@ -107,7 +116,7 @@ def drawn(yaw: float, size: float = 600, side: int = 512) -> AlignedFace:
 
 
 def test_a_turned_head_is_told_by_its_yaw_and_its_residual():
-    straight, right, left = (by_name(before(drawn(yaw))) for yaw in (0, 55, -55))
+    straight, right, left = (by_name(check_photo(drawn(yaw))) for yaw in (0, 55, -55))
     assert straight["yaw"].verdict == "good" and straight["alignment residual"].verdict == "good"
     assert straight["alignment residual"].value < 1
     for turned, sign in ((right, 1), (left, -1)):
@@ -118,68 +127,69 @@ def test_a_turned_head_is_told_by_its_yaw_and_its_residual():
 
 
 def test_a_sound_photo_has_nothing_poor(sound):
-    findings = by_name(before(sound))
-    assert list(findings) == list(LIMITS)[: len(findings)]
-    assert {one.verdict for one in findings.values()} <= {"good", "fair"}
-    assert all((one.verdict == "good") == (one.cause == "") for one in findings.values())
-    assert findings["resolution"].value == pytest.approx(512, rel=0.1)
-    assert findings["faces in the photo"].verdict == "good"
-    assert by_name(before(sound, faces=2))["faces in the photo"].verdict == "fair"
+    checks = by_name(check_photo(sound))
+    assert list(checks) == list(LIMITS)[: len(checks)]
+    assert {one.verdict for one in checks.values()} <= {"good", "fair"}
+    assert all((one.verdict == "good") == (one.cause == "") for one in checks.values())
+    assert checks["resolution"].value == pytest.approx(512, rel=0.1)
+    assert checks["faces in the photo"].verdict == "good"
+    assert by_name(check_photo(sound, faces_in_photo=2))["faces in the photo"].verdict == "fair"
 
 
 def test_a_tiny_photo_says_how_few_pixels_were_enlarged(photo, detector):
-    findings = by_name(before(align(images.reduce(photo, 100), detector, side=1024)[0]))
-    assert findings["resolution"].verdict == "poor"
-    assert findings["resolution"].value == pytest.approx(80, rel=0.1)
-    assert findings["resolution"].cause == (
-        f"the photo is small: {findings['resolution'].value:.0f} pixels were enlarged to 1024"
+    checks = by_name(check_photo(align(images.reduce(photo, 100), detector, side=1024)[0]))
+    assert checks["resolution"].verdict == "poor"
+    assert checks["resolution"].value == pytest.approx(80, rel=0.1)
+    assert checks["resolution"].cause == (
+        f"the photo is small: {checks['resolution'].value:.0f} pixels were enlarged to 1024"
     )
-    assert findings["detail"].verdict == "poor"
+    assert checks["detail"].verdict == "poor"
 
 
 def test_a_tilted_photo_has_its_angle(photo, detector):
     tilted = images.from_pil(images.to_pil(photo).rotate(-25, resample=3))  # clockwise in the picture
-    findings = by_name(before(align(tilted, detector, side=256)[0]))
-    assert findings["roll"].value == pytest.approx(25, abs=5)
-    assert findings["roll"].verdict == "fair" and "tilted" in findings["roll"].cause
+    checks = by_name(check_photo(align(tilted, detector, side=256)[0]))
+    assert checks["roll"].value == pytest.approx(25, abs=5)
+    assert checks["roll"].verdict == "fair" and "tilted" in checks["roll"].cause
 
 
 def test_a_face_cut_by_the_border_is_poor(photo, sound):
     half = photo[:, :, :, :320]
     picture, geometry = crop(half, sound.geometry.quad, 256)
-    finding = by_name(before(AlignedFace(picture, geometry, sound.face, ())))["outside the photo"]
-    assert finding.verdict == "poor" and "cuts the face" in finding.cause
+    check = by_name(check_photo(AlignedFace(picture, geometry, sound.face, ())))["outside the photo"]
+    assert check.verdict == "poor" and "cuts the face" in check.cause
     # The crop's right edge lies beyond the photo's.
     left, right = sound.geometry.quad[0, 0], sound.geometry.quad[3, 0]
-    assert finding.value == pytest.approx(100 * (right - 320) / (right - left), abs=3)
+    assert check.value == pytest.approx(100 * (right - 320) / (right - left), abs=3)
 
 
 def test_of_the_picture_itself_all_is_perfect(faces, lpips, describe):
     ws = STATISTICS.mean.expand(1, 4, 8)
-    findings = by_name(after(faces[:1], faces[:1], ws, STATISTICS, lpips, describe))
-    assert findings["LPIPS"].value == pytest.approx(0, abs=1e-6) and findings["MSE"].value == 0
-    assert findings["PSNR"].value == math.inf
-    assert findings["identity"].value == pytest.approx(1) and findings["identity distance"].value == 0
-    assert findings["distance from w_avg"].value == findings["spread of the rows"].value == 0
-    assert {one.verdict for one in findings.values()} == {"good"}
+    checks = by_name(check_projection(faces[:1], faces[:1], ws, STATISTICS, lpips, describe))
+    assert checks["LPIPS"].value == pytest.approx(0, abs=1e-6) and checks["MSE"].value == 0
+    assert checks["PSNR"].value == math.inf
+    assert checks["identity"].value == pytest.approx(1) and checks["identity distance"].value == 0
+    assert checks["distance from w_avg"].value == checks["spread of the rows"].value == 0
+    assert {one.verdict for one in checks.values()} == {"good"}
 
 
 def test_an_even_error_has_the_closed_form(faces, lpips):
     target = faces[:1] * 0.5
-    findings = by_name(after(F.interpolate(target, (512, 512)), target + 0.1, None, STATISTICS, lpips))
-    assert list(findings) == ["LPIPS", "MSE", "PSNR"]
-    assert findings["MSE"].value == pytest.approx(0.01, rel=1e-3)
-    assert findings["PSNR"].value == pytest.approx(10 * math.log10(4 / 0.01), rel=1e-3)
-    assert findings["LPIPS"].value == pytest.approx(float(lpips(target + 0.1, target)), rel=1e-3)
+    checks = by_name(check_projection(F.interpolate(target, (512, 512)), target + 0.1, None, STATISTICS, lpips))
+    assert list(checks) == ["LPIPS", "MSE", "PSNR"]
+    assert checks["MSE"].value == pytest.approx(0.01, rel=1e-3)
+    assert checks["PSNR"].value == pytest.approx(10 * math.log10(4 / 0.01), rel=1e-3)
+    assert checks["LPIPS"].value == pytest.approx(float(lpips(target + 0.1, target)), rel=1e-3)
 
 
 def test_another_face_is_poor_and_the_cause_is_the_one_found_before(faces, lpips, describe):
     earlier = [
-        Finding("yaw", 50.0, "°", "poor", "the head is turned 50°"),
-        Finding("roll", 21.0, "°", "fair", "tilted"),
+        QualityCheck("yaw", 50.0, "°", "poor", "the head is turned 50°"),
+        QualityCheck("roll", 21.0, "°", "fair", "tilted"),
     ]
     plain, told = (
-        by_name(after(faces[:1], faces[1:], None, STATISTICS, lpips, describe, found)) for found in ([], earlier)
+        by_name(check_projection(faces[:1], faces[1:], None, STATISTICS, lpips, describe, found))
+        for found in ([], earlier)
     )
     for name in ("LPIPS", "identity", "identity distance"):
         assert plain[name].verdict == "poor" and plain[name].cause
@@ -195,7 +205,7 @@ def test_the_blame_goes_where_the_error_is(faces, lpips):
     inside = torch.zeros(1, 1, 256, 256, dtype=torch.bool)
     inside[:, :, low[1] : high[1], low[0] : high[0]] = True
     causes = [
-        by_name(after(faces[:1], torch.where(mask, noise, faces[:1]), None, STATISTICS, lpips))["MSE"].cause
+        by_name(check_projection(faces[:1], torch.where(mask, noise, faces[:1]), None, STATISTICS, lpips))["MSE"].cause
         for mask in (inside, ~inside)
     ]
     assert "about the face" in causes[0] and "outside the face" in causes[1]
@@ -203,32 +213,32 @@ def test_the_blame_goes_where_the_error_is(faces, lpips):
 
 def test_without_a_face_the_identity_is_unknown_and_says_where(faces, lpips, describe):
     grey = torch.zeros(1, 3, 256, 256)
-    finding = by_name(after(faces[:1], grey, None, STATISTICS, lpips, describe))["identity"]
-    assert math.isnan(finding.value) and finding.verdict == "poor"
-    assert finding.cause == "no face is found in the projection"
-    assert "unknown" in report([finding])
+    check = by_name(check_projection(faces[:1], grey, None, STATISTICS, lpips, describe))["identity"]
+    assert math.isnan(check.value) and check.verdict == "poor"
+    assert check.cause == "no face is found in the projection"
+    assert "unknown" in format_checks([check])
 
 
 def test_the_code_is_measured_in_sigmas(faces, lpips):
     step = STATISTICS.sigma * torch.eye(8)
     same = (STATISTICS.mean + 2.5 * step[0]).expand(1, 4, 8)
     apart = (STATISTICS.mean + torch.stack([step[0], step[0], -step[0], -step[0]]))[None]
-    found = [by_name(after(faces[:1], faces[:1], ws, STATISTICS, lpips)) for ws in (same, apart)]
+    found = [by_name(check_projection(faces[:1], faces[:1], ws, STATISTICS, lpips)) for ws in (same, apart)]
     assert [one["distance from w_avg"].value for one in found] == pytest.approx([2.5, 1])
     assert [one["spread of the rows"].value for one in found] == pytest.approx([0, 1])
     assert found[0]["distance from w_avg"].verdict == "poor"
-    assert found[0]["distance from w_avg"].cause.startswith("the code lies 2.5 sigmas out")
+    assert found[0]["distance from w_avg"].cause.startswith("the latent lies 2.5 sigmas out")
 
 
 def test_the_report_is_an_aligned_table():
-    findings = [
-        Finding("yaw", -38.4, "°", "poor", "the head is turned 38°"),
-        Finding("alignment residual", 1.234, "% of the side", "good", ""),
-        Finding("resolution", 1024.4, "px", "good", ""),
+    checks = [
+        QualityCheck("yaw", -38.4, "°", "poor", "the head is turned 38°"),
+        QualityCheck("alignment residual", 1.234, "% of the side", "good", ""),
+        QualityCheck("resolution", 1024.4, "px", "good", ""),
     ]
-    assert report(findings).splitlines() == [
+    assert format_checks(checks).splitlines() == [
         "yaw                 -38.4°             poor  the head is turned 38°",
         "alignment residual  1.23% of the side  good",
         "resolution          1024 px            good",
     ]
-    assert report([]) == ""
+    assert format_checks([]) == ""

@@ -1,0 +1,5 @@
+"""`python -m latentlab`: the command line."""
+
+from latentlab.cli import main
+
+main()
