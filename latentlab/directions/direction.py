@@ -150,7 +150,7 @@ class Direction:
             If the file is missing, broken, something else, or of a newer version.
         """
         tensors, card = cards.read(path, KIND)
-        with cards.told_of(path, KIND):
+        with cards.guard(path, KIND):
             return cls(tensors["vector"].numpy(), **_parse_card(card))
 
     def check(self, generator: Generator, force: bool = False) -> None:

@@ -227,7 +227,7 @@ class WeightDelta:
             If the file is missing, broken, something else, or of a newer version.
         """
         tensors, card = cards.read(path, KIND)
-        with cards.told_of(path, KIND):
+        with cards.guard(path, KIND):
             return cls(tensors, str(card["generator"]), dict(card["settings"]), dict(card["figures"]))
 
 

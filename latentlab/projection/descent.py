@@ -203,7 +203,7 @@ class Store:
         if self.path is None or not self.path.exists():
             return state
         stored, card = cards.read(self.path, KIND)
-        with cards.told_of(self.path, KIND), torch.no_grad():
+        with cards.guard(self.path, KIND), torch.no_grad():
             check_key(self.path, card["key"], self.key)
             step = int(card["step"])
             for name, value in state.tensors.items():

@@ -88,7 +88,7 @@ class Projection:
     def load(cls, path: str | Path) -> Projection:
         """Read what `save` wrote; UserError if it is missing, broken or something else."""
         tensors, card = cards.read(path, KIND)
-        with cards.told_of(path, KIND):
+        with cards.guard(path, KIND):
             settings = ProjectionSettings.from_dict(card["settings"])
             codes = {name[5:]: value for name, value in tensors.items() if name.startswith("code.")}
             return cls(codes, settings, tensors["steps"], tensors["distances"], card["generator"])

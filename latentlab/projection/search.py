@@ -87,7 +87,7 @@ class Search:
             It is broken, or of a run with another key.
         """
         tensors, card = cards.read(path, KIND)
-        with cards.told_of(path, KIND):
+        with cards.guard(path, KIND):
             check_key(path, card["key"], key)
             codes = {name[5:]: value.to(device) for name, value in tensors.items() if name.startswith("code.")}
             search = cls(codes, settings)

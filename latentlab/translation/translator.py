@@ -135,7 +135,7 @@ class Translator:
         if Path(source).suffix.lower() in (".pth", ".pt"):
             return cls({"a2b": _generator(published.load(source), source)}, {"method": "published"}).to(device)
         tensors, card = cards.read(source, KIND)
-        with cards.told_of(source, KIND):
+        with cards.guard(source, KIND):
             networks = {}
             for way, shape in card.pop("networks").items():
                 networks[way] = build(config_from_dict(shape))

@@ -107,7 +107,7 @@ class AttributeScorer:
             The file is missing, broken or something else.
         """
         tensors, card = cards.read(path, KIND)
-        with cards.told_of(path, KIND):
+        with cards.guard(path, KIND):
             names, width = tuple(card.pop("names")), int(card.pop("width"))
             network = AttributeNet(len(names), width)
             own = {name.removeprefix("network."): v for name, v in tensors.items() if name.startswith("network.")}
