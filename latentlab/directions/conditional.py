@@ -22,8 +22,8 @@ def conditional(direction: Direction, conditions: Sequence[Direction]) -> Direct
     """`direction` made orthogonal to every one of `conditions`, so that going along it changes them less.
 
     n' = n − Cᵀ (C Cᵀ)⁻¹ C n with the conditions as rows of C, scaled to unit length; conditions may be linearly
-    dependent. A direction with a row a layer counts as one long vector. What it was judged by before, sigma, intercept and statistics, is dropped, and the share of its length
-    that is left is kept as the statistic `left`.
+    dependent. A direction with a row a layer counts as one long vector. What the direction was judged by before, sigma,
+    intercept and statistics, is dropped, and the share of its length that is left is kept as the statistic `left`.
 
     Parameters
     ----------

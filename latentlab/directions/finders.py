@@ -40,7 +40,8 @@ class Finder(Protocol):
     """
 
     @property
-    def target(self) -> Target: ...
+    def target(self) -> Target:
+        """What `fit` takes as y."""
 
     def fit(self, w: NDArray[Any], y: Any) -> object:
         """Fit on `w (n, w_dim)` and `y (n,)`."""
