@@ -19,7 +19,7 @@ from torch import Tensor
 
 import stylegan2
 from latentlab import images, perceptual
-from latentlab.projection.encoder import for_generator
+from latentlab.projection.encoder import load_encoder
 from latentlab.projection.starts import CANDIDATES, nearest
 from stylegan2.memory import keep_freed_memory
 from stylegan2.protocol import Generator
@@ -48,7 +48,7 @@ def generated(generator: Generator, count: int) -> list[Tensor]:
 
 def starts_of(generator: Generator, distance: perceptual.PerceptualDistance) -> dict[str, Start]:
     """The ways to start, by name."""
-    encoder = for_generator(generator)
+    encoder = load_encoder(generator)
     if encoder is None:
         raise SystemExit("the package has no encoder for mobile-ffhq")
     average = generator.w_avg.expand(1, generator.num_ws, generator.w_dim)
