@@ -189,12 +189,12 @@ def write_photos(
             left_out[path.name] = str(found)
         elif _digest(path) in learnt:
             left_out[path.name] = "it shows a person of the training set"
-        elif in_target(settings, lab, found[0].picture):
+        elif in_target(settings, lab, found[0].image):
             left_out[path.name] = "it is of the target domain already"
         elif path.stem in names:
             left_out[path.name] = "another photo has its name"
         else:
-            images.save_image(found[0].picture, folder / f"{path.stem}.png")
+            images.save_image(found[0].image, folder / f"{path.stem}.png")
             names.append(path.stem)
         step(k + 1, len(paths))
     if len(names) < 2:
@@ -264,7 +264,7 @@ def write_real(real: RealFaces, folder: Path, settings: EditSettings, lab: EditL
             for path, found in align_files((real.folder / labels.files[row] for row in rows), lab.detector, PHOTO_SIDE):
                 if isinstance(found, UserError):
                     continue
-                images.save_image(found[0].picture, folder / part / f"{path.stem}.png")
+                images.save_image(found[0].image, folder / part / f"{path.stem}.png")
                 names[part].append(path.stem)
                 step(len(names[part]), wanted)
                 if len(names[part]) == wanted:
