@@ -430,7 +430,7 @@ def test_names_of_installed_packages(data, tmp_path, monkeypatch):
         (lambda s: s.pop("convs.3.activate.bias"), "lacks synthesis.b16.conv1.bias"),
         (lambda s: s.update({"convs.1.conv.extra": torch.zeros(1)}), "convs.1.conv.extra"),
         (lambda s: s.update({"style.1.weight": torch.zeros(48, 48, dtype=torch.int64)}), "int64"),
-        (lambda s: s.update({"style.1.weight": "text"}), "style.1.weight is no tensor"),
+        (lambda s: s.update({"style.1.weight": "text"}), "style.1.weight is not a tensor"),
         (lambda s: [s.pop(n) for n in list(s) if n.startswith("convs.5")], "b32.conv1"),
         (lambda s: s.update({"convs.0.conv.blur.kernel": torch.eye(4)}), "not separable"),
         (lambda s: s.update({"convs.0.conv.blur.kernel": torch.ones(4, 4)}), "different filters"),
