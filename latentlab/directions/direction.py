@@ -172,7 +172,7 @@ class Direction:
         from latentlab import cards
 
         tensors, card = cards.read(path, _kind())
-        with cards.told_of(path, _kind()):
+        with cards.guard(path, _kind()):
             return cls(tensors["vector"].numpy(), **_parse_card(card))
 
     def check(self, generator: Generator, force: bool = False) -> None:

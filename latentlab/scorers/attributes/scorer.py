@@ -112,7 +112,7 @@ class AttributeScorer:
             If the file is missing, broken or something else.
         """
         tensors, card = cards.read(path, KIND)
-        with cards.told_of(path, KIND):
+        with cards.guard(path, KIND):
             names, base_channels = tuple(card.pop("names")), int(card.pop("width"))
             network = AttributeNet(len(names), base_channels)
             own = {name.removeprefix("network."): v for name, v in tensors.items() if name.startswith("network.")}

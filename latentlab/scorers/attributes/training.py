@@ -249,7 +249,7 @@ def _resume(path: Path, key: Mapping[str, Any], network: AttributeNet, optimiser
     if not path.exists():
         return 0
     tensors, card = cards.read(path, _STATE)
-    with cards.told_of(path, _STATE):
+    with cards.guard(path, _STATE):
         if card["key"] != json.loads(json.dumps(key)):
             raise UserError(f"{path} is of a training on other data or with another plan: remove it to start anew")
         own = {name.removeprefix("network."): v for name, v in tensors.items() if name.startswith("network.")}

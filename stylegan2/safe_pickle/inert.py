@@ -13,10 +13,11 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
-from stylegan2.checkpoints.unpickle import Allowed, Global, Record
 from stylegan2.errors import CheckpointError
+from stylegan2.safe_pickle.machine import Allowed, Global, Record
 
 # Types of torch storages by the names that files call them.
 STORAGE_DTYPES = {
@@ -70,7 +71,10 @@ class TensorView:
         if self.storage.data is None:
             raise CheckpointError("it is damaged: a tensor has no data")
         if 0 in self.shape:
-            return torch.empty(self.shape, dtype=self.storage.dtype)
+            try:
+                return torch.empty(self.shape, dtype=self.storage.dtype)
+            except RuntimeError as error:  # the other sizes may be beyond all numbers
+                raise CheckpointError(f"it is damaged: a tensor of shape {self.shape}") from error
         extent = 1 + sum((n - 1) * step for n, step in zip(self.shape, self.stride, strict=True))
         size = self.storage.dtype.itemsize
         piece = self.storage.data[self.offset * size : (self.offset + extent) * size]
@@ -130,7 +134,7 @@ class ArrayType(Record):
             raise CheckpointError("it is damaged: a numpy dtype without a byte order")
         self.state = state[1] + self.state[-2:]
 
-    def array(self, data: Any, shape: Any, fortran: Any = False) -> np.ndarray:
+    def array(self, data: Any, shape: Any, fortran: Any = False) -> NDArray[Any]:
         """The bytes as an array of this type."""
         if isinstance(data, str):  # bytes, as Python 2 wrote them
             data = data.encode("latin1")
@@ -142,7 +146,8 @@ class ArrayType(Record):
                 f"it is damaged: a numpy array declares the shape {tuple(shape)} of {dtype}, "
                 f"the file has {len(data)} bytes of it"
             )
-        return np.frombuffer(data, dtype).reshape(shape, order="F" if fortran else "C")
+        array: NDArray[Any] = np.frombuffer(data, dtype).reshape(shape, order="F" if fortran else "C")
+        return array
 
 
 class Array(Record):
