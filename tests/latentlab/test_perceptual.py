@@ -6,7 +6,7 @@ import torch
 
 from latentlab import perceptual
 from latentlab.errors import UserError
-from latentlab.perceptual import MIN_SIDE, masked_mean
+from latentlab.perceptual import MIN_RESOLUTION, masked_mean
 
 
 @pytest.fixture(scope="module", params=["vgg", "alex"])
@@ -85,7 +85,7 @@ def test_the_masked_mean_in_closed_form():
 
 
 def test_pictures_that_are_too_small_or_none_are_told(distance):
-    least = MIN_SIDE[distance.model.pnet_type]
+    least = MIN_RESOLUTION[distance.model.pnet_type]
     assert distance(torch.zeros(1, 3, least, least), torch.ones(1, 3, least, least)).isfinite()
     for shape in [(1, 3, least, least - 1), (3, 64, 64), (1, 1, 64, 64)]:
         with pytest.raises(UserError, match=f"at least {least}x{least}"):
