@@ -146,7 +146,7 @@ def _columns(comparison: Comparison) -> tuple[torch.Tensor, list[str]]:
 
 def _grid(comparison: Comparison, path: Path) -> None:
     pictures, titles = _columns(comparison)
-    plots.grid_figure(pictures[:_SHOWN], titles, list(comparison.task.names)[:_SHOWN], path)
+    plots.save_figure(plots.grid_figure(pictures[:_SHOWN], titles, list(comparison.task.names)[:_SHOWN]), path)
 
 
 def _intervals(comparison: Comparison, path: Path) -> None:
@@ -158,7 +158,7 @@ def _intervals(comparison: Comparison, path: Path) -> None:
         }
         for figure in comparison.task.figures
     }
-    plots.interval_figure(panels, path)
+    plots.save_figure(plots.interval_figure(panels), path)
 
 
 def _worst_grid(comparison: Comparison, floors: Sequence[str], path: Path) -> None:
@@ -180,7 +180,8 @@ def _worst_grid(comparison: Comparison, floors: Sequence[str], path: Path) -> No
             assert pictures is not None
             row.append(blank if one is None else torch.cat([before[one.index], pictures[one.index]], dim=2))
         rows.append(torch.stack(row))
-    plots.grid_figure(torch.stack(rows), methods, [figure.name.replace("_", "\n") for figure in figures], path)
+    titles = [figure.name.replace("_", "\n") for figure in figures]
+    plots.save_figure(plots.grid_figure(torch.stack(rows), methods, titles), path)
 
 
 # --- the page -----------------------------------------------------------------------------------------------

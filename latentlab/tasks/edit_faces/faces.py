@@ -28,7 +28,7 @@ from latentlab.scorers import is_positive, score_pictures
 from latentlab.scorers.attributes.data import Labels, read_labels, split
 from latentlab.tasks.edit_faces.lab import EditLab
 from latentlab.tasks.edit_faces.settings import EditSettings
-from latentlab.translation.data.folders import pictures_in
+from latentlab.translation.data.folders import images_in
 
 PHOTO_SIDE = 256
 _DRAWN_AT_ONCE, _MOST_DRAWN = 192, 9600
@@ -143,7 +143,7 @@ def write_held_out(rows: SampleTable, folder: Path, lab: EditLab, step: Step) ->
 
 def write_masks(part: Path, lab: EditLab, step: Step) -> None:
     """The mask of the mouth of every picture in `part`, in `part`_seg; an empty one where no face is found."""
-    paths = pictures_in(part)
+    paths = images_in(part)
     for k, path in enumerate(paths):
         out = part.with_name(f"{part.name}_seg") / f"{path.stem}_0.png"
         if not out.exists():

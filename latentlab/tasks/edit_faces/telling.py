@@ -50,7 +50,7 @@ def _draw(comparison: Comparison, strengths: Strengths) -> None:
         if row.name not in curves
     }
     labels = ("probability of the target (mean)", "identity kept (mean)")
-    plots.tradeoff_figure(curves, points, labels, comparison.task.folder / "tradeoff.png")
+    plots.save_figure(plots.tradeoff_figure(curves, points, labels), comparison.task.folder / "tradeoff.png")
 
 
 def _row(point: Point, before: Sequence[str]) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ Norm = Literal["batch", "instance", "instance-affine", "none"]
 
 
 def norm_layer(kind: Norm, channels: int) -> nn.Module:
-    """Return a normalisation of `(b, channels, h, w)`: batch (learnt scale), instance (without or with one), or none."""
+    """Return a normalisation layer: batch (with a learnt scale), instance (without or with one), or none."""
     if kind == "batch":
         return nn.BatchNorm2d(channels)
     if kind == "none":
