@@ -1,10 +1,12 @@
-"""Moving latents along a direction, how far to go, and what the scorer makes of it."""
+"""The algebra of edits: moving latents along directions, and how far to go."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -12,10 +14,6 @@ from latentlab.directions import Direction
 from latentlab.errors import UserError
 
 Mode = Literal["add", "place"]
-
-
-class TargetNotReached(UserError):
-    """No strength that was tried has the effect that was wanted."""
 
 
 def _sigma(direction: Direction) -> float:
@@ -102,13 +100,96 @@ def walk(ws: Tensor, direction: Direction, strengths: Sequence[float], mode: Mod
     return torch.stack([edit(ws, direction, strength, mode) for strength in strengths], dim=1)
 
 
+def edit_many(ws: Tensor, edits: Iterable[tuple[Direction, float | Tensor]], mode: Mode = "add") -> Tensor:
+    """Move ws along several directions, one after the other.
+
+    With 'add' the order does not matter. With 'place' a later direction moves what an earlier one has placed, unless
+    the two are orthogonal (see `latentlab.directions.conditional`).
+
+    Parameters
+    ----------
+    ws
+        `(b, num_ws, w_dim)`.
+    edits
+        Pairs of a direction and its strength; none leave ws as they are.
+    mode
+        'add' or 'place', see `edit`.
+    """
+    for direction, strength in edits:
+        ws = edit(ws, direction, strength, mode)
+    return ws
+
+
+# --- how far ------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Response:
+    """A response at a series of strengths, linear in between: the share of faces that changed, say.
+
+    Attributes
+    ----------
+    strengths
+        `n` strengths, in the order of going outwards.
+    values
+        Their `n` responses.
+    """
+
+    strengths: tuple[float, ...]
+    values: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        if len(self.strengths) != len(self.values) or not self.strengths:
+            raise ValueError(f"{len(self.values)} responses do not fit {len(self.strengths)} strengths")
+
+    def __call__(self, strength: float) -> float:
+        """The response at a strength; beyond the series, that of its nearest end."""
+        order = np.argsort(self.strengths)
+        return float(np.interp(strength, np.array(self.strengths)[order], np.array(self.values)[order]))
+
+    @property
+    def strongest(self) -> float:
+        """The strength of the highest response; the first of several."""
+        return self.strengths[self.values.index(max(self.values))]
+
+    def first_reaching(self, target: float) -> float | None:
+        """The first strength, interpolated between those of the series, with a response of `target`; None if none."""
+        try:
+            return calibrate(self, target, self.strengths, bisections=0, interpolate=True)
+        except TargetNotReached:
+            return None
+
+
+class TargetNotReached(UserError):
+    """No strength that was tried has the wanted effect.
+
+    Attributes
+    ----------
+    response
+        The strengths that were tried, and their responses.
+    """
+
+    def __init__(self, target: float, response: Response) -> None:
+        self.response = response
+        super().__init__(
+            f"no strength reaches {target:g}; the best of {len(response.strengths)} gives {max(response.values):g}; "
+            "widen the series"
+        )
+
+
 def calibrate(
-    respond: Callable[[float], float], target: float, strengths: Sequence[float], bisections: int = 4
+    respond: Callable[[float], float],
+    target: float,
+    strengths: Sequence[float],
+    bisections: int = 4,
+    interpolate: bool = False,
+    fallback: Literal["strongest", "last"] | None = None,
 ) -> float:
     """The first strength at which a response reaches a target.
 
-    Tries `strengths` in their order and, at the first that reaches the target, halves the step before it.
-    Use training rows in `respond`: a strength chosen on the rows it is judged by flatters itself.
+    Tries `strengths` in their order up to the first that reaches the target, and narrows the step before it down.
+    Use training rows in `respond`: a strength chosen on the rows it is judged by flatters itself. A `Response`
+    that was sampled before can be given as `respond`, with its own strengths.
 
     Parameters
     ----------
@@ -119,36 +200,54 @@ def calibrate(
     strengths
         A series outwards, say 0.5, 1, … or −0.5, −1, …
     bisections
-        How often the step is halved; the answer is that fine.
-
-    Returns
-    -------
-    float
-        A strength whose response was found to reach the target.
+        How often the step is halved, each with another call of `respond`.
+    interpolate
+        Whether the result lies within the last step, where the line between its ends' responses crosses the target.
+        Otherwise it is the end that was found to reach the target.
+    fallback
+        What to give if no strength reaches the target: the one of the 'strongest' response, the 'last' one, or
+        None to raise.
 
     Raises
     ------
     TargetNotReached
-        If no strength reaches it. Says how far the response went.
+        If no strength reaches it and there is no fallback. Says how far the response went.
+    UserError
+        If there are no strengths.
     """
-    best = float("-inf")
-    before: float | None = None
-    for strength in strengths:
-        response = respond(strength)
-        if response >= target:
-            return strength if before is None else _bisect(respond, target, before, strength, bisections)
-        best = max(best, response)
-        before = strength
-    raise TargetNotReached(
-        f"no strength reaches {target:g}; the best of {len(strengths)} gives {best:g}; widen the series"
-    )
+    if not strengths:
+        raise UserError("a calibration needs strengths to try, and there are none")
+    values: list[float] = []
+    for k, strength in enumerate(strengths):
+        values.append(respond(strength))
+        if values[-1] >= target:
+            if k == 0:
+                return strength
+            last_step = Response((strengths[k - 1], strength), (values[-2], values[-1]))
+            return _narrowed(respond, target, last_step, bisections, interpolate)
+    tried = Response(tuple(strengths), tuple(values))
+    if fallback is None:
+        raise TargetNotReached(target, tried)
+    return tried.strongest if fallback == "strongest" else tried.strengths[-1]
 
 
-def _bisect(respond: Callable[[float], float], target: float, below: float, reached: float, bisections: int) -> float:
+def _narrowed(
+    respond: Callable[[float], float], target: float, step: Response, bisections: int, interpolate: bool
+) -> float:
+    """Where the target is reached within a step of two strengths, of which the second reaches it."""
+    (below, reached), (low, high) = step.strengths, step.values
     for _ in range(bisections):
         middle = (below + reached) / 2
-        if respond(middle) >= target:
-            reached = middle
+        response = respond(middle)
+        if response >= target:
+            reached, high = middle, response
         else:
-            below = middle
-    return reached
+            below, low = middle, response
+    return _crossing(Response((below, reached), (low, high)), target) if interpolate else reached
+
+
+def _crossing(step: Response, target: float) -> float:
+    """The strength at which the line through a step's two responses, the second the higher, has the value `target`."""
+    (below, reached), (low, high) = step.strengths, step.values
+    share = (target - low) / (high - low)
+    return below + share * (reached - below)

@@ -21,8 +21,7 @@ from torch.overrides import TorchFunctionMode
 
 from latentlab import weights
 from latentlab.errors import UserError
-from stylegan2.checkpoints.containers import read_pickled
-from stylegan2.checkpoints.inert import floats
+from stylegan2.safe_pickle import floats, read_pickled
 
 if TYPE_CHECKING:  # they take seconds to import, and most of latentlab does without them
     import lpips

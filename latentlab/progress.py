@@ -6,8 +6,6 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol
 
-from tqdm import tqdm
-
 
 class Step(Protocol):
     """Called with how much is done of how much, and perhaps a word on how well."""
@@ -33,6 +31,8 @@ def bar(title: str, unit: str = "picture") -> Iterator[Step]:
 
     What was done before the first call counts as done, but not for the pace.
     """
+    from tqdm import tqdm
+
     with tqdm(desc=f"{title:<22}", unit=unit, dynamic_ncols=True) as line:
 
         def step(done: int, total: int, note: str = "") -> None:

@@ -1,19 +1,68 @@
-"""StyleGAN2 from scratch, in plain PyTorch: the networks, their sampling, and everybody's checkpoints.
+"""StyleGAN2 from scratch, in plain PyTorch: the networks, their sampling, and checkpoints of all common formats.
 
 >>> import stylegan2
 >>> G = stylegan2.load("mobile-ffhq")
->>> pictures = G(stylegan2.z_from_seeds([600, 601], G.z_dim), psi=0.7)
+>>> images = G(stylegan2.z_from_seeds([600, 601], G.z_dim), psi=0.7)
+
+Names are imported at their first use: `import stylegan2` itself does not load torch.
 """
 
-from stylegan2.checkpoints import convert, load, save
-from stylegan2.config import DiscriminatorConfig, GeneratorConfig
-from stylegan2.discriminator import Discriminator
-from stylegan2.errors import CheckpointError
-from stylegan2.mobile import MobileConfig, MobileGenerator
-from stylegan2.networks import Generator
-from stylegan2.sampling import lerp, slerp, style_mix, truncate, z_from_seeds
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
+if TYPE_CHECKING:
+    from stylegan2 import (
+        checkpoints,
+        config,
+        discriminator,
+        errors,
+        fingerprint,
+        layers,
+        memory,
+        mobile,
+        networks,
+        noise,
+        ops,
+        protocol,
+        safe_pickle,
+        sampling,
+    )
+    from stylegan2.checkpoints import convert, load, save
+    from stylegan2.config import DiscriminatorConfig, GeneratorConfig
+    from stylegan2.discriminator import Discriminator
+    from stylegan2.errors import CheckpointError
+    from stylegan2.mobile import MobileConfig, MobileGenerator
+    from stylegan2.networks import Generator
+    from stylegan2.sampling import lerp, slerp, style_mix, truncate, z_from_seeds
+
+    __version__: str
+
+# Name to the module that defines it.
+_LATER = {
+    **dict.fromkeys(("convert", "load", "save"), "checkpoints"),
+    **dict.fromkeys(("DiscriminatorConfig", "GeneratorConfig"), "config"),
+    "Discriminator": "discriminator",
+    "CheckpointError": "errors",
+    **dict.fromkeys(("MobileConfig", "MobileGenerator"), "mobile"),
+    "Generator": "networks",
+    **dict.fromkeys(("lerp", "slerp", "style_mix", "truncate", "z_from_seeds"), "sampling"),
+}
+_MODULES = (
+    "checkpoints",
+    "config",
+    "discriminator",
+    "errors",
+    "fingerprint",
+    "layers",
+    "memory",
+    "mobile",
+    "networks",
+    "noise",
+    "ops",
+    "protocol",
+    "safe_pickle",
+    "sampling",
+)
 
 __all__ = [
     "CheckpointError",
@@ -23,12 +72,56 @@ __all__ = [
     "GeneratorConfig",
     "MobileConfig",
     "MobileGenerator",
+    "__version__",
+    "checkpoints",
+    "config",
     "convert",
+    "discriminator",
+    "errors",
+    "fingerprint",
+    "layers",
     "lerp",
     "load",
+    "memory",
+    "mobile",
+    "networks",
+    "noise",
+    "ops",
+    "protocol",
+    "safe_pickle",
+    "sampling",
     "save",
     "slerp",
     "style_mix",
     "truncate",
     "z_from_seeds",
 ]
+
+
+def _version() -> str:
+    """The version of the distribution, which holds `latentlab`, too."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("latentlab")
+    except PackageNotFoundError:  # a source tree that was not installed
+        return "0+unknown"
+
+
+if not TYPE_CHECKING:  # where a type checker sees it, it takes any name for an attribute
+
+    def __getattr__(name: str) -> Any:
+        if name in _LATER:
+            value = getattr(import_module(f"{__name__}.{_LATER[name]}"), name)
+        elif name in _MODULES:
+            value = import_module(f"{__name__}.{name}")
+        elif name == "__version__":
+            value = _version()
+        else:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        globals()[name] = value
+        return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
-import torch
-from torch import Tensor
+if TYPE_CHECKING:  # torch is not loaded for the sake of annotations
+    import torch
+    from torch import Tensor
 
 NoiseMode = Literal["const", "random", "none"]
 

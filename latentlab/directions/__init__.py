@@ -8,12 +8,15 @@ from latentlab.directions.direction import Direction, Space, cosine
 
 if TYPE_CHECKING:
     from latentlab.directions.finders import Finder, LinearSVM, MeanDifference, RidgeOnLogit
+    from latentlab.directions.fitting import Fit, fit
+    from latentlab.directions.shipped import load_direction
     from latentlab.directions.statistics import DirectionStatistics, card_figures, evaluate
 
 __all__ = [
     "Direction",
     "DirectionStatistics",
     "Finder",
+    "Fit",
     "LinearSVM",
     "MeanDifference",
     "RidgeOnLogit",
@@ -22,11 +25,15 @@ __all__ = [
     "conditional",
     "cosine",
     "evaluate",
+    "fit",
+    "load_direction",
 ]
 
 # They import scikit-learn, which takes a second or two, and whoever edits along a known direction does without it.
 _LATER = {
     **dict.fromkeys(("Finder", "LinearSVM", "MeanDifference", "RidgeOnLogit"), "finders"),
+    **dict.fromkeys(("Fit", "fit"), "fitting"),
+    "load_direction": "shipped",
     **dict.fromkeys(("DirectionStatistics", "card_figures", "evaluate"), "statistics"),
 }
 

@@ -15,12 +15,16 @@ from sklearn.utils.validation import check_is_fitted
 
 from latentlab.errors import UserError
 
+Target = Literal["labels", "scores"]
+
 
 class Finder(Protocol):
     """What a fitted finder offers.
 
     Attributes
     ----------
+    target
+        What `fit` takes as y: boolean 'labels', or 'scores' in [0, 1].
     direction_
         `(w_dim,)` float64 of unit length, pointing to the positive class.
     intercept_
@@ -29,6 +33,13 @@ class Finder(Protocol):
 
     direction_: NDArray[np.float64]
     intercept_: float
+
+    @property
+    def target(self) -> Target:
+        """What `fit` takes as y."""
+
+    def fit(self, w: NDArray[Any], y: NDArray[Any]) -> object:
+        """Fit on `w (n, w_dim)` and `y (n,)`."""
 
     def decision_function(self, w: NDArray[Any]) -> NDArray[np.float64]:
         """Signed distance `(n,)` of `w (n, w_dim)` from the hyperplane, in units of w."""
@@ -61,7 +72,7 @@ def _check_w(w: NDArray[Any], y: NDArray[Any]) -> NDArray[np.float64]:
     return w
 
 
-class _LinearFinder(BaseEstimator):
+class _LinearFinder(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
     """The half that all finders share: a unit direction, an intercept, and the distance they give."""
 
     direction_: NDArray[np.float64]
@@ -83,6 +94,8 @@ class _LinearFinder(BaseEstimator):
 
 class MeanDifference(_LinearFinder):
     """Mean of the positive rows minus the mean of all; the hyperplane lies halfway between the classes."""
+
+    target: Target = "labels"
 
     def fit(self, w: NDArray[Any], y: NDArray[np.bool_]) -> MeanDifference:
         """Fit on `w (n, w_dim)` and boolean labels `y (n,)`.
@@ -121,6 +134,7 @@ class LinearSVM(_LinearFinder):
         The C that was used.
     """
 
+    target: Target = "labels"
     GRID = tuple(float(c) for c in np.logspace(-2, 1, 7))
 
     def __init__(self, C: float | Literal["cv"] = "cv") -> None:
@@ -174,6 +188,7 @@ class RidgeOnLogit(_LinearFinder):
         The alpha that was used.
     """
 
+    target: Target = "scores"
     MARGIN = 1e-3  # scores are clipped to [MARGIN, 1 − MARGIN]: logits beyond are the scorer's overconfidence
 
     def __init__(self, alphas: tuple[float, ...] = tuple(np.logspace(-6, 0, 13))) -> None:

@@ -41,9 +41,10 @@ class DirectionStatistics:
         return asdict(self)
 
 
-def card_figures(n_train: int, held_out: DirectionStatistics) -> dict[str, float | int | str]:
-    """What a direction's card says of how it was learnt: `n_train`, and `held_out_` before each figure's name."""
-    return {"n_train": n_train, **{f"held_out_{name}": value for name, value in held_out.as_dict().items()}}
+def card_figures(n_train: int, held_out: DirectionStatistics | None) -> dict[str, float | int | str]:
+    """What a direction's card says of how it was learnt: `n_train`, and `held_out_` before each statistic's name."""
+    held = {} if held_out is None else held_out.as_dict()
+    return {"n_train": n_train, **{f"held_out_{name}": value for name, value in held.items()}}
 
 
 def auc_deviation(y: NDArray[np.bool_], decision: NDArray[Any]) -> float:

@@ -97,4 +97,6 @@ def _draw(
         w=ws[:, 0].float().cpu().numpy(),
         scores=score_pictures(scorer, pictures),
         names=settings.names,
+        generator=settings.generator,
+        scorer=settings.scorer,
     )

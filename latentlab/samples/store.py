@@ -186,7 +186,7 @@ class SampleStore:
             return None
         try:
             stored = pq.ParquetFile(path, page_checksum_verification=True).read()
-            table = _from_arrow(stored, self.settings.names)
+            table = _from_arrow(stored, self.settings)
             if table.seeds.tolist() == list(seeds):
                 return table
             reason = "it holds other seeds"
@@ -203,14 +203,16 @@ def _to_arrow(table: SampleTable) -> pa.Table:
     return pa.table(columns, names=[*COLUMNS, *table.names])
 
 
-def _from_arrow(stored: pa.Table, names: tuple[str, ...]) -> SampleTable:
-    if stored.column_names != [*COLUMNS, *names]:
+def _from_arrow(stored: pa.Table, settings: SampleSettings) -> SampleTable:
+    if stored.column_names != [*COLUMNS, *settings.names]:
         raise ValueError(f"its columns are {', '.join(stored.column_names)}")
     w = stored["w"].combine_chunks()
     return SampleTable(
         seeds=stored["seed"].to_numpy(),
         psi=stored["psi"].to_numpy(),
         w=w.flatten().to_numpy().reshape(len(w), -1).copy(),  # Arrow's memory is read-only
-        scores=np.stack([stored[name].to_numpy() for name in names], axis=1),
-        names=names,
+        scores=np.stack([stored[name].to_numpy() for name in settings.names], axis=1),
+        names=settings.names,
+        generator=settings.generator,
+        scorer=settings.scorer,
     )

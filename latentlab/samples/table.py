@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -33,6 +33,8 @@ class SampleTable:
         `(n, k)` float32.
     names
         The k names of the scores.
+    generator, scorer
+        Fingerprints of the networks the rows come from; None if unknown.
     """
 
     seeds: NDArray[np.int64]
@@ -40,6 +42,8 @@ class SampleTable:
     w: NDArray[np.float32]
     scores: NDArray[np.float32]
     names: tuple[str, ...]
+    generator: str | None = None
+    scorer: str | None = None
 
     def __post_init__(self) -> None:
         rows = len(self.seeds)
@@ -54,7 +58,8 @@ class SampleTable:
 
     def subset(self, rows: NDArray[Any]) -> SampleTable:
         """The rows of a boolean mask `(n,)`, or of an array of indices, in its order."""
-        return SampleTable(self.seeds[rows], self.psi[rows], self.w[rows], self.scores[rows], self.names)
+        columns = {name: getattr(self, name)[rows] for name in ("seeds", "psi", "w", "scores")}
+        return replace(self, **columns)
 
     def column(self, name: str) -> NDArray[np.float32]:
         """The scores `(n,)` called `name`.
@@ -76,15 +81,23 @@ class SampleTable:
 
 
 def concatenate(tables: list[SampleTable]) -> SampleTable:
-    """The rows of all `tables`, in their order; all must have the same names."""
+    """Join the rows of all `tables`, in their order.
+
+    Raises
+    ------
+    ValueError
+        If the tables differ in names, generator or scorer.
+    """
     if len({table.names for table in tables}) != 1:
         raise ValueError("only tables with the same scores can be joined")
-    return SampleTable(
+    if len({(table.generator, table.scorer) for table in tables}) != 1:
+        raise ValueError("only tables from the same generator and scorer can be joined")
+    return replace(
+        tables[0],
         seeds=np.concatenate([table.seeds for table in tables]),
         psi=np.concatenate([table.psi for table in tables]),
         w=np.concatenate([table.w for table in tables]),
         scores=np.concatenate([table.scores for table in tables]),
-        names=tables[0].names,
     )
 
 

@@ -27,9 +27,8 @@ from latentlab.translation.networks import (
 )
 from latentlab.translation.networks.layers import Norm
 from latentlab.translation.networks.patch import LAYERS
-from stylegan2.checkpoints.containers import read_pickled
-from stylegan2.checkpoints.inert import TensorView, floats
 from stylegan2.errors import CheckpointError
+from stylegan2.safe_pickle import TensorView, floats, read_pickled
 
 State = dict[str, Tensor]
 

@@ -11,8 +11,6 @@ from typing import Any
 from urllib.error import URLError
 from urllib.request import HTTPRedirectHandler, Request, build_opener
 
-from tqdm import tqdm
-
 from latentlab.errors import UserError
 from latentlab.weights.archive import CHUNK
 from latentlab.weights.registry import is_secure
@@ -75,6 +73,8 @@ def _receive(url: str, response: Any, part: Path, tag: Path, label: str) -> None
         tag.write_text(etag, "utf-8")
     else:
         tag.unlink(missing_ok=True)
+    from tqdm import tqdm
+
     received = start
     with (
         open(part, "ab" if resumed else "wb") as out,

@@ -8,8 +8,6 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tqdm import tqdm
-
 from latentlab.errors import UserError
 from latentlab.weights.registry import Distribution
 
@@ -95,6 +93,8 @@ def _write_backend(distribution: Distribution, folder: Path) -> None:
 
 def _watch(process: subprocess.Popen[bytes], distribution: Distribution, folder: Path, label: str) -> None:
     """Draw a bar from the bytes that have appeared under `folder` until pip ends."""
+    from tqdm import tqdm
+
     with tqdm(total=distribution.size, unit="B", unit_scale=True, desc=label) as bar:
         while True:
             try:

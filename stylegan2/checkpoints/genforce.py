@@ -9,9 +9,9 @@ from typing import Any
 
 from torch import Tensor
 
-from stylegan2.checkpoints.inert import floats
 from stylegan2.checkpoints.layout import Loaded, State, common_taps, discriminator_config, generator_config
 from stylegan2.errors import CheckpointError
+from stylegan2.safe_pickle import floats
 
 _NETWORKS = {"G_ema": "generator_smooth", "G": "generator", "D": "discriminator"}
 _PARAMETERS = {

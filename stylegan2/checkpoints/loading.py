@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from importlib.metadata import entry_points
@@ -14,9 +13,9 @@ from torch import nn
 
 from stylegan2.checkpoints import genforce, native, nvidia, rosinality, tensorflow
 from stylegan2.checkpoints.build import build
-from stylegan2.checkpoints.containers import ZIP_MAGIC, read_pickled
 from stylegan2.checkpoints.layout import Loaded
-from stylegan2.errors import CheckpointError, ForbiddenGlobalError
+from stylegan2.errors import MALFORMED, CheckpointError, ForbiddenGlobalError
+from stylegan2.safe_pickle import looks_pickled, read_pickled
 from stylegan2.sampling import z_from_seeds
 
 _NETWORKS = ("G_ema", "G", "D")
@@ -24,18 +23,6 @@ _FORMATS = (nvidia, tensorflow, rosinality, genforce)
 _SUPPORTED = (
     "supported are StyleGAN2 networks of stylegan2-ada-pytorch and stylegan3 (.pkl), of the TensorFlow "
     "release (.pkl), of rosinality, pSp and e4e (.pt), of genforce (.pth), and of stylegan2.save"
-)
-# What a malformed file can make of honest code, should one slip through the checks.
-_DAMAGE = (
-    ArithmeticError,
-    AttributeError,
-    LookupError,
-    MemoryError,
-    RecursionError,
-    RuntimeError,
-    TypeError,
-    ValueError,
-    struct.error,
 )
 
 
@@ -158,7 +145,7 @@ def _told_of(path: Path) -> Iterator[None]:
         raise type(error)(f"{path}: {error}") from error.__cause__
     except OSError as error:
         raise CheckpointError(f"{path}: it cannot be read: {error.strerror or error}") from error
-    except _DAMAGE as error:
+    except MALFORMED as error:
         raise CheckpointError(f"{path}: it is damaged or of an unknown format; {_SUPPORTED}") from error
 
 
@@ -178,7 +165,7 @@ def _networks(data: memoryview) -> dict[str, Callable[[], Loaded]]:
 
 
 def _unpickled(data: memoryview) -> Any:
-    if data[:4] == ZIP_MAGIC or data[:1] == b"\x80":
+    if looks_pickled(data):
         return read_pickled(data)
     head = bytes(data[:200]).lstrip().lower()
     if head.startswith((b"<!doctype", b"<html")):

@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
-from stylegan2.checkpoints.inert import Module, TensorView, floats
 from stylegan2.checkpoints.layout import Loaded, State, common_taps, discriminator_config, generator_config
 from stylegan2.errors import CheckpointError
+from stylegan2.safe_pickle import Module, TensorView, floats
 
 _NETWORKS = ("G_ema", "G", "D")
 _LINEAR = ("affine", "embed", "skip", "out")  # layers without an activation

@@ -11,10 +11,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from stylegan2.checkpoints.inert import floats
 from stylegan2.checkpoints.layout import Loaded, State, common_taps, discriminator_config, generator_config
 from stylegan2.errors import CheckpointError
 from stylegan2.networks import MappingNetwork
+from stylegan2.safe_pickle import floats
 
 _NETWORKS = {"G_ema": "g_ema", "G": "g", "D": "d"}
 _LAYER = {

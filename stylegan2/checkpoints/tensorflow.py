@@ -10,9 +10,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from stylegan2.checkpoints.inert import Record, floats
 from stylegan2.checkpoints.layout import Loaded, State, discriminator_config, filter_taps, generator_config
 from stylegan2.errors import CheckpointError
+from stylegan2.safe_pickle import Record, floats
 
 _CLASS = "dnnlib.tflib.network.Network"
 _ORDER = ("G", "D", "G_ema")

@@ -17,12 +17,15 @@ from latentlab.directions import (
     LinearSVM,
     MeanDifference,
     RidgeOnLogit,
+    card_figures,
     conditional,
     cosine,
     evaluate,
+    fit,
 )
 from latentlab.directions.statistics import auc_deviation
 from latentlab.errors import UserError
+from latentlab.samples import SampleTable, split
 
 DIM = 24
 FINDERS = [MeanDifference(), LinearSVM(), LinearSVM(C=1.0), RidgeOnLogit()]
@@ -322,3 +325,55 @@ def test_conditions_that_do_not_fit_are_told():
     ]:
         with pytest.raises(UserError, match=message):
             conditional(smile, [other])
+
+
+# --- from a table ---------------------------------------------------------------------------------------------
+
+
+def table_of(n: int = 400, names=("happy", "sad")) -> SampleTable:
+    w, scores, _ = population(n, noise=0.3)
+    columns = np.stack([scores, 1 - scores], axis=1).astype(np.float32)[:, : len(names)]
+    return SampleTable(np.arange(n), np.full(n, 0.7, np.float32), w, columns, names, "g" * 64, "s" * 64)
+
+
+@pytest.mark.parametrize("method", ["svm", "mean", "ridge"])
+def test_fitting_is_split_fit_and_evaluate(method):
+    table = table_of()
+    train, test = split(table)
+    learn, judge = table.subset(train), table.subset(test)
+    finder = {"svm": LinearSVM, "mean": MeanDifference, "ridge": RidgeOnLogit}[method]()
+    finder.fit(learn.w, learn.column("happy") if method == "ridge" else learn.is_positive("happy"))
+    expected = evaluate(finder, judge.w, judge.is_positive("happy"))
+    found = fit(table, "happy", method)
+    np.testing.assert_array_equal(found.direction.vector, finder.direction_.astype(np.float32))
+    assert found.held_out == expected
+    assert found.direction.statistics == card_figures(len(learn), expected)
+    assert (found.direction.attribute, found.direction.method) == ("happy", type(finder).__name__)
+    assert (found.direction.generator, found.direction.scorer) == ("g" * 64, "s" * 64)
+
+
+def test_without_a_test_share_all_rows_are_learnt_on():
+    table = table_of()
+    finder = LinearSVM(C=1.0)
+    found = fit(table, "happy", finder, name="smile", test_share=0.0)
+    expected = LinearSVM(C=1.0).fit(table.w, table.is_positive("happy"))
+    np.testing.assert_array_equal(found.direction.vector, expected.direction_.astype(np.float32))
+    np.testing.assert_array_equal(finder.direction_, expected.direction_)
+    assert found.held_out is None
+    assert found.direction.attribute == "smile" and found.direction.statistics == {"n_train": 400}
+
+
+def test_what_cannot_be_fitted_is_told():
+    table = table_of()
+    with pytest.raises(UserError, match="no score is called 'hapy'"):
+        fit(table, "hapy")
+    with pytest.raises(UserError, match="no finder is called 'svn'; did you mean svm"):
+        fit(table, "happy", "svn")
+    with pytest.raises(UserError, match="test_share"):
+        fit(table, "happy", test_share=1.0)
+
+    class Untold(MeanDifference):
+        target = "probabilities"
+
+    with pytest.raises(UserError, match="Untold must say what it learns from.*not 'probabilities'"):
+        fit(table, "happy", Untold())

@@ -7,7 +7,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from latentlab.directions import Direction, RidgeOnLogit
-from latentlab.editing import calibrate, edit, from_sigmas, in_sigmas, walk
+from latentlab.editing import (
+    Response,
+    TargetNotReached,
+    calibrate,
+    edit,
+    edit_many,
+    from_sigmas,
+    in_sigmas,
+    walk,
+)
 from latentlab.errors import UserError
 from latentlab.pipelines.rescoring import rescore
 from latentlab.rendering import Renderer
@@ -92,6 +101,20 @@ def test_sigmas_and_units_of_w_convert():
     assert from_sigmas(direction(), in_sigmas(direction(), 0.7)) == pytest.approx(0.7)
 
 
+@given(st.lists(st.floats(-3, 3), max_size=4), st.randoms())
+def test_several_edits_at_once_are_one_after_another_in_any_order(strengths, order):
+    ws = some_ws()
+    others = [direction(layers=(k,)) if k % 2 else -direction() for k in range(len(strengths))]
+    pairs = list(zip(others, strengths, strict=True))
+    expected = ws
+    for one, strength in pairs:
+        expected = edit(expected, one, strength)
+    order.shuffle(pairs)
+    torch.testing.assert_close(edit_many(ws, pairs), expected, atol=1e-5, rtol=0)
+    back = [(one, -strength) for one, strength in pairs]
+    torch.testing.assert_close(edit_many(expected, back), ws, atol=1e-5, rtol=0)
+
+
 def test_a_walk_is_an_edit_for_each_strength():
     ws = some_ws()
     steps = walk(ws, direction(), [-1.0, 0.0, 2.0])
@@ -117,6 +140,42 @@ def test_calibration_says_what_it_reached():
     assert calibrate(lambda s: 1.0, 0.9, [0.0, 1.0]) == 0.0
     with pytest.raises(UserError, match="no strength reaches 0.9; the best of 3 gives 0.4"):
         calibrate(lambda s: 0.2 * s, 0.9, [0.0, 1.0, 2.0])
+
+
+@pytest.mark.parametrize(("fallback", "expected"), [("strongest", 1.0), ("last", 2.0)])
+def test_calibration_falls_back(fallback, expected):
+    responses = {0.0: 0.0, 1.0: 0.4, 1.5: 0.4, 2.0: 0.2}
+    assert calibrate(responses.__getitem__, 0.9, list(responses), fallback=fallback) == expected
+    with pytest.raises(TargetNotReached) as told:
+        calibrate(responses.__getitem__, 0.9, list(responses))
+    assert told.value.response == Response(tuple(responses), tuple(responses.values()))
+    with pytest.raises(UserError, match="there are none"):
+        calibrate(responses.__getitem__, 0.9, [])
+
+
+@given(st.floats(0.05, 4.9), st.integers(0, 6), st.sampled_from([1, -1]))
+def test_interpolation_is_exact_where_the_response_is_a_line(threshold, bisections, sign):
+    series = [sign * s for s in (0.0, 0.5, 2.0, 5.0)]
+    found = calibrate(lambda s: sign * s / 5, threshold / 5, series, bisections, interpolate=True)
+    assert found == pytest.approx(sign * threshold)
+
+
+def test_a_response_is_interpolated_and_calibrated():
+    response = Response((0.0, 1.0, 2.0, 4.0), (0.1, 0.3, 0.7, 0.6))
+    assert [response(s) for s in (-1.0, 0.0, 1.5, 3.0, 9.0)] == pytest.approx([0.1, 0.1, 0.5, 0.65, 0.6])
+    assert response.first_reaching(0.5) == pytest.approx(1.5)
+    assert response.first_reaching(0.1) == 0.0 and response.first_reaching(0.71) is None
+    assert response.strongest == 2.0
+    arrived = Response((0.0, 1.0, 2.0, 4.0), (0.0, 0.5, 0.8, 1.0))
+    assert calibrate(arrived, 0.9, arrived.strengths, 0, interpolate=True) == pytest.approx(3.0)
+    for strengths, values in [((), ()), ((1.0,), ())]:
+        with pytest.raises(ValueError, match="do not fit"):
+            Response(strengths, values)
+
+
+def test_a_response_goes_the_negative_way_too():
+    response = Response((-1.0, -2.0, -4.0), (0.1, 0.3, 0.7))
+    assert response.first_reaching(0.5) == pytest.approx(-3.0)
 
 
 @pytest.fixture(scope="module")

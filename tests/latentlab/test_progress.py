@@ -1,8 +1,8 @@
 """The bar on standard error, and the stage that shows nothing."""
 
 import pytest
+import tqdm
 
-from latentlab import progress
 from latentlab.progress import bar, silent
 
 
@@ -11,12 +11,12 @@ def lines(monkeypatch):
     """The bars that are drawn."""
     drawn = []
 
-    class Kept(progress.tqdm):
+    class Kept(tqdm.tqdm):
         def __init__(self, *args, **options):
             super().__init__(*args, **options)
             drawn.append(self)
 
-    monkeypatch.setattr(progress, "tqdm", Kept)
+    monkeypatch.setattr(tqdm, "tqdm", Kept)
     return drawn
 
 

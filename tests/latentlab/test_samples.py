@@ -300,3 +300,14 @@ def test_the_split_has_its_share_and_knows_no_neighbours(start):
 def test_only_like_tables_join():
     with pytest.raises(ValueError, match="same scores"):
         concatenate([make_table(range(2)), make_table(range(2), names=("x",))])
+
+
+def test_a_table_knows_its_networks(tiny, scorer, tmp_path):
+    store = SampleStore.open(tmp_path, make_settings(tiny, scorer))
+    networks = (tiny.fingerprint, scorer.fingerprint)
+    for table in (draw_samples(tiny, scorer, store), store.table()):
+        assert (table.generator, table.scorer) == networks
+        part = table.subset(table.seeds < 605)
+        assert (part.generator, part.scorer) == networks
+    with pytest.raises(ValueError, match="same generator"):
+        concatenate([part, replace(part, generator="other")])

@@ -18,14 +18,20 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import stylegan2
-from stylegan2.checkpoints.containers import read_pickled
-from stylegan2.checkpoints.inert import Array, TensorView, floats
-from stylegan2.checkpoints.unpickle import Record
-from stylegan2.errors import CheckpointError, ForbiddenGlobalError
+from stylegan2.safe_pickle import (
+    Array,
+    CheckpointError,
+    ForbiddenGlobalError,
+    Record,
+    TensorView,
+    floats,
+    read_pickled,
+)
+from stylegan2.safe_pickle.inert import ALLOWED
 
 PROTO = b"\x80\x02"
 
@@ -162,7 +168,7 @@ FORBIDDEN = [
     "numpy.core.multiarray.fromfile",
     "numpy.f2py.compile",
     "dnnlib.util.open_url",
-    "stylegan2.checkpoints.unpickle._Machine",
+    "stylegan2.safe_pickle.machine._Machine",
 ]
 
 
@@ -372,6 +378,58 @@ def test_sizes_cost_nothing(opcodes):
         read(PROTO + opcodes)
 
 
+def test_one_long_list_cannot_fill_the_memory():
+    # One list of 100,000 pairs handed to OrderedDict 100,000 times: 10**10 entries from a file of 1 MB.
+    pair = text("a") + b"N\x86q\x01"
+    pairs = b"]q\x02(" + b"h\x01" * 10**5 + b"e"
+    calls = b"h\x03h\x02\x85R0" * 10**5
+    data = PROTO + name("collections", "OrderedDict") + b"q\x03" + pair + pairs + calls + b"."
+    with pytest.raises(CheckpointError, match="repeats"):
+        read(data)
+
+
+WRONG_KINDS = {
+    "bytes from a number": name("_codecs", "encode") + b"K\x01" + text("latin1") + b"\x86R.",
+    "a set of a number": name("builtins", "set") + b"K\x01\x85R.",
+    "a dtype without an order": name("numpy", "dtype") + text("f4") + b"\x85R)b.",
+    "an empty dictionary entry": name("collections", "OrderedDict") + b"](]e\x85R.",
+}
+
+
+@pytest.mark.parametrize("opcodes", WRONG_KINDS.values(), ids=WRONG_KINDS.keys())
+def test_values_of_a_wrong_kind_are_damage(opcodes):
+    with pytest.raises(CheckpointError, match="damaged"):
+        read(PROTO + opcodes)
+
+
+def test_older_streams_with_wrong_keys_are_damage():
+    data = saved({"a": torch.zeros(3)}, zipped=False)
+    keys = data.rindex(b"\x80\x02]")
+    with pytest.raises(CheckpointError):
+        read(data[:keys] + PROTO + b"]]a." + data[keys:])
+
+
+def test_empty_tensors_of_impossible_sizes_are_damage():
+    view = TensorView(read(archive({"data.pkl": storage_pickle(FLOATS, "0", b"K\x04"), "data/0": bytes(16)})).storage,
+                      0, (0, 2**62, 2**62), (1, 1, 1))  # fmt: skip
+    with pytest.raises(CheckpointError, match="damaged"):
+        view.read()
+
+
+@settings(max_examples=200)
+@given(st.binary(max_size=60), st.integers(0, 10**6))
+def test_nothing_but_checkpoint_errors_come_out(noise, where):
+    whole = saved({"a": torch.arange(6.0).reshape(2, 3), "args": argparse.Namespace(x=1)}, zipped=False)
+    where %= len(whole)
+    for data in (PROTO + noise, whole[:where] + noise + whole[where + len(noise) :]):
+        with contextlib.suppress(CheckpointError):
+            content = read(data)
+            if isinstance(content, dict):
+                for value in content.values():
+                    if isinstance(value, TensorView):
+                        floats(value, "a")
+
+
 def test_modules_nested_without_end_are_refused(tmp_path):
     # Each level holds the one below twice: 2**40 paths in a small file.
     module = name("torch_utils.persistence", "_reconstruct_persistent_obj")
@@ -401,9 +459,7 @@ def test_refuses_arrays_of_a_wrong_size():
 
 def test_every_allowed_name_is_inert():
     # What a file can reach is functions of ours that make data: none is a function of another library.
-    from stylegan2.checkpoints.inert import ALLOWED
-
     for full, build in ALLOWED.items():
-        assert build is None or getattr(build, "__module__", "").startswith("stylegan2.checkpoints."), full
+        assert build is None or getattr(build, "__module__", "").startswith("stylegan2.safe_pickle."), full
     assert isinstance(read(saved(torch.zeros(2), True)), TensorView)
     assert "torch_utils" not in sys.modules and "dnnlib" not in sys.modules

@@ -15,8 +15,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from stylegan2.checkpoints.unpickle import Allowed, Global, Record
 from stylegan2.errors import CheckpointError
+from stylegan2.safe_pickle.machine import Allowed, Global, Record
 
 # Types of torch storages by the names that files call them.
 STORAGE_DTYPES = {
@@ -70,7 +70,10 @@ class TensorView:
         if self.storage.data is None:
             raise CheckpointError("it is damaged: a tensor has no data")
         if 0 in self.shape:
-            return torch.empty(self.shape, dtype=self.storage.dtype)
+            try:
+                return torch.empty(self.shape, dtype=self.storage.dtype)
+            except RuntimeError as error:  # the other sizes may be beyond all numbers
+                raise CheckpointError(f"it is damaged: a tensor of shape {self.shape}") from error
         extent = 1 + sum((n - 1) * step for n, step in zip(self.shape, self.stride, strict=True))
         size = self.storage.dtype.itemsize
         piece = self.storage.data[self.offset * size : (self.offset + extent) * size]

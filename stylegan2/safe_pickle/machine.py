@@ -42,6 +42,10 @@ class Record:
         self.state = state
 
 
+# Elements that functions may be handed for each byte of the pickle. Honest files stay below 1; a small one that hands a
+# long list to a million calls would fill the memory otherwise.
+_ARGUMENTS_PER_BYTE = 16
+
 Allowed = Mapping[str, Callable[..., Any] | None]
 Persistent = Callable[[Any], Any]
 
@@ -99,6 +103,7 @@ class _Machine:
         self.stack: list[Any] = []
         self.below: list[list[Any]] = []
         self.memo: dict[int, Any] = {}
+        self.handed = 0
 
     def run(self) -> Any:
         while True:
@@ -146,7 +151,15 @@ class _Machine:
     def build(self, function: Any, arguments: Any) -> Any:
         if not isinstance(function, Global) or function.build is None or not isinstance(arguments, tuple):
             raise CheckpointError("refused: it calls what is no function of a supported checkpoint")
+        self.count(arguments)
         return function.build(*arguments)
+
+    def count(self, values: Any) -> None:
+        """Count the elements of what is handed to functions, which may copy them."""
+        values = values if isinstance(values, tuple) else (values,)
+        self.handed += sum(len(v) for v in values if isinstance(v, (str, list, tuple, dict, memoryview)))
+        if self.handed > _ARGUMENTS_PER_BYTE * len(self.data) + 2**20:
+            raise CheckpointError("refused: it repeats its values far more often than any checkpoint does")
 
 
 _Operation = Callable[[_Machine], None]
@@ -314,6 +327,7 @@ def _call(machine: _Machine) -> None:
 def _set_state(machine: _Machine) -> None:
     state, target = machine.stack.pop(), machine.stack[-1]
     if isinstance(target, Record):
+        machine.count(state)
         target.set_state(state)
     elif not isinstance(target, dict):  # attributes of one, as a state dict's _metadata, are of no use
         raise CheckpointError("refused: it sets the state of something that has none")

@@ -12,16 +12,21 @@ import struct
 import zipfile
 from typing import Any
 
-from stylegan2.checkpoints.inert import ALLOWED, STORAGE_DTYPES, Storage, storage_of
-from stylegan2.checkpoints.unpickle import Allowed, unpickle
-from stylegan2.errors import CheckpointError
+from stylegan2.errors import MALFORMED, CheckpointError
+from stylegan2.safe_pickle.inert import ALLOWED, STORAGE_DTYPES, Storage, storage_of
+from stylegan2.safe_pickle.machine import Allowed, unpickle
 
-ZIP_MAGIC = b"PK\x03\x04"
+_ZIP_MAGIC = b"PK\x03\x04"
 _LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
 
 
+def looks_pickled(data: memoryview) -> bool:
+    """Whether the first bytes are those of a zip archive or of a pickle (protocol 2 or later)."""
+    return data[:4] == _ZIP_MAGIC or data[:1] == b"\x80"
+
+
 def read_pickled(data: memoryview) -> Any:
-    """Read a pickle or a torch file (zip, or the older stream) as plain data.
+    """Read a pickle or a torch file (zip archive, or the older stream) as plain data.
 
     Parameters
     ----------
@@ -31,14 +36,21 @@ def read_pickled(data: memoryview) -> Any:
     Returns
     -------
     Any
-        Dictionaries, lists, numbers and the records of `inert`.
+        Dictionaries, lists, tuples, text, numbers, read-only bytes, and `TensorView`, `Array`, `Module` and `Record`.
 
     Raises
     ------
+    ForbiddenGlobalError
+        The file asks for a name that is not allowed.
     CheckpointError
-        Truncated, damaged, or asking for a name that is not allowed.
+        It is truncated, damaged or of an unknown kind.
     """
-    return _read(data, {**ALLOWED, "torch.storage._load_from_bytes": _nested_storage})
+    try:
+        return _read(data, {**ALLOWED, "torch.storage._load_from_bytes": _nested_storage})
+    except CheckpointError:
+        raise
+    except MALFORMED as error:
+        raise CheckpointError("it is damaged: its pickle holds other kinds of values than a checkpoint's") from error
 
 
 def _nested_storage(data: Any) -> Storage:
@@ -53,7 +65,7 @@ def _nested_storage(data: Any) -> Storage:
 
 
 def _read(data: memoryview, allowed: Allowed) -> Any:
-    if data[:4] == ZIP_MAGIC:
+    if data[:4] == _ZIP_MAGIC:
         return _read_zip(data, allowed)
     value, end = unpickle(data, allowed)
     return _read_stream(data, allowed, end) if value == _LEGACY_MAGIC else value
@@ -137,7 +149,7 @@ def _zip_members(data: memoryview) -> dict[str, memoryview]:
         if entry.compress_type != zipfile.ZIP_STORED or entry.flag_bits & 1:
             raise CheckpointError("refused: a compressed or encrypted zip archive, which torch never writes")
         header = data[entry.header_offset : entry.header_offset + 30]
-        if entry.header_offset < 0 or len(header) < 30 or header[:4] != ZIP_MAGIC:
+        if entry.header_offset < 0 or len(header) < 30 or header[:4] != _ZIP_MAGIC:
             raise CheckpointError("it is truncated or damaged: its zip index points to nowhere")
         name, extra = struct.unpack("<HH", header[26:30])
         start = entry.header_offset + 30 + name + extra

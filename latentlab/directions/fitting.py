@@ -1,0 +1,86 @@
+"""Learn a direction from a sample table and judge it on rows that were held out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from numpy.typing import NDArray
+
+from latentlab import registry
+from latentlab.directions.direction import Direction
+from latentlab.directions.finders import Finder
+from latentlab.directions.statistics import DirectionStatistics, card_figures, evaluate
+from latentlab.errors import UserError
+from latentlab.samples.table import SampleTable, split
+
+
+@dataclass(frozen=True)
+class Fit:
+    """A learnt direction and what it is worth.
+
+    Attributes
+    ----------
+    direction
+        The direction; its card has the statistics too.
+    held_out
+        Statistics on rows the direction was not learnt on; None if no rows were held out.
+    """
+
+    direction: Direction
+    held_out: DirectionStatistics | None
+
+
+def fit(
+    table: SampleTable, attribute: str, method: str | Finder = "svm", name: str | None = None, test_share: float = 0.25
+) -> Fit:
+    """Learn the direction along which an attribute grows, and judge it on held-out rows.
+
+    Parameters
+    ----------
+    table
+        Samples; `latentlab.samples.split` says which of them are held out.
+    attribute
+        Name of the score to learn from.
+    method
+        A finder's name ('svm', 'mean', 'ridge', or one that another package registers), or a finder. A given finder
+        is fitted in place, so that its other results can be looked at afterwards.
+    name
+        What the direction's card calls the attribute; by default its name in the table.
+    test_share
+        Share of the rows to hold out, from 0 to below 1. At 0 the direction is learnt on all rows and not judged.
+
+    Raises
+    ------
+    UserError
+        If there is no such score or method, or the rows lack one of the classes.
+    """
+    finder = registry.finders.load(method)() if isinstance(method, str) else method
+    learn, judge = table, None
+    if test_share != 0:
+        train, test = split(table, test_share)
+        learn, judge = table.subset(train), table.subset(test)
+    finder.fit(learn.w, _target_of(finder, learn, attribute))
+    held_out = None if judge is None else evaluate(finder, judge.w, judge.is_positive(attribute))
+    direction = Direction.of(
+        finder,
+        learn.w,
+        attribute if name is None else name,
+        statistics=card_figures(len(learn), held_out),
+        generator=table.generator,
+        scorer=table.scorer,
+    )
+    return Fit(direction, held_out)
+
+
+def _target_of(finder: Finder, table: SampleTable, attribute: str) -> NDArray[Any]:
+    """What the finder learns from, `(n,)`: labels or scores."""
+    target = getattr(finder, "target", None)
+    if target == "labels":
+        return table.is_positive(attribute)
+    if target == "scores":
+        return table.column(attribute)
+    raise UserError(
+        f"the finder {type(finder).__name__} must say what it learns from by its class attribute `target`: "
+        f"'labels' or 'scores', not {target!r}"
+    )

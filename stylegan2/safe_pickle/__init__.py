@@ -1,0 +1,64 @@
+"""Read pickles and torch files of unknown origin as plain data: tensors, arrays, numbers, text and containers.
+
+    content = read_pickled(memoryview(Path("weights.pt").read_bytes()))
+    weight = floats(content["state_dict"]["conv.weight"], "conv.weight")
+
+What never happens
+    No code of a file runs. The names in it are looked up in one table (`inert.ALLOWED`) of functions of this package
+    that build data; nothing is imported, looked up as an attribute or called besides, and a name that is not there
+    ends the reading. Neither Python's unpickler nor torch's loader takes part; no file or connection is opened.
+    A torch file nested in a pickle may hold one storage, and no further nesting.
+What is bounded
+    Every size that a file declares (text, bytes, storages, arrays, tensors with their strides) is compared with the
+    bytes that are there before memory is taken. Compressed archives are refused. Bytes come out as views of the file,
+    and what functions of the table are handed is counted, so that memory and time grow in proportion to the file.
+    `floats` and `TensorView.read` copy one tensor each; tensors may share a storage, so all of them together can be
+    larger than the file.
+What is raised
+    `CheckpointError` for all that is damaged, truncated or unsupported, and its subclass `ForbiddenGlobalError` for a
+    name that is not allowed; nothing else, whatever the file holds. Messages do not name the file: callers do.
+What is read
+    Pickle protocols 2 to 5, as far as weights need them; the zip archives of torch.save, and its older streams. A
+    module of NVIDIA's releases comes out as a `Module`, other objects as a `Record`: the name of the class and inert
+    state. Sets come out as lists.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from stylegan2.errors import CheckpointError, ForbiddenGlobalError
+
+if TYPE_CHECKING:
+    from stylegan2.safe_pickle.containers import looks_pickled, read_pickled
+    from stylegan2.safe_pickle.inert import Array, Module, TensorView, floats
+    from stylegan2.safe_pickle.machine import Record
+
+__all__ = [
+    "Array",
+    "CheckpointError",
+    "ForbiddenGlobalError",
+    "Module",
+    "Record",
+    "TensorView",
+    "floats",
+    "looks_pickled",
+    "read_pickled",
+]
+
+# Imported at first use: they need torch.
+_LATER = {
+    **dict.fromkeys(("looks_pickled", "read_pickled"), "containers"),
+    **dict.fromkeys(("Array", "Module", "TensorView", "floats"), "inert"),
+    "Record": "machine",
+}
+
+if not TYPE_CHECKING:  # where a type checker sees it, it takes any name for an attribute
+
+    def __getattr__(name: str) -> Any:
+        if name not in _LATER:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        return getattr(import_module(f"{__name__}.{_LATER[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
