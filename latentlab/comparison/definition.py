@@ -66,7 +66,7 @@ class TaskDefinition:
         a 'help' becomes an option; 'min' is its least value and 'flags' its names, where they are not the field's. A
         field `epochs`, a mapping by method, is multiplied by the option --epoch-scale.
     methods
-        Names of all methods, in the order of the tables.
+        Names of the methods that are compared by default, in the order of the tables.
     make
         `make(settings, inputs, job)` returns the task.
     build_methods
@@ -77,6 +77,8 @@ class TaskDefinition:
         Names of methods that every other one should beat; they do not compete.
     oracles
         Names of methods that see the answer; they do not compete.
+    further_methods
+        Names of methods that are compared only when they are asked for.
     inputs
         Frozen dataclass of what else the task takes, such as photos; its fields become options as those of the
         settings do, and each has a default.
@@ -90,6 +92,7 @@ class TaskDefinition:
     sections: str | AddSections | None = None
     baselines: tuple[str, ...] = ()
     oracles: tuple[str, ...] = ()
+    further_methods: tuple[str, ...] = ()
     inputs: type[Any] | None = None
 
     @property
@@ -209,7 +212,7 @@ def run_task(definition: TaskDefinition, settings: Any, inputs: Any, job: Job, c
 
     choice = Choice() if choice is None else choice
     names = tuple(choice.methods) or definition.methods
-    check_methods(names, definition.methods)
+    check_methods(names, (*definition.methods, *definition.further_methods))
     task = resolve(definition.make)(settings, inputs, job)
     methods = resolve(definition.build_methods)(task, names)
     comparison = compare(task, methods, job.stage, choice.metrics)
