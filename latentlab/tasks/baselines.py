@@ -90,9 +90,7 @@ class NearestFace(Method):
         answer: it shows the best that the generator can do.
     """
 
-    def __init__(
-        self, name: str, generator: Generator, settings: ProjectionSettings, of_truth: bool = False
-    ) -> None:
+    def __init__(self, name: str, generator: Generator, settings: ProjectionSettings, of_truth: bool = False) -> None:
         self.name, self.generator, self.settings, self.of_truth = name, generator, settings, of_truth
         self.inputs = {
             "generator": generator.fingerprint,

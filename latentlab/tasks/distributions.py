@@ -16,7 +16,7 @@ MEASURES = (
     Measure("frechet_distance", "Fréchet distance to the target domain (VGG16 features)", "less"),
 )
 LIMITS = (
-    "Kernel and Fréchet distance are taken on spatial means of VGG16's features, not on Inception's as KID and FID are: "
+    "Kernel and Fréchet distance use spatial means of VGG16's features, not Inception's as KID and FID do: "
     "compare them within a table only. The Fréchet distance of few images is too large; the kernel distance has no "
     "such bias."
 )

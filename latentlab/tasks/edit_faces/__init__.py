@@ -36,9 +36,7 @@ __all__ = [
 
 _HERE = "latentlab.tasks.edit_faces"
 _MODULES = {
-    **dict.fromkeys(
-        ("EDIT", "METHODS", "PRESETS", "PROJECTION", "EditInputs", "EditSettings"), f"{_HERE}.definition"
-    ),
+    **dict.fromkeys(("EDIT", "METHODS", "PRESETS", "PROJECTION", "EditInputs", "EditSettings"), f"{_HERE}.definition"),
     **dict.fromkeys(("EditTask", "check_inputs", "make_edit_task"), f"{_HERE}.task"),
     **dict.fromkeys(("Strengths", "strengths_of"), f"{_HERE}.strengths"),
     "EditEvaluator": f"{_HERE}.evaluator",

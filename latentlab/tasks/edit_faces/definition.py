@@ -168,9 +168,7 @@ class EditInputs:
     related: str | None = field(
         default=None, metadata={"help": "Attributes, separated by commas, whose change is no leakage."}
     )
-    photos: Path | None = field(
-        default=None, metadata={"help": "Folder of photos to edit; by default held-out faces."}
-    )
+    photos: Path | None = field(default=None, metadata={"help": "Folder of photos to edit; by default held-out faces."})
     paste: bool = field(default=False, metadata={"help": "Also put the edits back into the photos."})
     folder: Path | None = field(default=None, metadata={"help": "With --data real: folder of the photos."})
     labels: Path | None = field(

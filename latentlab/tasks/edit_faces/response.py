@@ -56,9 +56,7 @@ class FacesResponse:
     def calibrated(self) -> float:
         """Return the strength at which nine faces in ten arrive or, if that never happens, at which the most do."""
         arrived = Response(self.strengths, self.arrived)
-        return calibrate(
-            arrived, _REACHED, self.strengths, bisections=0, interpolate=True, fallback="strongest"
-        )
+        return calibrate(arrived, _REACHED, self.strengths, bisections=0, interpolate=True, fallback="strongest")
 
 
 class Learnt:

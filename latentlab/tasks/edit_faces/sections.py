@@ -116,6 +116,4 @@ def _lost(strengths: Strengths, titles: Mapping[str, str]) -> ReportSection:
 
 
 def _left_out(task: EditTask) -> ReportSection:
-    return ReportSection(
-        "Photos left out", "They could not be edited.", ("photo", "why"), tuple(task.left_out.items())
-    )
+    return ReportSection("Photos left out", "They could not be edited.", ("photo", "why"), tuple(task.left_out.items()))

@@ -15,8 +15,8 @@ from latentlab.comparison.caching import files_digest
 from latentlab.comparison.protocol import Columns, Measure
 from latentlab.datasets.labelled_faces import (
     Domains,
-    Labeller,
     LabelledFacesSettings,
+    Labeller,
     RealFaces,
     draw_domains,
     read_real,
