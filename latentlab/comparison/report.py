@@ -151,7 +151,7 @@ def _columns(comparison: Comparison) -> tuple[torch.Tensor, list[str]]:
 
 def _grid(comparison: Comparison, path: Path) -> None:
     images, titles = _columns(comparison)
-    plots.grid_figure(images[:_SHOWN], titles, list(comparison.task.names)[:_SHOWN], path)
+    plots.save_figure(plots.grid_figure(images[:_SHOWN], titles, list(comparison.task.names)[:_SHOWN]), path)
 
 
 def _intervals(comparison: Comparison, path: Path) -> None:
@@ -163,7 +163,7 @@ def _intervals(comparison: Comparison, path: Path) -> None:
         }
         for measure in comparison.measures
     }
-    plots.interval_figure(panels, path)
+    plots.save_figure(plots.interval_figure(panels), path)
 
 
 def _worst_grid(comparison: Comparison, excluded: Sequence[str], path: Path) -> None:
@@ -185,7 +185,8 @@ def _worst_grid(comparison: Comparison, excluded: Sequence[str], path: Path) -> 
             assert images is not None
             row.append(blank if one is None else torch.cat([before[one.index], images[one.index]], dim=2))
         rows.append(torch.stack(row))
-    plots.grid_figure(torch.stack(rows), methods, [measure.name.replace("_", "\n") for measure in measures], path)
+    titles = [measure.name.replace("_", "\n") for measure in measures]
+    plots.save_figure(plots.grid_figure(torch.stack(rows), methods, titles), path)
 
 
 # --- the page -----------------------------------------------------------------------------------------------

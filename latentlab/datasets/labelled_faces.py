@@ -314,12 +314,12 @@ def write_photos(
             left_out[path.name] = str(found)
         elif _digest(path) in excluded:
             left_out[path.name] = "it shows a person of the training set"
-        elif labeller.in_target(found[0].picture)[0]:
+        elif labeller.in_target(found[0].image)[0]:
             left_out[path.name] = "it is of the target domain already"
         elif path.stem in names:
             left_out[path.name] = "another photo has its name"
         else:
-            save_image(found[0].picture, folder / f"{path.stem}.png")
+            save_image(found[0].image, folder / f"{path.stem}.png")
             names.append(path.stem)
         progress(k + 1, len(paths))
     if len(names) < 2:
@@ -401,7 +401,7 @@ def write_real(
             for path, found in align_files(paths, detector, PHOTO_RESOLUTION):
                 if isinstance(found, UserError):
                     continue
-                save_image(found[0].picture, folder / part / f"{path.stem}.png")
+                save_image(found[0].image, folder / part / f"{path.stem}.png")
                 names[part].append(path.stem)
                 step(len(names[part]), wanted)
                 if len(names[part]) == wanted:

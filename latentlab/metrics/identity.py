@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from latentlab import images
-from latentlab.faces.identity import MIN_SIDE, FaceDescriptor, similarity
+from latentlab.faces.identity import MIN_RESOLUTION, FaceDescriptor, similarity
 from latentlab.metrics.base import ImageMetric, LastResult, as_array
 
 
@@ -42,5 +42,5 @@ class Identity(ImageMetric):
 
 def enlarged(pictures: Tensor) -> Tensor:
     """Resize square images to a resolution at which faces can be described, where they are smaller."""
-    resolution = max(MIN_SIDE, pictures.shape[3])
+    resolution = max(MIN_RESOLUTION, pictures.shape[3])
     return images.resize(pictures, resolution, resolution)

@@ -65,7 +65,7 @@ def edit_portrait(
     if portrait.ws is None:
         raise UserError("directions move codes of w and w+; project the photo into one of these")
     ws = portrait.ws
-    descriptor_before = descriptor(portrait.face.picture)
+    descriptor_before = descriptor(portrait.face.image)
     landmarks = portrait.face.face.landmarks if mask == "hull" else None
     for strength in strengths:
         crop = portrait.render(edit(ws, direction, strength)).cpu()

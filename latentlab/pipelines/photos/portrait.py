@@ -18,7 +18,6 @@ from latentlab.pipelines.checks import QualityCheck, check_photo, check_projecti
 from latentlab.progress import Stage, silent
 from latentlab.projection import (
     DEFAULTS,
-    Canvas,
     Projection,
     ProjectionSettings,
     Start,
@@ -27,8 +26,8 @@ from latentlab.projection import (
     project,
     tune,
     w_statistics,
-    with_noise,
 )
+from latentlab.rendering import Renderer, with_noise_maps
 from stylegan2.protocol import Generator
 
 STATE = "state"
@@ -144,12 +143,11 @@ def embed(
     aligned, failures = _aligned(paths, lab, stage)
     if not aligned:
         return [], failures
-    crops = torch.cat([face.picture for _, face, _ in aligned])
+    crops = torch.cat([face.image for _, face, _ in aligned])
     with stage("projecting", "step") as step:
         projections = project(
             crops,
             lab.generator,
-            settings.projection.space,
             settings.projection,
             settings.start,
             perceptual=lab.fast,
@@ -196,7 +194,7 @@ def _portrait(
         with stage(f"tuning on {path.name}", "step") as step:
             state = folder / STATE / f"tuning-{path.stem}"
             tuned = tune(
-                face.picture, ws, generator, lab.fast, settings.tuning, projection.noise(), folder=state, progress=step
+                face.image, ws, generator, lab.fast, settings.tuning, projection.noise(), folder=state, progress=step
             )
         generator = tuned.generator
     rendered = projection.render(generator) if ws is None else _render(ws, projection, generator)
@@ -212,11 +210,11 @@ def _portrait(
         generator,
         rendered,
         found,
-        check_projection(face.picture, rendered, ws, statistics, lab.perceptual, lab.descriptor, found),
+        check_projection(face.image, rendered, ws, statistics, lab.perceptual, lab.descriptor, found),
     )
 
 
 @torch.no_grad()
 def _render(ws: Tensor, projection: Projection, generator: Generator) -> Tensor:
     noise = {name: value.to(ws.device) for name, value in projection.noise().items()}
-    return Canvas(generator, "w+").render(with_noise({"ws": ws}, noise))
+    return Renderer(generator, generator.resolution)(with_noise_maps({"ws": ws}, noise))

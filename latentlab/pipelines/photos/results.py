@@ -30,7 +30,7 @@ def write_portrait(portrait: Portrait, folder: Path) -> Path:
         That folder.
     """
     own = folder / portrait.name
-    images.save_image(portrait.face.picture, own / "aligned.png")
+    images.save_image(portrait.face.image, own / "aligned.png")
     images.save_image(portrait.rendered.clamp(-1, 1), own / "projected.png")
     portrait.projection.save(own / "projection.safetensors")
     if portrait.tuned is not None:
@@ -47,7 +47,7 @@ def write_edits(portrait: Portrait, edits: Sequence[PhotoEdit], direction: Direc
         images.save_image(edit.photo, own / f"photo_{edit.strength:+g}.png")
         images.save_image(edit.crop.clamp(-1, 1), own / f"crop_{edit.strength:+g}.png")
     shown: list[tuple[str, torch.Tensor, torch.Tensor | None, str]] = [
-        ("photo", portrait.face.picture, portrait.photo, "")
+        ("photo", portrait.face.image, portrait.photo, "")
     ]
     if all(edit.strength for edit in edits):
         shown.append(("projected", portrait.rendered.cpu(), None, ""))

@@ -78,7 +78,6 @@ class Projector:
             found = project(
                 photos,
                 components.generator,
-                "w+",
                 self._settings,
                 perceptual=components.fast_perceptual,
                 folder=folder,

@@ -70,7 +70,8 @@ def _draw(comparison: Comparison, strengths: Strengths) -> None:
         if one.name not in curves
     }
     labels = ("probability of the target (mean)", "identity kept (mean)")
-    plots.tradeoff_figure(curves, points, labels, comparison.task.folder / "tradeoff.png")
+    figure = plots.tradeoff_figure(curves, points, labels)
+    plots.save_figure(figure, comparison.task.folder / "tradeoff.png")
 
 
 def _table_row(point: CurvePoint, before: Sequence[str]) -> tuple[str, ...]:

@@ -262,7 +262,7 @@ def test_drawings_are_compared(drawn):
     projected = [methods[name]["projected"] for name in ("projection-of-drawing", "projection-of-face")]
     assert projected == ["input", "truth"]
     assert comparison.rows[2].costs["prepare_seconds"] > 0
-    found = project(drawn.truth(), drawn.generator, "w+", DEFAULTS["w+"].shortened(2)).render(drawn.generator)
+    found = project(drawn.truth(), drawn.generator, DEFAULTS["w+"].shortened(2)).render(drawn.generator)
     same = images.to_bytes(images.resize(found.clamp(-1, 1), 32, 32))
     assert torch.equal(images.to_bytes(comparison.rows[3].pictures), same)
     assert not torch.equal(comparison.rows[2].pictures, comparison.rows[3].pictures)
