@@ -21,7 +21,7 @@ import typer
 from latentlab import images, scorers
 from latentlab.metrics import share_interval
 from latentlab.scorers import is_positive, score_pictures
-from latentlab.translation.data.folders import masks_of, pictures_in
+from latentlab.translation.data.folders import masks_of, images_in
 from latentlab.translation.networks import InstaGenerator
 from latentlab.translation.translator import Translator
 
@@ -39,7 +39,7 @@ def main(
     print("|---|---|---|---|---|")
     for way, name in (("a2b", "testA"), ("b2a", "testB")):
         before, after = [], []
-        for path in pictures_in(folder / name):
+        for path in images_in(folder / name):
             picture = images.load_image(path)
             masks = masks_of(path, folder / f"{name}_seg") if masked else None
             before.append(picture)

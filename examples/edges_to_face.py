@@ -21,7 +21,7 @@ from latentlab.cli.errors import told
 from latentlab.datasets.making import files_as_pictures, generated_faces, make_drawings
 from latentlab.progress import bar
 from latentlab.rendering import Renderer
-from latentlab.translation.data.folders import pictures_in
+from latentlab.translation.data.folders import images_in
 from latentlab.translation.data.sets import open_pairs
 from latentlab.translation.data.transforms import Augmentation
 from latentlab.translation.methods import paper_config
@@ -46,7 +46,7 @@ def main(
             Renderer(generator, generator.resolutions[0]), range(600, 600 + faces)
         )
     else:
-        paths = pictures_in(pictures)
+        paths = images_in(pictures)
         shown, faces = files_as_pictures(paths), len(paths)
     with bar("drawing") as step:
         make_drawings(shown, faces, out / "pairs", size, progress=step)

@@ -69,12 +69,12 @@ def read(path: str | Path, kind: Kind) -> tuple[dict[str, Tensor], dict[str, Any
             tensors = {name: file.get_tensor(name) for name in names}
     except (OSError, SafetensorError) as error:
         raise UserError(f"cannot read {path} as {kind.noun}: {error}; {kind.remedy}") from error
-    with told_of(path, kind):
+    with guard(path, kind):
         return tensors, dict(json.loads(metadata["card"]))
 
 
 @contextmanager
-def told_of(path: str | Path, kind: Kind) -> Iterator[None]:
+def guard(path: str | Path, kind: Kind) -> Iterator[None]:
     """Whatever a broken card or a missing tensor raises in the block becomes a UserError that names the file."""
     try:
         yield

@@ -23,7 +23,7 @@ _BUILT_IN: dict[str, dict[str, str]] = {
     "latentlab.scorers": {
         "fer": "latentlab.scorers.expression:load_fer",
         "fer-library": "latentlab.scorers.fer_library:load_fer_library",
-        "attributes": "latentlab.scorers.attributes.scorer:load_attributes",
+        "attributes": "latentlab.scorers.attributes.scorer:load_shipped",
     },
     "latentlab.finders": {
         "svm": "latentlab.directions.finders:LinearSVM",

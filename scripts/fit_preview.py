@@ -23,6 +23,7 @@ from latentlab.files import atomic_path
 from latentlab.weights import get
 from stylegan2 import MobileGenerator, z_from_seeds
 from stylegan2.checkpoints import openvino
+from stylegan2.checkpoints.build import build
 from stylegan2.memory import keep_freed_memory
 from stylegan2.mobile import PreviewHead
 
@@ -79,7 +80,9 @@ def main() -> None:
     parser.add_argument("--positions", type=int, default=160, help="positions in each")
     arguments = parser.parse_args()
     keep_freed_memory()
-    generator, weights = openvino.read_published(get("mobile-ffhq"))
+    published = openvino.read_published(get("mobile-ffhq"))
+    generator = build(published.with_mean())
+    assert isinstance(generator, MobileGenerator)
     solution = fit(generator, arguments.faces, arguments.positions).float()
     config = generator.config
     channels = config.channels(openvino.PREVIEW_RESOLUTION // 2)
@@ -94,7 +97,7 @@ def main() -> None:
         "synthesis.preview.bias": bias[0].contiguous(),
     }
     metadata = {
-        "weights": weights,
+        "weights": published.weights,
         "made_by": f"scripts/fit_preview.py --faces {arguments.faces} --positions {arguments.positions}",
         "licence": "non-commercial research: fitted on pictures of mobile-ffhq, distilled from StyleGAN2-FFHQ",
     }

@@ -25,7 +25,7 @@ from latentlab import images, progress
 from latentlab.errors import UserError
 from latentlab.files import atomic_path
 from latentlab.perceptual import fast_dtype
-from latentlab.projection.encoder import GRID, LAYERS, SIDE, Backbone, Encoder
+from latentlab.projection.encoder import GRID, LAYERS, RESOLUTION, Backbone, Encoder
 from stylegan2 import load, z_from_seeds
 from stylegan2.memory import keep_freed_memory
 from stylegan2.protocol import Generator
@@ -54,7 +54,7 @@ def codes(generator: Generator, seeds: range) -> Tensor:
 def pictures_of(generator: Generator, ws: Tensor) -> Tensor:
     """What the encoder sees of ws, as bytes: `(n, 3, 128, 128)`."""
     rendered = (generator.synthesis(row, resolution=generator.resolutions[0]) for row in ws.split(1))
-    return torch.cat([images.to_bytes(images.reduce(picture, SIDE)) for picture in rendered])
+    return torch.cat([images.to_bytes(images.reduce(picture, RESOLUTION)) for picture in rendered])
 
 
 def shard(path: Path, generator: Generator, backbone: Backbone, seeds: range) -> dict[str, Tensor]:

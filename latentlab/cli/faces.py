@@ -18,25 +18,27 @@ from latentlab.files import write_json
 
 
 class Faces(str, Enum):
-    """Which faces of a photo are taken."""
+    """Faces of a photo to take."""
 
     largest = "largest"
     all = "all"
 
 
 class Detector(str, Enum):
-    """What finds faces and landmarks."""
+    """Detectors of faces and landmarks."""
 
     dlib68 = "dlib68"
     dlib5 = "dlib5"
 
 
 def align(
-    photos: Annotated[list[Path], typer.Argument(metavar="PHOTO…", help="Pictures with faces in them.")],
+    photos: Annotated[list[Path], typer.Argument(metavar="PHOTO…", help="Photos with faces in them.")],
     out: Annotated[Path, typer.Option(help="Folder of the aligned faces.")] = Path("latentlab-faces"),
-    side: Annotated[int, typer.Option(min=16, max=4096, help="Side of the aligned faces in pixels.")] = 1024,
+    resolution: Annotated[
+        int, typer.Option(min=16, max=4096, help="Resolution of the aligned faces in pixels.")
+    ] = 1024,
     faces: Annotated[Faces, typer.Option(help="The largest face of each photo, or all.")] = Faces.largest,
-    detector: Annotated[Detector, typer.Option(help="Landmarks: 68, or 5.")] = Detector.dlib68,
+    detector: Annotated[Detector, typer.Option(help="Detector with 68 landmarks, or with 5.")] = Detector.dlib68,
 ) -> None:
     """Cut faces out of photos in FFHQ's framing: NAME.png, and NAME.json with its geometry and landmarks.
 
@@ -48,13 +50,13 @@ def align(
     found = load_detector(detector.value)
     written, notes, failures = 0, [], []
     with options.bar("aligning") as step:
-        for done, (path, result) in enumerate(align_files(photos, found, side, faces.value)):
+        for done, (path, result) in enumerate(align_files(photos, found, resolution, faces.value)):
             if isinstance(result, UserError):
                 failures.append(result)
                 result = []
             for number, face in enumerate(result, 1):
                 name = f"{path.stem}-{number}" if faces is Faces.all else path.stem
-                images.save_image(face.picture, out / f"{name}.png")
+                images.save_image(face.image, out / f"{name}.png")
                 write_json(out / f"{name}.json", {"photo": str(path), "detector": found.name, **face.to_dict()})
                 notes += [f"{path}: {name}: {warning}" for warning in face.warnings]
                 written += 1

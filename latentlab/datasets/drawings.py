@@ -1,70 +1,60 @@
-"""Edges to faces: line drawings from photos, so that any folder of faces becomes pairs.
-
-pix2pix draws with HED (Isola et al. 2017, section 6.2), a network of its own; here it is Canny's detector, with
-what is left of short strokes wiped off.
-"""
+"""Pairs of a line drawing and the image that it was drawn from."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict
+from pathlib import Path
 
-import numpy as np
 import torch
-import torch.nn.functional as F
-from torch import Tensor
 
-from latentlab.errors import UserError
+from latentlab import images
+from latentlab.datasets.manifest import centre_square, claim_folder, part_of
+from latentlab.datasets.pencil import Pencil, reduce_drawing
+from latentlab.datasets.sources import NamedImages
+from latentlab.progress import Step
 
 
-@dataclass(frozen=True)
-class Pencil:
-    """How a drawing is made; lengths are shares of the picture's side, so that the size does not matter much.
+def make_drawings(
+    source: NamedImages,
+    out: Path,
+    resolution: int,
+    pencil: Pencil | None = None,
+    held_out: float = 0.1,
+    progress: Step | None = None,
+) -> None:
+    """Make pairs drawing | image, side by side, in OUT/train and OUT/test.
 
-    Attributes
+    Parameters
     ----------
-    blur
-        Width of the Gaussian before the gradient: fine hair and skin vanish below it.
-    weak, strong
-        Canny's two thresholds, as quantiles of the gradient: a line begins where it is strong and goes on
-        while it is not weak.
-    shortest
-        Strokes of less length are wiped off.
+    source
+        Images to draw.
+    out
+        Folder of the set.
+    resolution
+        Height and width of drawing and image.
+    pencil
+        Settings of the drawings.
+    held_out
+        Share of the images, the last ones, that goes to OUT/test.
+    progress
+        Called with (done, total).
+
+    Raises
+    ------
+    UserError
+        `out` holds another set, or scikit-image is not installed.
     """
-
-    blur: float = 0.009
-    weak: float = 0.82
-    strong: float = 0.93
-    shortest: float = 0.06
-
-    def __post_init__(self) -> None:
-        if not (self.blur > 0 and 0 <= self.weak <= self.strong <= 1 and self.shortest >= 0):
-            raise UserError(f"a pencil has a blur above 0, and 0 <= weak <= strong <= 1, unlike {self}")
-
-    def draw(self, picture: Tensor) -> Tensor:
-        """Black lines on white, `(1, 3, h, w)`, of `picture (1, 3, h, w)` in [-1, 1].
-
-        Raises
-        ------
-        UserError
-            scikit-image is not installed.
-        """
-        try:
-            from skimage.feature import canny
-            from skimage.measure import label
-        except ImportError as error:
-            raise UserError("drawings need scikit-image: pip install 'latentlab[translation]'") from error
-        grey = picture[0].clamp(-1, 1).mean(dim=0).double().numpy()
-        side = max(grey.shape)
-        lines = canny(
-            grey, sigma=self.blur * side, low_threshold=self.weak, high_threshold=self.strong, use_quantiles=True
-        )
-        strokes = label(lines, connectivity=2)
-        lengths = np.bincount(strokes.ravel())
-        lengths[0] = 0
-        kept = lengths[strokes] >= max(self.shortest * side, 1)
-        return torch.where(torch.from_numpy(kept), -1.0, 1.0).float().expand(1, 3, -1, -1)
-
-
-def reduce_drawing(drawing: Tensor, side: int) -> Tensor:
-    """A square `drawing (1, 3, h, h)` at `side` pixels a side at most: black wherever a line passes."""
-    return drawing if drawing.shape[3] <= side else -F.adaptive_max_pool2d(-drawing, side)
+    pencil = Pencil() if pencil is None else pencil
+    # Names as in the manifests of earlier versions, whose sets can be continued.
+    key = {"kind": "drawings", "size": resolution, "pencil": asdict(pencil), "held_out": held_out}
+    claim_folder(out, {**key, "made_from": source.origin, "pictures": source.count})
+    training = source.count - round(held_out * source.count)
+    for done, (name, image) in enumerate(source.images):
+        path = out / part_of(done, training) / f"{name}.png"
+        if not path.exists():
+            # Drawn from a larger image, if there is one: at 64² eyes and mouths are too small for an edge detector.
+            large = centre_square(image, min(max(resolution, min(image.shape[2:])), 4 * resolution))
+            pair = reduce_drawing(pencil.draw(large), resolution), images.resize(large, resolution, resolution)
+            images.save_image(torch.cat(pair, dim=3), path)
+        if progress is not None:
+            progress(done + 1, source.count)

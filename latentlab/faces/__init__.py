@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from latentlab.faces.align import AlignedFace, NoFace, align, align_files
+from latentlab.faces.alignment import AlignedFace, NoFace, align, align_files
 from latentlab.faces.cropping import crop
 from latentlab.faces.detectors import Dlib5, Dlib68, FaceDetector, FaceFound, load_detector
 from latentlab.faces.geometry import CropGeometry, Points, quad_of

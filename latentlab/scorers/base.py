@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import inspect
 from collections.abc import Callable
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from torch import Tensor, nn
 
@@ -28,6 +28,17 @@ class Scorer(Protocol):
 
     def __call__(self, pictures: Tensor) -> Tensor:
         """Scores `(b, len(names))` of `pictures (b, 3, h, w)` in [-1, 1], on their device."""
+        ...
+
+
+@runtime_checkable
+class AttributeSet(Protocol):
+    """A scorer of many attributes, each on its own; it is loaded for one of them at a time, as in 'attributes:young'."""
+
+    names: tuple[str, ...]
+
+    def of(self, *wanted: str) -> Scorer:
+        """The scorer of some of its attributes."""
         ...
 
 
@@ -59,6 +70,9 @@ class FunctionScorer:
         self.names = tuple(names)
         self.function = function
         self.fingerprint = fingerprint or _fingerprint_of(self.names, function)
+
+    def __repr__(self) -> str:
+        return f"FunctionScorer({', '.join(self.names)})"
 
     def __call__(self, pictures: Tensor) -> Tensor:
         """Scores `(b, len(names))` of `pictures (b, 3, h, w)`."""

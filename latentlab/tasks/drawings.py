@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-
-from torch import Tensor
 
 from latentlab import perceptual as lpips
 from latentlab.comparison.protocol import Method
 from latentlab.comparison.run import digest
-from latentlab.datasets.making import files_as_pictures, generated_faces, make_drawings
+from latentlab.datasets.drawings import make_drawings
+from latentlab.datasets.sources import generated_images, images_of_files
 from latentlab.errors import UserError
 from latentlab.faces.identity import FaceDescriptor
 from latentlab.perceptual import PerceptualDistance
@@ -22,8 +21,8 @@ from latentlab.tasks.baselines import NearestFace
 from latentlab.tasks.building import chosen, fingerprint, made_once
 from latentlab.tasks.paired import TRAINED_ONCE, PairedTask, opened
 from latentlab.tasks.trained import Trained
-from latentlab.translation.data.folders import pictures_in
-from latentlab.translation.methods import paper_config
+from latentlab.translation.data.folders import images_in
+from latentlab.translation.methods import Pix2Pix
 from stylegan2.protocol import Generator
 
 DRAWINGS_METHODS = ("pix2pix", "retrieval", "projection-of-drawing", "projection-of-face")
@@ -120,22 +119,22 @@ def make_drawings_task(
     UserError
         There are too few faces, or scikit-image is missing.
     """
-    paths = [] if pictures is None else pictures_in(pictures)
+    paths = [] if pictures is None else images_in(pictures)
     count = settings.faces + settings.held_out if pictures is None else len(paths)
     if min(settings.held_out, count - settings.held_out) < 1:
         raise UserError(f"it takes faces to learn from beside those held out: {settings.held_out} of {count} are")
-    shown: Iterable[tuple[str, Tensor]] = files_as_pictures(paths)
-    made_from = f"pictures {fingerprint(paths)}"
     if pictures is None:
         seeds = range(settings.seed_start, settings.seed_start + count)
-        shown = generated_faces(Renderer(generator, generator.resolutions[0]), seeds, settings.psi)
         made_from = f"samples of {generator.fingerprint} from seed {settings.seed_start} at psi {settings.psi:g}"
+        shown = generated_images(Renderer(generator, generator.resolutions[0]), seeds, settings.psi, made_from)
+    else:
+        shown = images_of_files(paths, f"pictures {fingerprint(paths)}")
     share = settings.held_out / count
-    pairs = folder / f"pairs-{digest([made_from, count, settings.held_out, settings.size])}"
+    pairs = folder / f"pairs-{digest([shown.origin, count, settings.held_out, settings.size])}"
 
     def make() -> None:
         with stage("drawing") as step:
-            make_drawings(shown, count, pairs, settings.size, held_out=share, made_from=made_from, progress=step)
+            make_drawings(shown, pairs, settings.size, held_out=share, progress=step)
 
     made_once(pairs, make)
     training, held_out = (opened(pairs / part, "AB") for part in ("train", "test"))
@@ -166,7 +165,7 @@ def drawings_methods(task: DrawingsTask, names: Sequence[str] = DRAWINGS_METHODS
         There is no such method.
     """
     settings = task.settings
-    config, search = paper_config("pix2pix", task.size, settings.width), DEFAULTS["w+"]
+    config, search = Pix2Pix.configure(task.size, settings.width), DEFAULTS["w+"]
     search = search.shortened(settings.projection_steps)
     return chosen(
         {

@@ -13,7 +13,7 @@ from latentlab.perceptual import PerceptualDistance
 from latentlab.tasks.building import chosen
 from latentlab.tasks.paired import TRAINED_ONCE, PairedTask, opened
 from latentlab.tasks.trained import Trained
-from latentlab.translation.methods import ABLATIONS, paper_config
+from latentlab.translation.methods import CycleGAN, Pix2Pix
 
 _FACADES_PIX2PIX = {
     "pix2pix": "paper",
@@ -127,7 +127,7 @@ def facades_methods(task: FacadesTask, names: Sequence[str] = FACADES_METHODS) -
     settings = task.settings
 
     def pix2pix(name: str) -> Trained:
-        config = ABLATIONS[_FACADES_PIX2PIX[name]].resized(task.size, settings.width)
+        config = Pix2Pix.configure(task.size, settings.width, _FACADES_PIX2PIX[name])
         return Trained(name, config, task.paired, settings.epochs["pix2pix"], settings.batch_size, settings.seed)
 
     return chosen(
@@ -135,7 +135,7 @@ def facades_methods(task: FacadesTask, names: Sequence[str] = FACADES_METHODS) -
             **{name: partial(pix2pix, name) for name in _FACADES_PIX2PIX},
             "cyclegan": lambda: Trained(
                 "cyclegan",
-                paper_config("cyclegan", task.size, settings.width),
+                CycleGAN.configure(task.size, settings.width),
                 task.unpaired,
                 settings.epochs["cyclegan"],
                 1,

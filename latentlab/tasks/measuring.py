@@ -7,12 +7,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from latentlab import images
-from latentlab.faces.identity import MIN_SIDE
+from latentlab.faces.identity import MIN_RESOLUTION
 
 
 def enlarged(pictures: Tensor) -> Tensor:
     """Pictures at a size in which faces can be described: small ones are enlarged, before and after alike."""
-    side = max(MIN_SIDE, pictures.shape[3])
+    side = max(MIN_RESOLUTION, pictures.shape[3])
     return images.resize(pictures, side, side)
 
 

@@ -22,7 +22,7 @@ from latentlab.tasks import likeness
 from latentlab.tasks.baselines import Retrieval
 from latentlab.tasks.building import fingerprint
 from latentlab.tasks.measuring import as_array, enlarged
-from latentlab.translation.data.folders import Order, PictureFiles, pairs_in
+from latentlab.translation.data.folders import ImageFiles, Order, pairs_in
 from latentlab.translation.data.sources import Paired, Source, Unpaired
 from latentlab.translation.data.transforms import Augmentation
 
@@ -37,8 +37,8 @@ TRAINED_ONCE = "Each method was trained once: intervals are over pictures, 95 %.
 class Pairs:
     """Pictures and what they are to become, in files."""
 
-    before: PictureFiles
-    after: PictureFiles
+    before: ImageFiles
+    after: ImageFiles
 
     def __len__(self) -> int:
         return len(self.before.paths)
@@ -50,7 +50,7 @@ class Pairs:
     def tensors(self, size: int) -> tuple[Tensor, Tensor]:
         """Both, `(n, 3, size, size)` in [-1, 1], resized as they are to train on."""
         before, after = (
-            torch.cat([images.resize(files.picture(k), size, size) for k in range(len(self))])
+            torch.cat([images.resize(files.image(k), size, size) for k in range(len(self))])
             for files in (self.before, self.after)
         )
         return before, after
@@ -164,11 +164,11 @@ class PairedTask:
 
     def paired(self, stage: Stage) -> Source:
         """The training set, for a translator that learns from pairs."""
-        return Paired(self.training.before, self.training.after, Augmentation.of(self.size))
+        return Paired(self.training.before, self.training.after, Augmentation.for_resolution(self.size))
 
     def unpaired(self, stage: Stage) -> Source:
         """The same pictures, for a translator that is not told which belong together."""
-        return Unpaired(self.training.before, self.training.after, Augmentation.of(self.size))
+        return Unpaired(self.training.before, self.training.after, Augmentation.for_resolution(self.size))
 
     def retrieval(self) -> Retrieval:
         """The floor: the answer of the nearest training input."""
@@ -177,5 +177,5 @@ class PairedTask:
 
 def opened(folder: Path, order: Order) -> Pairs:
     """The pairs side by side in a folder; UserError if one cannot be read."""
-    before, after, _ = pairs_in(folder, order, "error")
-    return Pairs(before, after)
+    found = pairs_in(folder, order, "error")
+    return Pairs(found.before, found.after)

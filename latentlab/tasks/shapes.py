@@ -13,8 +13,7 @@ from torch import Tensor
 
 from latentlab.comparison.protocol import Columns, Figure, Method
 from latentlab.comparison.run import digest
-from latentlab.datasets.making import make_shapes
-from latentlab.datasets.shapes import ground_of
+from latentlab.datasets.shapes import ground_of, make_shapes
 from latentlab.errors import UserError
 from latentlab.metrics import Interval
 from latentlab.metrics.shapes import circle_of, judge_scene, shapes_of
@@ -22,7 +21,7 @@ from latentlab.progress import Stage, silent
 from latentlab.tasks.baselines import Nothing
 from latentlab.tasks.building import chosen, fingerprint, made_once
 from latentlab.tasks.trained import Trained
-from latentlab.translation.data.folders import masked_in, pictures_in
+from latentlab.translation.data.folders import images_in, masked_in
 from latentlab.translation.data.sets import open_unpaired
 from latentlab.translation.data.transforms import Augmentation
 from latentlab.translation.methods import CycleGANConfig, InstaGANConfig
@@ -113,7 +112,7 @@ class ShapesTask:
         held_out = masked_in(scenes / "testA", "error").files
         self.names: Sequence[str] = held_out.names
         self.masks = [held_out.masks(k) for k in range(len(self.names))]
-        self._pictures = torch.cat([held_out.picture(k) for k in range(len(self.names))])
+        self._pictures = torch.cat([held_out.image(k) for k in range(len(self.names))])
         self.title = f"Making circles of the squares in {len(self.names)} scenes"
         self.figures: Sequence[Figure] = FIGURES
         self.training_key: Mapping[str, Any] = _key(scenes, "trainA", "trainA_seg", "trainB", "trainB_seg")
@@ -148,7 +147,7 @@ class ShapesTask:
 
 
 def _key(scenes: Path, *parts: str) -> dict[str, str]:
-    return {part: fingerprint(pictures_in(scenes / part)) for part in parts}
+    return {part: fingerprint(images_in(scenes / part)) for part in parts}
 
 
 def _rounded(picture: Tensor, masks: Tensor) -> Tensor:
@@ -202,9 +201,9 @@ def shapes_methods(task: ShapesTask, names: Sequence[str] = SHAPES_METHODS) -> l
     UserError
         There is no such method.
     """
-    settings, augmentation = task.settings, Augmentation.of(task.size)
-    instagan = InstaGANConfig.of(task.size, settings.width)
-    cyclegan = CycleGANConfig.of(task.size, settings.width)
+    settings, augmentation = task.settings, Augmentation.for_resolution(task.size)
+    instagan = InstaGANConfig.for_resolution(task.size, settings.width)
+    cyclegan = CycleGANConfig.for_resolution(task.size, settings.width)
     return chosen(
         {
             "instagan": lambda: Trained(

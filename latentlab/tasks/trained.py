@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
 from pathlib import Path
 
 import torch
@@ -15,10 +13,10 @@ from latentlab.comparison.protocol import Method, Task
 from latentlab.progress import Stage
 from latentlab.translation.data.sources import Source
 from latentlab.translation.data.transforms import largest_masks
-from latentlab.translation.methods import InstaGANConfig, MethodConfig
-from latentlab.translation.training import TrainingSettings, train
-from latentlab.translation.training.loop import MODEL, launch
-from latentlab.translation.translator import Translator, Way
+from latentlab.translation.methods import TranslationConfig
+from latentlab.translation.networks import Way
+from latentlab.translation.training import MODEL, TrainingSettings, launch, train
+from latentlab.translation.translator import Translator
 
 
 class Trained(Method):
@@ -44,7 +42,7 @@ class Trained(Method):
     def __init__(
         self,
         name: str,
-        config: MethodConfig,
+        config: TranslationConfig,
         open_set: Callable[[Stage], Source],
         epochs: float,
         batch_size: int,
@@ -54,8 +52,7 @@ class Trained(Method):
     ):
         self.name, self.config, self.way = name, config, way
         self.settings = TrainingSettings(epochs, batch_size=batch_size, seed=seed)
-        # By way of JSON, which turns tuples into the lists that they come back as.
-        self.inputs = json.loads(json.dumps({"config": asdict(config), "settings": asdict(self.settings), "way": way}))
+        self.inputs = {"config": config.as_dict(), "settings": self.settings.as_dict(), "way": way}
         self._open_set, self._to_masks = open_set, to_masks
         self._translator: Translator
         self._size: int
@@ -85,6 +82,6 @@ class Trained(Method):
         if masks is None:
             return picture
         masks = images.resize_masks(masks.to(picture), self._size, self._size)
-        if isinstance(self.config, InstaGANConfig):  # in the order of their areas, as in the training
-            masks = largest_masks(masks, self.config.instances)
+        if self.config.masks_per_image:  # in the order of their areas, as in the training
+            masks = largest_masks(masks, self.config.masks_per_image)
         return self._translator(picture, self.way, masks, dropout=False)[0]

@@ -1,4 +1,4 @@
-"""Adversarial objectives: what the discriminator and the generator minimise, of logits of any shape."""
+"""Adversarial objectives: losses of the discriminator and the generator at logits of any shape."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ Discriminate = Callable[[Tensor], Tensor]
 
 @dataclass(frozen=True)
 class Objective:
-    """An adversarial game.
+    """Adversarial objective.
 
     Attributes
     ----------
     name
         'vanilla', 'least-squares', 'wgan-gp' or 'hinge'.
     on_real, on_fake
-        The discriminator's loss at each logit of a real, and of a generated picture.
+        Loss of the discriminator at each logit of a real and of a generated image.
     on_generated
-        The generator's.
+        Loss of the generator at each logit of a generated image.
     penalty_weight
-        Of `gradient_penalty` in the discriminator's loss.
+        Weight of `gradient_penalty` in the loss of the discriminator.
     """
 
     name: str
@@ -37,18 +37,20 @@ class Objective:
     penalty_weight: float = 0.0
 
     def discriminator(self, real: Tensor, fake: Tensor) -> Tensor:
-        """The discriminator's loss: half of the sum of the means over real and over fake logits."""
-        return 0.5 * (self.on_real(real.float()).mean() + self.on_fake(fake.float()).mean())
+        """Loss of the discriminator: half of the sum of the means over real and over generated logits."""
+        loss: Tensor = 0.5 * (self.on_real(real.float()).mean() + self.on_fake(fake.float()).mean())
+        return loss
 
     def generator(self, fake: Tensor) -> Tensor:
-        """The generator's loss: the mean over the logits of what it made."""
-        return self.on_generated(fake.float()).mean()
+        """Loss of the generator: the mean over the logits of what it made."""
+        loss: Tensor = self.on_generated(fake.float()).mean()
+        return loss
 
 
-def judged(
+def discriminator_losses(
     objective: Objective, name: str, discriminate: Discriminate, real: Tensor, fake: Tensor, rng: torch.Generator
 ) -> dict[str, Tensor]:
-    """A discriminator's losses at pictures `(b, …)`: "d" + `name` and, if it has one, "penalty" + `name`."""
+    """Losses of a discriminator at images `(b, …)`: "d" + `name` and, if the objective has one, "penalty" + `name`."""
     losses = {f"d{name}": objective.discriminator(discriminate(real), discriminate(fake))}
     if objective.penalty_weight:
         losses[f"penalty{name}"] = objective.penalty_weight * gradient_penalty(discriminate, real, fake, rng)
@@ -56,16 +58,17 @@ def judged(
 
 
 def gradient_penalty(discriminate: Discriminate, real: Tensor, fake: Tensor, rng: torch.Generator) -> Tensor:
-    """E (|∇D(x)| − 1)² at a random point x between each real picture `(b, …)` and its fake.
+    """E (|∇D(x)| − 1)² at a random point x between each real image `(b, …)` and its generated one.
 
-    Gulrajani et al. 2017, "Improved Training of Wasserstein GANs", equation (3). The norm is over all numbers of a
-    picture, of the gradient of the mean of its logits. `rng` is on the CPU.
+    Gulrajani et al. 2017, "Improved Training of Wasserstein GANs", equation (3). The norm is over all values of
+    the gradient of an image's mean logit. `rng` is on the CPU.
     """
     share = torch.rand(len(real), *[1] * (real.ndim - 1), generator=rng).to(real.device)
     between = (share * real + (1 - share) * fake).detach().requires_grad_()
     logits = discriminate(between).reshape(len(real), -1).mean(dim=1).sum()
     (gradient,) = torch.autograd.grad(logits, between, create_graph=True)
-    return (gradient.flatten(1).norm(dim=1) - 1).square().mean()
+    penalty: Tensor = (gradient.flatten(1).norm(dim=1) - 1).square().mean()
+    return penalty
 
 
 def _least_squares(target: float) -> Callable[[Tensor], Tensor]:
@@ -79,7 +82,7 @@ OBJECTIVES = {
         Objective("vanilla", lambda x: F.softplus(-x), F.softplus, lambda x: F.softplus(-x)),
         # Mao et al. 2017, "Least Squares Generative Adversarial Networks", equation (9).
         Objective("least-squares", _least_squares(1.0), _least_squares(0.0), _least_squares(1.0)),
-        # Half of the penalty's usual 10, as the critic's difference is halved, too.
+        # Half of the usual weight 10, as the critic's difference is halved, too.
         Objective("wgan-gp", lambda x: -x, lambda x: x, lambda x: -x, penalty_weight=5.0),
         # Lim and Ye 2017, "Geometric GAN".
         Objective("hinge", lambda x: F.relu(1 - x), lambda x: F.relu(1 + x), lambda x: -x),
@@ -88,12 +91,12 @@ OBJECTIVES = {
 
 
 def objective(name: str) -> Objective:
-    """The objective of that name.
+    """Return the objective called `name`.
 
     Raises
     ------
     UserError
-        There is none.
+        No objective has this name.
     """
     if name not in OBJECTIVES:
         raise UserError(f"an adversarial objective is one of {', '.join(OBJECTIVES)}, not {name!r}")

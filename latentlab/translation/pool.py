@@ -1,7 +1,7 @@
-"""A pool of generated pictures that the discriminator is shown again.
+"""History of generated images that the discriminator is shown again.
 
 Shrivastava et al. 2017, "Learning from Simulated and Unsupervised Images through Adversarial Training", section 2.3;
-in CycleGAN 50 pictures, shown with even odds (Zhu et al. 2017, section 4).
+CycleGAN keeps 50 images and shows them with even odds (Zhu et al. 2017, section 4).
 """
 
 from __future__ import annotations
@@ -10,41 +10,42 @@ import torch
 from torch import Tensor
 
 
-class PicturePool:
-    """Keeps up to `size` pictures.
+class ImagePool:
+    """Pool of up to `size` generated images.
 
     Parameters
     ----------
     size
-        0: none, what comes goes.
+        Number of images; 0 for no pool.
 
     Attributes
     ----------
-    pictures
-        `(n, …)`, those it keeps; None before the first.
+    images
+        `(n, …)`, the pooled images; None before the first.
     """
 
     def __init__(self, size: int):
         self.size = size
-        self.pictures: Tensor | None = None
+        self.images: Tensor | None = None
 
-    def swap(self, pictures: Tensor, rng: torch.Generator) -> Tensor:
-        """What the discriminator sees in place of `pictures (b, …)`, each on its own and in order.
+    def swap(self, images: Tensor, rng: torch.Generator) -> Tensor:
+        """Return what the discriminator sees in place of `images (b, …)`, without their gradients.
 
-        Until the pool is full a picture is kept and given back. Then, with even odds, it is given back, or it takes
-        the place of a random one, which is given instead. Pictures lose their gradients.
+        The images are taken one by one. Until the pool is full, an image is stored and returned. Afterwards, with even
+        odds, it is returned, or it replaces a random image of the pool, which is returned instead.
         """
         if self.size == 0:
-            return pictures.detach()
-        given = []
-        for picture in pictures.detach().split(1):
-            if self.pictures is None or len(self.pictures) < self.size:
-                self.pictures = picture.clone() if self.pictures is None else torch.cat([self.pictures, picture])
-                given.append(picture)
+            return images.detach()
+        returned = []
+        for row in range(len(images)):
+            image = images.detach()[row : row + 1]
+            if self.images is None or len(self.images) < self.size:
+                self.images = image.clone() if self.images is None else torch.cat([self.images, image])
+                returned.append(image)
             elif torch.rand((), generator=rng) < 0.5:
-                given.append(picture)
+                returned.append(image)
             else:
                 place = int(torch.randint(self.size, (), generator=rng))
-                given.append(self.pictures[place : place + 1].clone())
-                self.pictures[place] = picture[0]
-        return torch.cat(given)
+                returned.append(self.images[place : place + 1].clone())
+                self.images[place] = image[0]
+        return torch.cat(returned)

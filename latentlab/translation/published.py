@@ -1,13 +1,13 @@
 """Networks as the published PyTorch training code saves them: pytorch-CycleGAN-and-pix2pix's and InstaGAN's.
 
-Their files are bare state dicts, `latest_net_G.pth` and the like. What shape a network has is read off the names
-and shapes in it, and it is read as `stylegan2` reads checkpoints: as data, of which nothing runs.
+Their files are bare state dicts, `latest_net_G.pth` and the like. The shape of a network is inferred from the names
+and shapes of its tensors, and the file is read as `stylegan2` reads checkpoints: as data, of which nothing runs.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,6 @@ from latentlab.translation.networks import (
     PatchConfig,
     ResNetConfig,
     UNetConfig,
-    build,
 )
 from latentlab.translation.networks.layers import Norm
 from latentlab.translation.networks.patch import LAYERS
@@ -34,19 +33,19 @@ State = dict[str, Tensor]
 
 
 def load(path: str | Path) -> nn.Module:
-    """The network in a published file, in evaluation mode.
+    """Load the network in a published file, in evaluation mode.
 
-    A U-Net's file does not say whether it was trained with dropout: it gets it, as the originals have it by default.
+    The file of a U-Net does not say whether it was trained with dropout; it gets dropout, the original's default.
 
     Raises
     ------
     UserError
-        The file cannot be read, or is of no network that is known here. Names the file.
+        The file cannot be read, or holds an unknown network. Names the file.
     """
     try:
         state = _state_of(read_pickled(memoryview(Path(path).read_bytes())))
         config = infer_config({name: tuple(value.shape) for name, value in state.items()})
-        network = build(config)
+        network = config.build()
         network.load_state_dict(_from_published(network, config, state))
     except OSError as error:
         raise UserError(f"cannot read {path}: {error.strerror}") from error
@@ -56,19 +55,19 @@ def load(path: str | Path) -> nn.Module:
 
 
 def save(network: nn.Module, path: str | Path) -> None:
-    """Write a network of ours as the published code reads it, atomically.
+    """Write a network as the published code reads it, atomically.
 
     Raises
     ------
     UserError
-        The published code has no such network (an encoder-decoder), or `path` cannot be written.
+        The published code has no such network, or `path` cannot be written.
     """
     with atomic_path(path) as temporary:
         torch.save(to_published(network), temporary)
 
 
 def to_published(network: nn.Module) -> State:
-    """The state dict under the published names, on the CPU."""
+    """Return the state dict under the published names, on the CPU."""
     names = dict(layers_of(network.config))  # type: ignore[arg-type]
     return {_rename(name, names): value.detach().cpu() for name, value in network.state_dict().items()}
 
@@ -77,31 +76,36 @@ def to_published(network: nn.Module) -> State:
 
 
 def layers_of(config: NetworkConfig) -> Iterator[tuple[str, str]]:
-    """Our name and the published one of every layer that may have parameters.
+    """Yield our name and the published name of every layer that may have parameters.
 
     Raises
     ------
     UserError
         The published code has no such network.
     """
-    if isinstance(config, ResNetConfig):
-        yield from _encoder("encoder.", "model.", config.blocks, config.dropout)
-        yield from _decoder("decoder.", "model.", 10 + config.blocks)
-    elif isinstance(config, UNetConfig):
-        yield from _unet(config)
-    elif isinstance(config, PatchConfig):
-        yield from _patch(config)
-    elif isinstance(config, InstaGeneratorConfig):
-        for kind in ("img", "seg"):
-            yield from _encoder(f"encoder_{kind}.", f"encoder_{kind}.", config.blocks, dropout=False)
-            yield from _decoder(f"decoder_{kind}.", f"decoder_{kind}.", 0)
-    else:
-        for part, convs in (("feature_img", (0, 2, 5)), ("feature_seg", (0, 2, 5)), ("classifier", (0, 3))):
-            for index in convs:
-                yield f"{part}.{index}", f"{part}.{index}.module"
-        for part, norms in (("feature_img", (3, 6)), ("feature_seg", (3, 6)), ("classifier", (1,))):
-            for index in norms:
-                yield f"{part}.{index}", f"{part}.{index}"
+    if config.kind not in _LAYERS_OF:
+        raise UserError(f"the published code has no network of kind {config.kind!r}: it has no name there")
+    return _LAYERS_OF[config.kind](config)
+
+
+def _resnet(config: ResNetConfig) -> Iterator[tuple[str, str]]:
+    yield from _encoder("encoder.", "model.", config.blocks, config.dropout)
+    yield from _decoder("decoder.", "model.", 10 + config.blocks)
+
+
+def _instagan_generator(config: InstaGeneratorConfig) -> Iterator[tuple[str, str]]:
+    for kind in ("img", "seg"):
+        yield from _encoder(f"encoder_{kind}.", f"encoder_{kind}.", config.blocks, dropout=False)
+        yield from _decoder(f"decoder_{kind}.", f"decoder_{kind}.", 0)
+
+
+def _instagan_discriminator(config: InstaDiscriminatorConfig) -> Iterator[tuple[str, str]]:
+    for part, convs in (("feature_img", (0, 2, 5)), ("feature_seg", (0, 2, 5)), ("classifier", (0, 3))):
+        for index in convs:
+            yield f"{part}.{index}", f"{part}.{index}.module"
+    for part, norms in (("feature_img", (3, 6)), ("feature_seg", (3, 6)), ("classifier", (1,))):
+        for index in norms:
+            yield f"{part}.{index}", f"{part}.{index}"
 
 
 def _encoder(ours: str, theirs: str, blocks: int, dropout: bool) -> Iterator[tuple[str, str]]:
@@ -149,6 +153,14 @@ def _patch(config: PatchConfig) -> Iterator[tuple[str, str]]:
     yield "head", f"model.{2 + 3 * layers}"
 
 
+_LAYERS_OF: dict[str, Callable[[Any], Iterator[tuple[str, str]]]] = {
+    ResNetConfig.kind: _resnet,
+    UNetConfig.kind: _unet,
+    PatchConfig.kind: _patch,
+    InstaGeneratorConfig.kind: _instagan_generator,
+    InstaDiscriminatorConfig.kind: _instagan_discriminator,
+}
+
 # Tensors of a layer with spectral norm, by our names and theirs.
 _SPECTRAL = {
     "parametrizations.weight.original": "weight_bar",
@@ -158,7 +170,7 @@ _SPECTRAL = {
 
 
 def _rename(name: str, layers: Mapping[str, str]) -> str:
-    """The published name of our tensor `name`."""
+    """Return the published name of our tensor `name`."""
     for tensor, theirs in _SPECTRAL.items():
         if name.endswith(f".{tensor}"):
             return f"{layers[name.removesuffix(f'.{tensor}')]}.{theirs}"
@@ -170,12 +182,12 @@ def _rename(name: str, layers: Mapping[str, str]) -> str:
 
 
 def _state_of(content: Any) -> State:
-    """The tensors of a file, under the names that most have: without DataParallel's prefix, and without counters.
+    """Return the tensors of a file under their usual names: without DataParallel's prefix, and without counters.
 
-    Some call a residual block's layers `block`, which are `conv_block` elsewhere.
+    Some files call the layers of a residual block `block`, which others call `conv_block`.
     """
     if not isinstance(content, dict) or not all(isinstance(value, TensorView) for value in content.values()):
-        raise UserError("it is no state dict, which is what the published training code saves a network as")
+        raise UserError("it is no state dict, as which the published training code saves a network")
     prefix = "module." if content and all(name.startswith("module.") for name in content) else ""
     weights = {}
     for name, value in content.items():
@@ -185,8 +197,10 @@ def _state_of(content: Any) -> State:
 
 
 def _from_published(network: nn.Module, config: NetworkConfig, state: State) -> State:
-    """Our state dict. Statistics of old instance norms, which normalised by the picture all the same, are dropped;
-    biases that a file has not are 0: its networks without a norm have none.
+    """Return the state dict under our names.
+
+    Statistics of old instance norms, which are not used, are dropped. Missing biases are 0: networks without a
+    normalisation are saved without them.
     """
     names = dict(layers_of(config))
     own = {name: _rename(name, names) for name in network.state_dict()}
@@ -212,30 +226,30 @@ Shapes = Mapping[str, tuple[int, ...]]
 
 
 def infer_config(shapes: Shapes) -> NetworkConfig:
-    """Which network has tensors of these published names and shapes.
+    """Return the configuration of the network whose tensors have these published names and shapes.
 
     Raises
     ------
     UserError
-        None that is known here.
+        No known network has them.
     """
     for matches in (_as_instagan, _as_resnet, _as_unet, _as_patch):
         config = matches(shapes)
         if config is not None:
             return config
     some = ", ".join(list(shapes)[:3]) or "nothing"
-    raise UserError(f"it is of none of the published translators' networks: it begins with {some}")
+    raise UserError(f"it is none of the published translators' networks: it begins with {some}")
 
 
 def _norm_at(shapes: Shapes, conv: str, norm: str) -> Norm:
-    """The normalisation after a layer. Before one without weights a convolution has a bias, before none it has not."""
+    """Infer the normalisation after a layer: if it has no weights, the layer has a bias before instance norm only."""
     if len(shapes.get(f"{norm}.weight", ())) == 1:
         return "batch" if f"{norm}.running_mean" in shapes else "instance-affine"
     return "instance" if f"{conv}.bias" in shapes else "none"
 
 
 def _count(shapes: Shapes, pattern: str) -> int:
-    """How many different numbers the group of `pattern` takes among the names."""
+    """Count the different numbers that the group of `pattern` matches in the names."""
     return len({found[1] for name in shapes if (found := re.match(pattern, name))})
 
 

@@ -1,10 +1,10 @@
-"""A trained translator: a file with its card, and pictures of any size through it."""
+"""Trained translators: files with a card, and images of any size."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -12,12 +12,12 @@ from torch import Tensor, nn
 from latentlab import cards, weights
 from latentlab.errors import UserError
 from latentlab.translation import published
-from latentlab.translation.methods.instagan import translate_all
+from latentlab.translation.methods import load_method
 from latentlab.translation.networks import (
-    InstaGenerator,
-    ResNetGenerator,
-    UNet,
-    build,
+    NETWORK_CONFIGS,
+    NetworkConfig,
+    TranslationGenerator,
+    Way,
     config_from_dict,
     config_to_dict,
     infer,
@@ -25,55 +25,51 @@ from latentlab.translation.networks import (
 
 KIND = cards.Kind("latentlab.translator", 1, "a translator", "train it anew or fetch it again")
 
-Way = Literal["a2b", "b2a"]
-
-# Instances that InstaGAN translates at once, unless its card says otherwise.
-_AT_ONCE = 2
-
 
 class Translator:
-    """Translates pictures of kind A to kind B and, if it was trained for it, back.
+    """Translates images of kind A to kind B and, if it was trained for it, back.
 
     Parameters
     ----------
     networks
-        A generator by way: 'a2b', 'b2a'.
+        Generator for each way, 'a2b' and perhaps 'b2a'.
     card
-        What it is and how it was trained: whatever JSON holds.
+        Description of the translator and its training, as JSON holds it.
     """
 
-    def __init__(self, networks: Mapping[str, nn.Module], card: Mapping[str, Any]):
+    def __init__(self, networks: Mapping[Way, TranslationGenerator], card: Mapping[str, Any]):
         self.networks, self.card = dict(networks), dict(card)
 
     def __call__(
         self,
-        pictures: Tensor,
+        images: Tensor,
         way: Way = "a2b",
         masks: Tensor | None = None,
         dropout: bool = True,
         seed: int = 0,
     ) -> tuple[Tensor, Tensor | None]:
-        """Translate pictures.
+        """Translate images.
 
-        Sides that the network cannot halve often enough are padded by reflection, and the padding is cut off again.
+        Heights and widths that the network cannot halve often enough are padded by reflection, and the padding is
+        removed from the result.
 
         Parameters
         ----------
-        pictures
+        images
             `(b, 3, h, w)` in [-1, 1], on the networks' device.
         way
             'a2b' or 'b2a'.
         masks
-            `(b, n, h, w)` in [-1, 1], 1 within an instance: InstaGAN's, and nobody else's.
+            `(b, n, h, w)` in [-1, 1], 1 within an instance, for networks that take masks (InstaGAN).
         dropout
-            Whether the dropout that a network was trained with stays on: pix2pix's only noise.
+            Whether dropout stays on, if the network was trained with it: the only noise of pix2pix.
         seed
-            Of that noise.
+            Random seed of the dropout.
 
         Returns
         -------
         tuple of Tensor and (Tensor or None)
-            Pictures `(b, 3, h, w)` and, of InstaGAN, masks.
+            Images `(b, 3, h, w)` and, if the network takes masks, translated masks.
 
         Raises
         ------
@@ -81,67 +77,87 @@ class Translator:
             It does not translate that way, or masks are missing or not wanted.
         """
         network = self.network(way)
-        instances = isinstance(network, InstaGenerator)
-        if instances != (masks is not None):
-            raise UserError("this translator needs masks" if instances else "this translator takes no masks")
+        if network.takes_masks != (masks is not None):
+            raise UserError("this translator needs masks" if network.takes_masks else "this translator takes no masks")
         infer(network, dropout)
-        height, width = pictures.shape[2:]
-        padded = pad(pictures, *sides_of(network))
+        height, width = images.shape[2:]
+        accepted = network.size_multiple, network.least_size
+        settings = self.card.get("training", {}).get("method", {})
         with torch.no_grad(), torch.random.fork_rng():
             torch.manual_seed(seed)
-            if masks is None:
-                return network(padded)[..., :height, :width], None
-            at_once = self.card.get("training", {}).get("method", {}).get("at_once", _AT_ONCE)
-            made, made_masks = translate_all(network, padded, pad(masks, *sides_of(network)), at_once)
-            return made[..., :height, :width], made_masks[..., :height, :width]
+            padded_masks = None if masks is None else pad(masks, *accepted)
+            made, made_masks = network.translate(pad(images, *accepted), padded_masks, settings)
+        made_masks = None if made_masks is None else made_masks[..., :height, :width]
+        return made[..., :height, :width], made_masks
 
-    def network(self, way: str) -> nn.Module:
-        """The generator of a way.
+    def network(self, way: str) -> TranslationGenerator:
+        """Return the generator of a way.
 
         Raises
         ------
         UserError
-            There is none.
+            The translator does not translate that way.
         """
-        if way not in self.networks:
-            raise UserError(f"this translator goes {', '.join(self.networks)}, not {way!r}")
-        return self.networks[way]
+        for known, network in self.networks.items():
+            if known == way:
+                return network
+        raise UserError(f"this translator goes {', '.join(self.networks)}, not {way!r}")
 
     def to(self, device: torch.device | str) -> Translator:
-        """The same, its networks moved to `device`."""
+        """Move the networks to `device` and return the translator."""
         for network in self.networks.values():
             network.to(device)
         return self
 
     def save(self, path: str | Path) -> None:
-        """Write it as safetensors with its card, atomically."""
-        tensors = {f"{way}.{name}": v for way, net in self.networks.items() for name, v in net.state_dict().items()}
-        shapes = {way: config_to_dict(network.config) for way, network in self.networks.items()}  # type: ignore[arg-type]
-        cards.write(path, KIND, tensors, {**self.card, "networks": shapes})
-
-    @classmethod
-    def load(cls, source: str | Path, device: torch.device | str = "cpu") -> Translator:
-        """A translator from a file of ours, from a published `.pth`, or by name (`vintagify`).
+        """Write the translator as safetensors with its card, atomically.
 
         Raises
         ------
         UserError
-            There is no such file or name, or it holds no translator.
+            `path` cannot be written.
         """
+        tensors = {f"{way}.{name}": v for way, net in self.networks.items() for name, v in net.state_dict().items()}
+        shapes = {way: config_to_dict(network.config) for way, network in self.networks.items()}
+        cards.write(path, KIND, tensors, {**self.card, "networks": shapes})
+
+    @classmethod
+    def load(cls, source: str | Path, device: torch.device | str = "cpu") -> Translator:
+        """See `load_translator`."""
         known = {row.name for row in weights.known() if row.kind == "translator"}
         if str(source) in known and not Path(source).exists():
-            path = _only_file(str(source))
-            return cls({"a2b": published.load(path)}, {"method": "published", "name": str(source)}).to(device)
+            network = _load_generator(_only_file(str(source)))
+            return cls({"a2b": network}, {"method": "published", "name": str(source)}).to(device)
         if Path(source).suffix.lower() in (".pth", ".pt"):
-            return cls({"a2b": _generator(published.load(source), source)}, {"method": "published"}).to(device)
+            return cls({"a2b": _load_generator(Path(source))}, {"method": "published"}).to(device)
         tensors, card = cards.read(source, KIND)
-        with cards.told_of(source, KIND):
-            networks = {}
+        others = _other_networks(card)
+        with cards.guard(source, KIND):
+            networks: dict[Way, TranslationGenerator] = {}
             for way, shape in card.pop("networks").items():
-                networks[way] = build(config_from_dict(shape))
+                network = _generator(config_from_dict(shape, others).build(), source)
                 own = {k.removeprefix(f"{way}."): v for k, v in tensors.items() if k.startswith(f"{way}.")}
-                networks[way].load_state_dict(own)
+                network.load_state_dict(own)
+                networks[way] = network
         return cls(networks, card).to(device)
+
+
+def load_translator(source: str | Path, device: torch.device | str = "cpu") -> Translator:
+    """Load a translator.
+
+    Parameters
+    ----------
+    source
+        File that `Translator.save` wrote, a published `.pth`, or a name (`vintagify`).
+    device
+        Device of the networks.
+
+    Raises
+    ------
+    UserError
+        There is no such file or name, or it holds no translator.
+    """
+    return Translator.load(source, device)
 
 
 def _only_file(name: str) -> Path:
@@ -149,24 +165,31 @@ def _only_file(name: str) -> Path:
     return next(path for path in sorted(folder.iterdir()) if path.suffix == ".pth")
 
 
-def _generator(network: nn.Module, source: str | Path) -> nn.Module:
-    if not isinstance(network, (UNet, ResNetGenerator, InstaGenerator)):
+def _load_generator(path: Path) -> TranslationGenerator:
+    return _generator(published.load(path), path)
+
+
+def _generator(network: nn.Module, source: str | Path) -> TranslationGenerator:
+    if not isinstance(network, TranslationGenerator):
         raise UserError(f"{source} is a discriminator, which translates nothing")
     return network
 
 
-def sides_of(network: nn.Module) -> tuple[int, int]:
-    """What the sides of a generator's pictures are multiples of, and their least."""
-    return (network.config.size, network.config.size) if isinstance(network, UNet) else (4, 8)
+def _other_networks(card: Mapping[str, Any]) -> Iterable[type[NetworkConfig]]:
+    """Kinds of networks that a method of another package brings, if a card names one."""
+    built_in = {config.kind for config in NETWORK_CONFIGS}
+    shapes = card.get("networks")
+    kinds = {shape.get("kind") for shape in shapes.values()} if isinstance(shapes, dict) else set()
+    return () if kinds <= built_in else load_method(str(card.get("method"))).network_configs
 
 
 def pad(x: Tensor, multiple: int, least: int) -> Tensor:
-    """`x (b, c, h, w)` mirrored beyond its right and lower border: to multiples of `multiple`, and to `least`."""
+    """Mirror `x (b, c, h, w)` beyond its right and lower border: to multiples of `multiple`, and at least `least`."""
     height, width = (max(-(-side // multiple) * multiple, least) for side in x.shape[2:])
     return x[:, :, _mirrored(x.shape[2], height)][..., _mirrored(x.shape[3], width)]
 
 
 def _mirrored(side: int, length: int) -> Tensor:
-    """Indices 0 … side − 1, side − 1 … 0, 0 …, `length` of them."""
+    """Return the indices 0 … side − 1, side − 1 … 0, 0 …, `length` of them."""
     places = torch.arange(length) % (2 * side)
     return torch.minimum(places, 2 * side - 1 - places)

@@ -14,7 +14,7 @@ __all__ = [
     "REGISTRY",
     "Address",
     "Distribution",
-    "Row",
+    "WeightEntry",
     "Weight",
     "cache_folder",
     "get",
@@ -25,7 +25,7 @@ __all__ = [
 
 
 @dataclass(frozen=True)
-class Row:
+class WeightEntry:
     """One line of the list of known weights; `cached` says whether it is here already."""
 
     name: str
@@ -41,11 +41,11 @@ def names() -> list[str]:
     return list(REGISTRY)
 
 
-def known() -> list[Row]:
+def known() -> list[WeightEntry]:
     """A row for every known weight; fetches nothing."""
     cache = cache_folder()
     return [
-        Row(
+        WeightEntry(
             weight.name,
             weight.kind,
             weight.note,

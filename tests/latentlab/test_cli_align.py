@@ -53,7 +53,7 @@ def photos(tmp_path_factory) -> Path:
 
 
 def test_the_files_hold_the_face_and_the_way_back(run, photos, tmp_path):
-    code, out, err = run(photos / "one.png", "--out", tmp_path, "--side", 128)
+    code, out, err = run(photos / "one.png", "--out", tmp_path, "--resolution", 128)
     assert code == 0, err
     assert sorted(path.name for path in tmp_path.iterdir()) == ["one.json", "one.png"]
     data = json.loads((tmp_path / "one.json").read_text())
@@ -68,7 +68,7 @@ def test_the_files_hold_the_face_and_the_way_back(run, photos, tmp_path):
 
 def test_all_faces_are_numbered(run, photos, tmp_path):
     code, out, _ = run(
-        photos / "pair.png", photos / "one.png", "--out", tmp_path, "--side", 64, "--faces", "all",
+        photos / "pair.png", photos / "one.png", "--out", tmp_path, "--resolution", 64, "--faces", "all",
         "--detector", "dlib5",
     )  # fmt: skip
     assert code == 0
@@ -79,7 +79,7 @@ def test_all_faces_are_numbered(run, photos, tmp_path):
 
 def test_bad_photos_are_named_after_the_good_ones_are_done(run, photos, tmp_path):
     names = ["wall.png", "notes.png", "pair.png", "missing.png"]
-    code, out, err = run(*(photos / name for name in names), "--out", tmp_path, "--side", 64)
+    code, out, err = run(*(photos / name for name in names), "--out", tmp_path, "--resolution", 64)
     assert code == 2
     lines = [line for line in err.splitlines() if line.startswith("latentlab: ")]
     assert len(lines) == 3

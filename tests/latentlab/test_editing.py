@@ -1,5 +1,7 @@
 """Editing: both ways to move, how far to go, and what the scorer says of the result."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -70,6 +72,34 @@ def test_other_layers_stay(mode):
     torch.testing.assert_close(moved[:, [1, 3]], edit(ws, direction(), 2.0, mode)[:, [1, 3]])
 
 
+@given(st.floats(-5, 5))
+def test_equal_rows_are_their_single_vector(strength):
+    single, equal = direction(), direction(space="w+")
+    equal = replace(equal, vector=np.tile(NORMAL, (ROWS, 1)))
+    ws = some_ws()
+    torch.testing.assert_close(edit(ws, equal, strength), edit(ws, single, strength))
+    mapped = ws[:, :1].expand(-1, ROWS, -1)  # as the mapping network gives them: placing moves these alike, too
+    torch.testing.assert_close(edit(mapped, equal, strength, "place"), edit(mapped, single, strength, "place"))
+
+
+@given(st.floats(-5, 5), st.floats(-5, 5))
+def test_a_row_a_layer_moves_each_and_places_the_whole(strength, distance):
+    rows = np.random.default_rng(0).standard_normal((ROWS, DIM)).astype(np.float32)
+    rows[1] = 0
+    rows /= np.linalg.norm(rows, axis=1).max()
+    layered = direction(space="w+")
+    layered = replace(layered, vector=rows)
+    ws = some_ws()
+    moved = edit(ws, layered, strength)
+    torch.testing.assert_close(moved, ws + strength * torch.from_numpy(rows))
+    assert torch.equal(moved[:, 1], ws[:, 1])
+    torch.testing.assert_close(edit(moved, -layered, strength), ws, atol=1e-5, rtol=0)
+    placed = edit(moved, layered, distance, "place")
+    landed = (placed * torch.from_numpy(rows)).sum((1, 2)) / np.square(rows).sum() + 0.5
+    torch.testing.assert_close(landed, torch.full_like(landed, distance), atol=1e-4, rtol=0)
+    torch.testing.assert_close(placed, edit(ws, layered, distance, "place"), atol=1e-4, rtol=0)
+
+
 @pytest.mark.parametrize("mode", ["add", "place"])
 def test_gradients_reach_ws_and_strength(mode):
     ws = some_ws().double().requires_grad_()
@@ -79,12 +109,14 @@ def test_gradients_reach_ws_and_strength(mode):
 
 def test_what_does_not_fit_is_refused():
     ws = some_ws()
+    layered = replace(direction(space="w+"), vector=np.tile(NORMAL, (ROWS, 1)))
     for bad, words in [
         ({"direction": direction(space="z")}, "space w"),
         ({"direction": direction(layers=(4,))}, "4 rows"),
         ({"direction": direction(intercept=None), "mode": "place"}, "no hyperplane"),
         ({"mode": "put"}, "mode"),
         ({"strength": torch.ones(2)}, "strength"),
+        ({"ws": ws[:, :3], "direction": layered}, "4 rows, one a layer; ws have 3"),
         ({"ws": ws[..., :3]}, "do not fit"),
         ({"ws": ws[0]}, "do not fit"),
     ]:

@@ -58,6 +58,13 @@ def test_w_avg_is_the_mean_of_w(network):
     assert 0.8 < float(error.pow(2).mean().sqrt()) < 1.6
 
 
+def test_other_weights_get_a_sampled_mean_and_no_preview(network):
+    published = openvino.read_published(weights.get("mobile-ffhq"))
+    loaded = published.with_mean()
+    assert not any(name.startswith("synthesis.preview.") for name in loaded.state)
+    torch.testing.assert_close(loaded.state["mapping.w_avg"], network.w_avg, rtol=0, atol=1e-5)
+
+
 def test_fresh_noise_is_as_strong_as_the_recorded(network):
     strengths = {n: p for n, p in network.synthesis.named_parameters() if n.endswith("noise_strength")}
     assert len(strengths) == 15
@@ -178,7 +185,7 @@ def test_a_truncated_array_file_is_refused(tmp_path, blob):
 @pytest.mark.parametrize("name", ["MappingNetwork.xml", "MappingNetwork.bin", "SynthesisNetwork.bin"])
 def test_a_missing_file_is_named(tmp_path, name):
     (make_folder(tmp_path) / name).unlink()
-    assert f"{tmp_path / name} is missing" in refusal(tmp_path)
+    assert f"{tmp_path}: {name} is missing" in refusal(tmp_path)
 
 
 def test_a_folder_of_something_else_is_refused(tmp_path):

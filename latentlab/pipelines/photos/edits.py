@@ -76,7 +76,7 @@ def edit_portrait(
     if portrait.ws is None:
         raise UserError("directions move latents of w and w+; project the photo into one of these")
     ws, scorer, descriptor = portrait.ws, components.scorer, components.descriptor
-    descriptor_before = descriptor(portrait.face.picture)
+    descriptor_before = descriptor(portrait.face.image)
     landmarks = portrait.face.face.landmarks if mask == "hull" else None
     for strength in strengths:
         crop = portrait.render(edit(ws, direction, strength)).cpu()

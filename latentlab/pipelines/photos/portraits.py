@@ -15,7 +15,8 @@ from latentlab.pipelines.components import Components
 from latentlab.pipelines.photos.aligning import CheckedPhoto
 from latentlab.pipelines.photos.settings import PhotoSettings
 from latentlab.progress import Stage, silent
-from latentlab.projection import Canvas, Projection, Tuned, project, tune, w_statistics, with_noise
+from latentlab.projection import Projection, Tuned, project, tune, w_statistics
+from latentlab.rendering import Renderer, with_noise_maps
 from stylegan2.protocol import Generator
 
 STATE = "state"
@@ -77,9 +78,8 @@ def project_faces(
     """Project the faces of photos; the state is kept in `folder / "state"`, where a stopped run resumes."""
     with progress("projecting", "step") as step:
         return project(
-            torch.cat([photo.face.picture for photo in photos]),
+            torch.cat([photo.face.image for photo in photos]),
             components.generator,
-            settings.projection.space,
             settings.projection,
             settings.start,
             perceptual=components.fast_perceptual,
@@ -127,7 +127,7 @@ def make_portrait(
     renders = generator if tuned is None else tuned.generator
     rendered = projection.render(renders) if ws is None else _render(ws, projection, renders)
     after = check_projection(
-        face.picture,
+        face.image,
         rendered,
         ws,
         w_statistics(generator),
@@ -160,7 +160,7 @@ def _tuned(
 ) -> Tuned:
     with progress(f"tuning on {photo.path.name}", "step") as step:
         return tune(
-            photo.face.picture,
+            photo.face.image,
             ws,
             components.generator,
             components.fast_perceptual,
@@ -174,4 +174,4 @@ def _tuned(
 @torch.no_grad()
 def _render(ws: Tensor, projection: Projection, generator: Generator) -> Tensor:
     noise = {name: value.to(ws.device) for name, value in projection.noise().items()}
-    return Canvas(generator, "w+").render(with_noise({"ws": ws}, noise))
+    return Renderer(generator, generator.resolution)(with_noise_maps({"ws": ws}, noise))

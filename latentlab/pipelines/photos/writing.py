@@ -32,7 +32,7 @@ def write_portrait(portrait: Portrait, folder: Path) -> Path:
     delta.safetensors.
     """
     own = folder / portrait.name
-    images.save_image(portrait.face.picture, own / "aligned.png")
+    images.save_image(portrait.face.image, own / "aligned.png")
     images.save_image(portrait.rendered.clamp(-1, 1), own / "projected.png")
     portrait.projection.save(own / "projection.safetensors")
     if portrait.tuned is not None:
@@ -56,7 +56,7 @@ def write_edits(portrait: Portrait, edits: Sequence[PhotoEdit], direction: Direc
 def _comparison(portrait: Portrait, edits: Sequence[PhotoEdit], attribute: str) -> Figure:
     """Draw the photo, its projection and its edits side by side."""
     shown: list[tuple[str, torch.Tensor, torch.Tensor | None, str]] = [
-        ("photo", portrait.face.picture, portrait.photo, "")
+        ("photo", portrait.face.image, portrait.photo, "")
     ]
     if all(edit.strength for edit in edits):
         shown.append(("projected", portrait.rendered.cpu(), None, ""))

@@ -51,4 +51,5 @@ class AttributeNet(nn.Module):
 
     def forward(self, pictures: Tensor) -> Tensor:
         """Logits `(b, attributes)` of `pictures (b, 3, 64, 64)` in [-1, 1]."""
-        return self.head(self.dropout(torch.flatten(self.blocks(self.stem(pictures)), 1)))
+        logits: Tensor = self.head(self.dropout(torch.flatten(self.blocks(self.stem(pictures)), 1)))
+        return logits

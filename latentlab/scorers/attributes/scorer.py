@@ -70,6 +70,10 @@ class AttributeScorer:
         state = {**network.state_dict(), "slopes": slopes, "offsets": offsets}
         self.fingerprint = fingerprint({"names": self.names, "all": self.all_names, **asdict(crop)}, state)
 
+    def __repr__(self) -> str:
+        names = ", ".join(self.names) if len(self.names) <= 4 else f"{len(self.names)} attributes"
+        return f"AttributeScorer({names})"
+
     def __call__(self, pictures: Tensor) -> Tensor:
         """Probabilities `(b, len(names))` of `pictures (b, 3, h, w)` in [-1, 1], 64 pixels a side at least."""
         return torch.sigmoid(self.logits(pictures))
@@ -77,7 +81,8 @@ class AttributeScorer:
     def logits(self, pictures: Tensor) -> Tensor:
         """The same before the logistic function, calibrated; differentiable in `pictures`."""
         raw = self.network(self.crop.cut(pictures, SIDE))
-        return (self.slopes * raw + self.offsets)[:, self._rows]
+        logits: Tensor = (self.slopes * raw + self.offsets)[:, self._rows]
+        return logits
 
     @property
     def network_fingerprint(self) -> str:
@@ -107,7 +112,7 @@ class AttributeScorer:
             The file is missing, broken or something else.
         """
         tensors, card = cards.read(path, KIND)
-        with cards.told_of(path, KIND):
+        with cards.guard(path, KIND):
             names, width = tuple(card.pop("names")), int(card.pop("width"))
             network = AttributeNet(len(names), width)
             own = {name.removeprefix("network."): v for name, v in tensors.items() if name.startswith("network.")}
@@ -117,14 +122,17 @@ class AttributeScorer:
 
 
 def load_attributes(source: str | Path = SHIPPED, device: torch.device | str = "cpu") -> AttributeScorer:
-    """The classifier that comes with the package, or that in a file, with all its attributes.
+    """Load the classifier that comes with the package, or that in a file, with all its attributes.
 
     Raises
     ------
     UserError
         The file is missing, broken or something else.
     """
-    if source != SHIPPED:
-        return AttributeScorer.load(source, device)
+    return load_shipped(device) if source == SHIPPED else AttributeScorer.load(source, device)
+
+
+def load_shipped(device: torch.device | str = "cpu") -> AttributeScorer:
+    """Load the classifier that comes with the package, with all its attributes."""
     with resources.as_file(resources.files("latentlab") / "data" / _FILE) as path:
         return AttributeScorer.load(path, device)

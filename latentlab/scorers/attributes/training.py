@@ -148,13 +148,13 @@ def _trained(
         losses = []
         network.train()
         order = torch.from_numpy(rows)[torch.randperm(len(rows), generator=chance)]
-        for k, some in enumerate(order.split(plan.batch_size)):
+        for k, some in enumerate(torch.split(order, plan.batch_size)):
             for group in optimiser.param_groups:
                 group["lr"] = plan.rate_at(epoch * -(-len(rows) // plan.batch_size) + k, steps)
             logits = network(_augmented(pictures[some], chance).to(device))
             loss = F.binary_cross_entropy_with_logits(logits, targets[some].to(device))
             optimiser.zero_grad()
-            loss.backward()
+            torch.autograd.backward(loss)
             optimiser.step()
             losses.append(float(loss.detach()))
         _keep(state, key, network, optimiser, epoch + 1)
@@ -180,7 +180,7 @@ def _logits(network: AttributeNet, pictures: Tensor) -> NDArray[np.float64]:
     device = next(network.parameters()).device
     middle = pictures[:, :, MARGIN:-MARGIN, MARGIN:-MARGIN]
     with torch.no_grad():
-        found = [network(some.to(device) / 127.5 - 1).cpu() for some in middle.split(256)]
+        found = [network(some.to(device) / 127.5 - 1).cpu() for some in torch.split(middle, 256)]
     return torch.cat(found).double().numpy()
 
 
@@ -244,7 +244,7 @@ def _resume(path: Path, key: Mapping[str, Any], network: AttributeNet, optimiser
     if not path.exists():
         return 0
     tensors, card = cards.read(path, _STATE)
-    with cards.told_of(path, _STATE):
+    with cards.guard(path, _STATE):
         if card["key"] != json.loads(json.dumps(key)):
             raise UserError(f"{path} is of a training on other data or with another plan: remove it to begin anew")
         own = {name.removeprefix("network."): v for name, v in tensors.items() if name.startswith("network.")}

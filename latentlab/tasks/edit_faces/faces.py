@@ -28,7 +28,7 @@ from latentlab.scorers import is_positive, score_pictures
 from latentlab.scorers.attributes.data import Labels, read_labels, split
 from latentlab.tasks.edit_faces.lab import EditLab
 from latentlab.tasks.edit_faces.settings import EditSettings
-from latentlab.translation.data.folders import pictures_in
+from latentlab.translation.data.folders import images_in
 
 PHOTO_SIDE = 256
 _DRAWN_AT_ONCE, _MOST_DRAWN = 192, 9600
@@ -143,7 +143,7 @@ def write_held_out(rows: SampleTable, folder: Path, lab: EditLab, step: Step) ->
 
 def write_masks(part: Path, lab: EditLab, step: Step) -> None:
     """The mask of the mouth of every picture in `part`, in `part`_seg; an empty one where no face is found."""
-    paths = pictures_in(part)
+    paths = images_in(part)
     for k, path in enumerate(paths):
         out = part.with_name(f"{part.name}_seg") / f"{path.stem}_0.png"
         if not out.exists():
@@ -189,12 +189,12 @@ def write_photos(
             left_out[path.name] = str(found)
         elif _digest(path) in learnt:
             left_out[path.name] = "it shows a person of the training set"
-        elif in_target(settings, lab, found[0].picture):
+        elif in_target(settings, lab, found[0].image):
             left_out[path.name] = "it is of the target domain already"
         elif path.stem in names:
             left_out[path.name] = "another photo has its name"
         else:
-            images.save_image(found[0].picture, folder / f"{path.stem}.png")
+            images.save_image(found[0].image, folder / f"{path.stem}.png")
             names.append(path.stem)
         step(k + 1, len(paths))
     if len(names) < 2:
@@ -264,7 +264,7 @@ def write_real(real: RealFaces, folder: Path, settings: EditSettings, lab: EditL
             for path, found in align_files((real.folder / labels.files[row] for row in rows), lab.detector, PHOTO_SIDE):
                 if isinstance(found, UserError):
                     continue
-                images.save_image(found[0].picture, folder / part / f"{path.stem}.png")
+                images.save_image(found[0].image, folder / part / f"{path.stem}.png")
                 names[part].append(path.stem)
                 step(len(names[part]), wanted)
                 if len(names[part]) == wanted:

@@ -116,9 +116,7 @@ class Projector:
         watch = Stopwatch(folder / f"seconds-{key}.json")
         with watch.watching(stage)("projecting", "step") as step:
             lab = self._task.lab
-            found = project(
-                photos, lab.generator, "w+", self._settings, perceptual=lab.fast, folder=folder, progress=step
-            )
+            found = project(photos, lab.generator, self._settings, perceptual=lab.fast, folder=folder, progress=step)
         if not done.exists():
             write_json(done, {"seconds": watch.seconds / len(photos)})
         return found.ws(lab.generator), float(read_json(done)["seconds"])

@@ -15,7 +15,7 @@ from latentlab.tasks.edit_faces.faces import PHOTO_SIDE
 from latentlab.tasks.edit_faces.latent import FLOOR
 from latentlab.tasks.edit_faces.settings import LATENT
 from latentlab.tasks.edit_faces.task import EditTask
-from latentlab.translation.data.folders import pictures_in
+from latentlab.translation.data.folders import images_in
 
 
 def paste_edits(comparison: Comparison, photos: Path, stage: Stage = silent) -> None:
@@ -26,7 +26,7 @@ def paste_edits(comparison: Comparison, photos: Path, stage: Stage = silent) -> 
     """
     task = comparison.task
     assert isinstance(task, EditTask)
-    places = {path.stem: path for path in pictures_in(photos)}
+    places = {path.stem: path for path in images_in(photos)}
     shown = task.shown()
     floor = next((row.pictures for row in comparison.done if row.name == FLOOR), None)
     with stage("pasting") as step:

@@ -42,7 +42,7 @@ from latentlab.tasks.likeness import FIGURES as LIKENESS
 from latentlab.tasks.likeness import LIMITS as LIKENESS_LIMITS
 from latentlab.tasks.likeness import likeness
 from latentlab.tasks.measuring import as_array, enlarged
-from latentlab.translation.data.folders import pictures_in
+from latentlab.translation.data.folders import images_in
 
 
 def figures_of(judged: str) -> tuple[Figure, ...]:
@@ -127,7 +127,7 @@ class EditTask:
 
     def part(self, name: str) -> Tensor:
         """The pictures of a part of the set, such as 'testB', `(n, 3, size, size)`."""
-        pictures = map(images.load_image, pictures_in(self.set / name))
+        pictures = map(images.load_image, images_in(self.set / name))
         return torch.cat([images.resize(picture, self.size, self.size) for picture in pictures])
 
     @property
@@ -284,7 +284,7 @@ def make_edit_task(
     check_inputs(settings, lab.scorer, lab.judge, photos, real)
     if lab.generator.resolution < settings.size:
         raise UserError(f"the generator's pictures have {lab.generator.resolution} pixels a side, not {settings.size}")
-    paths = [] if photos is None else pictures_in(photos)
+    paths = [] if photos is None else images_in(photos)
     training = {"settings": _training_settings(settings), "lab": lab.key(), "real": _named(real)}
     _claim(folder, training)
     domains = draw_domains(settings, lab, folder, stage)
@@ -318,7 +318,7 @@ def check_inputs(
     if isinstance(scorer, AttributeScorer) and scorer.network_fingerprint == judge.network_fingerprint:
         raise UserError("the scorer that labels may not judge: give another classifier with --judge")
     if photos is not None:
-        pictures_in(photos)
+        images_in(photos)
     if (real is None) != (settings.data != "real"):
         raise UserError("real faces are a folder and labels for the data 'real', and for no other")
     if real is not None:

@@ -18,10 +18,9 @@ from latentlab.tasks.edit_faces.faces import mouth_of, renderer_for, write_masks
 from latentlab.tasks.edit_faces.latent import Learnt
 from latentlab.tasks.edit_faces.task import EditTask
 from latentlab.tasks.trained import Trained
-from latentlab.translation.data.sets import open_pairs, open_unpaired
 from latentlab.translation.data.sources import Source
 from latentlab.translation.data.transforms import Augmentation
-from latentlab.translation.methods import InstaGANConfig, paper_config
+from latentlab.translation.methods import load_method
 
 _BATCH = {"pix2pix": 4, "cyclegan": 1, "instagan": 1}
 
@@ -37,23 +36,22 @@ def translator(name: str, task: EditTask, learnt: Learnt) -> Method:
         The direction of edited pairs.
     """
     settings = task.settings
-    config = paper_config(name, settings.size, settings.width)
-    augmentation = Augmentation.of(settings.size)
+    method = load_method(name)
+    config = method.configure(settings.size, settings.width)
+    augmentation = Augmentation.for_resolution(settings.size)
 
     def open_set(stage: Stage) -> Source:
-        if name == "pix2pix":
+        if method.paired:
             write_pairs(task, learnt, stage)
-            return open_pairs(task.folder / "pairs", "train", augmentation).source
+            return method.open_folder(task.folder / "pairs", "train", config, augmentation).source
         folder = task.set
         if settings.data == "pairs":
             folder = task.folder / "edited_set"
             write_edited_set(task, learnt, folder, stage)
-        if not isinstance(config, InstaGANConfig):
-            return open_unpaired(folder, "train", augmentation).source
-        for part in ("trainA", "trainB"):
+        for part in ("trainA", "trainB") if config.masks_per_image else ():
             with stage("masking mouths") as step:
                 write_masks(folder / part, task.lab, step)
-        return open_unpaired(folder, "train", augmentation, config.instances).source
+        return method.open_folder(folder, "train", config, augmentation).source
 
     def masks(photos: Tensor) -> list[Tensor | None]:
         regions = [mouth_of(photo, task.lab, task.size) for photo in photos.split(1)]
@@ -66,7 +64,7 @@ def translator(name: str, task: EditTask, learnt: Learnt) -> Method:
         settings.epochs[name],
         _BATCH[name],
         settings.seed,
-        to_masks=masks if name == "instagan" else None,
+        to_masks=masks if config.masks_per_image else None,
     )
 
 

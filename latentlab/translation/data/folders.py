@@ -1,4 +1,4 @@
-"""Training sets as users have them in folders, checked before a training starts."""
+"""Training images in folders, checked before a training starts."""
 
 from __future__ import annotations
 
@@ -18,8 +18,10 @@ from latentlab.errors import UserError
 
 Order = Literal["AB", "BA"]
 OnProblem = Literal["error", "skip"]
+_Half = Literal["left", "right"]
+_HALVES: tuple[_Half, _Half] = ("left", "right")
 
-# What a folder's pictures end in; anything else in it is passed over.
+# Suffixes of images; other files of a folder are ignored.
 SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp"})
 _MASK = re.compile(r"(?P<name>.+)_(?P<number>\d+)")
 
@@ -36,81 +38,90 @@ class Problem:
 
 
 @dataclass(frozen=True)
-class PictureFiles:
-    """Pictures in files.
+class ImageFiles:
+    """Images in files.
 
     Attributes
     ----------
     paths
-        Of the pictures.
+        Paths of the files.
     half
-        'left' or 'right' of two that lie side by side in each file; None for the whole.
+        'left' or 'right' of two images that lie side by side in each file; None for the whole.
     """
 
     paths: tuple[Path, ...]
-    half: Literal["left", "right"] | None = None
+    half: _Half | None = None
 
     @property
     def names(self) -> Sequence[str]:
-        """The pictures' names, without folder and suffix."""
+        """Names of the images, without folder and suffix."""
         return [path.stem for path in self.paths]
 
-    def picture(self, index: int) -> Tensor:
-        """A picture, `(1, 3, h, w)` in [-1, 1]."""
-        picture = images.load_image(self.paths[index])
+    def image(self, index: int) -> Tensor:
+        """Read an image, `(1, 3, h, w)` in [-1, 1]."""
+        image = images.load_image(self.paths[index])
         if self.half is None:
-            return picture
-        middle = picture.shape[3] // 2
-        return picture[..., :middle] if self.half == "left" else picture[..., -middle:]
+            return image
+        middle = image.shape[3] // 2
+        return image[..., :middle] if self.half == "left" else image[..., -middle:]
 
     def masks(self, index: int) -> Tensor:
-        """None: `(1, 0, h, w)`."""
-        return self.picture(index)[:, :0]
+        """Return no masks: `(1, 0, h, w)`."""
+        return self.image(index)[:, :0]
 
 
 @dataclass(frozen=True)
-class MaskedFiles(PictureFiles):
-    """Pictures in files, and the files of each one's masks, white within the instance."""
+class MaskedFiles(ImageFiles):
+    """Images in files, with the files of their masks, white within the instance."""
 
     mask_paths: tuple[tuple[Path, ...], ...] = ()
 
     def masks(self, index: int) -> Tensor:
-        """Masks of a picture, `(1, n, h, w)` in {-1, 1}."""
+        """Read the masks of an image, `(1, n, h, w)` in {-1, 1}."""
         masks = [images.load_image(path)[:, :1] for path in self.mask_paths[index]]
         return torch.where(torch.cat(masks, dim=1) > 0, 1.0, -1.0)
 
 
 @dataclass(frozen=True)
 class Checked:
-    """A folder's pictures that can be used, and what was left out."""
+    """Images of a folder that can be used, and the files that were left out."""
 
-    files: PictureFiles
+    files: ImageFiles
     problems: tuple[Problem, ...]
 
 
-def pictures_in(folder: Path) -> list[Path]:
-    """The pictures of a folder, in the order of their names.
+@dataclass(frozen=True)
+class CheckedPairs:
+    """Pairs of a folder that can be used, and the files that were left out."""
+
+    before: ImageFiles
+    after: ImageFiles
+    problems: tuple[Problem, ...]
+
+
+def images_in(folder: Path) -> list[Path]:
+    """List the images of a folder, in the order of their names.
 
     Raises
     ------
     UserError
-        There is no such folder, or no picture in it.
+        There is no such folder, or no image in it.
     """
     if not folder.is_dir():
         raise UserError(f"there is no folder {folder}")
     paths = sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES)
     if not paths:
-        raise UserError(f"there is no picture in {folder}; it takes files ending in {', '.join(sorted(SUFFIXES))}")
+        raise UserError(f"there is no image in {folder}; it takes files ending in {', '.join(sorted(SUFFIXES))}")
     return paths
 
 
-def pairs_in(folder: Path, order: Order, on_problem: OnProblem) -> tuple[PictureFiles, PictureFiles, list[Problem]]:
-    """Pairs that lie side by side, A left and B right: what is before, what is after, and what was left out.
+def pairs_in(folder: Path, order: Order, on_problem: OnProblem) -> CheckedPairs:
+    """List pairs that lie side by side, A left and B right.
 
     Parameters
     ----------
     folder
-        Of the pictures, each twice as wide as one of the two.
+        Folder of files that are twice as wide as each of the two images.
     order
         'AB': the left becomes the right; 'BA': the right becomes the left.
     on_problem
@@ -121,32 +132,32 @@ def pairs_in(folder: Path, order: Order, on_problem: OnProblem) -> tuple[Picture
     UserError
         A file cannot be used, or with 'skip', none can.
     """
-    checked = _check(pictures_in(folder), _why_no_pair, folder, on_problem)
-    before, after = ("left", "right") if order == "AB" else ("right", "left")
-    paths = checked.files.paths
-    return PictureFiles(paths, before), PictureFiles(paths, after), list(checked.problems)  # type: ignore[arg-type]
+    checked = _check(images_in(folder), _why_no_pair, folder, on_problem)
+    left, right = (ImageFiles(checked.files.paths, half) for half in _HALVES)
+    before, after = (left, right) if order == "AB" else (right, left)
+    return CheckedPairs(before, after, checked.problems)
 
 
 def singles_in(folder: Path, on_problem: OnProblem) -> Checked:
-    """Pictures on their own; see `pairs_in`."""
-    return _check(pictures_in(folder), _why_no_picture, folder, on_problem)
+    """List images on their own; see `pairs_in`."""
+    return _check(images_in(folder), _why_no_image, folder, on_problem)
 
 
 def masked_in(folder: Path, on_problem: OnProblem) -> Checked:
-    """Pictures NAME.png with masks NAME_0.png, NAME_1.png, … in the folder beside, whose name ends in _seg.
+    """List images NAME.png with masks NAME_0.png, NAME_1.png, … in the folder beside, whose name ends in _seg.
 
-    A picture without a mask, a mask without a picture and one of another size cannot be used; see `pairs_in`.
+    An image without a mask, a mask without an image and a mask of another size cannot be used; see `pairs_in`.
     """
     seg = folder.with_name(f"{folder.name}_seg")
     masks: dict[str, list[tuple[int, Path]]] = {}
-    for path in pictures_in(seg):
+    for path in images_in(seg):
         found = _MASK.fullmatch(path.stem)
         name, number = (found["name"], int(found["number"])) if found else (path.stem, -1)
         masks.setdefault(name, []).append((number, path))
     own = {name: tuple(path for _, path in sorted(paths)) for name, paths in masks.items()}
-    paths = pictures_in(folder)
+    paths = images_in(folder)
     strays = [
-        Problem(own[name][0], f"there is no picture {name} in {folder.name}")
+        Problem(own[name][0], f"there is no image {name} in {folder.name}")
         for name in sorted(own.keys() - {path.stem for path in paths})
     ]
     checked = _check(paths, lambda path: _why_no_masks(path, own.get(path.stem, ()), seg), folder, on_problem, strays)
@@ -154,21 +165,21 @@ def masked_in(folder: Path, on_problem: OnProblem) -> Checked:
     return Checked(MaskedFiles(good, None, tuple(own[path.stem] for path in good)), checked.problems)
 
 
-def masks_of(picture: Path, seg: Path) -> Tensor:
-    """The masks of one picture in a folder of masks, `(1, n, h, w)` in {-1, 1}.
+def load_masks(image: Path, seg: Path) -> Tensor:
+    """Read the masks of one image from a folder of masks, `(1, n, h, w)` in {-1, 1}.
 
     Raises
     ------
     UserError
-        There is none, or it cannot be used.
+        There is no mask, or one cannot be used.
     """
-    numbered = [(found, path) for path in pictures_in(seg) if (found := _MASK.fullmatch(path.stem))]
-    own = sorted((int(found["number"]), path) for found, path in numbered if found["name"] == picture.stem)
+    numbered = [(found, path) for path in images_in(seg) if (found := _MASK.fullmatch(path.stem))]
+    own = sorted((int(found["number"]), path) for found, path in numbered if found["name"] == image.stem)
     masks = [path for _, path in own]
-    reason = _why_no_masks(picture, masks, seg)
+    reason = _why_no_masks(image, masks, seg)
     if reason is not None:
-        raise UserError(f"{picture}: {reason}")
-    return MaskedFiles((picture,), None, (tuple(masks),)).masks(0)
+        raise UserError(f"{image}: {reason}")
+    return MaskedFiles((image,), None, (tuple(masks),)).masks(0)
 
 
 # --- checks -------------------------------------------------------------------------------------------------
@@ -181,20 +192,20 @@ def _check(
     on_problem: OnProblem,
     known: Sequence[Problem] = (),
 ) -> Checked:
-    """The files against which nothing speaks."""
+    """Keep the files that can be used."""
     with ThreadPoolExecutor() as pool:
         reasons = list(pool.map(why_not, paths))
     problems = [*known, *(Problem(path, why) for path, why in zip(paths, reasons, strict=True) if why)]
     good = tuple(path for path, why in zip(paths, reasons, strict=True) if not why)
     if problems and on_problem == "error":
         more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
-        raise UserError(f"{problems[0]}{more}; mend or remove it, or skip what cannot be used")
+        raise UserError(f"{problems[0]}{more}; repair or remove it, or skip files that cannot be used")
     if not good:
         raise UserError(f"nothing in {folder} can be used; the first of {len(problems)} problems is {problems[0]}")
-    return Checked(PictureFiles(good), tuple(problems))
+    return Checked(ImageFiles(good), tuple(problems))
 
 
-def _why_no_picture(path: Path) -> str | None:
+def _why_no_image(path: Path) -> str | None:
     try:
         images.load_image(path)
     except UserError as error:
@@ -203,20 +214,20 @@ def _why_no_picture(path: Path) -> str | None:
 
 
 def _why_no_pair(path: Path) -> str | None:
-    reason = _why_no_picture(path)
+    reason = _why_no_image(path)
     if reason is None and _size(path)[0] % 2:
-        return f"it is {_size(path)[0]} pixels wide, which is no two pictures side by side"
+        return f"it is {_size(path)[0]} pixels wide, which is not two images side by side"
     return reason
 
 
 def _why_no_masks(path: Path, masks: Sequence[Path], seg: Path) -> str | None:
-    reason = _why_no_picture(path)
+    reason = _why_no_image(path)
     if reason is not None:
         return reason
     if not masks:
         return f"it has no mask {path.stem}_0.png in {seg.name}"
     for mask in masks:
-        reason = _why_no_picture(mask)
+        reason = _why_no_image(mask)
         if reason is not None:
             return f"its mask {mask.name}: {reason}"
         if _size(mask) != _size(path):
@@ -227,4 +238,5 @@ def _why_no_masks(path: Path, masks: Sequence[Path], seg: Path) -> str | None:
 
 def _size(path: Path) -> tuple[int, int]:
     with Image.open(path) as image:
-        return image.size
+        width, height = image.size
+    return width, height

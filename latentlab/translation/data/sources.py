@@ -1,4 +1,4 @@
-"""What a translator is trained on: numbered samples, each drawn anew from a seed of its own."""
+"""Sources of training data: numbered samples, each augmented anew by a random generator of its own."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from torch import Tensor
 
 from latentlab.translation.data.transforms import Augmentation, Placement, largest_masks
 
-# Tensors of samples by name: "a" and "b" (n, 3, size, size); with instances also "a_masks", "b_masks".
 Batch = dict[str, Tensor]
+"""Tensors by name: "a" and "b" `(n, 3, h, w)`; with instances also "a_masks" and "b_masks" `(n, k, h, w)`."""
 
 
 class Reader(Protocol):
-    """Numbered pictures, `(1, 3, h, w)` in [-1, 1], with the masks of their instances if they have any."""
+    """Numbered images, `(1, 3, h, w)` in [-1, 1], with the masks of their instances if they have any."""
 
     @property
     def names(self) -> Sequence[str]:
-        """Of the pictures."""
+        """Names of the images."""
 
-    def picture(self, index: int) -> Tensor:
-        """A picture."""
+    def image(self, index: int) -> Tensor:
+        """Return an image."""
 
     def masks(self, index: int) -> Tensor:
-        """Its masks, `(1, n, h, w)` in {-1, 1}."""
+        """Return its masks, `(1, n, h, w)` in {-1, 1}."""
 
 
 class Source(Protocol):
@@ -37,15 +37,15 @@ class Source(Protocol):
     def __len__(self) -> int: ...
 
     def sample(self, index: int, rng: np.random.Generator | None) -> Batch:
-        """Sample `index`, augmented at random by `rng`; without one as it is. A batch of 1."""
+        """Return sample `index` as a batch of 1, augmented at random by `rng`; only resized without one."""
 
     def describe(self) -> dict[str, Any]:
-        """What it is, for the card of what was trained on it."""
+        """Describe the set, for the cards of the translators trained on it."""
 
 
 @dataclass(frozen=True)
 class Paired:
-    """Pictures and what is to become of them, side by side: one placement for both."""
+    """Pairs of images, before and after, which are placed alike."""
 
     before: Reader
     after: Reader
@@ -58,8 +58,8 @@ class Paired:
         """See `Source`."""
         placement = _placement(self.augmentation, rng)
         return {
-            "a": placement.picture(self.before.picture(index)),
-            "b": placement.picture(self.after.picture(index)),
+            "a": placement.image(self.before.image(index)),
+            "b": placement.image(self.after.image(index)),
         }
 
     def describe(self) -> dict[str, Any]:
@@ -69,14 +69,14 @@ class Paired:
 
 @dataclass(frozen=True)
 class Unpaired:
-    """Pictures of two kinds that have nothing to do with each other: as many samples as the larger set has.
+    """Two sets of images that are not paired; there are as many samples as the larger set has images.
 
     Attributes
     ----------
     a, b
         The two sets.
     instances
-        How many masks each picture brings, the largest; 0 for none.
+        Number of masks of each image, the largest first; 0 for none.
     """
 
     a: Reader
@@ -88,7 +88,7 @@ class Unpaired:
         return max(len(self.a.names), len(self.b.names))
 
     def sample(self, index: int, rng: np.random.Generator | None) -> Batch:
-        """See `Source`. With `rng` the picture of b is a random one."""
+        """See `Source`. With `rng` the image of b is a random one."""
         other = index % len(self.b.names) if rng is None else int(rng.integers(len(self.b.names)))
         return {
             **self._one("a", self.a, index % len(self.a.names), rng),
@@ -97,7 +97,7 @@ class Unpaired:
 
     def _one(self, name: str, reader: Reader, index: int, rng: np.random.Generator | None) -> Batch:
         placement = _placement(self.augmentation, rng)
-        batch = {name: placement.picture(reader.picture(index))}
+        batch = {name: placement.image(reader.image(index))}
         if self.instances:
             batch[f"{name}_masks"] = largest_masks(placement.masks(reader.masks(index)), self.instances)
         return batch
@@ -110,19 +110,19 @@ class Unpaired:
 
 
 def _digest(names: Sequence[str]) -> str:
-    """Tells apart sets of as many pictures with other names, so that a training does not go on with another set."""
+    """Return a digest of the names, so that a training does not resume on another set of as many images."""
     return hashlib.sha256("\n".join(names).encode()).hexdigest()[:16]
 
 
 def _placement(augmentation: Augmentation, rng: np.random.Generator | None) -> Placement:
-    return Placement.plain(augmentation.size) if rng is None else Placement.draw(augmentation, rng)
+    return Placement.plain(augmentation.resolution) if rng is None else Placement.draw(augmentation, rng)
 
 
 def collate(samples: Sequence[Batch]) -> Batch:
-    """One batch of many."""
+    """Join samples into a batch."""
     return {name: torch.cat([sample[name] for sample in samples]) for name in samples[0]}
 
 
-def moved(batch: Batch, device: torch.device) -> Batch:
-    """A batch on a device, in the order of memory that convolutions are quickest in."""
+def move_batch(batch: Batch, device: torch.device) -> Batch:
+    """Copy a batch to a device, in the memory format that convolutions are fastest with."""
     return {name: value.to(device, memory_format=torch.channels_last) for name, value in batch.items()}

@@ -1,7 +1,7 @@
-"""From a picture as it lies on disk to what a network is trained on: resize, crop, flip, alike for all that belong.
+"""Augmentation of training images: resize, crop and flip, alike for an image and all that belongs to it.
 
-Isola et al. 2017, section 6.2: resized to 286², cropped to 256² at random, mirrored at random. A tested picture is
-resized only.
+Isola et al. 2017, section 6.2: resized to 286², cropped to 256² at random, mirrored at random. Test images are only
+resized.
 """
 
 from __future__ import annotations
@@ -18,70 +18,78 @@ from latentlab.errors import UserError
 
 @dataclass(frozen=True)
 class Augmentation:
-    """What is done to a picture of a training set.
+    """Augmentation of the images of a training set.
 
     Attributes
     ----------
-    size
-        Side of the square that comes out.
-    load_size
-        Side of the square that it is cut from, at a random place.
+    resolution
+        Height and width of the augmented images.
+    load_resolution
+        Height and width to which images are resized before they are cropped at a random place.
     flip
-        Whether every other picture is mirrored.
+        Whether images are mirrored with even odds.
     """
 
-    size: int = 256
-    load_size: int = 286
+    resolution: int = 256
+    load_resolution: int = 286
     flip: bool = True
 
     def __post_init__(self) -> None:
-        if not 1 <= self.size <= self.load_size:
-            raise UserError(f"pictures are loaded at their size at least: not {self.size} at {self.load_size}")
+        if not 1 <= self.resolution <= self.load_resolution:
+            raise UserError(
+                f"images are resized to their final resolution or more before they are cropped: not to "
+                f"{self.load_resolution} for {self.resolution}"
+            )
 
     @classmethod
-    def of(cls, size: int) -> Augmentation:
-        """The papers' proportions: 286 for 256."""
-        return cls(size, round(size * 286 / 256))
+    def for_resolution(cls, resolution: int) -> Augmentation:
+        """Return the papers' augmentation in proportion: 286 for 256."""
+        return cls(resolution, round(resolution * 286 / 256))
+
+    @classmethod
+    def none(cls, resolution: int) -> Augmentation:
+        """Return an augmentation that only resizes."""
+        return cls(resolution, resolution, flip=False)
 
 
 @dataclass(frozen=True)
 class Placement:
     """One draw of an augmentation: where the crop lies, and whether it is mirrored."""
 
-    size: int
-    load_size: int
+    resolution: int
+    load_resolution: int
     left: int
     top: int
     mirrored: bool
 
     @classmethod
     def draw(cls, augmentation: Augmentation, rng: np.random.Generator) -> Placement:
-        """At random."""
-        room = augmentation.load_size - augmentation.size
+        """Draw a placement at random."""
+        room = augmentation.load_resolution - augmentation.resolution
         left, top = (int(rng.integers(room + 1)) for _ in range(2))
         mirrored = augmentation.flip and bool(rng.integers(2))
-        return cls(augmentation.size, augmentation.load_size, left, top, mirrored)
+        return cls(augmentation.resolution, augmentation.load_resolution, left, top, mirrored)
 
     @classmethod
-    def plain(cls, size: int) -> Placement:
-        """The whole picture as it is, at `size`."""
-        return cls(size, size, 0, 0, False)
+    def plain(cls, resolution: int) -> Placement:
+        """Return the placement of the whole image as it is."""
+        return cls(resolution, resolution, 0, 0, False)
 
-    def picture(self, picture: Tensor) -> Tensor:
-        """`picture (b, c, h, w)` placed: `(b, c, size, size)`, resized bicubically."""
-        return self._cut(images.resize(picture, self.load_size, self.load_size))
+    def image(self, image: Tensor) -> Tensor:
+        """Resize `image (b, c, h, w)` bicubically and crop it to `(b, c, resolution, resolution)`."""
+        return self._crop(images.resize(image, self.load_resolution, self.load_resolution))
 
     def masks(self, masks: Tensor) -> Tensor:
-        """`masks (b, n, h, w)` in {-1, 1} placed likewise, their edges hard."""
-        return self._cut(images.resize_masks(masks, self.load_size, self.load_size))
+        """Place `masks (b, n, h, w)` in {-1, 1} like their image, without soft edges."""
+        return self._crop(images.resize_masks(masks, self.load_resolution, self.load_resolution))
 
-    def _cut(self, x: Tensor) -> Tensor:
-        x = x[:, :, self.top : self.top + self.size, self.left : self.left + self.size]
+    def _crop(self, x: Tensor) -> Tensor:
+        x = x[:, :, self.top : self.top + self.resolution, self.left : self.left + self.resolution]
         return x.flip(3) if self.mirrored else x
 
 
 def largest_masks(masks: Tensor, count: int) -> Tensor:
-    """The `count` largest of `masks (1, n, h, w)`, the largest first; empty ones are left out, -1 fills up.
+    """Return the `count` largest of `masks (1, n, h, w)`, in order; empty masks are left out, and -1 fills up.
 
     Mo et al. 2019, section 2.3: instances are translated in the order of their areas.
     """

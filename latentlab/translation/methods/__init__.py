@@ -1,60 +1,40 @@
-"""How each translator is trained: its networks, and the moves of a training step."""
+"""Translation methods: configurations, networks, and the losses of their optimiser steps."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, TypeAlias
-
+from latentlab import registry
 from latentlab.errors import UserError
-from latentlab.translation.methods.base import Method, Move
+from latentlab.translation.methods.base import OptimiserStep, TranslationConfig, TranslationMethod
 from latentlab.translation.methods.cyclegan import CycleGAN, CycleGANConfig
 from latentlab.translation.methods.instagan import InstaGAN, InstaGANConfig
-from latentlab.translation.methods.pix2pix import ABLATIONS, Pix2Pix, Pix2PixConfig
-
-MethodConfig: TypeAlias = Pix2PixConfig | CycleGANConfig | InstaGANConfig
-
-_METHODS: dict[str, tuple[type[Any], Callable[[Any, int], Method]]] = {
-    "pix2pix": (Pix2PixConfig, Pix2Pix),
-    "cyclegan": (CycleGANConfig, CycleGAN),
-    "instagan": (InstaGANConfig, InstaGAN),
-}
+from latentlab.translation.methods.pix2pix import Pix2Pix, Pix2PixConfig
 
 
-def build(config: MethodConfig, seed: int = 0) -> Method:
-    """The method of a configuration, its networks drawn from `seed`."""
-    return next(method(config, seed) for shape, method in _METHODS.values() if isinstance(config, shape))
-
-
-def name_of(config: MethodConfig) -> str:
-    """'pix2pix', 'cyclegan' or 'instagan'."""
-    return next(name for name, (shape, _) in _METHODS.items() if isinstance(config, shape))
-
-
-def paper_config(name: str, size: int, width: int) -> MethodConfig:
-    """The paper's configuration of a method for pictures of `size`, with `width` feature maps at its thinnest.
+def load_method(name: str) -> type[TranslationMethod]:
+    """Return the translation method called `name`, built-in or of another package.
 
     Raises
     ------
     UserError
-        There is no such method.
+        No method has this name, or what is registered under it is no translation method.
     """
-    if name not in _METHODS:
-        raise UserError(f"a translator is one of {', '.join(_METHODS)}, not {name!r}")
-    return _METHODS[name][0].of(size, width)
+    found = registry.translators.load(name)
+    if not (isinstance(found, type) and issubclass(found, TranslationMethod)):
+        raise UserError(f"the translation method {name!r} is no subclass of TranslationMethod but {found!r}")
+    if found.name != name:
+        raise UserError(f"the translation method {name!r} calls itself {found.name!r}; its entry point needs that name")
+    return found
 
 
 __all__ = [
-    "ABLATIONS",
     "CycleGAN",
     "CycleGANConfig",
     "InstaGAN",
     "InstaGANConfig",
-    "Method",
-    "MethodConfig",
-    "Move",
+    "OptimiserStep",
     "Pix2Pix",
     "Pix2PixConfig",
-    "build",
-    "name_of",
-    "paper_config",
+    "TranslationConfig",
+    "TranslationMethod",
+    "load_method",
 ]

@@ -1,84 +1,221 @@
-"""What a method is: networks that take turns, and the losses of each turn."""
+"""Contract of a translation method: its configuration, its networks, and the losses of its optimiser steps.
+
+A method of your own is a `TranslationMethod` with a `TranslationConfig`, in any package. With an entry point of the
+group `latentlab.translators` it is trained by `latentlab translate train NAME`, and its translators are loaded and
+compared like the built-in ones.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 
+from latentlab.errors import UserError
+from latentlab.translation.data.folders import OnProblem, Order
+from latentlab.translation.data.sets import OpenedSet, open_pairs, open_unpaired
 from latentlab.translation.data.sources import Batch
-from latentlab.translation.networks import initialise_
-from latentlab.translation.pool import PicturePool
+from latentlab.translation.data.transforms import Augmentation
+from latentlab.translation.networks import NetworkConfig, TranslationGenerator, Way, initialise_
+from latentlab.translation.pool import ImagePool
+
+PAPER = "paper"
+"""Variant of every method: the configuration of its paper."""
+
+
+class TranslationConfig(ABC):
+    """Configuration of a translation method: a frozen dataclass whose fields JSON can hold."""
+
+    @classmethod
+    @abstractmethod
+    def for_resolution(cls, resolution: int, base_channels: int) -> TranslationConfig:
+        """Return the paper's configuration for images of a resolution, with a base channel count (ngf, ndf)."""
+
+    @abstractmethod
+    def build(self, seed: int = 0) -> TranslationMethod:
+        """Build the method, with networks whose weights are drawn from `seed`."""
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the configuration as JSON holds it."""
+        found: dict[str, Any] = json.loads(json.dumps(asdict(self)))  # type: ignore[call-overload]
+        return found
+
+    @property
+    def masks_per_image(self) -> int:
+        """Number of instance masks that come with each image; 0 for a method without masks."""
+        return 0
 
 
 @dataclass(frozen=True)
-class Move:
-    """One player's turn.
+class OptimiserStep:
+    """Losses that one optimiser step minimises.
 
     Attributes
     ----------
-    player
-        Whose networks step down their gradients.
+    optimiser
+        Name of the optimiser, such as 'generator' or 'discriminator'.
     losses
-        Scalars by name, weights and all; what is stepped down is their sum.
+        Weighted scalars by name; the step follows the gradient of their sum.
     """
 
-    player: str
+    optimiser: str
     losses: Mapping[str, Tensor]
 
     @property
     def loss(self) -> Tensor:
-        """The sum."""
+        """Sum of the losses."""
         return torch.stack(list(self.losses.values())).sum()
 
 
-class Method:
-    """A way to train a translator.
+class TranslationMethod(ABC):
+    """A way to train a translator: networks and the losses of their optimiser steps.
 
     Attributes
     ----------
+    name
+        Name in the registry, in saved translators and in reports.
+    config_class
+        Class of its configurations.
+    paired
+        Whether it learns from pairs of images; otherwise from two sets without pairs.
+    variants
+        Changes of the paper's configuration by name, such as ablations.
+    network_configs
+        Configurations of generators that are not among `latentlab.translation.networks`.
     networks
-        By name.
-    players
-        Names of the networks of each player, by the player's name, in the order in which they move.
-    ways
-        Names of the generators by the way they translate: 'a2b', 'b2a'.
+        Generators and discriminators by name.
+    optimiser_networks
+        Names of the networks that each optimiser trains, by the optimiser's name, in the order of their steps.
+    generators
+        Name of the generator for each way, 'a2b' and perhaps 'b2a'.
     pools
-        By name.
+        Histories of generated images by name.
     """
 
+    name: ClassVar[str]
+    config_class: ClassVar[type[TranslationConfig]]
+    paired: ClassVar[bool] = False
+    variants: ClassVar[Mapping[str, Callable[[Any], TranslationConfig]]] = {}
+    network_configs: ClassVar[tuple[type[NetworkConfig], ...]] = ()
+
     networks: nn.ModuleDict
-    players: Mapping[str, tuple[str, ...]]
-    ways: Mapping[str, str]
-    pools: Mapping[str, PicturePool]
+    optimiser_networks: Mapping[str, tuple[str, ...]]
+    generators: Mapping[Way, str]
+    pools: Mapping[str, ImagePool] = {}
 
-    def play(self, batch: Batch, rng: torch.Generator) -> Iterator[Move]:
-        """The moves of a training step on `batch`.
+    @abstractmethod
+    def optimiser_steps(self, batch: Batch, rng: torch.Generator) -> Iterator[OptimiserStep]:
+        """Yield the losses of each optimiser step of a training step on `batch`.
 
-        Between a move and the next its player's weights change, so that the next is computed with the new ones.
+        The loop steps the optimiser before it asks for the next losses, which are computed with the new weights.
 
         Parameters
         ----------
         batch
-            On the networks' device.
+            Training samples on the networks' device.
         rng
-            On the CPU; all chance but the networks' dropout.
+            Random generator on the CPU, for everything random but the networks' dropout.
         """
-        raise NotImplementedError
 
-    def show(self, batch: Batch) -> list[Tensor]:
-        """Columns of a grid of samples, `(b, 3, h, w)` each: what goes in and what comes out."""
-        raise NotImplementedError
+    @abstractmethod
+    def preview(self, batch: Batch) -> list[Tensor]:
+        """Return the columns of a grid of samples, `(b, 3, h, w)` each: inputs and translations."""
 
-    def parameters_of(self, player: str) -> list[nn.Parameter]:
-        """A player's weights."""
-        return [weight for name in self.players[player] for weight in self.networks[name].parameters()]
+    def generator(self, way: Way) -> TranslationGenerator:
+        """Return the generator of a way."""
+        network = self.networks[self.generators[way]]
+        if not isinstance(network, TranslationGenerator):
+            raise TypeError(f"the generators of {self.name} are no subclasses of TranslationGenerator: {type(network)}")
+        return network
+
+    def parameters_of(self, optimiser: str) -> list[nn.Parameter]:
+        """Return the weights that an optimiser trains."""
+        return [weight for name in self.optimiser_networks[optimiser] for weight in self.networks[name].parameters()]
+
+    @classmethod
+    def configure(
+        cls, resolution: int, base_channels: int, variant: str = PAPER, objective: str | None = None
+    ) -> TranslationConfig:
+        """Return the paper's configuration, or a variant of it.
+
+        Parameters
+        ----------
+        resolution
+            Height and width of the images.
+        base_channels
+            Base channel count (ngf, ndf).
+        variant
+            'paper', or one of `variants`.
+        objective
+            Adversarial objective instead of the paper's, see `latentlab.translation.objectives`.
+
+        Raises
+        ------
+        UserError
+            The method has no such variant, no choice of objectives, or no network for this resolution.
+        """
+        config = cls.config_class.for_resolution(resolution, base_channels)
+        if variant != PAPER:
+            if variant not in cls.variants:
+                raise UserError(f"the variants of {cls.name} are {', '.join((PAPER, *cls.variants))}, not {variant!r}")
+            config = cls.variants[variant](config)
+        if objective is None:
+            return config
+        if "objective" not in {field.name for field in fields(config)}:  # type: ignore[arg-type]
+            raise UserError(f"{cls.name} has no choice of adversarial objectives")
+        return replace(config, objective=objective)  # type: ignore[type-var]
+
+    @classmethod
+    def open_folder(
+        cls,
+        folder: Path,
+        part: str,
+        config: TranslationConfig,
+        augmentation: Augmentation,
+        order: Order = "AB",
+        on_problem: OnProblem = "error",
+    ) -> OpenedSet:
+        """Open a part of a folder as the data of this method.
+
+        Parameters
+        ----------
+        folder
+            Folder with pairs side by side in `part`, or with the two sets in `part` + 'A' and 'B'.
+        part
+            'train', 'test' or 'val'.
+        config
+            Configuration, which says how many masks come with an image.
+        augmentation
+            Placement of the images.
+        order
+            'AB' if the left half of a pair becomes the right one, 'BA' for the other way round.
+        on_problem
+            'error', or 'skip' to leave out files that cannot be used.
+
+        Raises
+        ------
+        UserError
+            The folder has no such part, or a file cannot be used.
+        """
+        if cls.paired:
+            return open_pairs(folder, part, augmentation, order, on_problem)
+        return open_unpaired(folder, part, augmentation, config.masks_per_image, on_problem)
+
+    @classmethod
+    def held_out_part(cls, folder: Path) -> str | None:
+        """Return the part of a folder that is held out, 'test' or 'val', or None."""
+        suffix = "" if cls.paired else "A"
+        return next((part for part in ("test", "val") if (folder / f"{part}{suffix}").is_dir()), None)
 
 
 def network_dict(networks: Mapping[str, nn.Module], seed: int) -> nn.ModuleDict:
-    """Networks with weights drawn from `seed`, each its own."""
+    """Collect networks, each with weights drawn from a seed of its own."""
     for k, network in enumerate(networks.values()):
         initialise_(network, seed=seed * 1000 + k)
     return nn.ModuleDict(networks)

@@ -1,7 +1,7 @@
-"""InstaGAN: two unpaired sets whose pictures come with the masks of their instances.
+"""InstaGAN: two unpaired sets whose images come with the masks of their instances.
 
 Mo et al. 2019, "InstaGAN: Instance-aware Image-to-Image Translation". Unlike the original it takes batches of any
-size, of pictures with any number of instances: see `latentlab.translation.networks.instagan` for how they travel.
+size, and images with any number of instances: see `latentlab.translation.networks.instagan` for their representation.
 """
 
 from __future__ import annotations
@@ -15,34 +15,34 @@ from torch import Tensor, nn
 from latentlab.errors import UserError
 from latentlab.translation.data.sources import Batch
 from latentlab.translation.losses import context_loss, context_weight, l1
-from latentlab.translation.methods.base import Method, Move, network_dict
-from latentlab.translation.networks import InstaDiscriminatorConfig, InstaGeneratorConfig, build
-from latentlab.translation.networks.instagan import present
+from latentlab.translation.methods.base import OptimiserStep, TranslationConfig, TranslationMethod, network_dict
+from latentlab.translation.networks import InstaDiscriminatorConfig, InstaGeneratorConfig
+from latentlab.translation.networks.instagan import AT_ONCE, present, translate_instances
 from latentlab.translation.networks.resnet import blocks_for
 from latentlab.translation.objectives import objective
-from latentlab.translation.pool import PicturePool
+from latentlab.translation.pool import ImagePool
 
 
 @dataclass(frozen=True)
-class InstaGANConfig:
-    """An InstaGAN.
+class InstaGANConfig(TranslationConfig):
+    """Configuration of InstaGAN.
 
     Attributes
     ----------
     generator, discriminator
-        The shapes of both.
+        Shapes of both generators and of both discriminators.
     objective
-        See `latentlab.translation.objectives`; it takes those without a penalty.
+        Adversarial objective without a penalty, see `latentlab.translation.objectives`.
     cycle_weight
-        Of the way there and back, pictures and masks.
+        Weight of the cycle loss of images and masks.
     identity_weight, context_weight
-        In units of `cycle_weight`.
+        Weights of the identity and the context loss, in units of `cycle_weight`.
     instances
-        The most of a picture that are translated, the largest.
+        Largest number of instances of an image that are translated; the largest instances are.
     at_once
-        How many of them in each step of the sequential mini-batch (section 2.3).
+        Instances in each step of the sequential mini-batch translation (section 2.3).
     pool_size
-        Generated pictures, with their masks, that are kept for each discriminator.
+        Number of generated images, with their masks, kept for each discriminator.
     """
 
     generator: InstaGeneratorConfig = field(default_factory=InstaGeneratorConfig)
@@ -52,7 +52,7 @@ class InstaGANConfig:
     identity_weight: float = 1.0
     context_weight: float = 1.0
     instances: int = 4
-    at_once: int = 2
+    at_once: int = AT_ONCE
     pool_size: int = 50
 
     def __post_init__(self) -> None:
@@ -64,144 +64,162 @@ class InstaGANConfig:
             raise UserError(f"instances are a multiple of those at once: not {self.instances} by {self.at_once}")
 
     @classmethod
-    def of(cls, size: int, width: int) -> InstaGANConfig:
-        """The paper's, for pictures of `size`."""
-        return cls(InstaGeneratorConfig(blocks_for(size), width), InstaDiscriminatorConfig(width))
+    def for_resolution(cls, resolution: int, base_channels: int) -> InstaGANConfig:
+        """See `TranslationConfig`."""
+        generator = InstaGeneratorConfig(blocks_for(resolution), base_channels)
+        return cls(generator, InstaDiscriminatorConfig(base_channels))
+
+    def build(self, seed: int = 0) -> InstaGAN:
+        """See `TranslationConfig`."""
+        return InstaGAN(self, seed)
+
+    @property
+    def masks_per_image(self) -> int:
+        """See `TranslationConfig`: `instances`."""
+        return self.instances
 
 
 @dataclass
-class _Journey:
-    """A batch of pictures on its way to the other set.
+class _MiniBatch:
+    """A mini-batch of instances, translated: images `(r, 3, h, w)` and masks `(r, k, h, w)` before and after.
 
     Attributes
     ----------
-    name, other
-        Of its set and of the other.
-    there, back, judge
-        The generator to the other set, the one back, and the discriminator of the other.
-    pictures
-        `(b, 3, h, w)`: as far as they have come.
-    masks
-        `(b, n, h, w)`: of all their instances, in the order in which they are translated.
-    translated
-        `(b, k, h, w)`: those that have been, k of n.
+    all_masks
+        `(r, n, h, w)`: masks translated so far, those of this mini-batch with their gradients, for the discriminator.
     """
 
-    name: str
-    other: str
-    there: nn.Module
-    back: nn.Module
-    judge: nn.Module
-    pictures: Tensor
+    images: Tensor
+    masks: Tensor
+    made: Tensor
+    made_masks: Tensor
+    all_masks: Tensor
+
+
+@dataclass
+class _Translation:
+    """A batch of images on its way to the other set, some of their instances at a time.
+
+    Attributes
+    ----------
+    source, target
+        Names of its set and of the other one, 'a' or 'b'.
+    generator, inverse
+        Generators to the other set and back.
+    discriminator
+        Discriminator of the other set.
+    images
+        `(b, 3, h, w)`: images with the instances translated so far.
+    masks
+        `(b, n, h, w)`: masks of all instances, in the order of their translation.
+    translated
+        `(b, k, h, w)`: masks of the k instances translated so far.
+    """
+
+    source: str
+    target: str
+    generator: nn.Module
+    inverse: nn.Module
+    discriminator: nn.Module
+    images: Tensor
     masks: Tensor
     translated: Tensor
 
-    def rows(self, count: int) -> Tensor:
-        """Which pictures have an instance among the next `count`, by number."""
+    def next_rows(self, count: int) -> Tensor:
+        """Return the indices of the images that have an instance among the next `count`."""
         return present(self._next(count)).any(dim=1).nonzero()[:, 0]
 
     def _next(self, count: int) -> Tensor:
         done = self.translated.shape[1]
         return self.masks[:, done : done + count]
 
-    def go(self, rows: Tensor, count: int) -> tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor], Tensor]:
-        """Translate the next `count` instances of some of the pictures, and take over what comes out, detached.
-
-        Returns
-        -------
-        tuple
-            Pictures and masks before, pictures and masks after, and all masks translated so far, these with
-            their gradients, for the discriminator.
-        """
-        before = self.pictures[rows], self._next(count)[rows]
-        picture, masks = self.there(*before)
-        after = picture.float(), masks.float()  # of half precision in a mixed one
-        so_far = torch.cat([self.translated[rows], after[1]], dim=1)
-        self.pictures = self.pictures.index_copy(0, rows, after[0].detach())
+    def advance(self, rows: Tensor, count: int) -> _MiniBatch:
+        """Translate the next `count` instances of some images, and continue from the detached result."""
+        images, masks = self.images[rows], self._next(count)[rows]
+        image, mask = self.generator(images, masks)
+        made, made_masks = image.float(), mask.float()  # they are half precision in mixed precision
+        all_masks = torch.cat([self.translated[rows], made_masks], dim=1)
+        self.images = self.images.index_copy(0, rows, made.detach())
         none = torch.full_like(self._next(count), -1)
-        self.translated = torch.cat([self.translated, none.index_copy(0, rows, after[1].detach())], dim=1)
-        return before, after, so_far
+        self.translated = torch.cat([self.translated, none.index_copy(0, rows, made_masks.detach())], dim=1)
+        return _MiniBatch(images, masks, made, made_masks, all_masks)
 
 
-class InstaGAN(Method):
-    """Generators and discriminators move once for each mini-batch of instances, the generators first."""
+class InstaGAN(TranslationMethod):
+    """InstaGAN; generators and discriminators step once for each mini-batch of instances, the generators first."""
 
-    players = {"generator": ("G_A", "G_B"), "discriminator": ("D_A", "D_B")}
-    ways = {"a2b": "G_A", "b2a": "G_B"}
+    name = "instagan"
+    config_class = InstaGANConfig
+    optimiser_networks = {"generator": ("G_A", "G_B"), "discriminator": ("D_A", "D_B")}
+    generators = {"a2b": "G_A", "b2a": "G_B"}
 
     def __init__(self, config: InstaGANConfig, seed: int = 0):
         self.config, self.objective = config, objective(config.objective)
-        generators = {name: build(config.generator) for name in ("G_A", "G_B")}
-        self.networks = network_dict(generators | {name: build(config.discriminator) for name in ("D_A", "D_B")}, seed)
-        self.pools = {"b": PicturePool(config.pool_size), "a": PicturePool(config.pool_size)}
+        generators = {name: config.generator.build() for name in ("G_A", "G_B")}
+        discriminators = {name: config.discriminator.build() for name in ("D_A", "D_B")}
+        self.networks = network_dict({**generators, **discriminators}, seed)
+        self.pools = {"b": ImagePool(config.pool_size), "a": ImagePool(config.pool_size)}
 
-    def play(self, batch: Batch, rng: torch.Generator) -> Iterator[Move]:
-        """See `Method`. Pictures whose instances are all translated sit out, and no move is made for nothing."""
+    def optimiser_steps(self, batch: Batch, rng: torch.Generator) -> Iterator[OptimiserStep]:
+        """See `TranslationMethod`. Images without further instances sit out; there are no steps for no images."""
         g_a, g_b, d_a, d_b = self.networks.values()
-        journeys = [
-            _Journey("a", "b", g_a, g_b, d_a, batch["a"], batch["a_masks"], batch["a_masks"][:, :0]),
-            _Journey("b", "a", g_b, g_a, d_b, batch["b"], batch["b_masks"], batch["b_masks"][:, :0]),
+        translations = [
+            _Translation("a", "b", g_a, g_b, d_a, batch["a"], batch["a_masks"], batch["a_masks"][:, :0]),
+            _Translation("b", "a", g_b, g_a, d_b, batch["b"], batch["b_masks"], batch["b_masks"][:, :0]),
         ]
         for _ in range(0, self.config.instances, self.config.at_once):
-            generated: Batch = {}
-            fakes: list[tuple[_Journey, Tensor, Tensor]] = []  # whence, pictures, all their masks so far
-            for journey in journeys:
-                rows = journey.rows(self.config.at_once)
+            losses: dict[str, Tensor] = {}
+            made: list[tuple[_Translation, _MiniBatch]] = []
+            for one in translations:
+                rows = one.next_rows(self.config.at_once)
                 if not len(rows):
                     continue
-                before, after, so_far = journey.go(rows, self.config.at_once)
-                generated[f"gan_{journey.other}"] = self.objective.generator(journey.judge(after[0], so_far))
-                generated |= self._kept(journey.name, journey.back, before, after)
-                fakes.append((journey, after[0].detach(), so_far.detach()))
-            if not fakes:
+                mini_batch = one.advance(rows, self.config.at_once)
+                logits = one.discriminator(mini_batch.made, mini_batch.all_masks)
+                losses[f"gan_{one.target}"] = self.objective.generator(logits)
+                losses |= self._reconstruction_losses(one, mini_batch)
+                made.append((one, mini_batch))
+            if not made:
                 return
-            yield Move("generator", generated)
-            yield Move("discriminator", {f"d_{j.other}": self._judged(j, batch, x, m, rng) for j, x, m in fakes})
+            yield OptimiserStep("generator", losses)
+            losses = {f"d_{one.target}": self._discriminator_loss(one, batch, fake, rng) for one, fake in made}
+            yield OptimiserStep("discriminator", losses)
 
-    def _judged(self, journey: _Journey, batch: Batch, fake: Tensor, masks: Tensor, rng: torch.Generator) -> Tensor:
-        real = journey.judge(batch[journey.other], batch[f"{journey.other}_masks"])
+    def _discriminator_loss(
+        self, translation: _Translation, batch: Batch, fake: _MiniBatch, rng: torch.Generator
+    ) -> Tensor:
+        images, masks, target = fake.made.detach(), fake.all_masks.detach(), translation.target
+        real = translation.discriminator(batch[target], batch[f"{target}_masks"])
         none = masks.new_full((len(masks), self.config.instances - masks.shape[1], *masks.shape[2:]), -1)
-        seen = self.pools[journey.other].swap(torch.cat([fake, masks, none], dim=1), rng)
-        channels = fake.shape[1]
-        return self.objective.discriminator(real, journey.judge(seen[:, :channels], seen[:, channels:]))
+        seen = self.pools[target].swap(torch.cat([images, masks, none], dim=1), rng)
+        channels = images.shape[1]
+        logits = translation.discriminator(seen[:, :channels], seen[:, channels:])
+        return self.objective.discriminator(real, logits)
 
-    def _kept(self, name: str, back: nn.Module, before: tuple[Tensor, Tensor], after: tuple[Tensor, Tensor]) -> Batch:
-        """Losses that keep what a picture and its masks were: cycle, identity, context."""
-        weight, source = self.config.cycle_weight, torch.cat(before, dim=1)
-        losses = {f"cycle_{name}": weight * l1(torch.cat(back(*after), dim=1), source)}
+    def _reconstruction_losses(self, translation: _Translation, batch: _MiniBatch) -> dict[str, Tensor]:
+        """Losses that preserve an image and its masks: cycle, identity, context."""
+        name, back, weight = translation.source, translation.inverse, self.config.cycle_weight
+        source = torch.cat([batch.images, batch.masks], dim=1)
+        losses = {f"cycle_{name}": weight * l1(torch.cat(back(batch.made, batch.made_masks), dim=1), source)}
         if self.config.identity_weight:
-            same = l1(torch.cat(back(*before), dim=1), source)
-            losses[f"identity_{name}"] = weight * self.config.identity_weight * same
+            identity = l1(torch.cat(back(batch.images, batch.masks), dim=1), source)
+            losses[f"identity_{name}"] = weight * self.config.identity_weight * identity
         if self.config.context_weight:
-            outside = context_weight(before[1], after[1])
-            kept = context_loss(before[0], after[0], outside)
-            losses[f"context_{name}"] = weight * self.config.context_weight * kept
+            outside = context_weight(batch.masks, batch.made_masks)
+            context = context_loss(batch.images, batch.made, outside)
+            losses[f"context_{name}"] = weight * self.config.context_weight * context
         return losses
 
-    def show(self, batch: Batch) -> list[Tensor]:
-        """A with its masks, made B with its masks; B, made A."""
+    def preview(self, batch: Batch) -> list[Tensor]:
+        """Return A and its masks, translated to B with its masks; then B, translated to A."""
         columns = []
-        for way, x in (("a2b", "a"), ("b2a", "b")):
-            pictures, masks = batch[x], batch[f"{x}_masks"]
-            made, made_masks = translate_all(self.networks[self.ways[way]], pictures, masks, self.config.at_once)
-            columns += [pictures, _union(masks), made, _union(made_masks)]
+        for generator, x in (("G_A", "a"), ("G_B", "b")):
+            images, masks = batch[x], batch[f"{x}_masks"]
+            made, made_masks = translate_instances(self.networks[generator], images, masks, self.config.at_once)
+            columns += [images, _union(masks), made, _union(made_masks)]
         return columns
 
 
-def translate_all(generator: nn.Module, pictures: Tensor, masks: Tensor, at_once: int) -> tuple[Tensor, Tensor]:
-    """Pictures `(b, 3, h, w)` with all their instances `(b, n, h, w)` translated, `at_once` in each step."""
-    translated = []
-    for start in range(0, masks.shape[1], at_once):
-        some = masks[:, start : start + at_once]
-        rows = present(some).any(dim=1).nonzero()[:, 0]
-        out = some.clone()
-        if len(rows):
-            made, out_rows = generator(pictures[rows], some[rows])
-            pictures, out = pictures.index_copy(0, rows, made), out.index_copy(0, rows, out_rows)
-        translated.append(out)
-    return pictures, torch.cat(translated, dim=1) if translated else masks
-
-
 def _union(masks: Tensor) -> Tensor:
-    """Masks `(b, n, h, w)` as grey pictures of their union."""
+    """Render the union of masks `(b, n, h, w)` as grey images."""
     return masks.amax(dim=1, keepdim=True).expand(-1, 3, -1, -1)

@@ -14,25 +14,25 @@ from torch import Tensor
 from latentlab.errors import UserError
 from latentlab.translation.data.sources import Batch
 from latentlab.translation.losses import l1
-from latentlab.translation.methods.base import Method, Move, network_dict
-from latentlab.translation.networks import PatchConfig, ResNetConfig, UNetConfig, build
-from latentlab.translation.objectives import judged, objective
+from latentlab.translation.methods.base import OptimiserStep, TranslationConfig, TranslationMethod, network_dict
+from latentlab.translation.networks import PatchConfig, ResNetConfig, UNetConfig
+from latentlab.translation.objectives import discriminator_losses, objective
 
 
 @dataclass(frozen=True)
-class Pix2PixConfig:
-    """A pix2pix.
+class Pix2PixConfig(TranslationConfig):
+    """Configuration of pix2pix.
 
     Attributes
     ----------
     generator
-        Its shape.
+        Shape of the generator.
     discriminator
-        Its shape; it sees what goes in stacked to what comes out.
+        Shape of the discriminator, which sees the input stacked to the output.
     objective
-        See `latentlab.translation.objectives`.
+        Adversarial objective, see `latentlab.translation.objectives`.
     gan_weight, l1_weight
-        Of the two losses of equation (4); without the first there is no discriminator.
+        Weights of the two losses of equation (4); without the first there is no discriminator.
     """
 
     generator: UNetConfig | ResNetConfig = field(default_factory=UNetConfig)
@@ -50,64 +50,73 @@ class Pix2PixConfig:
             raise UserError(f"weights of losses are 0 or more, and one is not 0: {self}")
 
     @classmethod
-    def of(cls, size: int, width: int) -> Pix2PixConfig:
-        """The paper's, for pictures of `size`."""
-        return cls().resized(size, width)
+    def for_resolution(cls, resolution: int, base_channels: int) -> Pix2PixConfig:
+        """See `TranslationConfig`; the resolution is a power of two."""
+        discriminator = PatchConfig(ndf=base_channels, channels=6, norm="batch")
+        return cls(UNetConfig(resolution, base_channels), discriminator)
 
-    def resized(self, size: int, width: int) -> Pix2PixConfig:
-        """The same for pictures of `size`, with `width` feature maps at the thinnest of both networks."""
-        generator = replace(self.generator, ngf=width)
-        if isinstance(generator, UNetConfig):
-            generator = replace(generator, size=size)
-        return replace(self, generator=generator, discriminator=replace(self.discriminator, ndf=width))
+    def build(self, seed: int = 0) -> Pix2Pix:
+        """See `TranslationConfig`."""
+        return Pix2Pix(self, seed)
 
+    def without_skips(self) -> Pix2PixConfig:
+        """Return the configuration with an encoder-decoder in place of the U-Net.
 
-def _with_patch(receptive_field: int) -> Pix2PixConfig:
-    paper = Pix2PixConfig()
-    return replace(paper, discriminator=replace(paper.discriminator, receptive_field=receptive_field))
+        Raises
+        ------
+        UserError
+            The generator is not a U-Net.
+        """
+        if not isinstance(self.generator, UNetConfig):
+            raise UserError(f"only a U-Net has skips, unlike {self.generator}")
+        return replace(self, generator=replace(self.generator, skips=False))
 
-
-_PLAIN = UNetConfig(skips=False)
-
-# Tables 1 to 3 and figures 4 to 6 of the paper.
-ABLATIONS: dict[str, Pix2PixConfig] = {
-    "paper": Pix2PixConfig(),
-    "l1": Pix2PixConfig(gan_weight=0.0),
-    "cgan": Pix2PixConfig(l1_weight=0.0),
-    "encoder-decoder": Pix2PixConfig(_PLAIN),
-    "encoder-decoder-l1": Pix2PixConfig(_PLAIN, gan_weight=0.0),
-    "pixel": _with_patch(1),
-    "patch-16": _with_patch(16),
-    "image": _with_patch(286),
-}
+    def with_receptive_field(self, pixels: int) -> Pix2PixConfig:
+        """Return the configuration with another receptive field of the discriminator."""
+        return replace(self, discriminator=replace(self.discriminator, receptive_field=pixels))
 
 
-class Pix2Pix(Method):
-    """The discriminator moves first."""
+class Pix2Pix(TranslationMethod):
+    """pix2pix; the discriminator steps first."""
+
+    name = "pix2pix"
+    config_class = Pix2PixConfig
+    paired = True
+    # Tables 1 to 3 and figures 4 to 6 of the paper.
+    variants = {
+        "l1": lambda paper: replace(paper, gan_weight=0.0),
+        "cgan": lambda paper: replace(paper, l1_weight=0.0),
+        "encoder-decoder": lambda paper: paper.without_skips(),
+        "encoder-decoder-l1": lambda paper: replace(paper.without_skips(), gan_weight=0.0),
+        "pixel": lambda paper: paper.with_receptive_field(1),
+        "patch-16": lambda paper: paper.with_receptive_field(16),
+        "image": lambda paper: paper.with_receptive_field(286),
+    }
+    generators = {"a2b": "G"}
 
     def __init__(self, config: Pix2PixConfig, seed: int = 0):
         self.config, self.objective = config, objective(config.objective)
-        networks = {"G": build(config.generator)}
+        networks: dict[str, torch.nn.Module] = {"G": config.generator.build()}
+        self.optimiser_networks = {"generator": ("G",)}
         if config.gan_weight:
-            networks["D"] = build(config.discriminator)
+            networks["D"] = config.discriminator.build()
+            self.optimiser_networks = {"discriminator": ("D",), "generator": ("G",)}
         self.networks = network_dict(networks, seed)
-        self.players = {"discriminator": ("D",), "generator": ("G",)} if config.gan_weight else {"generator": ("G",)}
-        self.ways = {"a2b": "G"}
-        self.pools = {}
 
-    def play(self, batch: Batch, rng: torch.Generator) -> Iterator[Move]:
-        """See `Method`."""
+    def optimiser_steps(self, batch: Batch, rng: torch.Generator) -> Iterator[OptimiserStep]:
+        """See `TranslationMethod`."""
         a, b = batch["a"], batch["b"]
         fake = self.networks["G"](a)
         if self.config.gan_weight:
-            pairs = torch.cat([a, b], dim=1), torch.cat([a, fake.detach()], dim=1)
-            yield Move("discriminator", judged(self.objective, "", self.networks["D"], *pairs, rng))
+            real_pair, fake_pair = torch.cat([a, b], dim=1), torch.cat([a, fake.detach()], dim=1)
+            losses = discriminator_losses(self.objective, "", self.networks["D"], real_pair, fake_pair, rng)
+            yield OptimiserStep("discriminator", losses)
         losses = {"l1": self.config.l1_weight * l1(fake, b)} if self.config.l1_weight else {}
         if self.config.gan_weight:
             logits = self.networks["D"](torch.cat([a, fake], dim=1))
             losses["gan"] = self.config.gan_weight * self.objective.generator(logits)
-        yield Move("generator", losses)
+        yield OptimiserStep("generator", losses)
 
-    def show(self, batch: Batch) -> list[Tensor]:
-        """Before, made, after."""
+    def preview(self, batch: Batch) -> list[Tensor]:
+        """Return input, translation, truth."""
         return [batch["a"], self.networks["G"](batch["a"]), batch["b"]]

@@ -1,14 +1,13 @@
-"""The translators' networks, and how a configuration becomes one."""
+"""Networks of the translators, and their configurations."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
-from typing import Any, TypeAlias
-
-from torch import nn
+from typing import Any
 
 from latentlab.errors import UserError
+from latentlab.translation.networks.base import NetworkConfig, TranslationGenerator, Way
 from latentlab.translation.networks.instagan import (
     InstaDiscriminator,
     InstaDiscriminatorConfig,
@@ -20,47 +19,49 @@ from latentlab.translation.networks.patch import PatchConfig, PatchDiscriminator
 from latentlab.translation.networks.resnet import ResNetConfig, ResNetGenerator
 from latentlab.translation.networks.unet import UNet, UNetConfig
 
-NetworkConfig: TypeAlias = UNetConfig | ResNetConfig | PatchConfig | InstaGeneratorConfig | InstaDiscriminatorConfig
-
-# What files call each kind of network, its configuration and itself.
-_KINDS: dict[str, tuple[type[Any], type[nn.Module]]] = {
-    "unet": (UNetConfig, UNet),
-    "resnet": (ResNetConfig, ResNetGenerator),
-    "patch": (PatchConfig, PatchDiscriminator),
-    "instagan-generator": (InstaGeneratorConfig, InstaGenerator),
-    "instagan-discriminator": (InstaDiscriminatorConfig, InstaDiscriminator),
-}
-
-
-def build(config: NetworkConfig) -> nn.Module:
-    """A network of that shape, its weights as torch draws them; see `initialise_`."""
-    return next(network(config) for shape, network in _KINDS.values() if isinstance(config, shape))
+NETWORK_CONFIGS: tuple[type[NetworkConfig], ...] = (
+    UNetConfig,
+    ResNetConfig,
+    PatchConfig,
+    InstaGeneratorConfig,
+    InstaDiscriminatorConfig,
+)
+"""Networks that come with this package; translation methods may bring others (`TranslationMethod.network_configs`)."""
 
 
 def config_to_dict(config: NetworkConfig) -> dict[str, Any]:
-    """As JSON holds it: its kind and its fields."""
-    return {"kind": next(kind for kind, (shape, _) in _KINDS.items() if isinstance(config, shape)), **asdict(config)}
+    """Return a configuration as JSON holds it: its kind and its fields."""
+    return {"kind": config.kind, **asdict(config)}  # type: ignore[call-overload]
 
 
-def config_from_dict(data: Mapping[str, Any]) -> NetworkConfig:
-    """What `config_to_dict` gave.
+def config_from_dict(data: Mapping[str, Any], others: Iterable[type[NetworkConfig]] = ()) -> NetworkConfig:
+    """Return the configuration that `config_to_dict` was given.
+
+    Parameters
+    ----------
+    data
+        Kind and fields.
+    others
+        Kinds of networks that this package does not know.
 
     Raises
     ------
     UserError
-        Of an unknown kind, or with values that make no network.
+        The kind is unknown, or the values make no network.
     """
     fields = dict(data)
     kind = fields.pop("kind", None)
-    if kind not in _KINDS:
-        raise UserError(f"a network is one of {', '.join(_KINDS)}, not {kind!r}")
+    kinds = {config.kind: config for config in (*NETWORK_CONFIGS, *others)}
+    if kind not in kinds:
+        raise UserError(f"a network is one of {', '.join(kinds)}, not {kind!r}")
     try:
-        return _KINDS[kind][0](**fields)
+        return kinds[kind](**fields)
     except TypeError as error:
         raise UserError(f"this is no configuration of a {kind}: {error}") from error
 
 
 __all__ = [
+    "NETWORK_CONFIGS",
     "InstaDiscriminator",
     "InstaDiscriminatorConfig",
     "InstaGenerator",
@@ -70,9 +71,10 @@ __all__ = [
     "PatchDiscriminator",
     "ResNetConfig",
     "ResNetGenerator",
+    "TranslationGenerator",
     "UNet",
     "UNetConfig",
-    "build",
+    "Way",
     "config_from_dict",
     "config_to_dict",
     "infer",

@@ -1,69 +1,86 @@
-"""InstaGAN's networks: a picture and the set of its instances' masks, whatever their number and order.
+"""InstaGAN's networks: an image and the set of masks of its instances, whatever their number and order.
 
-Mo et al. 2019, "InstaGAN: Instance-aware Image-to-Image Translation", section 2.1. Masks travel as `(b, n, h, w)`
-in [-1, 1], 1 within an instance. Pictures of a batch may have fewer than n: a mask that is -1 everywhere is none.
+Mo et al. 2019, "InstaGAN: Instance-aware Image-to-Image Translation", section 2.1. Masks are `(b, n, h, w)` in
+[-1, 1], 1 within an instance. Images of a batch may have fewer than n: a mask that is -1 everywhere is none.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
 from latentlab.errors import UserError
+from latentlab.translation.networks.base import NetworkConfig, TranslationGenerator
 from latentlab.translation.networks.layers import Norm, check_norm, check_size, norm_layer
 from latentlab.translation.networks.resnet import Decoder, Encoder
 
+AT_ONCE = 2
+"""Instances of a sequential mini-batch, unless a configuration says otherwise."""
+
 
 @dataclass(frozen=True)
-class InstaGeneratorConfig:
-    """The shape of InstaGAN's generator; fields as in `ResNetConfig`."""
+class InstaGeneratorConfig(NetworkConfig):
+    """Shape of InstaGAN's generator; fields as in `ResNetConfig`."""
 
     blocks: int = 9
     ngf: int = 64
     channels: int = 3
     norm: Norm = "instance"
 
+    kind: ClassVar[str] = "instagan-generator"
+
     def __post_init__(self) -> None:
         check_norm(self.norm)
 
+    def build(self) -> InstaGenerator:
+        """See `NetworkConfig`."""
+        return InstaGenerator(self)
+
 
 @dataclass(frozen=True)
-class InstaDiscriminatorConfig:
-    """The shape of InstaGAN's discriminator; fields as in `PatchConfig`."""
+class InstaDiscriminatorConfig(NetworkConfig):
+    """Shape of InstaGAN's discriminator; fields as in `PatchConfig`."""
 
     ndf: int = 64
     channels: int = 3
     norm: Norm = "instance"
 
+    kind: ClassVar[str] = "instagan-discriminator"
+
     def __post_init__(self) -> None:
         check_norm(self.norm)
 
+    def build(self) -> InstaDiscriminator:
+        """See `NetworkConfig`."""
+        return InstaDiscriminator(self)
+
 
 def present(masks: Tensor) -> Tensor:
-    """Which of `masks (b, n, h, w)` are instances: `(b, n)` bool."""
+    """Return which of `masks (b, n, h, w)` are instances: `(b, n)` bool."""
     return (masks > -1).flatten(2).any(dim=2)
 
 
 def sum_of_sets(encode: Callable[[Tensor], Tensor], masks: Tensor, like: Tensor) -> tuple[Tensor, Tensor]:
-    """Features of every instance, and their sum over each picture's set.
+    """Compute the features of every instance, and their sum over the set of each image.
 
     Parameters
     ----------
     encode
-        Masks `(m, 1, h, w)` to features `(m, c, h', w')`.
+        Encoder of masks `(m, 1, h, w)` to features `(m, c, h', w')`.
     masks
         `(b, n, h, w)`.
     like
-        `(b, c, h', w')`: of the shape of the sums, which are 0 for a picture without an instance.
+        `(b, c, h', w')`: a tensor shaped like the sums, which are 0 for an image without an instance.
 
     Returns
     -------
     tuple of Tensor
-        Features `(m, c, h', w')` of the m instances there are, in the order of the masks, and sums.
+        Features `(m, c, h', w')` of the m instances, in the order of the masks, and their sums.
     """
     there = present(masks)
     owners = there.nonzero()[:, 0]
@@ -73,33 +90,36 @@ def sum_of_sets(encode: Callable[[Tensor], Tensor], masks: Tensor, like: Tensor)
     return features, torch.zeros_like(like, dtype=features.dtype).index_add(0, owners, features)
 
 
-class InstaGenerator(nn.Module):
-    """A picture and its instances to another picture and theirs; the order of the instances does not matter.
+class InstaGenerator(TranslationGenerator):
+    """An image and its instances to another image and its instances, whose order does not matter.
 
-    One encoder serves all masks. The picture is decoded from its features and the sum of the instances', each
-    mask from its own features, the picture's and the sum.
+    One encoder serves all masks. The image is decoded from its features and the sum of the instances' features, each
+    mask from its own features, those of the image and the sum.
     """
+
+    takes_masks = True
+    size_multiple, least_size = 4, 8
 
     def __init__(self, config: InstaGeneratorConfig):
         super().__init__()
         self.config = config
-        width = 4 * config.ngf
+        features = 4 * config.ngf
         self.encoder_img = Encoder(config.channels, config.ngf, config.blocks, config.norm, dropout=False)
         self.encoder_seg = Encoder(1, config.ngf, config.blocks, config.norm, dropout=False)
-        self.decoder_img = Decoder(2 * width, config.channels, config.norm)
-        self.decoder_seg = Decoder(3 * width, 1, config.norm)
+        self.decoder_img = Decoder(2 * features, config.channels, config.norm)
+        self.decoder_seg = Decoder(3 * features, 1, config.norm)
 
-    def forward(self, pictures: Tensor, masks: Tensor) -> tuple[Tensor, Tensor]:
-        """Pictures `(b, 3, h, w)` and masks `(b, n, h, w)` to the same; what was no instance stays none.
+    def forward(self, images: Tensor, masks: Tensor) -> tuple[Tensor, Tensor]:
+        """Translate images `(b, 3, h, w)` and masks `(b, n, h, w)`, all instances at once; empty masks stay empty.
 
         Raises
         ------
         UserError
-            Pictures and masks are not of one size, or their sides not multiples of 4, from 8.
+            Images and masks differ in size, or their height and width are not multiples of 4, from 8.
         """
-        check_masks(pictures, masks)
-        check_size(pictures, 4, 8, "InstaGAN's generator")
-        h_x = self.encoder_img(pictures)
+        check_masks(images, masks)
+        check_size(images, self.size_multiple, self.least_size, "InstaGAN's generator")
+        h_x = self.encoder_img(images)
         h_a, total = sum_of_sets(self.encoder_seg, masks, h_x)
         translated = self.decoder_img(torch.cat([h_x, total], dim=1))
         out = torch.full_like(masks, -1, dtype=translated.dtype)
@@ -110,40 +130,66 @@ class InstaGenerator(nn.Module):
             out = out.masked_scatter(there[:, :, None, None].expand_as(out), decoded[:, 0])
         return translated, out
 
+    def translate(
+        self, images: Tensor, masks: Tensor | None, settings: Mapping[str, Any]
+    ) -> tuple[Tensor, Tensor | None]:
+        """See `TranslationGenerator`; `settings` may say how many instances are translated `at_once`."""
+        if masks is None:
+            raise UserError("InstaGAN's generator needs masks")
+        return translate_instances(self, images, masks, settings.get("at_once", AT_ONCE))
+
+
+def translate_instances(generator: nn.Module, images: Tensor, masks: Tensor, at_once: int) -> tuple[Tensor, Tensor]:
+    """Translate images `(b, 3, h, w)` with all their instances `(b, n, h, w)`, `at_once` instances in each step.
+
+    Mo et al. 2019, section 2.3: sequential mini-batches of instances.
+    """
+    translated = []
+    for start in range(0, masks.shape[1], at_once):
+        some = masks[:, start : start + at_once]
+        rows = present(some).any(dim=1).nonzero()[:, 0]
+        out = some.clone()
+        if len(rows):
+            made, out_rows = generator(images[rows], some[rows])
+            images, out = images.index_copy(0, rows, made), out.index_copy(0, rows, out_rows)
+        translated.append(out)
+    return images, torch.cat(translated, dim=1) if translated else masks
+
 
 class InstaDiscriminator(nn.Module):
-    """A picture and its instances to a logit for each patch, `(b, 1, h', w')`; spectral norm throughout."""
+    """An image and its instances to a logit for each patch, `(b, 1, h', w')`; spectral norm throughout."""
 
     def __init__(self, config: InstaDiscriminatorConfig):
         super().__init__()
         self.config = config
         self.feature_img = _extractor(config.channels, config)
         self.feature_seg = _extractor(1, config)
-        width = 16 * config.ndf
+        channels = 16 * config.ndf
         self.classifier = nn.Sequential(
-            spectral_norm(nn.Conv2d(8 * config.ndf, width, 4, 1, 1)),
-            norm_layer(config.norm, width),
+            spectral_norm(nn.Conv2d(8 * config.ndf, channels, 4, 1, 1)),
+            norm_layer(config.norm, channels),
             nn.LeakyReLU(0.2),
-            spectral_norm(nn.Conv2d(width, 1, 4, 1, 1)),
+            spectral_norm(nn.Conv2d(channels, 1, 4, 1, 1)),
         )
 
-    def forward(self, pictures: Tensor, masks: Tensor) -> Tensor:
-        """Logits of pictures `(b, 3, h, w)` with masks `(b, n, h, w)`.
+    def forward(self, images: Tensor, masks: Tensor) -> Tensor:
+        """Compute logits of images `(b, 3, h, w)` with masks `(b, n, h, w)`.
 
         Raises
         ------
         UserError
-            Pictures and masks are not of one size, or too small.
+            Images and masks differ in size, or are too small.
         """
-        check_masks(pictures, masks)
-        check_size(pictures, 1, 24, "InstaGAN's discriminator")
-        features = self.feature_img(pictures)
+        check_masks(images, masks)
+        check_size(images, 1, 24, "InstaGAN's discriminator")
+        features = self.feature_img(images)
         _, total = sum_of_sets(self.feature_seg, masks, features)
-        return self.classifier(torch.cat([features, total], dim=1))
+        logits: Tensor = self.classifier(torch.cat([features, total], dim=1))
+        return logits
 
 
 def _extractor(channels: int, config: InstaDiscriminatorConfig) -> nn.Sequential:
-    """`(b, channels, h, w)` to `(b, 4 ndf, h/8, w/8)`."""
+    """Build a feature extractor: `(b, channels, h, w)` to `(b, 4 ndf, h/8, w/8)`."""
     widths = [channels, config.ndf, 2 * config.ndf, 4 * config.ndf]
     layers: list[nn.Module] = []
     for k, (i, o) in enumerate(zip(widths, widths[1:], strict=False)):
@@ -152,8 +198,8 @@ def _extractor(channels: int, config: InstaDiscriminatorConfig) -> nn.Sequential
     return nn.Sequential(*layers)
 
 
-def check_masks(pictures: Tensor, masks: Tensor) -> None:
-    """UserError unless masks `(b, n, h, w)` fit pictures `(b, c, h, w)`."""
-    if masks.ndim != 4 or len(masks) != len(pictures) or masks.shape[2:] != pictures.shape[2:]:
-        size = f"{len(pictures)}, n, {pictures.shape[2]}, {pictures.shape[3]}"
-        raise UserError(f"masks of these pictures are ({size}), not {tuple(masks.shape)}")
+def check_masks(images: Tensor, masks: Tensor) -> None:
+    """Raise UserError unless masks `(b, n, h, w)` fit images `(b, c, h, w)`."""
+    if masks.ndim != 4 or len(masks) != len(images) or masks.shape[2:] != images.shape[2:]:
+        size = f"{len(images)}, n, {images.shape[2]}, {images.shape[3]}"
+        raise UserError(f"masks of these images are ({size}), not {tuple(masks.shape)}")

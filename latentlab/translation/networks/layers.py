@@ -1,4 +1,4 @@
-"""What the translators' networks are built of."""
+"""Layers that the translators' networks share."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Norm = Literal["batch", "instance", "instance-affine", "none"]
 
 
 def norm_layer(kind: Norm, channels: int) -> nn.Module:
-    """Normalisation of `(b, channels, h, w)`: batch with a learnt scale, instance without or with one, or none."""
+    """Return a normalisation layer: batch (with a learnt scale), instance (without or with one), or none."""
     if kind == "batch":
         return nn.BatchNorm2d(channels)
     if kind == "none":
@@ -22,13 +22,13 @@ def norm_layer(kind: Norm, channels: int) -> nn.Module:
 
 
 def check_norm(kind: str) -> None:
-    """UserError unless `kind` is a normalisation."""
+    """Raise UserError unless `kind` is a normalisation."""
     if kind not in get_args(Norm):
         raise UserError(f"a normalisation is one of {', '.join(get_args(Norm))}, not {kind!r}")
 
 
 def has_bias(kind: Norm) -> bool:
-    """Whether a convolution before this normalisation has a bias: batch normalisation brings its own."""
+    """Return whether a convolution before this normalisation has a bias: batch normalisation brings its own."""
     return kind != "batch"
 
 
@@ -36,14 +36,14 @@ def has_bias(kind: Norm) -> bool:
 def initialise_(network: nn.Module, spread: float = 0.02, seed: int = 0) -> None:
     """Draw weights as the papers do: N(0, spread²); scales of norms N(1, spread²); biases 0.
 
-    Isola et al. 2017, section 6.2; Zhu et al. 2017, section 7.1. Other parameters stay.
+    Isola et al. 2017, section 6.2; Zhu et al. 2017, section 7.1. Other parameters are left alone.
     """
     rng = torch.Generator().manual_seed(seed)
     norms = (nn.BatchNorm2d, nn.InstanceNorm2d)
     for module in network.modules():
         if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d, *norms)) and module.weight is not None:
             mean = 1.0 if isinstance(module, norms) else 0.0
-            reparametrised: Any = getattr(module, "parametrizations", None)  # spectral norm: works the weight out
+            reparametrised: Any = getattr(module, "parametrizations", None)  # spectral norm computes the weight
             weight: Tensor = module.weight if reparametrised is None else reparametrised.weight.original
             weight.copy_(mean + spread * torch.randn(weight.shape, generator=rng))
             if module.bias is not None:
@@ -51,7 +51,7 @@ def initialise_(network: nn.Module, spread: float = 0.02, seed: int = 0) -> None
 
 
 def infer(network: nn.Module, dropout: bool) -> None:
-    """Put a network in evaluation mode, its dropout on or off: in pix2pix it is the only source of noise."""
+    """Put a network in evaluation mode with dropout on or off: in pix2pix it is the only source of noise."""
     network.eval()
     for module in network.modules():
         if isinstance(module, nn.Dropout):
@@ -59,9 +59,10 @@ def infer(network: nn.Module, dropout: bool) -> None:
 
 
 def check_size(x: Tensor, multiple: int, least: int, network: str) -> None:
-    """UserError unless height and width of `x (b, c, h, w)` are multiples of `multiple`, and `least` at least."""
+    """Raise UserError unless height and width of `x (b, c, h, w)` are multiples of `multiple` and at least `least`."""
     height, width = x.shape[2:]
     if height % multiple or width % multiple or min(height, width) < least:
         raise UserError(
-            f"{network} takes pictures whose sides are multiples of {multiple}, {least} at least, not {width}x{height}"
+            f"{network} takes images whose height and width are multiples of {multiple}, {least} at least, "
+            f"not {width}x{height}"
         )

@@ -1,4 +1,4 @@
-"""The patch discriminator: real or not, for each patch of a picture.
+"""Patch discriminator: real or generated, for each patch of an image.
 
 Isola et al. 2017, sections 3.2.2 and 6.1.2: patches of 70 pixels by default; 1, 16 and 286 are the ablation's.
 """
@@ -6,31 +6,33 @@ Isola et al. 2017, sections 3.2.2 and 6.1.2: patches of 70 pixels by default; 1,
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from latentlab.errors import UserError
+from latentlab.translation.networks.base import NetworkConfig
 from latentlab.translation.networks.layers import Norm, check_norm, check_size, has_bias, norm_layer
 
-# Side of the patch that an output sees to the number of convolutions that halve; the pixel's are 1×1.
+# Receptive field in pixels -> number of convolutions that halve the resolution; those of one pixel are 1×1.
 LAYERS = {1: 0, 16: 1, 34: 2, 70: 3, 142: 4, 286: 5}
 
 
 @dataclass(frozen=True)
-class PatchConfig:
-    """The shape of a patch discriminator.
+class PatchConfig(NetworkConfig):
+    """Shape of a patch discriminator.
 
     Attributes
     ----------
     receptive_field
-        Side in pixels of the patch that one output judges: 1, 16, 34, 70, 142 or 286.
+        Height and width in pixels of the patch that one logit depends on: 1, 16, 34, 70, 142 or 286.
     ndf
-        Feature maps of the first convolution; each next one has twice as many, up to eight times.
+        Base channel count: channels of the first convolution; they double with each layer, up to eight times.
     channels
-        3 for a picture, 6 for a picture stacked to what it was made from.
+        Input channels: 3 for an image, 6 for an image stacked to the one that it was made from.
     norm
-        Of every convolution but the first and the last.
+        Normalisation after every convolution but the first and the last.
     """
 
     receptive_field: int = 70
@@ -38,15 +40,21 @@ class PatchConfig:
     channels: int = 3
     norm: Norm = "instance"
 
+    kind: ClassVar[str] = "patch"
+
     def __post_init__(self) -> None:
         check_norm(self.norm)
         if self.receptive_field not in LAYERS:
             known = ", ".join(map(str, LAYERS))
             raise UserError(f"a patch discriminator sees {known} pixels, not {self.receptive_field}")
 
+    def build(self) -> PatchDiscriminator:
+        """See `NetworkConfig`."""
+        return PatchDiscriminator(self)
+
 
 class PatchDiscriminator(nn.Module):
-    """Pictures `(b, channels, h, w)` to a logit for each patch, `(b, 1, h', w')`: large where it looks real."""
+    """Images `(b, channels, h, w)` to a logit for each patch, `(b, 1, h', w')`: large where the patch looks real."""
 
     def __init__(self, config: PatchConfig):
         super().__init__()
@@ -72,11 +80,12 @@ class PatchDiscriminator(nn.Module):
         Raises
         ------
         UserError
-            The pictures are smaller than three of the last features' pixels.
+            The images are smaller than three pixels of the last features.
         """
         layers = LAYERS[self.config.receptive_field]
         check_size(x, 1, 3 * 2**layers if layers else 1, f"a discriminator of {self.config.receptive_field} pixels")
         x = F.leaky_relu(self.stem(x), 0.2)
         for conv, norm in zip(self.body, self.norms, strict=True):
             x = F.leaky_relu(norm(conv(x)), 0.2)
-        return self.head(x)
+        logits: Tensor = self.head(x)
+        return logits

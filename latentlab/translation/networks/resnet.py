@@ -1,4 +1,4 @@
-"""CycleGAN's generator: an encoder with residual blocks, and a decoder; InstaGAN's is built of the same two.
+"""CycleGAN's generator: an encoder with residual blocks, and a decoder; InstaGAN's generator is built from both.
 
 Johnson et al. 2016, "Perceptual Losses for Real-Time Style Transfer"; Zhu et al. 2017, "Unpaired Image-to-Image
 Translation using Cycle-Consistent Adversarial Networks", section 7.2.
@@ -7,30 +7,32 @@ Translation using Cycle-Consistent Adversarial Networks", section 7.2.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from latentlab.errors import UserError
+from latentlab.translation.networks.base import NetworkConfig, TranslationGenerator
 from latentlab.translation.networks.layers import Norm, check_norm, check_size, has_bias, norm_layer
 
 
 @dataclass(frozen=True)
-class ResNetConfig:
-    """The shape of a ResNet generator.
+class ResNetConfig(NetworkConfig):
+    """Shape of a ResNet generator.
 
     Attributes
     ----------
     blocks
         Residual blocks at a quarter of the resolution: see `blocks_for`.
     ngf
-        Feature maps at full resolution.
+        Base channel count: channels at full resolution.
     input_channels, output_channels
-        3 for pictures.
+        3 for images.
     norm
-        Of every convolution but the last.
+        Normalisation after every convolution but the last.
     dropout
-        Half of the values, within each block.
+        Whether each block drops half of its values.
     """
 
     blocks: int = 9
@@ -40,19 +42,25 @@ class ResNetConfig:
     norm: Norm = "instance"
     dropout: bool = False
 
+    kind: ClassVar[str] = "resnet"
+
     def __post_init__(self) -> None:
         check_norm(self.norm)
         if self.blocks < 0 or self.ngf < 1:
-            raise UserError(f"a ResNet generator has 0 blocks and 1 feature map at least, unlike {self}")
+            raise UserError(f"a ResNet generator has at least 0 blocks and 1 channel, unlike {self}")
+
+    def build(self) -> ResNetGenerator:
+        """See `NetworkConfig`."""
+        return ResNetGenerator(self)
 
 
-def blocks_for(size: int) -> int:
-    """Residual blocks for pictures of `size`: 6 to 128², 9 beyond (Zhu et al. 2017, section 7.2)."""
-    return 6 if size <= 128 else 9
+def blocks_for(resolution: int) -> int:
+    """Return the number of residual blocks: 6 up to 128², 9 beyond (Zhu et al. 2017, section 7.2)."""
+    return 6 if resolution <= 128 else 9
 
 
 class ResNetBlock(nn.Module):
-    """x plus two 3×3 convolutions of it, reflected at the border: `(b, c, h, w)` to the same."""
+    """Residual block of two 3×3 convolutions, reflected at the border: `(b, c, h, w)` to `(b, c, h, w)`."""
 
     def __init__(self, channels: int, norm: Norm, dropout: bool):
         super().__init__()
@@ -64,7 +72,8 @@ class ResNetBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """See the class."""
-        return x + self.norm1(self.conv1(self.dropout(F.relu(self.norm0(self.conv0(x))))))
+        residual: Tensor = self.norm1(self.conv1(self.dropout(F.relu(self.norm0(self.conv0(x))))))
+        return x + residual
 
 
 class Encoder(nn.Module):
@@ -92,27 +101,30 @@ class Encoder(nn.Module):
 
 
 class Decoder(nn.Module):
-    """Features `(b, width, h, w)` to `(b, channels, 4h, 4w)` in [-1, 1]: two that double, a 7×7 convolution, tanh."""
+    """`(b, features, h, w)` to `(b, channels, 4h, 4w)` in [-1, 1]: two convolutions that double, a 7×7 one, tanh."""
 
-    def __init__(self, width: int, channels: int, norm: Norm):
+    def __init__(self, features: int, channels: int, norm: Norm):
         super().__init__()
-        widths = (width, width // 2, width // 4)
+        widths = (features, features // 2, features // 4)
         self.convs = nn.ModuleList(
             nn.ConvTranspose2d(i, o, 3, 2, 1, output_padding=1, bias=has_bias(norm))
             for i, o in zip(widths, widths[1:], strict=False)
         )
         self.norms = nn.ModuleList(norm_layer(norm, o) for o in widths[1:])
-        self.head = nn.Conv2d(width // 4, channels, 7, padding=3, padding_mode="reflect")
+        self.head = nn.Conv2d(features // 4, channels, 7, padding=3, padding_mode="reflect")
 
     def forward(self, x: Tensor) -> Tensor:
         """See the class."""
         for conv, norm in zip(self.convs, self.norms, strict=True):
             x = F.relu(norm(conv(x)))
-        return self.head(x).tanh()
+        out: Tensor = self.head(x).tanh()
+        return out
 
 
-class ResNetGenerator(nn.Module):
-    """Pictures `(b, input_channels, h, w)` to `(b, output_channels, h, w)` in [-1, 1]; h, w multiples of 4, from 8."""
+class ResNetGenerator(TranslationGenerator):
+    """Images `(b, input_channels, h, w)` to `(b, output_channels, h, w)` in [-1, 1]; h, w multiples of 4, from 8."""
+
+    size_multiple, least_size = 4, 8
 
     def __init__(self, config: ResNetConfig):
         super().__init__()
@@ -126,7 +138,8 @@ class ResNetGenerator(nn.Module):
         Raises
         ------
         UserError
-            The sides are not multiples of 4, or less than 8: the features at a quarter could not be mirrored.
+            Height or width is not a multiple of 4, or less than 8: features at a quarter could not be mirrored.
         """
-        check_size(x, 4, 8, "a ResNet generator")
-        return self.decoder(self.encoder(x))
+        check_size(x, self.size_multiple, self.least_size, "a ResNet generator")
+        out: Tensor = self.decoder(self.encoder(x))
+        return out

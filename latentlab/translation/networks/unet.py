@@ -6,33 +6,35 @@ Isola et al. 2017, "Image-to-Image Translation with Conditional Adversarial Netw
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from latentlab.errors import UserError
+from latentlab.translation.networks.base import NetworkConfig, TranslationGenerator
 from latentlab.translation.networks.layers import Norm, check_norm, check_size, has_bias, norm_layer
 
 
 @dataclass(frozen=True)
-class UNetConfig:
-    """The shape of a U-Net or, without skips, of the encoder-decoder.
+class UNetConfig(NetworkConfig):
+    """Shape of a U-Net or, without skips, of the encoder-decoder.
 
     Attributes
     ----------
     size
-        A power of two from 4: it halves a picture of this side down to 1×1. Larger pictures go through, too.
+        Resolution that is halved down to 1×1, a power of two from 4. Larger images go through, too.
     ngf
-        Feature maps of the first level; each next one has twice as many, up to eight times.
+        Base channel count: channels of the first level; they double with each level, up to eight times.
     input_channels, output_channels
-        3 for pictures.
+        3 for images.
     norm
-        Of every level but the outermost; the innermost has one on the way up only.
+        Normalisation of every level but the outermost; the innermost has it on the way up only.
     dropout
-        Half of the values, in the inner levels of full width: three of them at 256².
+        Whether the inner levels of full width, three at 256², drop half of their values.
     skips
-        Whether each level's input is stacked to what comes back up.
+        Whether the input of each level is stacked to what comes back up.
     """
 
     size: int = 256
@@ -43,42 +45,51 @@ class UNetConfig:
     dropout: bool = True
     skips: bool = True
 
+    kind: ClassVar[str] = "unet"
+
     def __post_init__(self) -> None:
         check_norm(self.norm)
         if self.size < 4 or self.size & (self.size - 1):
             raise UserError(f"a U-Net's size is a power of two from 4, not {self.size}")
 
+    def build(self) -> UNet:
+        """See `NetworkConfig`."""
+        return UNet(self)
+
     @property
     def depth(self) -> int:
-        """How many times it halves the picture."""
+        """Number of times that the image is halved."""
         return self.size.bit_length() - 1
 
-    def width(self, level: int) -> int:
-        """Feature maps below `level`, 0 being the outermost."""
-        return self.ngf * min(2**level, 8)
+    def channels(self, level: int) -> int:
+        """Return the number of channels below `level`, 0 being the outermost."""
+        return self.ngf * min(1 << level, 8)
 
     def drops(self, level: int) -> bool:
-        """Whether `level` has dropout on the way up."""
+        """Return whether `level` has dropout on the way up."""
         return self.dropout and 4 <= level <= self.depth - 2
 
 
-class UNet(nn.Module):
-    """Pictures `(b, input_channels, h, w)` to `(b, output_channels, h, w)` in [-1, 1]; h, w multiples of `size`.
+class UNet(TranslationGenerator):
+    """Images `(b, input_channels, h, w)` to `(b, output_channels, h, w)` in [-1, 1]; h, w multiples of `size`.
 
     Level k halves: leaky ReLU, 4×4 convolution, norm. Coming back it doubles: ReLU, transposed convolution,
     norm, dropout. The outermost has no activation on the way down and ends in tanh.
     """
 
+    config: UNetConfig
+
     def __init__(self, config: UNetConfig):
         super().__init__()
         self.config = config
+        self.size_multiple = self.least_size = config.size
         self.down, self.down_norm = nn.ModuleList(), nn.ModuleList()
         self.up, self.up_norm, self.dropout = nn.ModuleList(), nn.ModuleList(), nn.ModuleList()
         depth, bias = config.depth, has_bias(config.norm)
         for level in range(depth):
-            outer = config.input_channels if level == 0 else config.width(level - 1)
+            outer = config.input_channels if level == 0 else config.channels(level - 1)
             back = config.output_channels if level == 0 else outer
-            inner, innermost = config.width(level), level == depth - 1
+            inner, innermost = config.channels(level), level == depth - 1
             stacked = 2 if config.skips and not innermost else 1
             self.down.append(nn.Conv2d(outer, inner, 4, 2, 1, bias=bias))
             self.down_norm.append(nn.Identity() if level == 0 or innermost else norm_layer(config.norm, inner))
@@ -92,7 +103,7 @@ class UNet(nn.Module):
         Raises
         ------
         UserError
-            The sides are not multiples of `size`.
+            Height or width is not a multiple of `size`.
         """
         check_size(x, self.config.size, self.config.size, f"this U-Net of size {self.config.size}")
         skips: list[Tensor] = []

@@ -1,6 +1,6 @@
-"""Training a translator: the loop, what it is set to, and what it keeps on disk."""
+"""Training of translators: the loop, its settings, and what it keeps on disk."""
 
-from latentlab.translation.training.loop import train
-from latentlab.translation.training.settings import TrainingSettings
+from latentlab.translation.training.loop import MODEL, launch, take_step, train
+from latentlab.translation.training.settings import RunOptions, TrainingSettings
 
-__all__ = ["TrainingSettings", "train"]
+__all__ = ["MODEL", "RunOptions", "TrainingSettings", "launch", "take_step", "train"]

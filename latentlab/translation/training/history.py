@@ -1,4 +1,4 @@
-"""What a training tells as it goes: `history.csv`."""
+"""History of a training, `history.csv`."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ FIELDS = ("step", "epoch", "samples", "samples_per_second", "learning_rate")
 
 
 class History:
-    """A row every so many steps: where the training is, its pace, and the mean of each loss since the row before.
+    """Table with a row every so many steps: progress, speed, and the mean of each loss since the row before.
 
     Parameters
     ----------
     path
-        Of the CSV. Rows beyond `step`, of a run that was killed after its last state, are dropped.
+        Path of the CSV file. Rows beyond `step`, of a run that was killed after its last state, are dropped.
     step
-        Where the training goes on.
+        Step from which the training goes on.
     """
 
     def __init__(self, path: Path, step: int):
@@ -29,7 +29,7 @@ class History:
         self.rows = [row for row in _read(path) if int(row["step"]) <= step]
 
     def add(self, row: Mapping[str, Any]) -> None:
-        """Append a row, and write all: a reader finds whole rows at any time."""
+        """Append a row and rewrite the file, so that readers find whole rows at any time."""
         self.rows.append({name: _short(value) for name, value in row.items()})
         names = list(dict.fromkeys([*FIELDS, *(name for row in self.rows for name in row)]))
         with atomic_path(self.path) as temporary, open(temporary, "w", newline="", encoding="utf-8") as file:
@@ -44,7 +44,7 @@ def _read(path: Path) -> list[dict[str, Any]]:
     with open(path, newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     if any("step" not in row or not (row["step"] or "").isdigit() for row in rows):
-        raise UserError(f"{path} is no history of a training; remove it")
+        raise UserError(f"{path} is not the history of a training; remove it")
     return rows
 
 

@@ -1,10 +1,11 @@
-"""What decides about a training, but the method and the data."""
+"""Settings of a training."""
 
 from __future__ import annotations
 
+import json
 import math
-from dataclasses import dataclass
-from typing import Literal, get_args
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, get_args
 
 from latentlab.errors import UserError
 
@@ -12,27 +13,51 @@ Precision = Literal["32-true", "bf16-mixed"]
 
 
 @dataclass(frozen=True)
+class RunOptions:
+    """Options of a run that do not change its result.
+
+    Attributes
+    ----------
+    workers
+        Processes that read images; 0 to read them in the process that trains.
+    log_every, sample_every
+        Steps between rows of the history, and between grids of samples.
+    tensorboard
+        Whether losses and grids are also written for TensorBoard (extra `tensorboard`).
+    """
+
+    workers: int = 0
+    log_every: int = 20
+    sample_every: int = 500
+    tensorboard: bool = False
+
+
+@dataclass(frozen=True)
 class TrainingSettings:
-    """Defaults are those of pix2pix and CycleGAN (sections 6.2 and 7.1 of the papers).
+    """Settings that determine the result of a training, beside the method and the data.
+
+    The defaults are those of pix2pix and CycleGAN (sections 6.2 and 7.1 of the papers).
 
     Attributes
     ----------
     epochs
         Passes through the data.
     decay
-        The share of the steps, at the end, over which the learning rate falls linearly to 0.
+        Share of the steps, at the end, over which the learning rate falls linearly to 0.
     batch_size
-        Samples a forward pass, of each process.
+        Samples per forward pass of each process.
     accumulate
-        Forward passes a step, their gradients averaged: a step sees `batch_size` · `accumulate` · processes samples.
+        Forward passes per step, whose gradients are averaged: a step sees `batch_size` · `accumulate` · processes
+        samples.
     learning_rate, betas
-        Of Adam, for every player.
+        Learning rate and betas of every optimiser, which is Adam.
     ema
-        Decay a step of the mean of the generators' weights, which is what is kept in the end; 0: the last weights.
+        Decay per step of the exponential moving average of the generators' weights, which is kept in the end; 0 keeps
+        the last weights.
     precision
         'bf16-mixed' halves the time of the convolutions where the hardware has it.
     seed
-        Of all that is random: weights, order, augmentation, dropout, pools.
+        Random seed of weights, order, augmentation, dropout and pools.
     """
 
     epochs: float = 200
@@ -48,7 +73,7 @@ class TrainingSettings:
     def __post_init__(self) -> None:
         if not (self.epochs > 0 and self.batch_size >= 1 and self.accumulate >= 1 and self.learning_rate > 0):
             raise UserError(
-                "a training takes more than 0 epochs, a batch of 1, 1 forward pass a step and a positive learning "
+                "a training takes more than 0 epochs, a batch of 1, 1 forward pass per step and a positive learning "
                 f"rate at least, unlike {self}"
             )
         if not (0 <= self.decay <= 1 and 0 <= self.ema < 1):
@@ -56,15 +81,20 @@ class TrainingSettings:
         if self.precision not in get_args(Precision):
             raise UserError(f"precision is one of {', '.join(get_args(Precision))}, not {self.precision!r}")
 
-    def steps_for(self, samples: int, processes: int) -> int:
-        """Steps in all, for a set of `samples`."""
-        return max(1, math.ceil(self.epochs * samples / self.samples_a_step(processes)))
+    def as_dict(self) -> dict[str, Any]:
+        """Return the settings as JSON holds them."""
+        found: dict[str, Any] = json.loads(json.dumps(asdict(self)))
+        return found
 
-    def samples_a_step(self, processes: int) -> int:
-        """Samples a step, over all processes."""
+    def steps_for(self, samples: int, processes: int) -> int:
+        """Return the number of steps for a set of `samples`."""
+        return max(1, math.ceil(self.epochs * samples / self.samples_per_step(processes)))
+
+    def samples_per_step(self, processes: int) -> int:
+        """Return the samples per step, over all processes."""
         return self.batch_size * self.accumulate * processes
 
     def learning_rate_at(self, step: int, steps: int) -> float:
-        """Learning rate of `step` (0 … steps − 1)."""
+        """Return the learning rate of `step` (0 … steps − 1)."""
         left = (steps - step) / (self.decay * steps) if self.decay else 1.0
         return self.learning_rate * min(1.0, left)

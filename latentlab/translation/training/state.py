@@ -1,4 +1,4 @@
-"""All that a training is at a step, on disk and back: networks, optimisers, means, pools."""
+"""State of a training at a step, on disk and back: networks, optimisers, averages, pools."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from torch import Tensor
 from latentlab import cards
 from latentlab.errors import UserError
 from latentlab.files import sync_folder
-from latentlab.translation.methods.base import Method
+from latentlab.translation.methods.base import TranslationMethod
 from latentlab.translation.training.settings import TrainingSettings
 
 KIND = cards.Kind("latentlab.training-state", 1, "the state of a stopped training", "remove it to begin anew")
@@ -21,31 +21,31 @@ _MOMENTS = ("exp_avg", "exp_avg_sq")
 
 
 class TrainingState:
-    """A method with its optimisers.
+    """A method with its optimisers and averages.
 
     Attributes
     ----------
     step
-        Steps taken.
+        Number of steps taken.
     optimisers
-        By player.
+        Adam optimisers by name.
     means
-        Means of the generators' weights, by network and name; empty without.
+        Moving averages of the generators' weights, by network and name; empty without them.
     """
 
-    def __init__(self, method: Method, settings: TrainingSettings):
+    def __init__(self, method: TranslationMethod, settings: TrainingSettings):
         self.method, self.settings, self.step = method, settings, 0
         self.optimisers = {
-            player: torch.optim.Adam(method.parameters_of(player), lr=settings.learning_rate, betas=settings.betas)
-            for player in method.players
+            name: torch.optim.Adam(method.parameters_of(name), lr=settings.learning_rate, betas=settings.betas)
+            for name in method.optimiser_networks
         }
         self.means: dict[str, dict[str, Tensor]] = {}
         if settings.ema:
-            self.means = {name: _clone(method.networks[name].state_dict()) for name in method.ways.values()}
+            self.means = {name: _clone(method.networks[name].state_dict()) for name in method.generators.values()}
 
     @torch.no_grad()
     def update_means(self) -> None:
-        """Take the present weights into the means; buffers, which are statistics already, are copied."""
+        """Average the present weights into the means; buffers, which are statistics already, are copied."""
         for name, mean in self.means.items():
             network = self.method.networks[name]
             weights = dict(network.named_parameters())
@@ -56,45 +56,45 @@ class TrainingState:
                     mean[key].copy_(value)
 
     def final(self, network: str) -> dict[str, Tensor]:
-        """What is kept of a generator."""
+        """Return the weights of a generator that are kept."""
         return self.means.get(network) or self.method.networks[network].state_dict()
 
     # --- on disk ---
 
     def shared(self) -> dict[str, Tensor]:
-        """What all processes agree on: everything but the pools."""
+        """Return what all processes agree on: everything but the pools."""
         tensors = {f"network.{name}": value for name, value in self.method.networks.state_dict().items()}
         tensors |= {f"mean.{name}.{k}": v for name, mean in self.means.items() for k, v in mean.items()}
-        for player, optimiser in self.optimisers.items():
-            for k, weight in enumerate(self.method.parameters_of(player)):
+        for name, optimiser in self.optimisers.items():
+            for k, weight in enumerate(self.method.parameters_of(name)):
                 memory = optimiser.state.get(weight, {})
-                tensors |= {f"adam.{player}.{k}.{moment}": memory[moment] for moment in _MOMENTS if memory}
+                tensors |= {f"adam.{name}.{k}.{moment}": memory[moment] for moment in _MOMENTS if memory}
                 if memory:
-                    tensors[f"adam.{player}.{k}.step"] = memory["step"].reshape(1)
+                    tensors[f"adam.{name}.{k}.step"] = memory["step"].reshape(1)
         return tensors
 
     def own(self) -> dict[str, Tensor]:
-        """What each process has for itself: its pools."""
-        return {name: pool.pictures for name, pool in self.method.pools.items() if pool.pictures is not None}
+        """Return what each process has for itself: its pools."""
+        return {name: pool.images for name, pool in self.method.pools.items() if pool.images is not None}
 
     @torch.no_grad()
     def take(self, shared: Mapping[str, Tensor], own: Mapping[str, Tensor], step: int) -> None:
-        """Go on from what `shared` and `own` were at `step`."""
+        """Resume from what `shared` and `own` were at `step`."""
         prefix = "network."
         networks = {name.removeprefix(prefix): v for name, v in shared.items() if name.startswith(prefix)}
         self.method.networks.load_state_dict(networks)
         for name, mean in self.means.items():
             for key, value in mean.items():
                 value.copy_(shared[f"mean.{name}.{key}"])
-        for player, optimiser in self.optimisers.items():
-            for k, weight in enumerate(self.method.parameters_of(player)):
-                start = f"adam.{player}.{k}."
+        for name, optimiser in self.optimisers.items():
+            for k, weight in enumerate(self.method.parameters_of(name)):
+                start = f"adam.{name}.{k}."
                 if f"{start}step" in shared:
                     moments = {moment: shared[start + moment].to(weight.device) for moment in _MOMENTS}
                     optimiser.state[weight] = {"step": shared[f"{start}step"].reshape(()), **moments}
         device = next(self.method.networks.parameters()).device
-        for name, pictures in own.items():
-            self.method.pools[name].pictures = pictures.to(device)
+        for name, images in own.items():
+            self.method.pools[name].images = images.to(device)
         self.step = step
 
 
@@ -103,18 +103,18 @@ def _clone(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 class StateFolder:
-    """Where a training keeps its state: one folder a step, renamed to its name when every process has written.
+    """Folder with the state of a training: one folder per step, which gets its name when every process has written.
 
     Parameters
     ----------
     folder
-        Of the training.
+        Folder of the training.
     key
-        What a state must share with the training that goes on from it.
+        Description of the training; a state with another one is refused.
     rank, processes
-        Of this process.
+        Number of this process, and number of processes.
     barrier
-        Waits for all processes.
+        Function that waits for all processes.
     """
 
     def __init__(self, folder: Path, key: Mapping[str, Any], rank: int, processes: int, barrier: Callable[[], object]):
@@ -122,7 +122,7 @@ class StateFolder:
         self.barrier = barrier
 
     def save(self, state: TrainingState) -> None:
-        """Write the state of this process; the last of all makes it count, and older ones go."""
+        """Write the state of this process; once all have written, it replaces older ones."""
         temporary, final = self.root / ".writing", self.root / f"step-{state.step:08d}"
         if final.exists():
             return
@@ -143,18 +143,18 @@ class StateFolder:
         self.barrier()
 
     def load(self, state: TrainingState) -> None:
-        """Put the last state that was written whole into `state`, if there is one.
+        """Read the last complete state into `state`, if there is one.
 
         Raises
         ------
         UserError
-            It is broken, or of a training with another key.
+            The state is broken, or belongs to a training with another key.
         """
         found = sorted(self.root.glob("step-*"))
         if not found:
             return
         shared, card = cards.read(found[-1] / "networks.safetensors", KIND)
-        with cards.told_of(found[-1], KIND):
+        with cards.guard(found[-1], KIND):
             different = sorted(name for name in self.key if card["key"].get(name) != self.key[name])
             if different:
                 named = ", ".join(different)

@@ -60,7 +60,7 @@ def test_small_and_huge_pictures(side):
     (crop,) = align(resized(face(), side), detector(), 128)
     assert crop.geometry.length == pytest.approx(side, rel=0.04)
     assert ("small" in " ".join(crop.warnings)) == (side == 60)
-    assert psnr(crop.picture, align(face(), detector(), 128)[0].picture) > 22
+    assert psnr(crop.image, align(face(), detector(), 128)[0].image) > 22
 
 
 def test_pictures_of_all_kinds_give_the_same_face(tmp_path):
@@ -77,9 +77,9 @@ def test_pictures_of_all_kinds_give_the_same_face(tmp_path):
     found = {path.name: result[0] for path, result in align_files([tmp_path / n for n in names], detector(), 128)}
     for name, crop in found.items():
         assert crop.geometry.quad == pytest.approx(found["plain.png"].geometry.quad, abs=8), name
-    assert torch.equal(found["plain.png"].picture, found["turned.png"].picture)
-    assert torch.equal(found["plain.png"].picture, found["transparent.png"].picture)
-    assert psnr(found["grey.png"].picture, found["deep.png"].picture) > 60
+    assert torch.equal(found["plain.png"].image, found["turned.png"].image)
+    assert torch.equal(found["plain.png"].image, found["transparent.png"].image)
+    assert psnr(found["grey.png"].image, found["deep.png"].image) > 60
 
 
 def test_of_several_faces_the_largest_or_all():

@@ -24,7 +24,7 @@ from latentlab.pipelines.checks import (
     format_checks,
     residual,
 )
-from latentlab.projection.canvas import WStatistics
+from latentlab.projection import WStatistics
 
 pytest.importorskip("dlib")
 STATISTICS = WStatistics(torch.full((8,), 0.5), 2.0)
@@ -63,7 +63,7 @@ def photo(faces) -> Tensor:
 
 @pytest.fixture(scope="module")
 def sound(photo, detector) -> AlignedFace:
-    return align(photo, detector, side=256)[0]
+    return align(photo, detector, resolution=256)[0]
 
 
 def by_name(checks: list[QualityCheck]) -> dict[str, QualityCheck]:
@@ -137,7 +137,7 @@ def test_a_sound_photo_has_nothing_poor(sound):
 
 
 def test_a_tiny_photo_says_how_few_pixels_were_enlarged(photo, detector):
-    checks = by_name(check_photo(align(images.reduce(photo, 100), detector, side=1024)[0]))
+    checks = by_name(check_photo(align(images.reduce(photo, 100), detector, resolution=1024)[0]))
     assert checks["resolution"].verdict == "poor"
     assert checks["resolution"].value == pytest.approx(80, rel=0.1)
     assert checks["resolution"].cause == (
@@ -148,7 +148,7 @@ def test_a_tiny_photo_says_how_few_pixels_were_enlarged(photo, detector):
 
 def test_a_tilted_photo_has_its_angle(photo, detector):
     tilted = images.from_pil(images.to_pil(photo).rotate(-25, resample=3))  # clockwise in the picture
-    checks = by_name(check_photo(align(tilted, detector, side=256)[0]))
+    checks = by_name(check_photo(align(tilted, detector, resolution=256)[0]))
     assert checks["roll"].value == pytest.approx(25, abs=5)
     assert checks["roll"].verdict == "fair" and "tilted" in checks["roll"].cause
 
@@ -233,12 +233,12 @@ def test_the_code_is_measured_in_sigmas(faces, lpips):
 def test_the_report_is_an_aligned_table():
     checks = [
         QualityCheck("yaw", -38.4, "°", "poor", "the head is turned 38°"),
-        QualityCheck("alignment residual", 1.234, "% of the side", "good", ""),
+        QualityCheck("alignment residual", 1.234, "% of the width", "good", ""),
         QualityCheck("resolution", 1024.4, "px", "good", ""),
     ]
     assert format_checks(checks).splitlines() == [
-        "yaw                 -38.4°             poor  the head is turned 38°",
-        "alignment residual  1.23% of the side  good",
-        "resolution          1024 px            good",
+        "yaw                 -38.4°              poor  the head is turned 38°",
+        "alignment residual  1.23% of the width  good",
+        "resolution          1024 px             good",
     ]
     assert format_checks([]) == ""

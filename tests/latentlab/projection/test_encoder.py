@@ -10,7 +10,7 @@ from safetensors.torch import save_file
 import stylegan2
 from latentlab import perceptual
 from latentlab.errors import UserError
-from latentlab.projection.encoder import Encoder, for_generator
+from latentlab.projection.encoder import Encoder, load_encoder
 
 SHIPPED = Path(__file__).parents[3] / "latentlab" / "data" / "encoder-mobile-ffhq.safetensors"
 UNSEEN = range(800_000, 800_004)
@@ -23,7 +23,7 @@ def mobile():
 
 @pytest.fixture(scope="module")
 def encoder(mobile):
-    found = for_generator(mobile)
+    found = load_encoder(mobile)
     assert found is not None
     return found
 
@@ -38,7 +38,7 @@ def faces(mobile):
 
 def test_belongs_to_its_generator_alone(mobile, encoder, tiny):
     assert encoder.generator == mobile.fingerprint
-    assert for_generator(tiny) is None
+    assert load_encoder(tiny) is None
 
 
 def test_card_and_size():

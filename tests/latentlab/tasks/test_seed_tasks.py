@@ -22,7 +22,7 @@ from latentlab.tasks.drawings import DRAWINGS_METHODS, DrawingsSettings, drawing
 from latentlab.tasks.facades import FACADES_METHODS, FacadesSettings, facades_methods, make_facades_task
 from latentlab.tasks.shapes import ShapesSettings, make_shapes_task, shapes_methods, true_masks
 from latentlab.tasks.trained import Trained
-from latentlab.translation.methods import InstaGANConfig, paper_config
+from latentlab.translation.methods import InstaGANConfig, Pix2Pix
 from latentlab.translation.networks import InstaDiscriminatorConfig, InstaGeneratorConfig
 from latentlab.translation.training import loop
 from tests.latentlab.translation.toys import Toy
@@ -262,7 +262,7 @@ def test_drawings_are_compared(drawn):
     projected = [methods[name]["projected"] for name in ("projection-of-drawing", "projection-of-face")]
     assert projected == ["input", "truth"]
     assert comparison.rows[2].costs["prepare_seconds"] > 0
-    found = project(drawn.truth(), drawn.generator, "w+", DEFAULTS["w+"].shortened(2)).render(drawn.generator)
+    found = project(drawn.truth(), drawn.generator, DEFAULTS["w+"].shortened(2)).render(drawn.generator)
     same = images.to_bytes(images.resize(found.clamp(-1, 1), 32, 32))
     assert torch.equal(images.to_bytes(comparison.rows[3].pictures), same)
     assert not torch.equal(comparison.rows[2].pictures, comparison.rows[3].pictures)
@@ -298,7 +298,7 @@ def test_faces_of_a_folder_are_drawn_and_described(tiny, tmp_path, vgg):
 
 
 def small(**changes):
-    return Trained("pix2pix", paper_config("pix2pix", 32, 2), lambda stage: Toy(4, 32), 1, 1, 3, **changes)
+    return Trained("pix2pix", Pix2Pix.configure(32, 2), lambda stage: Toy(4, 32), 1, 1, 3, **changes)
 
 
 def test_what_was_trained_is_found_again(built, tmp_path):

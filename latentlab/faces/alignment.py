@@ -1,4 +1,4 @@
-"""Photos to aligned faces: find the faces, cut them out as FFHQ does, and say what is doubtful about them."""
+"""Photos to aligned faces: find the faces, cut them out as FFHQ does, and name doubts about them."""
 
 from __future__ import annotations
 
@@ -37,29 +37,34 @@ class AlignedFace:
 
     Attributes
     ----------
-    picture
-        `(1, 3, side, side)` in [-1, 1].
+    image
+        `(1, 3, resolution, resolution)` in [-1, 1].
     geometry
-        Where it lies in the upright photo.
+        Place of the crop in the upright photo.
     face
-        What the detector found.
+        Box and landmarks of the face in the photo.
     warnings
-        What is doubtful about it, a sentence each: other faces in the photo, turned away, cut by the photo's
+        Doubts about the face, a sentence each: other faces in the photo, turned away, cut by the photo's
         border, small.
     """
 
-    picture: Tensor
+    image: Tensor
     geometry: CropGeometry
     face: FaceFound
     warnings: tuple[str, ...]
 
+    def __repr__(self) -> str:
+        width, height = self.geometry.photo_size
+        doubts = f", {len(self.warnings)} warnings" if self.warnings else ""
+        return f"AlignedFace({self.geometry.resolution} pixels, out of a photo of {width}x{height}{doubts})"
+
     @property
     def pose(self) -> Pose:
-        """Which way the face looks."""
+        """Pose of the head."""
         return pose_of(self.face.landmarks)
 
     def to_dict(self) -> dict[str, Any]:
-        """What JSON can hold of it: all but the picture."""
+        """Return everything but the image, as JSON holds it."""
         return {
             "geometry": self.geometry.to_dict(),
             "face": self.face.to_dict(),
@@ -69,32 +74,32 @@ class AlignedFace:
 
 
 def align(
-    photo: Tensor, detector: FaceDetector, side: int = 1024, which: Which = "largest", name: str = "photo"
+    photo: Tensor, detector: FaceDetector, resolution: int = 1024, which: Which = "largest", name: str = "photo"
 ) -> list[AlignedFace]:
-    """The faces of a photo in FFHQ's framing.
+    """Cut the faces out of a photo in FFHQ's framing.
 
     Parameters
     ----------
     photo
         `(1, 3, h, w)` in [-1, 1], upright, of any size.
     detector
-        What finds the faces.
-    side
-        The crops' side in pixels.
+        Detector of faces and landmarks, see `load_detector`.
+    resolution
+        Resolution of the aligned faces in pixels.
     which
         'largest' or 'all', the largest first.
     name
-        What messages call the photo.
+        Name of the photo in messages.
 
     Returns
     -------
     list of AlignedFace
-        At least one.
+        One face or more.
 
     Raises
     ------
     NoFace
-        None was found.
+        If no face was found.
     """
     faces = detector(photo)
     if not faces:
@@ -105,33 +110,33 @@ def align(
     chosen = faces if which == "all" else faces[:1]
     aligned = []
     for face in chosen:
-        picture, geometry = crop(photo, quad_of(Points.of(face.landmarks)), side)
+        image, geometry = crop(photo, quad_of(Points.of(face.landmarks)), resolution)
         left_out = len(faces) - len(chosen)
-        aligned.append(AlignedFace(picture, geometry, face, tuple(_warnings(face, geometry, left_out))))
+        aligned.append(AlignedFace(image, geometry, face, tuple(_warnings(face, geometry, left_out))))
     return aligned
 
 
 def align_files(
-    paths: Iterable[str | Path], detector: FaceDetector, side: int = 1024, which: Which = "largest"
+    paths: Iterable[str | Path], detector: FaceDetector, resolution: int = 1024, which: Which = "largest"
 ) -> Iterator[tuple[Path, list[AlignedFace] | UserError]]:
-    """The faces of photos in files, one file after the other; a bad one never ends the batch.
+    """Cut the faces out of photos in files, one file after the other; a bad one never ends the batch.
 
     Yields
     ------
     Path
         The file.
     list of AlignedFace, or UserError
-        Its faces as `align` gives them, or what is wrong with the file, which the message names.
+        Its faces as `align` gives them, or the error of that file, whose message names it.
     """
     for path in map(Path, paths):
         try:
-            yield path, align(images.load_image(path), detector, side, which, str(path))
+            yield path, align(images.load_image(path), detector, resolution, which, str(path))
         except UserError as error:
             yield path, error
 
 
 def _warnings(face: FaceFound, geometry: CropGeometry, left_out: int) -> Iterator[str]:
-    """What is doubtful about a face."""
+    """Doubts about a face, a sentence each."""
     if left_out:
         yield f"{left_out + 1} faces; the largest was taken"
     yaw = pose_of(face.landmarks).yaw
@@ -142,12 +147,12 @@ def _warnings(face: FaceFound, geometry: CropGeometry, left_out: int) -> Iterato
     beyond = beyond_photo(geometry)
     if beyond > BEYOND:
         yield f"{beyond:.0%} of the crop lie beyond the photo and are made up"
-    if geometry.side > ENLARGED * geometry.length:
-        yield f"the face is small: {geometry.length:.0f} pixels were enlarged to {geometry.side}"
+    if geometry.resolution > ENLARGED * geometry.length:
+        yield f"the face is small: {geometry.length:.0f} pixels were enlarged to {geometry.resolution}"
 
 
 def beyond_photo(geometry: CropGeometry) -> float:
-    """The part of the crop that lies beyond the photo, on a grid of 64 × 64."""
-    line = (np.arange(64) + 0.5) / 64 * geometry.side
+    """Measure the part of the crop that lies beyond the photo, 0 … 1, on a grid of 64 × 64."""
+    line = (np.arange(64) + 0.5) / 64 * geometry.resolution
     points = geometry.to_photo(np.stack(np.meshgrid(line, line), axis=-1))
     return float(((points < 0) | (points > geometry.photo_size)).any(-1).mean())

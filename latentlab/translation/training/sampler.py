@@ -1,7 +1,7 @@
-"""The samples of a training in their order: a function of the seed alone, wherever one begins.
+"""Order of the samples in a training: a function of the seed alone, wherever the training resumes.
 
-Epochs follow each other without a break, each in an order of its own, so that the place of a training in its data
-is a number, and one process after another, or several beside each other, see what one alone would.
+Epochs follow each other without a break, each in an order of its own, so that the place of a training in its data is
+a number, and processes side by side see together what one process would see alone.
 """
 
 from __future__ import annotations
@@ -9,8 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from torch.utils.data import DataLoader, Dataset
 
 from latentlab.translation.data.sources import Batch, Source, collate
@@ -18,8 +20,11 @@ from latentlab.translation.training.settings import TrainingSettings
 
 
 @dataclass(frozen=True)
-class Stream(Dataset[Batch]):
-    """Sample number p of a training: of epoch p // n, the (p % n)th in its order, augmented by a seed of its own."""
+class ShuffledSource(Dataset[Batch]):
+    """Endless shuffled epochs of a source.
+
+    Sample number p is the (p % n)th in the order of epoch p // n, augmented by a random generator of its own.
+    """
 
     source: Source
     seed: int
@@ -31,13 +36,13 @@ class Stream(Dataset[Batch]):
 
 
 @lru_cache(maxsize=2)
-def _order(count: int, seed: int, epoch: int) -> np.ndarray:
+def _order(count: int, seed: int, epoch: int) -> NDArray[Any]:
     return np.random.default_rng((seed, 0, epoch)).permutation(count)
 
 
 @dataclass(frozen=True)
-class Share:
-    """The batches of one process among several: positions in the stream, from step `start` on."""
+class BatchSampler:
+    """Batches of one process among several: positions in the shuffled source, from step `start` on."""
 
     settings: TrainingSettings
     steps: int
@@ -48,7 +53,7 @@ class Share:
     def __iter__(self) -> Iterator[list[int]]:
         size = self.settings.batch_size
         for step in range(self.start, self.steps):
-            first = step * self.settings.samples_a_step(self.processes)
+            first = step * self.settings.samples_per_step(self.processes)
             for turn in range(self.settings.accumulate):
                 begin = first + (turn * self.processes + self.rank) * size
                 yield list(range(begin, begin + size))
@@ -57,7 +62,7 @@ class Share:
         return (self.steps - self.start) * self.settings.accumulate
 
 
-def batches(source: Source, share: Share, workers: int) -> Iterator[Batch]:
-    """The batches of a process, in order, read ahead by `workers` processes; 0: read when they are needed."""
-    stream = Stream(source, share.settings.seed)
-    return iter(DataLoader(stream, batch_sampler=share, collate_fn=collate, num_workers=workers))
+def load_batches(source: Source, sampler: BatchSampler, workers: int) -> Iterator[Batch]:
+    """Yield the batches of a process in order, read ahead by `workers` processes, or when needed if that is 0."""
+    shuffled = ShuffledSource(source, sampler.settings.seed)
+    return iter(DataLoader(shuffled, batch_sampler=sampler, collate_fn=collate, num_workers=workers))

@@ -1,0 +1,1 @@
+"""Training data of the translators: folders of images, sources of samples, augmentation."""

@@ -1,0 +1,111 @@
+"""Log of a training: progress bar, `history.csv`, grids of samples, TensorBoard."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from latentlab import images
+from latentlab.errors import UserError
+from latentlab.progress import Step
+from latentlab.translation.training.history import History
+from latentlab.translation.training.settings import RunOptions
+
+HISTORY, SAMPLES = "history.csv", "samples"
+
+Losses = dict[str, dict[str, float]]
+"""Values of the losses, by optimiser and name."""
+
+
+@dataclass(frozen=True)
+class Extent:
+    """Extent of a training.
+
+    Attributes
+    ----------
+    steps
+        Training steps in all.
+    samples
+        Samples of the training set.
+    samples_per_step
+        Samples of a step, over all processes.
+    """
+
+    steps: int
+    samples: int
+    samples_per_step: int
+
+
+class TrainingLogger:
+    """Writes history, grids and TensorBoard, and moves the progress bar; a no-op in all processes but the first.
+
+    Parameters
+    ----------
+    folder
+        Folder of the training.
+    extent
+        Length of the training.
+    options
+        How often to write, and whether to write for TensorBoard.
+    start
+        Step from which the training goes on.
+    progress
+        Called after every step, see `train`.
+    writes
+        Whether this process writes.
+    """
+
+    def __init__(
+        self, folder: Path, extent: Extent, options: RunOptions, start: int, progress: Step | None, writes: bool
+    ):
+        self.folder, self.extent, self.options, self.progress = folder, extent, options, progress
+        self.recent: list[dict[str, float]] = []
+        self.since = time.monotonic()
+        self.history = History(folder / HISTORY, start) if writes else None
+        self.board = _open_tensorboard(folder) if writes and options.tensorboard else None
+
+    def log_losses(self, step: int, losses: Losses, learning_rate: float) -> None:
+        """Log the losses of the step that was taken; every so many steps their means become a row of the history."""
+        if self.history is None:
+            return
+        steps, samples = self.extent.steps, step * self.extent.samples_per_step
+        self.recent.append({name: value for own in losses.values() for name, value in own.items()})
+        if self.progress is not None:
+            note = ", ".join(f"{optimiser} {sum(own.values()):.3g}" for optimiser, own in losses.items() if own)
+            self.progress(samples, steps * self.extent.samples_per_step, note)
+        if step % self.options.log_every and step != steps:
+            return
+        means = self._means()
+        speed = len(self.recent) * self.extent.samples_per_step / max(time.monotonic() - self.since, 1e-9)
+        row = {"step": step, "epoch": samples / self.extent.samples, "samples": samples, "samples_per_second": speed}
+        self.history.add({**row, "learning_rate": learning_rate, **means})
+        if self.board is not None:
+            for name, value in means.items():
+                self.board.add_scalar(f"loss/{name}", value, step)
+        self.recent, self.since = [], time.monotonic()
+
+    def _means(self) -> dict[str, float]:
+        """Means of the recent losses, each over the steps that have it."""
+        names = list(dict.fromkeys(name for one in self.recent for name in one))
+        found = {name: [one[name] for one in self.recent if name in one] for name in names}
+        return {name: sum(values) / len(values) for name, values in found.items()}
+
+    def log_samples(self, step: int, grid: Tensor) -> None:
+        """Write a grid of samples `(3, h, w)`."""
+        if self.history is None:
+            return
+        images.save_image(grid, self.folder / SAMPLES / f"step-{step:08d}.png")
+        if self.board is not None:
+            self.board.add_image("samples", (grid + 1) / 2, step)
+
+
+def _open_tensorboard(folder: Path) -> Any:
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError as error:
+        raise UserError("TensorBoard is not installed: pip install 'latentlab[tensorboard]'") from error
+    return SummaryWriter(folder / "tensorboard")
