@@ -1,180 +1,145 @@
-"""`latentlab translate`: train a translator, apply it, pass it on."""
+"""`latentlab translate`: train a translator, apply it, export it."""
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
-from dataclasses import replace
-from enum import Enum
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
-import torch
 import typer
 
-from latentlab import images
+from latentlab import registry
 from latentlab.cli import options, training_sets
-from latentlab.cli.errors import one_line, told
+from latentlab.cli.errors import end_with, single_line
 from latentlab.errors import UserError
-from latentlab.progress import silent
+from latentlab.progress import bar, silent
 
 if TYPE_CHECKING:
-    from latentlab.translation.data.sets import Opened
-    from latentlab.translation.data.sources import Source
-    from latentlab.translation.data.transforms import Augmentation
-    from latentlab.translation.methods import MethodConfig
-    from latentlab.translation.translator import Translator, Way
+    import torch
+    from torch import Tensor
 
-app = typer.Typer(help="Translate pictures: pix2pix, CycleGAN, InstaGAN.", add_completion=False)
+    from latentlab.translation.networks import Way
+    from latentlab.translation.translator import Translator
 
+app = typer.Typer(help="Translate images: pix2pix, CycleGAN, InstaGAN.")
+app.add_typer(training_sets.app, name="make")
 
-class MethodName(str, Enum):
-    """What can be trained."""
-
-    pix2pix = "pix2pix"
-    cyclegan = "cyclegan"
-    instagan = "instagan"
+Source = Annotated[str, typer.Argument(help="File of a translator, a published .pth, or vintagify.")]
 
 
-class OrderName(str, Enum):
-    """Which half of a pair becomes which."""
-
-    AB = "AB"
-    BA = "BA"
+def _method_names() -> list[str]:
+    return list(registry.translators.names())
 
 
-class OnProblemName(str, Enum):
-    """What becomes of a file that cannot be used."""
-
-    error = "error"
-    skip = "skip"
-
-
-class WayName(str, Enum):
-    """Ways to translate."""
-
-    a2b = "a2b"
-    b2a = "b2a"
-
-
-class PrecisionName(str, Enum):
-    """Arithmetic of a training."""
-
-    full = "32-true"
-    mixed = "bf16-mixed"
-
-
+@app.command()
 def train(
-    method: Annotated[MethodName, typer.Argument(help="What to train.")],
+    method: Annotated[
+        str,
+        typer.Argument(
+            help="Translation method: pix2pix, cyclegan, instagan, or one of another package.",
+            autocompletion=_method_names,
+        ),
+    ],
     folder: Annotated[Path, typer.Argument(help="pix2pix: pairs side by side, in train/; others: trainA/, trainB/.")],
-    out: Annotated[Path, typer.Option(help="Folder of the state, the samples and the translator.")],
-    size: Annotated[int, typer.Option(min=16, help="Side of the pictures; a power of two for pix2pix.")] = 256,
-    width: Annotated[int, typer.Option(min=1, help="Feature maps at the thinnest (ngf, ndf).")] = 64,
+    out: Annotated[Path, typer.Option(help="Folder of the training state, the samples and the translator.")],
+    size: Annotated[int, typer.Option(min=16, help="Resolution of the images; a power of two for pix2pix.")] = 256,
+    base_channels: Annotated[int, typer.Option(min=1, help="Base channel count (ngf, ndf).")] = 64,
     epochs: Annotated[float, typer.Option(help="Passes through the data.")] = 200,
-    batch: Annotated[int, typer.Option(min=1, help="Samples a forward pass, of each process.")] = 1,
-    accumulate: Annotated[int, typer.Option(min=1, help="Forward passes a step.")] = 1,
-    learning_rate: Annotated[float, typer.Option(help="Of Adam.")] = 2e-4,
+    batch: Annotated[int, typer.Option(min=1, help="Samples per forward pass, in each process.")] = 1,
+    accumulate: Annotated[int, typer.Option(min=1, help="Forward passes per step.")] = 1,
+    learning_rate: Annotated[float, typer.Option(help="Learning rate of Adam.")] = 2e-4,
     decay: Annotated[float, typer.Option(help="Share of the steps over which the learning rate falls to 0.")] = 0.5,
-    ema: Annotated[float, typer.Option(help="Decay of the mean of the weights, such as 0.999; 0: none.")] = 0.0,
+    ema: Annotated[float, typer.Option(help="Decay of the moving average of the weights, such as 0.999; 0: none.")] = 0,
     objective: Annotated[
         str | None, typer.Option(help="vanilla, least-squares, wgan-gp or hinge; by default the paper's.")
     ] = None,
-    ablation: Annotated[
-        str, typer.Option(help="pix2pix: paper, l1, cgan, encoder-decoder, encoder-decoder-l1, pixel, patch-16, image.")
+    variant: Annotated[
+        str,
+        typer.Option(help="Variant of the method; pix2pix has l1, cgan, encoder-decoder, pixel, … beside the paper's."),
     ] = "paper",
-    order: Annotated[OrderName, typer.Option(help="pix2pix: which half becomes which.")] = OrderName.AB,
-    on_problem: Annotated[OnProblemName, typer.Option(help="Files that cannot be used.")] = OnProblemName.error,
-    precision: Annotated[PrecisionName, typer.Option(help="Arithmetic.")] = PrecisionName.full,
+    order: Annotated[Literal["AB", "BA"], typer.Option(help="Pairs: which half is translated into which.")] = "AB",
+    on_problem: Annotated[Literal["error", "skip"], typer.Option(help="Files that cannot be used.")] = "error",
+    precision: Annotated[Literal["32-true", "bf16-mixed"], typer.Option(help="Numerical precision.")] = "32-true",
     accelerator: Annotated[str, typer.Option(help="cpu, cuda, mps, or auto.")] = "auto",
-    devices: Annotated[int, typer.Option(min=1, help="Processes on this machine, a device each.")] = 1,
-    nodes: Annotated[int, typer.Option(min=1, help="Machines.")] = 1,
-    workers: Annotated[int, typer.Option(min=0, help="Processes that read pictures.")] = 0,
+    devices: Annotated[int, typer.Option(min=1, help="Processes on this machine, one device each.")] = 1,
+    nodes: Annotated[int, typer.Option(min=1, help="Number of machines.")] = 1,
+    workers: Annotated[int, typer.Option(min=0, help="Processes that read images.")] = 0,
     sample_every: Annotated[int, typer.Option(min=1, help="Steps between grids of samples.")] = 500,
-    seed: Annotated[int, typer.Option(help="Of all that is random.")] = 0,
-    tensorboard: Annotated[bool, typer.Option("--tensorboard", help="Write for TensorBoard, too.")] = False,
+    seed: Annotated[int, typer.Option(help="Random seed.")] = 0,
+    tensorboard: Annotated[bool, typer.Option("--tensorboard", help="Also write for TensorBoard.")] = False,
 ) -> None:
-    """Train a translator on a folder of pictures; a run that was stopped goes on with the same command."""
-    from latentlab.translation.data.transforms import Augmentation
-    from latentlab.translation.training import TrainingSettings
-    from latentlab.translation.training.loop import MODEL, launch
-    from latentlab.translation.training.loop import train as train_translator
+    """Train a translator on a folder of images; the same command resumes a training that was stopped."""
+    from latentlab import translation
+    from latentlab.translation import Augmentation, RunOptions, TrainingSettings
+    from latentlab.translation.training import MODEL
 
     options.check_folder(out)
     settings = TrainingSettings(
-        epochs, decay, batch, accumulate, learning_rate, ema=ema, precision=precision.value, seed=seed
+        epochs, decay, batch, accumulate, learning_rate, ema=ema, precision=precision, seed=seed
     )
-    config = _config(method.value, size, width, ablation, objective)
-    opened = _open(method, folder, "train", Augmentation.of(size), config, order, on_problem)
-    held_out = _held_out(method, folder, size, config, order, on_problem)
-    fabric = launch(accelerator, devices, nodes, settings.precision)
+    found = translation.load_method(method)
+    config = found.configure(size, base_channels, variant, objective)
+    opened = found.open_folder(folder, "train", config, Augmentation.for_resolution(size), order, on_problem)
+    part, plain = found.held_out_part(folder), Augmentation.none(size)
+    held_out = None if part is None else found.open_folder(folder, part, config, plain, order, on_problem).source
+    fabric = translation.launch(accelerator, devices, nodes, settings.precision)
     first = fabric.global_rank == 0
     if first:
         for problem in opened.problems:
-            print(f"left out: {one_line(str(problem))}")
+            print(f"left out: {single_line(str(problem))}")
         print(f"{len(opened.source)} samples, {len(opened.problems)} files left out")
-    with (options.bar if first else silent)("training", "sample") as step:
-        train_translator(
-            config,
-            opened.source,
-            settings,
-            out,
-            shown=held_out,
-            fabric=fabric,
-            workers=workers,
-            sample_every=sample_every,
-            progress=step,
-            tensorboard=tensorboard,
-        )
+    run = RunOptions(workers, sample_every=sample_every, tensorboard=tensorboard)
+    with (bar if first else silent)("training", "sample") as step:
+        translation.train(config, opened.source, settings, out, held_out, fabric, run, step)
     if first:
         print(f"the translator is {out / MODEL}, its samples are in {out / 'samples'}")
 
 
+@app.command()
 def apply(
-    translator: Annotated[str, typer.Argument(help="A translator's file, a published .pth, or vintagify.")],
-    pictures: Annotated[list[Path], typer.Argument(metavar="PICTURE…", help="Pictures, or folders of them.")],
+    translator: Source,
+    images: Annotated[list[Path], typer.Argument(metavar="IMAGE…", help="Images, or folders of them.")],
     out: Annotated[Path, typer.Option(help="Folder of the translations.")] = Path("latentlab-translated"),
-    way: Annotated[WayName, typer.Option(help="From A to B, or back.")] = WayName.a2b,
-    size: Annotated[int | None, typer.Option(min=4, help="Scale the shorter side to so many pixels first.")] = None,
+    way: Annotated[Literal["a2b", "b2a"], typer.Option(help="From A to B, or back.")] = "a2b",
+    size: Annotated[int | None, typer.Option(min=4, help="Resize the shorter side to so many pixels first.")] = None,
     masks: Annotated[Path | None, typer.Option(help="InstaGAN: folder of the masks, NAME_0.png and so on.")] = None,
-    dropout: Annotated[bool, typer.Option(help="Keep the dropout of the training, pix2pix's noise.")] = True,
-    seed: Annotated[int, typer.Option(help="Of that noise.")] = 0,
+    dropout: Annotated[bool, typer.Option(help="Keep the dropout of the training, the noise of pix2pix.")] = True,
+    seed: Annotated[int, typer.Option(help="Random seed of the dropout.")] = 0,
     device: options.Device = "auto",
 ) -> None:
-    """Translate pictures of any size: NAME.png each. One that fails is named at the end, and makes the exit code 2."""
-    from latentlab.translation.translator import Translator
+    """Translate images of any size: NAME.png each. Failures are listed at the end, with exit code 2."""
+    from latentlab.translation import load_translator
 
     options.check_folder(out)
-    paths = _files(pictures)
+    paths = _files(images)
     options.check_stems(paths)
     place = options.find_device(device)
-    loaded = Translator.load(translator, place)
+    task = _Application(load_translator(translator, place), way, size, masks, dropout, seed, place)
     failures = []
-    with options.bar("translating") as step:
+    with bar("translating") as step:
         for done, path in enumerate(paths):
             try:
-                _translate(loaded, path, out, way.value, size, masks, dropout, seed, place)
+                task.translate(path, out)
             except UserError as error:
                 failures.append(f"{path}: {str(error).removeprefix(f'{path}: ')}")
             step(done + 1, len(paths))
     print(f"translations written to {out}: {len(paths) - len(failures)} of {len(paths)}")
-    for failure in failures:
-        print(f"latentlab: {one_line(failure)}", file=sys.stderr)
-    if failures:
-        raise typer.Exit(2)
+    end_with(failures)
 
 
+@app.command()
 def export(
-    translator: Annotated[str, typer.Argument(help="A translator's file, a published .pth, or vintagify.")],
-    out: Annotated[Path, typer.Argument(help="NAME.pth: as the published code reads it; NAME.safetensors: ours.")],
-    way: Annotated[WayName, typer.Option(help="Which of the networks, for a .pth.")] = WayName.a2b,
+    translator: Source,
+    out: Annotated[Path, typer.Argument(help="NAME.pth for the published code, or NAME.safetensors.")],
+    way: Annotated[Literal["a2b", "b2a"], typer.Option(help="Which of the networks, for a .pth.")] = "a2b",
 ) -> None:
     """Write a translator in another format."""
-    from latentlab.translation import published
-    from latentlab.translation.translator import Translator
+    from latentlab.translation import load_translator, published
 
-    loaded = Translator.load(translator)
+    loaded = load_translator(translator)
     if out.suffix == ".pth":
-        published.save(loaded.network(way.value), out)
+        published.save(loaded.network(way), out)
     elif out.suffix == ".safetensors":
         loaded.save(out)
     else:
@@ -182,90 +147,45 @@ def export(
     print(f"written: {out}")
 
 
-for command in (train, apply, export):
-    app.command(command.__name__)(told(command))
-app.add_typer(training_sets.app, name="make")
+def _files(images: Sequence[Path]) -> list[Path]:
+    from latentlab.translation.data.folders import images_in
+
+    return [path for given in images for path in (images_in(given) if given.is_dir() else [given])]
 
 
-def _config(method: str, size: int, width: int, ablation: str, objective: str | None) -> MethodConfig:
-    from latentlab.translation.methods import ABLATIONS, Pix2PixConfig, paper_config
+@dataclass(frozen=True)
+class _Application:
+    """A translator and how it is applied to files."""
 
-    config = paper_config(method, size, width)
-    if isinstance(config, Pix2PixConfig):
-        if ablation not in ABLATIONS:
-            raise UserError(f"an ablation is one of {', '.join(ABLATIONS)}, not {ablation!r}")
-        config = ABLATIONS[ablation].resized(size, width)
-    elif ablation != "paper":
-        raise UserError(f"ablations are pix2pix's; {method} has none")
-    return config if objective is None else replace(config, objective=objective)
+    translator: Translator
+    way: Way
+    size: int | None
+    masks: Path | None
+    dropout: bool
+    seed: int
+    device: torch.device
 
+    def translate(self, path: Path, out: Path) -> None:
+        """Write the translation of a file to OUT/NAME.png, and its masks to OUT/masks."""
+        from latentlab.images import load_image, save_image
+        from latentlab.translation.data.folders import load_masks
 
-def _open(
-    method: MethodName,
-    folder: Path,
-    part: str,
-    augmentation: Augmentation,
-    config: MethodConfig,
-    order: OrderName,
-    on_problem: OnProblemName,
-) -> Opened:
-    from latentlab.translation.data.sets import open_pairs, open_unpaired
-    from latentlab.translation.methods import InstaGANConfig
-
-    if method is MethodName.pix2pix:
-        return open_pairs(folder, part, augmentation, order.value, on_problem.value)
-    instances = config.instances if isinstance(config, InstaGANConfig) else 0
-    return open_unpaired(folder, part, augmentation, instances, on_problem.value)
+        image = load_image(path)
+        masks = None if self.masks is None else load_masks(path, self.masks)
+        if self.size is not None:
+            image, masks = _resized(image, masks, self.size)
+        masks = None if masks is None else masks.to(self.device)
+        made, made_masks = self.translator(image.to(self.device), self.way, masks, self.dropout, self.seed)
+        for k, mask in enumerate(() if made_masks is None else made_masks[0].cpu()):
+            save_image(mask.expand(3, -1, -1), out / "masks" / f"{path.stem}_{k}.png")
+        save_image(made.cpu(), out / f"{path.stem}.png")
 
 
-def _held_out(
-    method: MethodName, folder: Path, size: int, config: MethodConfig, order: OrderName, on_problem: OnProblemName
-) -> Source | None:
-    """Held-out samples for the grids: the folder's test or val part; None without."""
-    from latentlab.translation.data.transforms import Augmentation
+def _resized(image: Tensor, masks: Tensor | None, size: int) -> tuple[Tensor, Tensor | None]:
+    """Resize an image and its masks to `size` pixels at the shorter side."""
+    from latentlab.images import resize, resize_masks
 
-    for part in ("test", "val"):
-        name = part if method is MethodName.pix2pix else f"{part}A"
-        if (folder / name).is_dir():
-            return _open(method, folder, part, Augmentation(size, size, flip=False), config, order, on_problem).source
-    return None
-
-
-def _files(pictures: Sequence[Path]) -> list[Path]:
-    from latentlab.translation.data.folders import pictures_in
-
-    return [path for given in pictures for path in (pictures_in(given) if given.is_dir() else [given])]
-
-
-def _translate(
-    translator: Translator,
-    path: Path,
-    out: Path,
-    way: Way,
-    size: int | None,
-    masks: Path | None,
-    dropout: bool,
-    seed: int,
-    device: torch.device,
-) -> None:
-    from latentlab.translation.data.folders import masks_of
-
-    picture = images.load_image(path)
-    found = None if masks is None else masks_of(path, masks)
-    if size is not None:
-        picture, found = _scaled(picture, found, size)
-    made, made_masks = translator(
-        picture.to(device), way, None if found is None else found.to(device), dropout=dropout, seed=seed
-    )
-    if made_masks is not None:
-        for k, mask in enumerate(made_masks[0].cpu()):
-            images.save_image(mask.expand(3, -1, -1), out / "masks" / f"{path.stem}_{k}.png")
-    images.save_image(made.cpu(), out / f"{path.stem}.png")
-
-
-def _scaled(picture: torch.Tensor, masks: torch.Tensor | None, size: int) -> tuple[torch.Tensor, torch.Tensor | None]:
-    """Picture and masks with `size` pixels at the shorter side."""
-    height, width = picture.shape[2:]
+    height, width = image.shape[2:]
     scale = size / min(height, width)
     sides = (round(height * scale), round(width * scale))
-    return images.resize(picture, *sides), None if masks is None else images.resize_masks(masks, *sides)
+    return resize(image, *sides), None if masks is None else resize_masks(masks, *sides)

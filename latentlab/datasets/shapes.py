@@ -1,4 +1,4 @@
-"""The two-shape set: squares and circles on one ground, with masks, so that every translation can be checked exactly."""
+"""The two-shape set: squares and circles on one ground, with masks, so that translations can be checked exactly."""
 
 from __future__ import annotations
 

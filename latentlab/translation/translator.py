@@ -38,8 +38,7 @@ class Translator:
     """
 
     def __init__(self, networks: Mapping[Way, TranslationGenerator], card: Mapping[str, Any]):
-        self.networks: dict[str, TranslationGenerator] = {**networks}
-        self.card = dict(card)
+        self.networks, self.card = dict(networks), dict(card)
 
     def __call__(
         self,
@@ -99,9 +98,10 @@ class Translator:
         UserError
             The translator does not translate that way.
         """
-        if way not in self.networks:
-            raise UserError(f"this translator goes {', '.join(self.networks)}, not {way!r}")
-        return self.networks[way]
+        for known, network in self.networks.items():
+            if known == way:
+                return network
+        raise UserError(f"this translator goes {', '.join(self.networks)}, not {way!r}")
 
     def to(self, device: torch.device | str) -> Translator:
         """Move the networks to `device` and return the translator."""

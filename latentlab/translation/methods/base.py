@@ -7,9 +7,10 @@ compared like the built-in ones.
 
 from __future__ import annotations
 
+import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -39,6 +40,11 @@ class TranslationConfig(ABC):
     @abstractmethod
     def build(self, seed: int = 0) -> TranslationMethod:
         """Build the method, with networks whose weights are drawn from `seed`."""
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the configuration as JSON holds it."""
+        found: dict[str, Any] = json.loads(json.dumps(asdict(self)))  # type: ignore[call-overload]
+        return found
 
     @property
     def masks_per_image(self) -> int:

@@ -60,7 +60,15 @@ class Pix2PixConfig(TranslationConfig):
         return Pix2Pix(self, seed)
 
     def without_skips(self) -> Pix2PixConfig:
-        """Return the configuration with an encoder-decoder in place of the U-Net."""
+        """Return the configuration with an encoder-decoder in place of the U-Net.
+
+        Raises
+        ------
+        UserError
+            The generator is not a U-Net.
+        """
+        if not isinstance(self.generator, UNetConfig):
+            raise UserError(f"only a U-Net has skips, unlike {self.generator}")
         return replace(self, generator=replace(self.generator, skips=False))
 
     def with_receptive_field(self, pixels: int) -> Pix2PixConfig:

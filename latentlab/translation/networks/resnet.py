@@ -55,7 +55,7 @@ class ResNetConfig(NetworkConfig):
 
 
 def blocks_for(resolution: int) -> int:
-    """Return the number of residual blocks for images of a resolution: 6 up to 128², 9 beyond (Zhu et al. 2017, 7.2)."""
+    """Return the number of residual blocks: 6 up to 128², 9 beyond (Zhu et al. 2017, section 7.2)."""
     return 6 if resolution <= 128 else 9
 
 

@@ -77,6 +77,8 @@ class UNet(TranslationGenerator):
     norm, dropout. The outermost has no activation on the way down and ends in tanh.
     """
 
+    config: UNetConfig
+
     def __init__(self, config: UNetConfig):
         super().__init__()
         self.config = config

@@ -7,10 +7,8 @@ frozen, which wrappers for data parallel training are not made for.
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
 from itertools import cycle
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -171,8 +169,7 @@ def take_step(fabric: Fabric, state: TrainingState, batches: Sequence[Batch], le
 
 def _describe(config: TranslationConfig, settings: TrainingSettings, source: Source) -> dict[str, Any]:
     """Describe a training as JSON holds it, for its state and the card of its translator."""
-    method, own = asdict(config), asdict(settings)  # type: ignore[call-overload]
-    return {"method": json.loads(json.dumps(method)), "settings": json.loads(json.dumps(own)), "data": source.describe()}
+    return {"method": config.as_dict(), "settings": settings.as_dict(), "data": source.describe()}
 
 
 def _next(fabric: Fabric, steps: Iterator[OptimiserStep]) -> OptimiserStep | None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import math
-from dataclasses import dataclass
-from typing import Literal, get_args
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, get_args
 
 from latentlab.errors import UserError
 
@@ -79,6 +80,11 @@ class TrainingSettings:
             raise UserError(f"decay lies in 0 … 1 and ema in 0 … 1, 1 excluded, not {self.decay:g} and {self.ema:g}")
         if self.precision not in get_args(Precision):
             raise UserError(f"precision is one of {', '.join(get_args(Precision))}, not {self.precision!r}")
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the settings as JSON holds them."""
+        found: dict[str, Any] = json.loads(json.dumps(asdict(self)))
+        return found
 
     def steps_for(self, samples: int, processes: int) -> int:
         """Return the number of steps for a set of `samples`."""

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from latentlab.metrics.shapes import became_circle, circle_of, judge_scene, overlap, square_of, windows_of
 
 from latentlab import images, perceptual
 from latentlab.comparison.run import compare
@@ -14,7 +15,6 @@ from latentlab.datasets.shapes import ground_of, scene
 from latentlab.errors import UserError
 from latentlab.faces.identity import FaceDescriptor
 from latentlab.files import read_json
-from latentlab.metrics.shapes import became_circle, circle_of, judge_scene, overlap, square_of, windows_of
 from latentlab.progress import silent
 from latentlab.projection import DEFAULTS, project
 from latentlab.tasks.baselines import Nothing, Retrieval
@@ -22,7 +22,7 @@ from latentlab.tasks.drawings import DRAWINGS_METHODS, DrawingsSettings, drawing
 from latentlab.tasks.facades import FACADES_METHODS, FacadesSettings, facades_methods, make_facades_task
 from latentlab.tasks.shapes import ShapesSettings, make_shapes_task, shapes_methods, true_masks
 from latentlab.tasks.trained import Trained
-from latentlab.translation.methods import InstaGANConfig, paper_config
+from latentlab.translation.methods import InstaGANConfig, Pix2Pix
 from latentlab.translation.networks import InstaDiscriminatorConfig, InstaGeneratorConfig
 from latentlab.translation.training import loop
 from tests.latentlab.translation.toys import Toy
@@ -298,7 +298,7 @@ def test_faces_of_a_folder_are_drawn_and_described(tiny, tmp_path, vgg):
 
 
 def small(**changes):
-    return Trained("pix2pix", paper_config("pix2pix", 32, 2), lambda stage: Toy(4, 32), 1, 1, 3, **changes)
+    return Trained("pix2pix", Pix2Pix.configure(32, 2), lambda stage: Toy(4, 32), 1, 1, 3, **changes)
 
 
 def test_what_was_trained_is_found_again(built, tmp_path):
