@@ -9,9 +9,7 @@ from typing import Any
 
 import torch
 
-from stylegan2.safe_pickle import (
-    read_pickled,
-)
+from stylegan2.safe_pickle import read_pickled
 
 PROTO = b"\x80\x02"
 

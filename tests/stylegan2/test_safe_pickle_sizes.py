@@ -1,4 +1,4 @@
-"""The pickle reader on sizes and kinds that are wrong: no size is believed, and nothing but CheckpointError comes out."""
+"""The pickle reader on wrong sizes and kinds: no size is believed, and nothing but CheckpointError comes out."""
 
 from __future__ import annotations
 
