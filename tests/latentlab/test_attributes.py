@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from latentlab import images
 from latentlab.errors import UserError
-from latentlab.scorers.attributes.data import Labels, read_labels, read_images, split
+from latentlab.scorers.attributes.data import Labels, read_images, read_labels, split
 from latentlab.scorers.attributes.network import AttributeNet
 from latentlab.scorers.attributes.scorer import AttributeScorer
 from latentlab.scorers.attributes.training import TrainingPlan, calibration_error, train
