@@ -51,11 +51,11 @@ def main() -> None:
     print(f"eyes at y = {np.mean(eyes, 0)[1]:.4f}; mouth at ({across:.3f} x, {down:.3f} y + {offset:.3f}), nose (x, y)")
     corners = [[quad_of(Points.of(landmarks)) for landmarks in group] for group in (many, few)]
     full, short = np.array(corners)  # (n, 4, 2) each
-    sides = np.linalg.norm(full[:, 3] - full[:, 0], axis=1)
-    off = np.linalg.norm(full - short, axis=-1).mean(1) / sides
-    ratio = np.linalg.norm(short[:, 3] - short[:, 0], axis=1) / sides
-    print(f"corners of the two crops apart, in % of the side: median {np.median(off):.1%}, "
-          f"95 % below {np.quantile(off, 0.95):.1%}; side's ratio {ratio.mean():.3f} ± {ratio.std():.3f}")  # fmt: skip
+    widths = np.linalg.norm(full[:, 3] - full[:, 0], axis=1)
+    off = np.linalg.norm(full - short, axis=-1).mean(1) / widths
+    ratio = np.linalg.norm(short[:, 3] - short[:, 0], axis=1) / widths
+    print(f"corners of the two crops apart, in % of the width: median {np.median(off):.1%}, "
+          f"95 % below {np.quantile(off, 0.95):.1%}; width's ratio {ratio.mean():.3f} ± {ratio.std():.3f}")  # fmt: skip
 
 
 if __name__ == "__main__":

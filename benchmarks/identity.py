@@ -38,7 +38,7 @@ def main() -> None:
     describe = FaceDescriptor()
     persons, descriptors, unfound = [], [], 0
     for path, found in faces.align_files([arguments.photos / name for name in person], faces.load_detector()):
-        descriptor = None if isinstance(found, UserError) else describe(found[0].picture)
+        descriptor = None if isinstance(found, UserError) else describe(found[0].image)
         if descriptor is None or descriptor.isnan().any():
             unfound += 1
             continue

@@ -21,24 +21,24 @@ from latentlab.faces import AlignedFace, NoFace, align, face_outline, load_detec
 from latentlab.faces.cropping import sample
 from latentlab.progress import bar
 
-FACE_SIDES = (500, 700, 1000)
-CROP_SIDES = (256, 512, 1024)
+FACE_SIZES = (500, 700, 1000)
+CROP_RESOLUTIONS = (256, 512, 1024)
 
 
-def in_bytes(picture: Tensor) -> Tensor:
-    """The picture as a file would hold it."""
-    return images.to_bytes(picture).float() / 127.5 - 1
+def in_bytes(image: Tensor) -> Tensor:
+    """Round an image as a file would hold it."""
+    return images.to_bytes(image).float() / 127.5 - 1
 
 
-def photo_of(face: Tensor, side: int, degrees: float, generator: torch.Generator) -> Tensor:
-    """A photo half as large again with `face` in its middle, `side` pixels large and turned, on a soft background."""
-    extent = round(1.5 * side)
-    reduced = F.interpolate(face, (side, side), mode="bicubic", antialias=True)
+def photo_of(face: Tensor, size: int, degrees: float, generator: torch.Generator) -> Tensor:
+    """A photo half as large again with `face` in its middle, `size` pixels large and turned, on a soft background."""
+    extent = round(1.5 * size)
+    reduced = F.interpolate(face, (size, size), mode="bicubic", antialias=True)
     c, s = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
     matrix = np.array([[c, s, 0.0], [-s, c, 0.0], [0.0, 0.0, 1.0]])  # pixels of the photo to pixels of the face
-    matrix[:2, 2] = side / 2 - matrix[:2, :2] @ [extent / 2, extent / 2]
+    matrix[:2, 2] = size / 2 - matrix[:2, :2] @ [extent / 2, extent / 2]
     laid = sample(reduced, matrix, extent, extent)
-    there = sample(F.pad(torch.ones(1, 1, side - 40, side - 40), (20, 20, 20, 20)), matrix, extent, extent)
+    there = sample(F.pad(torch.ones(1, 1, size - 40, size - 40), (20, 20, 20, 20)), matrix, extent, extent)
     coarse = torch.rand(1, 3, 8, 8, generator=generator) - 0.5
     return in_bytes(F.interpolate(coarse, (extent, extent), mode="bicubic").lerp(laid, there.clamp(0, 1)))
 
@@ -49,13 +49,13 @@ def generated(count: int) -> Iterator[tuple[str, Tensor]]:
     rng = torch.Generator().manual_seed(0)
     for seed in range(600, 600 + count):
         face = network(stylegan2.z_from_seeds([seed], network.z_dim), psi=0.7)
-        for side in FACE_SIDES:
+        for size in FACE_SIZES:
             degrees = float(torch.rand((), generator=rng)) * 40 - 20
-            yield f"generated, {side} px", photo_of(face, side, degrees, rng)
+            yield f"generated, {size} px", photo_of(face, size, degrees, rng)
 
 
 def given(paths: list[Path]) -> Iterator[tuple[str, Tensor]]:
-    """The photos of the files; others are passed over."""
+    """Read the photos of the files, and pass over others."""
     for path in paths:
         try:
             yield "given photos", images.load_image(path)
@@ -64,7 +64,7 @@ def given(paths: list[Path]) -> Iterator[tuple[str, Tensor]]:
 
 
 def decibels(one: Tensor, other: Tensor, where: Tensor) -> float:
-    """PSNR of pictures in [-1, 1] over the pixels `where (h, w)` is true; infinite where they are equal."""
+    """PSNR of images in [-1, 1] over the pixels `where (h, w)` is true; infinite where they are equal."""
     error = ((one - other) / 2).square().mean(1)[0][where].mean().item()
     return -10 * math.log10(error) if error else math.inf
 
@@ -75,31 +75,33 @@ def measure(photo: Tensor, aligned: AlignedFace) -> tuple[float, float]:
     x, y = np.meshgrid(np.arange(width) + 0.5, np.arange(height) + 0.5)
     outline = Outline(face_outline(aligned.face.landmarks))
     where = torch.from_numpy(outline.contains_points(np.stack([x.ravel(), y.ravel()], axis=-1)).reshape(height, width))
-    crop = in_bytes(aligned.picture)
+    crop = in_bytes(aligned.image)
     plain = paste_back(crop, aligned.geometry, photo)
     carried = paste_back(crop, aligned.geometry, photo, original=crop)
     return decibels(in_bytes(plain), photo, where), decibels(in_bytes(carried), photo, where)
 
 
 def table(photos: Iterator[tuple[str, Tensor]], total: int) -> None:
-    """Print a row for each group of photos and side of the crop."""
+    """Print a row for each group of photos and resolution of the crop."""
     detector = load_detector()
     rows: dict[tuple[str, int], list[tuple[float, float, float]]] = {}
     with torch.inference_mode(), bar("pasting back") as step:
         for done, (group, photo) in enumerate(photos):
-            for side in CROP_SIDES:
+            for resolution in CROP_RESOLUTIONS:
                 try:
-                    (aligned,) = align(photo, detector, side)
+                    (aligned,) = align(photo, detector, resolution)
                 except NoFace:
                     continue
-                rows.setdefault((group, side), []).append((aligned.geometry.length / side, *measure(photo, aligned)))
+                rows.setdefault((group, resolution), []).append(
+                    (aligned.geometry.length / resolution, *measure(photo, aligned))
+                )
             step(done + 1, total)
     print("| photos | crop | photo's pixels to one of the crop's | PSNR, dB (lowest) | difference only, dB |")
     print("|---|---|---|---|---|")
-    for (group, side), values in sorted(rows.items(), key=lambda row: row[0]):
+    for (group, resolution), values in sorted(rows.items(), key=lambda row: row[0]):
         ratio, plain, carried = np.array(values).T
         shown = f"{ratio.mean():.2f} | {plain.mean():.1f} ({plain.min():.1f}) | {carried.min():.1f}"
-        print(f"| {len(values)} {group} | {side} | {shown} |")
+        print(f"| {len(values)} {group} | {resolution} | {shown} |")
 
 
 def main() -> None:
@@ -108,7 +110,7 @@ def main() -> None:
     parser.add_argument("--faces", type=int, default=8)
     arguments = parser.parse_args()
     print(describe("torch", "dlib-bin"))
-    table(generated(arguments.faces), arguments.faces * len(FACE_SIDES))
+    table(generated(arguments.faces), arguments.faces * len(FACE_SIZES))
     paths = [file for path in arguments.photos for file in (sorted(path.iterdir()) if path.is_dir() else [path])]
     if paths:
         table(given(paths), len(paths))

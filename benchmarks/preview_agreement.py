@@ -1,10 +1,10 @@
-"""How well the generator's preview stands for the full picture: labels, scores, pixels, and time.
+"""How well the generator's preview stands for the full image: labels, scores, pixels, and time.
 
     python benchmarks/preview_agreement.py [--samples 500] [--seed-start 600] [--psi 0.7] [--attribute happy]
 
 Renders the same seeds both ways and scores both with `fer`. Prints the share of equal labels with its 95 %
-interval (Wilson 1927), the mean difference of the score, the PSNR against the full picture reduced to the
-preview's size, and the time of a picture of each. Goal: labels agree on 97 % of 500.
+interval (Wilson 1927), the mean difference of the score, the PSNR against the full image reduced to the
+preview's size, and the time per image of each. Goal: labels agree on 97 % of 500.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ from latentlab.scorers import is_positive, score_column, score_pictures
 from stylegan2.memory import keep_freed_memory
 
 
-def psnr(pictures: torch.Tensor, reference: torch.Tensor) -> float:
-    """Peak signal-to-noise ratio in dB of pictures in [-1, 1], both clamped to that."""
-    error = (pictures.clamp(-1, 1) - reference.clamp(-1, 1)).square().mean()
+def psnr(rendered: torch.Tensor, reference: torch.Tensor) -> float:
+    """Peak signal-to-noise ratio in dB of images in [-1, 1], both clamped to that."""
+    error = (rendered.clamp(-1, 1) - reference.clamp(-1, 1)).square().mean()
     return float(10 * torch.log10(4 / error))
 
 
@@ -44,21 +44,21 @@ def main() -> None:
     generator, scorer = stylegan2.load(arguments.network), scorers.load_scorer("fer")
     if len(generator.resolutions) < 2:
         sys.exit(f"{arguments.network} has no preview")
-    side = generator.resolutions[0]
-    times: dict[int, list[float]] = {generator.resolution: [], side: []}
-    scores: dict[int, list[np.ndarray]] = {generator.resolution: [], side: []}
+    small = generator.resolutions[0]
+    times: dict[int, list[float]] = {generator.resolution: [], small: []}
+    scores: dict[int, list[np.ndarray]] = {generator.resolution: [], small: []}
     quality = []
     with bar("rendering both ways") as step:
         for k in range(arguments.samples):
             z = stylegan2.z_from_seeds(arguments.seed_start + k, generator.z_dim)
             ws = generator.mapping(z, psi=arguments.psi)
-            pictures = {}
+            rendered = {}
             for resolution in times:
                 begun = time.perf_counter()
-                pictures[resolution] = generator.synthesis(ws, resolution=resolution)
+                rendered[resolution] = generator.synthesis(ws, resolution=resolution)
                 times[resolution].append(time.perf_counter() - begun)
-                scores[resolution].append(score_pictures(scorer, pictures[resolution]))
-            quality.append(psnr(pictures[side], images.reduce(pictures[generator.resolution], side)))
+                scores[resolution].append(score_pictures(scorer, rendered[resolution]))
+            quality.append(psnr(rendered[small], images.reduce(rendered[generator.resolution], small)))
             step(k + 1, arguments.samples)
     full, preview = (np.concatenate(parts) for parts in scores.values())  # (n, 7)
     labels = [is_positive(part, scorer.names, arguments.attribute) for part in (full, preview)]
@@ -69,9 +69,9 @@ def main() -> None:
     print(f"{arguments.attribute}: labels agree on {agree}/{len(full)} = {agree / len(full):.1%}", end=" ")
     print(f"[{low:.1%}, {high:.1%}] (goal: 97 %); {labels[0].sum()} in full, {labels[1].sum()} by preview")
     print(f"mean absolute difference of the score: {np.abs(columns[0] - columns[1]).mean():.4f}")
-    print(f"PSNR at {side}²: mean {np.mean(quality):.2f} dB, least {np.min(quality):.2f} dB")
+    print(f"PSNR at {small}²: mean {np.mean(quality):.2f} dB, least {np.min(quality):.2f} dB")
     for resolution, seconds in times.items():
-        print(f"{resolution}²: median {1e3 * np.median(seconds):.1f} ms a picture")
+        print(f"{resolution}²: median {1e3 * np.median(seconds):.1f} ms an image")
 
 
 if __name__ == "__main__":

@@ -1,13 +1,13 @@
-"""Projection and tuning on photos: how near, how long, and what an edit does after it.
+"""Projection and tuning on photos: their distances and times, and the effect of an edit after them.
 
-    python benchmarks/projection.py FOLDER --out OUT             # the default and the tuning, a JSON file a picture
+    python benchmarks/projection.py FOLDER --out OUT             # the default and the tuning, a JSON file per photo
     python benchmarks/projection.py FOLDER --out OUT --photos 1 --method "W, published"      # another method
     python benchmarks/projection.py FOLDER --out OUT --time 5    # times a step of every method, alone
     python benchmarks/projection.py FOLDER --out OUT --table     # prints what there is
 
 FOLDER holds photos and identity.csv (image, identity). The photos that are measured are those of the first 25
 persons, the first photo of each, then the second …, as many as --photos says; the default recipes were chosen on
-the other persons. Pictures are 256² crops in FFHQ's framing. A stopped run goes on.
+the other persons. Images are 256² crops in FFHQ's framing. A stopped run goes on.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from __future__ import annotations
 import csv
 import statistics as stats
 import time
-from collections.abc import Callable
+from collections.abc import Iterable
 from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
@@ -27,31 +27,35 @@ import torch
 import typer
 
 import stylegan2
-from latentlab import images, perceptual
+from latentlab import images
 from latentlab.directions.shipped import load_direction
 from latentlab.editing import edit
-from latentlab.faces import align, load_detector
-from latentlab.faces.identity import FaceDescriptor, distance, similarity
+from latentlab.faces import FaceDetector, align
+from latentlab.faces.identity import distance, similarity
 from latentlab.files import read_json, write_json
+from latentlab.pipelines.components import Components
 from latentlab.projection import (
     DEFAULTS,
     PUBLISHED_W,
     PUBLISHED_W_PLUS,
     Projection,
     ProjectionSettings,
+    Projector,
+    Start,
+    Tuner,
     TuningSettings,
     project,
     tune,
 )
-from latentlab.scorers import is_positive, load_scorer, score_column, score_pictures
+from latentlab.scorers import is_positive, score_column, score_pictures
 from stylegan2.memory import keep_freed_memory
 
-SIDE = 256
+RESOLUTION = 256
 PERSONS = 25
 STRENGTHS = (0.0, 2.0, 3.0, 4.0)
 
-# Name of a method to its projection, and whether it is tuned after it.
-METHODS: dict[str, tuple[ProjectionSettings, str]] = {
+# Settings of the projection by name of the method, and its start.
+METHODS: dict[str, tuple[ProjectionSettings, Start]] = {
     "W, published": (PUBLISHED_W, "average"),
     "W+, published, cut to 750 steps": (PUBLISHED_W_PLUS.shortened(750), "average"),
     "W, default": (DEFAULTS["w"], "auto"),
@@ -70,58 +74,49 @@ PUBLISHED = """\
 | DHR + e4e | 2824 | .0035 | .044 | 28.17 | .87 | | 12 | | |"""
 
 
-class Bench:
-    """Networks, loaded once, and what is measured with them."""
+class Measurement:
+    """Measures projections, tunings and edits with networks that are loaded once."""
 
     def __init__(self) -> None:
-        self.generator = stylegan2.load("mobile-ffhq")
-        self.perceptual = perceptual.load_perceptual("vgg")
-        self.fast = perceptual.load_perceptual("vgg", dtype=perceptual.fast_dtype("cpu"))
-        self.descriptor = FaceDescriptor()
-        self.scorer = load_scorer("fer")
+        self.components = Components.load(device="cpu")
+        self.generator, self.fast = self.components.generator, self.components.fast_perceptual
         self.direction = load_direction("smile")
         self.direction.check(self.generator)
 
     @torch.no_grad()
     def figures(self, target: torch.Tensor, generator: Any, ws: torch.Tensor) -> dict[str, Any]:
-        """Figures of codes `ws (1, …)` as `generator` renders them, and of their edits, for JSON."""
-        rendered = images.reduce(generator.synthesis(ws), SIDE).clamp(-1, 1)
+        """Measure latents `ws (1, …)` as `generator` renders them, and their edits, for JSON."""
+        descriptor, scorer = self.components.descriptor, self.components.scorer
+        rendered = images.reduce(generator.synthesis(ws), RESOLUTION).clamp(-1, 1)
         mse = float((rendered - target).square().mean())
-        person = self.descriptor(target)
+        person = descriptor(target)
         edits = []
         for strength in STRENGTHS:
-            picture = images.reduce(generator.synthesis(edit(ws, self.direction, strength)), SIDE).clamp(-1, 1)
-            scores = score_pictures(self.scorer, picture)
+            picture = images.reduce(generator.synthesis(edit(ws, self.direction, strength)), RESOLUTION).clamp(-1, 1)
+            scores = score_pictures(scorer, picture)
             edits.append(
                 {
                     "strength": strength,
-                    "smiles": bool(is_positive(scores, self.scorer.names, "happy")[0]),
-                    "score": float(score_column(scores, self.scorer.names, "happy")[0]),
-                    "identity": _number(similarity(person, self.descriptor(picture))),
+                    "smiles": bool(is_positive(scores, scorer.names, "happy")[0]),
+                    "score": float(score_column(scores, scorer.names, "happy")[0]),
+                    "identity": _number(similarity(person, descriptor(picture))),
                 }
             )
-        smiled = bool(is_positive(score_pictures(self.scorer, target), self.scorer.names, "happy")[0])
+        smiled = bool(is_positive(score_pictures(scorer, target), scorer.names, "happy")[0])
         return {
             "mse": mse,
             "psnr": float(10 * np.log10(4 / mse)),
-            "lpips": float(self.perceptual(rendered, target)),
-            "identity": _number(similarity(person, self.descriptor(rendered))),
-            "distance": _number(distance(person, self.descriptor(rendered))),
+            "lpips": float(self.components.perceptual(rendered, target)),
+            "identity": _number(similarity(person, descriptor(rendered))),
+            "distance": _number(distance(person, descriptor(rendered))),
             "smiled": smiled,
             "edits": edits,
         }
 
-    def project(self, target: torch.Tensor, settings: ProjectionSettings, start: str) -> tuple[Projection, float]:
-        """The projection, and how many seconds it took."""
+    def project(self, target: torch.Tensor, settings: ProjectionSettings, start: Start) -> tuple[Projection, float]:
+        """Project, and return the seconds that it took, too."""
         begun = time.perf_counter()
-        found = project(
-            target,
-            self.generator,
-            settings.space,
-            settings,
-            start,
-            perceptual=self.fast,  # type: ignore[arg-type]
-        )
+        found = project(target, self.generator, settings, start, perceptual=self.fast)
         return found, time.perf_counter() - begun
 
 
@@ -139,8 +134,8 @@ def photos_of(folder: Path, count: int) -> list[str]:
     return [name for _, _, name in sorted(ranked)][:count]
 
 
-def measure(bench: Bench, name: str, target: torch.Tensor, methods: list[str], out: Path) -> None:
-    """Whatever is not there yet of one picture."""
+def measure(bench: Measurement, name: str, target: torch.Tensor, methods: list[str], out: Path) -> None:
+    """Measure whatever is missing for one image."""
     for method in methods:
         path = out / method / f"{name}.json"
         if path.exists():
@@ -152,12 +147,14 @@ def measure(bench: Bench, name: str, target: torch.Tensor, methods: list[str], o
         found, seconds = bench.project(target, settings, start)
         found.save(out / method / f"{name}.safetensors")
         ws = found.ws(bench.generator)
-        images.save_image(images.reduce(found.render(bench.generator), SIDE).clamp(-1, 1), out / method / f"{name}.png")
+        images.save_image(
+            images.reduce(found.render(bench.generator), RESOLUTION).clamp(-1, 1), out / method / f"{name}.png"
+        )
         figures = bench.figures(target, bench.generator, ws)
         write_json(path, {"seconds": seconds, "steps": int(found.steps[0]), **figures})
 
 
-def _measure_tuned(bench: Bench, name: str, target: torch.Tensor, out: Path) -> None:
+def _measure_tuned(bench: Measurement, name: str, target: torch.Tensor, out: Path) -> None:
     before = read_json(out / "W+, default" / f"{name}.json")
     ws = Projection.load(out / "W+, default" / f"{name}.safetensors").ws(bench.generator)
     begun = time.perf_counter()
@@ -165,7 +162,9 @@ def _measure_tuned(bench: Bench, name: str, target: torch.Tensor, out: Path) -> 
     seconds = time.perf_counter() - begun
     tuned.delta.save(out / TUNED / f"{name}.safetensors")
     size = (out / TUNED / f"{name}.safetensors").stat().st_size
-    images.save_image(images.reduce(tuned.generator.synthesis(ws), SIDE).clamp(-1, 1), out / TUNED / f"{name}.png")
+    images.save_image(
+        images.reduce(tuned.generator.synthesis(ws), RESOLUTION).clamp(-1, 1), out / TUNED / f"{name}.png"
+    )
     write_json(
         out / TUNED / f"{name}.json",
         {
@@ -179,9 +178,9 @@ def _measure_tuned(bench: Bench, name: str, target: torch.Tensor, out: Path) -> 
 
 
 def table(out: Path) -> str:
-    """All figures there are, as a table."""
+    """Format all figures there are as a table."""
     lines = [
-        "| method | pictures | MSE | LPIPS-VGG | PSNR | identity | dlib distance | s/picture | steps | s/step |",
+        "| method | images | MSE | LPIPS-VGG | PSNR | identity | dlib distance | s/image | steps | s/step |",
         "|---|---|---|---|---|---|---|---|---|---|",
     ]
     edits = ["| method | strength | smiling, of those who did not | identity, mean |", "|---|---|---|---|"]
@@ -205,7 +204,7 @@ def table(out: Path) -> str:
             drift, size = _mean(rows, "drift_lpips_mean"), max(row["size"] for row in rows)
             edits += [
                 "",
-                f"Tuned: other persons' pictures change by an LPIPS of {drift:.3f}; deltas of {size / 1e6:.2f} MB",
+                f"Tuned: other persons' images change by an LPIPS of {drift:.3f}; deltas of {size / 1e6:.2f} MB",
             ]
     heading = "Published (CelebA-HQ test, other photos, StyleGAN2-FFHQ, identity by another network):"
     return "\n".join([*lines, "", heading, "", lines[0], lines[1], PUBLISHED, "", "Edits:", "", *edits])
@@ -216,28 +215,25 @@ def _mean(rows: list[dict[str, Any]], key: str) -> float:
     return stats.fmean(values) if values else float("nan")
 
 
-def time_steps(bench: Bench, target: torch.Tensor, steps: int) -> None:
-    """Print the median seconds of a step of every phase of every method, and what that makes a picture."""
+def time_steps(bench: Measurement, target: torch.Tensor, steps: int) -> None:
+    """Print the median seconds of a step of every phase of every method, and what that makes per image."""
     for method, (settings, start) in METHODS.items():
         total = 0.0
         for phase in settings.phases:
-            seconds = _seconds_of(lambda told, p=phase, s=settings, a=start: project(
-                target, bench.generator, s.space, replace(s, phases=(replace(p, steps=steps + 2),)), a,
-                perceptual=bench.fast, callback=told,
-            ))  # fmt: skip
+            short = replace(settings, phases=(replace(phase, steps=steps + 2),))
+            seconds = _seconds_per_step(Projector(target, bench.generator, short, start, bench.fast).steps())
             total += seconds * phase.steps
             print(f"{method}: {phase.steps} steps, {seconds:.3f} s a step")
-        print(f"{method}: {settings.steps} steps in {total:.0f} s a picture")
+        print(f"{method}: {settings.steps} steps in {total:.0f} s per image")
     ws = bench.generator.w_avg.expand(1, bench.generator.num_ws, -1)
     recipe = replace(TuningSettings(), steps=steps + 2, stop_at=0.0, drift_seeds=(0,))
-    seconds = _seconds_of(lambda told: tune(target, ws, bench.generator, bench.fast, recipe, callback=told))
+    seconds = _seconds_per_step(Tuner(target, ws, bench.generator, bench.fast, recipe).steps())
     print(f"tuning: {TuningSettings().steps} steps, {seconds:.3f} s a step, {TuningSettings().steps * seconds:.0f} s")
 
 
-def _seconds_of(run: Callable[[Callable[[Any], None]], object]) -> float:
-    """Median time between the calls of a callback, but for the first two."""
-    times: list[float] = []
-    run(lambda report: times.append(time.perf_counter()))
+def _seconds_per_step(steps: Iterable[object]) -> float:
+    """Median time between steps, leaving out the first two."""
+    times = [time.perf_counter() for _ in steps]
     return float(np.median(np.diff(times)[1:]))
 
 
@@ -250,16 +246,17 @@ def main(
     timed: Annotated[int, typer.Option("--time")] = 0,
     only_table: Annotated[bool, typer.Option("--table")] = False,
 ) -> None:
-    """See above. Methods are those of METHODS and the tuning after the default; `own` generated faces come first."""
+    """Measure, see above. Methods are those of METHODS, and the tuning; `own` generated faces come first."""
     keep_freed_memory()
     if only_table:
         print(table(out))
         return
     print(machine.describe("torch", "torchvision", "lpips", "dlib-bin"))
-    bench, detector = Bench(), load_detector()
+    bench = Measurement()
+    detector = bench.components.detector
     names = photos_of(folder, photos)
     if timed:
-        time_steps(bench, align(images.load_image(folder / names[0]), detector, SIDE)[0].picture, timed)
+        time_steps(bench, align(images.load_image(folder / names[0]), detector, RESOLUTION)[0].image, timed)
         return
     tasks: list[tuple[str, list[str]]] = [(f"seed{seed}", [OWN]) for seed in range(30_000, 30_000 + own)]
     tasks += [(name, method or ["W+, default", TUNED]) for name in names]
@@ -270,12 +267,12 @@ def main(
 
 
 @torch.no_grad()
-def _target(bench: Bench, folder: Path, name: str, detector: Any) -> torch.Tensor:
+def _target(bench: Measurement, folder: Path, name: str, detector: FaceDetector) -> torch.Tensor:
     """`(1, 3, 256, 256)`: the aligned photo, or the generated face of a seed."""
     if not name.startswith("seed"):
-        return align(images.load_image(folder / name), detector, SIDE, name=name)[0].picture
+        return align(images.load_image(folder / name), detector, RESOLUTION, name=name)[0].image
     z = stylegan2.z_from_seeds([int(name[4:])], bench.generator.z_dim)
-    return images.reduce(bench.generator(z, psi=0.7), SIDE).clamp(-1, 1)
+    return images.reduce(bench.generator(z, psi=0.7), RESOLUTION).clamp(-1, 1)
 
 
 if __name__ == "__main__":

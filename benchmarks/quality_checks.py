@@ -56,7 +56,7 @@ def table(photos: Iterable[Tensor]) -> None:
             continue
         for one in check_photo(face):
             values.setdefault(one.name, []).append(one.value)
-        values.setdefault("detail at 64 px", []).append(detail(images.reduce(face.picture, 64)))
+        values.setdefault("detail at 64 px", []).append(detail(images.reduce(face.image, 64)))
     for name, column in values.items():
         print(line(name, np.abs(column) if name in ("yaw", "pitch", "roll") else column))
     print(f"no face found in {missed}\n")

@@ -50,14 +50,14 @@ def main(
         picture = images.load_image(photo)
 
     (face,) = faces.align(picture, faces.load_detector("dlib68"), generator.resolution, name=str(photo))
-    images.save_image(face.picture, out / "aligned.png")
+    images.save_image(face.image, out / "aligned.png")
     recipe = DEFAULTS["w+"].shortened(steps)
     with bar("projecting", "step") as step:
-        found = project(face.picture, generator, "w+", recipe, perceptual=distance, progress=step)
+        found = project(face.image, generator, recipe, perceptual=distance, progress=step)
     ws = found.ws(generator)  # (1, num_ws, w_dim)
     with bar("tuning", "step") as step:
         settings = replace(TuningSettings(), steps=tuning_steps)
-        tuned = tune(face.picture, ws, generator, distance, settings, progress=step)
+        tuned = tune(face.image, ws, generator, distance, settings, progress=step)
     print(f"LPIPS {float(tuned.before):.3f} projected, {float(tuned.lpips):.3f} tuned")
 
     with torch.no_grad():
@@ -67,7 +67,7 @@ def main(
     pasted = faces.paste_back(edited, face.geometry, picture)
     images.save_image(pasted, out / "photo.png")
     descriptor = FaceDescriptor()
-    kept = float(similarity(descriptor(face.picture), descriptor(edited.clamp(-1, 1))))
+    kept = float(similarity(descriptor(face.image), descriptor(edited.clamp(-1, 1))))
     print(f"identity kept: {kept:.2f} (1: the same picture; strangers: about 0)")
     print(f"the pictures are in {out}")
 

@@ -41,6 +41,9 @@ def edit(ws: Tensor, direction: Direction, strength: float | Tensor, mode: Mode 
     - place: w + (strength − (w·n + intercept)) · n, which lies at signed distance `strength` from the
       attribute's hyperplane, whatever it was before (both in Shen et al. 2020, InterFaceGAN).
 
+    With a row n_l a layer, every row w_l becomes w_l + s · n_l; for 'add' s is the strength, for 'place' it is
+    strength − (Σ n_l·w_l / Σ n_l² + intercept), which places ws as a whole.
+
     Rows of other layers stay as they are.
 
     Parameters
@@ -66,33 +69,28 @@ def edit(ws: Tensor, direction: Direction, strength: float | Tensor, mode: Mode 
     """
     if direction.space not in ("w", "w+"):
         raise UserError(f"ws move along directions of space w or w+, not {direction.space}")
-    if ws.ndim != 3 or ws.shape[2] != len(direction.vector):
-        raise UserError(f"ws {tuple(ws.shape)} do not fit a direction of {len(direction.vector)} numbers")
-    normal = torch.from_numpy(direction.vector).to(ws)  # (w_dim,)
+    if ws.ndim != 3 or ws.shape[2] != direction.w_dim:
+        raise UserError(f"ws {tuple(ws.shape)} do not fit a direction of {direction.w_dim} numbers")
     distance = torch.as_tensor(strength, dtype=ws.dtype, device=ws.device)
     if distance.shape not in ((), (len(ws),)):
         raise UserError(f"strength must be one number, or {len(ws)}, one each; not {tuple(distance.shape)}")
     distance = distance.reshape(-1, 1)  # (b or 1, 1)
+    rows = torch.from_numpy(direction.rows(ws.shape[1])).to(ws)  # (num_ws, w_dim)
     if mode == "place":
-        if direction.intercept is None:
-            raise UserError(f"the {direction.attribute} direction has no hyperplane; use mode 'add'")
-        distance = distance - (ws @ normal + direction.intercept)  # (b, num_ws)
+        distance = distance - _signed_distance(ws, direction)  # (b, num_ws or 1)
     elif mode != "add":
         raise UserError(f"mode must be 'add' or 'place', not {mode!r}")
-    chosen = _chosen(direction.layers, ws)  # (num_ws, 1)
-    return ws + distance.unsqueeze(-1) * (chosen * normal)
+    return ws + distance.unsqueeze(-1) * rows
 
 
-def _chosen(layers: tuple[int, ...] | None, ws: Tensor) -> Tensor:
-    """One where a layer moves, zero where it stays: `(num_ws, 1)`."""
-    rows = ws.shape[1]
-    if layers is None:
-        return ws.new_ones(rows, 1)
-    if max(layers) >= rows:
-        raise UserError(f"the direction is for layer {max(layers)}; ws have {rows} rows")
-    chosen = ws.new_zeros(rows, 1)
-    chosen[list(layers)] = 1
-    return chosen
+def _signed_distance(ws: Tensor, direction: Direction) -> Tensor:
+    """From the hyperplane: `(b, num_ws)` for a single vector, `(b, 1)` for a row a layer."""
+    if direction.intercept is None:
+        raise UserError(f"the {direction.attribute} direction has no hyperplane; use mode 'add'")
+    vector = torch.from_numpy(direction.vector).to(ws)
+    if vector.ndim == 1:
+        return ws @ vector + direction.intercept
+    return ((ws * vector).sum((1, 2)) / vector.square().sum() + direction.intercept).unsqueeze(1)
 
 
 def walk(ws: Tensor, direction: Direction, strengths: Sequence[float], mode: Mode = "add") -> Tensor:

@@ -1,27 +1,37 @@
-"""A generator at one of its resolutions: what turns ws into the pictures that are scored and shown."""
+"""Rendering: latents to images, with one generator at one of its resolutions."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
-from torch import Tensor
+from torch import Tensor, nn
+from torch.func import functional_call
 
 from latentlab.errors import UserError
 from stylegan2.protocol import Generator, NoiseMode
 
+_NOISE = "noise."
+_STYLE = "style."
+
+Latents = dict[str, Tensor]
+"""Latents of a batch of images by name: "w" `(b, w_dim)` in W, "ws" `(b, num_ws, w_dim)` in W+, or "style.LAYER"
+`(b, channels)` in S; and, where the images have noise maps of their own, "noise.MAP" `(b, 1, r, r)`."""
+
 
 @dataclass(frozen=True)
 class Renderer:
-    """ws `(b, num_ws, w_dim)` to pictures `(b, 3, resolution, resolution)`.
+    """Renders latents as images `(b, 3, resolution, resolution)`.
 
     Attributes
     ----------
     generator
-        What renders.
+        The generator, which is never changed.
     resolution
         One of the generator's `resolutions`.
     noise_mode
-        As synthesis takes it.
+        Noise of the synthesis network, see `stylegan2.protocol.Synthesis`.
 
     Raises
     ------
@@ -36,9 +46,113 @@ class Renderer:
     def __post_init__(self) -> None:
         offered = self.generator.resolutions
         if self.resolution not in offered:
-            sides = ", ".join(str(side) for side in offered)
-            raise UserError(f"this generator renders at {sides} pixels, not at {self.resolution}")
+            names = ", ".join(str(resolution) for resolution in offered)
+            raise UserError(f"this generator renders at {names} pixels, not at {self.resolution}")
 
-    def __call__(self, ws: Tensor) -> Tensor:
-        """Pictures in about [-1, 1]."""
+    def __call__(self, latents: Tensor | Latents) -> Tensor:
+        """Render latents; differentiable in them.
+
+        Parameters
+        ----------
+        latents
+            ws `(b, num_ws, w_dim)`, or latents of W, W+ or S by name. Noise maps among these take the place of the
+            generator's own, which noise mode "const" shows.
+
+        Returns
+        -------
+        Tensor
+            Images `(b, 3, resolution, resolution)` in about [-1, 1].
+
+        Raises
+        ------
+        UserError
+            If the generator has no space S, or noise maps are given to one that is no torch module.
+        """
+        if isinstance(latents, Tensor):
+            return self._from_ws(latents)
+        maps, ws = noise_maps_in(latents), ws_in(latents, self.generator.num_ws)
+        if ws is None:
+            return self._from_styles(styles_in(latents), maps)
+        if not maps:
+            return self._from_ws(ws)
+        options = {"noise_mode": self.noise_mode, "resolution": self.resolution}
+        images: Tensor = functional_call(synthesis_module(self.generator), maps, (ws,), options)
+        return images
+
+    def _from_ws(self, ws: Tensor) -> Tensor:
         return self.generator.synthesis(ws, noise_mode=self.noise_mode, resolution=self.resolution)
+
+    def _from_styles(self, styles: Mapping[str, Tensor], maps: Mapping[str, Tensor]) -> Tensor:
+        check_has_styles(self.generator)
+        if self.resolution != self.generator.resolution:
+            raise UserError(f"styles are rendered at the full resolution, {self.generator.resolution}, alone")
+        replaced = {f"synthesis.{name}": value for name, value in maps.items()}
+        module = _FromStyles(synthesis_module(self.generator))
+        images: Tensor = functional_call(module, replaced, (styles, self.noise_mode))
+        return images
+
+
+class _FromStyles(nn.Module):
+    """`synthesis.from_styles` as a module's forward, which is all that `functional_call` calls."""
+
+    def __init__(self, synthesis: Any):
+        super().__init__()
+        self.synthesis = synthesis
+
+    def forward(self, styles: Mapping[str, Tensor], noise_mode: NoiseMode) -> Tensor:
+        images: Tensor = self.synthesis.from_styles(styles, noise_mode)
+        return images
+
+
+def synthesis_module(generator: Generator) -> nn.Module:
+    """The synthesis network as the torch module whose weights and noise maps have names.
+
+    Raises
+    ------
+    UserError
+        If it is not a torch module.
+    """
+    if not isinstance(generator.synthesis, nn.Module):
+        raise UserError("this takes a generator whose synthesis is a torch module: its weights and maps need names")
+    return generator.synthesis
+
+
+def check_has_styles(generator: Generator) -> None:
+    """Raise UserError if the generator has no space S."""
+    if not hasattr(generator.synthesis, "from_styles"):
+        raise UserError("this generator has no space s: its synthesis has no from_styles")
+
+
+# --- what latents hold --------------------------------------------------------------------------------------
+
+
+def ws_in(latents: Latents, num_ws: int) -> Tensor | None:
+    """ws `(b, num_ws, w_dim)` of latents; None in S, whose styles come from no ws."""
+    if "w" in latents:
+        return latents["w"][:, None].expand(-1, num_ws, -1)
+    return latents.get("ws")
+
+
+def styles_in(latents: Latents) -> dict[str, Tensor]:
+    """Styles `(b, channels)` among latents, by layer."""
+    return {name.removeprefix(_STYLE): value for name, value in latents.items() if name.startswith(_STYLE)}
+
+
+def noise_maps_in(latents: Latents) -> dict[str, Tensor]:
+    """Noise maps `(b, 1, r, r)` among latents, by the generator's names."""
+    return {name.removeprefix(_NOISE): value for name, value in latents.items() if is_noise_map(name)}
+
+
+def is_noise_map(name: str) -> bool:
+    """Whether the name is that of a noise map."""
+    return name.startswith(_NOISE)
+
+
+def from_styles(styles: Mapping[str, Tensor]) -> Latents:
+    """Latents in S from styles `(b, channels)` by layer."""
+    return {_STYLE + name: value for name, value in styles.items()}
+
+
+def with_noise_maps(latents: Latents, maps: Mapping[str, Tensor]) -> Latents:
+    """Latents together with noise maps `(b, 1, r, r)` by the generator's names."""
+    return latents | {_NOISE + name: value for name, value in maps.items()}

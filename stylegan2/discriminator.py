@@ -7,6 +7,7 @@ Letters in shape comments: b batch, i and o channels in and out, r side of a blo
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
@@ -65,7 +66,7 @@ class DiscriminatorBlock(nn.Module):
         self.conv0 = Conv2d(i, i, 3, taps, conv_clamp=clamp)
         self.conv1 = Conv2d(i, o, 3, taps, down=2, conv_clamp=clamp)
         if config.architecture == "resnet":
-            self.skip = Conv2d(i, o, 1, taps, lrelu=False, bias=False, down=2)
+            self.skip = Conv2d(i, o, 1, taps, linear=True, down=2)
 
     def forward(self, x: Tensor | None, img: Tensor) -> tuple[Tensor, Tensor]:
         """Features `(b, i, r, r)` (None in the first block) and the picture at r to both at r / 2."""
@@ -105,6 +106,9 @@ class DiscriminatorEpilogue(nn.Module):
             x = minibatch_std(x, self.group_size, self.mbstd_channels)  # (b, i + mbstd_channels, 4, 4)
         x = self.conv(x)  # (b, i, 4, 4)
         return self.out(self.fc(x.flatten(1)))
+
+    if TYPE_CHECKING:
+        __call__ = forward
 
 
 class Discriminator(nn.Module):
@@ -160,3 +164,6 @@ class Discriminator(nn.Module):
             return x
         cmap = self.mapping(None, c)  # (b, i)
         return (x * cmap).sum(dim=1, keepdim=True) / math.sqrt(cmap.shape[1])  # (b, 1)
+
+    if TYPE_CHECKING:
+        __call__ = forward

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import torch
 import torch.nn.functional as F
@@ -68,9 +69,15 @@ class FullyConnected(nn.Module):
         x = torch.addmm(self.bias * self.bias_gain, x, self.weight.T, alpha=self.weight_gain)  # (b, o)
         return F.leaky_relu(x, ops.LRELU_SLOPE) if self.lrelu else x
 
+    if TYPE_CHECKING:
+        __call__ = forward
+
 
 class Conv2d(nn.Module):
-    """A convolution with equalised learning rate, `kernel` odd; `up` or `down` resample with the filter."""
+    """A convolution with equalised learning rate, `kernel` odd; `up` or `down` resample with the filter.
+
+    Bias and leaky ReLU follow, unless it is `linear`: the shortcut of a residual block.
+    """
 
     resample_filter: Tensor
 
@@ -80,18 +87,17 @@ class Conv2d(nn.Module):
         o: int,
         kernel: int,
         taps: Sequence[float],
-        lrelu: bool = True,
-        bias: bool = True,
+        linear: bool = False,
         up: int = 1,
         down: int = 1,
         conv_clamp: float | None = None,
     ) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.randn(o, i, kernel, kernel))
-        self.bias = nn.Parameter(torch.zeros(o)) if bias else None
+        self.bias = None if linear else nn.Parameter(torch.zeros(o))
         self.register_buffer("resample_filter", resample_buffer(taps))
         self.weight_gain = 1 / math.sqrt(i * kernel * kernel)
-        self.lrelu, self.up, self.down, self.conv_clamp = lrelu, up, down, conv_clamp
+        self.lrelu, self.up, self.down, self.conv_clamp = not linear, up, down, conv_clamp
 
     def forward(self, x: Tensor, gain: float = 1.0) -> Tensor:
         """`(b, i, r, r)` to `(b, o, r up / down, r up / down)`, times `gain`."""
@@ -101,3 +107,6 @@ class Conv2d(nn.Module):
         x = ops.conv2d_resample(x, weight, self.resample_filter, self.up, self.down, bias)
         clamp = None if self.conv_clamp is None else self.conv_clamp * gain
         return ops.bias_act(x, lrelu=self.lrelu, clamp=clamp, inplace=True)
+
+    if TYPE_CHECKING:
+        __call__ = forward

@@ -14,6 +14,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
 import torch.nn.functional as F
@@ -86,9 +87,9 @@ def inverse_haar(x: Tensor) -> Tensor:
     The channels hold the bands LL, LH, HL, HH one after the other, c channels each.
     """
     b, c, h, w = x.shape
-    bands = x.permute(0, 2, 3, 1).unflatten(3, (4, c // 4))  # (b, h, w, 4, c/4): a view in channels_last
+    bands = x.permute(0, 2, 3, 1).view(b, h, w, 4, c // 4)  # (b, h, w, 4, c/4): a view in channels_last
     pixels = haar_matrix(x.dtype).to(x.device) @ bands  # (b, h, w, 4, c/4)
-    pixels = pixels.unflatten(3, (2, 2)).transpose(2, 3)  # (b, h, 2, w, 2, c/4)
+    pixels = pixels.view(b, h, w, 2, 2, c // 4).transpose(2, 3)  # (b, h, 2, w, 2, c/4)
     return pixels.reshape(b, 2 * h, 2 * w, c // 4).permute(0, 3, 1, 2)
 
 
@@ -134,6 +135,9 @@ class ModulatedConv(nn.Module):
             x = x.add_(noise.to(x.dtype))
         return F.leaky_relu_(x, 0.2)
 
+    if TYPE_CHECKING:
+        __call__ = forward
+
 
 class MobileBlock(nn.Module):
     """Wavelet up-sampling and two convolutions: resolution r/2 to r."""
@@ -152,6 +156,9 @@ class MobileBlock(nn.Module):
         x = self.conv0(x, styles["conv0"], noise_mode, rng)
         return self.conv1(x, styles["conv1"], noise_mode, rng)
 
+    if TYPE_CHECKING:
+        __call__ = forward
+
 
 class ToImage(nn.Module):
     """Styled features to a picture of twice their resolution: a linear map to each block of 2×2 pixels."""
@@ -167,6 +174,9 @@ class ToImage(nn.Module):
         """`(b, c, r, r)` and style `(b, c)` to `(b, 3, 2r, 2r)`."""
         x = F.conv2d(modulate(x, style * self.gain), self.weight, self.bias)
         return F.pixel_shuffle(x, 2)
+
+    if TYPE_CHECKING:
+        __call__ = forward
 
 
 class PreviewHead(nn.Module):
@@ -200,11 +210,14 @@ class PreviewHead(nn.Module):
     def forward(self, x: Tensor, up: Tensor, conv: Tensor, w: Tensor) -> Tensor:
         """`x (b, channels, r, r)`, the styles as in `modulations`, `w (b, w_dim)`, to `(b, 3, 2r, 2r)`."""
         factors = self.modulations(up, conv)
-        stacked = self.kernels.unflatten(0, (3, 12))  # (3, 12, channels, 3, 3)
+        stacked = self.kernels.view(3, 12, *self.kernels.shape[1:])  # (3, 12, channels, 3, 3)
         kernels = torch.einsum("koihw,kbi->boihw", stacked, factors)  # (b, 12, channels, 3, 3)
         none = x.new_empty(0, 12, *x.shape[2:])  # for an empty batch
         pixels = torch.cat([none, *(F.conv2d(x[k : k + 1], kernels[k], padding=1) for k in range(len(x)))])
         return F.pixel_shuffle(pixels + F.linear(w, self.colour, self.bias)[:, :, None, None], 2)
+
+    if TYPE_CHECKING:
+        __call__ = forward
 
 
 class MobileSynthesis(nn.Module):
@@ -224,7 +237,8 @@ class MobileSynthesis(nn.Module):
             self.preview = PreviewHead(config.channels(config.preview_resolution // 2), config.w_dim)
 
     def _block(self, resolution: int) -> MobileBlock:
-        return getattr(self, f"b{resolution}")
+        block: MobileBlock = getattr(self, f"b{resolution}")
+        return block
 
     def styles(self, ws: Tensor) -> dict[str, Tensor]:
         """The style of every layer, `(b, channels)` by name in the order of use: the space S.
@@ -305,6 +319,9 @@ class MobileSynthesis(nn.Module):
             raise ValueError(f"this generator renders at {offered}, not at {resolution}")
         return self._from_features(ws, resolution, noise_mode, rng)
 
+    if TYPE_CHECKING:
+        __call__ = forward
+
 
 class MobileGenerator(nn.Module):
     """Mapping and mobile synthesis: meets the protocol `stylegan2.protocol.Generator`."""
@@ -350,3 +367,6 @@ class MobileGenerator(nn.Module):
     ) -> Tensor:
         """Pictures `(b, 3, resolution, resolution)` in about [-1, 1] of `z (b, z_dim)`."""
         return self.synthesis(self.mapping(z, c, psi, cutoff), noise_mode, rng)
+
+    if TYPE_CHECKING:
+        __call__ = forward

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
@@ -100,6 +101,9 @@ class MappingNetwork(nn.Module):
         ws = w[:, None].repeat(1, self.num_ws, 1)  # (b, num_ws, w_dim)
         return truncate(ws, self.w_avg, psi, cutoff)
 
+    if TYPE_CHECKING:
+        __call__ = forward
+
     @torch.no_grad()
     def update_w_avg(self, w: Tensor) -> None:
         """Move w_avg towards the mean of `w (batch, w_dim)`, by 1 - w_avg_beta of the way.
@@ -178,7 +182,7 @@ class SynthesisBlock(nn.Module):
             i = config.channels(resolution // 2)
             self.conv0 = SynthesisLayer(i, o, resolution, 2, config)
             if config.architecture == "resnet":
-                self.skip = Conv2d(i, o, 1, taps, lrelu=False, bias=False, up=2)
+                self.skip = Conv2d(i, o, 1, taps, linear=True, up=2)
         self.conv1 = SynthesisLayer(o, o, resolution, 1, config)
         if config.architecture == "skip" or resolution == config.resolution:
             self.torgb = ToRGB(o, config)
@@ -215,6 +219,9 @@ class SynthesisBlock(nn.Module):
             y = self.torgb(x, styles["torgb"]).to(style1.dtype)  # (b, img_channels, r, r)
             img = y if img is None else img + y
         return x, img
+
+    if TYPE_CHECKING:
+        __call__ = forward
 
 
 class SynthesisNetwork(nn.Module):
@@ -326,6 +333,9 @@ class SynthesisNetwork(nn.Module):
             raise ValueError(f"this generator renders at {self.config.resolution}, not at {resolution}")
         return self.from_styles(self.styles(ws), noise_mode, rng)
 
+    if TYPE_CHECKING:
+        __call__ = forward
+
 
 # --- z to pictures ------------------------------------------------------------------------------------------
 
@@ -381,3 +391,6 @@ class Generator(nn.Module):
     ) -> Tensor:
         """Map `z (batch, z_dim)`, then render: pictures `(batch, img_channels, resolution, resolution)`."""
         return self.synthesis(self.mapping(z, c, psi, cutoff), noise_mode, rng)
+
+    if TYPE_CHECKING:
+        __call__ = forward

@@ -284,7 +284,7 @@ def modulated_conv2d(
     pixels_prevail = x.device.type == "cpu" and x.shape[1:].numel() > weight.numel()
     if pixels_prevail and len(x) and not needs_grad(x, weight, style, bias):
         weights = weight * style[:, None, :, None, None] * scale[:, :, None, None, None]  # (b, o, i, k, k)
-        samples = zip(x.split(1), weights.to(x.dtype), strict=True)
+        samples = zip(x.chunk(len(x)), weights.to(x.dtype), strict=True)
         outputs = [conv2d_resample(sample, w, f, up, bias=bias) for sample, w in samples]
         return outputs[0] if len(outputs) == 1 else torch.cat(outputs)
     # Pixels are few, or gradients would pass through weights for each sample: scale input and output.

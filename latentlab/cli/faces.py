@@ -2,41 +2,44 @@
 
 from __future__ import annotations
 
-import sys
 from enum import Enum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from latentlab import images
 from latentlab.cli import options
-from latentlab.cli.errors import one_line
+from latentlab.cli.errors import end_with
 from latentlab.errors import UserError
-from latentlab.faces import align_files, load_detector
 from latentlab.files import write_json
+from latentlab.progress import bar
+
+if TYPE_CHECKING:
+    from latentlab.faces import AlignedFace
 
 
 class Faces(str, Enum):
-    """Which faces of a photo are taken."""
+    """Faces of a photo to take."""
 
     largest = "largest"
     all = "all"
 
 
 class Detector(str, Enum):
-    """What finds faces and landmarks."""
+    """Detectors of faces and landmarks."""
 
     dlib68 = "dlib68"
     dlib5 = "dlib5"
 
 
 def align(
-    photos: Annotated[list[Path], typer.Argument(metavar="PHOTO…", help="Pictures with faces in them.")],
+    photos: Annotated[list[Path], typer.Argument(metavar="PHOTO…", help="Photos with faces in them.")],
     out: Annotated[Path, typer.Option(help="Folder of the aligned faces.")] = Path("latentlab-faces"),
-    side: Annotated[int, typer.Option(min=16, max=4096, help="Side of the aligned faces in pixels.")] = 1024,
+    resolution: Annotated[
+        int, typer.Option(min=16, max=4096, help="Resolution of the aligned faces in pixels.")
+    ] = 1024,
     faces: Annotated[Faces, typer.Option(help="The largest face of each photo, or all.")] = Faces.largest,
-    detector: Annotated[Detector, typer.Option(help="Landmarks: 68, or 5.")] = Detector.dlib68,
+    detector: Annotated[Detector, typer.Option(help="Detector with 68 landmarks, or with 5.")] = Detector.dlib68,
 ) -> None:
     """Cut faces out of photos in FFHQ's framing: NAME.png, and NAME.json with its geometry and landmarks.
 
@@ -45,22 +48,28 @@ def align(
     """
     out = options.check_folder(out)
     options.check_stems(photos)
+    from latentlab.faces import align_files, load_detector
+
     found = load_detector(detector.value)
-    written, notes, failures = 0, [], []
-    with options.bar("aligning") as step:
-        for done, (path, result) in enumerate(align_files(photos, found, side, faces.value)):
+    written, notes, failures = 0, list[str](), list[UserError]()
+    with bar("aligning") as step:
+        for done, (path, result) in enumerate(align_files(photos, found, resolution, faces.value)):
             if isinstance(result, UserError):
                 failures.append(result)
                 result = []
             for number, face in enumerate(result, 1):
                 name = f"{path.stem}-{number}" if faces is Faces.all else path.stem
-                images.save_image(face.picture, out / f"{name}.png")
-                write_json(out / f"{name}.json", {"photo": str(path), "detector": found.name, **face.to_dict()})
+                _write(face, out / name, path, found.name)
                 notes += [f"{path}: {name}: {warning}" for warning in face.warnings]
                 written += 1
             step(done + 1, len(photos))
     print(*notes, f"faces written to {out}: {written}, of {len(photos) - len(failures)} photos", sep="\n")
-    for failure in failures:
-        print(f"latentlab: {one_line(str(failure))}", file=sys.stderr)
-    if failures:
-        raise typer.Exit(2)
+    end_with(failures)
+
+
+def _write(face: AlignedFace, path: Path, photo: Path, detector: str) -> None:
+    """Write a face as `path`.png, and all that is known about it as `path`.json."""
+    from latentlab.images import save_image
+
+    save_image(face.image, path.with_name(f"{path.name}.png"))
+    write_json(path.with_name(f"{path.name}.json"), {"photo": str(photo), "detector": detector, **face.to_dict()})

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from latentlab.errors import UserError
-from latentlab.progress import bar  # noqa: F401 (the commands' one way to show progress)
+from latentlab.progress import bar as bar
 
 if TYPE_CHECKING:
     import torch

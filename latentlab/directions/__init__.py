@@ -1,10 +1,12 @@
 """Directions in latent space: finding them, judging them, keeping them."""
 
+from __future__ import annotations
+
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from latentlab.directions.conditional import conditional
-from latentlab.directions.direction import Direction, Space, cosine
+from latentlab.directions.conditional import conditional  # at once: later its module would take the name's place
+from latentlab.directions.direction import Direction, Space, Statistic, cosine, directions_of
 
 if TYPE_CHECKING:
     from latentlab.directions.finders import Finder, LinearSVM, MeanDifference, RidgeOnLogit
@@ -21,24 +23,32 @@ __all__ = [
     "MeanDifference",
     "RidgeOnLogit",
     "Space",
+    "Statistic",
     "card_figures",
     "conditional",
     "cosine",
+    "directions_of",
     "evaluate",
     "fit",
     "load_direction",
 ]
 
-# They import scikit-learn, which takes a second or two, and whoever edits along a known direction does without it.
-_LATER = {
-    **dict.fromkeys(("Finder", "LinearSVM", "MeanDifference", "RidgeOnLogit"), "finders"),
-    **dict.fromkeys(("Fit", "fit"), "fitting"),
-    "load_direction": "shipped",
-    **dict.fromkeys(("DirectionStatistics", "card_figures", "evaluate"), "statistics"),
+# Finders import scikit-learn, which takes a second or two, and whoever edits along a known direction does without it.
+_MODULES = {
+    "finders": ("Finder", "LinearSVM", "MeanDifference", "RidgeOnLogit"),
+    "fitting": ("Fit", "fit"),
+    "shipped": ("load_direction",),
+    "statistics": ("DirectionStatistics", "card_figures", "evaluate"),
 }
+_LATER = {name: module for module, names in _MODULES.items() for name in names}
+
+if not TYPE_CHECKING:  # where a type checker sees it, it takes any name for an attribute
+
+    def __getattr__(name: str) -> Any:
+        if name not in _LATER:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        return getattr(import_module(f"{__name__}.{_LATER[name]}"), name)
 
 
-def __getattr__(name: str) -> Any:
-    if name not in _LATER:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_LATER[name]}"), name)
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

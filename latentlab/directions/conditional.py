@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from latentlab.directions.direction import Direction
+from latentlab.directions.direction import Direction, longest_row
 from latentlab.errors import UserError
 
 # A direction of which less than this share is left has no way of its own past the conditions.
@@ -22,8 +22,8 @@ def conditional(direction: Direction, conditions: Sequence[Direction]) -> Direct
     """`direction` made orthogonal to every one of `conditions`, so that going along it changes them less.
 
     n' = n − Cᵀ (C Cᵀ)⁻¹ C n with the conditions as rows of C, scaled to unit length; conditions may be linearly
-    dependent. What it was judged by before, sigma, intercept and statistics, is dropped, and the share of its length
-    that is left is kept as the statistic `left`.
+    dependent. A direction with a row a layer counts as one long vector. What the direction was judged by before, sigma,
+    intercept and statistics, is dropped, and the share of its length that is left is kept as the statistic `left`.
 
     Parameters
     ----------
@@ -45,23 +45,28 @@ def conditional(direction: Direction, conditions: Sequence[Direction]) -> Direct
                     f"{condition.attribute} is no condition for {direction.attribute}: its {what} is {other}, not {own}"
                 )
         if condition.vector.shape != direction.vector.shape:
-            sizes = f"{condition.vector.size}, not {direction.vector.size}"
+            sizes = f"{_size(condition)}, not {_size(direction)}"
             raise UserError(f"{condition.attribute} is no condition for {direction.attribute}: its length is {sizes}")
     if not conditions:
         return direction
-    rows = np.stack([condition.vector for condition in conditions]).astype(np.float64)
+    rows = np.stack([condition.vector.ravel() for condition in conditions]).astype(np.float64)
     vector = direction.vector.astype(np.float64)
-    weights, *_ = np.linalg.lstsq(rows.T, vector, rcond=None)
-    rest = vector - rows.T @ weights
-    left = float(np.linalg.norm(rest))
+    weights, *_ = np.linalg.lstsq(rows.T, vector.ravel(), rcond=None)
+    rest = (vector.ravel() - rows.T @ weights).reshape(vector.shape)
+    # A single vector has length 1 by definition; rows have it by the longest of them alone.
+    left = float(np.linalg.norm(rest)) / (1.0 if vector.ndim == 1 else float(np.linalg.norm(vector)))
     names = ", ".join(condition.attribute for condition in conditions)
     if left < _LEAST:
         raise UserError(f"nothing is left of {direction.attribute} across {names}: it is made of them")
     return replace(
         direction,
-        vector=(rest / left).astype(np.float32),
+        vector=(rest / longest_row(rest)).astype(np.float32),
         method=f"{direction.method} across {names}",
         sigma=None,
         intercept=None,
         statistics={"left": left},
     )
+
+
+def _size(direction: Direction) -> str:
+    return "x".join(str(size) for size in direction.vector.shape)

@@ -7,31 +7,32 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
-from latentlab import cards
 from latentlab.errors import UserError
-from stylegan2.protocol import Generator
 
 if TYPE_CHECKING:
-    from latentlab.directions.finders import Finder
+    from latentlab.cards import Kind
+    from stylegan2.protocol import Generator
 
 Space = Literal["z", "w", "w+", "s"]
-Figure = float | int | str
+Statistic = float | int | str
 
-KIND = cards.Kind("latentlab.direction", 1, "a direction", "save the direction again")
 _CARD = ("space", "layers", "method", "attribute", "sigma", "intercept", "statistics", "generator", "scorer")
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Direction:
-    """A unit vector in latent space and its card.
+    """A direction in latent space and its card.
+
+    It is one vector that moves every layer alike, or a row a layer. Strengths count in lengths of the vector or of the
+    longest row, which is 1: equal rows at a strength do what their single vector does at that strength.
 
     Attributes
     ----------
     vector
-        `(w_dim,)` float32 of unit length.
+        `(w_dim,)` float32 of length 1; or, in space w+, `(num_ws, w_dim)` whose longest row has length 1. A row of
+        zeros leaves its layer as it is.
     attribute
         What grows along it.
     method
@@ -39,15 +40,20 @@ class Direction:
     space
         The space it lives in.
     layers
-        The rows of ws it applies to; None for all.
+        For a single vector, the rows of ws that it moves; None for all. A row a layer has None here.
     sigma
-        Standard deviation of the population's projection on it, in units of w; None if unknown.
+        Standard deviation of the population's `coordinates`, in units of w; None if unknown.
     intercept
-        The attribute's hyperplane is w·vector + intercept = 0; None if unknown.
+        The attribute's hyperplane is where the coordinate is −intercept; None if unknown.
     statistics
-        Figures by name: accuracy, AUC, sample sizes, …
+        Numbers or words by name: accuracy, AUC, sample sizes, …
     generator, scorer
         Fingerprints of the networks it was learnt on; None if unknown.
+
+    Raises
+    ------
+    UserError
+        If the vector has another shape or length, or a field is not possible.
     """
 
     vector: NDArray[np.float32]
@@ -57,77 +63,87 @@ class Direction:
     layers: tuple[int, ...] | None = None
     sigma: float | None = None
     intercept: float | None = None
-    statistics: dict[str, Figure] = field(default_factory=dict)
+    statistics: dict[str, Statistic] = field(default_factory=dict)
     generator: str | None = None
     scorer: str | None = None
 
     def __post_init__(self) -> None:
         vector = np.asarray(self.vector, dtype=np.float32)
-        length = float(np.linalg.norm(vector))
-        if vector.ndim != 1 or not abs(length - 1) < 1e-3:
-            raise UserError(f"a direction is one vector of length 1, not {vector.shape} of length {length:g}")
+        length = longest_row(vector) if vector.ndim in (1, 2) else float("nan")
+        if not abs(length - 1) < 1e-3:
+            raise UserError(
+                "a direction is one vector of length 1, or rows of which the longest has length 1, "
+                f"not {vector.shape} of length {length:g}"
+            )
         if self.space not in get_args(Space):
             raise UserError(f"a direction's space is one of {', '.join(get_args(Space))}, not {self.space!r}")
+        if vector.ndim == 2 and self.space != "w+":
+            raise UserError(f"a direction with a row a layer is of space w+, not {self.space}")
         if self.layers is not None and (not self.layers or min(self.layers) < 0):
             raise UserError(f"a direction's layers are row numbers from 0, not {self.layers}")
+        if vector.ndim == 2 and self.layers is not None:
+            raise UserError("a direction with a row a layer takes no layers: its rows that are zero do not move")
         object.__setattr__(self, "vector", vector)
 
     def __neg__(self) -> Direction:
-        """The same direction the other way round: published ones point either way."""
+        """The direction the other way round: published ones point either way."""
         intercept = None if self.intercept is None else -self.intercept
         return replace(self, vector=-self.vector, intercept=intercept)
+
+    def __repr__(self) -> str:
+        return f"Direction({self.attribute!r}, {self.method!r}, {self.space!r}, shape {self.vector.shape})"
+
+    def _repr_markdown_(self) -> str:
+        """The card, for a notebook."""
+        return self.card()
 
     @classmethod
     def of(
         cls,
-        finder: Finder,
+        finder: object,
         w: NDArray[Any],
         attribute: str,
-        statistics: dict[str, Figure] | None = None,
+        statistics: dict[str, Statistic] | None = None,
         generator: str | None = None,
         scorer: str | None = None,
     ) -> Direction:
-        """The direction of a fitted finder; sigma is taken over the population `w (n, w_dim)`."""
-        return cls(
-            vector=finder.direction_.astype(np.float32),
-            attribute=attribute,
-            method=type(finder).__name__,
-            sigma=float(np.std(np.asarray(w, dtype=np.float64) @ finder.direction_)),
-            intercept=finder.intercept_,
-            statistics=dict(statistics or {}),
-            generator=generator,
-            scorer=scorer,
-        )
+        """The direction of a fitted finder (see `Finder`); if it has several components, the first.
 
-    @classmethod
-    def from_npy(
-        cls, path: str | Path, attribute: str, method: str = "published", generator: str | None = None
-    ) -> Direction:
-        """A published direction: an .npy of one row, or of a row a layer, all equal.
+        `sigma` is taken over the population `w (n, w_dim)`.
+        """
+        return directions_of(finder, w, attribute, statistics, generator, scorer)[0]
 
-        Its length is lost to the unit vector and kept as the statistic `length`: strength s in the
-        publication is s · length here.
+    @property
+    def w_dim(self) -> int:
+        """Width of the space: what a single vector, or each row, has of numbers."""
+        return int(self.vector.shape[-1])
+
+    def rows(self, num_ws: int) -> NDArray[np.float32]:
+        """What is added to each row of ws at strength 1: `(num_ws, w_dim)`, zero where nothing moves.
 
         Raises
         ------
         UserError
-            If the file is no such array, or its rows differ. Pickled objects are never loaded.
+            If the direction has, or is for, rows that ws do not have.
         """
-        try:
-            array = np.load(path, allow_pickle=False)
-        except (OSError, ValueError, EOFError, MemoryError) as error:
-            raise UserError(f"cannot read {path} as a NumPy array: {error}") from error
-        numbers = isinstance(array, np.ndarray) and array.dtype.kind == "f"
-        if not numbers or array.ndim not in (1, 2) or array.size == 0:
-            raise UserError(f"{path} is no direction: it takes an array of one row, or of a row a layer")
-        rows = np.atleast_2d(array).astype(np.float64)
-        length = float(np.linalg.norm(rows[0]))
-        if not (np.isfinite(length) and length > 0):
-            raise UserError(f"{path} is no direction: its length is {length:g}")
-        if not np.allclose(rows, rows[0], atol=1e-6 * length):
-            raise UserError(f"the rows of {path} differ; only those that are equal load")
-        vector = (rows[0] / length).astype(np.float32)
-        return cls(vector, attribute, method, statistics={"length": length}, generator=generator)
+        if self.vector.ndim == 2:
+            if len(self.vector) != num_ws:
+                raise UserError(f"the direction has {len(self.vector)} rows, one a layer; ws have {num_ws}")
+            return self.vector
+        if self.layers is None:
+            return np.tile(self.vector, (num_ws, 1))
+        if max(self.layers) >= num_ws:
+            raise UserError(f"the direction is for layer {max(self.layers)}; ws have {num_ws} rows")
+        rows = np.zeros((num_ws, self.w_dim), dtype=np.float32)
+        rows[list(self.layers)] = self.vector
+        return rows
+
+    def coordinates(self, w: NDArray[Any]) -> NDArray[np.float64]:
+        """How far along the direction the rows of `w (n, w_dim)` lie, `(n,)`, in units of w.
+
+        With rows n_l a layer it is the strength that fits best, Σ n_l·w / Σ n_l²; for a single vector n·w.
+        """
+        return _coordinates(np.asarray(self.vector, dtype=np.float64), w)
 
     def save(self, path: str | Path) -> None:
         """Write it as safetensors: the tensor `vector`, and the card as JSON in the metadata.
@@ -137,20 +153,26 @@ class Direction:
         UserError
             If `path` cannot be written.
         """
+        import torch
+
+        from latentlab import cards
+
         card = {name: getattr(self, name) for name in _CARD}
-        cards.write(path, KIND, {"vector": torch.from_numpy(self.vector)}, card)
+        cards.write(path, _kind(), {"vector": torch.from_numpy(self.vector)}, card)
 
     @classmethod
     def load(cls, path: str | Path) -> Direction:
-        """Read what `save` wrote.
+        """Read what `save` wrote; `latentlab.load_direction` reads other files as well.
 
         Raises
         ------
         UserError
             If the file is missing, broken, something else, or of a newer version.
         """
-        tensors, card = cards.read(path, KIND)
-        with cards.told_of(path, KIND):
+        from latentlab import cards
+
+        tensors, card = cards.read(path, _kind())
+        with cards.guard(path, _kind()):
             return cls(tensors["vector"].numpy(), **_parse_card(card))
 
     def check(self, generator: Generator, force: bool = False) -> None:
@@ -163,8 +185,10 @@ class Direction:
             vector or layers do not fit.
         """
         name = f"the {self.attribute} direction"
-        if len(self.vector) != generator.w_dim:
-            raise UserError(f"{name} has {len(self.vector)} numbers, the generator's w {generator.w_dim}")
+        if self.w_dim != generator.w_dim:
+            raise UserError(f"{name} has {self.w_dim} numbers, the generator's w {generator.w_dim}")
+        if self.vector.ndim == 2 and len(self.vector) != generator.num_ws:
+            raise UserError(f"{name} has {len(self.vector)} rows; the generator has {generator.num_ws}")
         if self.layers is not None and max(self.layers) >= generator.num_ws:
             raise UserError(f"{name} is for layer {max(self.layers)}; the generator has {generator.num_ws}")
         if not force and self.generator != generator.fingerprint:
@@ -176,10 +200,11 @@ class Direction:
 
     def card(self) -> str:
         """All that is known about it, as Markdown."""
-        rows: list[tuple[str, object]] = [
+        rows = "" if self.vector.ndim == 1 else f"{len(self.vector)} rows of "
+        entries: list[tuple[str, object]] = [
             ("method", self.method),
-            ("space", f"{self.space}, {len(self.vector)} numbers"),
-            ("layers", "all" if self.layers is None else ", ".join(str(layer) for layer in self.layers)),
+            ("space", f"{self.space}, {rows}{self.w_dim} numbers"),
+            ("layers", self._layers_in_words()),
             ("sigma", self.sigma),
             ("intercept", self.intercept),
             ("generator", self.generator),
@@ -187,7 +212,95 @@ class Direction:
             *self.statistics.items(),
         ]
         lines = [f"# Direction: {self.attribute}", "", "| | |", "|---|---|"]
-        return "\n".join(lines + [f"| {name} | {_show(value)} |" for name, value in rows]) + "\n"
+        return "\n".join(lines + [f"| {name} | {_show(value)} |" for name, value in entries]) + "\n"
+
+    def _layers_in_words(self) -> str:
+        layers = self.layers
+        if self.vector.ndim == 2:
+            moved = self.vector.any(axis=1)
+            layers = None if moved.all() else tuple(np.flatnonzero(moved).tolist())
+        return "all" if layers is None else ", ".join(str(layer) for layer in layers)
+
+
+def directions_of(
+    finder: object,
+    w: NDArray[Any],
+    attribute: str,
+    statistics: dict[str, Statistic] | None = None,
+    generator: str | None = None,
+    scorer: str | None = None,
+) -> tuple[Direction, ...]:
+    """The directions of a fitted finder: one, or each of its components.
+
+    Parameters
+    ----------
+    finder
+        Has `direction_ (w_dim,)` or `(num_ws, w_dim)`, or `components_ (k, w_dim)` or `(k, num_ws, w_dim)`; and
+        perhaps `intercept_`, a number or one a component. See `Finder`.
+    w
+        The population, `(n, w_dim)`, over which sigma is taken.
+    attribute
+        What grows along it; components are called ATTRIBUTE-0, ATTRIBUTE-1, …
+    statistics, generator, scorer
+        For the cards.
+
+    Raises
+    ------
+    UserError
+        If the finder has neither, or their shapes or lengths are not as `Direction` takes them.
+    """
+    components = getattr(finder, "components_", None)
+    found = [getattr(finder, "direction_", None)] if components is None else list(components)
+    vectors = [np.asarray(vector, dtype=np.float64) for vector in found if vector is not None]
+    if not vectors:
+        raise UserError(f"the finder {type(finder).__name__} has no direction_ and no components_; fit it first")
+    intercept = getattr(finder, "intercept_", None)
+    intercepts = [None] * len(vectors) if intercept is None else np.broadcast_to(intercept, len(vectors)).tolist()
+    names = [attribute] if components is None else [f"{attribute}-{k}" for k in range(len(vectors))]
+    return tuple(
+        Direction(
+            vector=vector.astype(np.float32),
+            attribute=name,
+            method=type(finder).__name__,
+            space="w" if vector.ndim == 1 else "w+",
+            sigma=float(np.std(_coordinates(vector, w))),
+            intercept=own,
+            statistics=dict(statistics or {}),
+            generator=generator,
+            scorer=scorer,
+        )
+        for vector, own, name in zip(vectors, intercepts, names, strict=True)
+    )
+
+
+def longest_row(vector: NDArray[Any]) -> float:
+    """Length of a vector `(w_dim,)`, or of the longest row of `(num_ws, w_dim)`."""
+    return float(np.max([np.linalg.norm(row) for row in np.atleast_2d(vector)], initial=0.0))
+
+
+def cosine(a: Direction | NDArray[Any], b: Direction | NDArray[Any]) -> float:
+    """Cosine of the angle between two directions, in [-1, 1].
+
+    Arrays are taken as well, `(w_dim,)` or `(num_ws, w_dim)`. A single vector beside rows counts as that many equal
+    rows; layers play no part.
+    """
+    x, y = (np.asarray(v.vector if isinstance(v, Direction) else v, dtype=np.float64) for v in (a, b))
+    if x.ndim != y.ndim:
+        x, y = np.broadcast_arrays(x, y)
+    x, y = x.ravel(), y.ravel()
+    return float(np.clip(x @ y / (np.linalg.norm(x) * np.linalg.norm(y)), -1, 1))
+
+
+def _coordinates(vector: NDArray[np.float64], w: NDArray[Any]) -> NDArray[np.float64]:
+    w = np.asarray(w, dtype=np.float64)
+    found: NDArray[np.float64] = w @ vector if vector.ndim == 1 else w @ vector.sum(axis=0) / (vector**2).sum()
+    return found
+
+
+def _kind() -> Kind:
+    from latentlab.cards import Kind  # imports torch, which whoever only holds a direction does without
+
+    return Kind("latentlab.direction", 1, "a direction", "save the direction again")
 
 
 def _show(value: object) -> str:
@@ -207,12 +320,6 @@ def _parse_card(card: dict[str, Any]) -> dict[str, Any]:
         if not isinstance(card[name], types[name]):
             raise TypeError(f"{name} is {card[name]!r}")
     if not all(isinstance(value, (int, float, str)) for value in card["statistics"].values()):
-        raise TypeError("statistics are not figures")
+        raise TypeError("statistics are not numbers or words")
     layers = None if card["layers"] is None else tuple(int(layer) for layer in card["layers"])
     return {**{name: card[name] for name in _CARD}, "layers": layers}
-
-
-def cosine(a: Direction | NDArray[Any], b: Direction | NDArray[Any]) -> float:
-    """Cosine of the angle between two directions, or vectors `(w_dim,)`, in [-1, 1]."""
-    x, y = (np.asarray(v.vector if isinstance(v, Direction) else v, dtype=np.float64) for v in (a, b))
-    return float(np.clip(x @ y / (np.linalg.norm(x) * np.linalg.norm(y)), -1, 1))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,34 +15,44 @@ from sklearn.utils.validation import check_is_fitted
 
 from latentlab.errors import UserError
 
-Target = Literal["labels", "scores"]
+Target = Literal["labels", "scores"] | None
 
 
 class Finder(Protocol):
-    """What a fitted finder offers.
+    """What finds directions: a class in scikit-learn's manner.
+
+    `fit` keeps what it finds in attributes. Those that it must have, one or the other:
+
+    - `direction_`: `(w_dim,)` float64 of length 1, pointing to the positive class, or a row a layer,
+      `(num_ws, w_dim)`, of which the longest has length 1;
+    - `components_`: several of them, `(k, w_dim)` or `(k, num_ws, w_dim)`.
+
+    Those that it may have:
+
+    - `intercept_`: a number, or one a component: the hyperplane is where the coordinate on the direction,
+      w·direction_, is −intercept_, in units of w;
+    - `decision_function(w) -> (n,)`: positive for the positive class; by it a direction is judged on held-out rows.
 
     Attributes
     ----------
     target
-        What `fit` takes as y: boolean 'labels', or 'scores' in [0, 1].
-    direction_
-        `(w_dim,)` float64 of unit length, pointing to the positive class.
-    intercept_
-        The hyperplane is where w·direction_ + intercept_ = 0; in units of w.
+        What `fit` takes as y: boolean 'labels', 'scores' in [0, 1], or None where it looks at w alone.
     """
-
-    direction_: NDArray[np.float64]
-    intercept_: float
 
     @property
     def target(self) -> Target:
         """What `fit` takes as y."""
 
-    def fit(self, w: NDArray[Any], y: NDArray[Any]) -> object:
+    def fit(self, w: NDArray[Any], y: Any) -> object:
         """Fit on `w (n, w_dim)` and `y (n,)`."""
 
+
+@runtime_checkable
+class Classifier(Protocol):
+    """What can be judged on labels: a fitted finder with a decision function."""
+
     def decision_function(self, w: NDArray[Any]) -> NDArray[np.float64]:
-        """Signed distance `(n,)` of `w (n, w_dim)` from the hyperplane, in units of w."""
+        """Signed distance `(n,)` of `w (n, w_dim)` from the hyperplane, positive for the positive class."""
 
 
 def check_labels(y: NDArray[Any], where: str) -> NDArray[np.bool_]:

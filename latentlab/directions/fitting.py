@@ -8,8 +8,8 @@ from typing import Any
 from numpy.typing import NDArray
 
 from latentlab import registry
-from latentlab.directions.direction import Direction
-from latentlab.directions.finders import Finder
+from latentlab.directions.direction import Direction, directions_of
+from latentlab.directions.finders import Classifier, Finder
 from latentlab.directions.statistics import DirectionStatistics, card_figures, evaluate
 from latentlab.errors import UserError
 from latentlab.samples.table import SampleTable, split
@@ -24,11 +24,20 @@ class Fit:
     direction
         The direction; its card has the statistics too.
     held_out
-        Statistics on rows the direction was not learnt on; None if no rows were held out.
+        Statistics on rows the direction was not learnt on; None if no rows were held out, or if the finder decides
+        nothing.
+    others
+        Further directions, where the finder gives several components.
     """
 
     direction: Direction
     held_out: DirectionStatistics | None
+    others: tuple[Direction, ...] = ()
+
+    @property
+    def directions(self) -> tuple[Direction, ...]:
+        """All components, the first of which is `direction`."""
+        return (self.direction, *self.others)
 
 
 def fit(
@@ -36,12 +45,14 @@ def fit(
 ) -> Fit:
     """Learn the direction along which an attribute grows, and judge it on held-out rows.
 
+    A finder that has no `decision_function` is not judged.
+
     Parameters
     ----------
     table
         Samples; `latentlab.samples.split` says which of them are held out.
     attribute
-        Name of the score to learn from.
+        Name of the score to learn from, and to be judged by.
     method
         A finder's name ('svm', 'mean', 'ridge', or one that another package registers), or a finder. A given finder
         is fitted in place, so that its other results can be looked at afterwards.
@@ -61,8 +72,10 @@ def fit(
         train, test = split(table, test_share)
         learn, judge = table.subset(train), table.subset(test)
     finder.fit(learn.w, _target_of(finder, learn, attribute))
-    held_out = None if judge is None else evaluate(finder, judge.w, judge.is_positive(attribute))
-    direction = Direction.of(
+    held_out = None
+    if judge is not None and isinstance(finder, Classifier):
+        held_out = evaluate(finder, judge.w, judge.is_positive(attribute))
+    first, *others = directions_of(
         finder,
         learn.w,
         attribute if name is None else name,
@@ -70,17 +83,19 @@ def fit(
         generator=table.generator,
         scorer=table.scorer,
     )
-    return Fit(direction, held_out)
+    return Fit(first, held_out, tuple(others))
 
 
-def _target_of(finder: Finder, table: SampleTable, attribute: str) -> NDArray[Any]:
-    """What the finder learns from, `(n,)`: labels or scores."""
-    target = getattr(finder, "target", None)
+def _target_of(finder: Finder, table: SampleTable, attribute: str) -> NDArray[Any] | None:
+    """What the finder learns from, `(n,)`: labels, scores, or nothing but w."""
+    target = getattr(finder, "target", "nothing")
+    if target is None:
+        return None
     if target == "labels":
         return table.is_positive(attribute)
     if target == "scores":
         return table.column(attribute)
     raise UserError(
         f"the finder {type(finder).__name__} must say what it learns from by its class attribute `target`: "
-        f"'labels' or 'scores', not {target!r}"
+        f"'labels', 'scores' or None, not {target!r}"
     )

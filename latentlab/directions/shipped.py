@@ -1,8 +1,9 @@
-"""Directions that come with the package, by name."""
+"""Loading directions: those that come with the package, by name, and files."""
 
 from __future__ import annotations
 
-from importlib.resources import files
+import difflib
+from importlib.resources import as_file, files
 from pathlib import Path
 
 from latentlab.directions.direction import Direction
@@ -11,19 +12,41 @@ from latentlab.errors import UserError
 SHIPPED = ("smile",)
 
 
-def load_direction(name_or_path: str) -> Direction:
-    """The direction in a file, or the shipped one of that name.
+def load_direction(name_or_path: str | Path, attribute: str | None = None, generator: str | None = None) -> Direction:
+    """Load a direction from a file, or one that comes with the package by its name.
 
     'smile' is what `latentlab smile` learns with its own defaults: 2,000 seeds of `mobile-ffhq`, all generated
-    faces, labelled by `fer`; its card has its held-out figures. Non-commercial, like the generator.
+    faces, labelled by `fer`; its card has its held-out statistics. Non-commercial, like the generator.
+
+    Parameters
+    ----------
+    name_or_path
+        'smile', or a file: .safetensors as `latentlab fit` and `Direction.save` write it, or a published .npy, .npz
+        or .pt with one array (see `latentlab.directions.published`).
+    attribute
+        What a published array is a direction of; by default the file's name. Other files say it themselves.
+    generator
+        Fingerprint of the generator that a published array was learnt on, if known.
 
     Raises
     ------
     UserError
-        There is neither, or the file is no direction.
+        There is neither (suggests the nearest name), or the file is no direction.
     """
-    if Path(name_or_path).exists():
-        return Direction.load(name_or_path)
-    if name_or_path in SHIPPED:
-        return Direction.load(str(files("latentlab") / "data" / "directions" / f"{name_or_path}.safetensors"))
-    raise UserError(f"there is no file {name_or_path}, and of that name no direction is shipped: {', '.join(SHIPPED)}")
+    from latentlab.directions.published import SUFFIXES, read_published
+
+    path, name = Path(name_or_path), str(name_or_path)
+    if path.is_file():
+        if path.suffix.lower() in SUFFIXES:
+            return read_published(path, attribute or path.stem, generator)
+        if attribute is not None or generator is not None:
+            raise UserError(f"{path} says itself what it is a direction of, and of which generator")
+        return Direction.load(path)
+    if name in SHIPPED:
+        with as_file(files("latentlab") / "data" / "directions" / f"{name}.safetensors") as shipped:
+            return Direction.load(shipped)
+    if path.is_dir():
+        raise UserError(f"{path} is a folder; give the file of a direction in it")
+    near = difflib.get_close_matches(name, SHIPPED, n=1, cutoff=0.4)
+    hint = f"did you mean {near[0]}?" if near else f"directions that come with the package: {', '.join(SHIPPED)}"
+    raise UserError(f"there is no file {name}, and no direction of that name; {hint}")

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy.stats import norm, rankdata
 from sklearn.metrics import accuracy_score, roc_auc_score
 
-from latentlab.directions.finders import Finder, check_labels
+from latentlab.directions.finders import Classifier, check_labels
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ def auc_deviation(y: NDArray[np.bool_], decision: NDArray[Any]) -> float:
     return float(np.sqrt(variance))
 
 
-def evaluate(finder: Finder, w: NDArray[Any], y: NDArray[np.bool_]) -> DirectionStatistics:
+def evaluate(finder: Classifier, w: NDArray[Any], y: NDArray[np.bool_]) -> DirectionStatistics:
     """Judge a fitted finder on held-out rows.
 
     Parameters

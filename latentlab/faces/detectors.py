@@ -15,7 +15,7 @@ from latentlab.errors import UserError
 from latentlab.faces.dlib_models import import_dlib, to_array
 
 # Faces are searched on a copy of the photo of about so many pixels. dlib's detector looks for faces of 80
-# pixels and more, here a seventeenth of the side of a square photo, however large or small the photo is.
+# pixels and more, here a seventeenth of the width of a square photo, however large or small the photo is.
 SEARCH_PIXELS = 1400**2
 # Landmarks are predicted on a copy of the face's surroundings in which its box is so many pixels wide: the
 # predictor answers in whole pixels, which on a small photo would be coarse.
@@ -36,7 +36,7 @@ class FaceFound:
     landmarks
         `(68, 2)` or `(5, 2)` float64, (x, y) in pixels of the photo; they may lie beyond it.
     score
-        The detector's confidence, unbounded; higher is surer.
+        Confidence of the detector, unbounded; higher is surer.
     """
 
     box: tuple[float, float, float, float]
@@ -49,34 +49,34 @@ class FaceFound:
 
     @property
     def area(self) -> float:
-        """The box's area in pixels of the photo."""
+        """Area of the box in pixels of the photo."""
         left, top, right, bottom = self.box
         return (right - left) * (bottom - top)
 
     def to_dict(self) -> dict[str, Any]:
-        """What JSON can hold of it."""
+        """Return the face as JSON holds it."""
         return {"box": list(self.box), "landmarks": self.landmarks.tolist(), "score": self.score}
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> FaceFound:
-        """What `to_dict` gave."""
+        """Make a face from what `to_dict` gave."""
         left, top, right, bottom = data["box"]
         return cls((left, top, right, bottom), np.array(data["landmarks"], dtype=np.float64), float(data["score"]))
 
 
 class FaceDetector(Protocol):
-    """A photo to the faces in it."""
+    """Detects the faces in a photo, and their landmarks."""
 
     @property
     def name(self) -> str:
-        """What the detector is called in files and messages."""
+        """Name of the detector in files and messages."""
         ...
 
     def __call__(self, photo: Tensor) -> list[FaceFound]:
-        """The faces in `photo (1, 3, h, w)` in [-1, 1], the largest first; an empty list if there is none.
+        """Find the faces in `photo (1, 3, h, w)` in [-1, 1], the largest first; an empty list if there is none.
 
         Landmarks are 68 in the order of iBUG 300-W, or 5: the outer and inner corner of the eye on the
-        picture's right, the outer and inner corner of the one on its left, and the base of the nose.
+        image's right, the outer and inner corner of the one on its left, and the base of the nose.
         """
         ...
 
@@ -89,7 +89,7 @@ class _Dlib:
     Raises
     ------
     UserError
-        dlib is not installed, or the models cannot be fetched.
+        If dlib is not installed, or the models cannot be fetched.
     """
 
     name: str
@@ -102,7 +102,7 @@ class _Dlib:
         self._predict = dlib.shape_predictor(str(weights.get("face-landmarks") / self._model))
 
     def __call__(self, photo: Tensor) -> list[FaceFound]:
-        """The faces in `photo (1, 3, h, w)` in [-1, 1], the largest first."""
+        """Find the faces in `photo (1, 3, h, w)` in [-1, 1], the largest first."""
         if photo.ndim != 4 or photo.shape[:2] != (1, 3):
             raise ValueError(f"a photo is (1, 3, height, width), not {tuple(photo.shape)}")
         height, width = photo.shape[2:]
@@ -150,12 +150,12 @@ DETECTORS: dict[str, type[_Dlib]] = {detector.name: detector for detector in (Dl
 
 
 def load_detector(name: str = "dlib68") -> FaceDetector:
-    """The detector called `name`: 'dlib68' or 'dlib5'.
+    """Load the detector 'dlib68' or 'dlib5'.
 
     Raises
     ------
     UserError
-        No such detector, dlib is not installed, or its models cannot be fetched.
+        If there is no such detector, dlib is not installed, or its models cannot be fetched.
     """
     if name not in DETECTORS:
         raise UserError(f"no detector is called {name!r}; there are {' and '.join(DETECTORS)}")

@@ -1,4 +1,4 @@
-"""What every use of dlib shares: its import, and pictures as it takes them."""
+"""Import of dlib, and images as it takes them."""
 
 from __future__ import annotations
 
@@ -13,17 +13,18 @@ from latentlab.errors import UserError
 
 
 def import_dlib() -> ModuleType:
-    """The module `dlib`; UserError if it is not installed."""
+    """Import the module `dlib`; UserError if it is not installed."""
     try:
         import dlib
     except ImportError as error:
         raise UserError(
             'faces are found and compared with dlib, which is not installed: pip install "latentlab[faces]"'
         ) from error
-    return dlib
+    module: ModuleType = dlib
+    return module
 
 
-def to_array(picture: Tensor) -> NDArray[np.uint8]:
-    """Bytes `(h, w, 3)` of a picture `(1, 3, h, w)` in [-1, 1]."""
-    array: NDArray[np.uint8] = images.to_bytes(picture)[0].permute(1, 2, 0).contiguous().cpu().numpy()
+def to_array(image: Tensor) -> NDArray[np.uint8]:
+    """Bytes `(h, w, 3)` of an image `(1, 3, h, w)` in [-1, 1]."""
+    array: NDArray[np.uint8] = images.to_bytes(image)[0].permute(1, 2, 0).contiguous().cpu().numpy()
     return array

@@ -21,7 +21,7 @@ Sides = tuple[int, int, int, int]
 
 @dataclass(frozen=True, eq=False)
 class Points:
-    """The anchors of a face; left and right are the picture's.
+    """Anchors of a face; left and right are those of the image.
 
     Attributes
     ----------
@@ -37,7 +37,7 @@ class Points:
 
     @classmethod
     def of(cls, landmarks: Array) -> Points:
-        """The anchors of 68 landmarks, or of dlib's 5, for which the mouth is estimated from the nose."""
+        """Take the anchors from 68 landmarks, or from dlib's 5, for which the mouth is estimated from the nose."""
         if landmarks.shape == (68, 2):
             left, right = landmarks[36:42].mean(0), landmarks[42:48].mean(0)
             return cls(left, right, (landmarks[48] + landmarks[54]) / 2)
@@ -54,7 +54,7 @@ MOUTH_ACROSS, MOUTH_DOWN, MOUTH_OFFSET = 0.168, 0.854, 0.364
 
 
 def in_eye_frame(eye_left: Array, eye_right: Array, point: Array) -> Array:
-    """A position `(2,)` from the eyes' midpoint, along their line and square to it, in units of their distance."""
+    """Express a position `(2,)` from the eyes' midpoint, along their line and square to it, in eye distances."""
     e = eye_right - eye_left
     along, square = e / (e @ e), e[::-1] * [-1, 1] / (e @ e)
     return np.stack([along, square]) @ (point - (eye_left + eye_right) / 2)
@@ -71,7 +71,7 @@ def _of_five(landmarks: Array) -> Points:
 
 
 def quad_of(points: Points) -> Array:
-    """The corners `(4, 2)` of FFHQ's crop: upper left, lower left, lower right, upper right.
+    """Compute the corners `(4, 2)` of FFHQ's crop: upper left, lower left, lower right, upper right.
 
     e leads from eye to eye, m from between them to between the mouth's corners. The half axis x is e + m
     turned a quarter anticlockwise, scaled to max(2 · |e|, 1.8 · |m|); y is x turned a quarter clockwise; the
@@ -93,20 +93,20 @@ def quad_of(points: Points) -> Array:
 
 @dataclass(frozen=True, eq=False)
 class CropGeometry:
-    """How a square crop was cut out of a photo; `CropGeometry.plan` makes it.
+    """Geometry of a square crop in a photo; `CropGeometry.plan` makes it.
 
     Attributes
     ----------
     quad
         `(4, 2)`: the crop's corners in pixels of the photo: upper left, lower left, lower right, upper right.
     shrink
-        The photo is reduced by this factor first.
+        Factor by which the photo is reduced first.
     crop
-        Left, top, right, bottom of what is cut out of the reduced photo, in its pixels.
+        Left, top, right, bottom of the part that is cut out of the reduced photo, in its pixels.
     pad
         Pixels put around that: left, top, right, bottom.
-    side
-        The crop's side in its own pixels.
+    resolution
+        Resolution of the crop in pixels.
     photo_size
         Width and height of the photo.
     """
@@ -115,7 +115,7 @@ class CropGeometry:
     shrink: int
     crop: Sides
     pad: Sides
-    side: int
+    resolution: int
     photo_size: tuple[int, int]
 
     def __post_init__(self) -> None:
@@ -124,15 +124,15 @@ class CropGeometry:
             raise ValueError(f"a quad is the four corners of a parallelogram, not {q.tolist()}")
 
     @classmethod
-    def plan(cls, quad: Array, side: int, photo_size: tuple[int, int]) -> CropGeometry:
-        """The steps of FFHQ's crop for `quad (4, 2)` in a photo of `photo_size` (width, height).
+    def plan(cls, quad: Array, resolution: int, photo_size: tuple[int, int]) -> CropGeometry:
+        """Plan FFHQ's crop for `quad (4, 2)` in a photo of `photo_size` (width, height).
 
-        Reduce by floor(length / side / 2) where that is above 1, length being the quad's side; cut out the
+        Reduce by floor(length / resolution / 2) where that is above 1, length being the quad's side; cut out the
         quad with a border of 10 % of the length, 3 pixels at least; where the quad comes within 4 pixels of
         the photo's edge, pad every side to 30 % of the length at least.
         """
         length = float(np.hypot(*(quad[3] - quad[0])))
-        shrink = max(int(length / side / 2), 1)
+        shrink = max(int(length / resolution / 2), 1)
         size = np.array([round(extent / shrink) for extent in photo_size])
         within = quad * (size / photo_size) - 0.5  # pixel indices, which FFHQ rounds
         length /= shrink
@@ -144,11 +144,11 @@ class CropGeometry:
             pad = np.maximum(pad, round(length * 0.3))
         else:
             pad[:] = 0
-        return cls(quad, shrink, _sides([*start, *end]), _sides(pad), side, photo_size)
+        return cls(quad, shrink, _sides([*start, *end]), _sides(pad), resolution, photo_size)
 
     @property
     def length(self) -> float:
-        """The quad's side in pixels of the photo."""
+        """Width of the quad in pixels of the photo."""
         return float(np.hypot(*(self.quad[3] - self.quad[0])))
 
     @property
@@ -158,33 +158,33 @@ class CropGeometry:
         return round(width / self.shrink), round(height / self.shrink)
 
     def homography(self) -> Array:
-        """The matrix `(3, 3)` from the crop's pixels to the photo's."""
+        """Return the matrix `(3, 3)` from the crop's pixels to the photo's."""
         matrix = np.eye(3)
-        matrix[:2, 0] = (self.quad[3] - self.quad[0]) / self.side
-        matrix[:2, 1] = (self.quad[1] - self.quad[0]) / self.side
+        matrix[:2, 0] = (self.quad[3] - self.quad[0]) / self.resolution
+        matrix[:2, 1] = (self.quad[1] - self.quad[0]) / self.resolution
         matrix[:2, 2] = self.quad[0]
         return matrix
 
     def inverse(self) -> Array:
-        """The matrix `(3, 3)` from the photo's pixels to the crop's."""
+        """Return the matrix `(3, 3)` from the photo's pixels to the crop's."""
         return np.asarray(np.linalg.inv(self.homography()), dtype=np.float64)
 
     def to_photo(self, points: Array) -> Array:
-        """Positions `(…, 2)` in the crop as positions in the photo."""
+        """Map positions `(…, 2)` in the crop to the photo."""
         return apply(self.homography(), points)
 
     def to_crop(self, points: Array) -> Array:
-        """Positions `(…, 2)` in the photo as positions in the crop."""
+        """Map positions `(…, 2)` in the photo to the crop."""
         return apply(self.inverse(), points)
 
     def to_padded(self) -> Array:
-        """The matrix `(3, 3)` from the photo's pixels to those of the reduced, cut out and padded photo."""
+        """Return the matrix `(3, 3)` from the photo's pixels to those of the reduced, cut out and padded photo."""
         matrix = np.diag([*(np.array(self.reduced_size) / self.photo_size), 1.0])
         matrix[:2, 2] = np.array(self.pad[:2]) - np.array(self.crop[:2])
         return matrix
 
     def towards_edge(self, x: Array, y: Array) -> Array:
-        """How far positions of the padded photo are in the padding: 1 at its outer edge, 0 at the photo's own.
+        """Measure how far positions of the padded photo are in the padding: 1 at its outer edge, 0 at the photo's own.
 
         Negative inside the photo, falling by 1 for a padding's width. −inf where nothing is padded.
         """
@@ -199,19 +199,19 @@ class CropGeometry:
         return np.asarray(1 - np.minimum(across, down))
 
     def to_dict(self) -> dict[str, Any]:
-        """What JSON can hold of it; `from_dict` takes it back without loss."""
+        """Return the geometry as JSON holds it; `from_dict` takes it back without loss."""
         return {
             "quad": self.quad.tolist(),
             "shrink": self.shrink,
             "crop": list(self.crop),
             "pad": list(self.pad),
-            "side": self.side,
+            "side": self.resolution,  # the name in files
             "photo_size": list(self.photo_size),
         }
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> CropGeometry:
-        """What `to_dict` gave; UserError if it is something else."""
+        """Make a geometry from what `to_dict` gave; UserError if it is something else."""
         try:
             quad = np.array(data["quad"], dtype=np.float64)
             width, height = data["photo_size"]
@@ -222,7 +222,7 @@ class CropGeometry:
 
 
 def apply(matrix: Array, points: Array) -> Array:
-    """Positions `(…, 2)` moved by an affine `matrix (3, 3)`."""
+    """Move positions `(…, 2)` by an affine `matrix (3, 3)`."""
     return np.asarray(points @ matrix[:2, :2].T + matrix[:2, 2])
 
 

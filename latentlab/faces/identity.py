@@ -1,4 +1,4 @@
-"""Who it is: dlib's descriptor of a face, and how alike two of them are."""
+"""Identity: dlib's descriptor of a face, and how similar two of them are."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from latentlab.errors import UserError
 from latentlab.faces.dlib_models import import_dlib, to_array
 from latentlab.faces.means import mean_descriptor
 
-MIN_SIDE = 128
+MIN_RESOLUTION = 128
 WIDTH = 128
 
-# Every picture is described at this side: the descriptor's own chip shows the middle of the crop at about
-# this scale, and the same picture at 256 and at 1024 pixels then has the same descriptor.
-_SIDE = 256
+# Every image is described at this resolution: the descriptor's own chip shows the middle of the crop at about
+# this scale, and an image then has one descriptor, be it given at 256 or at 1024 pixels.
+_RESOLUTION = 256
 # Where the predictor of landmarks starts: left, top, right and bottom (the last column and row within) at
-# that side. Of 25 squares tried on 200 generated faces this one came nearest to the median of all: 0.30 % of
-# the side off for half the faces, 0.9 % for 99 in 100. The box of dlib's own detector jumps in steps of a
+# that resolution. Among 25 squares tried on 200 generated faces this one came nearest to the median of all: 0.30 %
+# of the width off for half the faces, 0.9 % for 99 in 100. The box of dlib's own detector jumps in steps of a
 # fifth of its size and costs up to 3 %.
 _START = (56, 72, 199, 215)
 # Least confidence of dlib's detector that there is a face. It gave 0.25 and more to 192 photos, −0.48
@@ -39,7 +39,7 @@ class FaceDescriptor:
     Raises
     ------
     UserError
-        dlib is not installed, or the models cannot be fetched.
+        If dlib is not installed, or the models cannot be fetched.
     """
 
     def __init__(self) -> None:
@@ -53,47 +53,46 @@ class FaceDescriptor:
             str(weights.get("face-descriptor") / "dlib_face_recognition_resnet_model_v1.dat")
         )
 
-    def __call__(self, pictures: Tensor) -> Tensor:
-        """The descriptors of faces.
+    def __call__(self, images: Tensor) -> Tensor:
+        """Describe faces.
 
         Parameters
         ----------
-        pictures
-            `(b, 3, side, side)` in [-1, 1], in FFHQ's crop, of 128 pixels a side or more. Smaller ones lose
-            the person: at 128 pixels the descriptor of a face moves by 0.08 in the
-            median, at 64 by 0.24 (50 generated faces).
+        images
+            `(b, 3, h, h)` in [-1, 1], in FFHQ's crop, of 128 pixels or more. Smaller ones lose the person: at
+            128 pixels the descriptor of a face moves by 0.08 in the median, at 64 by 0.24 (50 generated faces).
 
         Returns
         -------
         Tensor
-            `(b, 128)` float32 on the pictures' device. A row is NaN where dlib's detector finds no face.
+            `(b, 128)` float32 on the images' device. A row is NaN where dlib's detector finds no face.
 
         Raises
         ------
         UserError
-            The pictures are not square, or too small.
+            If the images are not square, or too small.
         """
-        if pictures.ndim != 4 or pictures.shape[1] != 3 or pictures.shape[2] != pictures.shape[3]:
-            raise UserError(f"faces are described in square crops (batch, 3, side, side), not {tuple(pictures.shape)}")
-        if pictures.shape[2] < MIN_SIDE:
+        if images.ndim != 4 or images.shape[1] != 3 or images.shape[2] != images.shape[3]:
+            raise UserError(f"faces are described in square crops (batch, 3, h, h), not {tuple(images.shape)}")
+        if images.shape[2] < MIN_RESOLUTION:
             raise UserError(
-                f"a crop of {pictures.shape[2]} pixels a side is too small to tell who it is; "
-                f"render or align it at {MIN_SIDE} or more"
+                f"a crop of {images.shape[2]} pixels is too small to tell who it is; "
+                f"render or align it at {MIN_RESOLUTION} or more"
             )
-        small = F.interpolate(pictures.detach().float(), (_SIDE, _SIDE), mode="bicubic", antialias=True)
-        rows = [self._describe(to_array(picture[None])) for picture in small]
-        return torch.from_numpy(np.array(rows, dtype=np.float32).reshape(-1, WIDTH)).to(pictures.device)
+        small = F.interpolate(images.detach().float(), (_RESOLUTION, _RESOLUTION), mode="bicubic", antialias=True)
+        rows = [self._describe(to_array(image[None])) for image in small]
+        return torch.from_numpy(np.array(rows, dtype=np.float32).reshape(-1, WIDTH)).to(images.device)
 
-    def _describe(self, picture: NDArray[np.uint8]) -> NDArray[np.float64]:
-        boxes, _, _ = self._detect.run(picture, 0, _LEAST_SCORE)
+    def _describe(self, image: NDArray[np.uint8]) -> NDArray[np.float64]:
+        boxes, _, _ = self._detect.run(image, 0, _LEAST_SCORE)
         if not boxes:
             return np.full(WIDTH, np.nan)
-        shape = self._predict(picture, self._start)
-        return np.array(self._network.compute_face_descriptor(picture, shape))
+        shape = self._predict(image, self._start)
+        return np.array(self._network.compute_face_descriptor(image, shape))
 
 
 def similarity(a: Tensor, b: Tensor) -> Tensor:
-    """How alike two faces are: 1 for the same picture, about 0 for strangers.
+    """Measure how similar two faces are: 1 for one image twice, about 0 for strangers.
 
     The cosine between two descriptors after the mean descriptor of generated faces is taken off both. The
     plain cosine would flatter: most of a descriptor is what all faces share, and strangers get 0.83. The
@@ -113,11 +112,12 @@ def similarity(a: Tensor, b: Tensor) -> Tensor:
         `(b,)` in -1 … 1; NaN where a descriptor is.
     """
     mean = torch.from_numpy(mean_descriptor()).to(a)
-    return F.cosine_similarity(a - mean, b - mean, dim=-1)
+    cosine: Tensor = F.cosine_similarity(a - mean, b - mean, dim=-1)
+    return cosine
 
 
 def distance(a: Tensor, b: Tensor) -> Tensor:
-    """Euclidean distance between descriptors: below 0.6 it is the same person, by dlib's own rule.
+    """Euclidean distance between descriptors: below 0.6 it is one person, by dlib's own rule.
 
     Parameters
     ----------
@@ -127,6 +127,7 @@ def distance(a: Tensor, b: Tensor) -> Tensor:
     Returns
     -------
     Tensor
-        `(b,)`, 0 for the same picture; NaN where a descriptor is.
+        `(b,)`, 0 for one image twice; NaN where a descriptor is.
     """
-    return (a - b).norm(dim=-1)
+    norm: Tensor = (a - b).norm(dim=-1)
+    return norm

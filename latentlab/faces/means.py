@@ -1,4 +1,4 @@
-"""What generated faces are like on average: the measured means that the package ships.
+"""Means over generated faces, as measured and shipped with the package.
 
 They were measured by scripts/fit_face_means.py on faces of `mobile-ffhq` at psi 1; how many, and on which
 seeds, stands in the file's metadata.
@@ -22,10 +22,10 @@ def _stored() -> dict[str, NDArray[np.float32]]:
 
 
 def mean_descriptor() -> NDArray[np.float32]:
-    """The mean of `identity.FaceDescriptor` over generated faces, `(128,)`."""
+    """Mean of `identity.FaceDescriptor` over generated faces, `(128,)`."""
     return _stored()["descriptor"]
 
 
 def mean_landmarks() -> NDArray[np.float64]:
-    """The mean of the 68 landmarks of generated faces in FFHQ's crop, `(68, 2)`, (x, y) in sides of the crop."""
+    """Mean of the 68 landmarks of generated faces in FFHQ's crop, `(68, 2)`, (x, y) in widths of the crop."""
     return _stored()["landmarks"].astype(np.float64)

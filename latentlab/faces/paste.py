@@ -18,9 +18,9 @@ from latentlab.faces.geometry import Array, CropGeometry, apply
 
 Mask = Literal["feather", "hull"]
 
-# The width over which the edited crop fades into the photo, as a part of the crop's side.
+# Distance over which the edited crop fades into the photo, as a part of the crop's width.
 FEATHER = 0.1
-# Colours are matched on a grid of so many cells a side.
+# Colours are matched on a grid of so many cells by so many.
 _CELLS = 64
 # How stiff the matched colours are: differences along the seam narrower than about the root of this, in
 # cells, are left to the feather instead of being carried into the face.
@@ -39,7 +39,7 @@ def paste_back(
     match_colour: bool = True,
     original: Tensor | None = None,
 ) -> Tensor:
-    """Put an edited crop back where it came from.
+    """Put an edited crop back into its photo.
 
     The crop is laid over the photo by the inverse of its geometry: interpolated where it is coarser than the
     photo, averaged where it is finer. With `mask` m, the result is photo + m · (layer + offset − photo), and
@@ -48,7 +48,7 @@ def paste_back(
     Without `original` the layer is the edited crop itself, and the face in the photo becomes no finer than the
     crop. With it, the layer is photo + (edited − original): only what the edit changed is carried over, and
     the photo keeps detail that the crop is too coarse for; unedited, it comes back bit for bit. Give the crop
-    that the edit began with: `AlignedFace.picture`, if `edited` shows the same face with the same background
+    that the edit began with: `AlignedFace.image`, if `edited` shows the same face with the same background
     (the detail that only the photo has is kept), or the projection's unedited rendering (all that the
     projection missed is kept, and what it misplaced will show as a double contour).
 
@@ -56,18 +56,18 @@ def paste_back(
     carried into the face as a membrane fastened at the seam would (Pérez et al. 2003, Poisson image editing,
     here at low resolution). Where the difference is unlike that of the rest of the seam, the two show
     different things, and it hardly counts. A difference that is the same all along the seam goes altogether;
-    also one that was meant, such as a brighter picture: there, use `match_colour=False`.
+    also one that was meant, such as a brighter image: there, use `match_colour=False`.
 
     Parameters
     ----------
     edited
-        `(1, 3, r, r)` in [-1, 1], of any side r.
+        Edited crop `(1, 3, r, r)` in [-1, 1], of any resolution r.
     geometry
-        What the crop was cut out with.
+        Geometry of the crop in the photo.
     photo
         `(1, 3, h, w)` in [-1, 1], the photo itself.
     mask
-        'feather': the whole crop, fading over a tenth of its side towards its edges, and where the crop
+        'feather': the whole crop, fading over a tenth of its width towards its edges, and where the crop
         holds what was made up or blurred beside the photo's border. 'hull': the face alone, with forehead
         and chin, fading beyond them over the same width; needs `landmarks`. It leaves most of the hair and the
         background to the photo, which a projection seldom reproduces.
@@ -86,16 +86,16 @@ def paste_back(
     Raises
     ------
     UserError
-        The mask 'hull' without 68 landmarks.
+        If the mask is 'hull' and there are no 68 landmarks.
     ValueError
-        Shapes that do not fit each other.
+        If the shapes do not fit each other.
     """
     if edited.ndim != 4 or edited.shape[:2] != (1, 3) or edited.shape[2] != edited.shape[3]:
-        raise ValueError(f"an edited crop is (1, 3, side, side), not {tuple(edited.shape)}")
+        raise ValueError(f"an edited crop must be (1, 3, r, r), not {tuple(edited.shape)}")
     if original is not None and original.shape != edited.shape:
-        raise ValueError(f"the crop before the edit is {tuple(original.shape)}, after it {tuple(edited.shape)}")
+        raise ValueError(f"the crop is {tuple(original.shape)} before the edit and {tuple(edited.shape)} after it")
     if photo.shape[:2] != (1, 3) or (photo.shape[3], photo.shape[2]) != geometry.photo_size:
-        raise ValueError(f"a photo of size {geometry.photo_size} is wanted, not {tuple(photo.shape)}")
+        raise ValueError(f"the photo must be of size {geometry.photo_size}, not {tuple(photo.shape)}")
     outline = None
     if mask == "hull":
         if landmarks is None or landmarks.shape != (68, 2):
@@ -107,15 +107,15 @@ def paste_back(
 
 
 def face_outline(landmarks: Array) -> Array:
-    """A polygon `(n, 2)` around a face with `landmarks (68, 2)`: jaw, and brows raised to cover the forehead."""
+    """Draw a polygon `(n, 2)` around a face with `landmarks (68, 2)`: jaw, and brows raised to cover the forehead."""
     jaw, brows, mouth = landmarks[:17], landmarks[17:27], landmarks[48:68]
     eyes = landmarks[36:48].mean(0)
     return np.concatenate([jaw, brows + 0.5 * (eyes - mouth.mean(0))])
 
 
 def weight_of(points: Array, geometry: CropGeometry, outline: Array | None) -> Array:
-    """The mask, 0 … 1, at `points (…, 2)` of the crop; with an `outline (n, 2)` it fades beyond that."""
-    part = points / geometry.side
+    """Evaluate the mask, 0 … 1, at `points (…, 2)` of the crop; with an `outline (n, 2)` it fades beyond that."""
+    part = points / geometry.resolution
     inside = np.minimum(part, 1 - part).min(-1) / FEATHER
     padded = apply(geometry.to_padded() @ geometry.homography(), points)
     weight = _smooth(inside) * (1 - np.clip(3 * geometry.towards_edge(padded[..., 0], padded[..., 1]) + 1, 0, 1))
@@ -124,7 +124,7 @@ def weight_of(points: Array, geometry: CropGeometry, outline: Array | None) -> A
         distance = np.full(points.shape[:-1], -np.inf)
         for a, b, c in hull.equations:  # a · x + b · y + c is the signed distance to an edge
             np.maximum(distance, a * points[..., 0] + b * points[..., 1] + c, out=distance)
-        weight *= _smooth(1 - distance / geometry.side / FEATHER)
+        weight *= _smooth(1 - distance / geometry.resolution / FEATHER)
     return weight
 
 
@@ -137,13 +137,13 @@ def _smooth(t: Array) -> Array:
 def _colour_offset(
     change: Tensor, geometry: CropGeometry, photo: Tensor, outline: Array | None, replaces: bool
 ) -> Tensor:
-    """What to add to the layer, `(1, 3, cells, cells)` over the crop, so that it meets the photo at the seam."""
+    """Offset to add to the layer, `(1, 3, cells, cells)` over the crop, so that it meets the photo at the seam."""
     coarse = CropGeometry.plan(geometry.quad, _CELLS, geometry.photo_size)
     difference = -_resized(change, _CELLS)
     if replaces:
         difference = difference + cut(photo, coarse).to(difference)
     line = np.arange(_CELLS) + 0.5
-    points = np.stack(np.meshgrid(line, line), axis=-1) * (geometry.side / _CELLS)  # (cells, cells, 2) as (x, y)
+    points = np.stack(np.meshgrid(line, line), axis=-1) * (geometry.resolution / _CELLS)  # (cells, cells, 2) as (x, y)
     weight = weight_of(points, geometry, outline)
     values = difference[0].flatten(1).T.double().cpu().numpy()  # (cells², 3)
     seam = (4 * weight * (1 - weight)).ravel()
@@ -174,13 +174,13 @@ def _blended(
     there = photo[region].float()
 
     def laid(layer: Tensor) -> Tensor:
-        """A picture of the crop, of any side, at the region's pixels."""
-        scale = np.diag([layer.shape[3] / geometry.side, layer.shape[2] / geometry.side, 1.0])
+        """An image of the crop, of any resolution, at the region's pixels."""
+        scale = np.diag([layer.shape[3] / geometry.resolution, layer.shape[2] / geometry.resolution, 1.0])
         return sample(layer, scale @ to_crop, bottom - top, right - left)
 
     # What is finer than the photo is averaged first, or it would be sampled with gaps.
-    side = min(max(round(geometry.length), 1), change.shape[3])
-    added = laid(_resized(change, side).to(there))
+    resolution = min(max(round(geometry.length), 1), change.shape[3])
+    added = laid(_resized(change, resolution).to(there))
     if replaces:
         added = added - there
     if offset is not None:
@@ -191,8 +191,8 @@ def _blended(
     return result
 
 
-def _resized(pictures: Tensor, side: int) -> Tensor:
-    """`pictures (1, 3, r, r)` at `side` pixels."""
-    if pictures.shape[3] == side:
-        return pictures
-    return F.interpolate(pictures, (side, side), mode="bicubic", antialias=True)
+def _resized(images: Tensor, resolution: int) -> Tensor:
+    """`images (1, 3, r, r)` at `resolution` pixels."""
+    if images.shape[3] == resolution:
+        return images
+    return F.interpolate(images, (resolution, resolution), mode="bicubic", antialias=True)

@@ -1,4 +1,4 @@
-"""Which way a face looks: a rough estimate from a few landmarks."""
+"""Pose of a head: a rough estimate from a few landmarks."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ class Pose:
     Attributes
     ----------
     yaw
-        Positive where the face looks to the picture's right.
+        Positive where the face looks to the right of the image.
     pitch
         Positive where it looks up.
     roll
-        Positive where the head is tilted clockwise in the picture.
+        Positive where the head is tilted clockwise in the image.
     """
 
     yaw: float
@@ -47,7 +47,7 @@ _FIVE = (45, 42, 36, 39, 33)
 
 
 def pose_of(landmarks: Array) -> Pose:
-    """The pose of a face with `landmarks (68, 2)` or `(5, 2)`.
+    """Estimate the pose of a face with `landmarks (68, 2)` or `(5, 2)`.
 
     An average face is turned until its scaled orthographic projection comes nearest to the landmarks. Faces
     and expressions differ: take the angles for right to some 10 degrees, the pitch from 5 landmarks to 15.

@@ -17,13 +17,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from latentlab import images
-from latentlab.faces.align import BEYOND, TURNED, AlignedFace, beyond_photo
-from latentlab.faces.identity import MIN_SIDE, FaceDescriptor, distance, similarity
+from latentlab.faces.alignment import BEYOND, TURNED, AlignedFace, beyond_photo
+from latentlab.faces.identity import MIN_RESOLUTION, FaceDescriptor, distance, similarity
 from latentlab.faces.means import mean_landmarks
 from latentlab.perceptual import PerceptualDistance
 
 if TYPE_CHECKING:  # a photo is checked without any projection
-    from latentlab.projection.canvas import WStatistics
+    from latentlab.projection import WStatistics
 
 Verdict = Literal["good", "fair", "poor"]
 
@@ -86,7 +86,7 @@ LIMITS = {
     "roll": Limits(20, 35),
     "alignment residual": Limits(5.9, 7),  # generated: 5 % beyond 5.9, 1 % beyond 7.0
     # The projection sees 256 pixels. Below 128 the descriptor of a face moves, see `faces.identity`.
-    "resolution": Limits(RESOLUTION, MIN_SIDE),
+    "resolution": Limits(RESOLUTION, MIN_RESOLUTION),
     "outside the photo": Limits(100 * BEYOND, 30),  # 30 % of its side is the most that FFHQ's crop pads for
     "detail": Limits(8, 4.5),  # generated: 1 % below 8.0; of copies reduced to 64 pixels the median has 3.7
     # The rows "optimise W+" and "optimise W" of the table that the field compares by (GANInverter, CelebA-HQ).
@@ -109,7 +109,7 @@ def check_photo(face: AlignedFace, faces_in_photo: int = 1) -> list[QualityCheck
     - faces in the photo;
     - yaw, pitch and roll, in degrees, rough (see `latentlab.faces.pose`); the crop undoes the roll;
     - alignment residual: root mean square distance of the landmarks in the crop to those of the mean generated
-      face, in percent of the crop's side: a turned head, an open mouth, or landmarks that went astray;
+      face, in percent of the crop's width: a turned head, an open mouth, or landmarks that went astray;
     - resolution: how many of the photo's pixels lie along the crop's side;
     - outside the photo: the part of the crop that lies beyond the photo and was made up, in percent;
     - detail: see `detail`.
@@ -127,7 +127,7 @@ def check_photo(face: AlignedFace, faces_in_photo: int = 1) -> list[QualityCheck
         The checks in the order above.
     """
     geometry, pose = face.geometry, face.pose
-    resolution, length = geometry.side, geometry.length
+    resolution, length = geometry.resolution, geometry.length
     cut = bool(((face.face.landmarks < 0) | (face.face.landmarks > geometry.photo_size)).any())
     outside = _check(
         "outside the photo",
@@ -148,12 +148,12 @@ def check_photo(face: AlignedFace, faces_in_photo: int = 1) -> list[QualityCheck
         _check(
             "alignment residual",
             residual(geometry.to_crop(face.face.landmarks) / resolution),
-            "% of the side",
+            "% of the width",
             "the landmarks do not lie like a face's from the front: turned, covered, mouth wide open, or misplaced",
         ),
         _check("resolution", length, "px", f"the photo is small: {length:.0f} pixels were enlarged to {resolution}"),
         outside,
-        _check("detail", detail(face.picture), "%", "the photo is blurred, or was enlarged before"),
+        _check("detail", detail(face.image), "%", "the photo is blurred, or was enlarged before"),
     ]
 
 
@@ -292,6 +292,11 @@ def format_checks(checks: Sequence[QualityCheck]) -> str:
     cells = [(check.name, _formatted(check), check.verdict, check.cause) for check in checks]
     name, value = (max((len(row[k]) for row in cells), default=0) for k in (0, 1))
     return "".join(f"{a:<{name}}  {b:<{value}}  {c}  {d}".rstrip() + "\n" for a, b, c, d in cells)
+
+
+def describe_poor(checks: Sequence[QualityCheck]) -> list[str]:
+    """Describe each poor check in a few words, such as "detail 3.1% is poor (the photo is blurred …)"."""
+    return [f"{c.name} {_formatted(c)} is poor ({c.cause})" for c in checks if c.verdict == "poor"]
 
 
 def _formatted(check: QualityCheck) -> str:

@@ -1,4 +1,4 @@
-"""Adam, plain or along the axes on which a code's gradients are uncorrelated.
+"""Adam, plain or along the axes on which a latent's gradients are uncorrelated.
 
 Kingma and Ba 2015, "Adam: A Method for Stochastic Optimization". Its step is one size on every axis, which is only
 sensible where the axes are independent; those of w are not. So the axes may be turned, every so many steps, to the
@@ -16,19 +16,19 @@ EPSILON = 1e-8
 
 
 class Adam:
-    """The memory of one tensor's gradients, and the steps that they give.
+    """Adam for one tensor: the memory of its gradients, and the steps that they give.
 
     Parameters
     ----------
     like
-        `(1, …, d)`: what is optimised; its rows of `d` numbers are turned.
+        Tensor to optimise, `(1, …, d)`; its rows of `d` numbers are turned.
     turns
-        Whether the axes will be turned: takes two matrices `(d, d)` a row.
+        Whether the axes will be turned, which takes two matrices `(d, d)` a row.
 
     Attributes
     ----------
     state
-        All that it remembers: "mean" of the gradients, as `like`; "square", of those along the axes; and, where
+        Memory: "mean" of the gradients, as `like`; mean "square" of those along the axes; and, where
         the axes turn, "outer" `(rows, d, d)`, mean of g gᵀ, and "axes" `(rows, d, d)`, a column each.
     """
 
@@ -41,12 +41,12 @@ class Adam:
 
     @property
     def turns(self) -> bool:
-        """Whether it has axes of its own."""
+        """Whether the axes turn."""
         return "axes" in self.state
 
     @torch.no_grad()
     def step(self, gradient: Tensor, learning_rate: float, taken: int, turn: bool = False) -> Tensor:
-        """What to add to the tensor by its `gradient`, of the same shape, after `taken` steps.
+        """Return what to add to the tensor by its `gradient`, of equal shape, after `taken` steps.
 
         `turn` sets the axes anew before it. The mean squares along the new ones are the eigenvalues of the mean of
         g gᵀ: just what they would be, had the axes always been these.

@@ -1,4 +1,4 @@
-"""Small changes of a generator's weights: saved beside a picture, put on without touching the generator.
+"""Small changes of a generator's weights: saved beside an image, applied without touching the generator.
 
 A large weight W, flattened to a matrix (out, in · k · k), changes by a product of two thin ones, W + up · down
 (Hu et al. 2021, "LoRA: Low-Rank Adaptation of Large Language Models"); a weight that this would not make
@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from latentlab import cards
 from latentlab.errors import UserError
+from latentlab.rendering import synthesis_module
 from stylegan2 import protocol
 from stylegan2.fingerprint import fingerprint
 from stylegan2.protocol import Generator, NoiseMode
@@ -29,14 +30,14 @@ UP, DOWN = ":up", ":down"
 
 
 def is_low_rank(shape: torch.Size, rank: int | None) -> bool:
-    """Whether a change of `rank` takes fewer numbers than a weight of `shape` has; never for None."""
+    """Whether a change of `rank` takes fewer numbers than a weight of `shape` has; False for None."""
     if rank is None or len(shape) < 2:
         return False
     return rank * (shape[0] + shape[1:].numel()) < shape.numel()
 
 
 def changed_weights(originals: Mapping[str, Tensor], tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The weights with their changes put on; differentiable in the changes.
+    """Apply changes to weights; differentiable in the changes.
 
     Parameters
     ----------
@@ -49,7 +50,7 @@ def changed_weights(originals: Mapping[str, Tensor], tensors: Mapping[str, Tenso
     Returns
     -------
     dict
-        Of every weight that has a change: its sum with it, new in memory, type and layout of the original.
+        Every weight that has a change, with it: new in memory, of the original's type and layout.
     """
     weights = {}
     for name, original in originals.items():
@@ -63,19 +64,6 @@ def changed_weights(originals: Mapping[str, Tensor], tensors: Mapping[str, Tenso
     return weights
 
 
-def synthesis_module(generator: Generator) -> nn.Module:
-    """The synthesis network as the torch module whose weights have names.
-
-    Raises
-    ------
-    UserError
-        It is none.
-    """
-    if not isinstance(generator.synthesis, nn.Module):
-        raise UserError("only a generator whose synthesis is a torch module has weights that can be tuned")
-    return generator.synthesis
-
-
 class TunedGenerator:
     """A generator with changed weights that shares all the others with its original; meets the protocol.
 
@@ -84,9 +72,9 @@ class TunedGenerator:
     Parameters
     ----------
     original
-        The generator.
+        Generator that was tuned.
     delta
-        A change that fits it.
+        Change of its weights, which fits it.
     """
 
     def __init__(self, original: Generator, delta: WeightDelta):
@@ -98,12 +86,12 @@ class TunedGenerator:
 
     @property
     def resolutions(self) -> tuple[int, ...]:
-        """The full resolution."""
+        """Resolutions of the images: the full one alone."""
         return (self.resolution,)
 
     @property
     def w_avg(self) -> Tensor:
-        """Mean of w, `(w_dim,)`: the original's."""
+        """Mean of the original's w, `(w_dim,)`."""
         return self.original.w_avg
 
     @property
@@ -120,7 +108,7 @@ class TunedGenerator:
         noise_mode: NoiseMode = "const",
         rng: torch.Generator | int | None = None,
     ) -> Tensor:
-        """Pictures in about [-1, 1] of `z (b, z_dim)`."""
+        """Render `z (b, z_dim)` as images in about [-1, 1]."""
         return self.synthesis(self.mapping(z, c, psi, cutoff), noise_mode, rng)
 
 
@@ -136,19 +124,19 @@ def _with_changes(synthesis: nn.Module, delta: WeightDelta) -> Any:
 
 @dataclass(frozen=True, eq=False)
 class WeightDelta:
-    """What tuning changed in a generator's synthesis network, and its card.
+    """Change of a generator's synthesis network by tuning, and its card.
 
     Attributes
     ----------
     tensors
-        By name, as in `changed_weights`; half precision on the CPU, rounded to it when the delta is made: what
-        is rendered is what is saved.
+        Changes by name, as in `changed_weights`; half precision on the CPU, rounded to it when the delta is made:
+        what is rendered is what is saved.
     generator
         Fingerprint of the generator it is for.
     settings
-        How it was tuned, JSON-able.
+        Settings of the tuning, as JSON holds them.
     figures
-        What came of it: numbers and lists of numbers by name.
+        Results of the tuning: numbers and lists of numbers by name.
     """
 
     tensors: dict[str, Tensor]
@@ -165,11 +153,11 @@ class WeightDelta:
 
     @property
     def size(self) -> int:
-        """Bytes of the numbers; the file has a few kilobytes more for names and card."""
+        """Size of the numbers in bytes; the file has a few kilobytes more for names and card."""
         return sum(2 * tensor.numel() for tensor in self.tensors.values())
 
     def weights(self, synthesis: nn.Module) -> dict[str, Tensor]:
-        """The changed weights by name, of the device, type and layout of those in `synthesis`."""
+        """Return the changed weights by name, of the device, type and layout of those in `synthesis`."""
         originals = dict(synthesis.named_parameters())
         device = next(iter(originals.values())).device
         tensors = {name: tensor.to(device, torch.float32) for name, tensor in self.tensors.items()}
@@ -177,7 +165,7 @@ class WeightDelta:
             return changed_weights(originals, tensors)
 
     def check(self, generator: Generator, force: bool = False) -> None:
-        """Refuse a generator it was not tuned on.
+        """Refuse a generator that the delta was not tuned on.
 
         Raises
         ------
@@ -196,18 +184,18 @@ class WeightDelta:
             )
 
     def apply(self, generator: Generator, force: bool = False) -> TunedGenerator:
-        """The generator with these weights; it is not changed itself, and what is not tuned is not copied.
+        """Return the generator with these weights; it is not changed itself, and what is not tuned is not copied.
 
         Raises
         ------
         UserError
-            As `check` does.
+            If the delta does not fit, see `check`.
         """
         self.check(generator, force)
         return TunedGenerator(generator, self)
 
     def save(self, path: str | Path) -> None:
-        """Write it as safetensors, the card as JSON in the metadata.
+        """Write the delta as safetensors, with the card as JSON in the metadata.
 
         Raises
         ------
@@ -227,7 +215,7 @@ class WeightDelta:
             If the file is missing, broken, something else, or of a newer version.
         """
         tensors, card = cards.read(path, KIND)
-        with cards.told_of(path, KIND):
+        with cards.guard(path, KIND):
             return cls(tensors, str(card["generator"]), dict(card["settings"]), dict(card["figures"]))
 
 

@@ -1,4 +1,4 @@
-"""What tuning on one face did to all the others."""
+"""Drift: how far tuning on some images changed all other images of the generator."""
 
 from __future__ import annotations
 
@@ -16,19 +16,20 @@ from stylegan2.sampling import z_from_seeds
 
 @dataclass(frozen=True, eq=False)
 class Drift:
-    """How far other identities moved.
+    """Change of other images by tuning.
 
     Attributes
     ----------
     lpips, rms
-        `(k,)` each: LPIPS, and the root mean square of the change of a pixel in levels of 0 … 255.
+        `(k,)` each: LPIPS of the k images before and after, and the root mean square change of a pixel in levels of
+        0 … 255.
     """
 
     lpips: Tensor
     rms: Tensor
 
     def figures(self) -> dict[str, float]:
-        """Mean and largest of both, by name."""
+        """Return mean and largest of both, by name."""
         return {
             "drift_lpips_mean": float(self.lpips.mean()),
             "drift_lpips_largest": float(self.lpips.max()),
@@ -44,13 +45,13 @@ def measure_drift(
     perceptual: PerceptualDistance,
     seeds: Sequence[int],
     psi: float = 0.7,
-    side: int = 256,
+    resolution: int = 256,
 ) -> Drift:
-    """How much the pictures of `seeds` at `psi` differ between two generators, compared at `side` pixels."""
+    """Measure how the images of `seeds` at `psi` differ between two generators, at `resolution` pixels."""
     lpips, rms = [], []
     for seed in seeds:
         ws = original.mapping(z_from_seeds(seed, original.z_dim).to(original.w_avg.device), psi=psi)
-        a, b = (reduce(generator.synthesis(ws), side) for generator in (original, tuned))
+        a, b = (reduce(generator.synthesis(ws), resolution) for generator in (original, tuned))
         lpips.append(perceptual(b, a))
         rms.append((b - a).square().mean(dim=(1, 2, 3)).sqrt() * 127.5)
     return Drift(torch.cat(lpips).cpu(), torch.cat(rms).cpu())

@@ -1,8 +1,8 @@
-"""A feed-forward guess at the latents of a picture: linear in features of LPIPS's backbone.
+"""A feed-forward guess at the latents of an image: linear in features of LPIPS's backbone.
 
 The features of VGG16's middle layers, of unit length at each position as LPIPS compares them (Zhang et al.
 2018, equation 1), are averaged over a 4×4 grid; a matrix of low rank, fitted by ridge regression on the
-generator's own pictures, takes them to ws. So the guess is a cautious one: what a picture does not tell stays at
+generator's own images, takes them to ws. So the guess is a cautious one: what an image does not tell stays at
 the mean of w. `scripts/train_encoder.py` fits it; the encoder of `mobile-ffhq` comes with the package.
 """
 
@@ -22,57 +22,57 @@ from latentlab import perceptual
 from latentlab.errors import UserError
 from stylegan2.protocol import Generator
 
-SIDE = 128  # of the picture that the backbone sees
-MIN_SIDE = 64  # a smaller picture tells too little
+RESOLUTION = 128  # of the image that the backbone sees
+MIN_RESOLUTION = 64  # a smaller image tells too little
 GRID = 4
-LAYERS = (1, 2, 3)  # of the pyramid: relu2_2, relu3_3, relu4_3
+LAYERS = (1, 2, 3)  # in the pyramid: relu2_2, relu3_3, relu4_3
 _TENSORS = {"reduce", "expand", "bias", "rows"}
 
 
 class Backbone(nn.Module):
-    """The features that the encoder is linear in."""
+    """Features of images in which the encoder is linear."""
 
     def __init__(self, dtype: torch.dtype = torch.float32):
         super().__init__()
         self.vgg = perceptual.load_perceptual("vgg", dtype=dtype)
 
-    def forward(self, pictures: Tensor) -> Tensor:
-        """Features `(b, features)` of `pictures (b, 3, h, h)` in [-1, 1], layer by layer.
+    def forward(self, images: Tensor) -> Tensor:
+        """Compute features `(b, features)` of `images (b, 3, h, h)` in [-1, 1], layer by layer.
 
         Raises
         ------
         UserError
-            No pictures, or not square, or smaller than 64 pixels, or not finite.
+            If they are not square images of 64 pixels or more, or not finite.
         """
-        if pictures.ndim != 4 or pictures.shape[1] != 3 or pictures.shape[2] != pictures.shape[3]:
-            raise UserError(f"an encoder takes square pictures (b, 3, h, h), not {tuple(pictures.shape)}")
-        if pictures.shape[2] < MIN_SIDE:
-            raise UserError(f"an encoder takes pictures of at least {MIN_SIDE} pixels, not {pictures.shape[2]}")
-        if not pictures.isfinite().all():
-            raise UserError("the pictures to encode hold numbers that are not finite")
-        layers = self.vgg.pyramid(_to_side(pictures.float())).layers
+        if images.ndim != 4 or images.shape[1] != 3 or images.shape[2] != images.shape[3]:
+            raise UserError(f"an encoder takes square images (b, 3, h, h), not {tuple(images.shape)}")
+        if images.shape[2] < MIN_RESOLUTION:
+            raise UserError(f"an encoder takes images of at least {MIN_RESOLUTION} pixels, not {images.shape[2]}")
+        if not images.isfinite().all():
+            raise UserError("the images to encode hold numbers that are not finite")
+        layers = self.vgg.pyramid(_resized(images.float())).layers
         return torch.cat([F.adaptive_avg_pool2d(layers[k], GRID).flatten(1) for k in LAYERS], dim=1)
 
 
-def _to_side(pictures: Tensor) -> Tensor:
-    """The pictures at 128 pixels: averaged down, or interpolated up."""
-    if pictures.shape[2] >= SIDE:
-        return F.interpolate(pictures, (SIDE, SIDE), mode="area")
-    return F.interpolate(pictures, (SIDE, SIDE), mode="bilinear", align_corners=False)
+def _resized(images: Tensor) -> Tensor:
+    """The images at 128 pixels: averaged down, or interpolated up."""
+    if images.shape[2] >= RESOLUTION:
+        return F.interpolate(images, (RESOLUTION, RESOLUTION), mode="area")
+    return F.interpolate(images, (RESOLUTION, RESOLUTION), mode="bilinear", align_corners=False)
 
 
 class Encoder(nn.Module):
-    """Pictures to ws, for one generator; differentiable in the pictures, its own weights frozen.
+    """Images to ws, for one generator; differentiable in the images, its own weights frozen.
 
     Parameters
     ----------
     tensors
-        What was fitted: `reduce` (rank, features) and `expand` (groups · w_dim, rank), the factors of the
+        Fitted tensors: `reduce` (rank, features) and `expand` (groups · w_dim, rank), the factors of the
         matrix; `bias` (groups · w_dim); `rows` (num_ws), the group that each row of ws takes.
     metadata
-        The card: `generator`, its fingerprint, and what the encoder was fitted on.
+        Card of the encoder: `generator`, its fingerprint, and what the encoder was fitted on.
     backbone
-        Its features; None loads them.
+        Network of the features; None loads it.
 
     Attributes
     ----------
@@ -96,25 +96,25 @@ class Encoder(nn.Module):
             self.register_buffer(name, tensors[name].float())
         self.register_buffer("rows", tensors["rows"].long())
 
-    def forward(self, pictures: Tensor) -> Tensor:
-        """ws `(b, num_ws, w_dim)` of `pictures (b, 3, h, h)` in [-1, 1], FFHQ's crop, from 64 pixels.
+    def forward(self, images: Tensor) -> Tensor:
+        """Guess ws `(b, num_ws, w_dim)` of `images (b, 3, h, h)` in [-1, 1], in FFHQ's crop, from 64 pixels.
 
         Raises
         ------
         UserError
-            As `Backbone`.
+            If they are not square images of 64 pixels or more, or not finite.
         """
-        groups = F.linear(F.linear(self.backbone(pictures), self.reduce), self.expand, self.bias)
-        return groups.unflatten(1, (int(self.rows.max()) + 1, -1))[:, self.rows]
+        groups = F.linear(F.linear(self.backbone(images), self.reduce), self.expand, self.bias)
+        return groups.view(len(groups), int(self.rows.max()) + 1, -1)[:, self.rows]
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Encoder:
-        """The encoder in a file that scripts/train_encoder.py wrote.
+        """Read an encoder that scripts/train_encoder.py wrote.
 
         Raises
         ------
         UserError
-            The file is missing, broken or no encoder, or the backbone cannot be had.
+            If the file is missing, broken or no encoder, or if the backbone is not available.
         """
         try:
             with safe_open(path, framework="pt") as file:
@@ -127,13 +127,13 @@ class Encoder(nn.Module):
         return cls(tensors, metadata)
 
 
-def for_generator(generator: Generator) -> Encoder | None:
-    """The encoder of the package that belongs to `generator`, on its device; None if there is none.
+def load_encoder(generator: Generator) -> Encoder | None:
+    """Load the package's encoder for `generator`, on its device; None if there is none.
 
     Raises
     ------
     UserError
-        There is one, but the backbone that it needs cannot be had.
+        If there is one, but the backbone that it needs is not available.
     """
     folder = resources.files("latentlab").joinpath("data")
     with resources.as_file(folder) as files:

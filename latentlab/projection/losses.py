@@ -1,4 +1,4 @@
-"""What a projection minimises."""
+"""Losses of a projection."""
 
 from __future__ import annotations
 
@@ -10,90 +10,92 @@ from torch import Tensor
 
 from latentlab.images import reduce
 from latentlab.perceptual import PerceptualDistance, Pyramid, masked_mean
-from latentlab.projection.canvas import Codes, noise_in, styles_in
+from latentlab.projection.inputs import MaskedImages
 from latentlab.projection.noise import noise_regulariser
 from latentlab.projection.settings import ProjectionSettings
+from latentlab.rendering import Latents, noise_maps_in, styles_in
 
 
 @dataclass(frozen=True, eq=False)
 class Target:
-    """Pictures to come near to, at one size.
+    """Images to reconstruct, at one resolution.
 
     Attributes
     ----------
-    pictures, pyramid
-        `(b, 3, side, side)`, and their features.
+    images, pyramid
+        `(b, 3, resolution, resolution)`, and their features.
     mask
-        `(b or 1, 1, side, side)`, or None.
+        `(b or 1, 1, resolution, resolution)`, or None.
     """
 
-    pictures: Tensor
+    images: Tensor
     pyramid: Pyramid
     mask: Tensor | None
 
     @classmethod
-    def of(cls, pictures: Tensor, mask: Tensor | None, perceptual: PerceptualDistance, side: int) -> Target:
-        """`pictures (b, 3, h, h)` averaged down to `side`, or as they are where they are smaller."""
-        small = reduce(pictures, side)
+    def of(cls, images: Tensor | MaskedImages, perceptual: PerceptualDistance, resolution: int) -> Target:
+        """Average images down to `resolution`, or take them as they are where they are smaller."""
+        inputs = MaskedImages.of(images)
+        small, mask = reduce(inputs.images, resolution), inputs.mask
         if mask is not None:
             mask = F.adaptive_avg_pool2d(mask, (small.shape[2], small.shape[3]))
         with torch.no_grad():
             return cls(small, perceptual.pyramid(small), mask)
 
     def to_size(self, rendered: Tensor) -> Tensor:
-        """`rendered (b, 3, r, r)` at the target's size: averaged down, or interpolated up where it is smaller."""
-        side = self.pictures.shape[-1]
-        if rendered.shape[-1] < side:
-            return F.interpolate(rendered, (side, side), mode="bilinear", align_corners=False)
-        return reduce(rendered, side)
+        """Resize `rendered (b, 3, r, r)` to the target's: averaged down, or interpolated up where it is smaller."""
+        resolution = self.images.shape[-1]
+        if rendered.shape[-1] < resolution:
+            return F.interpolate(rendered, (resolution, resolution), mode="bilinear", align_corners=False)
+        return reduce(rendered, resolution)
 
 
 def losses_of(
     rendered: Tensor,
-    codes: Codes,
-    origin: Codes,
+    latents: Latents,
+    origin: Latents,
     target: Target,
     perceptual: PerceptualDistance,
     settings: ProjectionSettings,
     sigma: float,
 ) -> tuple[Tensor, Tensor]:
-    """The loss of each picture, `(b,)`, as `ProjectionSettings` defines it, and the LPIPS in it.
+    """Loss of each image, `(b,)`, as `ProjectionSettings` defines it, and the LPIPS in it.
 
     Parameters
     ----------
     rendered
-        `(b, 3, r, r)`: the pictures of `codes`, at any size.
-    codes, origin
-        The codes, and those from which the search started.
+        `(b, 3, r, r)`: the renderings of `latents`, at any resolution.
+    latents, origin
+        The latents, and those from which the search started.
     target, perceptual, settings
-        What to come near to, and how that is measured.
+        Images to reconstruct, and how the distance to them is measured.
     sigma
-        The spread of w, see `w_statistics`.
+        Spread of w, see `w_statistics`.
     """
     small = target.to_size(rendered)
     distance = perceptual(small, target.pyramid, target.mask)
     loss = distance
     if settings.pixel_weight:
-        loss = loss + settings.pixel_weight * masked_mean((small - target.pictures).square(), target.mask)
+        loss = loss + settings.pixel_weight * masked_mean((small - target.images).square(), target.mask)
     if settings.spread_weight:
-        loss = loss + settings.spread_weight * spread(codes, origin, sigma)
+        loss = loss + settings.spread_weight * spread(latents, origin, sigma)
     if settings.noise_maps == "optimised":
-        for noise in noise_in(codes).values():
+        for noise in noise_maps_in(latents).values():
             loss = loss + settings.noise_weight * noise_regulariser(noise)
     return loss, distance
 
 
-def spread(codes: Codes, origin: Codes, sigma: float) -> Tensor:
-    """How far a code has left those that the generator knows, `(b,)`.
+def spread(latents: Latents, origin: Latents, sigma: float) -> Tensor:
+    """Measure how far latents have left those that the generator was trained on, `(b,)`.
 
     W+: the mean square by which the rows differ from their mean, in sigmas. W: 0. S: the mean square by
     which the styles have moved.
     """
-    if "w" in codes:
-        return codes["w"].new_zeros(len(codes["w"]))
-    if "ws" in codes:
-        ws = codes["ws"]
+    if "w" in latents:
+        return latents["w"].new_zeros(len(latents["w"]))
+    if "ws" in latents:
+        ws = latents["ws"]
         return (ws - ws.mean(dim=1, keepdim=True)).square().sum(dim=2).mean(dim=1) / sigma**2
     start = styles_in(origin)
-    moves = [(style - start[name]).square().mean(dim=1) for name, style in styles_in(codes).items()]
+    moves = [(style - start[name]).square().mean(dim=1) for name, style in styles_in(latents).items()]
     return torch.stack(moves).mean(dim=0)

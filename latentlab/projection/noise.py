@@ -1,4 +1,4 @@
-"""The noise maps of a generator's layers as things to optimise (Karras et al. 2020, StyleGAN2, appendix D)."""
+"""Noise maps of a generator's layers, to be optimised (Karras et al. 2020, StyleGAN2, appendix D)."""
 
 from __future__ import annotations
 
@@ -6,28 +6,29 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from latentlab.projection.canvas import Canvas
+from latentlab.rendering import synthesis_module
+from stylegan2.protocol import Generator
 
 SMALLEST = 8
 
 
-def noise_names(canvas: Canvas) -> list[str]:
-    """Names of the noise maps in the synthesis network: none, if it is not of a kind that stores them."""
-    return [name for name, _ in canvas.synthesis.named_buffers() if name.endswith("noise_const")]
+def noise_names(generator: Generator) -> list[str]:
+    """Names of the noise maps in the synthesis network; empty where it stores none."""
+    return [name for name, _ in synthesis_module(generator).named_buffers() if name.endswith("noise_const")]
 
 
-def fresh_maps(canvas: Canvas, seed: int) -> dict[str, Tensor]:
-    """White noise for every map, `(1, 1, r, r)` by name; the same for a seed on every device."""
+def fresh_maps(generator: Generator, seed: int) -> dict[str, Tensor]:
+    """White noise for every map, `(1, 1, r, r)` by name; a seed gives equal maps on every device."""
     rng = torch.Generator().manual_seed(seed)
     maps = {}
-    for name in noise_names(canvas):
-        stored = canvas.synthesis.get_buffer(name)
+    for name in noise_names(generator):
+        stored = synthesis_module(generator).get_buffer(name)
         maps[name] = torch.randn(1, 1, *stored.shape, generator=rng).to(stored)
     return maps
 
 
 def noise_regulariser(noise: Tensor) -> Tensor:
-    """How much structure there is in maps that should be white: equation (of L_i,j) of the appendix.
+    """Measure the structure in maps that should be white: L_i,j of the appendix.
 
     The squared mean product of a map with itself shifted by a pixel, along both axes, summed over a pyramid
     of averages down to 8 pixels.

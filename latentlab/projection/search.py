@@ -1,4 +1,4 @@
-"""One picture's search for its code: the free numbers, their optimiser, how far it is; on disk and back."""
+"""The search for one image's latent: free numbers, their optimiser and how far it is; on disk and back."""
 
 from __future__ import annotations
 
@@ -10,47 +10,48 @@ import torch
 from latentlab import cards
 from latentlab.errors import UserError
 from latentlab.projection.adam import Adam
-from latentlab.projection.canvas import Codes, is_noise
-from latentlab.projection.settings import Phase, ProjectionSettings
+from latentlab.projection.settings import Phase, ProjectionSettings, with_present_names
+from latentlab.rendering import Latents, is_noise_map
 
 KIND = cards.Kind("latentlab.projection-state", 2, "the state of a stopped projection", "remove it")
+LATENT = "code."  # what stands before the names of latents in files
 PROGRESS = ("phase", "step", "steps", "losses", "loss", "distance")
 
 
 class Search:
-    """The state of one picture; pictures are independent, so that a batch gives what single runs give.
+    """The state of one image; images are independent, so that a batch gives what single runs give.
 
     Attributes
     ----------
-    codes
-        Its free numbers, each with a batch of 1.
+    latents
+        Free numbers, each with a batch of 1.
     phase, step
-        Where it is: number of the phase, and of the step within.
+        Index of the phase, and of the step within.
     steps
-        Steps taken in all.
+        Number of steps taken in all.
     losses
-        Those of the present phase, for the plateau.
+        Losses of the present phase, for the plateau.
     loss, distance
-        The last loss and its LPIPS; infinite before the first step.
+        The last loss and the LPIPS in it; infinite before the first step.
     """
 
-    def __init__(self, codes: Codes, settings: ProjectionSettings):
-        self.codes = {name: value.detach().clone() for name, value in codes.items()}
+    def __init__(self, latents: Latents, settings: ProjectionSettings):
+        self.latents = {name: value.detach().clone() for name, value in latents.items()}
         turns = settings.turn_every is not None
-        self.memory = {name: Adam(value, turns and not is_noise(name)) for name, value in self.codes.items()}
+        self.memory = {name: Adam(value, turns and not is_noise_map(name)) for name, value in self.latents.items()}
         self.phase = self.step = self.steps = 0
         self.losses: list[float] = []
         self.loss = self.distance = float("inf")
 
     def current(self, settings: ProjectionSettings) -> Phase | None:
-        """The phase it is in; None when it is done."""
+        """Return the present phase; None when the search is done."""
         return settings.phases[self.phase] if self.phase < len(settings.phases) else None
 
-    def descend(self, settings: ProjectionSettings, gradients: Codes) -> None:
-        """One step of Adam by the codes' gradients."""
+    def descend(self, settings: ProjectionSettings, gradients: Latents) -> None:
+        """Take one step of Adam by the latents' gradients."""
         rate, every = settings.phases[self.phase].learning_rate_at(self.step), settings.turn_every
         turn = every is not None and self.steps > 0 and self.steps % every == 0
-        for name, value in self.codes.items():
+        for name, value in self.latents.items():
             value += self.memory[name].step(gradients[name], rate, self.steps, turn and self.memory[name].turns)
 
     def advance(self, settings: ProjectionSettings, loss: float, distance: float) -> None:
@@ -69,10 +70,10 @@ class Search:
         return min(lately) > min(before) * (1 - settings.tolerance)
 
     def save(self, path: Path, key: dict[str, Any]) -> None:
-        """Write it as safetensors, atomically; `key` says of which run it is."""
+        """Write the state as safetensors, atomically; `key` says which run it belongs to."""
         tensors = {}
-        for name, value in self.codes.items():
-            tensors[f"code.{name}"] = value
+        for name, value in self.latents.items():
+            tensors[LATENT + name] = value
             tensors |= {f"adam.{name}.{part}": memory for part, memory in self.memory[name].state.items()}
         progress = {name: getattr(self, name) for name in PROGRESS}
         cards.write(path, KIND, tensors, {"key": key, "progress": progress})
@@ -84,13 +85,15 @@ class Search:
         Raises
         ------
         UserError
-            It is broken, or of a run with another key.
+            If it is broken, or of a run with another key.
         """
         tensors, card = cards.read(path, KIND)
-        with cards.told_of(path, KIND):
-            check_key(path, card["key"], key)
-            codes = {name[5:]: value.to(device) for name, value in tensors.items() if name.startswith("code.")}
-            search = cls(codes, settings)
+        with cards.guard(path, KIND):
+            found = dict(card["key"])
+        check_key(path, found, key)
+        with cards.guard(path, KIND):
+            names = [name for name in tensors if name.startswith(LATENT)]
+            search = cls({name.removeprefix(LATENT): tensors[name].to(device) for name in names}, settings)
             for name, adam in search.memory.items():
                 for part, value in adam.state.items():
                     value.copy_(tensors[f"adam.{name}.{part}"])
@@ -101,6 +104,7 @@ class Search:
 
 def check_key(path: Path, found: dict[str, Any], wanted: dict[str, Any]) -> None:
     """Refuse a state of another run: UserError if any entry of the keys differs."""
+    found = with_present_names(found)
     different = sorted(name for name in wanted if found.get(name) != wanted[name])
     if different:
-        raise UserError(f"{path} is of a run with other {', '.join(different)}; choose another folder")
+        raise UserError(f"{path} belongs to a run with other {', '.join(different)}; choose another folder")

@@ -1,4 +1,4 @@
-"""How a projection goes: its phases, what it minimises, when it stops; the published schedules and the default."""
+"""Settings of projection and tuning: phases, losses, when to stop; the published schedules and the defaults."""
 
 from __future__ import annotations
 
@@ -9,39 +9,55 @@ from typing import Any, Literal, get_args
 
 from latentlab.errors import UserError
 
-Space = Literal["w", "w+", "s"]
+ProjectionSpace = Literal["w", "w+", "s"]
+Start = Literal["auto", "average", "best", "encoder"]
+
+# Earlier names in files of settings and of stopped runs, which are still read.
+_EARLIER_NAMES = {"side": "resolution", "pictures, codes, noise or mask": "images, latents, noise or mask"}
+
+
+def with_present_names(data: Any) -> Any:
+    """What JSON held, with the earlier names of settings replaced by those of today."""
+    if isinstance(data, dict):
+        return {_EARLIER_NAMES.get(name, name): with_present_names(value) for name, value in data.items()}
+    return [with_present_names(value) for value in data] if isinstance(data, list) else data
+
+
+def _as_json(settings: Any) -> dict[str, Any]:
+    data: dict[str, Any] = json.loads(json.dumps(asdict(settings)))
+    return data
 
 
 @dataclass(frozen=True)
 class Phase:
-    """Some steps under the same conditions.
+    """Steps under the same conditions.
 
     Attributes
     ----------
     steps
-        The most steps it takes.
+        Largest number of steps.
     learning_rate
-        Of Adam, at its height.
-    side
-        Pictures are compared at this many pixels a side, area-averaged.
+        Adam's learning rate at its height.
+    resolution
+        Resolution at which images are compared, area-averaged.
     rampup, rampdown
         The shares of the steps in which the learning rate rises linearly from 0 and falls along a cosine to 0.
     w_noise
-        Strength, in sigmas of w, of the noise that is added to the code to search more widely.
+        Strength, in sigmas of w, of the noise that is added to the latent to search more widely.
     w_noise_until
-        The share of the steps after which that noise, which falls as the square of the way left, is 0.
+        The share of the steps after which that noise, which falls as the square of the steps left, is 0.
     """
 
     steps: int
     learning_rate: float = 0.1
-    side: int = 256
+    resolution: int = 256
     rampup: float = 0.05
     rampdown: float = 0.25
     w_noise: float = 0.0
     w_noise_until: float = 0.75
 
     def __post_init__(self) -> None:
-        if self.steps < 1 or self.side < 16 or not self.learning_rate > 0:
+        if self.steps < 1 or self.resolution < 16 or not self.learning_rate > 0:
             raise UserError(f"a phase takes a step, 16 pixels and a positive learning rate at least, unlike {self}")
 
     def learning_rate_at(self, step: int) -> float:
@@ -52,15 +68,15 @@ class Phase:
         return self.learning_rate * ramp * (min(1.0, t / self.rampup) if self.rampup else 1.0)
 
     def w_noise_at(self, step: int) -> float:
-        """Strength of the noise on w at `step`, in sigmas: w_noise · max(0, 1 − t / until)² (the same)."""
+        """Strength of the noise on w at `step`, in sigmas: w_noise · max(0, 1 − t / until)² (Karras et al. 2020, D)."""
         return self.w_noise * max(0.0, 1.0 - step / self.steps / self.w_noise_until) ** 2
 
 
 @dataclass(frozen=True)
 class ProjectionSettings:
-    """Everything that decides about the result of a projection, but the pictures and the generator.
+    """Everything that decides the result of a projection, except the images and the generator.
 
-    The loss of a picture is LPIPS + pixel_weight · MSE + spread_weight · spread + noise_weight · R, where spread is
+    The loss of an image is LPIPS + pixel_weight · MSE + spread_weight · spread + noise_weight · R, where spread is
     the mean square, in sigmas of w, by which the rows of ws differ from their mean (0 in W; for S that of the
     styles from where they started), and R the regulariser of the noise maps.
 
@@ -69,26 +85,26 @@ class ProjectionSettings:
     space
         'w': one w for all rows; 'w+': a row each; 's': the styles themselves.
     phases
-        One after the other.
+        The phases, one after the other.
     pixel_weight
-        Of the mean squared error of pictures in [-1, 1].
+        Weight of the mean squared error of images in [-1, 1].
     spread_weight
-        Of what keeps the code near those that the generator was trained on, where edits work.
+        Weight of the spread, which keeps the latent near those that the generator was trained on, where edits work.
     noise_maps
-        'optimised' along with the code, or 'fixed' to the generator's own.
+        'optimised' along with the latent, or 'fixed' to the generator's own.
     noise_weight
-        Of the regulariser that keeps pictures out of the noise maps.
+        Weight of the regulariser that keeps image content out of the noise maps.
     turn_every
-        After so many steps each, Adam's axes are turned to those on which the gradients so far are uncorrelated;
-        None: they never are. See `latentlab.projection.adam`.
+        Number of steps after which Adam's axes are turned, each time, to those on which the gradients so far are
+        uncorrelated; None never turns them. See `latentlab.projection.adam`.
     patience, tolerance
-        A picture's phase ends when its loss has not fallen by the share `tolerance` within `patience` steps;
+        An image's phase ends when its loss has not fallen by the share `tolerance` within `patience` steps;
         None: never before its last step.
     seed
-        Of all that is random.
+        Random seed.
     """
 
-    space: Space
+    space: ProjectionSpace
     phases: tuple[Phase, ...]
     pixel_weight: float = 0.0
     spread_weight: float = 0.0
@@ -100,20 +116,20 @@ class ProjectionSettings:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if self.space not in get_args(Space):
-            raise UserError(f"a projection's space is one of {', '.join(get_args(Space))}, not {self.space!r}")
+        if self.space not in get_args(ProjectionSpace):
+            raise UserError(f"the space must be one of {', '.join(get_args(ProjectionSpace))}, not {self.space!r}")
         if self.turn_every is not None and self.turn_every < 1:
-            raise UserError(f"turn_every is 1 or more, or None, not {self.turn_every}")
+            raise UserError(f"turn_every must be 1 or more, or None, not {self.turn_every}")
         if not self.phases:
             raise UserError("a projection takes at least one phase")
 
     @property
     def steps(self) -> int:
-        """The most steps a picture takes."""
+        """Largest number of steps for an image."""
         return sum(phase.steps for phase in self.phases)
 
     def shortened(self, steps: int) -> ProjectionSettings:
-        """The same with about `steps` steps in all, every phase in proportion and of one step at least."""
+        """These settings with about `steps` steps in all: every phase in proportion, and of one step at least."""
         if steps < len(self.phases):
             raise UserError(f"this recipe has {len(self.phases)} phases: it takes that many steps, not {steps}")
         share = steps / self.steps
@@ -121,12 +137,13 @@ class ProjectionSettings:
         return replace(self, phases=phases)
 
     def as_dict(self) -> dict[str, Any]:
-        """As JSON holds it."""
-        return json.loads(json.dumps(asdict(self)))
+        """Return the settings as JSON holds them."""
+        return _as_json(self)
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> ProjectionSettings:
-        """What `as_dict` gave."""
+        """Make settings from what `as_dict` gave, now or in earlier versions."""
+        data = with_present_names(data)
         phases = tuple(Phase(**phase) for phase in data["phases"])
         return cls(**{**data, "phases": phases})
 
@@ -142,17 +159,110 @@ PUBLISHED_W_PLUS = ProjectionSettings(
 """Abdal et al. 2019, "Image2StyleGAN": 5000 steps of Adam at 0.01 from w_avg, perceptual and pixel loss. LPIPS
 stands for the paper's plain differences of four VGG16 layers."""
 
-PUBLISHED: dict[Space, ProjectionSettings] = {"w": PUBLISHED_W, "w+": PUBLISHED_W_PLUS}
+PUBLISHED: dict[ProjectionSpace, ProjectionSettings] = {"w": PUBLISHED_W, "w+": PUBLISHED_W_PLUS}
 """The published recipe of each space that has one; both start from the average."""
 
-# Chosen on photos of persons whom benchmarks/projection.py leaves out, all in full: a code that is found through
+# Chosen on photos of persons whom benchmarks/projection.py leaves out, all in full: a latent that is found through
 # previews looks worse when it is rendered in full, for the search exploits what the preview head gets wrong.
-# Without the weight on the spread, turned axes find codes that look a little nearer but lie much
+# Without the weight on the spread, turned axes find latents that look a little nearer but lie much
 # farther from w_avg, and an edit of them keeps less of the person and smiles less.
 _PHASES = (Phase(steps=280, learning_rate=0.1, rampdown=0.7),)
 
-DEFAULTS: dict[Space, ProjectionSettings] = {
+DEFAULTS: dict[ProjectionSpace, ProjectionSettings] = {
     space: ProjectionSettings(space=space, phases=_PHASES, pixel_weight=1.0, spread_weight=0.01, turn_every=20)
-    for space in get_args(Space)
+    for space in get_args(ProjectionSpace)
 }
-"""The settings of each space that `project` takes when it is given none."""
+"""Default settings of each space."""
+
+
+@dataclass(frozen=True)
+class TuningSettings:
+    """Everything that decides the result of a tuning, except the images, their latents and the two networks.
+
+    The loss is the mean over the images of LPIPS + pixel_weight · MSE, both at `resolution` pixels and of images in
+    [-1, 1]; plus locality_weight times that loss between what the tuned and the original generator make of
+    w_r = w_p + locality_distance · (w_z − w_p) / |w_z − w_p|, where w_p is the latent of an image, each in its turn,
+    and w_z a random one at psi `locality_psi`, a new one each step (the paper's section 3.2; norms over all rows).
+
+    Attributes
+    ----------
+    rank
+        Rank of the change of a large weight; None changes every weight whole, which takes as much room as the network.
+    affines
+        Whether the maps from w to styles change too.
+    steps
+        Largest number of steps.
+    learning_rate
+        Adam's learning rate at its height; in units of each weight's root mean square if `relative`.
+    relative
+        Whether every weight changes by an equal share: weights of networks differ a hundredfold in size. A weight
+        that is 0 everywhere then stays so.
+    beta2
+        Adam's beta for the mean of squared gradients; its first beta is 0.9.
+    rampup, rampdown
+        The shares of the steps in which the learning rate rises linearly and falls along a cosine. A quick rise
+        throws away what the projection had reached, and other identities with it.
+    stop_at
+        LPIPS at which it ends: when no image's is above this.
+    pixel_weight, resolution
+        See above; `resolution` is also that of all figures.
+    locality_weight, locality_distance, locality_psi
+        See above. The term holds back the drift, which spoils edits; weight 0 leaves it out and halves the time of a
+        step with one image.
+    drift_seeds, drift_psi
+        The other identities by which the drift is measured; the regulariser never sees them.
+    seed
+        Random seed.
+    """
+
+    rank: int | None = 32
+    affines: bool = False
+    steps: int = 80
+    learning_rate: float = 0.004
+    relative: bool = True
+    beta2: float = 0.99
+    rampup: float = 0.4
+    rampdown: float = 0.6
+    stop_at: float = 0.03
+    pixel_weight: float = 1.0
+    resolution: int = 256
+    locality_weight: float = 0.0
+    locality_distance: float = 30.0
+    locality_psi: float = 0.5
+    drift_seeds: tuple[int, ...] = tuple(range(90_000, 90_004))
+    drift_psi: float = 0.7
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if (self.rank is not None and self.rank < 1) or self.steps < 0 or not self.learning_rate > 0:
+            raise UserError(f"tuning takes a rank of 1, 0 steps and a positive learning rate at least, unlike {self}")
+        if not (0 <= self.rampup <= 1 and 0 <= self.rampdown <= 1):
+            raise UserError(f"rampup and rampdown are shares of the steps, not {self.rampup:g} and {self.rampdown:g}")
+        if not self.drift_seeds:
+            raise UserError("the drift is measured on one seed at least")
+
+    def learning_rate_at(self, step: int) -> float:
+        """Learning rate of `step` (0 … steps − 1)."""
+        rise = min(1.0, (step + 1) / (self.rampup * self.steps)) if self.rampup else 1.0
+        left = min(1.0, (1 - step / self.steps) / self.rampdown) if self.rampdown else 1.0
+        return self.learning_rate * rise * (0.5 - 0.5 * math.cos(math.pi * left))
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the settings as JSON holds them."""
+        return _as_json(self)
+
+
+PTI = TuningSettings(
+    rank=None,
+    affines=True,
+    steps=350,
+    learning_rate=3e-4,
+    relative=False,
+    beta2=0.999,
+    locality_weight=0,
+    rampup=0,
+    rampdown=0,
+    stop_at=0.06,
+)
+"""The published recipe, which takes LPIPS with AlexNet. Its delta has every weight: 15 MB for `mobile-ffhq`, 57 MB
+for config F at 1024²."""

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from latentlab.errors import UserError
 from latentlab.files import atomic_path
-from latentlab.scorers import is_positive, score_column
+from latentlab.scorers.scores import is_positive, score_column
 
 
 @dataclass(frozen=True, eq=False)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -14,7 +14,9 @@ import pyarrow.parquet as pq
 from latentlab.errors import UserError
 from latentlab.files import atomic_path, read_json, write_json
 from latentlab.samples.table import RESERVED, SampleTable, concatenate
-from stylegan2.protocol import NoiseMode
+
+if TYPE_CHECKING:
+    from stylegan2.protocol import NoiseMode
 
 FORMAT_VERSION = 1
 # Readers of Parquet folders (pyarrow, pandas, …) pass over names with a leading underscore.

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from latentlab.errors import UserError
 from latentlab.scorers.scores import is_positive, score_column
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 # Columns of the tables on disk; a score by such a name would overwrite them.
 RESERVED = ("seed", "psi", "w", "strength")
@@ -77,6 +78,8 @@ class SampleTable:
 
     def ws(self, num_ws: int) -> Tensor:
         """The rows as the synthesis network takes them: `(n, num_ws, w_dim)` float32 on the CPU."""
+        import torch  # the rest of a table does without it
+
         return torch.from_numpy(self.w).unsqueeze(1).repeat(1, num_ws, 1)
 
 

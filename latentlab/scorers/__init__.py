@@ -1,25 +1,24 @@
-"""Scorers: pictures to named scores. Expressions, attributes, the mouth's shape, and the protocol for one's own."""
+"""Scorers: images to named scores. Expressions, attributes, the mouth's shape, and the protocol for one's own."""
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Callable
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
-import torch
-
-from latentlab import weights
-from latentlab.errors import UserError
-from latentlab.scorers import xception
-from latentlab.scorers.attributes.scorer import SHIPPED, load_attributes
-from latentlab.scorers.base import FunctionScorer, Scorer
-from latentlab.scorers.crop import FFHQ_FACE, FaceCrop
-from latentlab.scorers.expression import EXPRESSIONS, ExpressionScorer
-from latentlab.scorers.mouth import MouthGeometry
-from latentlab.scorers.scores import is_positive, score_column, score_pictures
+if TYPE_CHECKING:
+    from latentlab.scorers.attributes.scorer import AttributeScorer, load_attributes
+    from latentlab.scorers.base import AttributeSet, FunctionScorer, Scorer
+    from latentlab.scorers.crop import FFHQ_FACE, FaceCrop
+    from latentlab.scorers.expression import EXPRESSIONS, ExpressionScorer
+    from latentlab.scorers.loading import load_scorer
+    from latentlab.scorers.mouth import MouthGeometry
+    from latentlab.scorers.scores import is_positive, score_column, score_pictures
 
 __all__ = [
     "EXPRESSIONS",
     "FFHQ_FACE",
+    "AttributeScorer",
+    "AttributeSet",
     "ExpressionScorer",
     "FaceCrop",
     "FunctionScorer",
@@ -32,46 +31,25 @@ __all__ = [
     "score_pictures",
 ]
 
+# Most of them import torch, and whoever only reads scores does without it.
+_MODULES = {
+    "attributes.scorer": ("AttributeScorer", "load_attributes"),
+    "base": ("AttributeSet", "FunctionScorer", "Scorer"),
+    "crop": ("FFHQ_FACE", "FaceCrop"),
+    "expression": ("EXPRESSIONS", "ExpressionScorer"),
+    "loading": ("load_scorer",),
+    "mouth": ("MouthGeometry",),
+    "scores": ("is_positive", "score_column", "score_pictures"),
+}
+_LATER = {name: module for module, names in _MODULES.items() for name in names}
 
-def _fer(device: str | torch.device) -> Scorer:
-    path = weights.get("fer") / "emotion_model.hdf5"
-    return ExpressionScorer(xception.load(path).to(device))
+if not TYPE_CHECKING:  # where a type checker sees it, it takes any name for an attribute
+
+    def __getattr__(name: str) -> Any:
+        if name not in _LATER:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        return getattr(import_module(f"{__name__}.{_LATER[name]}"), name)
 
 
-def _fer_library(device: str | torch.device) -> Scorer:
-    from latentlab.scorers.fer_library import FerLibraryScorer  # needs the extra `fer`
-
-    return FerLibraryScorer()
-
-
-_LOADERS: dict[str, Callable[[str | torch.device], Scorer]] = {"fer": _fer, "fer-library": _fer_library}
-
-
-def load_scorer(name: str = "fer", device: str | torch.device = "cpu") -> Scorer:
-    """The scorer called `name`.
-
-    Parameters
-    ----------
-    name
-        'fer': seven facial expressions, by the project's own network. 'fer-library': the same by the `fer`
-        library, slower, on the CPU, without gradients; it must be installed. 'attributes:NAME': an attribute of
-        faces, such as 'attributes:young', by the classifier that comes with the package, or
-        'FILE.safetensors:NAME' by one of your own (`latentlab scorer train`).
-    device
-        Where the network shall run; give pictures on the same device.
-
-    Raises
-    ------
-    UserError
-        No such scorer, with the nearest ones; or its weights or its library cannot be had.
-    """
-    source, colon, attribute = name.rpartition(":")
-    if colon and (source == SHIPPED or source.endswith(".safetensors")):
-        return load_attributes(source, device).of(attribute)
-    if name == SHIPPED or name.endswith(".safetensors"):
-        known = ", ".join(load_attributes(name, device).names)
-        raise UserError(f"{name} scores many attributes: name one, as in {name}:young; it knows {known}")
-    if name not in _LOADERS:
-        near = difflib.get_close_matches(name, _LOADERS, n=1, cutoff=0.4) or [*_LOADERS, f"{SHIPPED}:smiling"]
-        raise UserError(f"no scorer is called {name!r}; did you mean {' or '.join(near)}?")
-    return _LOADERS[name](device)
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

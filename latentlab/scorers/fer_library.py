@@ -6,19 +6,20 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from latentlab.errors import UserError
 from latentlab.images import to_bytes
 from latentlab.scorers.crop import FFHQ_FACE, FaceCrop
 from latentlab.scorers.expression import EXPRESSIONS, CroppedScorer
-from latentlab.scorers.xception import SIDE
+from latentlab.scorers.xception import RESOLUTION
 
 
 class FerLibraryScorer(CroppedScorer):
     """Probabilities of `EXPRESSIONS` as the `fer` library computes them.
 
-    On the same crops as `ExpressionScorer`, on the CPU, a picture at a time, without gradients.
+    It sees the crops that `ExpressionScorer` sees, and works on the CPU, an image at a time, without gradients.
 
     Parameters
     ----------
@@ -28,7 +29,7 @@ class FerLibraryScorer(CroppedScorer):
     Raises
     ------
     UserError
-        The library is not installed or cannot start.
+        If the library is not installed or cannot start.
     """
 
     def __init__(self, crop: FaceCrop = FFHQ_FACE) -> None:
@@ -37,13 +38,24 @@ class FerLibraryScorer(CroppedScorer):
         self._detector = _detector()
 
     def classify(self, crops: Tensor) -> Tensor:
-        """Probabilities `(b, 7)` of faces `(b, 3, 64, 64)` in [-1, 1], as they are."""
+        """Classify faces `(b, 3, 64, 64)` in [-1, 1] as they are: probabilities `(b, 7)`."""
         pixels = to_bytes(crops).permute(0, 2, 3, 1).flip(3)  # (b, 64, 64, 3), BGR
         scores = np.zeros((len(pixels), len(EXPRESSIONS)), np.float32)
         for row, face in zip(scores, np.ascontiguousarray(pixels.cpu().numpy()), strict=True):
-            self._detector.detect_emotions(face, face_rectangles=[(0, 0, SIDE, SIDE)])
+            self._detector.detect_emotions(face, face_rectangles=[(0, 0, RESOLUTION, RESOLUTION)])
             row[:] = self._detector.probabilities
         return torch.from_numpy(scores).to(crops.device)
+
+
+def load_fer_library(device: str | torch.device = "cpu") -> FerLibraryScorer:
+    """Load the `fer` library's classifier; it works on the CPU, whatever the `device` of the images.
+
+    Raises
+    ------
+    UserError
+        If the library is not installed or cannot start.
+    """
+    return FerLibraryScorer()
 
 
 def _detector() -> Any:
@@ -55,10 +67,10 @@ def _detector() -> Any:
             "or use the scorer fer, which needs nothing more"
         ) from error
 
-    class Detector(FER):
+    class Detector(FER):  # type: ignore[misc]  # it has no types
         """Keeps the probabilities that `detect_emotions` rounds to two decimals."""
 
-        def _classify_emotions(self, gray_faces: np.ndarray) -> Any:
+        def _classify_emotions(self, gray_faces: NDArray[Any]) -> Any:
             result = super()._classify_emotions(gray_faces)
             self.probabilities = np.asarray(result)[0]
             return result

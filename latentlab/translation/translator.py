@@ -132,7 +132,7 @@ class Translator:
             return cls({"a2b": _load_generator(Path(source))}, {"method": "published"}).to(device)
         tensors, card = cards.read(source, KIND)
         others = _other_networks(card)
-        with cards.told_of(source, KIND):
+        with cards.guard(source, KIND):
             networks: dict[Way, TranslationGenerator] = {}
             for way, shape in card.pop("networks").items():
                 network = _generator(config_from_dict(shape, others).build(), source)

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
 from torch import Tensor
 
-from stylegan2.checkpoints.layout import Loaded, State, common_taps, discriminator_config, generator_config
+from stylegan2.checkpoints.format import Content, Loaded, Networks, State
+from stylegan2.checkpoints.layout import common_taps, discriminator_config, generator_config
 from stylegan2.errors import CheckpointError
 from stylegan2.safe_pickle import floats
+
+READS = "genforce (.pth)"
 
 _NETWORKS = {"G_ema": "generator_smooth", "G": "generator", "D": "discriminator"}
 _PARAMETERS = {
@@ -24,8 +27,9 @@ _PARAMETERS = {
 }
 
 
-def networks(raw: Any) -> dict[str, Callable[[], Loaded]] | None:
-    """The networks of the file by name, each read when called; None where `raw` is another format."""
+def networks(content: Content) -> Networks | None:
+    """Return the networks of the file by name; see `format.Format`."""
+    raw = content.pickled
     if not isinstance(raw, dict):
         return None
     found = {name: raw[key] for name, key in _NETWORKS.items() if isinstance(raw.get(key), dict)}

@@ -5,24 +5,14 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from stylegan2.checkpoints.format import State
 from stylegan2.config import Architecture, DiscriminatorConfig, GeneratorConfig
 from stylegan2.errors import CheckpointError
-
-State = dict[str, Tensor]
-
-
-@dataclass(frozen=True)
-class Loaded:
-    """A network as it came out of a file, whatever the format: its shape, and its tensors by our names."""
-
-    config: Any
-    state: State
 
 
 def filter_taps(kernel: Tensor) -> tuple[float, ...]:

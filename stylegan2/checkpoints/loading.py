@@ -1,32 +1,47 @@
-"""Loading what users have: a file of any format, a folder, or a name; and converting it."""
+"""Loading what users have, a file of any format, a folder or a name, and converting it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, overload
 
 import torch
-from torch import nn
+from torch import Tensor
 
-from stylegan2.checkpoints import genforce, native, nvidia, rosinality, tensorflow
+from stylegan2.checkpoints import genforce, native, nvidia, openvino, rosinality, tensorflow
 from stylegan2.checkpoints.build import build
-from stylegan2.checkpoints.layout import Loaded
+from stylegan2.checkpoints.format import Content, Format, Networks
+from stylegan2.checkpoints.kinds import Network
+from stylegan2.discriminator import Discriminator
 from stylegan2.errors import MALFORMED, CheckpointError, ForbiddenGlobalError
-from stylegan2.safe_pickle import looks_pickled, read_pickled
+from stylegan2.mobile import MobileGenerator
+from stylegan2.networks import Generator
+from stylegan2.safe_pickle import read_pickled
 from stylegan2.sampling import z_from_seeds
 
-_NETWORKS = ("G_ema", "G", "D")
-_FORMATS = (nvidia, tensorflow, rosinality, genforce)
-_SUPPORTED = (
-    "supported are StyleGAN2 networks of stylegan2-ada-pytorch and stylegan3 (.pkl), of the TensorFlow "
-    "release (.pkl), of rosinality, pSp and e4e (.pt), of genforce (.pth), and of stylegan2.save"
-)
+# Asked in this order. What a format is, and how to add one, stands in `format`.
+FORMATS: tuple[Format, ...] = (native, openvino, nvidia, tensorflow, rosinality, genforce)
+_NAMES = ("G_ema", "G", "D")
 
 
-def load(path_or_name: str | Path, network: str = "G_ema", device: str | torch.device = "cpu") -> Any:
+@overload
+def load(
+    path_or_name: str | Path, network: Literal["G_ema", "G"] = "G_ema", device: str | torch.device = "cpu"
+) -> Generator | MobileGenerator: ...
+
+
+@overload
+def load(path_or_name: str | Path, network: Literal["D"], device: str | torch.device = "cpu") -> Discriminator: ...
+
+
+@overload
+def load(path_or_name: str | Path, network: str, device: str | torch.device = "cpu") -> Network: ...
+
+
+def load(path_or_name: str | Path, network: str = "G_ema", device: str | torch.device = "cpu") -> Network:
     """Load a network from a file, a folder or a name.
 
     No code in a file ever runs. The format is recognised from the content, the architecture from names and
@@ -40,10 +55,10 @@ def load(path_or_name: str | Path, network: str = "G_ema", device: str | torch.d
         generator's OpenVINO files; or a name that an installed package knows (entry points of the group
         `stylegan2.weights`).
     network
-        'G_ema', the generator for pictures (Gs in TensorFlow's words); 'G', the one in training; 'D', the
+        'G_ema', the generator for images (Gs in TensorFlow's words); 'G', the one in training; 'D', the
         discriminator.
     device
-        Where to put it.
+        Device of the network.
 
     Returns
     -------
@@ -56,16 +71,17 @@ def load(path_or_name: str | Path, network: str = "G_ema", device: str | torch.d
     CheckpointError
         No such file, name or network; damaged, truncated or unsupported contents.
     """
-    if network not in _NETWORKS:
-        raise CheckpointError(f"no network is called {network!r}; there are {', '.join(_NETWORKS)}")
+    if network not in _NAMES:
+        raise CheckpointError(f"no network is called {network!r}; there are {', '.join(_NAMES)}")
     path = _resolve(path_or_name)
-    if path.is_dir():
-        return _load_folder(path, network).to(device)
-    with _told_of(path):
-        found = _networks(memoryview(path.read_bytes()))
+    # Making networks draws numbers, and loading one must not change what the caller draws next.
+    with _errors_name(path), torch.random.fork_rng(devices=[]):
+        found = _networks(Content(path))
         if network not in found:
             raise CheckpointError(f"it has no network {network!r}; it has {', '.join(found)}")
         result = build(found[network]())
+    if isinstance(result, Discriminator) != (network == "D"):
+        raise CheckpointError(f"{path}: its {network} is a {type(result).__name__}")
     return result.to(device)
 
 
@@ -98,12 +114,11 @@ def convert(source: str | Path, target: str | Path, seeds: Iterable[int] = (0, 1
     return max(float((_output(before, seed) - _output(after, seed)).abs().max()) for seed in seeds)
 
 
-def _output(network: Any, seed: int) -> torch.Tensor:
-    """What the network makes of a seed."""
-    c_dim = getattr(network, "c_dim", 0)
-    c = torch.eye(c_dim)[:1] if c_dim else None
+def _output(network: Network, seed: int) -> Tensor:
+    """What the network makes of a seed: an image, or the logit of one."""
+    c = torch.eye(network.c_dim)[:1] if network.c_dim else None
     with torch.no_grad():
-        if hasattr(network, "synthesis"):
+        if not isinstance(network, Discriminator):
             return network(z_from_seeds([seed], network.z_dim), c)
         side, channels = network.resolution, network.config.img_channels
         return network(z_from_seeds([seed], channels * side * side).reshape(1, channels, side, side), c)
@@ -124,20 +139,8 @@ def _resolve(path_or_name: str | Path) -> Path:
     )
 
 
-def _load_folder(path: Path, network: str) -> nn.Module:
-    if not (path / "SynthesisNetwork.xml").is_file():
-        raise CheckpointError(
-            f"{path}: it is a folder without OpenVINO files (SynthesisNetwork.xml); name the file within it"
-        )
-    if network != "G_ema":
-        raise CheckpointError(f"{path}: it has no network {network!r}; it has G_ema")
-    from stylegan2.checkpoints import openvino
-
-    return openvino.read(path).eval().requires_grad_(False)
-
-
 @contextmanager
-def _told_of(path: Path) -> Iterator[None]:
+def _errors_name(path: Path) -> Iterator[None]:
     """Put the file's name before errors, and make those of malformed contents a CheckpointError."""
     try:
         yield
@@ -146,42 +149,45 @@ def _told_of(path: Path) -> Iterator[None]:
     except OSError as error:
         raise CheckpointError(f"{path}: it cannot be read: {error.strerror or error}") from error
     except MALFORMED as error:
-        raise CheckpointError(f"{path}: it is damaged or of an unknown format; {_SUPPORTED}") from error
+        raise CheckpointError(f"{path}: it is damaged or of an unknown format; {_supported()}") from error
 
 
-def _networks(data: memoryview) -> dict[str, Callable[[], Loaded]]:
+def _supported() -> str:
+    return f"supported are files of {'; of '.join(form.READS for form in FORMATS)}"
+
+
+def _networks(content: Content) -> Networks:
     """The networks of a file by name."""
-    if not data:
-        raise CheckpointError("it is empty; download or copy it again")
-    found = native.networks(data)
-    if found is not None:
-        return found
-    raw = _unpickled(data)
-    for form in _FORMATS:
-        found = form.networks(raw)
+    for form in FORMATS:
+        found = form.networks(content)
         if found is not None:
             return found
-    raise CheckpointError(f"unsupported: {_describe(raw)}; {_SUPPORTED}")
+    raise CheckpointError(_why_none(content))
 
 
-def _unpickled(data: memoryview) -> Any:
-    if looks_pickled(data):
-        return read_pickled(data)
-    head = bytes(data[:200]).lstrip().lower()
+def _why_none(content: Content) -> str:
+    """Say what it is that no format reads."""
+    if content.path.is_dir():
+        return "it is a folder without OpenVINO files (SynthesisNetwork.xml); name the file within it"
+    if not content.data:
+        return "it is empty; download or copy it again"
+    if content.pickled is not None:
+        return f"unsupported: {_describe(content.pickled)}; {_supported()}"
+    head = bytes(content.data[:200]).lstrip().lower()
     if head.startswith((b"<!doctype", b"<html")):
-        raise CheckpointError(
+        return (
             "it is a web page, not weights: the download failed, as it does when a quota is used up or a "
             "licence has to be accepted in the browser; download it again"
         )
     if head.startswith(b"version https://git-lfs"):
-        raise CheckpointError("it is a pointer of Git LFS, not the weights; fetch them with `git lfs pull`")
+        return "it is a pointer of Git LFS, not the weights; fetch them with `git lfs pull`"
     try:
-        read_pickled(data)  # pickles of old protocols have no magic number; say so if they are hostile
+        read_pickled(content.data)  # pickles of old protocols have no magic number; say so if they are hostile
     except ForbiddenGlobalError:
         raise
     except CheckpointError:
         pass
-    raise CheckpointError(f"its contents are of an unknown format; {_SUPPORTED}")
+    return f"its contents are of an unknown format; {_supported()}"
 
 
 def _describe(raw: Any) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import struct
-from collections.abc import Callable
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -14,17 +13,18 @@ from typing import Any
 import safetensors
 import safetensors.torch
 import torch
-from torch import nn
 
-from stylegan2.checkpoints.build import KINDS, config_class, kind_of
-from stylegan2.checkpoints.layout import Loaded
+from stylegan2.checkpoints.format import Content, Loaded, Networks
+from stylegan2.checkpoints.kinds import KINDS, Network, kind_of
 from stylegan2.errors import CheckpointError
+
+READS = "stylegan2.save (.safetensors)"
 
 FORMAT = "stylegan2-network"
 VERSION = 1
 
 
-def save(network: nn.Module, path: str | Path) -> None:
+def save(network: Network, path: str | Path) -> None:
     """Write a network as safetensors with its configuration.
 
     The file appears complete or not at all: it is written beside its name, then renamed.
@@ -41,12 +41,12 @@ def save(network: nn.Module, path: str | Path) -> None:
     CheckpointError
         Not such a network, or the file cannot be written.
     """
-    config: Any = getattr(network, "config", None)
+    kind = kind_of(getattr(network, "config", None))
     metadata = {
         "format": FORMAT,
         "version": str(VERSION),
-        "kind": kind_of(config),
-        "config": json.dumps(asdict(config), sort_keys=True),
+        "kind": kind,
+        "config": json.dumps(asdict(network.config), sort_keys=True),
     }
     tensors = {name: value.detach().cpu().contiguous() for name, value in network.state_dict().items()}
     try:
@@ -67,12 +67,13 @@ def _write(path: Path, data: bytes) -> None:
         beside.unlink(missing_ok=True)
 
 
-def networks(data: memoryview) -> dict[str, Callable[[], Loaded]] | None:
-    """The network of the file under its names; None where `data` is no safetensors file.
+def networks(content: Content) -> Networks | None:
+    """Return the networks of the file by name; see `format.Format`.
 
     A file holds one network: a generator answers to G_ema and to G, whichever it was.
     """
-    if len(data) < 9 or data[8:9] != b"{":
+    data = content.data
+    if len(data) < 9 or bytes(data[8:9]) != b"{":
         return None
     (length,) = struct.unpack("<Q", data[:8])
     if length > len(data) - 8:
@@ -99,8 +100,8 @@ def networks(data: memoryview) -> dict[str, Callable[[], Loaded]] | None:
 
 def _read(data: memoryview, kind: str, text: Any) -> Loaded:
     try:
-        fields = json.loads(text)
-        config = config_class(kind)(**{n: tuple(v) if isinstance(v, list) else v for n, v in fields.items()})
+        fields: dict[str, Any] = {n: tuple(v) if isinstance(v, list) else v for n, v in json.loads(text).items()}
+        config = KINDS[kind](**fields)
         tensors = safetensors.torch.load(bytes(data))
     except safetensors.SafetensorError as error:
         raise CheckpointError(f"it is truncated or damaged: {error}") from error

@@ -7,21 +7,25 @@ made with: those differ from one code base to the next.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
-from stylegan2.checkpoints.layout import Loaded, State, common_taps, discriminator_config, generator_config
+from stylegan2.checkpoints.format import Content, Loaded, Networks, State
+from stylegan2.checkpoints.layout import common_taps, discriminator_config, generator_config
 from stylegan2.errors import CheckpointError
 from stylegan2.safe_pickle import Module, TensorView, floats
+
+READS = "stylegan2-ada-pytorch and stylegan3 (.pkl, StyleGAN2 networks)"
 
 _NETWORKS = ("G_ema", "G", "D")
 _LINEAR = ("affine", "embed", "skip", "out")  # layers without an activation
 _LAYERS = ("SynthesisLayer", "ToRGBLayer", "FullyConnectedLayer", "Conv2dLayer")
 
 
-def networks(raw: Any) -> dict[str, Callable[[], Loaded]] | None:
-    """The networks of the file by name, each read when called; None where `raw` is another format."""
+def networks(content: Content) -> Networks | None:
+    """Return the networks of the file by name; see `format.Format`."""
+    raw = content.pickled
     if not isinstance(raw, dict) or not any(isinstance(value, Module) for value in raw.values()):
         return None
     return {name: partial(_read, raw[name]) for name in _NETWORKS if isinstance(raw.get(name), Module)}

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import xml.etree.ElementTree as ET
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,13 +18,19 @@ from numpy.typing import NDArray
 from safetensors import safe_open
 from torch import Tensor
 
+from stylegan2.checkpoints.format import Content, Loaded, Networks, State
 from stylegan2.errors import CheckpointError
 from stylegan2.fingerprint import fingerprint
-from stylegan2.mobile import MobileConfig, MobileGenerator, haar_matrix
+from stylegan2.mobile import MobileConfig, haar_matrix
+from stylegan2.networks import MappingNetwork
+
+READS = "MobileStyleGAN as OpenVINO's .xml and .bin (a folder)"
+PREVIEW_RESOLUTION = 256
+
+Array = NDArray[Any]
 
 _DTYPES = {"f32": "<f4", "i64": "<i8", "i32": "<i4"}
 _MAX_XML = 16 << 20
-PREVIEW_RESOLUTION = 256
 
 
 @dataclass(frozen=True)
@@ -31,7 +39,7 @@ class Graph:
 
     path: Path
     layers: dict[str, tuple[str, str]]
-    constants: dict[str, NDArray]
+    constants: dict[str, Array]
     sources: dict[str, list[str]]
     targets: dict[str, list[str]]
 
@@ -39,50 +47,50 @@ class Graph:
         """The ids of the layers of a type, in graph order."""
         return [i for i, (k, _) in self.layers.items() if k == kind]
 
-    def constant_of(self, layer: str) -> NDArray:
+    def constant_of(self, layer: str) -> Array:
         """The one constant that feeds `layer`, itself or through a change of shape."""
         sources = self.sources.get(layer, [])
         reshaped = [s for s in sources if self.layers[s][0] == "Reshape"]
         found = [s for s in sources + [t for s in reshaped for t in self.sources[s]] if s in self.constants]
         if len(found) != 1:
-            raise CheckpointError(f"{self.path}: layer {layer} has {len(found)} constants, one was expected")
+            raise CheckpointError(f"{self.path.name}: layer {layer} has {len(found)} constants, one was expected")
         return self.constants[found[0]]
 
-    def named(self, name: str) -> NDArray:
+    def named(self, name: str) -> Array:
         """The constant called `name`."""
         for i, (_, own) in self.layers.items():
             if own == name and i in self.constants:
                 return self.constants[i]
-        raise CheckpointError(f"{self.path}: no array {name!r}; this is not MobileStyleGAN's graph")
+        raise CheckpointError(f"{self.path.name}: no array {name!r}; this is not MobileStyleGAN's graph")
 
 
 def _parse_xml(path: Path) -> ET.Element:
     if path.stat().st_size > _MAX_XML:
-        raise CheckpointError(f"{path}: over {_MAX_XML >> 20} MiB; no OpenVINO graph that is known here is so large")
+        raise CheckpointError(f"{path.name}: over {_MAX_XML >> 20} MiB; no supported OpenVINO graph is so large")
     text = path.read_bytes()
     # Entities are the way an XML file grows without bound or reaches for other files; IR has none. In another
     # encoding they would go unseen.
     if b"\0" in text or b"<!DOCTYPE" in text or b"<!ENTITY" in text:
-        raise CheckpointError(f"{path}: not in UTF-8, or declares entities: no OpenVINO graph does")
+        raise CheckpointError(f"{path.name}: not in UTF-8, or declares entities: no OpenVINO graph does")
     try:
         return ET.fromstring(text.decode("utf-8"))
     except (ET.ParseError, ValueError) as error:
-        raise CheckpointError(f"{path}: not XML in UTF-8 ({error}); fetch the file again") from None
+        raise CheckpointError(f"{path.name}: not XML in UTF-8 ({error}); fetch the file again") from None
 
 
-def _read_constant(path: Path, data: ET.Element, blob: bytes) -> NDArray:
+def _read_constant(path: Path, data: ET.Element, blob: bytes) -> Array:
     try:
         dtype = np.dtype(_DTYPES[data.attrib["element_type"]])
         shape = tuple(int(n) for n in data.attrib["shape"].split(",") if n.strip())
         offset, size = int(data.attrib["offset"]), int(data.attrib["size"])
     except (KeyError, ValueError) as error:
-        raise CheckpointError(f"{path}: a constant without a readable {error}") from None
+        raise CheckpointError(f"{path.name}: a constant without a readable {error}") from None
     count = 1
     for n in shape:
         count *= n
     if min((*shape, offset, size)) < 0 or count * dtype.itemsize != size or offset + size > len(blob):
         raise CheckpointError(
-            f"{path}: a constant of shape {shape} wants {size} bytes at {offset}, the .bin beside it has "
+            f"{path.name}: a constant of shape {shape} wants {size} bytes at {offset}, the .bin beside it has "
             f"{len(blob)}: truncated or not its own"
         )
     return np.frombuffer(blob, dtype, count, offset).reshape(shape)
@@ -99,7 +107,7 @@ def read_graph(path: Path) -> Graph:
     weights = path.with_suffix(".bin")
     for file in (path, weights):
         if not file.is_file():
-            raise CheckpointError(f"{file} is missing: a mobile generator is a folder of two .xml and two .bin")
+            raise CheckpointError(f"{file.name} is missing: a mobile generator is a folder of two .xml and two .bin")
     root, blob = _parse_xml(path), weights.read_bytes()
     graph = Graph(path, {}, {}, {}, {})
     for layer in root.iterfind("layers/layer"):
@@ -115,21 +123,21 @@ def read_graph(path: Path) -> Graph:
     return graph
 
 
-def _mapping_state(graph: Graph, lr_multiplier: float) -> dict[str, Tensor]:
+def _mapping_state(graph: Graph, lr_multiplier: float) -> State:
     """Weights and biases in graph order; their learning-rate scale was folded in, ours is taken out again."""
     state = {}
     for k, product in enumerate(graph.of_type("MatMul")):
         weight = graph.constant_of(product)
         bias = next((t for t in graph.targets.get(product, []) if graph.layers[t][0] == "Add"), None)
         if bias is None:
-            raise CheckpointError(f"{graph.path}: fully connected layer {k} has no bias")
+            raise CheckpointError(f"{graph.path.name}: fully connected layer {k} has no bias")
         gain = lr_multiplier / np.sqrt(weight.shape[1])
         state[f"mapping.fc{k}.weight"] = _tensor(weight / gain)
         state[f"mapping.fc{k}.bias"] = _tensor(graph.constant_of(bias) / lr_multiplier)
     return state
 
 
-def _tensor(array: NDArray) -> Tensor:
+def _tensor(array: Array) -> Tensor:
     return torch.from_numpy(np.ascontiguousarray(array, dtype=np.float32).copy())
 
 
@@ -142,11 +150,11 @@ def _bands_first(channels: int) -> Tensor:
     return torch.cat([low, rest, rest + 1, rest + 2])
 
 
-def _conv_state(graph: Graph, ours: str, theirs: str, convolution: str) -> dict[str, Tensor]:
+def _conv_state(graph: Graph, ours: str, theirs: str, convolution: str) -> State:
     """The parameters of one modulated convolution, whose kernel is `convolution`'s constant."""
     noise_layer = next((t for t in graph.targets.get(convolution, []) if graph.layers[t][0] == "Add"), None)
     if noise_layer is None:
-        raise CheckpointError(f"{graph.path}: {theirs} has no noise")
+        raise CheckpointError(f"{graph.path.name}: {theirs} has no noise")
     noise = _tensor(graph.constant_of(noise_layer))[0, 0]
     # Folded into the map; taken out again it makes fresh noise possible. In double precision here and below,
     # so that the result, and with it the fingerprint, is the same on every processor.
@@ -163,18 +171,18 @@ def _conv_state(graph: Graph, ours: str, theirs: str, convolution: str) -> dict[
     return state
 
 
-def _affine_state(graph: Graph, ours: str, theirs: str) -> dict[str, Tensor]:
+def _affine_state(graph: Graph, ours: str, theirs: str) -> State:
     return {
         f"{ours}.weight": _tensor(graph.named(f"{theirs}.modulation.weight")),
         f"{ours}.bias": _tensor(graph.named(f"{theirs}.modulation.bias")).flatten(),
     }
 
 
-def _synthesis_state(graph: Graph, config: MobileConfig) -> dict[str, Tensor]:
+def _synthesis_state(graph: Graph, config: MobileConfig) -> State:
     convolutions = graph.of_type("Convolution")
     expected = 2 * len(config.block_resolutions) + 2
     if len(convolutions) != expected:
-        raise CheckpointError(f"{graph.path}: {len(convolutions)} convolutions, {expected} were expected")
+        raise CheckpointError(f"{graph.path.name}: {len(convolutions)} convolutions, {expected} were expected")
     state = {"synthesis.const": _tensor(graph.named("m.input.input"))[0]}
     state |= _conv_state(graph, "synthesis.b4", "m.conv1", convolutions[0])
     for k, r in enumerate(config.block_resolutions):
@@ -189,7 +197,7 @@ def _synthesis_state(graph: Graph, config: MobileConfig) -> dict[str, Tensor]:
     return _reorder_bands(state, config)
 
 
-def _reorder_bands(state: dict[str, Tensor], config: MobileConfig) -> dict[str, Tensor]:
+def _reorder_bands(state: State, config: MobileConfig) -> State:
     """Put the bands of all that feeds a wavelet transform one after the other, and fold away the picture's."""
     producers = ["synthesis.b4"] + [f"synthesis.b{r}.conv1" for r in config.block_resolutions[:-1]]
     for producer, r in zip(producers, config.block_resolutions, strict=True):
@@ -205,10 +213,46 @@ def _reorder_bands(state: dict[str, Tensor], config: MobileConfig) -> dict[str, 
     return state
 
 
-def read(folder: Path) -> MobileGenerator:
-    """Read a mobile generator.
+@dataclass(frozen=True)
+class Published:
+    """A mobile generator as its files have it, without w_avg and preview head; `weights` is the hash of its state."""
 
-    For the published weights the project ships what their files lack: w_avg, and a preview head.
+    config: MobileConfig
+    state: State
+    weights: str
+
+    def with_mean(self, samples: int = 10_000) -> Loaded:
+        """Add w_avg, which the files lack: the mean of w over z's of a fixed seed."""
+        config = self.config
+        mapping = MappingNetwork(
+            config.z_dim, 0, config.w_dim, config.num_ws, config.mapping_layers, config.mapping_lr_multiplier
+        )
+        own = {n.removeprefix("mapping."): v for n, v in self.state.items() if n.startswith("mapping.")}
+        mapping.load_state_dict(own | {"w_avg": torch.zeros(config.w_dim)})
+        z = torch.from_numpy(np.random.RandomState(0).randn(samples, config.z_dim).astype(np.float32))
+        with torch.no_grad():
+            mean = mapping(z)[:, 0].mean(dim=0)
+        return Loaded(config, self.state | {"mapping.w_avg": mean})
+
+
+def networks(content: Content) -> Networks | None:
+    """Return the generator of a folder; see `format.Format`."""
+    if not (content.path / "SynthesisNetwork.xml").is_file():
+        return None
+    return {"G_ema": partial(_read, content.path)}
+
+
+def _read(folder: Path) -> Loaded:
+    """Read a mobile generator; for the published weights, add w_avg and preview head, which the project ships."""
+    published = read_published(folder)
+    extras = _shipped_extras(published.weights)
+    if not extras:
+        return published.with_mean()
+    return Loaded(replace(published.config, preview_resolution=PREVIEW_RESOLUTION), published.state | extras)
+
+
+def read_published(folder: Path) -> Published:
+    """Read what the files hold.
 
     Parameters
     ----------
@@ -218,44 +262,15 @@ def read(folder: Path) -> MobileGenerator:
     Raises
     ------
     CheckpointError
-        Where a file is missing, truncated or holds another network.
+        A file is missing, truncated or holds another network.
     """
-    network, weights = read_published(folder)
-    extras = _shipped_extras(weights)
-    if not extras:
-        return network
-    config = replace(network.config, preview_resolution=PREVIEW_RESOLUTION)
-    return _filled(config, network.state_dict() | extras, folder)
-
-
-def read_published(folder: Path) -> tuple[MobileGenerator, str]:
-    """The generator as the files have it, its w_avg estimated, and the hash of their weights."""
     mapping, synthesis = (read_graph(folder / f"{name}Network.xml") for name in ("Mapping", "Synthesis"))
     config = MobileConfig(resolution=1024)
     state = _mapping_state(mapping, config.mapping_lr_multiplier) | _synthesis_state(synthesis, config)
-    network = _filled(config, state | {"mapping.w_avg": torch.zeros(config.w_dim)}, folder)
-    network.mapping.w_avg.copy_(mean_w(network))
-    return network, fingerprint({}, state)
+    return Published(config, state, fingerprint({}, state))
 
 
-def _filled(config: MobileConfig, state: dict[str, Tensor], folder: Path) -> MobileGenerator:
-    network = MobileGenerator(config)
-    try:
-        network.load_state_dict(state)
-    except RuntimeError as error:
-        reason = str(error).splitlines()[1].strip()
-        raise CheckpointError(f"{folder}: not MobileStyleGAN at 1024²: {reason}") from None
-    return network
-
-
-def mean_w(network: MobileGenerator, samples: int = 10_000) -> Tensor:
-    """Mean of w over z's of a fixed seed, `(w_dim,)`: the file does not hold w_avg."""
-    z = torch.from_numpy(np.random.RandomState(0).randn(samples, network.z_dim).astype(np.float32))
-    with torch.no_grad():
-        return network.mapping(z)[:, 0].mean(dim=0)
-
-
-def _shipped_extras(weights: str) -> dict[str, Tensor]:
+def _shipped_extras(weights: str) -> State:
     """w_avg and preview head that the project ships for the weights of that hash; nothing for others."""
     path = Path(__file__).parents[1] / "data" / "mobile-ffhq.safetensors"
     with safe_open(path, framework="pt") as file:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Any
 
@@ -11,10 +11,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from stylegan2.checkpoints.layout import Loaded, State, common_taps, discriminator_config, generator_config
+from stylegan2.checkpoints.format import Content, Loaded, Networks, State
+from stylegan2.checkpoints.layout import common_taps, discriminator_config, generator_config
 from stylegan2.errors import CheckpointError
 from stylegan2.networks import MappingNetwork
 from stylegan2.safe_pickle import floats
+
+READS = "rosinality, pSp and e4e (.pt)"
 
 _NETWORKS = {"G_ema": "g_ema", "G": "g", "D": "d"}
 _LAYER = {
@@ -28,12 +31,13 @@ _LAYER = {
 _MEAN_SAMPLES = 10_000
 
 
-def networks(raw: Any) -> dict[str, Callable[[], Loaded]] | None:
-    """The networks of the file by name, each read when called; None where `raw` is another format.
+def networks(content: Content) -> Networks | None:
+    """Return the networks of the file by name; see `format.Format`.
 
     Files of training have no mean of w. It is then the mean over 10,000 z's drawn with seed 0, so that
     truncation works as it does for other files.
     """
+    raw = content.pickled
     if not isinstance(raw, dict):
         return None
     raw = _without_encoder(raw)

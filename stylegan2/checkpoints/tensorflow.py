@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from stylegan2.checkpoints.layout import Loaded, State, discriminator_config, filter_taps, generator_config
+from stylegan2.checkpoints.format import Content, Loaded, Networks, State
+from stylegan2.checkpoints.layout import discriminator_config, filter_taps, generator_config
 from stylegan2.errors import CheckpointError
 from stylegan2.safe_pickle import Record, floats
+
+READS = "the TensorFlow release of StyleGAN2 (.pkl)"
 
 _CLASS = "dnnlib.tflib.network.Network"
 _ORDER = ("G", "D", "G_ema")
@@ -42,8 +44,9 @@ _PARAMETERS = {
 }
 
 
-def networks(raw: Any) -> dict[str, Callable[[], Loaded]] | None:
-    """The networks of the file by name, each read when called; None where `raw` is another format."""
+def networks(content: Content) -> Networks | None:
+    """Return the networks of the file by name; see `format.Format`."""
+    raw = content.pickled
     if not (isinstance(raw, tuple) and raw and all(isinstance(n, Record) and n.name == _CLASS for n in raw)):
         return None
     if len(raw) != 3:

@@ -22,7 +22,7 @@ _LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
 
 def looks_pickled(data: memoryview) -> bool:
     """Whether the first bytes are those of a zip archive or of a pickle (protocol 2 or later)."""
-    return data[:4] == _ZIP_MAGIC or data[:1] == b"\x80"
+    return bytes(data[:4]) == _ZIP_MAGIC or bytes(data[:1]) == b"\x80"
 
 
 def read_pickled(data: memoryview) -> Any:

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from stylegan2.errors import CheckpointError
@@ -133,7 +134,7 @@ class ArrayType(Record):
             raise CheckpointError("it is damaged: a numpy dtype without a byte order")
         self.state = state[1] + self.state[-2:]
 
-    def array(self, data: Any, shape: Any, fortran: Any = False) -> np.ndarray:
+    def array(self, data: Any, shape: Any, fortran: Any = False) -> NDArray[Any]:
         """The bytes as an array of this type."""
         if isinstance(data, str):  # bytes, as Python 2 wrote them
             data = data.encode("latin1")
@@ -145,7 +146,8 @@ class ArrayType(Record):
                 f"it is damaged: a numpy array declares the shape {tuple(shape)} of {dtype}, "
                 f"the file has {len(data)} bytes of it"
             )
-        return np.frombuffer(data, dtype).reshape(shape, order="F" if fortran else "C")
+        array: NDArray[Any] = np.frombuffer(data, dtype).reshape(shape, order="F" if fortran else "C")
+        return array
 
 
 class Array(Record):

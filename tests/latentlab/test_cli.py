@@ -80,7 +80,7 @@ COMMANDS = {
     "fit": ["--attribute", "--method", "--out"],
     "edit": ["--direction", "--seeds", "--strengths", "--psi", "--network", "--out", "--force", "--photo", "--mask"],
     "walk": ["--direction", "--seeds", "--strengths", "--attribute", "--network", "--out", "--force"],
-    "align": ["--out", "--side", "--faces", "--detector"],
+    "align": ["--out", "--resolution", "--faces", "--detector"],
     "project": ["--out", "--space", "--steps", "--start", "--tune", "--network", "--device", "--batch"],
     "translate train": ["--out", "--size", "--epochs", "--batch", "--order", "--on-problem", "--devices", "--seed"],
     "translate apply": ["--out", "--way", "--size", "--masks", "--dropout", "--seed", "--device"],

@@ -52,8 +52,9 @@ def photos(tmp_path_factory) -> Path:
     return folder
 
 
+@pytest.mark.weights
 def test_the_files_hold_the_face_and_the_way_back(run, photos, tmp_path):
-    code, out, err = run(photos / "one.png", "--out", tmp_path, "--side", 128)
+    code, out, err = run(photos / "one.png", "--out", tmp_path, "--resolution", 128)
     assert code == 0, err
     assert sorted(path.name for path in tmp_path.iterdir()) == ["one.json", "one.png"]
     data = json.loads((tmp_path / "one.json").read_text())
@@ -66,9 +67,10 @@ def test_the_files_hold_the_face_and_the_way_back(run, photos, tmp_path):
     assert ": 1, of 1 photos" in out
 
 
+@pytest.mark.weights
 def test_all_faces_are_numbered(run, photos, tmp_path):
     code, out, _ = run(
-        photos / "pair.png", photos / "one.png", "--out", tmp_path, "--side", 64, "--faces", "all",
+        photos / "pair.png", photos / "one.png", "--out", tmp_path, "--resolution", 64, "--faces", "all",
         "--detector", "dlib5",
     )  # fmt: skip
     assert code == 0
@@ -77,9 +79,10 @@ def test_all_faces_are_numbered(run, photos, tmp_path):
     assert ": 3, of 2 photos" in out
 
 
+@pytest.mark.weights
 def test_bad_photos_are_named_after_the_good_ones_are_done(run, photos, tmp_path):
     names = ["wall.png", "notes.png", "pair.png", "missing.png"]
-    code, out, err = run(*(photos / name for name in names), "--out", tmp_path, "--side", 64)
+    code, out, err = run(*(photos / name for name in names), "--out", tmp_path, "--resolution", 64)
     assert code == 2
     lines = [line for line in err.splitlines() if line.startswith("latentlab: ")]
     assert len(lines) == 3
@@ -90,6 +93,7 @@ def test_bad_photos_are_named_after_the_good_ones_are_done(run, photos, tmp_path
     assert f"{photos / 'pair.png'}: pair: 2 faces; the largest was taken" in out
 
 
+@pytest.mark.weights
 def test_photos_of_one_name_are_refused_before_anything_is_written(run, photos, tmp_path):
     code, _, err = run("a/x.jpg", "b/X.png", "--out", tmp_path / "out")
     assert code == 2 and "a/x.jpg and b/X.png would both" in err

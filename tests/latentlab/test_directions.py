@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
@@ -22,8 +23,10 @@ from latentlab.directions import (
     cosine,
     evaluate,
     fit,
+    load_direction,
 )
 from latentlab.directions.statistics import auc_deviation
+from latentlab.editing import edit
 from latentlab.errors import UserError
 from latentlab.samples import SampleTable, split
 
@@ -259,26 +262,226 @@ def test_files_of_another_kind_are_refused(tmp_path, content):
         Direction.load(tmp_path / "missing.safetensors")
 
 
-@pytest.mark.parametrize("shape", [(18, 1), (1, 1), (1,)])
-def test_published_directions_load(tmp_path, shape):
-    vector = np.random.default_rng(0).standard_normal(DIM)
-    np.save(tmp_path / "smile.npy", np.tile(vector, shape))
-    direction = Direction.from_npy(tmp_path / "smile.npy", "smile")
+# --- published ones, and names ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["row_512.npy", "row_1x512.npy", "float64.npy", "npz.npz", "rows_equal_18x512.npy", "batch_1x18x512.npy"],
+)
+def test_one_published_vector_loads_in_every_form(data, name):
+    vector = np.load(data / "directions" / "row_512.npy").astype(np.float64)
+    direction = load_direction(data / "directions" / name, "smile", generator="g")
+    assert (direction.attribute, direction.method, direction.space) == ("smile", "published", "w")
+    assert direction.generator == "g"
     np.testing.assert_allclose(direction.vector * direction.statistics["length"], vector, rtol=1e-5)
-    assert direction.generator is None
+
+
+def test_a_published_torch_file_loads(data):
+    path = data / "directions" / "e4e_kind_1x512.pt"
+    expected = torch.load(path, weights_only=True)[0].numpy()
+    direction = load_direction(path)
+    assert direction.attribute == "e4e_kind_1x512" and direction.generator is None
+    np.testing.assert_allclose(direction.vector * direction.statistics["length"], expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["rows_differ_18x512.npy", "rows_zero_18x512.npy"])
+def test_rows_that_differ_move_each_its_own_way(data, name):
+    rows = torch.from_numpy(np.load(data / "directions" / name))
+    direction = load_direction(data / "directions" / name)
+    assert direction.space == "w+" and direction.vector.shape == (18, 512)
+    ws = torch.randn(2, 18, 512, generator=torch.Generator().manual_seed(0))
+    moved = edit(ws, direction, 0.5 * float(direction.statistics["length"]))
+    torch.testing.assert_close(moved, ws + 0.5 * rows, atol=1e-5, rtol=1e-5)
+    still = rows.abs().sum(1) == 0
+    assert torch.equal(moved[:, still], ws[:, still])
+    assert ("| layers | all |" in direction.card()) == (not still.any())
 
 
 def test_other_arrays_are_refused(tmp_path):
     path = tmp_path / "a.npy"
     rng = np.random.default_rng(0)
-    bad = [rng.standard_normal((3, 8)), np.zeros(8), np.arange(8), np.full(8, np.inf), np.zeros((0, 8))]
+    bad = [np.zeros(8), np.arange(8), np.full(8, np.inf), np.full((3, 8), np.nan), np.zeros((0, 8)), np.float64(1)]
     for array in [*bad, rng.standard_normal((2, 2, 2)), np.array([{}], dtype=object)]:
         np.save(path, array)
         with pytest.raises(UserError, match="a.npy"):
-            Direction.from_npy(path, "smile")
-    path.write_bytes(b"\x93NUMPY\x01\x00\x10\x00")
-    with pytest.raises(UserError, match="a.npy"):
-        Direction.from_npy(path, "smile")
+            load_direction(path, "smile")
+    for content in (b"\x93NUMPY\x01\x00\x10\x00", b"", b"PK\x03\x04"):
+        for name in ("a.npy", "a.npz", "a.pt"):
+            (tmp_path / name).write_bytes(content)
+            with pytest.raises(UserError, match=name):
+                load_direction(tmp_path / name, "smile")
+    np.savez(tmp_path / "a.npz", one=np.ones(4), two=np.ones(4))
+    with pytest.raises(UserError, match="holds 2 arrays"):
+        load_direction(tmp_path / "a.npz")
+    torch.save({"direction": torch.ones(4)}, tmp_path / "a.pt")
+    with pytest.raises(UserError, match="a.pt"):
+        load_direction(tmp_path / "a.pt")
+
+
+def test_a_folder_does_not_hide_a_shipped_direction(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "smile").mkdir()
+    assert load_direction("smile").method == "LinearSVM"
+    with pytest.raises(UserError, match="is a folder"):
+        load_direction(str(tmp_path))
+    (tmp_path / "smile").rmdir()
+    make(attribute="grin").save(tmp_path / "smile")
+    assert load_direction("smile").attribute == "grin"
+    with pytest.raises(UserError, match="says itself"):
+        load_direction("smile", attribute="frown")
+
+
+def test_an_unknown_direction_gets_the_nearest():
+    with pytest.raises(UserError, match="no file smlie, .*did you mean smile?"):
+        load_direction("smlie")
+    with pytest.raises(UserError, match="come with the package: smile"):
+        load_direction("out/direction.safetensors")
+
+
+# --- a row a layer, and components ----------------------------------------------------------------------------
+
+
+def unequal(num_ws: int = 3, dim: int = DIM, seed: int = 0) -> np.ndarray:
+    rows = np.random.default_rng(seed).standard_normal((num_ws, dim))
+    return (rows / np.linalg.norm(rows, axis=1).max()).astype(np.float32)
+
+
+def test_a_row_a_layer_comes_back_from_its_file(tmp_path):
+    direction = Direction(unequal(), "happy", "m", "w+", sigma=0.5, intercept=1.0)
+    direction.save(tmp_path / "a.safetensors")
+    back = load_direction(tmp_path / "a.safetensors")
+    np.testing.assert_array_equal(back.vector, direction.vector)
+    assert replace(back, vector=direction.vector).__dict__ == direction.__dict__
+    assert "3 rows of 24 numbers" in back.card()
+    np.testing.assert_array_equal((-back).vector, -direction.vector)
+    assert (-back).intercept == -1.0
+
+
+def test_files_of_before_load():
+    """A direction that an earlier version wrote."""
+    direction = load_direction("smile")
+    assert direction.space == "w" and direction.vector.shape == (512,) and direction.layers is None
+    assert direction.statistics["n_train"] == 1506
+
+
+@pytest.mark.parametrize(
+    ("rows", "change", "message"),
+    [
+        (unequal(), {"space": "w"}, "of space w"),
+        (unequal(), {"layers": (0, 1)}, "takes no layers"),
+        (2 * unequal(), {}, "longest has length 1"),
+        (unequal()[None], {}, "longest has length 1"),
+        (0 * unequal(), {}, "longest has length 1"),
+    ],
+)
+def test_impossible_rows_are_refused(rows, change, message):
+    with pytest.raises(UserError, match=message):
+        Direction(rows, **{"attribute": "happy", "method": "m", "space": "w+", **change})
+
+
+def test_rows_must_fit_the_generator(tiny):
+    fits = Direction(unequal(tiny.num_ws, tiny.w_dim), "happy", "m", "w+")
+    fits.check(tiny, force=True)
+    with pytest.raises(UserError, match="3 rows; the generator has"):
+        Direction(unequal(3, tiny.w_dim), "happy", "m", "w+").check(tiny, force=True)
+
+
+def test_the_cosine_counts_all_rows():
+    one, other = unequal(), unequal(seed=1)
+    expected = (one * other).sum() / np.sqrt((one**2).sum() * (other**2).sum())
+    a, b = (Direction(rows, "a", "m", "w+") for rows in (one, other))
+    assert cosine(a, b) == pytest.approx(expected, rel=1e-5)
+    assert cosine(a, -a) == pytest.approx(-1)
+    single = Direction(np.eye(1, DIM, 3, dtype=np.float32)[0], "a", "m")
+    equal = Direction(np.tile(single.vector, (3, 1)), "a", "m", "w+")
+    assert cosine(single, equal) == pytest.approx(1)
+    assert cosine(single, a) == pytest.approx(cosine(equal, a)) == pytest.approx(cosine(a, single))
+
+
+def test_conditions_of_a_row_a_layer():
+    direction, condition = (Direction(unequal(seed=k), f"n{k}", "m", "w+") for k in (0, 1))
+    found = conditional(direction, [condition, -condition])
+    assert abs(cosine(found, condition)) < 1e-5
+    rest = direction.vector.ravel() - cosine(direction, condition) * np.linalg.norm(
+        direction.vector
+    ) * condition.vector.ravel() / np.linalg.norm(condition.vector)
+    assert cosine(found.vector, rest.reshape(3, DIM)) == pytest.approx(1)
+    assert found.statistics["left"] == pytest.approx(np.linalg.norm(rest) / np.linalg.norm(direction.vector), rel=1e-5)
+    with pytest.raises(UserError, match="its length is 2x24, not 3x24"):
+        conditional(direction, [Direction(unequal(2), "short", "m", "w+")])
+    with pytest.raises(UserError, match="its space is w, not w"):
+        conditional(direction, [make(generator=None)])
+
+
+class Principal:
+    """Principal components of w, as a finder of several directions that looks at w alone."""
+
+    target = None
+
+    def __init__(self, k: int = 2) -> None:
+        self.k = k
+
+    def fit(self, w, y=None):
+        _, _, rows = np.linalg.svd(w - w.mean(0), full_matrices=False)
+        self.components_ = rows[: self.k]
+        self.intercept_ = -self.components_ @ w.mean(0)
+        return self
+
+
+class LowerLayers(MeanDifference):
+    """The mean difference, for the first two of four layers; the second goes half as far."""
+
+    def fit(self, w, y):
+        super().fit(w, y)
+        self.direction_ = np.array([1, 0.5, 0, 0])[:, None] * self.direction_
+        return self
+
+    def decision_function(self, w):
+        return w @ self.direction_[0] + self.intercept_
+
+
+def test_a_finder_of_components_gives_them_all():
+    table = table_of()
+    found = fit(table, "w", Principal(3))
+    assert [direction.attribute for direction in found.directions] == ["w-0", "w-1", "w-2"]
+    assert found.direction is found.directions[0] and found.held_out is None
+    train = split(table)[0].sum()
+    for direction in found.directions:
+        assert direction.statistics == {"n_train": train}
+        assert (direction.method, direction.generator) == ("Principal", table.generator)
+    sigmas = [direction.sigma for direction in found.directions]
+    assert sigmas == sorted(sigmas, reverse=True)
+    assert np.mean(found.direction.coordinates(table.w)) + found.direction.intercept == pytest.approx(0, abs=0.1)
+    assert Direction.of(Principal().fit(table.w), table.w, "w").attribute == "w-0"
+
+
+def test_a_finder_may_give_a_row_a_layer():
+    table = table_of()
+    found = fit(table, "happy", LowerLayers())
+    single = fit(table, "happy", "mean")
+    assert found.direction.space == "w+"
+    np.testing.assert_allclose(found.direction.vector[0], single.direction.vector, rtol=1e-6)
+    assert found.held_out == single.held_out
+    # 1.5 / 1.25 of the single vector's: the strength that fits both rows best.
+    np.testing.assert_allclose(
+        found.direction.coordinates(table.w), 1.2 * single.direction.coordinates(table.w), rtol=1e-5
+    )
+    assert found.direction.sigma == pytest.approx(1.2 * single.direction.sigma)
+    assert "| layers | 0, 1 |" in found.direction.card()
+    layered = [direction.vector for direction in fit(table, "happy", LowerLayers()).directions]
+    assert len(layered) == 1
+
+
+def test_what_was_not_fitted_has_no_direction():
+    with pytest.raises(UserError, match="Principal has no direction_ and no components_"):
+        Direction.of(Principal(), population(5)[0], "w")
+
+
+def test_a_direction_shows_itself():
+    direction = make()
+    assert repr(direction) == "Direction('happy', 'LinearSVM', 'w', shape (24,))"
+    assert direction._repr_markdown_() == direction.card()
 
 
 # --- conditions ---------------------------------------------------------------------------------------------

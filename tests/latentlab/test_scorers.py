@@ -107,7 +107,7 @@ def test_crop_refuses_what_it_cannot_cut(fer):
         fer(torch.zeros(1, 3, 63, 63))
     with pytest.raises(UserError, match="batch, 3"):
         fer(torch.zeros(1, 1, 64, 64))
-    with pytest.raises(UserError, match="leaves pictures of 100x64"):
+    with pytest.raises(UserError, match="reaches beyond images of 100x64"):
         FaceCrop(0.5, 0.0, 0.6).cut(torch.zeros(1, 3, 64, 100), 64)
     with pytest.raises(ValueError, match="within"):
         FaceCrop(0.0, 0.5, 0.6)
@@ -181,9 +181,21 @@ def test_unknown_scorers_and_missing_libraries_say_what_to_do(monkeypatch):
         scorers.load_scorer("attributes")
     with pytest.raises(UserError, match="knows no grinning"):
         scorers.load_scorer("attributes:grinning")
+    with pytest.raises(UserError, match="fer takes no name after a colon; it gives angry, "):
+        scorers.load_scorer("fer:happy")
+    with pytest.raises(UserError, match="no scorer is called 'atributes:young'; did you mean attributes"):
+        scorers.load_scorer("atributes:young")
+    with pytest.raises(UserError, match="cannot read none.safetensors"):
+        scorers.load_scorer("none.safetensors:young")
     monkeypatch.setitem(sys.modules, "fer", None)  # as if it were not installed
     with pytest.raises(UserError, match=r"pip install 'latentlab\[fer\]'"):
         scorers.load_scorer("fer-library")
+
+
+def test_scorers_show_themselves():
+    assert repr(scorers.load_scorer("attributes:young")) == "AttributeScorer(young)"
+    assert repr(scorers.load_attributes()) == "AttributeScorer(40 attributes)"
+    assert repr(FunctionScorer(("a", "b"), lambda pictures: pictures)) == "FunctionScorer(a, b)"
 
 
 def test_the_shipped_classifier_tells_where_it_comes_from_and_how_good_it_is():

@@ -107,7 +107,7 @@ class Handler(BaseHTTPRequestHandler):
             return None
         if self.path == server.held:
             server.reached.set()
-            server.gate.wait(30)
+            server.gate.wait(300)
         return self.wfile.write(body[half:])
 
     def log_message(self, *arguments):
@@ -126,11 +126,31 @@ def server():
 
 def start_fetch(weight, cache):
     """A process of its own that fetches `weight`."""
-    code = (
-        "from pathlib import *; from latentlab.weights import *; from latentlab.weights.store import fetch; "
+    code = (  # of this process's package, wherever it is run from
+        f"import sys; sys.path[:0] = {sys.path!r}\n"
+        "from pathlib import *; from latentlab.weights import *; from latentlab.weights.store import fetch\n"
         f"print(fetch({weight!r}, Path({str(cache)!r})))"
     )
     return subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def kill_while_receiving(process, server, cache, name):
+    """Kill the process once some of the file `name` has arrived; the server holds the rest back."""
+    deadline = time.monotonic() + 120
+    while not (server.reached.is_set() and any(size_of(path) for path in cache.rglob(name))):
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+
+
+def size_of(path):
+    """Its length, or 0 where it has been moved since it was listed."""
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0
 
 
 def test_only_the_named_members_arrive_and_then_no_index_is_needed(shelf, cache, capsys, monkeypatch):
@@ -162,7 +182,7 @@ def test_a_source_distribution_never_runs(shelf, cache, tmp_path):
 def test_two_processes_fetch_once(shelf, cache):
     weight = toy(make_wheel(shelf / WHEEL))
     processes = [start_fetch(weight, cache) for _ in range(2)]
-    outputs = [process.communicate(timeout=60) for process in processes]
+    outputs = [process.communicate(timeout=300) for process in processes]
     assert [process.returncode for process in processes] == [0, 0], outputs
     assert sum("Licence" in err for _, err in outputs) == 1
     assert (cache / "toy" / "net.bin").read_bytes() == BLOB
@@ -177,12 +197,7 @@ def test_killed_in_the_middle_then_again(shelf, cache, tmp_path, server, monkeyp
     monkeypatch.setenv("PIP_INDEX_URL", f"{server.url}/simple")
     server.held = f"/{WHEEL}"
     process = start_fetch(weight, cache)
-    assert server.reached.wait(30)
-    deadline = time.monotonic() + 30
-    while not any(path.stat().st_size for path in cache.rglob(WHEEL)) and time.monotonic() < deadline:
-        time.sleep(0.02)
-    process.send_signal(signal.SIGKILL)
-    process.communicate()
+    kill_while_receiving(process, server, cache, WHEEL)
     assert not (cache / "toy").exists()
     server.gate.set()
     assert (store.fetch(weight, cache) / "net.bin").read_bytes() == BLOB
@@ -326,12 +341,7 @@ def test_a_killed_download_goes_on(server, cache):
     server.files["/net.pkl"] = BLOB * 8  # more than one chunk before the gate
     server.held = "/net.pkl"
     process = start_fetch(at(server), cache)
-    assert server.reached.wait(30)
-    deadline = time.monotonic() + 30
-    while not any(part.stat().st_size for part in cache.rglob("net.pkl.part")) and time.monotonic() < deadline:
-        time.sleep(0.02)
-    process.send_signal(signal.SIGKILL)
-    process.communicate()
+    kill_while_receiving(process, server, cache, "net.pkl.part")
     server.gate.set()
     assert store.fetch(at(server), cache).read_bytes() == BLOB * 8
     assert server.ranges[0] is None and server.ranges[1] is not None

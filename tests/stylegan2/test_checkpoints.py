@@ -23,6 +23,8 @@ from hypothesis import strategies as st
 
 import stylegan2
 from stylegan2 import CheckpointError, Discriminator, DiscriminatorConfig, Generator, GeneratorConfig
+from stylegan2.checkpoints import loading
+from stylegan2.checkpoints.format import Content, Loaded, Networks
 from stylegan2.checkpoints.layout import discriminator_config, filter_taps, generator_config
 
 FILES = ["net32_nvada_stub.pkl", "net32_tf.pkl", "net32_rosinality_train.pt", "net32_genforce.pth"]
@@ -95,12 +97,45 @@ def test_the_discriminator_of_an_alias_free_file_loads(data):
     assert isinstance(stylegan2.load(data / "unsupported_stylegan3t.pkl", "D"), Discriminator)
 
 
-def test_loading_leaves_the_callers_random_numbers(data):
+@pytest.mark.parametrize("file", FILES)
+def test_loading_leaves_the_callers_random_numbers(data, file):
     torch.manual_seed(3)
     expected = torch.rand(2)
     torch.manual_seed(3)
-    stylegan2.load(data / FILES[1])
+    stylegan2.load(data / file)
     assert torch.equal(torch.rand(2), expected)
+
+
+def test_another_format_takes_one_module_and_one_line(tiny, tmp_path, monkeypatch):
+    # What somebody would write who keeps weights as arrays of numpy: see stylegan2/checkpoints/format.py.
+    def networks(content: Content) -> Networks | None:
+        if content.path.suffix != ".npz":
+            return None
+
+        def read() -> Loaded:
+            with np.load(content.path) as arrays:
+                state = {name: torch.from_numpy(arrays[name]) for name in arrays.files}
+            return Loaded(generator_config(state, (1, 3, 3, 1)), state)
+
+        return {"G_ema": read}
+
+    npz = types.SimpleNamespace(READS="somebody (.npz)", networks=networks)
+    np.savez(tmp_path / "weights.npz", **{name: value.numpy() for name, value in tiny.state_dict().items()})
+    assert "no data.pkl" in refusal(tmp_path / "weights.npz")
+    monkeypatch.setattr(loading, "FORMATS", (npz, *loading.FORMATS))
+    loaded = stylegan2.load(tmp_path / "weights.npz")
+    assert all(torch.equal(value, tiny.state_dict()[name]) for name, value in loaded.state_dict().items())
+    assert "no network 'D'; it has G_ema" in refusal(tmp_path / "weights.npz", "D")
+    (tmp_path / "x").write_bytes(b"something else")
+    assert "somebody (.npz)" in refusal(tmp_path / "x")
+    np.savez(tmp_path / "broken.npz", **{"synthesis.b4.const": np.zeros(3)})
+    assert "damaged" in refusal(tmp_path / "broken.npz")
+
+
+@pytest.mark.filterwarnings("ignore:TypedStorage")
+def test_a_file_with_another_network_under_the_name_is_refused(release, data):
+    path = release({"G_ema": stylegan2.load(data / FILES[0], "D")})
+    assert "G_ema is a Discriminator" in refusal(path)
 
 
 # rosinality's family

@@ -154,7 +154,7 @@ class StateFolder:
         if not found:
             return
         shared, card = cards.read(found[-1] / "networks.safetensors", KIND)
-        with cards.told_of(found[-1], KIND):
+        with cards.guard(found[-1], KIND):
             different = sorted(name for name in self.key if card["key"].get(name) != self.key[name])
             if different:
                 named = ", ".join(different)

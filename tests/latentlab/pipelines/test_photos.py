@@ -68,7 +68,7 @@ def test_a_portrait_is_checked_before_and_after(embedded):
     assert before["faces in the photo"].value == 1
     assert before["resolution"].value == pytest.approx(400, rel=0.2)
     shown = images.reduce(portrait.rendered, 256).clamp(-1, 1)
-    error = (shown - images.reduce(portrait.face.picture, 256)).square().mean()
+    error = (shown - images.reduce(portrait.face.image, 256)).square().mean()
     assert after["MSE"].value == pytest.approx(float(error), rel=0.05)
     assert after["LPIPS"].value > 0
 

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from latentlab.errors import UserError
 from latentlab.projection.deltas import DOWN, UP, WeightDelta, changed_weights, is_low_rank
-from latentlab.projection.descent import PTI, TuningSettings, no_change, tunable_weights
+from latentlab.projection.descent import no_change, tunable_weights
+from latentlab.projection.settings import PTI, TuningSettings
 from latentlab.rendering import Renderer
 from stylegan2.config import GeneratorConfig
 from stylegan2.mobile import MobileConfig, MobileGenerator

@@ -1,28 +1,29 @@
 """Pivotal tuning on the tiny generator: the formula, the gain, what it does to others, resuming a killed run."""
 
-import os
-import signal
-import subprocess
-import sys
 from contextlib import nullcontext
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 import torch
 from torch import Tensor
 
+from latentlab import cards
 from latentlab.errors import UserError
 from latentlab.perceptual import Pyramid, masked_mean
 from latentlab.projection import tuning
 from latentlab.projection.deltas import WeightDelta, changed_weights
-from latentlab.projection.descent import PTI, Descent, TuningSettings, no_change, tunable_weights
+from latentlab.projection.descent import KIND, Descent, no_change, tunable_weights
 from latentlab.projection.drift import measure_drift
-from latentlab.projection.tuning import neighbour, tune
+from latentlab.projection.inputs import MaskedImages
+from latentlab.projection.settings import PTI, TuningSettings
+from latentlab.projection.tuning import Tuner, neighbour, tune
 from stylegan2.sampling import z_from_seeds
 from tests.conftest import make_tiny
+from tests.latentlab.projection.interrupted import kill_at
 
-QUICK = TuningSettings(rank=2, steps=12, side=16, learning_rate=0.01, stop_at=0, locality_weight=0, drift_seeds=(5, 6))
+QUICK = TuningSettings(
+    rank=2, steps=12, resolution=16, learning_rate=0.01, stop_at=0, locality_weight=0, drift_seeds=(5, 6)
+)
 
 
 class EdgeDistance:
@@ -77,9 +78,10 @@ def test_one_step_is_the_formula(tiny):
     total = loss(ws, pictures) + 0.3 * loss(near, tiny.synthesis(near))
     total.backward()
 
-    reports = []
-    tuned = tune(pictures, ws, tiny, distance, settings, callback=reports.append)
-    assert reports[0].loss == pytest.approx(total.item(), rel=1e-5)
+    tuner = Tuner(pictures, ws, tiny, distance, settings)
+    (step,) = tuner.steps()
+    tuned = tuner.result()
+    assert step.loss == pytest.approx(total.item(), rel=1e-5)
     for name, value in changes.items():
         large = value.grad.abs() > 1e-4 * value.grad.abs().max()  # elsewhere rounding decides about the sign
         expected = (-0.01 * value.grad.sign()).half()
@@ -128,20 +130,23 @@ def test_several_pictures_share_one_delta(tiny):
 def test_the_size_of_batches_does_not_matter(tiny):
     pictures, ws = inputs(3)
     settings = replace(QUICK, steps=3, locality_weight=0.1)
-    one = tune(pictures, ws, tiny, EdgeDistance(), settings, batch_size=1)
-    all_at_once = tune(pictures, ws, tiny, EdgeDistance(), settings, batch_size=3)
+    tuners = [Tuner(pictures, ws, tiny, EdgeDistance(), settings, batch_size=size) for size in (1, 3)]
+    for tuner in tuners:
+        assert len(list(tuner.steps())) == 3
+    one, all_at_once = (tuner.result() for tuner in tuners)
     torch.testing.assert_close(one.lpips, all_at_once.lpips, rtol=1e-3, atol=1e-5)
 
 
 def test_it_stops_when_it_is_near_enough(tiny):
     pictures, ws = inputs()
-    reports, told = [], []
-    whole = tune(
-        pictures, ws, tiny, EdgeDistance(), QUICK, progress=lambda *word: told.append(word), callback=reports.append
-    )
-    assert whole.steps == len(reports) == 12
-    assert [word[:2] for word in told] == [(step, 12) for step in range(1, 13)]
-    stopped = tune(pictures, ws, tiny, EdgeDistance(), replace(QUICK, stop_at=reports[5].distances[0]))
+    calls = []
+    whole = tune(pictures, ws, tiny, EdgeDistance(), QUICK, progress=lambda *call: calls.append(call))
+    assert whole.steps == 12
+    assert [call[:2] for call in calls] == [(step, 12) for step in range(1, 13)]
+    steps = list(Tuner(pictures, ws, tiny, EdgeDistance(), QUICK).steps())
+    assert [step.step for step in steps] == list(range(1, 13))
+    assert [call[2] for call in calls] == [f"LPIPS {step.distances[0]:.3f}" for step in steps]
+    stopped = tune(pictures, ws, tiny, EdgeDistance(), replace(QUICK, stop_at=steps[5].distances[0]))
     assert stopped.steps == 5
 
 
@@ -151,16 +156,17 @@ def test_only_what_the_mask_shows_counts(tiny):
     mask[..., 4:12, 4:12] = 1
     other = pictures.clone()
     other[..., :3] = 1  # outside, and further away than the edges reach
-    one, two = (tune(x, ws, tiny, EdgeDistance(), QUICK, mask=mask) for x in (pictures, other))
+    one, two = (tune(MaskedImages(x, mask), ws, tiny, EdgeDistance(), QUICK) for x in (pictures, other))
     assert all(torch.equal(two.delta.tensors[name], value) for name, value in one.delta.tensors.items())
 
 
 def test_noise_maps_of_the_pictures_are_rendered(tiny):
     pictures, ws = inputs(2)
     maps = {"b16.conv1.noise_const": torch.randn(2, 1, 16, 16)}
-    tuned = tune(pictures, ws, tiny, EdgeDistance(), replace(QUICK, steps=0), noise=maps, batch_size=1)
     rendered = torch.func.functional_call(tiny.synthesis, maps, (ws,))
-    torch.testing.assert_close(tuned.before, EdgeDistance()(rendered, pictures))
+    for size in (1, 2):
+        tuner = Tuner(pictures, ws, tiny, EdgeDistance(), replace(QUICK, steps=0), maps, size)
+        torch.testing.assert_close(tuner.result().before, EdgeDistance()(rendered, pictures))
 
 
 def test_no_change_has_no_drift_and_a_change_has_one(tiny):
@@ -187,46 +193,46 @@ import sys
 from tests.latentlab.projection import test_tuning as t
 from latentlab.projection import tuning
 
-tuning.SAVE_SECONDS = 0.0
-pictures, ws = t.inputs(2)
-def tell(report):
-    print(report.step, flush=True)
-    if report.step == 4:
+tuning.SAVE_SECONDS = -1.0  # after every step
+images, ws = t.inputs(2)
+for step in t.Tuner(images, ws, t.make_tiny(), t.EdgeDistance(), t.RESUMED, folder=sys.argv[1]).steps():
+    print(step.step, flush=True)
+    if step.step == 4:
         sys.stdin.read()  # until it is killed
-t.tune(pictures, ws, t.make_tiny(), t.EdgeDistance(), t.RESUMED, folder=sys.argv[1], callback=tell)
 """
 RESUMED = replace(QUICK, steps=8, locality_weight=0.1)
 
 
 def test_a_killed_run_goes_on_to_the_same_result(tiny, tmp_path):
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(Path(__file__).parents[3]), *sys.path])}
-    command = [sys.executable, "-c", _KILLED, str(tmp_path)]
-    with subprocess.Popen(
-        command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as process:
-        assert process.stdout is not None
-        for line in process.stdout:
-            if line.strip() == "4":
-                process.send_signal(signal.SIGKILL)
-        assert process.wait() == -signal.SIGKILL
-    pictures, ws = inputs(2)
-    steps = []
-    resumed = tune(
-        pictures, ws, tiny, EdgeDistance(), RESUMED, folder=tmp_path, callback=lambda report: steps.append(report.step)
-    )
-    assert steps == list(range(4, 9))
-    straight = tune(pictures, ws, tiny, EdgeDistance(), RESUMED)
+    kill_at(_KILLED, tmp_path, "4")
+    images, ws = inputs(2)
+    tuner = Tuner(images, ws, tiny, EdgeDistance(), RESUMED, folder=tmp_path)
+    assert [step.step for step in tuner.steps()] == list(range(5, 9))
+    resumed, straight = tuner.result(), tune(images, ws, tiny, EdgeDistance(), RESUMED)
     assert all(torch.equal(resumed.delta.tensors[name], value) for name, value in straight.delta.tensors.items())
     assert resumed.delta.figures == straight.delta.figures
+
+
+def test_the_state_of_an_earlier_version_is_read(tiny, tmp_path):
+    images, ws = inputs()
+    steps = iter(Tuner(images, ws, tiny, EdgeDistance(), RESUMED, folder=tmp_path).steps())
+    tuning_state = tmp_path / tuning.STATE
+    for _ in steps:
+        pass
+    tensors, card = cards.read(tuning_state, KIND)
+    card["key"]["settings"]["side"] = card["key"]["settings"].pop("resolution")
+    card["key"]["pictures, codes, noise or mask"] = card["key"].pop("images, latents, noise or mask")
+    cards.write(tuning_state, KIND, tensors, card)
+    assert list(Tuner(images, ws, tiny, EdgeDistance(), RESUMED, folder=tmp_path).steps()) == []
 
 
 def test_a_folder_of_another_run_is_refused(tiny, tmp_path):
     pictures, ws = inputs()
     settings = replace(QUICK, steps=1)
     tune(pictures, ws, tiny, EdgeDistance(), settings, folder=tmp_path)
-    with pytest.raises(UserError, match="other settings"):
+    with pytest.raises(UserError, match="belongs to a run with other settings; choose"):
         tune(pictures, ws, tiny, EdgeDistance(), replace(settings, steps=2), folder=tmp_path)
-    with pytest.raises(UserError, match="other pictures"):
+    with pytest.raises(UserError, match="other images"):
         tune(-pictures, ws, tiny, EdgeDistance(), settings, folder=tmp_path)
     (tmp_path / tuning.STATE).write_bytes(b"broken")
     with pytest.raises(UserError, match="cannot read"):
@@ -236,20 +242,27 @@ def test_a_folder_of_another_run_is_refused(tiny, tmp_path):
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"ws": torch.zeros(2, 6, 32)}, "codes must be"),
-        ({"pictures": torch.zeros(1, 3, 16, 8)}, "pictures to tune on"),
-        ({"pictures": torch.full((1, 3, 16, 16), float("nan"))}, "not finite"),
-        ({"mask": torch.zeros(1, 1, 16, 16)}, "not 0 everywhere"),
-        ({"mask": torch.ones(1, 1, 8, 8)}, "a mask is"),
+        ({"ws": torch.zeros(2, 6, 32)}, "latents must be"),
+        ({"images": torch.zeros(1, 3, 16, 8)}, "images must be"),
+        ({"images": torch.full((1, 3, 16, 16), float("nan"))}, "not finite"),
+        ({"mask": torch.zeros(1, 1, 16, 16)}, "not be 0 everywhere"),
+        ({"mask": torch.ones(1, 1, 8, 8)}, "mask must be"),
         ({"noise": {"b8.conv0.noise_const": torch.zeros(1, 8, 8)}}, "no noise map"),
-        ({"batch_size": 0}, "batch_size"),
         ({"settings": replace(QUICK, learning_rate=1e30, steps=3)}, "lower"),
     ],
 )
 def test_bad_input_is_refused(tiny, change, words):
-    pictures, ws = inputs()
+    images, ws = inputs()
+    arguments = {"images": images, "ws": ws, "generator": tiny, "perceptual": EdgeDistance()} | change
+    mask = arguments.pop("mask", None)
     with pytest.raises(UserError, match=words):
-        tune(**({"pictures": pictures, "ws": ws, "generator": tiny, "perceptual": EdgeDistance()} | change))
+        tune(**(arguments if mask is None else arguments | {"images": MaskedImages(images, mask)}))
+
+
+def test_an_empty_batch_is_refused(tiny):
+    images, ws = inputs()
+    with pytest.raises(UserError, match="batch_size"):
+        Tuner(images, ws, tiny, EdgeDistance(), batch_size=0)
 
 
 def test_bad_settings_are_refused():

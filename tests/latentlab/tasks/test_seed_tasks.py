@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from latentlab.metrics.shapes import became_circle, circle_of, judge_scene, overlap, square_of, windows_of
 
 from latentlab import images, perceptual
 from latentlab.comparison.run import compare
@@ -14,7 +15,6 @@ from latentlab.datasets.shapes import ground_of, scene
 from latentlab.errors import UserError
 from latentlab.faces.identity import FaceDescriptor
 from latentlab.files import read_json
-from latentlab.metrics.shapes import became_circle, circle_of, judge_scene, overlap, square_of, windows_of
 from latentlab.progress import silent
 from latentlab.projection import DEFAULTS, project
 from latentlab.tasks.baselines import Nothing, Retrieval
@@ -262,7 +262,7 @@ def test_drawings_are_compared(drawn):
     projected = [methods[name]["projected"] for name in ("projection-of-drawing", "projection-of-face")]
     assert projected == ["input", "truth"]
     assert comparison.rows[2].costs["prepare_seconds"] > 0
-    found = project(drawn.truth(), drawn.generator, "w+", DEFAULTS["w+"].shortened(2)).render(drawn.generator)
+    found = project(drawn.truth(), drawn.generator, DEFAULTS["w+"].shortened(2)).render(drawn.generator)
     same = images.to_bytes(images.resize(found.clamp(-1, 1), 32, 32))
     assert torch.equal(images.to_bytes(comparison.rows[3].pictures), same)
     assert not torch.equal(comparison.rows[2].pictures, comparison.rows[3].pictures)

@@ -1,0 +1,43 @@
+"""Write figures to files, whole or not at all."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from latentlab.errors import UserError
+from latentlab.files import atomic_path
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+FORMATS = (".png", ".pdf", ".svg")
+"""Suffixes of the files that figures are written to."""
+
+
+def check_format(path: str | Path) -> None:
+    """Refuse a file name whose suffix is not one of `FORMATS`; UserError then."""
+    if Path(path).suffix.lower() not in FORMATS:
+        raise UserError(f"cannot draw {path}: the file name of a figure ends in one of {', '.join(FORMATS)}")
+
+
+def save_figure(figure: Figure, path: str | Path, dpi: float | None = None) -> None:
+    """Write a figure atomically; missing parent folders are made.
+
+    Parameters
+    ----------
+    figure
+        Figure, of this package or any other.
+    path
+        File; its suffix chooses the format: .png, .pdf or .svg.
+    dpi
+        Pixels per inch of a PNG; None for the figure's own.
+
+    Raises
+    ------
+    UserError
+        If the format is unknown or the file cannot be written.
+    """
+    check_format(path)
+    with atomic_path(path) as temporary:
+        figure.savefig(temporary, dpi="figure" if dpi is None else dpi)

@@ -1,0 +1,63 @@
+"""Images as a projection or a tuning takes them, with masks where not all pixels count alike."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from latentlab.errors import UserError
+
+
+@dataclass(frozen=True, eq=False)
+class MaskedImages:
+    """Images, and how much each of their pixels counts.
+
+    Attributes
+    ----------
+    images
+        `(n, 3, h, h)` in [-1, 1].
+    mask
+        `(n or 1, 1, h, h)` in 0 … 1, nowhere 0 for a whole image; None counts all pixels alike.
+
+    Raises
+    ------
+    UserError
+        If the shapes or the values are others than these, or not finite.
+    """
+
+    images: Tensor
+    mask: Tensor | None = None
+
+    def __post_init__(self) -> None:
+        images, mask = self.images, self.mask
+        if images.ndim != 4 or images.shape[1] != 3 or images.shape[2] != images.shape[3] or not len(images):
+            raise UserError(f"images must be (n, 3, h, h) with n at least 1, not {tuple(images.shape)}")
+        if not images.isfinite().all():
+            raise UserError("the images hold numbers that are not finite")
+        if mask is None:
+            return
+        n, h = len(images), images.shape[-1]
+        if mask.shape not in ((n, 1, h, h), (1, 1, h, h)):
+            raise UserError(f"the mask must be ({n} or 1, 1, {h}, {h}) for these images, not {tuple(mask.shape)}")
+        if not (mask.min() >= 0 and mask.max() <= 1 and mask.flatten(1).any(dim=1).all()):
+            raise UserError("a mask must lie in 0 … 1, and not be 0 everywhere")
+
+    @classmethod
+    def of(cls, images: Tensor | MaskedImages) -> MaskedImages:
+        """Images without a mask, or masked images as they are."""
+        return images if isinstance(images, MaskedImages) else cls(images)
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def on(self, device: torch.device) -> MaskedImages:
+        """Images and a mask for each of them, on `device`."""
+        images = self.images.to(device)
+        mask = None if self.mask is None else self.mask.to(images).expand(len(images), -1, -1, -1)
+        return MaskedImages(images, mask)
+
+    def __getitem__(self, rows: list[int]) -> MaskedImages:
+        """Some of the images, where each has its own mask."""
+        return MaskedImages(self.images[rows], None if self.mask is None else self.mask[rows])

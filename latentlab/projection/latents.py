@@ -1,0 +1,61 @@
+"""Latents to start from, in the space W, W+ or S, and the statistics of w by which distances there are measured."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from latentlab.projection.settings import ProjectionSpace
+from latentlab.rendering import Latents, check_has_styles, from_styles, synthesis_module
+from stylegan2.protocol import Generator
+
+
+def check_space(generator: Generator, space: ProjectionSpace) -> None:
+    """Raise UserError if the generator cannot be projected into `space`."""
+    synthesis_module(generator)
+    if space == "s":
+        check_has_styles(generator)
+
+
+def latents_from_ws(ws: Tensor, generator: Generator, space: ProjectionSpace) -> Latents:
+    """Latents of `ws (b, num_ws, w_dim)` in a space; in W the mean of the rows."""
+    if space == "w":
+        return {"w": ws.mean(dim=1)}
+    if space == "w+":
+        return {"ws": ws.clone()}
+    synthesis: Any = generator.synthesis  # the protocol has no styles: not every generator has them
+    return from_styles({name: style.clone() for name, style in synthesis.styles(ws).items()})
+
+
+@dataclass(frozen=True, eq=False)
+class WStatistics:
+    """Mean and spread of a generator's w.
+
+    Attributes
+    ----------
+    mean
+        `(w_dim,)`.
+    sigma
+        sqrt(E|w − mean|²).
+    """
+
+    mean: Tensor
+    sigma: float
+
+
+@torch.no_grad()
+def w_statistics(generator: Generator, samples: int = 10_000, seed: int = 123) -> WStatistics:
+    """Mean and sigma of w over random z, as the StyleGAN2 paper's projector takes them (appendix D)."""
+    rng = torch.Generator().manual_seed(seed)
+    device = generator.w_avg.device
+    w = torch.cat(
+        [
+            generator.mapping(torch.randn(n, generator.z_dim, generator=rng).to(device))[:, 0]
+            for n in (min(1000, samples - start) for start in range(0, samples, 1000))
+        ]
+    )  # (samples, w_dim)
+    mean = w.mean(dim=0)
+    return WStatistics(mean, float((w - mean).square().sum(dim=1).mean().sqrt()))

@@ -1,0 +1,77 @@
+"""What a checkpoint format is.
+
+To add one, write a module of this package that meets `Format`, and name it in `FORMATS` of `loading`:
+
+- `READS`, whose files it reads, for messages: "genforce (.pth)";
+- `networks(content)`, which returns None at once for files of other formats, and otherwise a function for each network
+  in the file, by the names 'G_ema', 'G' and 'D'. The one that is asked for is called, and returns a configuration and
+  the tensors by the names that `stylegan2.networks`, `discriminator` and `mobile` give them.
+
+`layout` infers configurations from names and shapes; names and shapes are checked against the configuration afterwards
+(`build`). A file that is damaged or unsupported is a `CheckpointError` whose message says what is wrong; `load` puts
+the file's name in front, and turns whatever else malformed contents raise into such an error, too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Protocol
+
+from torch import Tensor
+
+from stylegan2.checkpoints.kinds import Config
+from stylegan2.safe_pickle import looks_pickled, read_pickled
+
+State = dict[str, Tensor]
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A network as it came out of a file: its configuration, and its tensors by the project's names for them."""
+
+    config: Config
+    state: State
+
+
+Networks = dict[str, Callable[[], Loaded]]
+
+
+class Content:
+    """What a file or a folder holds; read when it is first asked for.
+
+    Parameters
+    ----------
+    path
+        An existing file or folder.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @cached_property
+    def data(self) -> memoryview:
+        """The bytes of the file; none for a folder."""
+        return memoryview(b"" if self.path.is_dir() else self.path.read_bytes())
+
+    @cached_property
+    def pickled(self) -> Any:
+        """What the pickle or torch file holds, as plain data (see `stylegan2.safe_pickle`); None for other files."""
+        return read_pickled(self.data) if looks_pickled(self.data) else None
+
+
+class Format(Protocol):
+    """A checkpoint format, which modules of this package meet.
+
+    Attributes
+    ----------
+    READS
+        Whose files it reads, with their suffixes.
+    """
+
+    READS: str
+
+    def networks(self, content: Content) -> Networks | None:
+        """Return the networks of `content` by name, each read when called; None if it is of another format."""
