@@ -143,7 +143,7 @@ def _offered(class_: type[Any]) -> Iterator[tuple[Field[Any], Any]]:
 def _kind(name: str, hint: Any) -> Any:
     """A type that typer reads: choices become an Enum, and lists their text."""
     if get_origin(hint) is Literal:
-        return Enum(name, {value: value for value in get_args(hint)}, type=str)  # type: ignore[misc]
+        return Enum(name, {value: value for value in get_args(hint)}, type=str)
     return str if get_origin(hint) in (tuple, list) else hint
 
 

@@ -208,7 +208,7 @@ def _split(table: SampleTable, in_target: NDArray[np.bool_], settings: LabelledF
 def write_samples(rows: SampleTable, part: Path, renderer: Renderer, progress: Step) -> None:
     """Render the rows of a table into the folder `part`."""
     generator = renderer.generator
-    for k, (seed, ws) in enumerate(zip(rows.seeds, rows.ws(generator.num_ws).split(1), strict=True)):
+    for k, (seed, ws) in enumerate(zip(rows.seeds, torch.split(rows.ws(generator.num_ws), 1), strict=True)):
         path = part / f"{seed:06d}.png"
         if not path.exists():
             save_image(renderer(ws.to(generator.w_avg.device)).clamp(-1, 1).cpu(), path)
@@ -219,7 +219,7 @@ def write_samples(rows: SampleTable, part: Path, renderer: Renderer, progress: S
 def write_held_out(rows: SampleTable, folder: Path, generator: Generator, progress: Step) -> tuple[str, ...]:
     """Render generated faces as photos, which are all that the methods are given; return their names."""
     names = []
-    for k, (seed, ws) in enumerate(zip(rows.seeds, rows.ws(generator.num_ws).split(1), strict=True)):
+    for k, (seed, ws) in enumerate(zip(rows.seeds, torch.split(rows.ws(generator.num_ws), 1), strict=True)):
         names.append(f"{seed:06d}")
         path = folder / f"{names[-1]}.png"
         if not path.exists():

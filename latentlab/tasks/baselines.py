@@ -63,7 +63,7 @@ class Retrieval(Method):
         device = next(self._perceptual.parameters()).device
         wanted = self._perceptual.pyramid(_small(pictures).to(device))
         columns = []
-        for some in inputs.split(_AT_ONCE):
+        for some in torch.split(inputs, _AT_ONCE):
             known = self._perceptual.pyramid(_small(some).to(device))
             columns.append(
                 torch.stack([self._perceptual.between(wanted[[k]], known) for k in range(len(pictures))])  # (n, 16)

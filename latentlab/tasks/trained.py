@@ -75,9 +75,9 @@ class Trained(Method):
         """See `Method`. Images are translated one by one and without dropout, so that each has one result."""
         small = images.resize(pictures, self._size, self._size).to(self._device)  # as the training set is resized
         if self._to_masks is None:
-            return torch.cat([self._translator(one, self.way, dropout=False)[0] for one in small.split(1)]).cpu()
+            return torch.cat([self._translator(one, self.way, dropout=False)[0] for one in torch.split(small, 1)]).cpu()
         masks = self._to_masks(pictures)
-        return torch.cat([self._with(own, one) for one, own in zip(small.split(1), masks, strict=True)]).cpu()
+        return torch.cat([self._with(own, one) for one, own in zip(torch.split(small, 1), masks, strict=True)]).cpu()
 
     def _with(self, masks: Tensor | None, picture: Tensor) -> Tensor:
         """Translate an image with its masks."""

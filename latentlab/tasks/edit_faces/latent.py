@@ -182,7 +182,7 @@ class Latent(Method):
 @torch.no_grad()
 def render(task: EditTask, ws: Tensor) -> Tensor:
     """Render latents at the task's resolution, one after the other."""
-    images = [task.components.generator.synthesis(row).clamp(-1, 1).cpu() for row in ws.split(1)]
+    images = [task.components.generator.synthesis(row).clamp(-1, 1).cpu() for row in torch.split(ws, 1)]
     return reduce(torch.cat(images), task.size)
 
 
@@ -219,5 +219,5 @@ def _condition_logits(task: EditTask) -> NDArray[np.float64]:
     """The judge's logits of the conditions, `(n, k)`, of the generated faces to learn from."""
     judge, renderer = task.judge.of(*task.settings.conditions), task.renderer
     ws = task.samples.ws(task.components.generator.num_ws).to(task.device)
-    logits = [judge.logits(renderer(some).clamp(-1, 1)).cpu() for some in ws.split(4)]
+    logits = [judge.logits(renderer(some).clamp(-1, 1)).cpu() for some in torch.split(ws, 4)]
     return torch.cat(logits).double().numpy()

@@ -85,7 +85,7 @@ class ShapesTask:
 
     def truth(self) -> Tensor:
         """See `Task`: every square replaced by the circle of its area, centroid and colour."""
-        return torch.cat([_rounded(x, m[0]) for x, m in zip(self._images.split(1), self.masks, strict=True)])
+        return torch.cat([_rounded(x, m[0]) for x, m in zip(torch.split(self._images, 1), self.masks, strict=True)])
 
     def measure(self, made: Tensor) -> Columns:
         """See `judge_scene`."""
