@@ -4,7 +4,7 @@
     python examples/shapes_instagan.py --scenes 2000 --size 128 --width 64 --epochs 100    # a real run
 
 Draws the scenes to `scenes/` and writes the training to `training/`. Needs nothing. About ten minutes on two cores,
-after which most squares come out round, and blurred; `latentlab compare --task shapes` counts them.
+after which most squares come out round, and blurred; `latentlab compare shapes` counts them.
 """
 
 from __future__ import annotations
