@@ -39,10 +39,10 @@ class PixelMean(Method):
             save_image((task.part("trainB").mean(dim=0) - task.part("trainA").mean(dim=0)) / 2, path)
         self.difference = 2 * load_image(path)
 
-    def apply(self, pictures: Tensor) -> Tensor:
+    def apply(self, images: Tensor) -> Tensor:
         """Add it."""
         size = self.difference.shape[3]
-        return (resize(pictures, size, size) + self.difference).clamp(-1, 1)
+        return (resize(images, size, size) + self.difference).clamp(-1, 1)
 
 
 def main(

@@ -58,5 +58,5 @@ class VGG16Features:
 
 
 def title_of(features: FeatureExtractor) -> str:
-    """Return what readers are told about a feature extractor."""
+    """Return the name of a feature extractor, for readers."""
     return str(getattr(features, "title", getattr(features, "__name__", type(features).__name__)))

@@ -108,13 +108,13 @@ class ProjectionAlone(Method):
         """Learn nothing."""
         self._task = task
 
-    def prepare(self, pictures: Tensor, stage: Stage) -> float:
+    def prepare(self, images: Tensor, stage: Stage) -> float:
         """See `Method`."""
-        found = self.projector(pictures, stage)
+        found = self.projector(images, stage)
         self._ws = found.ws
         return found.seconds
 
-    def apply(self, pictures: Tensor) -> Tensor:
+    def apply(self, images: Tensor) -> Tensor:
         """See `Method`."""
         return render(self._task, self._ws)
 
@@ -164,13 +164,13 @@ class Latent(Method):
         self.direction = Direction.load(path)
         self.response = FacesResponse.of(read_json(stored))
 
-    def prepare(self, pictures: Tensor, stage: Stage) -> float:
+    def prepare(self, images: Tensor, stage: Stage) -> float:
         """See `Method`."""
-        found = self.projector(pictures, stage)
+        found = self.projector(images, stage)
         self._ws = found.ws
         return found.seconds
 
-    def apply(self, pictures: Tensor) -> Tensor:
+    def apply(self, images: Tensor) -> Tensor:
         """See `Method`."""
         return self.at(self.response.calibrated())
 

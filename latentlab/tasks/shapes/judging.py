@@ -21,14 +21,14 @@ _CIRCLE = 0.85
 _CONTRAST = 0.3
 
 
-def shape_pixels(picture: Tensor, ground: Tensor) -> Region:
-    """Return where `picture (3, h, w)` in [-1, 1] differs from its ground `(3, h, w)` by more than 0.3 in a channel."""
-    return np.asarray(((picture - ground).abs().amax(dim=0) > _CONTRAST).cpu().numpy())
+def shape_pixels(image: Tensor, ground: Tensor) -> Region:
+    """Return where `image (3, h, w)` in [-1, 1] differs from its ground `(3, h, w)` by more than 0.3 in a channel."""
+    return np.asarray(((image - ground).abs().amax(dim=0) > _CONTRAST).cpu().numpy())
 
 
-def shapes_of(picture: Tensor, ground: Tensor) -> list[Region]:
-    """Find the shapes of `picture (3, h, w)`, one region each, provided that they do not touch."""
-    found, count = label(shape_pixels(picture, ground))
+def shapes_of(image: Tensor, ground: Tensor) -> list[Region]:
+    """Find the shapes of `image (3, h, w)`, one region each, provided that they do not touch."""
+    found, count = label(shape_pixels(image, ground))
     return [found == k + 1 for k in range(count)]
 
 
@@ -120,5 +120,5 @@ def judge_scene(before: Tensor, after: Tensor, masks: Tensor, ground: Tensor) ->
     }
 
 
-def _colour(picture: Tensor, region: Region) -> Tensor:
-    return picture[:, torch.from_numpy(region).to(picture.device)].mean(dim=1)
+def _colour(image: Tensor, region: Region) -> Tensor:
+    return image[:, torch.from_numpy(region).to(image.device)].mean(dim=1)

@@ -84,7 +84,8 @@ def done(components, judge, tmp_path_factory):
     return task, methods, comparison, strengths_of(comparison, methods)
 
 
-def test_every_method_is_compared_and_told(done):
+@pytest.mark.slow
+def test_every_method_is_compared_and_reported(done):
     task, _, comparison, strengths = done
     assert [one.name for one in comparison.results] == [PROJECTION, *METHODS]
     assert [one.failure for one in comparison.results] == [""] * 7
@@ -97,6 +98,7 @@ def test_every_method_is_compared_and_told(done):
     }
 
 
+@pytest.mark.slow
 def test_latent_methods_reach_what_they_were_calibrated_to(done):
     """The pictures are a mapping of their brightness and little else: nine in ten training faces arrive."""
     _, methods, _, _ = done
@@ -106,6 +108,7 @@ def test_latent_methods_reach_what_they_were_calibrated_to(done):
     assert np.diff(svm.response.scores).min() > -0.05
 
 
+@pytest.mark.slow
 def test_no_face_is_in_two_parts_and_photos_lie_in_the_source(done):
     task, _, _, _ = done
     domains = task.domains
@@ -116,6 +119,7 @@ def test_no_face_is_in_two_parts_and_photos_lie_in_the_source(done):
     assert task.inputs().shape == (2, 3, 64, 64)  # the generator's own size, where that is below a photo's
 
 
+@pytest.mark.slow
 def test_unfound_faces_are_counted_and_not_hidden(done):
     _, _, comparison, _ = done
     for row in comparison.results:  # a tiny generator's pictures show nobody
@@ -123,6 +127,7 @@ def test_unfound_faces_are_counted_and_not_hidden(done):
         assert not np.isnan(row.columns["lpips_outside"]).any()
 
 
+@pytest.mark.slow
 def test_losses_add_up_to_what_the_rows_say(done):
     task, _, comparison, strengths = done
     results = {one.name: one for one in comparison.results}
@@ -133,6 +138,7 @@ def test_losses_add_up_to_what_the_rows_say(done):
         assert loss.both["l1_outside"].mean <= whole + 1e-6
 
 
+@pytest.mark.slow
 def test_even_footing_is_at_the_translators_response(done):
     _, methods, _, strengths = done
     latent = {method.name: method for method in methods if method.name.startswith("latent")}
@@ -146,6 +152,7 @@ def test_even_footing_is_at_the_translators_response(done):
         )
 
 
+@pytest.mark.slow
 def test_a_finished_comparison_is_found_again(done, components, judge):
     task, _, comparison, _ = done
     again = make_edit_task(SMALL, components, judge, task.folder)
@@ -159,6 +166,7 @@ def test_a_finished_comparison_is_found_again(done, components, judge):
             assert other.intervals[name] == interval or np.isnan(interval.mean)
 
 
+@pytest.mark.slow
 def test_other_faces_want_another_folder_and_other_methods_do_not(done, components, judge):
     task, _, _, _ = done
     with pytest.raises(UserError, match="other faces"):
@@ -175,6 +183,7 @@ def test_losing_the_attribute_is_the_reverse(components, judge, tmp_path):
     assert svm.images.mean() < projected.images.mean()
 
 
+@pytest.mark.slow
 def test_an_attribute_of_the_whole_face_may_change_all_of_it(done, components, judge):
     task, _, _, _ = done
     young = replace(task, settings=replace(SMALL, judged="young", conditions=("male",)))
@@ -279,6 +288,7 @@ def test_conditions_and_related_attributes_can_be_chosen():
 # --- photos and real faces ----------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_photos_that_cannot_be_edited_are_left_out_with_a_reason(components, judge, tmp_path):
     """Two photos darker than the threshold, one that is brighter, and one of nobody."""
     photos, out = tmp_path / "photos", tmp_path / "out"
@@ -307,6 +317,7 @@ def test_too_few_photos_are_told(components, judge, tmp_path):
         make_edit_task(replace(SMALL, faces=2, held_out=2), components, judge, tmp_path / "out", tmp_path / "photos")
 
 
+@pytest.mark.slow
 def test_real_faces_are_parted_by_person(components, judge, tmp_path):
     """Ten persons with a picture of each kind: nobody is both learnt from and held out."""
     rows = ["image,identity,smiling"]
