@@ -22,7 +22,8 @@ from torch import Tensor, nn
 import stylegan2
 from latentlab.cli import options
 from latentlab.cli.errors import told
-from latentlab.pipelines.study import StudySettings, run_study, summary
+from latentlab.pipelines import Components, StudySettings, study_attribute
+from latentlab.pipelines.study import summary
 from latentlab.progress import bar
 from latentlab.scorers import FunctionScorer
 from stylegan2.memory import keep_freed_memory
@@ -72,8 +73,9 @@ def main(
     settings = StudySettings(
         name=attribute, attribute=attribute, network=network, scorer=attribute, samples=samples, edited_faces=16
     )
-    study = run_study(generator, scorer, settings, out, shlex.join(["python", *sys.argv]), stage=bar)
-    print("\n".join(summary(study, attribute)))
+    components = Components.load(generator, scorer)
+    study = study_attribute(components, settings, out, shlex.join(["python", *sys.argv]), progress=bar)
+    print("\n".join(summary(study)))
 
 
 if __name__ == "__main__":

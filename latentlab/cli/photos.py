@@ -2,39 +2,26 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from latentlab import perceptual
 from latentlab.cli import options
-from latentlab.cli.errors import one_line
-from latentlab.directions.shipped import load_direction
+from latentlab.cli.errors import end_with
 from latentlab.errors import UserError
-from latentlab.faces import load_detector
-from latentlab.faces.identity import FaceDescriptor
-from latentlab.pipelines.checks import format_checks
-from latentlab.pipelines.photos import (
-    Lab,
-    PhotoSettings,
-    Portrait,
-    edit_portrait,
-    embed,
-    write_edits,
-    write_portrait,
-)
-from latentlab.projection import DEFAULTS, PUBLISHED, TuningSettings
-from latentlab.scorers import load_scorer
-from stylegan2.protocol import Generator
+
+if TYPE_CHECKING:
+    from latentlab.directions import Direction
+    from latentlab.pipelines import Components, PhotoEditSettings, QualityCheck
+    from latentlab.pipelines.photos import OnChecks
 
 
 class SpaceName(str, Enum):
-    """Where a photo's code is searched for."""
+    """Space of a photo's latent."""
 
     w = "w"
     w_plus = "w+"
@@ -42,7 +29,7 @@ class SpaceName(str, Enum):
 
 
 class StartName(str, Enum):
-    """Where the search starts."""
+    """Start of the projection."""
 
     auto = "auto"
     average = "average"
@@ -51,14 +38,16 @@ class StartName(str, Enum):
 
 
 class MaskName(str, Enum):
-    """What is put back into the photo."""
+    """Part of the crop that is pasted back into the photo."""
 
     feather = "feather"
     hull = "hull"
 
 
-SpaceOption = Annotated[SpaceName, typer.Option(help="Space of the code: w, w+ or s.")]
-StartOption = Annotated[StartName, typer.Option(help="Where the search starts; auto: the encoder's guess if any.")]
+SpaceOption = Annotated[SpaceName, typer.Option(help="Space of the latent: w, w+ or s.")]
+StartOption = Annotated[
+    StartName, typer.Option(help="Start of the projection; auto: the encoder's guess where there is an encoder.")
+]
 Steps = Annotated[
     int | None, typer.Option(help="Steps of the projection; by default its recipe's.", rich_help_panel="Photos")
 ]
@@ -66,55 +55,58 @@ Tune = Annotated[
     bool,
     typer.Option(
         "--tune/--no-tune",
-        help="Tune the generator on each photo after it; never in space s.",
+        help="Tune the generator on each photo after its projection; never in space s.",
+        rich_help_panel="Photos",
+    ),
+]
+Strict = Annotated[
+    bool,
+    typer.Option(
+        "--strict",
+        help="Leave out photos with a poor quality check, before any is projected.",
         rich_help_panel="Photos",
     ),
 ]
 
 
 @dataclass(frozen=True)
-class EmbedTask:
-    """What photos are projected and how, as the options of a command say."""
+class Recipe:
+    """How photos are projected, as the options of a command say."""
 
-    photos: Sequence[Path]
-    out: Path
     space: SpaceName = SpaceName.w_plus
     steps: int | None = None
     start: StartName = StartName.auto
     published: bool = False
     tune: bool = True
-    network: str = "mobile-ffhq"
-    device: str = "auto"
-    batch: int = 4
+    strict: bool = False
+    batch: int = 1
 
-    def settings(self) -> PhotoSettings:
-        """How, as the library takes it; space s has no code to tune around. UserError for what cannot be."""
-        options.check_folder(self.out)
-        options.check_stems(self.photos)
-        recipes = PUBLISHED if self.published else DEFAULTS
-        if self.space.value not in recipes:
-            raise UserError(f"there is no published recipe for space {self.space.value}; take w or w+")
-        recipe = recipes[self.space.value]
-        recipe = recipe if self.steps is None else recipe.shortened(self.steps)
-        tuning = TuningSettings() if self.tune and self.space is not SpaceName.s else None
-        return PhotoSettings(recipe, tuning, "average" if self.published else self.start.value)
+    def fields(self) -> dict[str, Any]:
+        """The fields of `PhotoSettings`; UserError for a recipe that does not exist."""
+        from latentlab.pipelines.photos.settings import projection_recipe
+        from latentlab.projection import TuningSettings
+
+        return {
+            "projection": projection_recipe(self.space.value, self.steps, self.published),
+            "tuning": TuningSettings() if self.tune and self.space is not SpaceName.s else None,
+            "start": "average" if self.published else self.start.value,
+            "strict": self.strict,
+            "batch_size": self.batch,
+        }
 
 
-@dataclass(frozen=True)
-class EditTask:
-    """What is done to photos then."""
+def edit_settings(recipe: Recipe, attribute: str, mask: MaskName, force: bool) -> PhotoEditSettings:
+    """The settings of `latentlab edit --photo`."""
+    from latentlab.pipelines import PhotoEditSettings
 
-    direction: str
-    strengths: list[float]
-    scorer: str
-    attribute: str
-    mask: MaskName
-    force: bool
+    return PhotoEditSettings(
+        **recipe.fields(), attribute=attribute, mask=mask.value, force=force, command=options.this_command()
+    )
 
 
 def project(
-    photos: Annotated[list[Path], typer.Argument(metavar="PHOTO…", help="Pictures with a face in them.")],
-    out: Annotated[Path, typer.Option(help="Folder of the results; also where a stopped run goes on.")] = Path(
+    photos: Annotated[list[Path], typer.Argument(metavar="PHOTO…", help="Photos with a face in them.")],
+    out: Annotated[Path, typer.Option(help="Folder of the results, where a stopped run resumes.")] = Path(
         "latentlab-projections"
     ),
     space: SpaceOption = SpaceName.w_plus,
@@ -124,72 +116,69 @@ def project(
         bool, typer.Option("--published", help="The published recipe, from the average: 1000 steps in w, 5000 in w+.")
     ] = False,
     tune: Tune = True,
+    strict: Strict = False,
     network: options.Network = "mobile-ffhq",
     device: options.Device = "auto",
     batch: options.Batch = 1,
 ) -> None:
-    """Find the codes of photos: align, check, project, tune the generator, check again.
+    """Find the latents of photos: align, check, project, tune the generator, check again.
 
-    Each photo gets a folder of its name with aligned.png, projected.png, the code, the tuned weights and
+    Each photo gets a folder of its name with aligned.png, projected.png, the latent, the tuned weights and
     report.json. A photo that fails is named at the end, after all others are done, and makes the exit code 2.
     """
-    task = EmbedTask(photos, out, space, steps, start, published, tune, network, device, batch)
-    settings = task.settings()
-    _, portraits, failures = _embedded(task, settings, options.load_generator(network, options.find_device(device)))
-    for portrait in portraits:
-        own = write_portrait(portrait, out)
-        print(f"\n{portrait.path}\n{format_checks([*portrait.before, *portrait.after])}\nwritten to {own}")
-    _end(failures)
+    from latentlab.pipelines import Components, PhotoSettings, format_checks, project_photos
+
+    options.check_folder(out)
+    settings = PhotoSettings(**Recipe(space, steps, start, published, tune, strict, batch).fields())
+    components = Components.load(network, device=device)
+    failures = []
+    for path, result in project_photos(photos, components, settings, out, options.bar, print_poor(strict)):
+        if isinstance(result, UserError):
+            failures.append(result)
+        else:
+            print(f"\n{path}\n{format_checks(result.portrait.checks)}\nwritten to {result.folder}")
+    end_with(failures)
 
 
-def edit_photos(task: EditTask, embedding: EmbedTask) -> None:
-    """The whole job: `project`, then edits along a direction, put back into the photos."""
-    settings = embedding.settings()
-    place = options.find_device(embedding.device)
-    direction, scorer = load_direction(task.direction), load_scorer(task.scorer, device=place)
-    if task.attribute not in scorer.names:
-        raise UserError(f"no score is called {task.attribute!r}; there are {', '.join(scorer.names)}")
-    generator = options.load_generator(embedding.network, place)
-    direction.check(generator, task.force)
-    lab, portraits, failures = _embedded(embedding, settings, generator)
-    for portrait in portraits:
-        own = write_portrait(portrait, embedding.out)
-        edits = []
-        with options.bar(f"editing {portrait.path.name}") as step:
-            for one in edit_portrait(
-                portrait, direction, task.strengths, scorer, task.attribute, lab.descriptor, task.mask.value
-            ):
-                edits.append(one)
-                step(len(edits), len(task.strengths))
-        write_edits(portrait, edits, direction, own, options.this_command())
-        print(f"\n{portrait.path}\n{format_checks([*portrait.before, *portrait.after])}")
-        for one in edits:
+def edit_photos(
+    photos: Sequence[Path],
+    direction: Direction,
+    strengths: Sequence[float],
+    components: Components,
+    settings: PhotoEditSettings,
+    out: Path,
+) -> None:
+    """Edit photos and print what became of each; those that failed come at the end, with exit code 2."""
+    from latentlab import pipelines
+
+    failures = []
+    done = pipelines.edit_photos(
+        photos, direction, strengths, components, settings, out, options.bar, print_poor(settings.strict)
+    )
+    for path, result in done:
+        if isinstance(result, UserError):
+            failures.append(result)
+            continue
+        print(f"\n{path}\n{pipelines.format_checks(result.portrait.checks)}")
+        for one in result.edits:
             print(
-                f"{direction.attribute} {one.strength:+g}: {task.attribute} {one.score:.2f}, "
+                f"{direction.attribute} {one.strength:+g}: {settings.attribute} {one.score:.2f}, "
                 f"identity {one.identity:.2f}"
             )
-        print(f"written to {own}: comparison.png shows it, report.md has it all")
-    _end(failures)
+        print(f"written to {result.folder}: see comparison.png and report.md")
+    end_with(failures)
 
 
-def _embedded(
-    task: EmbedTask, settings: PhotoSettings, generator: Generator
-) -> tuple[Lab, list[Portrait], list[UserError]]:
-    """Portraits of the photos, and what they were made with."""
-    place = generator.w_avg.device
-    lab = Lab(
-        generator,
-        load_detector("dlib68"),
-        FaceDescriptor(),
-        perceptual.load_perceptual("vgg", place),
-        perceptual.load_perceptual("vgg", place, perceptual.fast_dtype(place)),
-    )
-    return lab, *embed(task.photos, lab, settings, task.out, options.bar, task.batch)
+def print_poor(strict: bool) -> OnChecks:
+    """Return a callback that prints a line per poor quality check of a photo, above the progress bars."""
+    from tqdm import tqdm
 
+    from latentlab.pipelines.checks import describe_poor
 
-def _end(failures: Sequence[UserError]) -> None:
-    """Name the photos that failed, and end with exit code 2 if there are any."""
-    for failure in failures:
-        print(f"latentlab: {one_line(str(failure))}", file=sys.stderr)
-    if failures:
-        raise typer.Exit(2)
+    consequence = "the photo is left out" if strict else "the result will suffer"
+
+    def show(path: Path, checks: Sequence[QualityCheck]) -> None:
+        for text in describe_poor(checks):
+            tqdm.write(f"{path}: {text}; {consequence}")
+
+    return show

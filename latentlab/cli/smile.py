@@ -1,4 +1,4 @@
-"""`latentlab smile`: the main job."""
+"""`latentlab smile`: study the smile, or another expression."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from latentlab.cli import options
 
 
 class RenderName(str, Enum):
-    """What is scored."""
+    """Images that are scored."""
 
     auto = "auto"
     preview = "preview"
@@ -26,39 +26,36 @@ def smile(
     psi: options.Psi = 0.7,
     network: options.Network = "mobile-ffhq",
     scorer: options.ScorerName = "fer",
-    out: Annotated[Path, typer.Option(help="Folder of the results; also where a stopped run goes on.")] = Path(
+    out: Annotated[Path, typer.Option(help="Folder of the results, where a stopped run resumes.")] = Path(
         "latentlab-smile"
     ),
     render: Annotated[
         RenderName,
-        typer.Option(help="What is scored: full pictures, previews, or auto: previews if there are."),
+        typer.Option(help="Images that are scored: full ones, previews, or auto for previews where there are any."),
     ] = RenderName.auto,
     edited_faces: Annotated[
-        int, typer.Option(help="Held-out faces to edit, of those that smile and of those that do not.")
+        int, typer.Option(help="Number of held-out faces to edit: so many that smile, and so many that do not.")
     ] = 40,
     device: options.Device = "auto",
     batch: options.Batch = 4,
 ) -> None:
-    """Find the smile direction, make held-out faces smile and stop smiling, and report how well that went.
+    """Find the smile direction, edit held-out faces along it both ways, and report how well that went.
 
     Draws samples, scores them, learns the direction by two methods, edits held-out faces, and writes
-    tables, directions, figures, an animation and report.md. Stopped at any moment, the same command goes on.
+    tables, directions, figures, an animation and report.md. Stopped at any moment, the same command resumes.
     """
-    from latentlab.pipelines.study import StudySettings, run_study, summary
+    from latentlab.pipelines import Components, StudySettings, study_attribute
+    from latentlab.pipelines.study import summary
 
     begun = time.monotonic()
     settings = StudySettings(
-        network=network,
-        scorer=scorer,
         seed_start=seed_start,
         samples=samples,
         psi=psi,
         rendering=render.value,
         edited_faces=edited_faces,
     )
-    generator, found_scorer = options.load_lab(network, scorer, device)
-    study = run_study(
-        generator, found_scorer, settings, out, options.this_command(), stage=options.bar, batch_size=batch
-    )
-    print("\n".join(summary(study, settings.attribute)))
-    print(f"{out / 'report.md'} has it all; done in {time.monotonic() - begun:.0f} s")
+    components = Components.load(network, scorer, device=device)
+    study = study_attribute(components, settings, out, options.this_command(), batch, options.bar)
+    print("\n".join(summary(study)))
+    print(f"{out / 'report.md'} describes the results; done in {time.monotonic() - begun:.0f} s")

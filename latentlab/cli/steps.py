@@ -1,68 +1,56 @@
-"""The steps of the main job as single commands: generate, label, fit, edit, walk."""
+"""The steps of the smile study as commands of their own: generate, label, fit, edit, walk."""
 
 from __future__ import annotations
 
-from enum import Enum
 from pathlib import Path
 from typing import Annotated
 
-import numpy as np
-import torch
 import typer
 
-from latentlab import images
+from latentlab import registry
 from latentlab.cli import options, photos
-from latentlab.directions import Direction
-from latentlab.directions.shipped import load_direction
-from latentlab.errors import UserError
-from latentlab.pipelines.rescoring import render_edits, render_walk
-from latentlab.rendering import Renderer
-from latentlab.samples import EditTable, SampleSettings, SampleStore, draw_samples, split
-from latentlab.scorers import Scorer, score_column
-from latentlab.video import write_gif, write_mp4
-from stylegan2 import z_from_seeds
 
 DirectionName = Annotated[
-    str, typer.Option("--direction", help="A direction: smile, which is shipped, or a file that `latentlab fit` wrote.")
+    str,
+    typer.Option(
+        "--direction", help="Direction: smile, which comes with the package, or a file that `latentlab fit` wrote."
+    ),
 ]
-Force = Annotated[bool, typer.Option("--force", help="Apply it to a generator it was not learnt on.")]
-
-_FIGURES = (".png", ".pdf", ".svg")
+Force = Annotated[bool, typer.Option("--force", help="Apply it to a generator that it was not learnt on.")]
 
 
-class Method(str, Enum):
-    """How a direction is learnt."""
+def _check_method(name: str) -> str:
+    known = registry.finders.names()
+    if name not in known:
+        raise typer.BadParameter(f"{name!r} is not one of {', '.join(known)}.")
+    return name
 
-    svm = "svm"
-    mean = "mean"
-    ridge = "ridge"
+
+MethodName = Annotated[
+    str,
+    typer.Option(
+        help="Method by which the direction is learnt: svm, mean, ridge, or one that another package adds.",
+        callback=_check_method,
+        autocompletion=registry.finders.names,
+    ),
+]
 
 
-@torch.inference_mode()
 def generate(
     seeds: options.Seeds = "600-607",
     psi: options.Psi = 0.7,
     network: options.Network = "mobile-ffhq",
     resolution: options.Resolution = None,
-    out: Annotated[Path, typer.Option(help="Folder of the pictures.")] = Path("latentlab-pictures"),
+    out: Annotated[Path, typer.Option(help="Folder of the images.")] = Path("latentlab-pictures"),
     device: options.Device = "auto",
 ) -> None:
-    """Write a PNG a seed, and a grid of them all."""
-    numbers, psi = options.parse_seeds(seeds), options.check_psi(psi)
-    out = options.check_folder(out)
-    generator = options.load_generator(network, options.find_device(device))
-    renderer = options.renderer_of(generator, resolution)
-    thumbnails = []
-    with options.bar("generating") as step:
-        for k, seed in enumerate(numbers):
-            z = z_from_seeds([seed], generator.z_dim).to(generator.w_avg.device)
-            picture = renderer(generator.mapping(z, psi=psi))
-            images.save_image(picture, out / f"seed{seed:06d}.png")
-            thumbnails.append(images.reduce(picture, 256).cpu())
-            step(k + 1, len(numbers))
-    columns = int(np.ceil(np.sqrt(len(numbers))))
-    images.save_image(images.grid(torch.cat(thumbnails), columns), out / "grid.png")
-    print(f"{len(numbers)} pictures in {out}, and grid.png of them all")
+    """Write an image per seed, and a grid of them all."""
+    from latentlab.pipelines import Components, SeedSettings, generate_images
+
+    numbers, settings = options.parse_seeds(seeds), SeedSettings(psi, resolution)
+    components = Components.load(network, device=device)
+    written = generate_images(numbers, components, settings, options.check_folder(out), options.bar)
+    print(f"{len(written)} images in {out}, and grid.png of them all")
 
 
 def label(
@@ -72,27 +60,19 @@ def label(
     network: options.Network = "mobile-ffhq",
     scorer: options.ScorerName = "fer",
     resolution: options.Resolution = None,
-    out: Annotated[Path, typer.Option(help="Folder of the sample table; a stopped run goes on there.")] = Path(
+    out: Annotated[Path, typer.Option(help="Folder of the sample table, where a stopped run resumes.")] = Path(
         "latentlab-samples"
     ),
     device: options.Device = "auto",
     batch: options.Batch = 4,
 ) -> None:
-    """Draw seeds, score their pictures, and write the sample table (Parquet)."""
-    generator, found_scorer = options.load_lab(network, scorer, device)
-    renderer = options.renderer_of(generator, resolution)
-    settings = SampleSettings(
-        generator=generator.fingerprint,
-        scorer=found_scorer.fingerprint,
-        names=found_scorer.names,
-        psi=psi,
-        seed_start=seed_start,
-        samples=samples,
-        resolution=renderer.resolution,
-    )
-    store = SampleStore.open(out, settings)
+    """Draw seeds, score their images, and write the sample table (Parquet)."""
+    from latentlab.pipelines import Components, LabelSettings, label_samples
+
+    components = Components.load(network, scorer, device=device)
+    settings = LabelSettings(samples, seed_start, psi, resolution)
     with options.bar("drawing samples") as step:
-        table = draw_samples(generator, found_scorer, store, batch, renderer, step)
+        table = label_samples(components, settings, out, batch, step)
     for name in table.names:
         print(f"{name:>10} {table.is_positive(name).mean():6.1%}")
     print(f"{len(table)} samples in {out}")
@@ -101,31 +81,14 @@ def label(
 def fit(
     samples: Annotated[Path, typer.Argument(help="Folder of samples that `latentlab label` wrote.")],
     attribute: options.Attribute = "happy",
-    method: Annotated[Method, typer.Option(help="How the direction is learnt.")] = Method.svm,
-    out: Annotated[Path, typer.Option(help="The file of the direction.")] = Path("direction.safetensors"),
+    method: MethodName = "svm",
+    out: Annotated[Path, typer.Option(help="File of the direction.")] = Path("direction.safetensors"),
 ) -> None:
-    """Learn a direction from labelled samples, and judge it on held-out ones."""
-    from latentlab.directions import Finder, LinearSVM, MeanDifference, RidgeOnLogit, card_figures, evaluate
+    """Learn a direction from labelled samples, and evaluate it on held-out ones."""
+    from latentlab import directions
+    from latentlab.samples import SampleStore
 
-    store = SampleStore.existing(samples)
-    table = store.table()
-    train, test = split(table)
-    learn, judge = table.subset(train), table.subset(test)
-    finder: Finder
-    if method is Method.ridge:
-        finder = RidgeOnLogit().fit(learn.w, learn.column(attribute))
-    else:
-        kind = LinearSVM if method is Method.svm else MeanDifference
-        finder = kind().fit(learn.w, learn.is_positive(attribute))
-    held_out = evaluate(finder, judge.w, judge.is_positive(attribute))
-    direction = Direction.of(
-        finder,
-        learn.w,
-        attribute,
-        statistics=card_figures(len(learn), held_out),
-        generator=store.settings.generator,
-        scorer=store.settings.scorer,
-    )
+    direction = directions.fit(SampleStore.existing(samples).table(), attribute, method).direction
     direction.save(out)
     print(direction.card())
     print(f"written to {out}")
@@ -141,52 +104,54 @@ def edit(
     network: options.Network = "mobile-ffhq",
     scorer: options.ScorerName = "fer",
     resolution: options.Resolution = None,
-    out: Annotated[Path, typer.Option(help="Folder of the pictures and of edits.parquet.")] = Path("latentlab-edits"),
+    out: Annotated[Path, typer.Option(help="Folder of the images and of edits.parquet.")] = Path("latentlab-edits"),
     device: options.Device = "auto",
     force: Force = False,
     batch: options.Batch = 4,
     photo: Annotated[
         list[Path] | None,
-        typer.Option(help="A photo to edit instead of seeds; may be given several times.", rich_help_panel="Photos"),
+        typer.Option(help="Photo to edit instead of seeds; may be given several times.", rich_help_panel="Photos"),
     ] = None,
-    attribute: Annotated[str, typer.Option(help="The score that is reported.", rich_help_panel="Photos")] = "happy",
+    attribute: Annotated[str, typer.Option(help="Score that is reported.", rich_help_panel="Photos")] = "happy",
     mask: Annotated[
         photos.MaskName,
-        typer.Option(help="What is put back: the whole crop, or the face alone.", rich_help_panel="Photos"),
+        typer.Option(
+            help="Part that is pasted back: the whole crop (feather), or the face alone (hull).",
+            rich_help_panel="Photos",
+        ),
     ] = photos.MaskName.feather,
     steps: photos.Steps = None,
     tune: photos.Tune = True,
+    strict: photos.Strict = False,
 ) -> None:
-    """Write each seed's picture at each strength, and the scores of all as a table.
+    """Write each seed's image at each strength, and the scores of all as a table.
 
-    With --photo: align, project, tune, edit and paste back; each photo gets a folder with everything, where
-    the same command goes on after a stop.
+    With --photo: align, check, project, tune, edit and paste back; each photo gets a folder with everything, where
+    the same command resumes after a stop.
     """
-    out = options.check_folder(out)
+    from latentlab.directions import load_direction
+    from latentlab.pipelines import Components, SeedSettings, edit_seeds
+
+    out, found = options.check_folder(out), load_direction(direction)
+    series = options.parse_strengths(strengths or ("-2,0,2" if photo else "-4,0,4"))
+    components = Components.load(network, scorer, device=device)
     if photo:
-        series = options.parse_strengths("-2,0,2" if strengths is None else strengths)
-        task = photos.EditTask(direction, series, scorer, attribute, mask, force)
-        embedding = photos.EmbedTask(photo, out, steps=steps, tune=tune, network=network, device=device, batch=batch)
-        photos.edit_photos(task, embedding)
+        recipe = photos.Recipe(steps=steps, tune=tune, strict=strict, batch=batch)
+        settings = photos.edit_settings(recipe, attribute, mask, force)
+        photos.edit_photos(photo, found, series, components, settings, out)
         return
-    numbers, series = options.parse_seeds(seeds), options.parse_strengths("-4,0,4" if strengths is None else strengths)
-    renderer, found_scorer, found, ws = _prepare(network, scorer, device, resolution, direction, numbers, psi, force)
-    scores = []
-    with options.bar("editing") as step:
-        for one in render_edits(renderer, found_scorer, ws, found, series, batch, progress=step):
-            images.save_image(one.picture, out / f"seed{numbers[one.face]:06d}_{series[one.step]:+g}.png")
-            scores.append(one.scores)
-    shape = (len(numbers), len(series), len(found_scorer.names))
-    table = EditTable(np.array(numbers), np.array(series), np.reshape(scores, shape), found_scorer.names)
-    table.save(out / "edits.parquet")
-    print(f"{len(scores)} pictures in {out}, their scores in edits.parquet")
+    numbers = options.parse_seeds(seeds)
+    table = edit_seeds(
+        numbers, found, series, components, SeedSettings(psi, resolution, batch, force), out, options.bar
+    )
+    print(f"{len(numbers) * len(table.strengths)} images in {out}, their scores in edits.parquet")
 
 
 def walk(
     direction: DirectionName,
     seeds: options.Seeds = "600-603",
     strengths: options.Strengths = "-6,-4,-2,0,2,4,6",
-    attribute: Annotated[str, typer.Option(help="The score to show under each picture.")] = "happy",
+    attribute: Annotated[str, typer.Option(help="Score to show under each image.")] = "happy",
     psi: options.Psi = 0.7,
     network: options.Network = "mobile-ffhq",
     scorer: options.ScorerName = "fer",
@@ -199,44 +164,15 @@ def walk(
     force: Force = False,
     batch: options.Batch = 4,
 ) -> None:
-    """Draw a walk along a direction: a row a face, a column a strength, the score under each."""
-    from latentlab.plots import walk_figure
+    """Draw a walk along a direction: a row per face, a column per strength, the score under each image."""
+    from latentlab.directions import load_direction
+    from latentlab.pipelines import Components, SeedSettings, walk_seeds
+    from latentlab.pipelines.walks import check_walk_path
 
+    check_walk_path(out)
     numbers, series = options.parse_seeds(seeds), options.parse_strengths(strengths)
-    writers = {".gif": write_gif, ".mp4": write_mp4}
-    if out.suffix.lower() not in (*writers, *_FIGURES):
-        raise UserError(f"cannot write {out}: its name must end in {', '.join((*_FIGURES, *writers))}")
-    renderer, found_scorer, found, ws = _prepare(network, scorer, device, resolution, direction, numbers, psi, force)
-    nothing = np.zeros(len(found_scorer.names), np.float32)
-    score_column(nothing, found_scorer.names, attribute)  # to refuse an unknown one before the long work
-    with options.bar("walking") as step:
-        pictures, scores = render_walk(renderer, found_scorer, ws, found, series, 256, batch, step)
-    if out.suffix.lower() in writers:
-        there = torch.stack([images.grid(pictures[:, k], len(numbers)) for k in range(len(series))])
-        writers[out.suffix.lower()](torch.cat([there, there.flip(0)[1:-1]]), out)
-    else:
-        titles = [f"seed {seed}" for seed in numbers]
-        column = score_column(scores, found_scorer.names, attribute)
-        walk_figure(pictures, column, series, titles, out, score_name=attribute)
+    found, settings = load_direction(direction), SeedSettings(psi, resolution, batch, force)
+    components = Components.load(network, scorer, device=device)
+    components.check_attribute(attribute)
+    walk_seeds(numbers, found, series, components, settings, options.bar).save(out, attribute)
     print(f"written to {out}")
-
-
-@torch.inference_mode()
-def _prepare(
-    network: str,
-    scorer: str,
-    device: str,
-    resolution: int | None,
-    direction: str,
-    seeds: list[int],
-    psi: float,
-    force: bool,
-) -> tuple[Renderer, Scorer, Direction, torch.Tensor]:
-    """Renderer, scorer, the direction if it fits, and ws of the seeds."""
-    psi = options.check_psi(psi)
-    found = load_direction(direction)
-    generator, found_scorer = options.load_lab(network, scorer, device)
-    found.check(generator, force)
-    z = z_from_seeds(seeds, generator.z_dim).to(generator.w_avg.device)
-    ws = generator.mapping(z, psi=psi)
-    return options.renderer_of(generator, resolution), found_scorer, found, ws

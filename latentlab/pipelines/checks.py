@@ -294,6 +294,11 @@ def format_checks(checks: Sequence[QualityCheck]) -> str:
     return "".join(f"{a:<{name}}  {b:<{value}}  {c}  {d}".rstrip() + "\n" for a, b, c, d in cells)
 
 
+def describe_poor(checks: Sequence[QualityCheck]) -> list[str]:
+    """Describe each poor check in a few words, such as "detail 3.1% is poor (the photo is blurred …)"."""
+    return [f"{c.name} {_formatted(c)} is poor ({c.cause})" for c in checks if c.verdict == "poor"]
+
+
 def _formatted(check: QualityCheck) -> str:
     if math.isnan(check.value):
         return "unknown"

@@ -13,6 +13,7 @@ from latentlab.errors import UserError
 from latentlab.faces import FaceDetector, load_detector
 from latentlab.faces.identity import FaceDescriptor
 from latentlab.perceptual import PerceptualDistance, fast_dtype, load_perceptual
+from latentlab.rendering import Renderer
 from latentlab.scorers import Scorer, load_scorer
 from stylegan2.protocol import Generator
 
@@ -77,6 +78,16 @@ class Components:
         place = find_device(device) if isinstance(network, str | Path) else network.w_avg.device
         return cls(network, scorer, detector, descriptor, perceptual, place)
 
+    @property
+    def network_name(self) -> str:
+        """Name or path that the generator was asked for by; the class of one that was given as an object."""
+        return str(self._network) if isinstance(self._network, str | Path) else type(self._network).__name__
+
+    @property
+    def scorer_name(self) -> str:
+        """Name that the scorer was asked for by; the class of one that was given as an object."""
+        return self._scorer if isinstance(self._scorer, str) else type(self._scorer).__name__
+
     @cached_property
     def generator(self) -> Generator:
         """The generator; UserError if it is conditional."""
@@ -84,31 +95,41 @@ class Components:
         generator = stylegan2.load(given, device=self.device) if isinstance(given, str | Path) else given
         if generator.c_dim:
             raise UserError(
-                f"the generator is conditional (c_dim {generator.c_dim}); pipelines take unconditional ones"
+                f"{self.network_name} is conditional (c_dim {generator.c_dim}); pipelines take unconditional generators"
             )
         return generator
 
+    def renderer(self, resolution: int | None = None) -> Renderer:
+        """The generator at a resolution, by default its own; UserError if it does not render at that one."""
+        return Renderer(self.generator, self.generator.resolution if resolution is None else resolution)
+
+    def check_attribute(self, attribute: str) -> None:
+        """Refuse an attribute that the scorer does not score, with those that it does; UserError then."""
+        names = self.scorer.names
+        if attribute not in names:
+            raise UserError(f"no score is called {attribute!r}; there are {', '.join(names)}")
+
     @cached_property
     def scorer(self) -> Scorer:
-        """What gives images their scores."""
+        """The scorer, images to named scores."""
         return load_scorer(self._scorer, self.device) if isinstance(self._scorer, str) else self._scorer
 
     @cached_property
     def detector(self) -> FaceDetector:
-        """What finds faces and their landmarks."""
+        """The face detector, photos to faces with their landmarks."""
         return load_detector(self._detector) if isinstance(self._detector, str) else self._detector
 
     @cached_property
     def descriptor(self) -> FaceDescriptor:
-        """What tells persons apart."""
+        """The face descriptor, which tells persons apart."""
         return self._descriptor or FaceDescriptor()
 
     @cached_property
     def perceptual(self) -> PerceptualDistance:
-        """Perceptual distance in float32, for what is reported."""
+        """Perceptual distance in float32, for reported figures."""
         return self._perceptual or load_perceptual("vgg", self.device)
 
     @cached_property
     def fast_perceptual(self) -> PerceptualDistance:
-        """Perceptual distance in the type that the hardware is quick in, for what is minimised."""
+        """Perceptual distance in the floating-point type that the hardware is fastest in, for optimisation."""
         return self._perceptual or load_perceptual("vgg", self.device, fast_dtype(self.device))

@@ -8,7 +8,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from latentlab.directions import Direction, RidgeOnLogit
+from latentlab.directions import Direction
 from latentlab.editing import (
     Response,
     TargetNotReached,
@@ -20,11 +20,7 @@ from latentlab.editing import (
     walk,
 )
 from latentlab.errors import UserError
-from latentlab.pipelines.rescoring import rescore
-from latentlab.rendering import Renderer
 from latentlab.samples import EditTable
-from latentlab.scorers import FunctionScorer
-from stylegan2.sampling import z_from_seeds
 
 DIM, ROWS = 5, 4
 NORMAL = np.array([0.6, 0, 0, -0.8, 0], dtype=np.float32)
@@ -208,52 +204,6 @@ def test_a_response_is_interpolated_and_calibrated():
 def test_a_response_goes_the_negative_way_too():
     response = Response((-1.0, -2.0, -4.0), (0.1, 0.3, 0.7))
     assert response.first_reaching(0.5) == pytest.approx(-3.0)
-
-
-@pytest.fixture(scope="module")
-def scene(tiny):
-    """Faces of the tiny generator, the brightness of their pictures, and the direction that raises it."""
-    ws = tiny.mapping(z_from_seeds(range(150), tiny.z_dim), psi=0.7)
-    scorer = FunctionScorer(("bright",), lambda p: torch.sigmoid(p.mean(dim=(2, 3))[:, :1]))
-    scores = scorer(tiny.synthesis(ws))[:, 0].numpy()
-    finder = RidgeOnLogit().fit(ws[:, 0].numpy(), scores)
-    return scorer, ws, Direction.of(finder, ws[:, 0].numpy(), "bright", generator=tiny.fingerprint)
-
-
-def test_a_learnt_direction_moves_the_score_of_new_faces(tiny, scene):
-    scorer, _, learnt = scene
-    ws = tiny.mapping(z_from_seeds(range(1000, 1010), tiny.z_dim), psi=0.7)
-    strengths = [from_sigmas(learnt, s) for s in (-2.0, 0.0, 2.0)]
-    table = rescore(Renderer(tiny, 16), scorer, range(1000, 1010), ws, learnt, strengths, batch_size=7)
-    mean = table.column("bright").mean(axis=0)
-    assert mean[0] < mean[1] < mean[2]
-    expected = scorer(tiny.synthesis(edit(ws[3:4], learnt, strengths[2])))
-    np.testing.assert_allclose(table.scores[3, 2], expected[0], atol=1e-5)
-    assert table.is_positive("bright").shape == (10, 3)
-
-
-def test_chunks_batches_and_places_agree(tiny, scene):
-    scorer, ws, learnt = scene
-    ws, strengths = ws[:5], [0.5, -0.5]
-    seen = []
-    whole = rescore(
-        Renderer(tiny, 16),
-        scorer,
-        range(5),
-        ws,
-        learnt,
-        strengths,
-        mode="place",
-        progress=lambda *p: seen.append(p),
-    )
-    parts = [
-        rescore(Renderer(tiny, 16), scorer, [i], ws[i : i + 1], learnt, strengths, batch_size=1, mode="place")
-        for i in range(5)
-    ]
-    np.testing.assert_allclose(np.concatenate([part.scores for part in parts]), whole.scores, atol=1e-5)
-    assert seen == [(4, 10), (8, 10), (10, 10)]
-    with pytest.raises(UserError, match="different numbers"):
-        rescore(Renderer(tiny, 16), scorer, range(5), ws, learnt, [1.0, 1.0])
 
 
 def make_table() -> EditTable:

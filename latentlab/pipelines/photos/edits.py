@@ -1,10 +1,9 @@
-"""Portraits along a direction, and back in their photos."""
+"""Portraits edited along a direction, and pasted back into their photos."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import torch
 from torch import Tensor
@@ -14,11 +13,11 @@ from latentlab.editing import edit
 from latentlab.errors import UserError
 from latentlab.faces import paste_back
 from latentlab.faces.cropping import cut
-from latentlab.faces.identity import FaceDescriptor, similarity
-from latentlab.pipelines.photos.portrait import Portrait
-from latentlab.scorers import Scorer, score_column, score_pictures
-
-Mask = Literal["feather", "hull"]
+from latentlab.faces.identity import similarity
+from latentlab.pipelines.components import Components
+from latentlab.pipelines.photos.portraits import Portrait
+from latentlab.pipelines.photos.settings import Mask
+from latentlab.scorers import score_column, score_pictures
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,14 +27,14 @@ class PhotoEdit:
     Attributes
     ----------
     strength
-        In units of w.
+        Strength in units of w.
     crop
-        `(1, 3, r, r)`: as the generator renders it.
+        `(1, 3, r, r)`: the edited face as the generator renders it.
     photo
-        `(1, 3, h, w)`: back in its photo.
+        `(1, 3, h, w)`: the photo with that face pasted back.
     score, identity
-        Of what one gets: the face in that photo, cut out as the original was. Identity is the similarity to
-        the original (see `latentlab.faces.identity`).
+        Score of the face in that photo, cut out as the original was, and its similarity to the original (see
+        `latentlab.faces.identity`).
     """
 
     strength: float
@@ -50,21 +49,33 @@ def edit_portrait(
     portrait: Portrait,
     direction: Direction,
     strengths: Sequence[float],
-    scorer: Scorer,
-    attribute: str,
-    descriptor: FaceDescriptor,
+    components: Components,
+    attribute: str = "happy",
     mask: Mask = "feather",
 ) -> Iterator[PhotoEdit]:
-    """The portrait at each strength, pasted back.
+    """Edit a portrait at each strength, and paste it back into its photo.
+
+    Parameters
+    ----------
+    portrait
+        The portrait.
+    direction, strengths
+        Direction of the edits, and their strengths in units of w.
+    components
+        Networks; the scorer and the descriptor are used.
+    attribute
+        Score that is reported.
+    mask
+        Part of the crop that is pasted back, see `latentlab.faces.paste_back`.
 
     Raises
     ------
     UserError
-        The portrait has no ws (space s), the direction does not fit, or the scorer has no such attribute.
+        If the portrait has no ws (space s), the direction does not fit, or the scorer has no such attribute.
     """
     if portrait.ws is None:
-        raise UserError("directions move codes of w and w+; project the photo into one of these")
-    ws = portrait.ws
+        raise UserError("directions move latents of w and w+; project the photo into one of these")
+    ws, scorer, descriptor = portrait.ws, components.scorer, components.descriptor
     descriptor_before = descriptor(portrait.face.image)
     landmarks = portrait.face.face.landmarks if mask == "hull" else None
     for strength in strengths:

@@ -1,4 +1,4 @@
-"""The edits of a study: how far to go, learnt on training faces, and what becomes of held-out ones."""
+"""Edit the held-out faces of a study, score them again, and keep the scores."""
 
 from __future__ import annotations
 
@@ -9,100 +9,78 @@ from pathlib import Path
 import numpy as np
 
 from latentlab.directions import Direction
-from latentlab.editing import TargetNotReached, calibrate, from_sigmas
 from latentlab.errors import UserError
 from latentlab.files import read_json, write_json
-from latentlab.pipelines.rescoring import rescore
-from latentlab.pipelines.study.results import Bench, Edits, Fit
+from latentlab.pipelines.calibration import Reach, calibrate_reach
+from latentlab.pipelines.edits import rescore
+from latentlab.pipelines.study.context import StudyContext
+from latentlab.pipelines.study.results import HeldOutEdits
 from latentlab.progress import Step
 from latentlab.samples import EditTable, SampleTable
 
-# Calibration: so many training faces, and the strengths that are tried, in sigmas.
-_CALIBRATION_FACES = 12
-_SERIES = (1.0, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0)
-# Faces a file of edits: what an interrupted run may lose.
+# Faces per file of edits: what an interrupted run may lose.
 _CHUNK = 8
 
 
-def calibrate_reach(bench: Bench, direction: Direction, train: SampleTable) -> tuple[float, float]:
-    """How far to go along `direction`, towards (positive) and away (negative), in units of w.
-
-    Each is the first strength at which all of some training faces of the other label have changed it, or the
-    last that was tried, where none does that. Held-out faces take no part.
-    """
-    path = bench.folder / "calibration.json"
+def find_reach(context: StudyContext, direction: Direction, train: SampleTable) -> Reach:
+    """Calibrate how far edits go, or find what an earlier run has found."""
+    path = context.folder / "calibration.json"
     if path.exists():
         stored = read_json(path)
-        return stored["towards"], stored["away"]
-    with bench.stage("calibrating") as step:
-        count = _Counter(step, 2 * len(_SERIES) * _CALIBRATION_FACES)
-        towards = _reach(bench, direction, train, True, count)
-        away = _reach(bench, direction, train, False, count)
-        count.finish()
-    write_json(path, {"towards": towards, "away": away, "direction": direction.method})
-    return towards, away
+        return Reach(stored["towards"], stored["away"])
+    with context.stage("calibrating") as step:
+        attribute, scorer = context.settings.attribute, context.components.scorer
+        reach = calibrate_reach(train, attribute, direction, context.renderer, scorer, context.batch_size, step)
+    write_json(path, {"towards": reach.towards, "away": reach.away, "direction": direction.method})
+    return reach
 
 
-def _reach(bench: Bench, direction: Direction, train: SampleTable, towards: bool, count: _Counter) -> float:
-    attribute = bench.settings.attribute
-    others = np.flatnonzero(train.is_positive(attribute) != towards)[:_CALIBRATION_FACES]
-    faces = train.subset(others)
-    ws = faces.ws(bench.generator.num_ws)
-
-    def changed(strength: float) -> float:
-        edited = rescore(bench.renderer, bench.scorer, faces.seeds, ws, direction, [strength], bench.batch_size)
-        count.add(len(faces))
-        return float(np.mean(edited.is_positive(attribute) == towards))
-
-    sign = 1 if towards else -1
-    series = [sign * from_sigmas(direction, sigmas) for sigmas in _SERIES]
-    try:
-        return calibrate(changed, 1.0, series, bisections=0)
-    except TargetNotReached:
-        return series[-1]
-
-
-def edit_faces(
-    bench: Bench,
+def edit_held_out(
+    context: StudyContext,
     method: str,
-    fit: Fit,
+    direction: Direction,
     test: SampleTable,
-    reach: tuple[float, float],
+    reach: Reach,
     fractions: Sequence[float],
-) -> Edits:
+) -> HeldOutEdits:
     """Edit held-out faces along a direction and score them again.
 
     Those without the attribute are moved towards it and those with it away, by fractions of the calibrated
     strengths; the first faces by seed, as many as the settings say.
     """
-    has = test.is_positive(bench.settings.attribute)
-    most = bench.settings.edited_faces
-    without, having = (test.subset(np.flatnonzero(side)[:most]) for side in (~has, has))
-    with bench.stage(f"editing ({method})") as step:
+    has = test.is_positive(context.settings.attribute)
+    most = context.settings.edited_faces
+    without, having = (test.subset(np.flatnonzero(chosen)[:most]) for chosen in (~has, has))
+    with context.stage(f"editing ({method})") as step:
         count = _Counter(step, (len(without) + len(having)) * len(fractions))
-        folder = bench.folder / "edits"
-        towards, away = ([furthest * fraction for fraction in fractions] for furthest in reach)
-        return Edits(
-            towards=_edit(bench, folder / f"{method}-towards", fit.direction, without, towards, count),
-            away=_edit(bench, folder / f"{method}-away", fit.direction, having, away, count),
+        folder = context.folder / "edits"
+        towards, away = ([furthest * fraction for fraction in fractions] for furthest in (reach.towards, reach.away))
+        return HeldOutEdits(
+            towards=_edit(context, folder / f"{method}-towards", direction, without, towards, count),
+            away=_edit(context, folder / f"{method}-away", direction, having, away, count),
         )
 
 
 def _edit(
-    bench: Bench, folder: Path, direction: Direction, faces: SampleTable, strengths: list[float], count: _Counter
+    context: StudyContext,
+    folder: Path,
+    direction: Direction,
+    faces: SampleTable,
+    strengths: list[float],
+    count: _Counter,
 ) -> EditTable:
-    """Score edits some faces at a time, each chunk a file: what an interrupted run finds again.
+    """Score edits some faces at a time, each chunk in a file of its own, which an interrupted run finds again.
 
     The scores at strength 0 are those of the samples, which were rendered in the same way.
     """
+    scorer = context.components.scorer
     parts = []
     for start in range(0, len(faces), _CHUNK):
         chunk = faces.subset(np.arange(start, min(start + _CHUNK, len(faces))))
         path = folder / f"part-{start // _CHUNK:03d}.parquet"
-        part = _stored(path)
+        part = _load_chunk(path)
         if part is None:
-            ws = chunk.ws(bench.generator.num_ws)
-            part = rescore(bench.renderer, bench.scorer, chunk.seeds, ws, direction, strengths, bench.batch_size)
+            part = rescore(chunk, direction, strengths, context.renderer, scorer, context.batch_size)
             part.save(path)
         parts.append(part)
         count.add(len(chunk) * len(strengths))
@@ -115,7 +93,7 @@ def _edit(
     )
 
 
-def _stored(path: Path) -> EditTable | None:
+def _load_chunk(path: Path) -> EditTable | None:
     """The chunk in `path`; None if it is missing, or broken, with a warning."""
     if not path.exists():
         return None
@@ -127,16 +105,12 @@ def _stored(path: Path) -> EditTable | None:
 
 
 class _Counter:
-    """Counts pictures of a step whose total is only bounded beforehand."""
+    """Counts the images of a step."""
 
     def __init__(self, step: Step, total: int) -> None:
         self.step, self.total, self.done = step, total, 0
 
-    def add(self, pictures: int) -> None:
+    def add(self, images: int) -> None:
         """Note that so many more are done."""
-        self.done += pictures
-        self.step(min(self.done, self.total), self.total)
-
-    def finish(self) -> None:
-        """Note that no more are needed."""
-        self.step(self.total, self.total)
+        self.done += images
+        self.step(self.done, self.total)

@@ -1,59 +1,20 @@
-"""What travels through a study: what it works with, and what it finds."""
+"""The results of a study."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from latentlab.directions import Direction, DirectionStatistics
+from latentlab.directions import Fit
+from latentlab.pipelines.calibration import Reach
 from latentlab.pipelines.study.settings import StudySettings
-from latentlab.progress import Stage
-from latentlab.rendering import Renderer
 from latentlab.samples import EditTable, SampleTable
-from latentlab.scorers import Scorer
-from stylegan2.protocol import Generator
 
 
 @dataclass(frozen=True)
-class Bench:
-    """What a study works with.
-
-    Attributes
-    ----------
-    settings, folder
-        What is studied, and where its results lie.
-    generator, scorer
-        The networks.
-    renderer
-        Renders what is scored.
-    stage
-        Shows the progress.
-    batch_size
-        Pictures rendered at once.
-    """
-
-    settings: StudySettings
-    folder: Path
-    generator: Generator
-    scorer: Scorer
-    renderer: Renderer
-    stage: Stage
-    batch_size: int
-
-
-@dataclass(frozen=True)
-class Fit:
-    """A direction, and what it is worth on the held-out samples."""
-
-    direction: Direction
-    held_out: DirectionStatistics
-
-
-@dataclass(frozen=True)
-class Edits:
+class HeldOutEdits:
     """Held-out faces edited along one direction.
 
     Attributes
@@ -70,23 +31,28 @@ class Edits:
 
 @dataclass(frozen=True)
 class Study:
-    """All that a study found.
+    """All results of a study.
 
     Attributes
     ----------
-    table, train, test
-        The samples, and masks of those learnt on and held out.
+    settings
+        What was studied.
+    table
+        The samples.
+    train, test
+        Masks `(samples,)` of the samples that directions were learnt on, and of those held out.
     fits
-        By method.
+        Directions and their statistics, by method.
     reach
-        The calibrated strengths (towards, away): positive and negative, in units of w.
+        The calibrated strengths.
     edits
-        By method.
+        Scores of the edited faces, by method.
     """
 
+    settings: StudySettings
     table: SampleTable
     train: NDArray[np.bool_]
     test: NDArray[np.bool_]
     fits: dict[str, Fit]
-    reach: tuple[float, float]
-    edits: dict[str, Edits]
+    reach: Reach
+    edits: dict[str, HeldOutEdits]

@@ -1,4 +1,4 @@
-"""What one study is of: all that decides its figures, and the folder that remembers it."""
+"""The settings of a study, and the manifest by which its folder is recognised."""
 
 from __future__ import annotations
 
@@ -22,27 +22,27 @@ class StudySettings:
     Attributes
     ----------
     name
-        What the direction is called.
+        Name of the direction.
     attribute
-        The score that has it: a face has the attribute where this is the largest of its scores.
+        Score to study: a face has the attribute where this is the largest of its scores.
     network, scorer
-        Names (or the network's path).
+        Names of the networks in the report; None for those that the components were loaded by.
     seed_start, samples
-        The seeds seed_start, …, seed_start + samples − 1.
+        The samples are the seeds seed_start, …, seed_start + samples − 1.
     psi
         Truncation of the samples, above 0 up to 2.
     rendering
-        What is scored: 'full' pictures, the generator's 'preview', or 'auto': the preview where the
-        generator has one. (On `mobile-ffhq` the smile labels of both agree on over 97 % of faces:
-        benchmarks/preview_agreement.py.)
+        Images that are scored: those of the 'full' resolution, the generator's 'preview', or 'auto': the
+        preview where the generator has one. (On `mobile-ffhq` the smile labels of both agree on over 97 % of
+        faces: benchmarks/preview_agreement.py.)
     edited_faces
-        How many held-out faces without the attribute, and as many with it, are edited and scored again.
+        Number of held-out faces without the attribute, and as many with it, that are edited and scored again.
     """
 
     name: str = "smile"
     attribute: str = "happy"
-    network: str = "mobile-ffhq"
-    scorer: str = "fer"
+    network: str | None = None
+    scorer: str | None = None
     seed_start: int = 600
     samples: int = 2000
     psi: float = 0.7
@@ -59,13 +59,13 @@ class StudySettings:
 
 
 def claim(folder: Path, settings: StudySettings, fingerprints: dict[str, str]) -> None:
-    """Make `folder` the place of this study, or find that it is.
+    """Make `folder` the folder of this study, or check that it is.
 
     Raises
     ------
     UserError
-        If it holds a study of other settings or networks (names the first that differs, and both values),
-        or something else altogether.
+        If it has a study of other settings or networks (the message names the first that differs, and both
+        values), or something else altogether.
     """
     path = folder / MANIFEST
     wanted: dict[str, Any] = {"format_version": FORMAT_VERSION, **asdict(settings), **fingerprints}
@@ -79,11 +79,11 @@ def claim(folder: Path, settings: StudySettings, fingerprints: dict[str, str]) -
                     "choose another folder with --out, or remove this one"
                 )
     elif folder.exists() and not (folder.is_dir() and all(_is_leftover(entry) for entry in folder.iterdir())):
-        raise UserError(f"{folder} is there already and holds no run; choose another folder with --out")
+        raise UserError(f"{folder} exists already and holds no run; choose another folder with --out")
     else:
         write_json(path, wanted)
 
 
 def _is_leftover(entry: Path) -> bool:
-    """Whether it is hidden: a run that was killed as it began leaves its unfinished manifest so."""
+    """Whether a file is hidden, as the unfinished manifest of a run that was killed as it began is."""
     return entry.name.startswith(".")

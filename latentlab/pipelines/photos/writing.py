@@ -1,4 +1,4 @@
-"""What a job on photos leaves in its folder: pictures, codes, deltas, figures and a report."""
+"""The files of a job on photos: images, latents, deltas, figures and a report."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -16,18 +16,20 @@ from latentlab.files import atomic_path, write_json
 from latentlab.images import reduce
 from latentlab.pipelines.checks import QualityCheck
 from latentlab.pipelines.photos.edits import PhotoEdit
-from latentlab.pipelines.photos.portrait import Portrait
+from latentlab.pipelines.photos.portraits import Portrait
+from latentlab.plots import portrait_figure, save_figure
 
-SIDE = 512
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+_RESOLUTION = 512  # a face in the figure
 
 
 def write_portrait(portrait: Portrait, folder: Path) -> Path:
-    """Write a portrait into a folder of its name: aligned.png and projected.png, the code, the delta, report.json.
+    """Write a portrait into a folder of its name, and return that folder.
 
-    Returns
-    -------
-    Path
-        That folder.
+    Its files are aligned.png and projected.png, projection.safetensors, report.json and, after tuning,
+    delta.safetensors.
     """
     own = folder / portrait.name
     images.save_image(portrait.face.image, own / "aligned.png")
@@ -40,35 +42,37 @@ def write_portrait(portrait: Portrait, folder: Path) -> Path:
 
 
 def write_edits(portrait: Portrait, edits: Sequence[PhotoEdit], direction: Direction, own: Path, command: str) -> None:
-    """Write the edited photos into the portrait's folder, a side-by-side figure, and report.md and .json of it all."""
-    from latentlab.plots import portrait_figure  # matplotlib takes half a second to import
-
+    """Write the edited photos into the portrait's folder, with a figure of all of them, report.md and report.json."""
     for edit in edits:
         images.save_image(edit.photo, own / f"photo_{edit.strength:+g}.png")
         images.save_image(edit.crop.clamp(-1, 1), own / f"crop_{edit.strength:+g}.png")
+    save_figure(_comparison(portrait, edits, direction.attribute), own / "comparison.png")
+    facts = [{"strength": e.strength, "score": e.score, "identity": e.identity} for e in edits]
+    write_json(own / "report.json", _facts(portrait) | {"direction": direction.attribute, "edits": facts})
+    with atomic_path(own / "report.md") as temporary:
+        temporary.write_text(_markdown(portrait, edits, direction, command), encoding="utf-8")
+
+
+def _comparison(portrait: Portrait, edits: Sequence[PhotoEdit], attribute: str) -> Figure:
+    """Draw the photo, its projection and its edits side by side."""
     shown: list[tuple[str, torch.Tensor, torch.Tensor | None, str]] = [
         ("photo", portrait.face.image, portrait.photo, "")
     ]
     if all(edit.strength for edit in edits):
         shown.append(("projected", portrait.rendered.cpu(), None, ""))
     for edit in sorted(edits, key=lambda edit: edit.strength):
-        title = f"{direction.attribute} {_signed(edit.strength)}" if edit.strength else "projected"
+        title = f"{attribute} {_signed(edit.strength)}" if edit.strength else "projected"
         shown.append((title, edit.crop, edit.photo, f"score {edit.score:.2f}, identity {edit.identity:.2f}"))
-    portrait_figure(
+    return portrait_figure(
         [title for title, *_ in shown],
-        torch.cat([reduce(crop, SIDE) for _, crop, *_ in shown]),
-        [None if photo is None else reduce(photo, SIDE) for *_, photo, _ in shown],
+        torch.cat([reduce(crop, _RESOLUTION) for _, crop, *_ in shown]),
+        [None if photo is None else reduce(photo, _RESOLUTION) for *_, photo, _ in shown],
         [caption for *_, caption in shown],
-        own / "comparison.png",
     )
-    rows = [{"strength": e.strength, "score": e.score, "identity": e.identity} for e in edits]
-    write_json(own / "report.json", _facts(portrait) | {"direction": direction.attribute, "edits": rows})
-    with atomic_path(own / "report.md") as temporary:
-        temporary.write_text(_markdown(portrait, edits, direction, command), encoding="utf-8")
 
 
 def _facts(portrait: Portrait) -> dict[str, Any]:
-    """What is known about a portrait, for JSON."""
+    """Alignment, checks and figures of a portrait, for JSON."""
     tuned = portrait.tuned
     return {
         "photo": portrait.path.name,
@@ -89,6 +93,7 @@ def _markdown(portrait: Portrait, edits: Sequence[PhotoEdit], direction: Directi
     figures = portrait.tuned.delta.figures if portrait.tuned else {}
     drift = figures.get("drift_lpips_mean")
     tuning = "none" if portrait.tuned is None else f"{portrait.tuned.steps} steps"
+    checks = [f"| {c.name} | {c.value:.3g} {c.unit} | {c.verdict} | {c.cause} |" for c in portrait.checks]
     lines = [
         f"# {portrait.path.name}: {direction.attribute}",
         "",
@@ -96,8 +101,8 @@ def _markdown(portrait: Portrait, edits: Sequence[PhotoEdit], direction: Directi
         "",
         "## The edits",
         "",
-        "Score and identity are of the face in the finished photo. Identity compares it with the photo as it was: 1 is "
-        "the same picture, two photos of one person get 0.75 in the median, strangers 0.07.",
+        "Score and identity are those of the face in the finished photo. Identity is the similarity to the original "
+        "photo: 1 for the same image; the median is 0.75 for two photos of one person and 0.07 for strangers.",
         "",
         f"| {direction.attribute}, units of w | score | identity |",
         "| --- | --- | --- |",
@@ -105,17 +110,14 @@ def _markdown(portrait: Portrait, edits: Sequence[PhotoEdit], direction: Directi
         "",
         "## How far to trust it",
         "",
-        "| checked | value | verdict | likely cause |",
+        "| check | value | verdict | likely cause |",
         "| --- | --- | --- | --- |",
-        *(
-            f"| {f.name} | {f.value:.3g} {f.unit} | {f.verdict} | {f.cause} |"
-            for f in (*portrait.before, *portrait.after)
-        ),
+        *checks,
         "",
         f"Projection: {portrait.projection.settings.space}, {int(portrait.projection.steps[0])} steps. Tuning: {tuning}"
-        + ("." if drift is None else f"; it changes other persons' pictures by an LPIPS of {drift:.3f}."),
+        + ("." if drift is None else f"; it changes images of other persons by an LPIPS of {drift:.3f}."),
         "",
-        "## To make it again",
+        "## How to reproduce it",
         "",
         f"    {command}",
     ]

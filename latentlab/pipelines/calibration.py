@@ -1,0 +1,93 @@
+"""How far to go along a direction, learnt on training faces."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from latentlab.directions import Direction
+from latentlab.editing import calibrate, from_sigmas
+from latentlab.pipelines.edits import rescore
+from latentlab.progress import Step
+from latentlab.rendering import Renderer
+from latentlab.samples import SampleTable
+from latentlab.scorers import Scorer
+
+# Faces of each label, and the strengths that are tried, in sigmas.
+_FACES = 12
+_SERIES = (1.0, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0)
+
+
+@dataclass(frozen=True)
+class Reach:
+    """How far edits go, in units of w.
+
+    Attributes
+    ----------
+    towards
+        Strength, positive, at which faces without the attribute get it.
+    away
+        Strength, negative, at which faces with the attribute lose it.
+    """
+
+    towards: float
+    away: float
+
+    def strengths(self, steps: int) -> tuple[float, ...]:
+        """An odd number of strengths from `away` through 0 to `towards`, evenly spaced on either side."""
+        side = steps // 2
+        away = tuple(self.away * k / side for k in range(side, 0, -1))
+        return away + tuple(self.towards * k / side for k in range(side + 1))
+
+
+def calibrate_reach(
+    train: SampleTable,
+    attribute: str,
+    direction: Direction,
+    renderer: Renderer,
+    scorer: Scorer,
+    batch_size: int = 4,
+    progress: Step | None = None,
+) -> Reach:
+    """Find how far to go along `direction`, towards an attribute and away from it.
+
+    Each is the first strength at which all of a dozen faces of the other label have changed it, or the last one that
+    was tried where none does that.
+
+    Parameters
+    ----------
+    train
+        Training faces. Held-out ones are not for this: a strength chosen on the faces it is judged by flatters itself.
+    attribute
+        Name of the score that decides the label.
+    direction
+        Direction with a sigma.
+    renderer, scorer
+        Networks that render and score the edited faces.
+    batch_size
+        Images rendered at once.
+    progress
+        Called with (images done, images at most).
+    """
+    done, total = 0, 2 * len(_SERIES) * _FACES
+
+    def reach(towards: bool) -> float:
+        others = np.flatnonzero(train.is_positive(attribute) != towards)[:_FACES]
+        faces = train.subset(others)
+
+        def changed(strength: float) -> float:
+            nonlocal done
+            edited = rescore(faces, direction, [strength], renderer, scorer, batch_size)
+            done += len(faces)
+            if progress is not None:
+                progress(min(done, total), total)
+            return float(np.mean(edited.is_positive(attribute) == towards))
+
+        series = [(1 if towards else -1) * from_sigmas(direction, sigmas) for sigmas in _SERIES]
+        return calibrate(changed, 1.0, series, bisections=0, fallback="last")
+
+    found = Reach(towards=reach(True), away=reach(False))
+    if progress is not None:
+        progress(total, total)
+    return found

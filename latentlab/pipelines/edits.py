@@ -1,0 +1,128 @@
+"""Render and score faces at a series of strengths."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from latentlab.directions import Direction
+from latentlab.editing import Mode, edit
+from latentlab.errors import UserError
+from latentlab.progress import Step
+from latentlab.rendering import Renderer
+from latentlab.samples import EditTable, SampleTable
+from latentlab.scorers import Scorer, score_pictures
+
+
+@dataclass(frozen=True, eq=False)
+class EditedImage:
+    """One edited image.
+
+    Attributes
+    ----------
+    face, step
+        Index of the face, and index of the strength.
+    image
+        `(1, 3, r, r)` in about [-1, 1].
+    scores
+        `(k,)`.
+    """
+
+    face: int
+    step: int
+    image: Tensor
+    scores: NDArray[np.float32]
+
+
+@torch.inference_mode()
+def render_edits(
+    ws: Tensor,
+    direction: Direction,
+    strengths: Sequence[float],
+    renderer: Renderer,
+    scorer: Scorer,
+    batch_size: int = 4,
+    mode: Mode = "add",
+    progress: Step | None = None,
+) -> Iterator[EditedImage]:
+    """Render and score faces at every strength, face by face.
+
+    Parameters
+    ----------
+    ws
+        `(faces, num_ws, w_dim)`.
+    direction, strengths, mode
+        See `latentlab.editing.edit`. All strengths must differ.
+    renderer, scorer
+        Networks that render and score the images.
+    batch_size
+        Images rendered at once.
+    progress
+        Called with (images done, images in all) after every batch.
+
+    Raises
+    ------
+    UserError
+        If strengths repeat, the direction does not fit, or the scorer's output has a wrong shape.
+    """
+    if len(set(strengths)) < len(strengths) or not len(strengths):
+        raise UserError(f"strengths must be one or more different numbers, not {list(strengths)}")
+    total = len(ws) * len(strengths)
+    for start in range(0, total, batch_size):
+        face, step = np.divmod(np.arange(start, min(start + batch_size, total)), len(strengths))
+        batch = ws[torch.from_numpy(face).to(ws.device)].to(renderer.generator.w_avg.device)  # (b, num_ws, w_dim)
+        distance = torch.tensor([strengths[i] for i in step], device=batch.device)
+        images = renderer(edit(batch, direction, distance, mode))
+        scores = score_pictures(scorer, images)
+        for k in range(len(batch)):
+            yield EditedImage(int(face[k]), int(step[k]), images[k : k + 1], scores[k])
+        if progress is not None:
+            progress(start + len(batch), total)
+
+
+def edit_table(
+    scores: Iterable[NDArray[np.float32]], seeds: Sequence[int], strengths: Sequence[float], names: tuple[str, ...]
+) -> EditTable:
+    """Collect the scores `(k,)` of edited images, in the order of `render_edits`, in a table.
+
+    Parameters
+    ----------
+    scores
+        Scores of `len(seeds) * len(strengths)` images.
+    seeds
+        Numbers that the faces are called by.
+    strengths
+        Strengths of each face.
+    names
+        Names of the `k` scores.
+    """
+    return EditTable(
+        seeds=np.asarray(seeds, dtype=np.int64),
+        strengths=np.asarray(strengths, dtype=np.float64),
+        scores=np.stack(list(scores)).reshape(len(seeds), len(strengths), -1),
+        names=names,
+    )
+
+
+def rescore(
+    faces: SampleTable,
+    direction: Direction,
+    strengths: Sequence[float],
+    renderer: Renderer,
+    scorer: Scorer,
+    batch_size: int = 4,
+    mode: Mode = "add",
+    progress: Step | None = None,
+) -> EditTable:
+    """Edit the faces of a sample table and score them again; the images are not kept.
+
+    For an interruptible run call it in chunks of faces. Parameters and errors are those of `render_edits`.
+    """
+    ws = faces.ws(renderer.generator.num_ws)
+    edits = render_edits(ws, direction, strengths, renderer, scorer, batch_size, mode, progress)
+    return edit_table((one.scores for one in edits), faces.seeds.tolist(), strengths, scorer.names)

@@ -1,0 +1,83 @@
+"""From photos to aligned faces whose quality was checked, within seconds and before any long work."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from latentlab.errors import UserError
+from latentlab.faces import AlignedFace, align_files
+from latentlab.pipelines.checks import QualityCheck, check_photo, describe_poor
+from latentlab.pipelines.components import Components
+from latentlab.progress import Stage, silent
+
+OnChecks = Callable[[Path, Sequence[QualityCheck]], object]
+"""Called with a photo and its quality checks as soon as it was aligned."""
+
+
+@dataclass(frozen=True, eq=False)
+class CheckedPhoto:
+    """A photo whose face was found and checked.
+
+    Attributes
+    ----------
+    path
+        File of the photo.
+    face
+        Its largest face, at the generator's resolution.
+    checks
+        Quality checks of the photo.
+    """
+
+    path: Path
+    face: AlignedFace
+    checks: tuple[QualityCheck, ...]
+
+
+def check_photos(
+    paths: Sequence[str | Path],
+    components: Components,
+    strict: bool = False,
+    progress: Stage = silent,
+    on_checks: OnChecks | None = None,
+) -> Iterator[tuple[Path, CheckedPhoto | UserError]]:
+    """Align photos and check their quality; a bad one never ends the batch.
+
+    Nothing is projected yet: the face detector is loaded, and the generator, for its resolution.
+
+    Parameters
+    ----------
+    paths
+        Files of the photos.
+    components
+        Networks.
+    strict
+        Whether a photo with a poor check counts as bad.
+    progress
+        Shows the progress.
+    on_checks
+        Called with each photo in which a face was found, and its checks.
+
+    Yields
+    ------
+    Path
+        The file.
+    CheckedPhoto or UserError
+        Its largest face, or what is wrong with the photo.
+    """
+    resolution = components.generator.resolution
+    with progress("aligning") as step:
+        for done, (path, found) in enumerate(align_files(paths, components.detector, resolution, "all"), 1):
+            if isinstance(found, UserError):
+                yield path, found
+            else:
+                checks = check_photo(found[0], len(found))
+                if on_checks is not None:
+                    on_checks(path, checks)
+                poor = describe_poor(checks)
+                if strict and poor:
+                    yield path, UserError(f"{path} is left out: {'; '.join(poor)}")
+                else:
+                    yield path, CheckedPhoto(path, found[0], tuple(checks))
+            step(done, len(paths))

@@ -1,0 +1,191 @@
+"""The whole job on photos: align, check, project, tune, edit, paste back, write."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from latentlab.directions import Direction
+from latentlab.errors import UserError
+from latentlab.pipelines.components import Components
+from latentlab.pipelines.photos.aligning import CheckedPhoto, OnChecks, check_photos
+from latentlab.pipelines.photos.edits import PhotoEdit, edit_portrait
+from latentlab.pipelines.photos.portraits import Portrait, make_portrait, project_faces
+from latentlab.pipelines.photos.settings import PhotoEditSettings, PhotoSettings
+from latentlab.pipelines.photos.writing import write_edits, write_portrait
+from latentlab.progress import Stage, silent
+
+
+@dataclass(frozen=True, eq=False)
+class PhotoResult:
+    """A photo, as it was projected and edited.
+
+    Attributes
+    ----------
+    portrait
+        The photo, its projection and its quality checks.
+    edits
+        The edited photos, in the order of the strengths; empty if it was only projected.
+    folder
+        Folder with all of its files.
+    """
+
+    portrait: Portrait
+    edits: tuple[PhotoEdit, ...]
+    folder: Path
+
+
+def edit_photo(
+    path: str | Path,
+    direction: Direction,
+    strengths: Sequence[float],
+    components: Components | None = None,
+    settings: PhotoEditSettings | None = None,
+    folder: str | Path = "latentlab-edits",
+    progress: Stage = silent,
+    on_checks: OnChecks | None = None,
+) -> PhotoResult:
+    """Edit the face in one photo along a direction.
+
+    Parameters and the folder's content are those of `edit_photos`.
+
+    Raises
+    ------
+    UserError
+        If the photo has no face, or as `edit_photos` says.
+    """
+    edits = edit_photos([path], direction, strengths, components, settings, folder, progress, on_checks)
+    ((_, result),) = edits
+    if isinstance(result, UserError):
+        raise result
+    return result
+
+
+def edit_photos(
+    paths: Sequence[str | Path],
+    direction: Direction,
+    strengths: Sequence[float],
+    components: Components | None = None,
+    settings: PhotoEditSettings | None = None,
+    folder: str | Path = "latentlab-edits",
+    progress: Stage = silent,
+    on_checks: OnChecks | None = None,
+) -> Iterator[tuple[Path, PhotoResult | UserError]]:
+    """Edit the largest face of each photo along a direction; a bad photo never ends the batch.
+
+    Each photo is aligned and checked, its face projected, the generator tuned on it, the latent edited, and the
+    result pasted back into the photo. Stopped at any moment and called again, the job resumes.
+
+    Parameters
+    ----------
+    paths
+        Files of the photos.
+    direction, strengths
+        Direction of the edits, and their strengths in units of w.
+    components
+        Networks; None for the defaults of `Components.load`.
+    settings
+        How the photos are projected and edited; None for the defaults.
+    folder
+        Folder of the results. Each photo gets a folder of its name with `aligned.png`, `projected.png`,
+        `photo_STRENGTH.png` and `crop_STRENGTH.png`, `comparison.png`, `projection.safetensors`,
+        `delta.safetensors`, `report.md` and `report.json`.
+    progress
+        Shows the progress.
+    on_checks
+        Called with each photo and its quality checks, before any is projected.
+
+    Yields
+    ------
+    Path
+        The file.
+    PhotoResult or UserError
+        Its result, or what is wrong with the photo. Photos without a face come first.
+
+    Raises
+    ------
+    UserError
+        If the direction does not fit the generator, there is no such attribute, or two photos would be written into
+        one folder.
+    """
+    components = Components.load() if components is None else components
+    settings = PhotoEditSettings() if settings is None else settings
+    folder = Path(folder)
+    direction.check(components.generator, settings.force)
+    components.check_attribute(settings.attribute)
+    for path, portrait in _portraits(paths, components, settings, folder, progress, on_checks):
+        if isinstance(portrait, UserError):
+            yield path, portrait
+            continue
+        own = write_portrait(portrait, folder)
+        edits = []
+        with progress(f"editing {path.name}") as step:
+            for one in edit_portrait(portrait, direction, strengths, components, settings.attribute, settings.mask):
+                edits.append(one)
+                step(len(edits), len(strengths))
+        write_edits(portrait, edits, direction, own, settings.command)
+        yield path, PhotoResult(portrait, tuple(edits), own)
+
+
+def project_photos(
+    paths: Sequence[str | Path],
+    components: Components | None = None,
+    settings: PhotoSettings | None = None,
+    folder: str | Path = "latentlab-projections",
+    progress: Stage = silent,
+    on_checks: OnChecks | None = None,
+) -> Iterator[tuple[Path, PhotoResult | UserError]]:
+    """Project the largest face of each photo, and tune the generator on it; a bad photo never ends the batch.
+
+    Parameters, results and errors are those of `edit_photos`, but for the edits.
+    """
+    components = Components.load() if components is None else components
+    settings = PhotoSettings() if settings is None else settings
+    folder = Path(folder)
+    for path, portrait in _portraits(paths, components, settings, folder, progress, on_checks):
+        if isinstance(portrait, UserError):
+            yield path, portrait
+        else:
+            yield path, PhotoResult(portrait, (), write_portrait(portrait, folder))
+
+
+def _portraits(
+    paths: Sequence[str | Path],
+    components: Components,
+    settings: PhotoSettings,
+    folder: Path,
+    progress: Stage,
+    on_checks: OnChecks | None,
+) -> Iterator[tuple[Path, Portrait | UserError]]:
+    """Portraits of the photos; those without a face first, with what is wrong with them."""
+    check_names(paths)
+    photos: list[CheckedPhoto] = []
+    for path, found in check_photos(paths, components, settings.strict, progress, on_checks):
+        if isinstance(found, UserError):
+            yield path, found
+        else:
+            photos.append(found)
+    if not photos:
+        return
+    projections = project_faces(photos, components, settings, folder, progress)
+    for k, photo in enumerate(photos):
+        portrait: Portrait | UserError
+        try:
+            portrait = make_portrait(photo, projections[[k]], components, settings, folder, progress)
+        except UserError as error:
+            portrait = UserError(f"{photo.path}: {error}")
+        yield photo.path, portrait
+
+
+def check_names(paths: Sequence[str | Path]) -> None:
+    """Refuse photos whose results would overwrite each other's; some file systems ignore case. UserError then."""
+    photos = [Path(path) for path in paths]
+    times = Counter(photo.stem.casefold() for photo in photos)
+    twice = [photo for photo in photos if times[photo.stem.casefold()] > 1]
+    if twice:
+        raise UserError(
+            f"{twice[0]} and {twice[1]} would both be written as {twice[0].stem}; "
+            "give them in two runs with different folders, or rename one"
+        )

@@ -1,0 +1,177 @@
+"""From aligned faces to portraits: projected, tuned, and checked again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from latentlab import images
+from latentlab.faces import AlignedFace
+from latentlab.pipelines.checks import QualityCheck, check_projection
+from latentlab.pipelines.components import Components
+from latentlab.pipelines.photos.aligning import CheckedPhoto
+from latentlab.pipelines.photos.settings import PhotoSettings
+from latentlab.progress import Stage, silent
+from latentlab.projection import Projection, Tuned, project, tune, w_statistics
+from latentlab.rendering import Renderer, with_noise_maps
+from stylegan2.protocol import Generator
+
+STATE = "state"
+
+
+@dataclass(frozen=True, eq=False)
+class Portrait:
+    """A photo, the latent that renders it, and the generator that does so.
+
+    Attributes
+    ----------
+    path, photo
+        The file, and the upright photo `(1, 3, h, w)`.
+    face
+        Its largest face, at the generator's resolution.
+    projection
+        Projection of that face alone.
+    ws
+        `(1, num_ws, w_dim)` on the generator's device; None in space s.
+    tuned
+        Result of the tuning, or None.
+    generator
+        The tuned generator if there is one, or else the original.
+    rendered
+        `(1, 3, r, r)`: the latent as that generator renders it.
+    before, after
+        Quality checks of the photo, and of the projection.
+    """
+
+    path: Path
+    photo: Tensor
+    face: AlignedFace
+    projection: Projection
+    ws: Tensor | None
+    tuned: Tuned | None
+    generator: Generator
+    rendered: Tensor
+    before: tuple[QualityCheck, ...]
+    after: tuple[QualityCheck, ...]
+
+    @property
+    def name(self) -> str:
+        """Name of its folder."""
+        return self.path.stem
+
+    @property
+    def checks(self) -> list[QualityCheck]:
+        """All quality checks."""
+        return [*self.before, *self.after]
+
+    def render(self, ws: Tensor) -> Tensor:
+        """Render another latent `(1, num_ws, w_dim)` with the portrait's own noise maps, as `(1, 3, r, r)`."""
+        return _render(ws, self.projection, self.generator)
+
+
+def project_faces(
+    photos: list[CheckedPhoto], components: Components, settings: PhotoSettings, folder: Path, progress: Stage = silent
+) -> Projection:
+    """Project the faces of photos; the state is kept in `folder / "state"`, where a stopped run resumes."""
+    with progress("projecting", "step") as step:
+        return project(
+            torch.cat([photo.face.image for photo in photos]),
+            components.generator,
+            settings.projection,
+            settings.start,
+            perceptual=components.fast_perceptual,
+            batch_size=settings.batch_size,
+            folder=folder / STATE,
+            progress=step,
+        )
+
+
+def make_portrait(
+    photo: CheckedPhoto,
+    projection: Projection,
+    components: Components,
+    settings: PhotoSettings,
+    folder: Path,
+    progress: Stage = silent,
+) -> Portrait:
+    """Tune the generator on a projected photo, render it, and check the result.
+
+    Parameters
+    ----------
+    photo
+        The photo.
+    projection
+        Projection of its face alone.
+    components
+        Networks; the descriptor and both perceptual distances are used.
+    settings
+        How the photo is tuned on.
+    folder
+        Folder of the job; the state of the tuning is kept in `state/`, where a stopped run resumes.
+    progress
+        Shows the progress.
+
+    Raises
+    ------
+    UserError
+        If the tuning fails.
+    """
+    face, generator = photo.face, components.generator
+    ws = None if projection.settings.space == "s" else projection.ws(generator)
+    tuned = None
+    if settings.tuning is not None and ws is not None:
+        tuned = _tuned(photo, projection, ws, components, settings, folder, progress)
+    renders = generator if tuned is None else tuned.generator
+    rendered = projection.render(renders) if ws is None else _render(ws, projection, renders)
+    after = check_projection(
+        face.image,
+        rendered,
+        ws,
+        w_statistics(generator),
+        components.perceptual,
+        components.descriptor,
+        photo.checks,
+    )
+    return Portrait(
+        path=photo.path,
+        photo=images.load_image(photo.path),
+        face=face,
+        projection=projection,
+        ws=ws,
+        tuned=tuned,
+        generator=renders,
+        rendered=rendered,
+        before=photo.checks,
+        after=tuple(after),
+    )
+
+
+def _tuned(
+    photo: CheckedPhoto,
+    projection: Projection,
+    ws: Tensor,
+    components: Components,
+    settings: PhotoSettings,
+    folder: Path,
+    progress: Stage,
+) -> Tuned:
+    with progress(f"tuning on {photo.path.name}", "step") as step:
+        return tune(
+            photo.face.image,
+            ws,
+            components.generator,
+            components.fast_perceptual,
+            settings.tuning,
+            projection.noise(),
+            folder=folder / STATE / f"tuning-{photo.path.stem}",
+            progress=step,
+        )
+
+
+@torch.no_grad()
+def _render(ws: Tensor, projection: Projection, generator: Generator) -> Tensor:
+    noise = {name: value.to(ws.device) for name, value in projection.noise().items()}
+    return Renderer(generator, generator.resolution)(with_noise_maps({"ws": ws}, noise))

@@ -1,0 +1,105 @@
+"""How photos are projected and edited."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from latentlab.errors import UserError
+from latentlab.projection import DEFAULTS, PUBLISHED, ProjectionSettings, Start, TuningSettings
+
+Mask = Literal["feather", "hull"]
+
+
+@dataclass(frozen=True)
+class PhotoSettings:
+    """How photos are projected.
+
+    Attributes
+    ----------
+    projection
+        Space and recipe of the projection.
+    tuning
+        Recipe by which the generator is tuned on each photo afterwards; None leaves the generator as it is. In
+        space s there is nothing to tune around: None then.
+    start
+        Where the projection starts, see `latentlab.projection.starting_points`.
+    strict
+        Whether to leave out photos with a poor quality check, without projecting them.
+    batch_size
+        Images projected at once.
+
+    Raises
+    ------
+    UserError
+        If tuning is asked for in space s.
+    """
+
+    projection: ProjectionSettings = DEFAULTS["w+"]
+    tuning: TuningSettings | None = TuningSettings()
+    start: Start = "auto"
+    strict: bool = False
+    batch_size: int = 1
+
+    def __post_init__(self) -> None:
+        if self.tuning is not None and self.projection.space == "s":
+            raise UserError("tuning needs latents of w or w+; project into one of these, or do not tune")
+
+
+@dataclass(frozen=True)
+class PhotoEditSettings(PhotoSettings):
+    """How photos are projected, edited and pasted back.
+
+    Attributes
+    ----------
+    attribute
+        Score that is reported of the edited photos.
+    mask
+        Part of the crop that is pasted back: 'feather' for the whole crop, fading towards its border, 'hull' for
+        the face alone.
+    force
+        Whether to apply a direction to a generator that it was not learnt on.
+    command
+        How the job was started, for the report.
+
+    Raises
+    ------
+    UserError
+        If the space is s, which directions cannot move, or the mask is unknown.
+    """
+
+    attribute: str = "happy"
+    mask: Mask = "feather"
+    force: bool = False
+    command: str = "latentlab.edit_photos"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.projection.space == "s":
+            raise UserError("directions move latents of w and w+; project the photo into one of these")
+        if self.mask not in get_args(Mask):
+            raise UserError(f"a mask is {' or '.join(get_args(Mask))}, not {self.mask!r}")
+
+
+def projection_recipe(space: str = "w+", steps: int | None = None, published: bool = False) -> ProjectionSettings:
+    """The settings of a projection.
+
+    Parameters
+    ----------
+    space
+        'w', 'w+' or 's'.
+    steps
+        Number of steps; None for the recipe's own.
+    published
+        Whether to take the recipe that its authors published, which only w and w+ have.
+
+    Raises
+    ------
+    UserError
+        If there is no such recipe, or it cannot be cut to so few steps.
+    """
+    recipes: dict[str, ProjectionSettings] = {**(PUBLISHED if published else DEFAULTS)}
+    if space not in recipes:
+        kind = "published recipe" if published else "recipe"
+        raise UserError(f"there is no {kind} for space {space}; take {' or '.join(recipes)}")
+    return recipes[space] if steps is None else recipes[space].shortened(steps)

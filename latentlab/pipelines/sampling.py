@@ -1,0 +1,79 @@
+"""Label samples: draw seeds, score their images, and keep the table."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from latentlab.pipelines.components import Components
+from latentlab.progress import Step
+from latentlab.rendering import Renderer
+from latentlab.samples import SampleSettings, SampleStore, SampleTable, draw_samples
+
+
+@dataclass(frozen=True)
+class LabelSettings:
+    """Which samples are drawn.
+
+    Attributes
+    ----------
+    samples
+        Number of consecutive seeds.
+    seed_start
+        First seed.
+    psi
+        Truncation, above 0 up to 2.
+    resolution
+        Resolution of the images that are scored; None for the generator's own.
+    """
+
+    samples: int = 2000
+    seed_start: int = 600
+    psi: float = 0.7
+    resolution: int | None = None
+
+    def for_components(self, components: Components) -> SampleSettings:
+        """The settings of the table that these networks give; UserError if one is out of range."""
+        generator, scorer = components.generator, components.scorer
+        return SampleSettings(
+            generator=generator.fingerprint,
+            scorer=scorer.fingerprint,
+            names=scorer.names,
+            psi=self.psi,
+            seed_start=self.seed_start,
+            samples=self.samples,
+            resolution=components.renderer(self.resolution).resolution,
+        )
+
+
+def label_samples(
+    components: Components,
+    settings: LabelSettings,
+    folder: str | Path,
+    batch_size: int = 4,
+    progress: Step | None = None,
+) -> SampleTable:
+    """Draw samples, score them, and keep the table in a folder of Parquet files; a stopped run resumes there.
+
+    Parameters
+    ----------
+    components
+        Networks; the generator and the scorer are used.
+    settings
+        Which samples are drawn.
+    folder
+        Folder of the table, see `latentlab.samples.SampleStore`.
+    batch_size
+        Images rendered at once.
+    progress
+        Called with (samples done, samples in all).
+
+    Raises
+    ------
+    UserError
+        If a setting is out of range, or the folder has samples of other settings or networks.
+    """
+    chosen = settings.for_components(components)
+    store = SampleStore.open(folder, chosen)
+    renderer = Renderer(components.generator, chosen.resolution)
+    return draw_samples(components.generator, components.scorer, store, batch_size, renderer, progress)

@@ -1,0 +1,39 @@
+"""What the steps of a study share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from latentlab.pipelines.components import Components
+from latentlab.pipelines.study.settings import StudySettings
+from latentlab.progress import Stage
+from latentlab.rendering import Renderer
+
+
+@dataclass(frozen=True)
+class StudyContext:
+    """Networks, settings and folder of a study.
+
+    Attributes
+    ----------
+    components
+        Networks; the generator and the scorer are used.
+    settings
+        What is studied.
+    folder
+        Folder of the results.
+    renderer
+        Renderer of the images that are scored.
+    batch_size
+        Images rendered at once.
+    stage
+        Shows the progress.
+    """
+
+    components: Components
+    settings: StudySettings
+    folder: Path
+    renderer: Renderer
+    batch_size: int
+    stage: Stage
