@@ -49,7 +49,7 @@ def test_a_training_that_was_stopped_goes_on(task, tmp_path, monkeypatch):
 
     def stopping_at(last):
         @contextmanager
-        def stage(title, unit="picture"):
+        def stage(title, unit="image"):
             def step(done, total, note=""):
                 seen.append(done)
                 if done == last:
