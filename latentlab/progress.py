@@ -16,17 +16,17 @@ class Step(Protocol):
 class Stage(Protocol):
     """Called with the title of a stage and what is counted in it; its context gives the stage's Step."""
 
-    def __call__(self, title: str, unit: str = "picture") -> AbstractContextManager[Step]: ...
+    def __call__(self, title: str, unit: str = "image") -> AbstractContextManager[Step]: ...
 
 
 @contextmanager
-def silent(title: str, unit: str = "picture") -> Iterator[Step]:
+def silent(title: str, unit: str = "image") -> Iterator[Step]:
     """A stage that shows nothing."""
     yield lambda done, total, note="": None
 
 
 @contextmanager
-def bar(title: str, unit: str = "picture") -> Iterator[Step]:
+def bar(title: str, unit: str = "image") -> Iterator[Step]:
     """A stage shown as a bar with its pace and the time that is left, on standard error.
 
     What was done before the first call counts as done, but not for the pace.
