@@ -246,7 +246,7 @@ def main(
     timed: Annotated[int, typer.Option("--time")] = 0,
     only_table: Annotated[bool, typer.Option("--table")] = False,
 ) -> None:
-    """Measure, see above. Methods are those of METHODS and the tuning after the default; `own` generated faces come first."""
+    """Measure, see above. Methods are those of METHODS, and the tuning; `own` generated faces come first."""
     keep_freed_memory()
     if only_table:
         print(table(out))

@@ -1,12 +1,12 @@
-"""What a translator between neutral and smiling faces does, in the eyes of the expression classifier.
+"""Expressions of faces before and after a translation between neutral and smiling, as a classifier sees them.
 
     latentlab translate make latent --layout instances --faces 300 --size 64 --out SET
     python examples/smile_cyclegan.py --folder SET --epochs 30 --batch 1 --out RUN
     python benchmarks/translated_smile.py SET RUN/training/translator.safetensors
 
-Held-out pictures of SET, testA (neutral) and testB (smiling), and their translations: how many smile, with a 95 %
-interval, and by how much a translation differs from what it was made of. The same classifier chose the pictures
-of SET, so that it is a lenient judge.
+Held-out images of SET, testA (neutral) and testB (smiling), and their translations: the share of smiles, with a 95 %
+interval, and the difference of a translation from its input. The classifier that chose the images of SET is also the
+one that judges them, so that it is a lenient judge.
 """
 
 from __future__ import annotations
@@ -21,27 +21,26 @@ import typer
 from latentlab import images, scorers
 from latentlab.metrics import share_interval
 from latentlab.scorers import is_positive, score_pictures
-from latentlab.translation.data.folders import masks_of, images_in
-from latentlab.translation.networks import InstaGenerator
-from latentlab.translation.translator import Translator
+from latentlab.translation import load_translator
+from latentlab.translation.data.folders import images_in, load_masks
 
 
 def main(
-    folder: Annotated[Path, typer.Argument(help="The set.")],
-    translator: Annotated[Path, typer.Argument(help="The translator's file.")],
-    attribute: Annotated[str, typer.Option(help="What is counted.")] = "happy",
+    folder: Annotated[Path, typer.Argument(help="Folder of the set.")],
+    translator: Annotated[Path, typer.Argument(help="File of the translator.")],
+    attribute: Annotated[str, typer.Option(help="Score that is counted.")] = "happy",
 ) -> None:
-    """See above."""
+    """Count smiles before and after a translation."""
     print(machine.describe("torch"))
-    loaded, scorer = Translator.load(translator), scorers.load_scorer("fer")
-    masked = isinstance(loaded.network("a2b"), InstaGenerator)
-    print(f"| set | pictures | {attribute} before | {attribute} after | mean absolute difference |")
+    loaded, scorer = load_translator(translator), scorers.load_scorer("fer")
+    masked = loaded.network("a2b").takes_masks
+    print(f"| set | images | {attribute} before | {attribute} after | mean absolute difference |")
     print("|---|---|---|---|---|")
     for way, name in (("a2b", "testA"), ("b2a", "testB")):
         before, after = [], []
         for path in images_in(folder / name):
             picture = images.load_image(path)
-            masks = masks_of(path, folder / f"{name}_seg") if masked else None
+            masks = load_masks(path, folder / f"{name}_seg") if masked else None
             before.append(picture)
             after.append(loaded(picture, way, masks)[0])  # type: ignore[arg-type]
         pictures, made = torch.cat(before), torch.cat(after)

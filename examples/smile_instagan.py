@@ -1,11 +1,11 @@
 """A smile in the mouth alone with InstaGAN: two sets of faces, each with the mask of its mouth.
 
     python examples/smile_instagan.py --out smile_instagan
-    python examples/smile_instagan.py --folder SET --size 128 --width 64 --epochs 200    # a real run
+    python examples/smile_instagan.py --folder SET --size 128 --base-channels 64 --epochs 200    # a real run
 
 SET has trainA/ and trainA_seg/ (neutral faces, masks), trainB/ and trainB_seg/, testA/ … Without it all are
-generated. Writes the training to `training/`. About seven minutes on two cores, after which the masks of shut
-mouths grow into those of smiles; the pictures stay coarse, and the way back is hardly learnt.
+generated. Writes the training to `training/`. About seven minutes on two cores, after which the masks of closed
+mouths grow into those of smiles; the images stay coarse, and the way back is hardly learnt.
 """
 
 from __future__ import annotations
@@ -18,25 +18,22 @@ import typer
 import stylegan2
 from latentlab import faces as face_finding
 from latentlab import scorers
-from latentlab.cli.errors import told
-from latentlab.datasets.making import LatentPairs, make_latent_pairs
+from latentlab.cli.errors import run
+from latentlab.datasets import LatentPairs, SetSettings, make_latent_pairs
 from latentlab.directions.shipped import load_direction
 from latentlab.progress import bar
 from latentlab.rendering import Renderer
-from latentlab.translation.data.sets import open_unpaired
-from latentlab.translation.data.transforms import Augmentation
-from latentlab.translation.methods import InstaGANConfig
-from latentlab.translation.training import TrainingSettings, train
+from latentlab.translation import Augmentation, InstaGAN, TrainingSettings, train
 from stylegan2.memory import keep_freed_memory
 
 
 def main(
     folder: Annotated[Path | None, typer.Option(help="A set with trainA/, trainA_seg/, trainB/ …")] = None,
-    faces: Annotated[int, typer.Option(help="How many of each kind are generated without one.")] = 100,
-    size: Annotated[int, typer.Option(help="Side of the pictures.")] = 64,
-    width: Annotated[int, typer.Option(help="Feature maps at the thinnest.")] = 32,
+    faces: Annotated[int, typer.Option(help="Number of each kind that are generated without one.")] = 100,
+    size: Annotated[int, typer.Option(help="Resolution of the images.")] = 64,
+    base_channels: Annotated[int, typer.Option(help="Base channel count (ngf, ndf).")] = 32,
     epochs: Annotated[float, typer.Option(help="Passes through the data.")] = 4,
-    batch: Annotated[int, typer.Option(help="Samples a step.")] = 1,
+    batch: Annotated[int, typer.Option(help="Samples per step.")] = 1,
     out: Annotated[Path, typer.Option(help="Folder of the results.")] = Path("smile_instagan"),
 ) -> None:
     """Learn to change mouths."""
@@ -48,11 +45,11 @@ def main(
         detector = face_finding.load("dlib68")
         recipe = LatentPairs(render, load_direction("smile"), -1.5, 2.5, scorers.load_scorer("fer"), detector=detector)
         with bar("generating") as step:
-            make_latent_pairs(recipe, "instances", faces, folder, size, progress=step)
+            make_latent_pairs(recipe, SetSettings("instances", faces, size), folder, progress=step)
 
-    config = InstaGANConfig.of(size, width)
-    training = open_unpaired(folder, "train", Augmentation.of(size), config.instances).source
-    held_out = open_unpaired(folder, "test", Augmentation(size, size, flip=False), config.instances).source
+    config = InstaGAN.configure(size, base_channels)
+    training = InstaGAN.open_folder(folder, "train", config, Augmentation.for_resolution(size)).source
+    held_out = InstaGAN.open_folder(folder, "test", config, Augmentation.none(size)).source
     settings = TrainingSettings(epochs, batch_size=batch)
     with bar("training", "sample") as step:
         train(config, training, settings, out / "training", held_out, progress=step)
@@ -60,4 +57,4 @@ def main(
 
 
 if __name__ == "__main__":
-    typer.run(told(main))
+    run(main)

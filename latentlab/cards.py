@@ -1,4 +1,4 @@
-"""Files of tensors with a card: safetensors, the card as JSON in the metadata. Every such file is written here."""
+"""Files of tensors with a card (safetensors, the card as JSON in the metadata), all written and read here."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ class Kind:
     Attributes
     ----------
     format, version
-        What its metadata say.
+        Entries of the metadata by which the kind is known.
     noun
-        What messages call its content, with the article.
+        Word for the content in messages, with its article: "a direction".
     remedy
-        What to do about a broken one.
+        Advice about a broken file, for messages.
     """
 
     format: str
@@ -43,9 +43,9 @@ def write(path: str | Path, kind: Kind, tensors: Mapping[str, Tensor], card: Map
     Raises
     ------
     UserError
-        If `path` cannot be written.
+        `path` cannot be written.
     ValueError
-        If the card holds NaN or an infinity.
+        The card holds NaN or an infinity.
     """
     metadata = {"format": kind.format, "version": str(kind.version), "card": json.dumps(card, allow_nan=False)}
     content = to_bytes({name: tensor.detach().contiguous().cpu() for name, tensor in tensors.items()}, metadata)
@@ -54,12 +54,12 @@ def write(path: str | Path, kind: Kind, tensors: Mapping[str, Tensor], card: Map
 
 
 def read(path: str | Path, kind: Kind) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Tensors, on the CPU, and the card of a file that `write` wrote.
+    """Read the tensors, on the CPU, and the card of a file that `write` wrote.
 
     Raises
     ------
     UserError
-        If it is missing, broken, of another kind or of another version. Names the file.
+        The file is missing, broken, of another kind or of another version. Names the file.
     """
     try:
         with safe_open(str(path), framework="pt") as file:
@@ -75,7 +75,7 @@ def read(path: str | Path, kind: Kind) -> tuple[dict[str, Tensor], dict[str, Any
 
 @contextmanager
 def guard(path: str | Path, kind: Kind) -> Iterator[None]:
-    """Whatever a broken card or a missing tensor raises in the block becomes a UserError that names the file."""
+    """Turn what a broken card or a missing tensor raises in the block into a UserError that names the file."""
     try:
         yield
     except (ValueError, TypeError, KeyError) as error:
@@ -87,4 +87,4 @@ def _check(metadata: Mapping[str, str], path: str | Path, kind: Kind) -> None:
         raise UserError(f"{path} is not {kind.noun}, as latentlab writes it")
     version = metadata.get("version", "")
     if version != str(kind.version):
-        raise UserError(f"{path} is of version {version!r}, and {kind.version} is known; upgrade latentlab")
+        raise UserError(f"{path} has version {version!r}, but this latentlab reads {kind.version}; upgrade latentlab")

@@ -1,5 +1,5 @@
-"""The error that means: the input was wrong, and here is what to do."""
+"""The error for bad input, which the command line prints without a traceback."""
 
 
 class UserError(ValueError):
-    """Bad input. Its message says what was wrong, where, and what to do; the command line prints just that."""
+    """Bad input: the message says what was wrong, where, and what to do."""

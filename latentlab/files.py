@@ -1,4 +1,4 @@
-"""Files that are whole or absent: everything latentlab writes is written beside its name and renamed."""
+"""Atomic files: everything that latentlab writes is written under a temporary name and then renamed."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any
 
 from latentlab.errors import UserError
 
-# What the system says when the place itself is the trouble, and what to do about it. Any other OSError
+# Errors of the system that are about the place itself, and what to do about them. Any other OSError
 # inside the block (a lost connection, say) is not about the file and passes through untouched.
 _REMEDIES = {
     errno.ENOSPC: "free some space or choose another folder",
@@ -32,8 +32,8 @@ _REMEDIES = {
 
 
 @contextmanager
-def _blame(path: Path) -> Iterator[None]:
-    """Turn the system's refusals to write `path` into one line for the reader."""
+def _errors_name(path: Path) -> Iterator[None]:
+    """Turn the system's refusals to write `path` into a UserError that names it."""
     try:
         yield
     except OSError as error:
@@ -52,14 +52,14 @@ def _sync(path: Path) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Wait until what was renamed in a folder would survive a crash of the machine."""
+    """Wait until renamings in a folder would survive a crash of the machine."""
     if os.name == "posix":  # elsewhere a folder cannot be opened, and a rename is durable by itself
         _sync(folder)
 
 
 @contextmanager
 def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
-    """A temporary name to write to; it becomes `path` when the block ends well, and vanishes if not.
+    """Give a temporary name to write to, which becomes `path` if the block succeeds and is removed if not.
 
     The temporary file lies beside `path`, hidden, with the same suffix, under a name no other process
     uses. Readers of `path` see the old content or the new one, also after a crash of the machine.
@@ -78,11 +78,11 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
     Raises
     ------
     UserError
-        If the disk is full, or the place may not be written to. Names `path` and what to do.
+        The disk is full, or the place may not be written to. Names `path` and what to do.
     """
     path = Path(path)
     temporary = path.parent / f".{secrets.token_hex(8)}{path.suffix}"
-    with _blame(path):
+    with _errors_name(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             yield temporary
@@ -99,9 +99,9 @@ def write_json(path: str | os.PathLike[str], data: Any) -> None:
     Raises
     ------
     UserError
-        If `path` cannot be written.
+        `path` cannot be written.
     ValueError
-        If `data` holds NaN or an infinity, which JSON has no words for.
+        `data` holds NaN or an infinity, which JSON does not have.
     """
     text = json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
     with atomic_path(path) as temporary:
@@ -109,12 +109,12 @@ def write_json(path: str | os.PathLike[str], data: Any) -> None:
 
 
 def read_json(path: str | os.PathLike[str]) -> Any:
-    """The content of a JSON file.
+    """Read a JSON file.
 
     Raises
     ------
     UserError
-        If it is missing, unreadable or broken. Names the file.
+        The file is missing, unreadable or broken. Names the file.
     """
     try:
         return json.loads(Path(path).read_text(encoding="utf-8"))

@@ -1,8 +1,8 @@
-"""Perceptual distance: LPIPS v0.1 by the `lpips` library, and nowhere else.
+"""Perceptual distance: LPIPS v0.1 by the `lpips` library.
 
 Zhang et al. 2018, "The Unreasonable Effectiveness of Deep Features as a Perceptual Metric". The `lpips`
 library brings its learnt weights of the layers; the backbone's come from torchvision's own download or,
-where that cannot be reached, out of the package index (`lpips-backbones`), the same numbers in a smaller file.
+where that cannot be reached, from the package index (`lpips-backbones`), the same numbers in a smaller file.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ if TYPE_CHECKING:  # they take seconds to import, and most of latentlab does wit
 
 Backbone = Literal["vgg", "alex"]
 
-# The smallest side whose last features are not empty.
-MIN_SIDE = {"vgg": 16, "alex": 31}
+# The smallest height and width whose last features are not empty.
+MIN_RESOLUTION = {"vgg": 16, "alex": 31}
 _INDEX_FILES = {"vgg": ("vgg16.ckpt", "VGG16_0"), "alex": ("alexnet.ckpt", "AlexNet_0")}
 
 
 @dataclass(frozen=True, eq=False)
 class Pyramid:
-    """What LPIPS compares: the features of pictures, normalised over channels, `(b, c, h, w)` a layer."""
+    """Features of images that LPIPS compares, normalised over channels: `(b, c, h, w)` a layer."""
 
     layers: tuple[Tensor, ...]
 
@@ -43,17 +43,17 @@ class Pyramid:
         return len(self.layers[0])
 
     def __getitem__(self, rows: list[int]) -> Pyramid:
-        """The pyramid of some of the pictures."""
+        """Some of the images."""
         return Pyramid(tuple(layer[rows] for layer in self.layers))
 
 
 class PerceptualDistance(nn.Module):
-    """LPIPS between pictures; differentiable in them, its own weights frozen.
+    """LPIPS between images; differentiable in them, its own weights frozen.
 
     Parameters
     ----------
     model
-        The library's network, as `load_perceptual` makes it.
+        Network of the library, as `load_perceptual` makes it.
     dtype
         Type of the backbone's arithmetic; features are normalised and compared in float32. Half the time with
         bfloat16 where the hardware has it (GPUs, Zen 4, Sapphire Rapids); a distance then has an error of
@@ -66,33 +66,33 @@ class PerceptualDistance(nn.Module):
         self.model.net.to(dtype=dtype, memory_format=torch.channels_last)
         self.dtype = dtype
 
-    def pyramid(self, pictures: Tensor) -> Pyramid:
-        """Features of `pictures (b, 3, h, w)` in [-1, 1]: of a target, computed once for many comparisons.
+    def pyramid(self, images: Tensor) -> Pyramid:
+        """Compute the features of `images (b, 3, h, w)` in [-1, 1], once for many comparisons with a target.
 
         Raises
         ------
         UserError
-            The pictures are too small for the backbone, or no pictures.
+            If they are too small for the backbone, or no images.
         """
-        least = MIN_SIDE[self.model.pnet_type]
-        if pictures.ndim != 4 or pictures.shape[1] != 3 or min(pictures.shape[2:]) < least:
+        least = MIN_RESOLUTION[self.model.pnet_type]
+        if images.ndim != 4 or images.shape[1] != 3 or min(images.shape[2:]) < least:
             raise UserError(
-                f"LPIPS compares pictures (batch, 3, height, width) of at least {least}x{least}, "
-                f"not {tuple(pictures.shape)}"
+                f"LPIPS compares images (batch, 3, height, width) of at least {least}x{least}, "
+                f"not {tuple(images.shape)}"
             )
-        x = self.model.scaling_layer(pictures.float()).to(self.dtype)
+        x = self.model.scaling_layer(images.float()).to(self.dtype)
         features = self.model.net(x.contiguous(memory_format=torch.channels_last))
         return Pyramid(tuple(_normalised(layer.float()) for layer in features))
 
-    def forward(self, pictures: Tensor, target: Tensor | Pyramid, mask: Tensor | None = None) -> Tensor:
-        """LPIPS of each picture to its target.
+    def forward(self, images: Tensor, target: Tensor | Pyramid, mask: Tensor | None = None) -> Tensor:
+        """Measure LPIPS of each image to its target.
 
         Parameters
         ----------
-        pictures
+        images
             `(b, 3, h, w)` in [-1, 1].
         target
-            Pictures of the same shape, or their pyramid.
+            Images of equal shape, or their pyramid.
         mask
             `(b or 1, 1, h, w)` in 0 … 1: how much each pixel counts; None for all alike. Each layer takes the
             mask averaged over its cells. The features of a cell see beyond it, so what lies just outside
@@ -101,19 +101,17 @@ class PerceptualDistance(nn.Module):
         Returns
         -------
         Tensor
-            `(b,)` float32, 0 for the same picture.
+            `(b,)` float32, 0 for equal images.
         """
-        return self.between(
-            self.pyramid(pictures), target if isinstance(target, Pyramid) else self.pyramid(target), mask
-        )
+        return self.between(self.pyramid(images), target if isinstance(target, Pyramid) else self.pyramid(target), mask)
 
     def autocast(self) -> torch.autocast:
-        """A context in which a generator, too, computes in this one's dtype: for an optimiser's steps."""
+        """Return a context in which a generator, too, computes in this dtype: for an optimiser's steps."""
         device = next(self.model.parameters()).device
         return torch.autocast(device.type, self.dtype, enabled=self.dtype is not torch.float32)
 
     def between(self, one: Pyramid, other: Pyramid, mask: Tensor | None = None) -> Tensor:
-        """LPIPS `(b,)` of pictures whose pyramids are known; arguments as for `forward`."""
+        """Measure LPIPS `(b,)` between images whose pyramids are known; arguments as for `forward`."""
         layers = zip(self.model.lins, one.layers, other.layers, strict=True)
         return torch.stack([masked_mean(lin((x - y).square()), mask) for lin, x, y in layers]).sum(dim=0)
 
@@ -125,7 +123,7 @@ def _normalised(features: Tensor) -> Tensor:
 
 
 def masked_mean(values: Tensor, mask: Tensor | None) -> Tensor:
-    """Mean of `values (b, c, h, w)` over each picture, `(b,)`; pixels weighted by `mask (b or 1, 1, H, W)`."""
+    """Average `values (b, c, h, w)` over each image, `(b,)`; pixels weighted by `mask (b or 1, 1, H, W)`."""
     if mask is None:
         return values.mean(dim=(1, 2, 3))
     mask = F.adaptive_avg_pool2d(mask.to(values), (values.shape[2], values.shape[3]))
@@ -134,7 +132,7 @@ def masked_mean(values: Tensor, mask: Tensor | None) -> Tensor:
 
 
 def fast_dtype(device: torch.device | str) -> torch.dtype:
-    """The type for an optimiser's distances: half precision on an accelerator, and on CPUs that are built for it."""
+    """Type for an optimiser's distances: half precision on an accelerator, and on CPUs that are built for it."""
     if torch.device(device).type != "cpu":
         return torch.bfloat16
     has_bfloat16 = getattr(torch.cpu, "_is_avx512_bf16_supported", bool)  # torch has no public name for it
@@ -144,12 +142,12 @@ def fast_dtype(device: torch.device | str) -> torch.dtype:
 def load_perceptual(
     net: Backbone = "vgg", device: torch.device | str = "cpu", dtype: torch.dtype = torch.float32
 ) -> PerceptualDistance:
-    """LPIPS with the backbone `net`, ready on `device`; `dtype` as in `PerceptualDistance`.
+    """Load LPIPS with the backbone `net` onto `device`; `dtype` as in `PerceptualDistance`.
 
     Raises
     ------
     UserError
-        Unknown backbone, or its weights can be had from neither place.
+        If the backbone is unknown, or its weights are available from neither place.
     """
     if net not in get_args(Backbone):
         raise UserError(f"LPIPS has the backbones {', '.join(get_args(Backbone))}, not {net!r}")
@@ -161,7 +159,7 @@ def load_perceptual(
 
 
 def _with_torchvision(net: Backbone) -> lpips.LPIPS | None:
-    """The model with torchvision's weights; None where they cannot be had, or the index's are here already."""
+    """The model with torchvision's weights; None where they are not available, or the index's are here already."""
     from torchvision.models import AlexNet_Weights, VGG16_Weights
 
     url = (VGG16_Weights if net == "vgg" else AlexNet_Weights).IMAGENET1K_V1.url

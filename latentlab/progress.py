@@ -1,4 +1,4 @@
-"""Progress of long work: the library calls back with (done, total), and whoever listens draws the bar."""
+"""Progress of long work: the library calls back with (done, total), and the caller draws a bar, or nothing."""
 
 from __future__ import annotations
 
@@ -8,28 +8,28 @@ from typing import Protocol
 
 
 class Step(Protocol):
-    """Called with how much is done of how much, and perhaps a word on how well."""
+    """A callback for progress: how much is done, how much there is, and a note such as the loss."""
 
     def __call__(self, done: int, total: int, note: str = "") -> object: ...
 
 
 class Stage(Protocol):
-    """Called with the title of a stage and what is counted in it; its context gives the stage's Step."""
+    """A way to show stages: called with a title and what is counted, it gives a context that yields a `Step`."""
 
     def __call__(self, title: str, unit: str = "image") -> AbstractContextManager[Step]: ...
 
 
 @contextmanager
 def silent(title: str, unit: str = "image") -> Iterator[Step]:
-    """A stage that shows nothing."""
+    """Show nothing."""
     yield lambda done, total, note="": None
 
 
 @contextmanager
 def bar(title: str, unit: str = "image") -> Iterator[Step]:
-    """A stage shown as a bar with its pace and the time that is left, on standard error.
+    """Show a bar with its rate and the time that is left, on standard error.
 
-    What was done before the first call counts as done, but not for the pace.
+    What was done before the first call counts as done, but not for the rate.
     """
     from tqdm import tqdm
 

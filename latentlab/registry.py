@@ -35,8 +35,21 @@ _BUILT_IN: dict[str, dict[str, str]] = {
         "cyclegan": "latentlab.translation.methods.cyclegan:CycleGAN",
         "instagan": "latentlab.translation.methods.instagan:InstaGAN",
     },
-    "latentlab.metrics": {},
-    "latentlab.tasks": {},
+    "latentlab.metrics": {
+        "identity": "latentlab.metrics.identity:Identity",
+        "lpips": "latentlab.metrics.lpips:LPIPS",
+        "outside-change": "latentlab.metrics.outside_change:OutsideChange",
+        "leakage": "latentlab.metrics.leakage:Leakage",
+        "sharpness": "latentlab.metrics.sharpness:Sharpness",
+        "kernel-distance": "latentlab.metrics.kernel_distance:KernelDistance",
+        "frechet-distance": "latentlab.metrics.frechet_distance:FrechetDistance",
+    },
+    "latentlab.tasks": {
+        "edit": "latentlab.tasks.edit_faces.definition:EDIT",
+        "drawings": "latentlab.tasks.drawings.definition:DRAWINGS",
+        "facades": "latentlab.tasks.facades.definition:FACADES",
+        "shapes": "latentlab.tasks.shapes.definition:SHAPES",
+    },
 }
 
 

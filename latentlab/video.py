@@ -1,4 +1,4 @@
-"""Moving pictures: GIF by Pillow, MP4 by imageio's ffmpeg."""
+"""Videos: GIF by Pillow, MP4 by imageio's ffmpeg."""
 
 from __future__ import annotations
 
@@ -15,29 +15,31 @@ from latentlab.images import to_pil_list
 
 
 def write_gif(frames: Tensor, path: str | Path, fps: float = 15) -> None:
-    """Write frames `(t, 3, h, w)` in [-1, 1] as a GIF that loops for ever.
+    """Write a GIF that loops for ever.
 
     All frames share one palette, taken from all of them, with Floyd-Steinberg dithering: with a palette
-    each, colours flicker where the picture stands still.
+    each, colours flicker where nothing moves.
 
     Parameters
     ----------
     frames
-        One or more.
+        `(t, 3, h, w)` in [-1, 1], t at least 1.
     path
-        The file.
+        The file; an existing one is replaced.
     fps
-        Frames a second, above 0 up to 50; GIF counts in hundredths of a second, and viewers slow down
+        Frames per second, above 0 up to 50; GIF counts in hundredths of a second, and viewers slow down
         anything faster.
 
     Raises
     ------
     UserError
-        If there are no frames, fps is out of range, or the file cannot be written.
+        There are no frames, fps is out of range, or the file cannot be written.
+    ValueError
+        The frames have another shape.
     """
-    pictures = _checked(frames, fps, 50)
-    palette = _shared_palette(pictures)
-    images = [picture.quantize(palette=palette, dither=Image.Dither.FLOYDSTEINBERG) for picture in pictures]
+    originals = _checked(frames, fps, 50)
+    palette = _shared_palette(originals)
+    images = [image.quantize(palette=palette, dither=Image.Dither.FLOYDSTEINBERG) for image in originals]
     with atomic_path(path) as temporary:
         images[0].save(
             temporary,
@@ -52,53 +54,54 @@ def write_gif(frames: Tensor, path: str | Path, fps: float = 15) -> None:
 
 def _checked(frames: Tensor, fps: float, fastest: float) -> list[Image.Image]:
     if not len(frames):
-        raise UserError("a video needs one frame at least")
+        raise UserError("a video needs at least one frame")
     if not 0 < fps <= fastest:
         raise UserError(f"fps must be above 0 and at most {fastest:g}, not {fps:g}")
     return to_pil_list(frames)
 
 
-def _shared_palette(pictures: list[Image.Image]) -> Image.Image:
-    """256 colours for all pictures, from up to sixteen of them, evenly spaced, side by side.
+def _shared_palette(images: list[Image.Image]) -> Image.Image:
+    """Choose 256 colours for all images, from up to sixteen of them, evenly spaced, side by side.
 
     On walks of faces the octree leaves a quarter less (rms) error than the median cut, and no cast.
     """
-    indices = np.linspace(0, len(pictures) - 1, min(16, len(pictures))).round().astype(int)
-    chosen = [pictures[i] for i in indices]
+    indices = np.linspace(0, len(images) - 1, min(16, len(images))).round().astype(int)
+    chosen = [images[i] for i in indices]
     width, height = chosen[0].size
     sheet = Image.new("RGB", (width * len(chosen), height))
-    for i, picture in enumerate(chosen):
-        sheet.paste(picture, (i * width, 0))
+    for i, image in enumerate(chosen):
+        sheet.paste(image, (i * width, 0))
     return sheet.quantize(256, method=Image.Quantize.FASTOCTREE)
 
 
 def write_mp4(frames: Tensor, path: str | Path, fps: float = 15) -> None:
-    """Write frames `(t, 3, h, w)` in [-1, 1] as H.264 in MP4, which every player takes; needs extra `video`.
+    """Write H.264 in MP4, which every player takes; needs the extra `video`.
 
-    Odd sides are extended by a row or column, for H.264's colour planes have half the size.
+    Odd heights and widths are extended by a row or column: H.264's colour planes have half the size.
 
     Parameters
     ----------
     frames
-        One or more.
+        `(t, 3, h, w)` in [-1, 1], t at least 1.
     path
-        The file.
+        The file; an existing one is replaced.
     fps
-        Frames a second, above 0 up to 120.
+        Frames per second, above 0 up to 120.
 
     Raises
     ------
     UserError
-        If the extra is not installed, there are no frames, fps is out of range, or the file cannot be
-        written.
+        The extra is not installed, there are no frames, fps is out of range, or the file cannot be written.
+    ValueError
+        The frames have another shape.
     """
     try:
         import imageio.v2 as imageio
         import imageio_ffmpeg
     except ImportError as error:
-        raise UserError('MP4 needs an extra: pip install "latentlab[video]"; GIF works without') from error
-    pictures = _checked(frames, fps, 120)
-    failure = UserError(f"cannot write {path}: ffmpeg gave up; is the disk full?")
+        raise UserError('MP4 needs an extra: pip install "latentlab[video]"; GIF works without it') from error
+    images = _checked(frames, fps, 120)
+    failure = UserError(f"cannot write {path}: ffmpeg failed; is the disk full?")
     with atomic_path(path) as temporary:
         try:
             writer: Any = imageio.get_writer(
@@ -112,13 +115,13 @@ def write_mp4(frames: Tensor, path: str | Path, fps: float = 15) -> None:
                 output_params=["-crf", "18", "-movflags", "+faststart"],
             )
             with writer:
-                for picture in pictures:
-                    array = np.asarray(picture)  # (h, w, 3)
+                for image in images:
+                    array = np.asarray(image)  # (h, w, 3)
                     height, width = array.shape[:2]
                     writer.append_data(np.pad(array, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge"))
             # imageio does not look at ffmpeg's exit status; a file cut short would pass for whole.
             written, _ = imageio_ffmpeg.count_frames_and_secs(str(temporary))
         except (OSError, RuntimeError) as error:
             raise failure from error
-        if written != len(pictures):
+        if written != len(images):
             raise failure

@@ -1,9 +1,9 @@
-"""Measure what generated faces are like on average, and write the file that the package ships.
+"""Measure means over generated faces, and write the file that the package ships.
 
     python scripts/fit_face_means.py latentlab/data/face-means.safetensors
 
-Faces of `mobile-ffhq` at psi 1 are rendered in full and reduced to 512 pixels. Of each, dlib's descriptor and,
-in the frame of FFHQ's crop put around them, its 68 landmarks are taken and averaged; faces that dlib's detector
+Faces of `mobile-ffhq` at psi 1 are rendered in full and reduced to 512 pixels. dlib's descriptor of each and,
+in the frame of FFHQ's crop around them, its 68 landmarks are averaged; faces that dlib's detector
 does not find are left out. Takes about ten minutes on two cores.
 """
 
@@ -20,7 +20,7 @@ from safetensors.numpy import save
 from tqdm import tqdm
 
 from latentlab import images
-from latentlab.faces import detectors
+from latentlab.faces import FaceDetector, load_detector
 from latentlab.faces.geometry import CropGeometry, Points, quad_of
 from latentlab.faces.identity import FaceDescriptor
 from latentlab.files import atomic_path
@@ -29,16 +29,16 @@ from stylegan2.memory import keep_freed_memory
 
 GENERATOR = "mobile-ffhq"
 FIRST_SEED = 300_000
-SIDE = 512
+RESOLUTION = 512
 
 
-def landmarks_in_crop(detector: detectors.FaceDetector, picture: torch.Tensor) -> NDArray[np.float64] | None:
-    """The 68 landmarks in sides of FFHQ's crop, `(68, 2)`; None where no face is found."""
-    faces = detector(picture)
+def landmarks_in_crop(detector: FaceDetector, image: torch.Tensor) -> NDArray[np.float64] | None:
+    """Find the 68 landmarks in widths of FFHQ's crop, `(68, 2)`; None where no face is found."""
+    faces = detector(image)
     if not faces:
         return None
     quad = quad_of(Points.of(faces[0].landmarks))
-    return CropGeometry.plan(quad, 1, (SIDE, SIDE)).to_crop(faces[0].landmarks)
+    return CropGeometry.plan(quad, 1, (RESOLUTION, RESOLUTION)).to_crop(faces[0].landmarks)
 
 
 def main() -> None:
@@ -47,12 +47,12 @@ def main() -> None:
     parser.add_argument("--faces", type=int, default=500, help="faces to measure")
     arguments = parser.parse_args()
     keep_freed_memory()
-    generator, detector, describe = load(GENERATOR), detectors.load(), FaceDescriptor()
+    generator, detector, describe = load(GENERATOR), load_detector(), FaceDescriptor()
     descriptors, shapes = [], []
     for seed in tqdm(range(FIRST_SEED, FIRST_SEED + arguments.faces), unit="face"):
         with torch.inference_mode():
-            picture = images.reduce(generator(z_from_seeds(seed, generator.z_dim)), SIDE)
-        descriptor, shape = describe(picture)[0].numpy(), landmarks_in_crop(detector, picture)
+            image = images.reduce(generator(z_from_seeds(seed, generator.z_dim)), RESOLUTION)
+        descriptor, shape = describe(image)[0].numpy(), landmarks_in_crop(detector, image)
         if shape is not None and np.isfinite(descriptor).all():
             descriptors.append(descriptor)
             shapes.append(shape)
@@ -65,7 +65,7 @@ def main() -> None:
         "faces": len(shapes),
         "seeds": f"{FIRST_SEED} to {FIRST_SEED + arguments.faces - 1}, psi 1",
         "made_by": f"scripts/fit_face_means.py --faces {arguments.faces}",
-        "licence": f"non-commercial research: measured on pictures of {GENERATOR}, distilled from StyleGAN2-FFHQ",
+        "licence": f"non-commercial research: measured on images of {GENERATOR}, distilled from StyleGAN2-FFHQ",
     }
     with atomic_path(arguments.out) as temporary:
         temporary.write_bytes(save(means, {"format": "latentlab.face-means", "card": json.dumps(card)}))

@@ -28,11 +28,11 @@ from stylegan2.memory import keep_freed_memory
 from stylegan2.mobile import PreviewHead
 
 FIRST_SEED = 100_000
-RIDGE = 1e-5  # of each regressor's own energy
+RIDGE = 1e-5  # relative to each regressor's own energy
 
 
 def regressors(generator: MobileGenerator, ws: Tensor, positions: Tensor) -> Tensor:
-    """What the head is linear in, at some positions of one face: `(3 * channels * 9 + w_dim + 1, positions)`."""
+    """Regressors of the head at some positions of one face: `(3 * channels * 9 + w_dim + 1, positions)`."""
     synthesis, resolution = generator.synthesis, openvino.PREVIEW_RESOLUTION
     styles = synthesis.styles(ws)
     x = synthesis.features(styles, resolution // 2, "const", None)  # (1, c, r, r)
@@ -47,10 +47,10 @@ def regressors(generator: MobileGenerator, ws: Tensor, positions: Tensor) -> Ten
 
 
 def targets(generator: MobileGenerator, ws: Tensor, positions: Tensor) -> Tensor:
-    """The 2×2 pixels at the positions, of the full picture reduced: `(12, positions)`."""
+    """The 2×2 pixels of the full image, reduced, at the positions: `(12, positions)`."""
     factor = generator.resolution // openvino.PREVIEW_RESOLUTION
-    picture = F.avg_pool2d(generator.synthesis(ws), factor)
-    return F.pixel_unshuffle(picture, 2)[0].flatten(1)[:, positions]
+    image = F.avg_pool2d(generator.synthesis(ws), factor)
+    return F.pixel_unshuffle(image, 2)[0].flatten(1)[:, positions]
 
 
 @torch.inference_mode()
@@ -99,7 +99,7 @@ def main() -> None:
     metadata = {
         "weights": published.weights,
         "made_by": f"scripts/fit_preview.py --faces {arguments.faces} --positions {arguments.positions}",
-        "licence": "non-commercial research: fitted on pictures of mobile-ffhq, distilled from StyleGAN2-FFHQ",
+        "licence": "non-commercial research: fitted on images of mobile-ffhq, distilled from StyleGAN2-FFHQ",
     }
     with atomic_path(arguments.out) as temporary:
         temporary.write_bytes(save(tensors, metadata))

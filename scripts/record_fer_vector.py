@@ -2,9 +2,9 @@
 
 Run it in an environment of its own with fer==25.10.3, tensorflow and opencv; it needs nothing of the project:
 
-    python scripts/record_fer_vector.py tests/data/fer_vector.npz [PICTURE …]
+    python scripts/record_fer_vector.py tests/data/fer_vector.npz [IMAGE …]
 
-The faces are drawn (cartoons, a gradient, smooth noise from a seed). Pictures in FFHQ's framing given besides
+The faces are drawn (cartoons, a gradient, smooth noise from a seed). Images in FFHQ's framing given besides
 are cropped and added: generated faces only, since the file goes into the repository.
 """
 
@@ -17,7 +17,7 @@ import types
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
-SIDE = 64
+SIZE = 64
 CROP = (10 / 64, 10 / 64, 54 / 64, 54 / 64)  # left, top, right, bottom of the face in FFHQ's framing
 
 
@@ -33,16 +33,25 @@ def cartoon(mouth: int, skin: str) -> Image.Image:
     draw.line((128, 100, 120, 160, 136, 162), fill="#906050", width=4)
     points = [(128 + t, 200 - mouth * (t / 45) ** 2) for t in range(-45, 46)]
     draw.line(points, fill="#a03030", width=9)
-    return face.filter(ImageFilter.GaussianBlur(2)).resize((SIDE, SIDE), Image.Resampling.LANCZOS)
+    return face.filter(ImageFilter.GaussianBlur(2)).resize((SIZE, SIZE), Image.Resampling.LANCZOS)
 
 
 def drawn() -> list[np.ndarray]:
     """The drawn crops, each (64, 64, 3) uint8."""
     crops = [np.asarray(cartoon(mouth, skin)) for mouth in (-30, 0, 30) for skin in ("#e0b090", "#805030")]
-    ramp = np.linspace(0, 255, SIDE)
-    crops.append(np.stack([np.tile(ramp, (SIDE, 1)), np.tile(ramp[:, None], (1, SIDE)), np.full((SIDE, SIDE), 90)], 2))
+    ramp = np.linspace(0, 255, SIZE)
+    crops.append(
+        np.stack(
+            [
+                np.tile(ramp, (SIZE, 1)),
+                np.tile(ramp[:, None], (1, SIZE)),
+                np.full((SIZE, SIZE), 90),
+            ],
+            2,
+        )
+    )
     noise = np.random.RandomState(0).randint(0, 256, (2, 12, 12, 3)).astype(np.uint8)
-    crops += [np.asarray(Image.fromarray(n).resize((SIDE, SIDE), Image.Resampling.BICUBIC)) for n in noise]
+    crops += [np.asarray(Image.fromarray(n).resize((SIZE, SIZE), Image.Resampling.BICUBIC)) for n in noise]
     return [crop.astype(np.uint8) for crop in crops]
 
 
@@ -64,7 +73,7 @@ def library_outputs(crops: np.ndarray) -> np.ndarray:
     detector = Detector(use_tflite=False, offsets=(0, 0))
     outputs = []
     for crop in crops:
-        detector.detect_emotions(np.ascontiguousarray(crop[:, :, ::-1]), face_rectangles=[(0, 0, SIDE, SIDE)])
+        detector.detect_emotions(np.ascontiguousarray(crop[:, :, ::-1]), face_rectangles=[(0, 0, SIZE, SIZE)])
         outputs.append(detector.probabilities[0])
     return np.stack(outputs)
 
@@ -78,7 +87,7 @@ def main() -> None:
     for path in arguments.pictures:
         image = Image.open(path).convert("RGB")
         box = tuple(fraction * image.width for fraction in CROP)
-        crops.append(np.asarray(image.resize((SIDE, SIDE), Image.Resampling.BILINEAR, box=box)))
+        crops.append(np.asarray(image.resize((SIZE, SIZE), Image.Resampling.BILINEAR, box=box)))
     stacked = np.stack(crops)
     probabilities = library_outputs(stacked).astype(np.float32)
     np.savez_compressed(arguments.out, crops=stacked, probabilities=probabilities)

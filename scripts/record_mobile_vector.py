@@ -4,7 +4,7 @@ Run it in an environment of its own with openvino and numpy; it needs nothing of
 
     python scripts/record_mobile_vector.py "$(latentlab weights get mobile-ffhq)" tests/data/mobile_vector.npz
 
-z of a seed is `numpy.random.RandomState(seed).randn(1, 512)`. Pictures are generated ones, and only every
+z of a seed is `numpy.random.RandomState(seed).randn(1, 512)`. The images are generated ones, and only every
 sixteenth pixel of them and a patch at the mouth are kept.
 """
 
@@ -16,9 +16,9 @@ from pathlib import Path
 import numpy as np
 import openvino as ov
 
-SEEDS = (0, 1, 600, 2599)  # w is kept of all, pixels of the first two
+SEEDS = (0, 1, 600, 2599)  # w is kept for all, pixels of the first two
 STEP = 16
-PATCH = (704, 496, 32)  # top, left, side
+PATCH = (704, 496, 32)  # top, left, size
 
 
 def compile_network(folder: Path, name: str) -> ov.CompiledModel:
@@ -35,18 +35,18 @@ def main() -> None:
     mapping, synthesis = (compile_network(arguments.folder, name) for name in ("Mapping", "Synthesis"))
     z = [np.random.RandomState(seed).randn(1, 512).astype(np.float32) for seed in SEEDS]
     w = np.concatenate([mapping(one)[0] for one in z])  # (seeds, 512)
-    pictures = np.concatenate([synthesis(one[None])[0] for one in w[:2]])  # (2, 3, 1024, 1024)
-    top, left, side = PATCH
+    rendered = np.concatenate([synthesis(one[None])[0] for one in w[:2]])  # (2, 3, 1024, 1024)
+    top, left, size = PATCH
     np.savez_compressed(
         arguments.out,
         seeds=np.array(SEEDS),
         w=w,
         step=STEP,
-        sparse=pictures[:, :, ::STEP, ::STEP],
+        sparse=rendered[:, :, ::STEP, ::STEP],
         patch_at=np.array(PATCH),
-        patch=pictures[:, :, top : top + side, left : left + side],
+        patch=rendered[:, :, top : top + size, left : left + size],
     )
-    print(f"OpenVINO {ov.__version__}: pixels from {pictures.min():.3f} to {pictures.max():.3f}")
+    print(f"OpenVINO {ov.__version__}: pixels from {rendered.min():.3f} to {rendered.max():.3f}")
 
 
 if __name__ == "__main__":

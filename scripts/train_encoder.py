@@ -1,13 +1,13 @@
-"""Train the encoder of `mobile-ffhq` on the generator's own pictures, and write the file that the package ships.
+"""Train the encoder of `mobile-ffhq` on the generator's own images, and write the file that the package ships.
 
     python scripts/train_encoder.py latentlab/data/encoder-mobile-ffhq.safetensors --folder samples
 
-Nothing but the generator's pictures goes into it. Those of their own seeds are rendered by preview, half of them
+Nothing but the generator's images goes into it. Those of their own seeds are rendered by preview, half of them
 at psi 1 and half at 0.7, every third with rows of two w's, for photos do not lie in W and their rows are to be
 told apart. Rows are fitted in three groups (4² … 8², 16² … 32², the rest) by ridge regression in the features of
 `latentlab.projection.encoder`. The strength of the ridge is the one of the least leave-one-out error. Prints the
 share of the variance of w that is explained on seeds not trained on. Takes about 20 minutes on one core; run it
-again to go on where it was stopped. The seeds are fixed: the same command gives the same file, but for the
+again to go on where it was stopped. The seeds are fixed: the command gives one file, except for the
 rounding of the processor's arithmetic.
 """
 
@@ -34,12 +34,12 @@ GENERATOR = "mobile-ffhq"
 FIRST_SEED, FIRST_HELD_OUT, SECOND_SEED = 500_000, 600_000, 10_000_000
 SHARD = 64
 CUTS = (4, 8)  # the rows at which a group begins
-RIDGES = (0.1, 0.2, 0.3, 0.5, 0.7, 1.0)  # of a picture's mean energy
+RIDGES = (0.1, 0.2, 0.3, 0.5, 0.7, 1.0)  # relative to an image's mean energy
 RANK = 128
 
 
-def codes(generator: Generator, seeds: range) -> Tensor:
-    """ws `(n, num_ws, w_dim)` of training pictures."""
+def latents(generator: Generator, seeds: range) -> Tensor:
+    """Draw ws `(n, num_ws, w_dim)` of training images."""
     found = []
     for seed in seeds:
         z = z_from_seeds([seed, seed + SECOND_SEED], generator.z_dim)
@@ -51,24 +51,24 @@ def codes(generator: Generator, seeds: range) -> Tensor:
     return torch.cat(found)
 
 
-def pictures_of(generator: Generator, ws: Tensor) -> Tensor:
-    """What the encoder sees of ws, as bytes: `(n, 3, 128, 128)`."""
-    rendered = (generator.synthesis(row, resolution=generator.resolutions[0]) for row in ws.split(1))
-    return torch.cat([images.to_bytes(images.reduce(picture, RESOLUTION)) for picture in rendered])
+def images_of(generator: Generator, ws: Tensor) -> Tensor:
+    """Render ws as the encoder sees them, in bytes: `(n, 3, 128, 128)`."""
+    rendered = (generator.synthesis(row, resolution=generator.resolutions[0]) for row in torch.split(ws, 1))
+    return torch.cat([images.to_bytes(images.reduce(image, RESOLUTION)) for image in rendered])
 
 
 def shard(path: Path, generator: Generator, backbone: Backbone, seeds: range) -> dict[str, Tensor]:
     """`pictures`, `ws` and `features` of the seeds; from the file `path` where an earlier run left it."""
     if not path.exists():
-        ws = codes(generator, seeds)
-        pictures = pictures_of(generator, ws)
+        ws = latents(generator, seeds)
+        pictures = images_of(generator, ws)
         features = torch.cat([backbone(part / 127.5 - 1) for part in pictures.split(16)])
         tensors = {"pictures": pictures, "ws": ws.contiguous(), "features": features.half()}
         with atomic_path(path) as temporary:
             temporary.write_bytes(save(tensors, {"generator": generator.fingerprint}))
     with safe_open(path, framework="pt") as file:
         if file.metadata()["generator"] != generator.fingerprint:
-            raise UserError(f"{path} holds pictures of another generator; choose another folder")
+            raise UserError(f"{path} holds images of another generator; choose another folder")
         return {name: file.get_tensor(name) for name in ("pictures", "ws", "features")}
 
 
@@ -76,7 +76,7 @@ def shard(path: Path, generator: Generator, backbone: Backbone, seeds: range) ->
 def samples(folder: Path, generator: Generator, first: int, count: int) -> dict[str, Tensor]:
     """`pictures`, `ws` and `features` of `count` seeds, rounded up to whole files, from `first`."""
     backbone, shards = Backbone(fast_dtype("cpu")), []
-    with progress.bar(f"pictures from {first}") as step:
+    with progress.bar(f"images from {first}") as step:
         for start in range(first, first + count, SHARD):
             path = folder / f"{start}.safetensors"
             shards.append(shard(path, generator, backbone, range(start, start + SHARD)))
@@ -90,7 +90,7 @@ def groups(ws: Tensor) -> Tensor:
 
 
 def block_scales(features: Tensor) -> Tensor:
-    """A factor for each feature, `(features,)`, by which every layer has the same energy, in all 1 a picture."""
+    """A factor for each feature, `(features,)`, by which every layer has the same energy, in all 1 an image."""
     sizes = [channels * GRID**2 for channels in (128, 256, 512)]
     assert len(sizes) == len(LAYERS)
     energies = [block.square().sum(dim=1).mean() for block in features.split(sizes, dim=1)]
@@ -102,8 +102,8 @@ def block_scales(features: Tensor) -> Tensor:
 def fit(features: Tensor, targets: Tensor) -> tuple[dict[str, Tensor], float]:
     """The factors of the ridge solution, as `Encoder` takes them, and the ridge that was chosen.
 
-    Solved in its dual form, with the kernel `(n, n)` of the pictures. The rank is reduced to the directions in
-    which the predictions of the training pictures vary most (reduced-rank regression).
+    Solved in its dual form, with the kernel `(n, n)` of the images. The rank is reduced to the directions in
+    which the predictions of the training images vary most (reduced-rank regression).
     """
     x, y = features.float(), targets.double()
     centre, mean = x.mean(dim=0), y.mean(dim=0)
@@ -143,9 +143,9 @@ def explained(found: Tensor, ws: Tensor, mean: Tensor) -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("out", type=Path, help="the file to write")
-    parser.add_argument("--folder", type=Path, required=True, help="keeps the pictures; a later run finds them")
-    parser.add_argument("--samples", type=int, default=5120, help="pictures to learn from")
-    parser.add_argument("--held-out", type=int, default=128, help="pictures to judge by")
+    parser.add_argument("--folder", type=Path, required=True, help="keeps the images; a later run finds them")
+    parser.add_argument("--samples", type=int, default=5120, help="images to learn from")
+    parser.add_argument("--held-out", type=int, default=128, help="images to judge by")
     arguments = parser.parse_args()
     keep_freed_memory()
     generator = load(GENERATOR)
@@ -157,9 +157,9 @@ def main() -> None:
         "generator": generator.fingerprint,
         "generator_name": GENERATOR,
         "made_by": f"scripts/train_encoder.py --samples {len(known['ws'])}, ridge {ridge:g}",
-        "trained_on": f"pictures of {GENERATOR} alone, seeds from {FIRST_SEED}, psi 0.7 and 1; no photos",
+        "trained_on": f"images of {GENERATOR} alone, seeds from {FIRST_SEED}, psi 0.7 and 1; no photos",
         "limits": "a starting point, not a projection; aligned faces in FFHQ's crop; photos are outside what it saw",
-        "licence": "non-commercial research: fitted on pictures of mobile-ffhq, distilled from StyleGAN2-FFHQ",
+        "licence": "non-commercial research: fitted on images of mobile-ffhq, distilled from StyleGAN2-FFHQ",
     }
     encoder = Encoder(tensors, metadata)
     with torch.inference_mode():

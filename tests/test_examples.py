@@ -144,7 +144,7 @@ def test_own_attributes_measure_what_they_say():
     assert warm[0] == warm[1] == 0.5 < warm[2]
 
 
-SHORT = ("--size", "32", "--width", "2", "--epochs", "1", "--out", "out")
+SHORT = ("--size", "32", "--base-channels", "2", "--epochs", "1", "--out", "out")
 
 
 def noise(path, size=(32, 32)):
@@ -155,7 +155,7 @@ def noise(path, size=(32, 32)):
 def test_edges_to_face(run_alone, tmp_path):
     for k in range(20):
         noise(tmp_path / "faces" / f"{k}.png", (40, 48))
-    said = run_alone("edges_to_face.py", "--pictures", "faces", *SHORT)
+    said = run_alone("edges_to_face.py", "--images", "faces", *SHORT)
     assert "samples" in said
     assert size_of(tmp_path / "out" / "pairs" / "train" / "0.png") == (64, 32)
     assert size_of(tmp_path / "out" / "training" / "samples" / "step-00000005.png") == (3 * 32, 2 * 32)
@@ -165,7 +165,7 @@ def test_facades(run_alone, tmp_path):
     for part, count in (("train", 4), ("val", 2)):
         for k in range(count):
             noise(tmp_path / "facades" / part / f"{k}.png", (64, 32))
-    run_alone("facades.py", "facades", "--ablation", "l1", *SHORT)
+    run_alone("facades.py", "facades", "--variant", "l1", *SHORT)
     assert size_of(tmp_path / "out" / "samples" / "step-00000001.png") == (3 * 32, 2 * 32)
 
 

@@ -1,267 +1,233 @@
-"""`latentlab compare`: several methods, one task, one table."""
+"""`latentlab compare TASK`: several methods, one task, one table.
+
+A sub-command for each registered task, with options made from the task's definition. Nothing here imports torch before
+a comparison runs.
+"""
 
 from __future__ import annotations
 
+import inspect
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import Field, dataclass, fields
 from enum import Enum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
-import torch
 import typer
+import typer.core
+import typer.main
 
-from latentlab import perceptual, scorers
+from latentlab import registry
 from latentlab.cli import options
 from latentlab.errors import UserError
 
-if TYPE_CHECKING:  # scikit-learn, dlib and others take seconds to import
-    from latentlab.comparison import Comparison, Method, Section, Task
-    from latentlab.tasks.edit_faces import EditLab, EditSettings, RealFaces
+if TYPE_CHECKING:
+    from latentlab.comparison.definition import TaskDefinition
 
 
-class TaskName(str, Enum):
-    """What is compared."""
+class _Tasks(typer.core.TyperGroup):
+    """The registered tasks as commands, each made when it is asked for."""
 
-    smile = "smile"
-    drawings = "drawings"
-    facades = "facades"
-    shapes = "shapes"
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Return the names of all tasks."""
+        return list(registry.tasks.names())
 
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """Return the command of a task.
 
-class Preset(str, Enum):
-    """How much."""
-
-    quick = "quick"
-    full = "full"
-
-
-class TowardsName(str, Enum):
-    """To get the attribute, or to lose it."""
-
-    positive = "positive"
-    negative = "negative"
-
-
-class DataName(str, Enum):
-    """What translators learn from."""
-
-    samples = "samples"
-    pairs = "pairs"
-    real = "real"
+        Raises
+        ------
+        UserError
+            If no task has this name; suggests the nearest.
+        """
+        try:
+            return task_command(cmd_name, registry.tasks.load(cmd_name))
+        except UserError as error:
+            if cmd_name not in registry.tasks.names():
+                raise
+            return _broken(cmd_name, error)
 
 
-def compare(
-    context: typer.Context,
-    task: Annotated[
-        TaskName,
-        typer.Option(
-            help="smile: edits of faces; drawings: to faces; facades: from labels; shapes: squares to circles."
-        ),
-    ] = TaskName.smile,
-    methods: Annotated[str, typer.Option(help="Names with commas between them; by default all of the task's.")] = "",
-    photos: Annotated[Path | None, typer.Option(help="smile: photos to edit, by default held-out faces.")] = None,
-    out: Annotated[Path, typer.Option(help="Folder of the report; also where a stopped run goes on.")] = Path(
-        "latentlab-compare"
-    ),
-    preset: Annotated[
-        Preset, typer.Option(help="quick: within 20 minutes on two cores; full: for a GPU.")
-    ] = Preset.quick,
-    towards: Annotated[
-        TowardsName, typer.Option(help="smile: faces without the attribute get it, or those with it lose it.")
-    ] = TowardsName.positive,
-    scorer: Annotated[
-        str, typer.Option(help="smile: labels and calibrates: fer, attributes:NAME or FILE.safetensors:NAME.")
-    ] = "fer",
-    attribute: Annotated[str, typer.Option(help="smile: which of its scores.")] = "happy",
-    judge: Annotated[
-        str, typer.Option(help="smile: the classifier that judges: attributes, or FILE.safetensors.")
-    ] = "attributes",
-    judged: Annotated[str, typer.Option(help="smile: the attribute of the judge that means the same.")] = "smiling",
-    data: Annotated[
-        DataName,
-        typer.Option(help="smile: translators learn from labelled samples, from edited pairs, or from real faces."),
-    ] = DataName.samples,
-    folder: Annotated[
-        Path | None,
-        typer.Option(help="facades: pairs in train/ and val/; drawings: faces; smile with --data real: photos."),
-    ] = None,
-    labels: Annotated[Path | None, typer.Option(help="With --data real: CSV of image, identity, attributes.")] = None,
-    network: options.Network = "mobile-ffhq",
-    faces: Annotated[int | None, typer.Option(min=2, help="Pictures to learn from, of each domain.")] = None,
-    held_out: Annotated[int | None, typer.Option(min=2, help="Pictures to judge on.")] = None,
-    size: Annotated[int | None, typer.Option(min=16, help="Side of the pictures.")] = None,
-    width: Annotated[int | None, typer.Option(min=1, help="Feature maps at the thinnest, of translators.")] = None,
-    steps: Annotated[int | None, typer.Option(min=1, help="Steps of a projection.")] = None,
-    effort: Annotated[float, typer.Option(min=0.001, help="Epochs of translators, times the preset's.")] = 1.0,
-    paste: Annotated[bool, typer.Option("--paste", help="smile: also put the edits back into the photos.")] = False,
-    seed: Annotated[int, typer.Option(help="Of all that is random.")] = 0,
-    device: options.Device = "auto",
-) -> None:
-    """Compare ways to do one task on the same held-out pictures, and report what is gained and what is lost.
+app = typer.Typer(
+    cls=_Tasks,
+    help="Compare methods on one task: the same held-out images, what is gained, what is lost, and how sure that is.",
+    no_args_is_help=True,
+)
 
-    Latent methods: latent-mean, latent-svm, latent-conditional. Translators: pix2pix, cyclegan, instagan. Whatever
-    was learnt, found or made is kept, and a run that was stopped goes on with the same command.
+
+@app.callback()
+def _group() -> None:
+    pass
+
+
+def _broken(name: str, error: UserError) -> Any:
+    """A command for a task that cannot be imported: the help lists it, and running it says why."""
+
+    def command() -> None:
+        raise error
+
+    return _click_command(name, command, f"Cannot be used: {error}")
+
+
+def _click_command(name: str, function: Callable[..., None], description: str) -> Any:
+    single = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+    single.command(name, help=description)(function)
+    return typer.main.get_command(single)
+
+
+# --- a command from a definition ----------------------------------------------------------------------------
+
+
+def task_command(name: str, definition: TaskDefinition) -> Any:
+    """Make the click command of a task.
+
+    Parameters
+    ----------
+    name
+        Name of the task.
+    definition
+        What it offers.
     """
-    begun = time.monotonic()
-    _check_given(context, task)
-    names = [name.strip() for name in methods.split(",") if name.strip()]
-    options.check_folder(out)
-    numbers = {"held_out": held_out, "size": size, "width": width, "projection_steps": steps, "faces": faces}
-    chosen = {name: value for name, value in numbers.items() if value is not None} | {"seed": seed}
-    job = _Job(out, preset.value, chosen, effort, names, options.find_device(device))
-    if task is TaskName.shapes:
-        lines, page = _shapes(job)
-    elif task is TaskName.facades:
-        lines, page = _facades(job, folder)
-    elif task is TaskName.drawings:
-        lines, page = _drawings(job, network, folder)
-    else:
-        wanted = {"attribute": attribute, "judged": judged, "towards": towards.value, "data": data.value}
-        lines, page = _smile(job, wanted, _Lab(network, scorer, judge), photos, paste, folder, labels)
-    print("\n".join(lines))
-    print(f"{page} has it all; done in {time.monotonic() - begun:.0f} s")
+    preset_names = Enum("Preset", {preset: preset for preset in definition.presets}, type=str)  # type: ignore[misc]
+    default = next(iter(preset_names))
+    own = [*_input_options(definition), *_setting_options(definition)]
+    shared = [
+        _option("methods", str, "", f"Methods, separated by commas: {', '.join(_all_methods(definition))}."),
+        _option("metrics", str, "", f"Further metrics, separated by commas: {', '.join(registry.metrics.names())}."),
+        _option("preset", preset_names, default, "quick: within 20 minutes on two cores; full: for a GPU."),
+        *(
+            [_option("epoch_scale", float, 1.0, "Factor of the preset's epochs.", least=0.001)]
+            * _has_epochs(definition)
+        ),
+        _option("out", Path, Path(f"latentlab-compare-{name}"), "Folder of the report; a stopped run resumes there."),
+        _option("device", str, "auto", "cpu, cuda, mps, or auto for the best available one."),
+    ]
+    parameters = [*own, *shared]
 
+    def command(**values: Any) -> None:
+        _run(definition, values)
 
-_FOR_ALL = {"task", "methods", "out", "preset", "held_out", "size", "width", "effort", "seed", "device"}
-_OWN = {
-    TaskName.drawings: {"folder", "faces", "steps", "network"},
-    TaskName.facades: {"folder"},
-    TaskName.shapes: {"faces"},
-}
-"""Options of tasks other than smile, which takes all."""
-
-
-def _check_given(context: typer.Context, task: TaskName) -> None:
-    """UserError for an option that was given and that the task has no use for."""
-    if task is TaskName.smile:
-        return
-    for name in context.params.keys() - _FOR_ALL - _OWN[task]:
-        source = context.get_parameter_source(name)
-        # By its name, for newer versions of typer hold their own copy of click's class.
-        if source is not None and source.name == "COMMANDLINE":
-            raise UserError(f"the task {task.value} takes no --{name.replace('_', '-')}")
-
-
-@dataclass(frozen=True)
-class _Job:
-    """What every task is asked for."""
-
-    out: Path
-    preset: str
-    chosen: dict[str, Any]
-    effort: float
-    names: list[str]
-    device: torch.device
-
-    def settings(self, presets: dict[str, Any], methods: Sequence[str]) -> Any:
-        """A preset with the options; UserError for a method that is not known, before any work is done."""
-        for name in self.names:
-            if name not in methods:
-                raise UserError(f"no method of this task is called {name!r}; there are {', '.join(methods)}")
-        preset = presets[self.preset]
-        epochs = {name: self.effort * value for name, value in preset.epochs.items()}
-        return replace(preset, epochs=epochs, **self.chosen)
-
-    def done(
-        self,
-        task: Task,
-        methods: Sequence[Method],
-        floors: Sequence[str],
-        sections: Callable[[Comparison], Sequence[Section]] = lambda comparison: (),
-    ) -> tuple[list[str], Path]:
-        """Compare, and report, with sections of the task's own."""
-        from latentlab.comparison import compare as run
-        from latentlab.comparison import summary_lines, write_report
-
-        comparison = run(task, methods, options.bar)
-        page = write_report(comparison, options.this_command(), sections(comparison), floors)
-        return summary_lines(comparison, floors), page
-
-
-@dataclass(frozen=True)
-class _Lab:
-    """Names of what makes, labels and judges."""
-
-    network: str
-    scorer: str
-    judge: str
-
-    def load(
-        self, settings: EditSettings, photos: Path | None, real: RealFaces | None, device: torch.device
-    ) -> EditLab:
-        """They, classifiers first: with them all that was asked for can be checked, and they are small."""
-        from latentlab.tasks.edit_faces import EditLab, check_inputs
-
-        scorer, judge = scorers.load_scorer(self.scorer, device), scorers.load_attributes(self.judge, device)
-        check_inputs(settings, scorer, judge, photos, real)
-        return EditLab.of(options.load_generator(self.network, device), scorer, judge)
-
-
-def _smile(
-    job: _Job,
-    wanted: dict[str, str],
-    lab: _Lab,
-    photos: Path | None,
-    paste: bool,
-    folder: Path | None,
-    labels: Path | None,
-) -> tuple[list[str], Path]:
-    from latentlab.tasks import edit_faces as edits
-
-    if paste and photos is None:
-        raise UserError("--paste puts edits back into --photos, and there are none")
-    if (folder is None) != (labels is None):
-        raise UserError("real faces are a --folder of photos and their --labels")
-    judged = wanted["judged"]
-    settings = job.settings(edits.PRESETS, edits.METHODS)
-    settings = replace(
-        settings,
-        **wanted,
-        conditions=tuple(name for name in settings.conditions if name != judged),
-        kin=settings.kin if judged in edits.OF_THE_MOUTH else (),
+    command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    command.__annotations__ = {one.name: one.annotation for one in parameters}
+    epilogue = (
+        "Whatever was learnt, projected or made is kept in the folder of --out, and a run that was stopped resumes "
+        "with the same command."
     )
-    real = None if folder is None or labels is None else edits.RealFaces(folder, labels, judged)
-    networks = lab.load(settings, photos, real, job.device)
-    task = edits.make_edit_task(settings, networks, job.out, photos, real, options.bar)
-    methods = edits.edit_methods(task, job.names or edits.METHODS)
-
-    def sections(comparison: Comparison) -> Sequence[Section]:
-        if paste and photos is not None:
-            edits.paste_edits(comparison, photos, options.bar)
-        return edits.edit_sections(comparison, edits.strengths_of(comparison, methods, options.bar))
-
-    return job.done(task, methods, [edits.FLOOR], sections)
+    return _click_command(name, command, f"{definition.summary}\n\n{epilogue}")
 
 
-def _shapes(job: _Job) -> tuple[list[str], Path]:
-    from latentlab.tasks import shapes
-
-    job = replace(job, chosen={"scenes" if name == "faces" else name: value for name, value in job.chosen.items()})
-    settings = job.settings(shapes.SHAPES_PRESETS, shapes.SHAPES_METHODS)
-    task = shapes.make_shapes_task(settings, job.out, options.bar, job.device)
-    methods = shapes.shapes_methods(task, job.names or shapes.SHAPES_METHODS)
-    return job.done(task, methods, shapes.SHAPES_FLOORS)
+def _all_methods(definition: TaskDefinition) -> tuple[str, ...]:
+    return (*definition.methods, *definition.further_methods)
 
 
-def _facades(job: _Job, folder: Path | None) -> tuple[list[str], Path]:
-    from latentlab.tasks import facades
-
-    if folder is None:
-        raise UserError("the task facades takes a --folder with train/ and val/, pairs of photo and labels")
-    settings = job.settings(facades.FACADES_PRESETS, facades.FACADES_METHODS)
-    task = facades.make_facades_task(settings, job.out, folder, perceptual.load_perceptual("vgg", job.device))
-    methods = facades.facades_methods(task, job.names or facades.FACADES_METHODS)
-    return job.done(task, methods, facades.FACADES_FLOORS)
+def _has_epochs(definition: TaskDefinition) -> bool:
+    return any(one.name == "epochs" for one in fields(next(iter(definition.presets.values()))))
 
 
-def _drawings(job: _Job, network: str, folder: Path | None) -> tuple[list[str], Path]:
-    from latentlab.faces.identity import FaceDescriptor
-    from latentlab.tasks import drawings
+def _option(
+    name: str, kind: Any, default: Any, description: str, least: float | None = None, flags: Sequence[str] = ()
+) -> inspect.Parameter:
+    info = typer.Option(*flags, help=description, min=least)
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[kind, info])
 
-    settings = job.settings(drawings.DRAWINGS_PRESETS, drawings.DRAWINGS_METHODS)
-    generator, vgg = options.load_generator(network, job.device), perceptual.load_perceptual("vgg", job.device)
-    task = drawings.make_drawings_task(settings, job.out, generator, folder, options.bar, vgg, FaceDescriptor())
-    methods = drawings.drawings_methods(task, job.names or drawings.DRAWINGS_METHODS)
-    return job.done(task, methods, drawings.DRAWINGS_FLOORS)
+
+def _offered(class_: type[Any]) -> Iterator[tuple[Field[Any], Any]]:
+    """Fields of a dataclass that have a help, and their types."""
+    hints = get_type_hints(class_)
+    for one in fields(class_):
+        if "help" in one.metadata:
+            yield one, hints[one.name]
+
+
+def _kind(name: str, hint: Any) -> Any:
+    """A type that typer reads: choices become an Enum, and lists their text."""
+    if get_origin(hint) is Literal:
+        return Enum(name, {value: value for value in get_args(hint)}, type=str)  # type: ignore[misc]
+    return str if get_origin(hint) in (tuple, list) else hint
+
+
+def _setting_options(definition: TaskDefinition) -> list[inspect.Parameter]:
+    """An option for each setting with a help; without a value it keeps the preset's, which the help names."""
+    presets = definition.presets
+    found = []
+    for one, hint in _offered(type(next(iter(presets.values())))):
+        values = {name: getattr(settings, one.name) for name, settings in presets.items()}
+        if len(set(map(repr, values.values()))) == 1:
+            told = f"Default: {next(iter(values.values()))}."
+        else:
+            told = f"Default: {', '.join(f'{value} ({name})' for name, value in values.items())}."
+        kind, text = _kind(one.name, hint), f"{one.metadata['help']} {told}"
+        found.append(_option(one.name, kind | None, None, text, one.metadata.get("min"), one.metadata.get("flags", ())))
+    return found
+
+
+def _input_options(definition: TaskDefinition) -> list[inspect.Parameter]:
+    """An option for each of the task's inputs, with its own default."""
+    if definition.inputs is None:
+        return []
+    return [
+        _option(
+            one.name,
+            _kind(one.name, hint),
+            one.default,
+            one.metadata["help"],
+            one.metadata.get("min"),
+            # Without a name of its own typer would also offer --no-paste.
+            one.metadata.get("flags", (f"--{one.name.replace('_', '-')}",) if hint is bool else ()),
+        )
+        for one, hint in _offered(definition.inputs)
+    ]
+
+
+# --- running ------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Given:
+    """What the command line says, sorted by where it goes."""
+
+    inputs: Any
+    changes: dict[str, Any]
+    methods: tuple[str, ...]
+    metrics: tuple[str, ...]
+
+
+def _plain(value: Any) -> Any:
+    return value.value if isinstance(value, Enum) else value
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in text.split(",") if name.strip())
+
+
+def _sorted(definition: TaskDefinition, values: dict[str, Any]) -> _Given:
+    inputs = None
+    if definition.inputs is not None:
+        inputs = definition.inputs(**{one.name: _plain(values[one.name]) for one, _ in _offered(definition.inputs)})
+    changes = {}
+    for one, hint in _offered(type(next(iter(definition.presets.values())))):
+        value = values[one.name]
+        if value is not None:
+            changes[one.name] = _names(value) if get_origin(hint) in (tuple, list) else _plain(value)
+    return _Given(inputs, changes, _names(values["methods"]), _names(values["metrics"]))
+
+
+def _run(definition: TaskDefinition, values: dict[str, Any]) -> None:
+    """Check what was given, compare, and print the conclusions."""
+    from latentlab.comparison.definition import Choice, Job, check_methods, run_task
+
+    begun = time.monotonic()
+    out = options.check_folder(values["out"])
+    given = _sorted(definition, values)
+    check_methods(given.methods, _all_methods(definition))
+    settings = definition.settings(_plain(values["preset"]), given.changes, values.get("epoch_scale", 1.0))
+
+    from latentlab.comparison.metrics import load_metrics
+    from latentlab.comparison.report import summary_lines
+
+    choice = Choice(given.methods, load_metrics(given.metrics), options.this_command())
+    job = Job(out, values["device"], options.bar)
+    done = run_task(definition, settings, given.inputs, job, choice)
+    print("\n".join(summary_lines(done.comparison, definition.excluded)))
+    print(f"The report is {done.page}; done in {time.monotonic() - begun:.0f} s")

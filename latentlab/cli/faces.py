@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import sys
 from enum import Enum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from latentlab import images
 from latentlab.cli import options
-from latentlab.cli.errors import one_line
+from latentlab.cli.errors import end_with
 from latentlab.errors import UserError
-from latentlab.faces import align_files, load_detector
 from latentlab.files import write_json
+from latentlab.progress import bar
+
+if TYPE_CHECKING:
+    from latentlab.faces import AlignedFace
 
 
 class Faces(str, Enum):
@@ -47,22 +48,28 @@ def align(
     """
     out = options.check_folder(out)
     options.check_stems(photos)
+    from latentlab.faces import align_files, load_detector
+
     found = load_detector(detector.value)
-    written, notes, failures = 0, [], []
-    with options.bar("aligning") as step:
+    written, notes, failures = 0, list[str](), list[UserError]()
+    with bar("aligning") as step:
         for done, (path, result) in enumerate(align_files(photos, found, resolution, faces.value)):
             if isinstance(result, UserError):
                 failures.append(result)
                 result = []
             for number, face in enumerate(result, 1):
                 name = f"{path.stem}-{number}" if faces is Faces.all else path.stem
-                images.save_image(face.image, out / f"{name}.png")
-                write_json(out / f"{name}.json", {"photo": str(path), "detector": found.name, **face.to_dict()})
+                _write(face, out / name, path, found.name)
                 notes += [f"{path}: {name}: {warning}" for warning in face.warnings]
                 written += 1
             step(done + 1, len(photos))
     print(*notes, f"faces written to {out}: {written}, of {len(photos) - len(failures)} photos", sep="\n")
-    for failure in failures:
-        print(f"latentlab: {one_line(str(failure))}", file=sys.stderr)
-    if failures:
-        raise typer.Exit(2)
+    end_with(failures)
+
+
+def _write(face: AlignedFace, path: Path, photo: Path, detector: str) -> None:
+    """Write a face as `path`.png, and all that is known about it as `path`.json."""
+    from latentlab.images import save_image
+
+    save_image(face.image, path.with_name(f"{path.name}.png"))
+    write_json(path.with_name(f"{path.name}.json"), {"photo": str(photo), "detector": detector, **face.to_dict()})

@@ -16,7 +16,7 @@ app = typer.Typer(help="Classifiers of attributes.", add_completion=False)
 
 
 class FramingName(str, Enum):
-    """Where the face is in the pictures."""
+    """How the faces are framed."""
 
     ffhq = "ffhq"
     celeba = "celeba"
@@ -30,25 +30,25 @@ def scorer() -> None:
 @app.command()
 @told
 def train(
-    pictures: Annotated[Path, typer.Argument(help="A folder of faces.")],
+    images: Annotated[Path, typer.Argument(help="Folder of face images.")],
     labels: Annotated[Path, typer.Argument(help="CSV: image, identity, and 0 or 1 for each attribute.")],
-    out: Annotated[Path, typer.Option(help="The classifier's file, .safetensors.")],
+    out: Annotated[Path, typer.Option(help="File to write the classifier to, .safetensors.")],
     framing: Annotated[
         FramingName,
-        typer.Option(help="ffhq: as `latentlab align` cuts; celeba: as that set is aligned, 89x109 or 178x218."),
+        typer.Option(help="ffhq: as `latentlab align` cuts faces; celeba: as that set is aligned, 89x109 or 178x218."),
     ] = FramingName.ffhq,
-    epochs: Annotated[int, typer.Option(min=1, help="Passes through the pictures.")] = 20,
-    width: Annotated[int, typer.Option(min=1, help="Feature maps at full resolution.")] = 16,
-    data: Annotated[str, typer.Option(help="For the card: what the pictures are.")] = "",
-    licence: Annotated[str, typer.Option(help="For the card: under what terms.")] = "",
-    seed: Annotated[int, typer.Option(help="Of all that is random.")] = 0,
+    epochs: Annotated[int, typer.Option(min=1, help="Passes through the images.")] = 20,
+    base_channels: Annotated[int, typer.Option(min=1, help="Base channel count, that at full resolution.")] = 16,
+    data: Annotated[str, typer.Option(help="Origin of the images, for the card.")] = "",
+    licence: Annotated[str, typer.Option(help="Terms of the images, for the card.")] = "",
+    seed: Annotated[int, typer.Option(help="Random seed.")] = 0,
     device: options.Device = "auto",
 ) -> None:
-    """Train a classifier of many attributes; a run that was stopped goes on with the same command.
+    """Train a classifier of many attributes; the same command resumes a training that was stopped.
 
-    A tenth of the persons calibrates it, and another tenth, which nothing else sees, judges it.
+    A tenth of the persons serves to calibrate it, and another tenth, held out from all else, to judge it.
     """
-    from latentlab.scorers.attributes.data import read_labels, read_pictures
+    from latentlab.scorers.attributes.data import read_images, read_labels
     from latentlab.scorers.attributes.scorer import WHOLE
     from latentlab.scorers.attributes.training import TrainingPlan
     from latentlab.scorers.attributes.training import train as train_scorer
@@ -59,11 +59,11 @@ def train(
     options.check_folder(out.parent)
     table = read_labels(labels)
     with options.bar("reading") as step:
-        shown = read_pictures(pictures, table, CELEBA_FRAMING if framing is FramingName.celeba else WHOLE, step)
-    plan = TrainingPlan(epochs, width=width, seed=seed)
+        faces = read_images(images, table, CELEBA_FRAMING if framing is FramingName.celeba else WHOLE, step)
+    plan = TrainingPlan(epochs, base_channels=base_channels, seed=seed)
     card = {"data": data, "licence": licence}
     with options.bar("training", "epoch") as step:
-        found = train_scorer(shown, table, plan, out.with_suffix(".state"), card, options.find_device(device), step)
+        found = train_scorer(faces, table, plan, out.with_suffix(".state"), card, options.find_device(device), step)
     found.save(out)
     print("| attribute | AUC | accuracy | positives | calibration error |")
     print("|---|---|---|---|---|")
@@ -72,5 +72,5 @@ def train(
             f"| {name} | {row['auc']:.3f} | {row['accuracy']:.3f} | {row['positives']:.3f} "
             f"| {row['calibration_error']:.3f} |"
         )
-    print(f"held out: {found.card['pictures']['held_out']} pictures of persons that it was not trained on")
+    print(f"held out: {found.card['pictures']['held_out']} images of persons it was not trained on")
     print(f"written: {out}")

@@ -17,12 +17,12 @@ _SAVE_SECONDS = 5.0
 
 
 class Stopwatch:
-    """Seconds spent on something, over all runs that it took.
+    """Seconds spent on a piece of work, summed over all runs that it took.
 
     Parameters
     ----------
     path
-        Where they are kept; what was spent before the last note of a killed run is counted.
+        File of the seconds; of a killed run, the time up to its last note is counted.
     """
 
     def __init__(self, path: Path):
@@ -32,16 +32,16 @@ class Stopwatch:
 
     @property
     def seconds(self) -> float:
-        """So far."""
+        """Seconds so far."""
         return self._before + time.monotonic() - self._begun
 
     def note(self) -> None:
-        """Write them down."""
+        """Write the seconds to the file."""
         self._noted = time.monotonic()
         write_json(self._path, {"seconds": self.seconds})
 
     def watching(self, stage: Stage) -> Stage:
-        """The same stage, whose every step may write the seconds down."""
+        """Wrap a stage so that its steps also write the seconds from time to time."""
 
         @contextmanager
         def watched(title: str, unit: str = "picture") -> Iterator[Step]:
@@ -58,9 +58,9 @@ class Stopwatch:
 
 
 class PeakMemory:
-    """The most memory that the process and, where there is one, the CUDA device hold from now on, in GB.
+    """Peak memory of the process and, where there is one, of the CUDA device, from now on, in GB.
 
-    Linux can begin anew (clear_refs(5)); elsewhere it is the most since the process began.
+    Linux can reset the peak (clear_refs(5)); elsewhere it is the peak since the process began.
     """
 
     def __init__(self) -> None:
@@ -71,7 +71,7 @@ class PeakMemory:
             torch.cuda.reset_peak_memory_stats()
 
     def gigabytes(self) -> dict[str, float]:
-        """'memory_gigabytes' where the system tells it and, with CUDA, 'device_gigabytes'."""
+        """Return 'memory_gigabytes' where the system reports it and, with CUDA, 'device_gigabytes'."""
         peak = _peak_bytes()
         found = {} if peak is None else {"memory_gigabytes": peak / 1e9}
         if torch.cuda.is_available():

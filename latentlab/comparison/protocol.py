@@ -1,4 +1,4 @@
-"""What is compared, and on what: a task, and the methods that learn from it and then meet pictures they never saw."""
+"""What is compared, and on what: a task, and the methods that learn from it and then meet images they never saw."""
 
 from __future__ import annotations
 
@@ -6,31 +6,37 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
 
-import numpy as np
-import torch
-from numpy.typing import NDArray
-from torch import Tensor
+if TYPE_CHECKING:
+    import numpy as np
+    import torch
+    from numpy.typing import NDArray
+    from torch import Tensor
 
-from latentlab.metrics import Interval
-from latentlab.progress import Stage
+    from latentlab.metrics import Interval
+    from latentlab.progress import Stage
 
-Columns = dict[str, NDArray[np.float64]]
+__all__ = ["Columns", "Measure", "Method", "Task"]
+
+Columns: TypeAlias = "dict[str, NDArray[np.float64]]"
+"""Values of each image, `(n,)`, by the name of the measure."""
 
 
 @dataclass(frozen=True)
-class Figure:
-    """Something that is measured.
+class Measure:
+    """A quantity that a comparison reports.
 
     Attributes
     ----------
-    name, title
-        In tables of data, and for readers.
+    name
+        Column name in tables of data.
+    title
+        Name for readers.
     better
-        Whether more of it is better, or less; 'neither' where it is told without a judgement.
+        Whether 'more' or 'less' of it is better; 'neither' where it is reported without a judgement.
     share
-        Whether it is 1 or 0 of every picture, so that its mean is a share.
+        Whether the value of each image is 1 or 0, so that the mean is a share.
     """
 
     name: str
@@ -40,69 +46,69 @@ class Figure:
 
 
 class Task(Protocol):
-    """Pictures to learn from, others to be judged on, and what is measured of the results. Fields may be plain."""
+    """Images to learn from, held-out images, and measures of the results. Members may be plain attributes."""
 
     @property
     def title(self) -> str:
-        """What is asked for, without a full stop."""
+        """Heading of the report, without a full stop."""
 
     @property
     def folder(self) -> Path:
-        """Where the comparison lies."""
+        """Folder of the comparison."""
 
     @property
     def size(self) -> int:
-        """Side of the pictures that methods give back."""
+        """Resolution of the images that methods return."""
 
     @property
-    def place(self) -> torch.device:
-        """Where networks are to work; pictures come and go on the CPU."""
+    def device(self) -> torch.device:
+        """Device of the networks; images are passed to methods, and returned, on the CPU."""
 
     @property
-    def figures(self) -> Sequence[Figure]:
+    def measures(self) -> Sequence[Measure]:
         """What is measured, in the order of the table."""
 
     @property
     def names(self) -> Sequence[str]:
-        """Of the held-out pictures."""
+        """Names of the held-out images."""
 
     @property
     def training_key(self) -> Mapping[str, Any]:
-        """What the training set is, for JSON: what was learnt under another key is not used again."""
+        """JSON that identifies the training set: what was learnt under another key is not used again."""
 
     @property
     def held_out_key(self) -> Mapping[str, Any]:
-        """What the held-out set is: what was made under another key is not used again."""
+        """JSON that identifies the held-out set: results made under another key are not used again."""
 
     @property
     def limits(self) -> str:
-        """What a reader has to know before believing the figures, in sentences."""
+        """What a reader has to know before believing the numbers, in sentences."""
 
     def inputs(self) -> Tensor:
-        """What the methods are given, `(n, 3, h, h)` in [-1, 1]."""
+        """Return what the methods are given, `(n, 3, h, h)` in [-1, 1]."""
 
     def shown(self) -> Tensor:
-        """The same as the report shows it, `(n, 3, size, size)`."""
+        """Return the inputs as the report shows them, `(n, 3, size, size)`."""
 
     def truth(self) -> Tensor | None:
-        """What should come out, `(n, 3, size, size)`, where that is known."""
+        """Return the true answers `(n, 3, size, size)`, or None where there is no ground truth."""
 
     def measure(self, made: Tensor) -> Columns:
-        """Figures of every picture, `(n,)` each, of what a method made `(n, 3, size, size)`; NaN: there is none."""
+        """Return the values of each image that a method made, `made (n, 3, size, size)`; NaN where there is none."""
 
-    def over_all(self, made: Tensor) -> dict[str, Interval]:
-        """Figures that only a set of pictures has."""
+    def measure_set(self, made: Tensor) -> dict[str, Interval]:
+        """Return measures that only a set of images has."""
 
 
 class Method(ABC):
-    """A way to do a task. One of your own is a class with a `name`, `fit` and `apply`.
+    """A way to do a task. A method of your own is a class with a `name`, `fit` and `apply`.
 
     Attributes
     ----------
     name
-        What it is called in tables and folders.
+        Name in tables and folders.
     inputs
-        What its results depend on beside the task, for JSON: with others it learns anew.
+        JSON of what the results depend on besides the task: with other inputs it learns anew.
     """
 
     name: str
@@ -110,12 +116,15 @@ class Method(ABC):
 
     @abstractmethod
     def fit(self, task: Any, folder: Path, stage: Stage) -> None:
-        """Learn from the task, keep it in `folder`, and find it there again: after a stop, and for every new run."""
+        """Learn from the task and keep the result in `folder`; where it is there already, load it instead.
+
+        It is called in every run, also after a stop.
+        """
 
     def prepare(self, pictures: Tensor, stage: Stage) -> float:
-        """Find what several methods share, such as codes of photos; the seconds that took for each picture."""
+        """Find what several methods share, such as latents of photos; return the seconds it took for each image."""
         return 0.0
 
     @abstractmethod
     def apply(self, pictures: Tensor) -> Tensor:
-        """Held-out pictures `(n, 3, h, h)` in [-1, 1] to what becomes of them, `(n, 3, size, size)`."""
+        """Turn held-out images `(n, 3, h, h)` in [-1, 1] into results `(n, 3, size, size)`."""

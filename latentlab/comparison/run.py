@@ -1,96 +1,126 @@
-"""The comparison: every method learns, makes what it can of the same held-out pictures, and is measured."""
+"""Run a comparison: every method learns, edits or translates the same held-out images, and is measured."""
 
 from __future__ import annotations
 
-import hashlib
-import json
 import logging
 import time
-from collections.abc import Sequence
+import traceback
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
 
-from latentlab import images
+from latentlab.comparison.caching import DONE, digest
 from latentlab.comparison.costs import PeakMemory, Stopwatch
-from latentlab.comparison.protocol import Columns, Method, Task
+from latentlab.comparison.metrics import ExtraMetric, extra_measures, measure_with
+from latentlab.comparison.protocol import Columns, Measure, Method, Task
 from latentlab.errors import UserError
-from latentlab.files import read_json, write_json
+from latentlab.files import atomic_path, read_json, write_json
+from latentlab.images import load_image, save_image
 from latentlab.metrics import Interval, mean_interval, share_interval
 from latentlab.progress import Stage, silent
 
-_DONE = "done.json"
+__all__ = ["Comparison", "MethodResult", "compare", "summarise"]
+
+FAILURES = "failures"
+"""Folder of the tracebacks, in the comparison's folder."""
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, eq=False)
-class Row:
-    """What came of a method.
+class MethodResult:
+    """What a method made of the held-out images, and how it was measured.
 
     Attributes
     ----------
     name
-        Of the method.
-    pictures
-        What it made of the held-out ones, `(n, 3, size, size)`; None where it failed.
+        Name of the method.
+    images
+        Results on the held-out images, `(n, 3, size, size)` in [-1, 1]; None where the method failed.
     columns
-        Figures of every picture.
-    figures
-        Over all, by name.
+        Value of each image by measure, `(n,)`.
+    intervals
+        Value over all images by measure.
     costs
-        'fit_seconds'; 'apply_seconds' and 'prepare_seconds' a picture; 'megabytes' of what was learnt; memory.
+        'fit_seconds'; 'apply_seconds' and 'prepare_seconds' for each image; 'megabytes' of what was learnt;
+        'memory_gigabytes' and 'device_gigabytes'.
     failure
-        Why there is nothing else.
+        Error message of a method that failed; empty otherwise.
+    traceback
+        File of the failed method's traceback, relative to the comparison's folder.
     """
 
     name: str
-    pictures: Tensor | None
+    images: Tensor | None
     columns: Columns
-    figures: dict[str, Interval]
+    intervals: dict[str, Interval]
     costs: dict[str, float]
     failure: str = ""
+    traceback: str = ""
 
 
 @dataclass(frozen=True, eq=False)
 class Comparison:
-    """A task and a row for each method, in the order in which they were given."""
+    """A task and the result of each method, in the order in which they were given.
+
+    Attributes
+    ----------
+    task
+        The task.
+    results
+        A result for each method, failed ones included.
+    measures
+        Measures of the task, and after them those of extra metrics.
+    """
 
     task: Task
-    rows: tuple[Row, ...]
+    results: tuple[MethodResult, ...]
+    measures: tuple[Measure, ...]
 
     @property
-    def done(self) -> tuple[Row, ...]:
-        """The rows of the methods that did not fail."""
-        return tuple(row for row in self.rows if not row.failure)
+    def done(self) -> tuple[MethodResult, ...]:
+        """Results of the methods that did not fail."""
+        return tuple(result for result in self.results if not result.failure)
 
 
-def compare(task: Task, methods: Sequence[Method], stage: Stage = silent) -> Comparison:
-    """Have every method learn from the task and meet its held-out pictures, and measure what comes of it.
+def compare(
+    task: Task,
+    methods: Sequence[Method],
+    stage: Stage = silent,
+    metrics: Mapping[str, ExtraMetric] | None = None,
+) -> Comparison:
+    """Let every method learn from the task and meet its held-out images, and measure the results.
 
-    What was learnt lies in FOLDER/models/NAME-HASH and what was made in FOLDER/made/NAME-HASH, where the hash is of
-    all that it depends on: it is found there again, and a run that was stopped goes on. A method that raises does not
-    end the comparison: its row says why.
+    What was learnt is kept in FOLDER/models/NAME-HASH and what was made in FOLDER/made/NAME-HASH, where the hash is
+    taken of everything it depends on: a later run finds it there, and a run that was stopped resumes. A method that
+    raises does not end the comparison: the error is logged as a warning, its traceback is written to
+    FOLDER/failures/NAME.txt, and its result holds the message.
 
     Parameters
     ----------
     task
-        What is asked for.
+        The task.
     methods
-        With names that differ.
+        At least one; their names differ.
     stage
         Shows the progress.
+    metrics
+        Further metrics by column name; see `latentlab.comparison.metrics.load_metrics`. They compare the results with
+        the true answers or, where the task has none, with the inputs.
 
     Raises
     ------
     UserError
-        Two methods have one name, or the folder cannot be written.
+        If two methods have one name, a metric has the name of one of the task's measures, or the folder cannot be
+        written.
     """
     names = [method.name for method in methods]
     if len(set(names)) < len(names) or not names:
-        raise UserError(f"there is one method at least, and their names differ; got {', '.join(names) or 'none'}")
+        raise UserError(f"a comparison takes at least one method, and names differ; got {', '.join(names) or 'none'}")
+    metrics = {} if metrics is None else metrics
+    measures = (*task.measures, *extra_measures(task, metrics))
     manifest = {
         "task": task.title,
         "training": task.training_key,
@@ -98,75 +128,80 @@ def compare(task: Task, methods: Sequence[Method], stage: Stage = silent) -> Com
         "methods": {method.name: method.inputs for method in methods},
     }
     write_json(task.folder / "manifest.json", manifest)
-    return Comparison(task, tuple(_row(task, method, stage) for method in methods))
+    return Comparison(task, tuple(_result(task, method, metrics, stage) for method in methods), measures)
 
 
-def _row(task: Task, method: Method, stage: Stage) -> Row:
+def _result(task: Task, method: Method, metrics: Mapping[str, ExtraMetric], stage: Stage) -> MethodResult:
     try:
-        pictures, costs = _made(task, method, stage)
+        images, costs = _made(task, method, stage)
         with stage(f"measuring {method.name}") as step:
-            columns = task.measure(pictures)
-            figures = summary(task, columns) | task.over_all(pictures)
-            step(len(pictures), len(pictures))
-    except Exception as error:  # whatever a method of the user's own raises, the others' rows shall be told
-        _log.debug("%s failed", method.name, exc_info=True)
-        return Row(method.name, None, {}, {}, {}, f"{type(error).__name__}: {error}")
-    return Row(method.name, pictures, columns, figures, costs)
+            columns = task.measure(images)
+            intervals = summarise(task, columns) | task.measure_set(images)
+            extra_columns, extra_intervals = measure_with(metrics, task, images)
+            step(len(images), len(images))
+    except Exception as error:  # whatever somebody's method raises, the other methods are still reported
+        return _failed(task, method, error)
+    (task.folder / FAILURES / f"{method.name}.txt").unlink(missing_ok=True)  # of an earlier run
+    return MethodResult(method.name, images, columns | extra_columns, intervals | extra_intervals, costs)
 
 
-def summary(task: Task, columns: Columns) -> dict[str, Interval]:
-    """Means of the columns over the pictures, with their intervals."""
-    shares = {figure.name for figure in task.figures if figure.share}
+def _failed(task: Task, method: Method, error: Exception) -> MethodResult:
+    """Log an error with its traceback, and write it beside the report."""
+    _log.warning("the method %s failed", method.name, exc_info=error)
+    path = Path(FAILURES) / f"{method.name}.txt"
+    with atomic_path(task.folder / path) as temporary:
+        temporary.write_text("".join(traceback.format_exception(error)), encoding="utf-8")
+    failure = f"{type(error).__name__}: {error}"
+    return MethodResult(method.name, None, {}, {}, {}, failure, path.as_posix())
+
+
+def summarise(task: Task, columns: Columns) -> dict[str, Interval]:
+    """Compute the mean of each column with its interval; of shares, Wilson's interval."""
+    shares = {measure.name for measure in task.measures if measure.share}
     return {
         name: share_interval(values > 0.5) if name in shares else mean_interval(values)
         for name, values in columns.items()
     }
 
 
-def digest(key: Any) -> str:
-    """Twelve hexadecimal digits of whatever JSON holds."""
-    return hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:12]
-
-
 def _made(task: Task, method: Method, stage: Stage) -> tuple[Tensor, dict[str, float]]:
-    """What the method makes of the held-out pictures, and its costs: of this run, or of one before."""
+    """Results of a method on the held-out images, and its costs, of this run or of an earlier one."""
     learnt = digest([task.training_key, method.inputs])
     model = task.folder / "models" / f"{method.name}-{learnt}"
     made = task.folder / "made" / f"{method.name}-{digest([learnt, task.held_out_key])}"
     fit_costs = _fit(task, method, model, stage)
-    if not (made / _DONE).exists():
-        pictures = task.inputs()
-        prepare_seconds = method.prepare(pictures, stage)
+    if not (made / DONE).exists():
+        inputs = task.inputs()
+        prepare_seconds = method.prepare(inputs, stage)
         memory, begun = PeakMemory(), time.perf_counter()
-        found = method.apply(pictures)
+        found = method.apply(inputs)
         seconds = time.perf_counter() - begun
         _check(found, task)
-        for name, picture in zip(task.names, found.split(1), strict=True):
-            images.save_image(picture.detach().cpu(), made / f"{name}.png")
+        for name, image in zip(task.names, found.split(1), strict=True):
+            save_image(image.detach().cpu(), made / f"{name}.png")
         costs = {"apply_seconds": seconds / len(found), "prepare_seconds": prepare_seconds, **memory.gigabytes()}
-        write_json(made / _DONE, costs)
-    apply_costs = read_json(made / _DONE)
+        write_json(made / DONE, costs)
+    apply_costs = read_json(made / DONE)
     peaks = {name: max(fit_costs[name], apply_costs[name]) for name in fit_costs if name in apply_costs}
-    # As they lie in the files, so that a run that finds them there gives the same figures.
-    results = torch.cat([images.load_image(made / f"{name}.png") for name in task.names])
-    return results, {**fit_costs, **apply_costs, **peaks}
+    # Read from the files, so that a later run that finds them there gives the same numbers.
+    return torch.cat([load_image(made / f"{name}.png") for name in task.names]), {**fit_costs, **apply_costs, **peaks}
 
 
 def _fit(task: Task, method: Method, folder: Path, stage: Stage) -> dict[str, float]:
-    """Let the method learn, or find what it learnt; the costs of learning."""
-    known = (folder / _DONE).exists()
+    """Let the method learn, or load what it learnt; return the costs of learning."""
+    known = (folder / DONE).exists()
     watch, memory = Stopwatch(folder / "seconds.json"), PeakMemory()
     method.fit(task, folder, watch.watching(stage))
     if not known:
         watch.note()
         size = sum(path.stat().st_size for path in folder.glob("*.safetensors")) / 1e6
-        write_json(folder / _DONE, {"fit_seconds": watch.seconds, "megabytes": size, **memory.gigabytes()})
-    return {name: float(value) for name, value in read_json(folder / _DONE).items()}
+        write_json(folder / DONE, {"fit_seconds": watch.seconds, "megabytes": size, **memory.gigabytes()})
+    return {name: float(value) for name, value in read_json(folder / DONE).items()}
 
 
 def _check(made: Tensor, task: Task) -> None:
     wanted = (len(task.names), 3, task.size, task.size)
     if made.shape != wanted:
-        raise ValueError(f"it gave pictures {tuple(made.shape)}, not {wanted}")
+        raise ValueError(f"apply returned images {tuple(made.shape)}, not {wanted}")
     if not made.isfinite().all():
-        raise ValueError("it gave pictures with numbers that are not finite")
+        raise ValueError("apply returned images with values that are not finite")

@@ -79,14 +79,12 @@ def _read_numpy(path: Path) -> NDArray[Any]:
 
 
 def _read_torch(path: Path) -> NDArray[Any]:
-    from stylegan2.checkpoints.containers import read_pickled
-    from stylegan2.checkpoints.inert import floats
-
-    from stylegan2.errors import CheckpointError
+    from stylegan2.safe_pickle import CheckpointError, floats, read_pickled  # needs torch
 
     try:
-        return floats(read_pickled(memoryview(path.read_bytes())), "what it holds").numpy()
+        numbers: NDArray[Any] = floats(read_pickled(memoryview(path.read_bytes())), "what it holds").numpy()
     except OSError as error:
         raise UserError(f"cannot read {path}: {error}") from error
     except CheckpointError as error:
         raise UserError(f"cannot read {path} as a direction: {error}") from error
+    return numbers

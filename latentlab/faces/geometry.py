@@ -184,7 +184,7 @@ class CropGeometry:
         return matrix
 
     def towards_edge(self, x: Array, y: Array) -> Array:
-        """How far positions of the padded photo are in the padding: 1 at its outer edge, 0 at the photo's own.
+        """Measure how far positions of the padded photo are in the padding: 1 at its outer edge, 0 at the photo's own.
 
         Negative inside the photo, falling by 1 for a padding's width. −inf where nothing is padded.
         """

@@ -129,4 +129,5 @@ def distance(a: Tensor, b: Tensor) -> Tensor:
     Tensor
         `(b,)`, 0 for one image twice; NaN where a descriptor is.
     """
-    return (a - b).norm(dim=-1)
+    norm: Tensor = (a - b).norm(dim=-1)
+    return norm

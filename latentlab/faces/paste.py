@@ -137,7 +137,7 @@ def _smooth(t: Array) -> Array:
 def _colour_offset(
     change: Tensor, geometry: CropGeometry, photo: Tensor, outline: Array | None, replaces: bool
 ) -> Tensor:
-    """What to add to the layer, `(1, 3, cells, cells)` over the crop, so that it meets the photo at the seam."""
+    """Offset to add to the layer, `(1, 3, cells, cells)` over the crop, so that it meets the photo at the seam."""
     coarse = CropGeometry.plan(geometry.quad, _CELLS, geometry.photo_size)
     difference = -_resized(change, _CELLS)
     if replaces:

@@ -1,4 +1,4 @@
-"""How sure a mean over pictures is."""
+"""Confidence intervals of means, shares and statistics over images."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from scipy.stats import binomtest, bootstrap, norm
 
 @dataclass(frozen=True)
 class Interval:
-    """A mean with its interval.
+    """A mean, or another statistic, with its confidence interval.
 
     Attributes
     ----------
     mean
-        NaN where nothing was measured.
+        The value; NaN where nothing was measured.
     low, high
         Ends of the interval.
     n
-        Pictures that it is over.
+        Number of images it is taken over.
     missing
-        Pictures that gave no value (NaN): a face that was not found, say. They are left out of the mean and
-        belong beside it.
+        Number of images without a value (NaN), such as those in which no face was found. They are left out of the
+        mean and are reported beside it.
     """
 
     mean: float
@@ -35,20 +35,20 @@ class Interval:
     missing: int = 0
 
     def overlaps(self, other: Interval) -> bool:
-        """Whether the two have a value in common; never with one that was not measured."""
+        """Whether the two intervals have a value in common; False if either was not measured."""
         return self.low <= other.high and other.low <= self.high
 
 
 UNKNOWN = Interval(float("nan"), float("nan"), float("nan"), 0)
-"""Of something that was not measured."""
+"""Interval of a quantity that was not measured."""
 
 
 def mean_interval(
     values: Sequence[float] | NDArray[Any], level: float = 0.95, resamples: int = 2000, seed: int = 0
 ) -> Interval:
-    """The mean of `values (n,)` with its percentile bootstrap interval (Efron 1979).
+    """Compute the mean of `values (n,)` with its percentile bootstrap interval (Efron 1979).
 
-    One value, or values that are all alike, have no width: the interval does not know better than its sample.
+    The interval of a single value, or of values that are all equal, has no width. NaNs are left out and counted.
     """
     array = np.asarray(values, dtype=np.float64)
     known = array[~np.isnan(array)]
@@ -70,7 +70,7 @@ def mean_interval(
 
 
 def share_interval(flags: Sequence[bool] | NDArray[np.bool_], level: float = 0.95) -> Interval:
-    """The share of the true ones among `flags (n,)` with Wilson's interval, which has a width at 0 and at 1, too."""
+    """Compute the share of true `flags (n,)` with Wilson's interval, which has a width even at shares of 0 and 1."""
     array = np.asarray(flags, dtype=bool)
     if len(array) == 0:
         return UNKNOWN
@@ -85,19 +85,23 @@ def statistic_interval(
     resamples: int = 200,
     seed: int = 0,
 ) -> Interval:
-    """A statistic of whole samples, such as a distance of two sets, with its normal bootstrap interval.
+    """Compute a statistic of whole samples, such as a distance of two sets, with its normal bootstrap interval.
 
-    The statistic ± z · its standard deviation over resampled rows (Efron and Tibshirani 1993, section 13.3): such
-    distances grow when rows are drawn twice, so percentiles of the resampled ones may lie above the value itself.
+    The interval is the statistic ± z · its standard deviation over resampled rows (Efron and Tibshirani 1993, section
+    13.3). Distances grow when rows are drawn twice, so percentiles of resampled ones could lie above the value itself.
 
     Parameters
     ----------
     statistic
-        Takes the samples.
+        Function of the samples.
     samples
-        `(n, …)` each; rows are drawn from each on its own.
-    level, resamples, seed
-        Of the interval; how often rows are drawn; of the drawing.
+        `(n, …)` each; rows are drawn from each independently.
+    level
+        Confidence level.
+    resamples
+        How often rows are drawn.
+    seed
+        Random seed of the drawing.
     """
     rng = np.random.default_rng(seed)
     value = float(statistic(*samples))

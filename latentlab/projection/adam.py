@@ -41,7 +41,7 @@ class Adam:
 
     @property
     def turns(self) -> bool:
-        """Whether it has axes of its own."""
+        """Whether the axes turn."""
         return "axes" in self.state
 
     @torch.no_grad()

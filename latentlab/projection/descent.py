@@ -37,7 +37,7 @@ def tunable_weights(generator: Generator, affines: bool) -> dict[str, Tensor]:
 
 
 def no_change(originals: Mapping[str, Tensor], settings: TuningSettings) -> dict[str, Tensor]:
-    """Start with a change of nothing: whole changes and `up` 0, `down` random of variance 1 / rank.
+    """Make a change of nothing: whole changes and `up` 0, `down` random of variance 1 / rank.
 
     So an entry of up · down moves, in the first steps, as fast as the entries of `up` do.
     """
@@ -115,8 +115,10 @@ class Store:
         if self.path is None or not self.path.exists():
             return state
         stored, card = cards.read(self.path, KIND)
+        with cards.guard(self.path, KIND):
+            found = dict(card["key"])
+        check_key(self.path, found, self.key)
         with cards.guard(self.path, KIND), torch.no_grad():
-            check_key(self.path, card["key"], self.key)
             step = int(card["step"])
             for name, value in state.tensors.items():
                 value.copy_(stored[f"value.{name}"])

@@ -86,7 +86,7 @@ def losses_of(
 
 
 def spread(latents: Latents, origin: Latents, sigma: float) -> Tensor:
-    """How far latents have left those that the generator was trained on, `(b,)`.
+    """Measure how far latents have left those that the generator was trained on, `(b,)`.
 
     W+: the mean square by which the rows differ from their mean, in sigmas. W: 0. S: the mean square by
     which the styles have moved.

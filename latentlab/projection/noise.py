@@ -28,7 +28,7 @@ def fresh_maps(generator: Generator, seed: int) -> dict[str, Tensor]:
 
 
 def noise_regulariser(noise: Tensor) -> Tensor:
-    """How much structure there is in maps that should be white: L_i,j of the appendix.
+    """Measure the structure in maps that should be white: L_i,j of the appendix.
 
     The squared mean product of a map with itself shifted by a pixel, along both axes, summed over a pyramid
     of averages down to 8 pixels.

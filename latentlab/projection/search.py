@@ -89,7 +89,9 @@ class Search:
         """
         tensors, card = cards.read(path, KIND)
         with cards.guard(path, KIND):
-            check_key(path, card["key"], key)
+            found = dict(card["key"])
+        check_key(path, found, key)
+        with cards.guard(path, KIND):
             names = [name for name in tensors if name.startswith(LATENT)]
             search = cls({name.removeprefix(LATENT): tensors[name].to(device) for name in names}, settings)
             for name, adam in search.memory.items():

@@ -1,4 +1,4 @@
-"""What a scorer is, and how to make one from a function or a module of one's own."""
+"""The protocol of scorers, and a scorer made from a function or a module of one's own."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from stylegan2.fingerprint import fingerprint as state_fingerprint
 
 
 class Scorer(Protocol):
-    """Pictures to named scores."""
+    """Images to named scores."""
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -23,22 +23,25 @@ class Scorer(Protocol):
 
     @property
     def fingerprint(self) -> str:
-        """A hash of all that the scores depend on besides the picture; runs with another one do not mix."""
+        """Hash of all that the scores depend on besides the image; runs with different ones do not mix."""
         ...
 
-    def __call__(self, pictures: Tensor) -> Tensor:
-        """Scores `(b, len(names))` of `pictures (b, 3, h, w)` in [-1, 1], on their device."""
+    def __call__(self, images: Tensor, /) -> Tensor:
+        """Score `images (b, 3, h, w)` in [-1, 1]: `(b, len(names))`, on their device."""
         ...
 
 
 @runtime_checkable
 class AttributeSet(Protocol):
-    """A scorer of many attributes, each on its own; it is loaded for one of them at a time, as in 'attributes:young'."""
+    """A scorer of many attributes, each judged by itself.
+
+    `load_scorer` loads it for one of them, as in 'attributes:young'.
+    """
 
     names: tuple[str, ...]
 
     def of(self, *wanted: str) -> Scorer:
-        """The scorer of some of its attributes."""
+        """Choose some of its attributes."""
         ...
 
 
@@ -50,16 +53,16 @@ class FunctionScorer:
     names
         The names of the scores.
     function
-        Takes pictures `(b, 3, h, w)` in [-1, 1]; gives `(b, len(names))`, or `(b,)` for one name. A module
+        Takes images `(b, 3, h, w)` in [-1, 1] and returns `(b, len(names))`, or `(b,)` for one name. A module
         is called as it is: put it into eval mode and on its device before.
     fingerprint
-        What tells this scorer from others. By default a hash of the names and, of a module, its class and
-        state; of a function, its name and source. Give one where it depends on anything else.
+        Identifies the scorer. By default it hashes the names and either a module's class and state or a function's
+        name and source; give one if the scores depend on anything else.
 
     Raises
     ------
     UserError
-        No names, or one twice; at a call, scores of another shape.
+        If there are no names or one occurs twice; at a call, if the scores have another shape.
     """
 
     def __init__(
@@ -74,12 +77,12 @@ class FunctionScorer:
     def __repr__(self) -> str:
         return f"FunctionScorer({', '.join(self.names)})"
 
-    def __call__(self, pictures: Tensor) -> Tensor:
-        """Scores `(b, len(names))` of `pictures (b, 3, h, w)`."""
-        scores = self.function(pictures)
-        if len(self.names) == 1 and scores.shape == (len(pictures),):
+    def __call__(self, images: Tensor) -> Tensor:
+        """Score `images (b, 3, h, w)`: `(b, len(names))`."""
+        scores = self.function(images)
+        if len(self.names) == 1 and scores.shape == (len(images),):
             scores = scores[:, None]
-        wanted = (len(pictures), len(self.names))
+        wanted = (len(images), len(self.names))
         if scores.shape != wanted:
             raise UserError(f"the scorer of {', '.join(self.names)} gave {tuple(scores.shape)}, not {wanted}")
         return scores

@@ -1,4 +1,4 @@
-"""Cut the face out of a picture, at the size a classifier wants."""
+"""The part of an image that a classifier gets to see."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from torch import Tensor
 
 from latentlab.errors import UserError
 
-MIN_SIDE = 64
+MIN_RESOLUTION = 64
 
 
 @dataclass(frozen=True)
 class FaceCrop:
-    """A square box around the face, in fractions of the picture.
+    """A square box around the face, in fractions of the image.
 
     Attributes
     ----------
     top
-        The upper edge, as a fraction of the picture's height.
+        Upper edge, as a fraction of the image's height.
     left, size
-        The left edge and the side, as fractions of the picture's width.
+        Left edge and side length, as fractions of the image's width.
     """
 
     top: float
@@ -30,61 +30,61 @@ class FaceCrop:
 
     def __post_init__(self) -> None:
         if not (0 <= self.top < 1 and 0 <= self.left < 1 and 0 < self.size <= 1 - self.left):
-            raise ValueError(f"a crop lies within the picture, unlike {self}")
+            raise ValueError(f"a crop lies within the image, unlike {self}")
 
-    def cut(self, pictures: Tensor, side: int) -> Tensor:
-        """The box of each picture at `side` pixels.
+    def cut(self, images: Tensor, resolution: int) -> Tensor:
+        """Cut the box out of each image and resize it.
 
-        Shrinking averages over all pixels (a triangle filter), so a picture has nearly the same crop at every
+        Shrinking averages over all pixels (a triangle filter), so an image has nearly the same crop at every
         resolution. Interpolating between the nearest pixels instead, as OpenCV does, reads only three in a
         hundred pixels at 1024x1024.
 
         Parameters
         ----------
-        pictures
+        images
             `(b, 3, h, w)`, h and w at least 64.
-        side
-            Side of the result in pixels.
+        resolution
+            Width and height of the result in pixels.
 
         Returns
         -------
         Tensor
-            `(b, 3, side, side)` float32; differentiable in `pictures`.
+            `(b, 3, resolution, resolution)` float32; differentiable in `images`.
 
         Raises
         ------
         UserError
-            The pictures are too small, or the box leaves them.
+            If the images are too small, or the box reaches beyond them.
         """
-        height, width = pictures.shape[-2:]
-        if pictures.ndim != 4 or pictures.shape[1] != 3 or min(height, width) < MIN_SIDE:
+        height, width = images.shape[-2:]
+        if images.ndim != 4 or images.shape[1] != 3 or min(height, width) < MIN_RESOLUTION:
             raise UserError(
-                f"a face is scored on pictures (batch, 3, height, width) of at least {MIN_SIDE}x{MIN_SIDE}, "
-                f"not {tuple(pictures.shape)}"
+                f"a face is scored on images (batch, 3, height, width) of at least {MIN_RESOLUTION}x{MIN_RESOLUTION}, "
+                f"not {tuple(images.shape)}"
             )
         top, left, size = round(self.top * height), round(self.left * width), round(self.size * width)
         if top + size > height:
-            raise UserError(f"the face box {self} leaves pictures of {width}x{height}")
-        box = pictures[:, :, top : top + size, left : left + size].float()
-        filters = _triangle(size, side).to(box.device)  # (side, size)
+            raise UserError(f"the face box {self} reaches beyond images of {width}x{height}")
+        box = images[:, :, top : top + size, left : left + size].float()
+        filters = _triangle(size, resolution).to(box.device)  # (resolution, size)
         return filters @ box @ filters.T
 
 
 # In FFHQ's framing the eyes are 0.244 of the width apart, at 0.475 of the height. On 1,000 labelled CelebA
-# pictures brought into that framing, the centred square of 44/64 gave a smile AUC of 0.959 and the best
+# images brought into that framing, the centred square of 44/64 gave a smile AUC of 0.959 and the best
 # accuracy, 0.898, of the boxes tried; sides from 40/64 to 52/64 come within 0.01 of the AUC. In 64ths the
 # box falls on whole pixels at every power of two.
 FFHQ_FACE = FaceCrop(top=10 / 64, left=10 / 64, size=44 / 64)
 
-# Where FFHQ's framing lies in CelebA's aligned pictures of 178x218 and of half of that: there the eyes are 39/178 of
+# Where FFHQ's framing lies in CelebA's aligned images of 178x218 and of half of that: there the eyes are 39/178 of
 # the width apart, in the middle, at 0.514 of the height.
 CELEBA_FRAMING = FaceCrop(top=18 / 109, left=4.5 / 89, size=80 / 89)
 
 
-def _triangle(size: int, side: int) -> Tensor:
-    """Weights `(side, size)` of a linear resize: plain interpolation to enlarge, averaging to shrink."""
-    scale = size / side
-    centres = (torch.arange(side, dtype=torch.float64)[:, None] + 0.5) * scale  # (side, 1)
+def _triangle(size: int, resolution: int) -> Tensor:
+    """Weights `(resolution, size)` of a linear resize: plain interpolation to enlarge, averaging to shrink."""
+    scale = size / resolution
+    centres = (torch.arange(resolution, dtype=torch.float64)[:, None] + 0.5) * scale  # (resolution, 1)
     positions = torch.arange(size, dtype=torch.float64)[None] + 0.5  # (1, size)
     filters = (1 - (positions - centres).abs() / max(scale, 1.0)).clamp_min(0)
     return (filters / filters.sum(1, keepdim=True)).float()

@@ -1,4 +1,4 @@
-"""The expression classifier: pictures to the probabilities of seven facial expressions."""
+"""The expression classifier: probabilities of seven facial expressions."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from latentlab import weights
 from latentlab.images import to_bytes
 from latentlab.scorers import xception
 from latentlab.scorers.crop import FFHQ_FACE, FaceCrop
-from latentlab.scorers.xception import SIDE, MiniXception
+from latentlab.scorers.xception import RESOLUTION, MiniXception
 from stylegan2.fingerprint import fingerprint
 
 EXPRESSIONS = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
 
-# The luma weights (ITU-R BT.601) of red, green and blue as OpenCV rounds them.
+# Luma weights (ITU-R BT.601) of red, green and blue, as OpenCV rounds them.
 _LUMA = (9798 / 32768, 19235 / 32768, 3735 / 32768)
 
 
 def grey(crops: Tensor) -> Tensor:
-    """The network's input, `(b, 1, h, w)` in [-1, 1], of `crops (b, 3, h, w)` in [-1, 1].
+    """Convert `crops (b, 3, h, w)` in [-1, 1] to the network's input, `(b, 1, h, w)` in [-1, 1].
 
-    It works on 8-bit pixels and rounds to 8-bit grey, the same integers as the `fer` library: without that
+    Pixels and grey values are rounded to 8 bits, to the integers that the `fer` library computes: without that
     the probabilities differ by up to 0.035. Gradients pass as if nothing had been rounded.
     """
     pixels = (crops.float().clamp(-1, 1) + 1) * 127.5
@@ -35,10 +35,9 @@ def grey(crops: Tensor) -> Tensor:
 
 
 class CroppedScorer(ABC):
-    """Crops the face, classifies it and its mirror image, and gives the mean of both.
+    """A scorer that crops the face, classifies it and its mirror image, and averages the two.
 
-    A face and its mirror image have the same expression, but not quite the same scores: their mean is the
-    steadier judge.
+    A face and its mirror image have one expression, but not quite equal scores; the mean is steadier.
 
     Parameters
     ----------
@@ -56,26 +55,26 @@ class CroppedScorer(ABC):
 
     @abstractmethod
     def classify(self, crops: Tensor) -> Tensor:
-        """Probabilities `(b, 7)` of faces `(b, 3, 64, 64)` in [-1, 1], as they are."""
+        """Classify faces `(b, 3, 64, 64)` in [-1, 1] as they are: probabilities `(b, 7)`."""
 
-    def crop_pictures(self, pictures: Tensor) -> Tensor:
-        """The faces `(b, 3, 64, 64)` that the network gets to see of `pictures (b, 3, h, w)`, in [-1, 1]."""
-        return self.crop.cut(pictures, SIDE)
+    def crop_images(self, images: Tensor) -> Tensor:
+        """Crop `images (b, 3, h, w)` to the faces that the network sees: `(b, 3, 64, 64)` in [-1, 1]."""
+        return self.crop.cut(images, RESOLUTION)
 
-    def __call__(self, pictures: Tensor) -> Tensor:
-        """Probabilities `(b, 7)` of `pictures (b, 3, h, w)` in [-1, 1], from 64x64 up."""
-        crops = self.crop_pictures(pictures)
+    def __call__(self, images: Tensor) -> Tensor:
+        """Score `images (b, 3, h, w)` in [-1, 1], 64x64 or larger: probabilities `(b, 7)`."""
+        crops = self.crop_images(images)
         both = self.classify(torch.cat([crops, crops.flip(3)]))  # (2b, 7)
         return both.reshape(2, len(crops), -1).mean(0)
 
 
 class ExpressionScorer(CroppedScorer):
-    """Probabilities of `EXPRESSIONS`, by the network and the weights of the `fer` distribution; differentiable.
+    """Probabilities of `EXPRESSIONS` by the network and weights of the `fer` distribution; differentiable.
 
     Parameters
     ----------
     network
-        From `xception.load`, on the device where it shall run.
+        From `xception.load`, on the device of the images.
     crop
         Where the face is. The default fits generators of FFHQ faces and photos aligned as FFHQ is.
     """
@@ -86,7 +85,7 @@ class ExpressionScorer(CroppedScorer):
         self.fingerprint = fingerprint({"scorer": "fer, mirrored", **asdict(crop)}, network.state_dict())
 
     def classify(self, crops: Tensor) -> Tensor:
-        """Probabilities `(b, 7)` of faces `(b, 3, 64, 64)` in [-1, 1], as they are."""
+        """Classify faces `(b, 3, 64, 64)` in [-1, 1] as they are: probabilities `(b, 7)`."""
         probabilities: Tensor = self.network(grey(crops))
         return probabilities
 

@@ -13,13 +13,13 @@ from latentlab.errors import UserError
 from latentlab.images import to_bytes
 from latentlab.scorers.crop import FFHQ_FACE, FaceCrop
 from latentlab.scorers.expression import EXPRESSIONS, CroppedScorer
-from latentlab.scorers.xception import SIDE
+from latentlab.scorers.xception import RESOLUTION
 
 
 class FerLibraryScorer(CroppedScorer):
     """Probabilities of `EXPRESSIONS` as the `fer` library computes them.
 
-    On the same crops as `ExpressionScorer`, on the CPU, a picture at a time, without gradients.
+    It sees the crops that `ExpressionScorer` sees, and works on the CPU, an image at a time, without gradients.
 
     Parameters
     ----------
@@ -29,7 +29,7 @@ class FerLibraryScorer(CroppedScorer):
     Raises
     ------
     UserError
-        The library is not installed or cannot start.
+        If the library is not installed or cannot start.
     """
 
     def __init__(self, crop: FaceCrop = FFHQ_FACE) -> None:
@@ -38,11 +38,11 @@ class FerLibraryScorer(CroppedScorer):
         self._detector = _detector()
 
     def classify(self, crops: Tensor) -> Tensor:
-        """Probabilities `(b, 7)` of faces `(b, 3, 64, 64)` in [-1, 1], as they are."""
+        """Classify faces `(b, 3, 64, 64)` in [-1, 1] as they are: probabilities `(b, 7)`."""
         pixels = to_bytes(crops).permute(0, 2, 3, 1).flip(3)  # (b, 64, 64, 3), BGR
         scores = np.zeros((len(pixels), len(EXPRESSIONS)), np.float32)
         for row, face in zip(scores, np.ascontiguousarray(pixels.cpu().numpy()), strict=True):
-            self._detector.detect_emotions(face, face_rectangles=[(0, 0, SIDE, SIDE)])
+            self._detector.detect_emotions(face, face_rectangles=[(0, 0, RESOLUTION, RESOLUTION)])
             row[:] = self._detector.probabilities
         return torch.from_numpy(scores).to(crops.device)
 
@@ -53,7 +53,7 @@ def load_fer_library(device: str | torch.device = "cpu") -> FerLibraryScorer:
     Raises
     ------
     UserError
-        The library is not installed or cannot start.
+        If the library is not installed or cannot start.
     """
     return FerLibraryScorer()
 

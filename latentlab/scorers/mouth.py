@@ -1,4 +1,4 @@
-"""The mouth by its landmarks: how far its corners rise, how wide and how far open it is. Nothing is trained."""
+"""The mouth's shape from landmarks: how far its corners rise, how wide and how far open it is; nothing is trained."""
 
 from __future__ import annotations
 
@@ -20,41 +20,41 @@ _INNER_LIPS = (62, 66)
 
 
 class MouthGeometry:
-    """Three lengths of the mouth, in distances between the eyes' centres, the head's tilt taken off.
+    """Three lengths of the mouth, in units of the distance between the eyes' centres, corrected for the head's tilt.
 
-    'corner_lift': how far the corners lie above the point halfway between the lips' outer edges; 'width': from
-    corner to corner; 'opening': between the lips' inner edges. A turned head shortens the distance of the eyes, and
-    with it makes everything longer. They are no probabilities: a threshold has to be chosen for each.
+    'corner_lift' is how far the corners lie above the point halfway between the lips' outer edges, 'width' the
+    distance between the corners, 'opening' that between the lips' inner edges. A turned head shortens the distance
+    of the eyes, which makes everything else longer. They are not probabilities: a threshold must be chosen for each.
 
     Parameters
     ----------
     detector
-        One that finds 68 landmarks.
+        A face detector that finds 68 landmarks.
     """
 
     names = ("corner_lift", "width", "opening")
 
     def __init__(self, detector: FaceDetector) -> None:
         self.detector = detector
-        told = f"mouth geometry 1, {detector.name}"
-        self.fingerprint = hashlib.sha256(told.encode()).hexdigest()[:16]
+        version = f"mouth geometry 1, {detector.name}"
+        self.fingerprint = hashlib.sha256(version.encode()).hexdigest()[:16]
 
     def __repr__(self) -> str:
         return f"MouthGeometry({', '.join(self.names)}; {self.detector.name})"
 
-    def __call__(self, pictures: Tensor) -> Tensor:
-        """Scores `(b, 3)` of the largest face in each of `pictures (b, 3, h, w)` in [-1, 1]; NaN where there is none.
+    def __call__(self, images: Tensor) -> Tensor:
+        """Measure the largest face in each of `images (b, 3, h, w)` in [-1, 1]: `(b, 3)`, NaN where there is none.
 
         Raises
         ------
         UserError
-            The detector finds other landmarks.
+            If the detector finds other landmarks.
         """
-        rows = [self._of(picture[None]) for picture in pictures.detach()]
-        return torch.tensor(np.stack(rows), dtype=torch.float32, device=pictures.device)
+        rows = [self._of(image[None]) for image in images.detach()]
+        return torch.tensor(np.stack(rows), dtype=torch.float32, device=images.device)
 
-    def _of(self, picture: Tensor) -> NDArray[np.float64]:
-        found = self.detector(picture)
+    def _of(self, image: Tensor) -> NDArray[np.float64]:
+        found = self.detector(image)
         if not found:
             return np.full(len(self.names), np.nan)
         if found[0].landmarks.shape != (68, 2):
@@ -65,7 +65,7 @@ class MouthGeometry:
 
 
 def measure(landmarks: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Corner lift, width and opening `(3,)` of `landmarks (68, 2)`, (x, y) in pixels."""
+    """Measure corner lift, width and opening, `(3,)`, from `landmarks (68, 2)`, (x, y) in pixels."""
     across = landmarks[_LEFT_EYE].mean(axis=0) - landmarks[_RIGHT_EYE].mean(axis=0)
     unit = float(np.linalg.norm(across))
     right = across / unit

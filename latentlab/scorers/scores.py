@@ -15,32 +15,32 @@ if TYPE_CHECKING:
     from latentlab.scorers.base import Scorer
 
 
-def score_pictures(scorer: Scorer, pictures: Tensor) -> NDArray[np.float32]:
-    """The scores `(b, k)` of pictures `(b, 3, h, w)`.
+def score_pictures(scorer: Scorer, images: Tensor) -> NDArray[np.float32]:
+    """Score images `(b, 3, h, w)` and check the scores, `(b, k)`.
 
     Raises
     ------
     UserError
-        If the scorer gives another shape than `(b, k)`, or values that are not finite.
+        If the scorer returns another shape than `(b, k)`, or values that are not finite.
     """
-    scores = scorer(pictures)
-    wanted = (len(pictures), len(scorer.names))
+    scores = scorer(images)
+    wanted = (len(images), len(scorer.names))
     if tuple(scores.shape) != wanted:
-        raise UserError(f"the scorer gave the shape {tuple(scores.shape)}, not {wanted} (pictures, names)")
+        raise UserError(f"the scorer returned the shape {tuple(scores.shape)}, not {wanted} (images, names)")
     if not bool(scores.isfinite().all()):
-        raise UserError(f"the scorer gave values that are not finite for {', '.join(scorer.names)}")
+        raise UserError(f"the scorer returned values that are not finite for {', '.join(scorer.names)}")
     return scores.detach().float().cpu().numpy()
 
 
 def score_column(scores: NDArray[np.float32], names: tuple[str, ...], name: str) -> NDArray[np.float32]:
-    """The score `name` of `scores (…, k)`: `(…)`; UserError, with those there are, if there is none."""
+    """Pick the score `name` from `scores (…, k)`: `(…)`. An unknown name raises a UserError that lists the names."""
     if name not in names:
         raise UserError(f"no score is called {name!r}; there are {', '.join(names)}")
     return scores[..., names.index(name)]
 
 
 def is_positive(scores: NDArray[np.float32], names: tuple[str, ...], name: str) -> NDArray[np.bool_]:
-    """Whether `name` wins in `scores (…, k)`: it is the largest, or, alone, above one half; `(…)`."""
+    """Whether `name` has the largest of the `scores (…, k)`, or, if it is the only one, exceeds one half: `(…)`."""
     column = score_column(scores, names, name)
     wins: NDArray[np.bool_] = column > 0.5 if len(names) == 1 else scores.argmax(axis=-1) == names.index(name)
     return wins

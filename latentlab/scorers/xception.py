@@ -13,12 +13,12 @@ from torch import Tensor, nn
 
 from latentlab.errors import UserError
 
-SIDE = 64
+RESOLUTION = 64
 CLASSES = 7
 
 
 def pool_same(x: Tensor) -> Tensor:
-    """Max pooling 3x3 of stride 2 with TensorFlow's SAME padding: an odd row or column goes to the end."""
+    """Max-pool 3x3 with stride 2 and TensorFlow's SAME padding: an odd row or column goes to the end."""
     height, width = ((max((-(-n // 2) - 1) * 2 + 3 - n, 0)) for n in x.shape[-2:])
     pad = (width // 2, width - width // 2, height // 2, height - height // 2)
     return F.max_pool2d(F.pad(x, pad, value=-torch.inf), 3, stride=2)
@@ -33,7 +33,7 @@ class SeparableConv(nn.Module):
         self.pointwise = nn.Conv2d(channels_in, channels_out, 1, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        """`x (b, channels_in, h, w)` to `(b, channels_out, h, w)`."""
+        """Convolve `x (b, channels_in, h, w)` to `(b, channels_out, h, w)`."""
         found: Tensor = self.pointwise(self.depthwise(x))
         return found
 
@@ -49,7 +49,7 @@ class Block(nn.Module):
         self.skip_norm = nn.BatchNorm2d(channels_out)
 
     def forward(self, x: Tensor) -> Tensor:
-        """`x (b, channels_in, h, w)` to `(b, channels_out, ceil(h / 2), ceil(w / 2))`."""
+        """Convolve `x (b, channels_in, h, w)` to `(b, channels_out, ceil(h / 2), ceil(w / 2))`."""
         y = F.relu(self.norm0(self.conv0(x)))
         y = pool_same(self.norm1(self.conv1(y)))
         found: Tensor = y + self.skip_norm(self.skip(x))
@@ -57,7 +57,7 @@ class Block(nn.Module):
 
 
 class MiniXception(nn.Module):
-    """Grey faces to the probabilities of seven expressions."""
+    """The network: grey faces to probabilities of seven expressions."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -68,7 +68,7 @@ class MiniXception(nn.Module):
         self.head = nn.Conv2d(128, CLASSES, 3, padding=1)
 
     def forward(self, faces: Tensor) -> Tensor:
-        """`faces (b, 1, 64, 64)` in [-1, 1] to probabilities `(b, 7)`."""
+        """Classify `faces (b, 1, 64, 64)` in [-1, 1]: probabilities `(b, 7)`."""
         x = F.relu(self.stem_norm0(self.stem0(faces)))  # (b, 8, 62, 62)
         x = F.relu(self.stem_norm1(self.stem1(x)))  # (b, 8, 60, 60)
         for block in self.blocks:
@@ -78,7 +78,7 @@ class MiniXception(nn.Module):
 
 
 def _keras_names() -> dict[str, str]:
-    """Which Keras layer fills which module. Keras numbered them in the order of their creation."""
+    """Name the Keras layer that fills each module. Keras numbered them in the order of their creation."""
     names = {"stem0": "conv2d_1", "stem_norm0": "batch_normalization_1"}
     names |= {"stem1": "conv2d_2", "stem_norm1": "batch_normalization_2", "head": "conv2d_7"}
     for k in range(4):
@@ -98,12 +98,12 @@ _KERNEL, _DEPTHWISE = (3, 2, 0, 1), (2, 3, 0, 1)
 
 
 def load(path: Path) -> MiniXception:
-    """The network with the weights of the Keras file `path`, in eval mode, its parameters frozen.
+    """Load the network with the weights of the Keras file `path`, in eval mode, its parameters frozen.
 
     Raises
     ------
     UserError
-        The file is no HDF5, or an array is missing, misshapen or not finite.
+        If the file is not HDF5, or an array is missing, has another shape or is not finite.
     """
     network = MiniXception()
     try:

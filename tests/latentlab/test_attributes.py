@@ -15,13 +15,13 @@ from hypothesis import strategies as st
 
 from latentlab import images
 from latentlab.errors import UserError
-from latentlab.scorers.attributes.data import Labels, read_labels, read_pictures, split
+from latentlab.scorers.attributes.data import Labels, read_images, read_labels, split
 from latentlab.scorers.attributes.network import AttributeNet
 from latentlab.scorers.attributes.scorer import AttributeScorer
 from latentlab.scorers.attributes.training import TrainingPlan, calibration_error, train
 from latentlab.scorers.crop import CELEBA_FRAMING, FaceCrop
 
-PLAN = TrainingPlan(epochs=4, batch_size=16, learning_rate=1e-2, width=4)
+PLAN = TrainingPlan(epochs=4, batch_size=16, learning_rate=1e-2, base_channels=4)
 
 
 def toy(count=300, seed=0):
@@ -153,17 +153,17 @@ def test_pictures_and_labels_are_read(tmp_path):
     table = read_labels(tmp_path / "labels.csv")
     assert (table.files, table.persons, table.names) == (labels.files, labels.persons, labels.names)
     assert (table.values == labels.values).all()
-    read = read_pictures(tmp_path / "pictures", table, FaceCrop(0, 0, 1))
+    read = read_images(tmp_path / "pictures", table, FaceCrop(0, 0, 1))
     assert torch.equal(read[:, :, 4:-4, 4:-4], pictures[:, :, 4:-4, 4:-4])
     assert torch.equal(read[:, :, 0, 4:-4], pictures[:, :, 4, 4:-4])
 
 
 def test_the_command_trains_and_tells(run, refused, tmp_path):
     write_set(tmp_path)
-    words = ("scorer", "train", tmp_path / "pictures", tmp_path / "labels.csv", "--width", 2, "--epochs", 1)
+    words = ("scorer", "train", tmp_path / "pictures", tmp_path / "labels.csv", "--base-channels", 2, "--epochs", 1)
     code, out, err = run(*words, "--out", tmp_path / "a.safetensors", "--licence", "mine", "--device", "cpu")
     assert code == 0, err
-    assert "| red |" in out and "12 pictures of persons that it was not trained on" in out
+    assert "| red |" in out and "12 images of persons it was not trained on" in out
     assert AttributeScorer.load(tmp_path / "a.safetensors").card["licence"] == "mine"
 
     assert ".safetensors" in refused(*words, "--out", tmp_path / "a.pt")

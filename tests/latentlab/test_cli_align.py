@@ -52,6 +52,7 @@ def photos(tmp_path_factory) -> Path:
     return folder
 
 
+@pytest.mark.weights
 def test_the_files_hold_the_face_and_the_way_back(run, photos, tmp_path):
     code, out, err = run(photos / "one.png", "--out", tmp_path, "--resolution", 128)
     assert code == 0, err
@@ -66,6 +67,7 @@ def test_the_files_hold_the_face_and_the_way_back(run, photos, tmp_path):
     assert ": 1, of 1 photos" in out
 
 
+@pytest.mark.weights
 def test_all_faces_are_numbered(run, photos, tmp_path):
     code, out, _ = run(
         photos / "pair.png", photos / "one.png", "--out", tmp_path, "--resolution", 64, "--faces", "all",
@@ -77,6 +79,7 @@ def test_all_faces_are_numbered(run, photos, tmp_path):
     assert ": 3, of 2 photos" in out
 
 
+@pytest.mark.weights
 def test_bad_photos_are_named_after_the_good_ones_are_done(run, photos, tmp_path):
     names = ["wall.png", "notes.png", "pair.png", "missing.png"]
     code, out, err = run(*(photos / name for name in names), "--out", tmp_path, "--resolution", 64)
@@ -90,6 +93,7 @@ def test_bad_photos_are_named_after_the_good_ones_are_done(run, photos, tmp_path
     assert f"{photos / 'pair.png'}: pair: 2 faces; the largest was taken" in out
 
 
+@pytest.mark.weights
 def test_photos_of_one_name_are_refused_before_anything_is_written(run, photos, tmp_path):
     code, _, err = run("a/x.jpg", "b/X.png", "--out", tmp_path / "out")
     assert code == 2 and "a/x.jpg and b/X.png would both" in err

@@ -8,7 +8,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from latentlab.directions import Direction, RidgeOnLogit
+from latentlab.directions import Direction
 from latentlab.editing import (
     Response,
     TargetNotReached,
@@ -21,8 +21,6 @@ from latentlab.editing import (
 )
 from latentlab.errors import UserError
 from latentlab.samples import EditTable
-from latentlab.scorers import FunctionScorer
-from stylegan2.sampling import z_from_seeds
 
 DIM, ROWS = 5, 4
 NORMAL = np.array([0.6, 0, 0, -0.8, 0], dtype=np.float32)

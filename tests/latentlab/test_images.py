@@ -61,7 +61,7 @@ def test_16_bit_grey_keeps_its_precision(tmp_path):
 
 def test_what_is_no_picture_is_named(tmp_path):
     (tmp_path / "notes.png").write_text("not a picture")
-    with pytest.raises(UserError, match=r"notes\.png is not a picture"):
+    with pytest.raises(UserError, match=r"notes\.png is not an image"):
         images.load_image(tmp_path / "notes.png")
     with pytest.raises(UserError, match=r"missing\.png"):
         images.load_image(tmp_path / "missing.png")
@@ -107,7 +107,7 @@ def test_save_writes_what_load_reads_and_refuses_other_suffixes(tmp_path):
     again = images.load_image(tmp_path / "new folder" / "a.png")
     assert torch.equal(images.to_bytes(again[0]), images.to_bytes(picture))
     for name in ("a.npz", "a"):
-        with pytest.raises(UserError, match="not a picture format"):
+        with pytest.raises(UserError, match="not an image format"):
             images.save_image(picture, tmp_path / name)
     assert [path.name for path in tmp_path.iterdir()] == ["new folder"]
 

@@ -6,7 +6,7 @@ import torch
 
 from latentlab import perceptual
 from latentlab.errors import UserError
-from latentlab.perceptual import MIN_SIDE, masked_mean
+from latentlab.perceptual import MIN_RESOLUTION, masked_mean
 
 
 @pytest.fixture(scope="module", params=["vgg", "alex"])
@@ -21,6 +21,7 @@ def pictures():
     return torch.nn.functional.interpolate(smooth, (64, 64), mode="bicubic").clamp(-1, 1)
 
 
+@pytest.mark.weights
 def test_it_is_the_librarys_distance(distance, pictures):
     one, other = pictures[:2], pictures[2:]
     expected = lpips.LPIPS.forward(distance.model, one, other).flatten()
@@ -29,6 +30,7 @@ def test_it_is_the_librarys_distance(distance, pictures):
     assert (expected > 0.1).all()
 
 
+@pytest.mark.weights
 def test_the_backbone_is_the_one_that_the_layers_were_learnt_on(distance, pictures):
     """With any other weights noise would not be farther away than a slight blur, by far."""
     x = pictures[:1]
@@ -37,6 +39,7 @@ def test_the_backbone_is_the_one_that_the_layers_were_learnt_on(distance, pictur
     assert distance(x, noisy) > 3 * distance(x, blurred)
 
 
+@pytest.mark.weights
 def test_a_target_can_be_computed_once(distance, pictures):
     one, other = pictures[:2], pictures[2:]
     pyramid = distance.pyramid(other)
@@ -45,6 +48,7 @@ def test_a_target_can_be_computed_once(distance, pictures):
     assert len(pyramid) == 2
 
 
+@pytest.mark.weights
 def test_half_precision_is_near(distance, pictures):
     fast = perceptual.load_perceptual(distance.model.pnet_type, dtype=torch.bfloat16)
     torch.testing.assert_close(
@@ -52,6 +56,7 @@ def test_half_precision_is_near(distance, pictures):
     )
 
 
+@pytest.mark.weights
 def test_gradients_reach_the_picture_and_only_it(distance, pictures):
     x = pictures[:1].clone().requires_grad_()
     distance(x, pictures[1:2]).sum().backward()
@@ -60,12 +65,14 @@ def test_gradients_reach_the_picture_and_only_it(distance, pictures):
     assert all(parameter.grad is None for parameter in distance.parameters())
 
 
+@pytest.mark.weights
 def test_the_gradient_is_finite_where_no_feature_fires(distance):
     x = torch.full((1, 3, 64, 64), -1.0, requires_grad=True)
     distance(x, torch.zeros(1, 3, 64, 64)).sum().backward()
     assert x.grad.isfinite().all()
 
 
+@pytest.mark.weights
 def test_a_mask_of_ones_changes_nothing_and_half_a_mask_counts_that_half(distance, pictures):
     one, other = pictures[:1], pictures[1:2]
     whole = distance(one, other)
@@ -84,8 +91,9 @@ def test_the_masked_mean_in_closed_form():
     torch.testing.assert_close(masked_mean(values, None), torch.tensor([3.5]))
 
 
+@pytest.mark.weights
 def test_pictures_that_are_too_small_or_none_are_told(distance):
-    least = MIN_SIDE[distance.model.pnet_type]
+    least = MIN_RESOLUTION[distance.model.pnet_type]
     assert distance(torch.zeros(1, 3, least, least), torch.ones(1, 3, least, least)).isfinite()
     for shape in [(1, 3, least, least - 1), (3, 64, 64), (1, 1, 64, 64)]:
         with pytest.raises(UserError, match=f"at least {least}x{least}"):
@@ -97,6 +105,7 @@ def test_an_unknown_backbone_is_told():
         perceptual.load_perceptual("resnet")
 
 
+@pytest.mark.weights
 def test_loading_leaves_the_global_random_numbers_alone():
     torch.manual_seed(3)
     expected = torch.rand(2)

@@ -107,7 +107,7 @@ def test_crop_refuses_what_it_cannot_cut(fer):
         fer(torch.zeros(1, 3, 63, 63))
     with pytest.raises(UserError, match="batch, 3"):
         fer(torch.zeros(1, 1, 64, 64))
-    with pytest.raises(UserError, match="leaves pictures of 100x64"):
+    with pytest.raises(UserError, match="reaches beyond images of 100x64"):
         FaceCrop(0.5, 0.0, 0.6).cut(torch.zeros(1, 3, 64, 100), 64)
     with pytest.raises(ValueError, match="within"):
         FaceCrop(0.0, 0.5, 0.6)

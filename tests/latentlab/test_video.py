@@ -1,4 +1,4 @@
-"""Moving pictures: frames, their time, and their colours."""
+"""Videos: frames, their time, and their colours."""
 
 import importlib
 import sys
@@ -55,7 +55,7 @@ def test_one_frame_is_a_picture(tmp_path):
 def test_bad_input_is_refused_and_writes_nothing(tmp_path, fps):
     with pytest.raises(UserError, match="fps"):
         write_gif(frames(), tmp_path / "walk.gif", fps)
-    with pytest.raises(UserError, match="one frame"):
+    with pytest.raises(UserError, match="at least one frame"):
         write_gif(frames()[:0], tmp_path / "walk.gif")
     assert list(tmp_path.iterdir()) == []
 

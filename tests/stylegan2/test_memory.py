@@ -1,10 +1,10 @@
 """The setting of the C library, in a process of its own: it cannot be taken back."""
 
+import os
 import platform
 import subprocess
 import sys
 import textwrap
-from pathlib import Path
 
 SCRIPT = """
     import ctypes, sys
@@ -28,9 +28,12 @@ SCRIPT = """
 
 
 def test_glibc_keeps_what_is_freed():
-    root = Path(__file__).parents[2]
     run = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(SCRIPT)], capture_output=True, text=True, check=True, cwd=root
+        [sys.executable, "-c", textwrap.dedent(SCRIPT)],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
     )
     answers, *faults = run.stdout.splitlines()
     glibc = platform.libc_ver()[0] == "glibc"

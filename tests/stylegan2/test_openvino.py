@@ -28,6 +28,7 @@ def recorded(data):
         return dict(file)
 
 
+@pytest.mark.weights
 def test_w_is_openvinos(network, recorded):
     z = z_from_seeds(recorded["seeds"].tolist(), network.z_dim)
     with torch.no_grad():
@@ -37,6 +38,7 @@ def test_w_is_openvinos(network, recorded):
         np.testing.assert_allclose(ws[:, row].numpy(), recorded["w"], rtol=0, atol=2e-5)
 
 
+@pytest.mark.weights
 def test_pictures_are_openvinos(network, recorded):
     step = int(recorded["step"])
     top, left, side = recorded["patch_at"].tolist()
@@ -49,6 +51,7 @@ def test_pictures_are_openvinos(network, recorded):
             np.testing.assert_allclose(patch, recorded["patch"][k], rtol=0, atol=5e-4)
 
 
+@pytest.mark.weights
 def test_w_avg_is_the_mean_of_w(network):
     z = torch.randn(4000, network.z_dim, generator=torch.Generator().manual_seed(1))
     with torch.no_grad():
@@ -58,6 +61,7 @@ def test_w_avg_is_the_mean_of_w(network):
     assert 0.8 < float(error.pow(2).mean().sqrt()) < 1.6
 
 
+@pytest.mark.weights
 def test_other_weights_get_a_sampled_mean_and_no_preview(network):
     published = openvino.read_published(weights.get("mobile-ffhq"))
     loaded = published.with_mean()
@@ -65,6 +69,7 @@ def test_other_weights_get_a_sampled_mean_and_no_preview(network):
     torch.testing.assert_close(loaded.state["mapping.w_avg"], network.w_avg, rtol=0, atol=1e-5)
 
 
+@pytest.mark.weights
 def test_fresh_noise_is_as_strong_as_the_recorded(network):
     strengths = {n: p for n, p in network.synthesis.named_parameters() if n.endswith("noise_strength")}
     assert len(strengths) == 15
@@ -208,6 +213,7 @@ def link_originals(originals, folder: Path, changed: str) -> Path:
     return originals[changed]
 
 
+@pytest.mark.weights
 @pytest.mark.parametrize(
     ("old", "new"),
     [
@@ -227,6 +233,7 @@ def test_a_published_graph_with_a_change_is_refused(originals, tmp_path, old, ne
     assert str(tmp_path) in refusal(tmp_path)
 
 
+@pytest.mark.weights
 def test_a_truncated_download_is_refused(originals, tmp_path):
     name = "SynthesisNetwork.bin"
     blob = link_originals(originals, tmp_path, name).read_bytes()
@@ -234,6 +241,7 @@ def test_a_truncated_download_is_refused(originals, tmp_path):
     assert "truncated" in refusal(tmp_path)
 
 
+@pytest.mark.weights
 def test_networks_that_do_not_belong_together_are_refused(originals, tmp_path):
     for name, path in originals.items():
         (tmp_path / name).symlink_to(originals[name.replace("Synthesis", "Mapping")])

@@ -1,1 +1,1 @@
-"""A small classifier of many attributes of a face at once: the network, its training, what it scores."""
+"""A small classifier of many attributes of a face at once: network, training, scorer."""

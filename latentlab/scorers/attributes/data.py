@@ -1,4 +1,4 @@
-"""Labelled faces: pictures in a folder and a CSV of their attributes, split so that no person is in two parts."""
+"""Labelled faces: images in a folder and a CSV of their attributes, split so that no identity is in two parts."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ from torch import Tensor
 from latentlab import images
 from latentlab.errors import UserError
 from latentlab.progress import Step
-from latentlab.scorers.attributes.network import SIDE
+from latentlab.scorers.attributes.network import RESOLUTION
 from latentlab.scorers.crop import FaceCrop
 
-MARGIN = 4  # pixels beyond each border of the network's picture, for shifts
+MARGIN = 4  # pixels beyond each border of the network's input, for random shifts
 
 
 @dataclass(frozen=True)
 class Labels:
-    """Rows of the CSV.
+    """Attributes of labelled images.
 
     Attributes
     ----------
     files, persons
-        Names of the pictures, and who is in each; n of them.
+        Names of the n images, and the identity in each.
     names
-        Of the attributes, k of them.
+        Names of the k attributes.
     values
         `(n, k)` bool.
     """
@@ -42,12 +42,12 @@ class Labels:
 
 
 def read_labels(path: Path) -> Labels:
-    """A CSV with the columns `image`, `identity`, and one of 0 and 1 for every attribute.
+    """Read a CSV with the columns `image`, `identity`, and one with 0 or 1 for each attribute.
 
     Raises
     ------
     UserError
-        The file is missing, has other columns, or holds anything else.
+        If the file is missing, has other columns, or holds other values.
     """
     try:
         with open(path, newline="", encoding="utf-8") as file:
@@ -65,37 +65,42 @@ def read_labels(path: Path) -> Labels:
     return Labels(tuple(r["image"] for r in rows), tuple(r["identity"] for r in rows), names, values)
 
 
-def read_pictures(folder: Path, labels: Labels, crop: FaceCrop, progress: Step | None = None) -> Tensor:
-    """All pictures as the network sees them and `MARGIN` pixels more on every side: `(n, 3, 72, 72)` uint8.
+def read_images(folder: Path, labels: Labels, crop: FaceCrop, progress: Step | None = None) -> Tensor:
+    """Read all images as the network sees them, with a margin of `MARGIN` pixels: `(n, 3, 72, 72)` uint8.
 
-    Where the margin lies beyond the picture, its border is repeated.
+    The margin repeats the border of the crop.
 
     Raises
     ------
     UserError
-        One is missing or cannot be read.
+        If an image is missing or cannot be read.
     """
 
     def one(name: str) -> Tensor:
-        face = crop.cut(images.load_image(folder / name), SIDE)
+        face = crop.cut(images.load_image(folder / name), RESOLUTION)
         return images.to_bytes(torch.nn.functional.pad(face, [MARGIN] * 4, mode="replicate"))
 
     found = []
     with ThreadPoolExecutor() as pool:
-        for done, picture in enumerate(pool.map(one, labels.files)):
-            found.append(picture)
+        for done, image in enumerate(pool.map(one, labels.files)):
+            found.append(image)
             if progress is not None:
                 progress(done + 1, len(labels.files))
     return torch.cat(found)
 
 
 def split(persons: tuple[str, ...], shares: tuple[float, ...], seed: int) -> list[NDArray[np.intp]]:
-    """Row numbers of as many parts as there are `shares`, all pictures of a person in one part.
+    """Split rows at random into parts of the given `shares`, all images of a person in one part.
+
+    Returns
+    -------
+    list
+        Row numbers of each part.
 
     Raises
     ------
     UserError
-        A part would be empty.
+        If a part would be empty.
     """
     unique = sorted(set(persons))
     order = np.random.default_rng(seed).permutation(len(unique))

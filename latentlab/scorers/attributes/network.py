@@ -1,4 +1,4 @@
-"""The network: 64² pictures to a logit for each attribute."""
+"""The network: images of 64x64 to a logit for each attribute."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-SIDE = 64
+RESOLUTION = 64
 
 
 class _Block(nn.Module):
@@ -21,7 +21,7 @@ class _Block(nn.Module):
         self.skip = nn.Conv2d(before, after, 1, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        """`(b, before, h, w)` to `(b, after, h/2, w/2)`."""
+        """Convolve `(b, before, h, w)` to `(b, after, h/2, w/2)`."""
         y = self.norm1(self.conv1(F.relu(self.norm0(self.conv0(x)))))
         return F.relu(y + self.skip(F.avg_pool2d(x, 2)))
 
@@ -29,27 +29,29 @@ class _Block(nn.Module):
 class AttributeNet(nn.Module):
     """A small residual network (He et al. 2016, "Deep Residual Learning for Image Recognition").
 
-    The last features are 4×4 and are not averaged over the picture, for faces are aligned: where something is says
-    what it is.
+    The last features are 4×4 and are not averaged over the image: faces are aligned, so the place of a feature
+    carries information.
 
     Parameters
     ----------
     attributes
-        How many logits.
-    width
-        Feature maps at full resolution.
+        Number of attributes, and of logits.
+    base_channels
+        Base channel count, that at full resolution.
     """
 
-    def __init__(self, attributes: int, width: int = 16):
+    def __init__(self, attributes: int, base_channels: int = 16):
         super().__init__()
-        self.width = width
-        widths = [width, 2 * width, 4 * width, 6 * width, 8 * width]
-        self.stem = nn.Sequential(nn.Conv2d(3, width, 3, padding=1, bias=False), nn.BatchNorm2d(width), nn.ReLU())
+        self.base_channels = base_channels
+        widths = [multiple * base_channels for multiple in (1, 2, 4, 6, 8)]
+        self.stem = nn.Sequential(
+            nn.Conv2d(3, base_channels, 3, padding=1, bias=False), nn.BatchNorm2d(base_channels), nn.ReLU()
+        )
         self.blocks = nn.Sequential(*[_Block(i, o) for i, o in zip(widths, widths[1:], strict=False)])
         self.dropout = nn.Dropout(0.4)
         self.head = nn.Linear(16 * widths[-1], attributes)
 
-    def forward(self, pictures: Tensor) -> Tensor:
-        """Logits `(b, attributes)` of `pictures (b, 3, 64, 64)` in [-1, 1]."""
-        logits: Tensor = self.head(self.dropout(torch.flatten(self.blocks(self.stem(pictures)), 1)))
+    def forward(self, images: Tensor) -> Tensor:
+        """Compute the logits `(b, attributes)` of `images (b, 3, 64, 64)` in [-1, 1]."""
+        logits: Tensor = self.head(self.dropout(torch.flatten(self.blocks(self.stem(images)), 1)))
         return logits

@@ -13,41 +13,41 @@ from torch import Tensor
 
 from latentlab import cards
 from latentlab.errors import UserError
-from latentlab.scorers.attributes.network import SIDE, AttributeNet
+from latentlab.scorers.attributes.network import RESOLUTION, AttributeNet
 from latentlab.scorers.crop import FaceCrop
 from stylegan2.fingerprint import fingerprint
 
 KIND = cards.Kind("latentlab.attribute-scorer", 1, "an attribute classifier", "train it anew or fetch it again")
 SHIPPED = "attributes"
-"""The name of the classifier that comes with the package."""
+"""Name of the classifier that comes with the package."""
 _FILE = "attributes-celeba.safetensors"
 
 WHOLE = FaceCrop(top=0, left=0, size=1)
 
 
 class AttributeScorer:
-    """Calibrated probabilities of attributes, each on its own: they do not add up to 1.
+    """Calibrated probabilities of attributes, each by itself: they do not add up to 1.
 
     Parameters
     ----------
     network
-        Trained, in eval mode.
+        Trained network in eval mode.
     names
-        Of its logits.
+        Attributes that its logits stand for.
     slopes, offsets
         `(k,)` each: the probability is the logistic function of slope · logit + offset (Platt 1999).
     card
-        Data, licence, held-out figures.
+        Data, licence, held-out statistics.
     wanted
-        The attributes that are scored, in this order; None for all. One alone is positive above ½, as a lone score is
+        Attributes to score, in this order; None for all. A single one is positive above ½, as a lone score is
         everywhere in latentlab.
     crop
-        Where FFHQ's framing lies in the pictures.
+        Where FFHQ's framing lies in the images.
 
     Raises
     ------
     UserError
-        An attribute is wanted that it does not know.
+        If a wanted attribute is unknown.
     """
 
     def __init__(
@@ -74,32 +74,32 @@ class AttributeScorer:
         names = ", ".join(self.names) if len(self.names) <= 4 else f"{len(self.names)} attributes"
         return f"AttributeScorer({names})"
 
-    def __call__(self, pictures: Tensor) -> Tensor:
-        """Probabilities `(b, len(names))` of `pictures (b, 3, h, w)` in [-1, 1], 64 pixels a side at least."""
-        return torch.sigmoid(self.logits(pictures))
+    def __call__(self, images: Tensor) -> Tensor:
+        """Score `images (b, 3, h, w)` in [-1, 1], 64x64 or larger: probabilities `(b, len(names))`."""
+        return torch.sigmoid(self.logits(images))
 
-    def logits(self, pictures: Tensor) -> Tensor:
-        """The same before the logistic function, calibrated; differentiable in `pictures`."""
-        raw = self.network(self.crop.cut(pictures, SIDE))
+    def logits(self, images: Tensor) -> Tensor:
+        """Compute the calibrated logits `(b, len(names))`, before the logistic function; differentiable in `images`."""
+        raw = self.network(self.crop.cut(images, RESOLUTION))
         logits: Tensor = (self.slopes * raw + self.offsets)[:, self._rows]
         return logits
 
     @property
     def network_fingerprint(self) -> str:
-        """A hash of the classifier, whichever of its attributes are scored."""
+        """Hash of the classifier, whichever of its attributes are scored."""
         return self.of(*self.all_names).fingerprint
 
     def of(self, *wanted: str) -> AttributeScorer:
-        """The same classifier for some of its attributes."""
+        """Choose some of the attributes to score."""
         return AttributeScorer(
             self.network, self.all_names, self.slopes, self.offsets, self.card, tuple(wanted), self.crop
         )
 
     def save(self, path: str | Path) -> None:
-        """Write it as safetensors with its card, atomically; weights in half precision."""
+        """Write it as safetensors with its card, atomically, the weights in half precision."""
         tensors = {f"network.{name}": value for name, value in self.network.state_dict().items()}
         halves = {name: value.half() if value.is_floating_point() else value for name, value in tensors.items()}
-        shape = {"names": self.all_names, "width": self.network.width}
+        shape = {"names": self.all_names, "width": self.network.base_channels}
         cards.write(path, KIND, {**halves, "slopes": self.slopes, "offsets": self.offsets}, {**self.card, **shape})
 
     @classmethod
@@ -109,12 +109,12 @@ class AttributeScorer:
         Raises
         ------
         UserError
-            The file is missing, broken or something else.
+            If the file is missing, broken or something else.
         """
         tensors, card = cards.read(path, KIND)
         with cards.guard(path, KIND):
-            names, width = tuple(card.pop("names")), int(card.pop("width"))
-            network = AttributeNet(len(names), width)
+            names, base_channels = tuple(card.pop("names")), int(card.pop("width"))
+            network = AttributeNet(len(names), base_channels)
             own = {name.removeprefix("network."): v for name, v in tensors.items() if name.startswith("network.")}
             network.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in own.items()})
             network.to(device).eval().requires_grad_(False)
@@ -127,7 +127,7 @@ def load_attributes(source: str | Path = SHIPPED, device: torch.device | str = "
     Raises
     ------
     UserError
-        The file is missing, broken or something else.
+        If the file is missing, broken or something else.
     """
     return load_shipped(device) if source == SHIPPED else AttributeScorer.load(source, device)
 

@@ -1,4 +1,4 @@
-"""Training of the attribute classifier: fitted on some persons, calibrated on others, judged on yet others."""
+"""Training of the attribute classifier: fitted, calibrated and judged on different persons."""
 
 from __future__ import annotations
 
@@ -21,52 +21,56 @@ from latentlab import cards
 from latentlab.errors import UserError
 from latentlab.progress import Step
 from latentlab.scorers.attributes.data import MARGIN, Labels, split
-from latentlab.scorers.attributes.network import SIDE, AttributeNet
+from latentlab.scorers.attributes.network import RESOLUTION, AttributeNet
 from latentlab.scorers.attributes.scorer import AttributeScorer
 from stylegan2.fingerprint import fingerprint
 
-SHARES = (0.8, 0.1, 0.1)  # of the persons: to train on, to calibrate on, to judge on
+SHARES = (0.8, 0.1, 0.1)  # shares of the persons to train, calibrate and judge on
 _WEAK = 0.8  # an AUC below which the card warns
 _STATE = cards.Kind("latentlab.attribute-training", 1, "the state of a stopped training", "remove it to begin anew")
 
 
 @dataclass(frozen=True)
 class TrainingPlan:
-    """How it is trained.
+    """Settings of a training.
 
     Attributes
     ----------
     epochs
-        Passes through the pictures.
+        Passes through the images.
     batch_size
-        Pictures a step.
+        Images per step.
     learning_rate, weight_decay
-        Of AdamW; the rate rises over a tenth of the steps and falls to 0 along a cosine.
-    width
-        See `AttributeNet`.
+        Settings of AdamW; the rate rises over a tenth of the steps and falls to 0 along a cosine.
+    base_channels
+        Base channel count, see `AttributeNet`.
     seed
-        Of the split, the weights, the order, the augmentation.
+        Random seed of the split, the weights, the order and the augmentation.
     """
 
     epochs: int = 20
     batch_size: int = 64
     learning_rate: float = 2e-3
     weight_decay: float = 0.05
-    width: int = 16
+    base_channels: int = 16
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if min(self.epochs, self.batch_size, self.width) < 1 or not self.learning_rate > 0:
+        if min(self.epochs, self.batch_size, self.base_channels) < 1 or not self.learning_rate > 0:
             raise UserError(f"a training takes an epoch, a batch of 1 and a positive learning rate at least: {self}")
 
+    def as_dict(self) -> dict[str, Any]:
+        """The settings under their names on disk."""
+        return {{"base_channels": "width"}.get(name, name): value for name, value in asdict(self).items()}
+
     def rate_at(self, step: int, steps: int) -> float:
-        """The learning rate of `step`, 0 … steps − 1."""
+        """Learning rate of `step`, 0 … steps − 1."""
         t = step / steps
         return self.learning_rate * min(t / 0.1, 1.0) * (0.5 + 0.5 * float(np.cos(np.pi * t)))
 
 
 def train(
-    pictures: Tensor,
+    images: Tensor,
     labels: Labels,
     plan: TrainingPlan,
     state: Path,
@@ -74,48 +78,49 @@ def train(
     device: torch.device | str = "cpu",
     progress: Step | None = None,
 ) -> AttributeScorer:
-    """Train a classifier, or go on with a training that was stopped, to the same result.
+    """Train a classifier; a training that was stopped is resumed and ends in the result it would have had.
 
     Parameters
     ----------
-    pictures
-        `(n, 3, 72, 72)` uint8, of `read_pictures`.
+    images
+        `(n, 3, 72, 72)` uint8, from `read_images`.
     labels
-        Their labels.
+        Labels of the images.
     plan
-        How.
+        Settings of the training.
     state
-        A file that is written after every epoch, and removed in the end.
+        File that is written after every epoch and removed at the end.
     card
-        Where the data come from and under what licence; the held-out figures are added.
+        Origin and licence of the data; the held-out statistics are added.
     device
-        To train on.
+        Device to train on.
     progress
-        Called with (epochs done, of how many, the loss in words).
+        Called with the number of epochs done, the number of all, and the loss in words.
 
     Raises
     ------
     UserError
-        The state is of another training, there are too few persons, or an attribute has one value only in a part.
+        If the state belongs to another training, there are too few persons, or an attribute has only one value in a
+        part.
     """
     parts = split(labels.persons, SHARES, plan.seed)
     for part in parts:
         lone = [name for name, row in zip(labels.names, labels.values[part].T, strict=True) if row.min() == row.max()]
         if lone:
-            raise UserError(f"{', '.join(lone)}: a part of the pictures has one value only; leave it out or add some")
-    network = _trained(pictures, labels, parts[0], plan, state, torch.device(device), progress)
-    slopes, offsets = _calibrated(_logits(network, pictures[parts[1]]), labels.values[parts[1]])
-    held_out = _logits(network, pictures[parts[2]]) * slopes + offsets
-    figures = _figures(held_out, labels.values[parts[2]], labels.names)
-    told = {
+            raise UserError(f"{', '.join(lone)}: a part of the images has one value only; leave it out or add images")
+    network = _trained(images, labels, parts[0], plan, state, torch.device(device), progress)
+    slopes, offsets = _calibrated(_logits(network, images[parts[1]]), labels.values[parts[1]])
+    held_out = _logits(network, images[parts[2]]) * slopes + offsets
+    statistics = _statistics(held_out, labels.values[parts[2]], labels.names)
+    whole_card = {
         **(card or {}),
-        "limits": limits_of(figures),
-        "plan": asdict(plan),
+        "limits": limits_of(statistics),
+        "plan": plan.as_dict(),
         "pictures": {name: len(part) for name, part in zip(("train", "calibrate", "held_out"), parts, strict=True)},
-        "held_out": figures,
+        "held_out": statistics,
     }
     state.unlink(missing_ok=True)
-    return AttributeScorer(network, labels.names, _tensor(slopes, device), _tensor(offsets, device), told)
+    return AttributeScorer(network, labels.names, _tensor(slopes, device), _tensor(offsets, device), whole_card)
 
 
 def _tensor(values: NDArray[Any], device: torch.device | str) -> Tensor:
@@ -123,7 +128,7 @@ def _tensor(values: NDArray[Any], device: torch.device | str) -> Tensor:
 
 
 def _trained(
-    pictures: Tensor,
+    images: Tensor,
     labels: Labels,
     rows: NDArray[np.intp],
     plan: TrainingPlan,
@@ -132,10 +137,10 @@ def _trained(
     progress: Step | None,
 ) -> AttributeNet:
     torch.manual_seed(plan.seed)
-    network = AttributeNet(len(labels.names), plan.width).to(device)
+    network = AttributeNet(len(labels.names), plan.base_channels).to(device)
     optimiser = torch.optim.AdamW(network.parameters(), plan.learning_rate, weight_decay=plan.weight_decay)
     key = {
-        "plan": asdict(plan),
+        "plan": plan.as_dict(),
         "names": list(labels.names),
         "data": fingerprint({"files": labels.files}, {"labels": torch.from_numpy(labels.values)}),
     }
@@ -143,15 +148,15 @@ def _trained(
     targets = torch.from_numpy(labels.values).float()
     steps = plan.epochs * -(-len(rows) // plan.batch_size)
     for epoch in range(first, plan.epochs):
-        chance = torch.Generator().manual_seed(plan.seed * 10_000 + epoch)
+        rng = torch.Generator().manual_seed(plan.seed * 10_000 + epoch)
         torch.manual_seed(plan.seed * 10_000 + epoch)  # dropout
         losses = []
         network.train()
-        order = torch.from_numpy(rows)[torch.randperm(len(rows), generator=chance)]
+        order = torch.from_numpy(rows)[torch.randperm(len(rows), generator=rng)]
         for k, some in enumerate(torch.split(order, plan.batch_size)):
             for group in optimiser.param_groups:
                 group["lr"] = plan.rate_at(epoch * -(-len(rows) // plan.batch_size) + k, steps)
-            logits = network(_augmented(pictures[some], chance).to(device))
+            logits = network(_augmented(images[some], rng).to(device))
             loss = F.binary_cross_entropy_with_logits(logits, targets[some].to(device))
             optimiser.zero_grad()
             torch.autograd.backward(loss)
@@ -163,35 +168,35 @@ def _trained(
     return network.eval().requires_grad_(False)
 
 
-def _augmented(pictures: Tensor, chance: torch.Generator) -> Tensor:
-    """Bytes `(b, 3, 72, 72)` shifted, mirrored, brightened or darkened: `(b, 3, 64, 64)` in about [-1, 1]."""
+def _augmented(images: Tensor, rng: torch.Generator) -> Tensor:
+    """Shift, mirror, brighten or darken bytes `(b, 3, 72, 72)`: `(b, 3, 64, 64)` in about [-1, 1]."""
     found = []
-    for picture in pictures:
-        top, left = torch.randint(2 * MARGIN + 1, (2,), generator=chance).tolist()
-        some = picture[:, top : top + SIDE, left : left + SIDE]
-        found.append(some.flip(2) if torch.rand((), generator=chance) < 0.5 else some)
-    gain = 0.8 + 0.4 * torch.rand(len(pictures), 1, 1, 1, generator=chance)
-    shift = 0.2 * torch.rand(len(pictures), 1, 1, 1, generator=chance) - 0.1
+    for image in images:
+        top, left = torch.randint(2 * MARGIN + 1, (2,), generator=rng).tolist()
+        crop = image[:, top : top + RESOLUTION, left : left + RESOLUTION]
+        found.append(crop.flip(2) if torch.rand((), generator=rng) < 0.5 else crop)
+    gain = 0.8 + 0.4 * torch.rand(len(images), 1, 1, 1, generator=rng)
+    shift = 0.2 * torch.rand(len(images), 1, 1, 1, generator=rng) - 0.1
     return (torch.stack(found) / 127.5 - 1) * gain + shift
 
 
-def _logits(network: AttributeNet, pictures: Tensor) -> NDArray[np.float64]:
-    """`(n, k)` of pictures as they are, margins cut off."""
+def _logits(network: AttributeNet, images: Tensor) -> NDArray[np.float64]:
+    """Logits `(n, k)` of images as they are, margins cut off."""
     device = next(network.parameters()).device
-    middle = pictures[:, :, MARGIN:-MARGIN, MARGIN:-MARGIN]
+    middle = images[:, :, MARGIN:-MARGIN, MARGIN:-MARGIN]
     with torch.no_grad():
         found = [network(some.to(device) / 127.5 - 1).cpu() for some in torch.split(middle, 256)]
     return torch.cat(found).double().numpy()
 
 
 def _calibrated(logits: NDArray[np.float64], truth: NDArray[np.bool_]) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Slope and offset of each attribute, by logistic regression of the truth on the logit (Platt 1999)."""
+    """Fit slope and offset of each attribute by logistic regression of the truth on the logit (Platt 1999)."""
     fits = [LogisticRegression(C=10.0).fit(x[:, None], y) for x, y in zip(logits.T, truth.T, strict=True)]
     return np.array([fit.coef_[0, 0] for fit in fits]), np.array([fit.intercept_[0] for fit in fits])
 
 
-def _figures(logits: NDArray[np.float64], truth: NDArray[np.bool_], names: tuple[str, ...]) -> dict[str, Any]:
-    """AUC, accuracy at ½, share of positives, and calibration error of every attribute on pictures not trained on."""
+def _statistics(logits: NDArray[np.float64], truth: NDArray[np.bool_], names: tuple[str, ...]) -> dict[str, Any]:
+    """AUC, accuracy at ½, share of positives, and calibration error of every attribute on held-out images."""
     found = {}
     for name, x, y in zip(names, logits.T, truth.T, strict=True):
         p = expit(x)
@@ -205,20 +210,20 @@ def _figures(logits: NDArray[np.float64], truth: NDArray[np.bool_], names: tuple
 
 
 def limits_of(held_out: Mapping[str, Any]) -> str:
-    """What a user has to know, by rule: attributes that are hardly told apart, and what labels are."""
+    """State the limits of a classifier: what its labels are, and which attributes it hardly recognises."""
     weak = [name for name, row in held_out.items() if row["auc"] < _WEAK]
     return (
-        "An attribute is what the labels' annotators saw in a picture, with their biases and those of the choice of "
-        "persons; it is no fact about a person. Probabilities hold for pictures like those it was calibrated on. "
+        "An attribute is what the labels' annotators saw in an image, with their biases and those of the choice of "
+        "persons; it is no fact about a person. Probabilities hold for images like those it was calibrated on. "
         f"Held-out AUC below {_WEAK}: {', '.join(weak) or 'none'}."
     )
 
 
 def calibration_error(probabilities: NDArray[np.float64], truth: NDArray[np.bool_], bins: int = 10) -> float:
-    """Expected calibration error (Naeini et al. 2015).
+    """Compute the expected calibration error (Naeini et al. 2015).
 
-    The mean over `bins` of equal width, each weighted by how many `probabilities (n,)` fall into it, of how far their
-    mean lies from the share of the positive ones among them.
+    `probabilities (n,)` are sorted into `bins` of equal width; the result is the mean over the bins, weighted by their
+    numbers, of the distance between the mean probability and the share of positives in `truth (n,)`.
     """
     places = np.minimum((probabilities * bins).astype(int), bins - 1)
     gaps = [
@@ -229,7 +234,7 @@ def calibration_error(probabilities: NDArray[np.float64], truth: NDArray[np.bool
     return float(sum(gaps))
 
 
-# --- stopping and going on ----------------------------------------------------------------------------------
+# --- stopping and resuming ----------------------------------------------------------------------------------
 
 
 def _keep(path: Path, key: Mapping[str, Any], network: AttributeNet, optimiser: torch.optim.AdamW, epoch: int) -> None:
@@ -240,13 +245,13 @@ def _keep(path: Path, key: Mapping[str, Any], network: AttributeNet, optimiser: 
 
 
 def _resume(path: Path, key: Mapping[str, Any], network: AttributeNet, optimiser: torch.optim.AdamW) -> int:
-    """The epoch to go on with."""
+    """Restore network and optimiser; returns the epoch to resume with."""
     if not path.exists():
         return 0
     tensors, card = cards.read(path, _STATE)
     with cards.guard(path, _STATE):
         if card["key"] != json.loads(json.dumps(key)):
-            raise UserError(f"{path} is of a training on other data or with another plan: remove it to begin anew")
+            raise UserError(f"{path} is of a training on other data or with another plan: remove it to start anew")
         own = {name.removeprefix("network."): v for name, v in tensors.items() if name.startswith("network.")}
         network.load_state_dict(own)
         for k, weight in enumerate(network.parameters()):

@@ -1,27 +1,29 @@
 """Editing an attribute of faces: latent methods against translators."""
 
-from latentlab.tasks.edit_faces.faces import RealFaces
-from latentlab.tasks.edit_faces.lab import EditLab
-from latentlab.tasks.edit_faces.latent import FLOOR, Latent, Projector
-from latentlab.tasks.edit_faces.methods import edit_methods
-from latentlab.tasks.edit_faces.pasting import paste_edits
-from latentlab.tasks.edit_faces.settings import LATENT, METHODS, OF_THE_MOUTH, PRESETS, TRANSLATORS, EditSettings
-from latentlab.tasks.edit_faces.strengths import Strengths, strengths_of
-from latentlab.tasks.edit_faces.task import EditTask, check_inputs, make_edit_task
-from latentlab.tasks.edit_faces.telling import edit_sections
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from latentlab.datasets.labelled_faces import RealFaces
+    from latentlab.tasks.edit_faces.definition import EDIT, METHODS, PRESETS, PROJECTION, EditInputs, EditSettings
+    from latentlab.tasks.edit_faces.evaluator import EditEvaluator
+    from latentlab.tasks.edit_faces.methods import edit_methods
+    from latentlab.tasks.edit_faces.pasting import paste_edits
+    from latentlab.tasks.edit_faces.sections import edit_sections
+    from latentlab.tasks.edit_faces.strengths import Strengths, strengths_of
+    from latentlab.tasks.edit_faces.task import EditTask, check_inputs, make_edit_task
 
 __all__ = [
-    "FLOOR",
-    "LATENT",
+    "EDIT",
     "METHODS",
-    "OF_THE_MOUTH",
     "PRESETS",
-    "TRANSLATORS",
-    "EditLab",
+    "PROJECTION",
+    "EditEvaluator",
+    "EditInputs",
     "EditSettings",
     "EditTask",
-    "Latent",
-    "Projector",
     "RealFaces",
     "Strengths",
     "check_inputs",
@@ -31,3 +33,25 @@ __all__ = [
     "paste_edits",
     "strengths_of",
 ]
+
+_HERE = "latentlab.tasks.edit_faces"
+_MODULES = {
+    **dict.fromkeys(("EDIT", "METHODS", "PRESETS", "PROJECTION", "EditInputs", "EditSettings"), f"{_HERE}.definition"),
+    **dict.fromkeys(("EditTask", "check_inputs", "make_edit_task"), f"{_HERE}.task"),
+    **dict.fromkeys(("Strengths", "strengths_of"), f"{_HERE}.strengths"),
+    "EditEvaluator": f"{_HERE}.evaluator",
+    "RealFaces": "latentlab.datasets.labelled_faces",
+    "edit_methods": f"{_HERE}.methods",
+    "edit_sections": f"{_HERE}.sections",
+    "paste_edits": f"{_HERE}.pasting",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_MODULES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,23 +1,24 @@
-"""The methods by name."""
+"""The methods of editing faces, by name."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
 
+from latentlab import registry
+from latentlab.comparison.definition import choose_methods
 from latentlab.comparison.protocol import Method
 from latentlab.directions import Direction
-from latentlab.tasks.building import chosen
+from latentlab.tasks.edit_faces.definition import LATENT, METHODS
 from latentlab.tasks.edit_faces.latent import (
     Latent,
-    Learnt,
-    Projected,
+    ProjectionAlone,
     Projector,
     learn_conditional,
     learn_mean,
     learn_svm,
 )
-from latentlab.tasks.edit_faces.settings import LATENT, METHODS
+from latentlab.tasks.edit_faces.response import Learnt
 from latentlab.tasks.edit_faces.task import EditTask
 from latentlab.tasks.edit_faces.translators import translator
 
@@ -29,12 +30,20 @@ _LEARN: dict[str, Callable[[EditTask], Direction]] = {
 
 
 def edit_methods(task: EditTask, names: Sequence[str] = METHODS) -> list[Method]:
-    """The methods of those names, and before them, if one is latent, the floor of all latent ones.
+    """Construct the methods of some names and, before them, the baseline of the latent ones if one is latent.
+
+    Parameters
+    ----------
+    task
+        Task they are for.
+    names
+        'latent-mean', 'latent-svm', 'latent-conditional', 'pix2pix', 'cyclegan', 'instagan', and any other registered
+        translation method.
 
     Raises
     ------
     UserError
-        There is no such method.
+        If a name is unknown.
     """
     projector = Projector(task)
     learnt = {name: Learnt(task, learn) for name, learn in _LEARN.items()}
@@ -45,6 +54,7 @@ def edit_methods(task: EditTask, names: Sequence[str] = METHODS) -> list[Method]
             return Latent(name, learnt[name], projector, conditions if name == "latent-conditional" else None)
         return translator(name, task, learnt["latent-svm"])
 
-    methods = chosen({name: partial(build, name) for name in METHODS}, names)
-    floor = [Projected(projector)] if set(names) & set(LATENT) else []
-    return [*floor, *methods]
+    known = (*METHODS, *(name for name in registry.translators.names() if name not in METHODS))
+    methods = choose_methods({name: partial(build, name) for name in known}, names)
+    baseline = [ProjectionAlone(projector)] if set(names) & set(LATENT) else []
+    return [*baseline, *methods]

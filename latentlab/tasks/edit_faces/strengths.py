@@ -1,4 +1,4 @@
-"""What only latent methods have, a strength: their curves, where they lose what they lose, and even footing."""
+"""What only latent methods have, a strength: trade-off curves, where quality is lost, and equal responses."""
 
 from __future__ import annotations
 
@@ -7,52 +7,54 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from latentlab import images
 from latentlab.comparison.protocol import Columns, Method
-from latentlab.comparison.run import Comparison, Row, summary
+from latentlab.comparison.run import Comparison, MethodResult, summarise
+from latentlab.datasets.labelled_faces import PHOTO_RESOLUTION
 from latentlab.editing import in_sigmas
-from latentlab.faces.identity import similarity
+from latentlab.images import resize
 from latentlab.metrics import Interval, mean_interval
 from latentlab.progress import Stage, silent
-from latentlab.tasks.edit_faces.faces import PHOTO_SIDE
-from latentlab.tasks.edit_faces.latent import CALIBRATION_FACES, FLOOR, Latent
+from latentlab.tasks.edit_faces.definition import PROJECTION
+from latentlab.tasks.edit_faces.latent import Latent
+from latentlab.tasks.edit_faces.response import CALIBRATION_FACES
 from latentlab.tasks.edit_faces.task import EditTask
-from latentlab.tasks.measuring import as_array, enlarged
 
 SHARES = (0.5, 1.5)
-"""Of the calibrated strength, for the curve, beside the strength itself."""
+"""Shares of the calibrated strength that the curve has besides the strength itself."""
 
 
 @dataclass(frozen=True)
-class Point:
+class CurvePoint:
     """A latent method at a strength, on the held-out photos.
 
     Attributes
     ----------
-    method, sigmas
-        Which, and how far along its direction.
-    figures
-        As `EditTask.measure` has them, over all photos.
+    method
+        Name of the method.
+    sigmas
+        Strength in standard deviations along its direction.
+    intervals
+        Values over all photos, by measure; see `EditEvaluator.gained_and_kept`.
     against
-        The translator whose response on training faces it was brought to; None on the curve.
+        Translator whose response on training faces the strength was matched to; None on the curve.
     """
 
     method: str
     sigmas: float
-    figures: dict[str, Interval]
+    intervals: dict[str, Interval]
     against: str | None = None
 
 
 @dataclass(frozen=True)
 class Loss:
-    """What a latent method loses on the way, each against the pictures that it stands beside.
+    """What a latent method loses on the way.
 
     Attributes
     ----------
     method
-        Which.
+        Name of the method.
     projecting, editing, both
-        By figure ('identity', 'lpips_outside', 'l1_outside'): the projection against the photo, the edit against the
+        By measure ('identity', 'lpips_outside', 'l1_outside'): the projection against the photo, the edit against the
         projection, the edit against the photo.
     """
 
@@ -64,36 +66,50 @@ class Loss:
 
 @dataclass(frozen=True)
 class Strengths:
-    """What is found of all latent methods.
+    """What is found about all latent methods.
 
     Attributes
     ----------
     curve
-        At shares of the calibrated strength.
+        Points at shares of the calibrated strength.
     even
-        At each translator's response.
+        Points at each translator's response.
     responses
-        Of each translator: the labelling scorer's mean score of the target on training faces that it translated.
+        By translator: the labelling scorer's mean score of the target on training faces that it translated.
     unmatched
-        Pairs of translator and latent method where no strength gives that response.
+        Pairs of a translator and a latent method for which no strength gives that response.
     losses
-        Where quality goes.
+        Where quality is lost.
     """
 
-    curve: tuple[Point, ...]
-    even: tuple[Point, ...]
+    curve: tuple[CurvePoint, ...]
+    even: tuple[CurvePoint, ...]
     responses: dict[str, float]
     unmatched: tuple[tuple[str, str], ...]
     losses: tuple[Loss, ...]
 
 
+@dataclass(frozen=True, eq=False)
+class _Planned:
+    """A point that is to be measured."""
+
+    method: Latent
+    strength: float
+    against: str | None
+
+    def measure(self, task: EditTask) -> CurvePoint:
+        intervals = summarise(task, task.evaluator.gained_and_kept(self.method.at(self.strength)))
+        sigmas = in_sigmas(self.method.direction, self.strength)
+        return CurvePoint(self.method.name, sigmas, intervals, self.against)
+
+
 def strengths_of(comparison: Comparison, methods: Sequence[Method], stage: Stage = silent) -> Strengths:
-    """Curves, losses and even footing of the latent methods of a comparison of edits; none of them may have failed.
+    """Measure curves, losses and equal responses of the latent methods of a comparison of edits.
 
     Parameters
     ----------
     comparison
-        Of an `EditTask`.
+        A comparison of an `EditTask`; methods that failed are left out.
     methods
         Those that were compared.
     stage
@@ -101,56 +117,58 @@ def strengths_of(comparison: Comparison, methods: Sequence[Method], stage: Stage
     """
     task = comparison.task
     assert isinstance(task, EditTask)
-    rows = {row.name: row for row in comparison.done}
-    latent = [method for method in methods if isinstance(method, Latent) and method.name in rows]
-    others = [method for method in methods if method.name in rows and method.name != FLOOR and method not in latent]
+    results = {one.name: one for one in comparison.done}
+    latent = [method for method in methods if isinstance(method, Latent) and method.name in results]
+    others = [m for m in methods if m.name in results and m.name != PROJECTION and not isinstance(m, Latent)]
     responses = _responses(task, others) if latent else {}
-    plan: list[tuple[Latent, float, str | None]] = []
+    plan: list[_Planned] = []
     unmatched = []
     for method in latent:
         method.prepare(task.inputs(), stage)
-        plan += [(method, share * method.response.calibrated(), None) for share in SHARES]
+        plan += [_Planned(method, share * method.response.calibrated(), None) for share in SHARES]
         for name, score in responses.items():
-            strength = method.response.first(method.response.scores, score)
+            strength = method.response.at_score(score)
             if strength is None:
                 unmatched.append((name, method.name))
             else:
-                plan.append((method, strength, name))
+                plan.append(_Planned(method, strength, name))
     points = []
     with stage("curves", "point") as step:
-        for k, (method, strength, against) in enumerate(plan):
-            figures = summary(task, task.gained_and_kept(method.at(strength)))
-            points.append(Point(method.name, in_sigmas(method.direction, strength), figures, against))
+        for k, planned in enumerate(plan):
+            points.append(planned.measure(task))
             step(k + 1, len(plan))
-    calibrated = [Point(m.name, in_sigmas(m.direction, m.response.calibrated()), rows[m.name].figures) for m in latent]
-    losses = [_loss(task, method.name, rows) for method in latent] if FLOOR in rows else []
+    curve = [*_calibrated(latent, results), *(point for point in points if point.against is None)]
     return Strengths(
-        curve=tuple(
-            sorted([*calibrated, *(p for p in points if p.against is None)], key=lambda p: (p.method, p.sigmas))
-        ),
+        curve=tuple(sorted(curve, key=lambda point: (point.method, point.sigmas))),
         even=tuple(point for point in points if point.against is not None),
         responses=responses,
         unmatched=tuple(unmatched),
-        losses=tuple(losses),
+        losses=tuple(_loss(task, method.name, results) for method in latent) if PROJECTION in results else (),
     )
 
 
+def _calibrated(latent: Sequence[Latent], results: dict[str, MethodResult]) -> list[CurvePoint]:
+    """The points that the comparison measured already."""
+    return [
+        CurvePoint(m.name, in_sigmas(m.direction, m.response.calibrated()), results[m.name].intervals) for m in latent
+    ]
+
+
 def _responses(task: EditTask, methods: Sequence[Method]) -> dict[str, float]:
-    """What the labelling scorer makes of training faces that these methods edited."""
-    faces = images.resize(task.part("trainA")[:CALIBRATION_FACES], PHOTO_SIDE, PHOTO_SIDE)
-    return {method.name: float(task.score(method.apply(faces)).mean()) for method in methods}
+    """The labelling scorer's mean score of the target on training faces that these methods edited."""
+    faces = resize(task.part("trainA")[:CALIBRATION_FACES], PHOTO_RESOLUTION, PHOTO_RESOLUTION)
+    score = task.evaluator.labeller.score
+    return {method.name: float(score(method.apply(faces)).mean()) for method in methods}
 
 
-def _loss(task: EditTask, name: str, rows: dict[str, Row]) -> Loss:
-    projected, edited = rows[FLOOR].pictures, rows[name].pictures
+def _loss(task: EditTask, name: str, results: dict[str, MethodResult]) -> Loss:
+    projected, edited = results[PROJECTION].images, results[name].images
     assert projected is not None and edited is not None
+    evaluator = task.evaluator
 
-    def between(one: Tensor, other: Tensor) -> dict[str, Interval]:
-        describe = task.lab.descriptor
-        columns: Columns = task.changes(one, other)
-        alike = similarity(describe(enlarged(one)), describe(enlarged(other)))
-        columns["identity"] = as_array(alike)
-        return {figure: mean_interval(values) for figure, values in columns.items()}
+    def between(before: Tensor, after: Tensor) -> dict[str, Interval]:
+        columns: Columns = {**evaluator.changes(before, after), "identity": evaluator.identity(before, after)}
+        return {measure: mean_interval(values) for measure, values in columns.items()}
 
     shown = task.shown()
     return Loss(name, between(shown, projected), between(projected, edited), between(shown, edited))

@@ -1,4 +1,4 @@
-"""The task of editing an attribute of faces: what is given, what is held out, and what is measured of the edits."""
+"""The task of editing an attribute of faces: what is given and what is held out."""
 
 from __future__ import annotations
 
@@ -8,83 +8,76 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
-from latentlab import images
-from latentlab.comparison.protocol import Columns, Figure
-from latentlab.errors import UserError
-from latentlab.faces.identity import similarity
-from latentlab.files import read_json, write_json
-from latentlab.metrics import UNKNOWN, Interval, difference_outside, leakage, sharpness, statistic_interval
-from latentlab.progress import Stage, silent
-from latentlab.samples import SampleTable, concatenate
-from latentlab.scorers import Scorer, is_positive, score_column, score_pictures
-from latentlab.scorers.attributes.scorer import AttributeScorer
-from latentlab.tasks.building import fingerprint
-from latentlab.tasks.edit_faces.faces import (
+from latentlab.comparison.caching import files_digest
+from latentlab.comparison.protocol import Columns, Measure
+from latentlab.datasets.labelled_faces import (
     Domains,
+    LabelledFacesSettings,
+    Labeller,
     RealFaces,
     draw_domains,
-    mouth_of,
-    pictures_to_learn_from,
-    positive_in,
+    read_real,
+    renderer_for,
+    training_digests,
     write_held_out,
     write_photos,
     write_real,
     write_samples,
 )
-from latentlab.tasks.edit_faces.lab import EditLab
-from latentlab.tasks.edit_faces.settings import OF_THE_MOUTH, EditSettings
-from latentlab.tasks.likeness import FIGURES as LIKENESS
-from latentlab.tasks.likeness import LIMITS as LIKENESS_LIMITS
-from latentlab.tasks.likeness import likeness
-from latentlab.tasks.measuring import as_array, enlarged
+from latentlab.errors import UserError
+from latentlab.files import read_json, write_json
+from latentlab.images import load_image, resize
+from latentlab.metrics import Interval
+from latentlab.pipelines.components import Components
+from latentlab.progress import Stage, silent
+from latentlab.rendering import Renderer
+from latentlab.samples import SampleTable, concatenate
+from latentlab.scorers import Scorer
+from latentlab.scorers.attributes.scorer import AttributeScorer
+from latentlab.tasks.distributions import LIMITS as DISTRIBUTION_LIMITS
+from latentlab.tasks.edit_faces.definition import EditSettings
+from latentlab.tasks.edit_faces.evaluator import EditEvaluator, edit_measures
 from latentlab.translation.data.folders import images_in
 
-
-def figures_of(judged: str) -> tuple[Figure, ...]:
-    """What is measured of edits of an attribute."""
-    where = "outside the mouth" if judged in OF_THE_MOUTH else "to the photo"
-    return (
-        Figure("judge_reached", "target reached, by the independent classifier", "more", share=True),
-        Figure("reached", "target reached, by the scorer that labelled", "more", share=True),
-        Figure("judge", "probability of the target, by the independent classifier", "more"),
-        Figure("corner_lift", "mouth corners lifted, eye distances", "neither"),
-        Figure("identity", "identity kept", "more"),
-        Figure("lpips_outside", f"LPIPS {where}", "less"),
-        Figure("l1_outside", f"L1 {where}", "less"),
-        Figure("leakage", "leakage to other attributes", "less"),
-        *LIKENESS,
-        Figure("sharpness", "sharpness, as a share of the photo's", "neither"),
-    )
-
-
-# Leakage is a share of what the target moved, in standard deviations of its logit; of less it says nothing.
-_LEAST_MOVE = 0.2
-# Where no mouth is found, this part of FFHQ's crop is taken for it: top, bottom, left, right.
-_USUAL_MOUTH = (0.6, 0.8, 0.3, 0.7)
+_LIMITS = (
+    "Scorers were trained on photographs of real persons and have their biases; a score is not a feeling. The "
+    "independent classifier also gave the conditional direction its conditions, and measures leakage; it may have "
+    "seen persons of your photos. Identity is dlib's descriptor of small images enlarged, before and after alike. "
+    "Directions and strengths come from {samples} generated faces. Photos are of persons: respect their rights; "
+    "weights of generators trained on FFHQ, and of the classifier, are for non-commercial use. Each method was "
+    "trained once: intervals are over images, 95 %, of means by the bootstrap and of shares by Wilson's formula."
+)
 
 
 @dataclass(frozen=True, eq=False)
 class EditTask:
     """Faces of two domains, and photos of the first that are to come into the second; see `Task`.
 
+    Built by `make_edit_task`.
+
     Attributes
     ----------
-    settings, lab
-        What was asked for, and what there is to work with.
+    folder, names, training_key, held_out_key
+        See `Task`.
+    settings
+        What is asked for.
+    components
+        Generator, labelling scorer, face detector and descriptor, perceptual distances.
+    judge
+        Classifier that judges the results; no method is trained or calibrated with its view of the attribute.
     domains
         The generator's faces.
     left_out
-        Photos that cannot be edited, and why.
+        Reasons by the names of photos that cannot be edited.
     """
 
     folder: Path
     settings: EditSettings
-    lab: EditLab
+    components: Components
+    judge: AttributeScorer
     domains: Domains
     names: tuple[str, ...]
     training_key: Mapping[str, Any]
@@ -92,9 +85,9 @@ class EditTask:
     left_out: Mapping[str, str] = field(default_factory=dict)
 
     @property
-    def figures(self) -> tuple[Figure, ...]:
+    def measures(self) -> tuple[Measure, ...]:
         """See `Task`."""
-        return figures_of(self.settings.judged)
+        return edit_measures(self.settings.judged)
 
     @property
     def title(self) -> str:
@@ -108,17 +101,21 @@ class EditTask:
         return self.settings.size
 
     @property
+    def device(self) -> torch.device:
+        """See `Task`: the generator's."""
+        return self.components.device
+
+    @property
     def limits(self) -> str:
         """See `Task`."""
-        return (
-            "Scorers were trained on photographs of real persons and have their biases; a score is no feeling. The "
-            "independent classifier also gave the conditional direction its conditions, and measures leakage; it may "
-            "have seen persons of your photos. Identity is dlib's descriptor of small pictures enlarged, before and "
-            f"after alike. Directions and strengths come from {len(self.samples)} generated faces. Photos are of "
-            "persons: keep their rights; weights of generators trained on FFHQ, and of the classifier, are for "
-            "non-commercial use. Each method was trained once: intervals are over pictures, 95 %, of means by the "
-            f"bootstrap and of shares by Wilson's formula. {LIKENESS_LIMITS}"
-        )
+        return f"{_LIMITS.format(samples=len(self.samples))} {DISTRIBUTION_LIMITS}"
+
+    @property
+    def sign(self) -> float:
+        """Sign of strengths that lead to the target."""
+        return self.evaluator.sign
+
+    # --- images ---------------------------------------------------------------------------------------------
 
     @property
     def set(self) -> Path:
@@ -126,9 +123,8 @@ class EditTask:
         return self.folder / "set"
 
     def part(self, name: str) -> Tensor:
-        """The pictures of a part of the set, such as 'testB', `(n, 3, size, size)`."""
-        pictures = map(images.load_image, images_in(self.set / name))
-        return torch.cat([images.resize(picture, self.size, self.size) for picture in pictures])
+        """Load the images of a part of the set, such as 'testB', `(n, 3, size, size)`."""
+        return torch.cat([resize(load_image(path), self.size, self.size) for path in images_in(self.set / name)])
 
     @property
     def samples(self) -> SampleTable:
@@ -136,18 +132,13 @@ class EditTask:
         return concatenate([self.domains.source, self.domains.target])
 
     @property
-    def place(self) -> torch.device:
-        """See `Task`: where the generator is."""
-        return self.lab.generator.w_avg.device
-
-    @property
-    def sign(self) -> float:
-        """Of strengths that go to the target."""
-        return 1.0 if self.settings.towards == "positive" else -1.0
+    def renderer(self) -> Renderer:
+        """The generator at its lowest resolution that is not below the task's."""
+        return renderer_for(self.components.generator, self.size)
 
     @cached_property
     def _photos(self) -> Tensor:
-        return torch.cat([images.load_image(self.folder / "held_out" / f"{name}.png") for name in self.names])
+        return torch.cat([load_image(self.folder / "held_out" / f"{name}.png") for name in self.names])
 
     def inputs(self) -> Tensor:
         """See `Task`: `(n, 3, 256, 256)`."""
@@ -155,122 +146,52 @@ class EditTask:
 
     def shown(self) -> Tensor:
         """See `Task`."""
-        return images.reduce(self._photos, self.size)
+        return self.evaluator.shown
 
     def truth(self) -> Tensor | None:
-        """Nobody knows."""
+        """See `Task`: there is no ground truth, so None."""
         return None
-
-    def score(self, pictures: Tensor) -> NDArray[np.float64]:
-        """The labelling scorer's score of the target, `(n,)`: of the attribute, or of its absence."""
-        scores = score_pictures(self.lab.scorer, pictures.to(self.place))
-        found = score_column(scores, self.lab.scorer.names, self.settings.attribute).astype(np.float64)
-        return found if self.settings.towards == "positive" else 1 - found
-
-    def arrived(self, pictures: Tensor) -> NDArray[np.bool_]:
-        """Whether that scorer sees pictures in the target domain, `(n,)`."""
-        scores = score_pictures(self.lab.scorer, pictures.to(self.place))
-        positive = is_positive(scores, self.lab.scorer.names, self.settings.attribute)
-        return positive if self.settings.towards == "positive" else ~positive
 
     # --- measuring ------------------------------------------------------------------------------------------
 
     @cached_property
-    def regions(self) -> Tensor:
-        """Where edits may change `shown()`, `(n, 1, size, size)`, 1 within: the mouths, or nowhere."""
-        if self.settings.judged not in OF_THE_MOUTH:
-            return torch.zeros(len(self.names), 1, self.size, self.size)
-        usual = torch.zeros(1, 1, self.size, self.size)
-        top, bottom, left, right = (round(part * self.size) for part in _USUAL_MOUTH)
-        usual[..., top:bottom, left:right] = 1
-        found = (mouth_of(photo, self.lab, self.size) for photo in self._photos.split(1))
-        return torch.cat([usual if region is None else region for region in found])
-
-    @cached_property
-    def _before(self) -> tuple[Tensor, Tensor, NDArray[np.float64]]:
-        """Of the photos: descriptors, mouths, logits."""
-        shown = self.shown()
-        large = enlarged(shown)
-        return self.lab.descriptor(large), self.lab.mouth(large), self.logits(shown)
-
-    @cached_property
-    def _deviation(self) -> NDArray[np.float64]:
-        """Of the judge's logits over the training faces, `(k,)`."""
-        return np.concatenate([self.logits(self.part("trainA")), self.logits(self.part("trainB"))]).std(axis=0)
-
-    def logits(self, pictures: Tensor) -> NDArray[np.float64]:
-        """Of all of the judge's attributes, `(n, k)`."""
-        with torch.no_grad():
-            return self.lab.judge.logits(pictures.to(self.place)).double().cpu().numpy()
+    def evaluator(self) -> EditEvaluator:
+        """What measures the edits."""
+        return EditEvaluator(self._photos, self.part, self.components, self.judge, self.settings)
 
     def measure(self, made: Tensor) -> Columns:
         """See `Task`."""
-        lift = self.lab.mouth(enlarged(made))[:, 0] - self._before[1][:, 0]
-        return {
-            **self.gained_and_kept(made),
-            "reached": self.arrived(made).astype(np.float64),
-            "corner_lift": as_array(lift),
-            "sharpness": as_array(sharpness(made) / sharpness(self.shown())),
-        }
+        return self.evaluator.measure(made)
 
-    def gained_and_kept(self, made: Tensor) -> Columns:
-        """The figures that every point of a curve needs: 'judge', 'judge_reached', 'identity', and `changes`."""
-        judge = self.sign * self.logits(made)[:, self.lab.judge.names.index(self.settings.judged)]
-        return {
-            "judge": 1 / (1 + np.exp(-judge)),
-            "judge_reached": (judge > 0).astype(np.float64),
-            "identity": as_array(similarity(self._before[0], self.lab.descriptor(enlarged(made)))),
-            **self.changes(self.shown(), made),
-        }
-
-    def changes(self, before: Tensor, after: Tensor) -> Columns:
-        """How far pictures lie apart outside `regions`: 'lpips_outside', 'l1_outside'."""
-        with torch.no_grad():
-            distance = self.lab.perceptual(*(x.to(self.place) for x in (after, before, 1 - self.regions)))
-        return {
-            "lpips_outside": as_array(distance),
-            "l1_outside": as_array(difference_outside(before, after, self.regions)),
-        }
-
-    def over_all(self, made: Tensor) -> dict[str, Interval]:
+    def measure_set(self, made: Tensor) -> dict[str, Interval]:
         """See `Task`."""
-        names = self.lab.judge.names
-        target = names.index(self.settings.judged)
-        others = [k for k, name in enumerate(names) if k != target and name not in self.settings.kin]
-
-        def mean_leakage(both: NDArray[np.float64]) -> float:
-            return float(leakage(both[:, 0], both[:, 1], self._deviation, target)[others].mean())
-
-        logits = np.stack([self._before[2], self.logits(made)], axis=1)  # (n, 2, k)
-        moved = abs((logits[:, 1] - logits[:, 0])[:, target].mean()) / self._deviation[target]
-        return {
-            "leakage": UNKNOWN if moved < _LEAST_MOVE else statistic_interval(mean_leakage, logits),
-            **likeness(self.lab.perceptual, made, self.part("testB")),
-        }
-
-
-# --- making -------------------------------------------------------------------------------------------------
+        return self.evaluator.measure_set(made)
 
 
 def make_edit_task(
     settings: EditSettings,
-    lab: EditLab,
+    components: Components,
+    judge: AttributeScorer,
     folder: Path,
     photos: Path | None = None,
     real: RealFaces | None = None,
     stage: Stage = silent,
 ) -> EditTask:
-    """Draw, label, part and write the faces of a comparison, or find them in `folder`.
+    """Draw, label, split and write the faces of a comparison, or find them in `folder`.
 
     Parameters
     ----------
-    settings, lab
-        What is asked for, and what there is to work with.
+    settings
+        What is asked for.
+    components
+        Generator, labelling scorer, face detector and descriptor, perceptual distances.
+    judge
+        Classifier that judges the results; another one than the labelling scorer.
     folder
-        Of the comparison.
+        Folder of the comparison.
     photos
-        A folder of photos to edit. Without it, held-out faces of the training data's kind are edited: of
-        generated ones only the picture is given to the methods.
+        Folder of photos to edit. Without it, held-out faces of the training data's kind are edited; of generated ones
+        the methods are given only the image.
     real
         Labelled photos, if `settings.data` is 'real'.
     stage
@@ -279,23 +200,30 @@ def make_edit_task(
     Raises
     ------
     UserError
-        See `check_inputs`; `folder` holds a comparison with other faces; there are too few faces or photos.
+        As `check_inputs` says; if `folder` holds a comparison with other faces; if there are too few faces or photos.
     """
-    check_inputs(settings, lab.scorer, lab.judge, photos, real)
-    if lab.generator.resolution < settings.size:
-        raise UserError(f"the generator's pictures have {lab.generator.resolution} pixels a side, not {settings.size}")
+    check_inputs(settings, components.scorer, judge, photos, real)
+    generator = components.generator
+    if generator.resolution < settings.size:
+        raise UserError(f"the generator renders at {generator.resolution} pixels at most, not at {settings.size}")
     paths = [] if photos is None else images_in(photos)
-    training = {"settings": _training_settings(settings), "lab": lab.key(), "real": _named(real)}
+    training = {
+        "settings": settings.training_key(),
+        "lab": _fingerprints(components, judge),
+        "real": None if real is None else _real_key(real),
+    }
     _claim(folder, training)
-    domains = draw_domains(settings, lab, folder, stage)
-    names, left_out = _write(settings, lab, folder, domains, real, stage)
+    faces = _faces_settings(settings)
+    domains = draw_domains(generator, components.scorer, faces, folder, stage)
+    names, left_out = _write(faces, components, folder, domains, real, stage), {}
     if photos is not None:
-        folder_of_photos = folder / "held_out"
+        excluded = frozenset() if real is None else training_digests(real, faces)
+        labeller = Labeller(components.scorer, settings.attribute, settings.towards, components.device)
         with stage("aligning photos") as step:
-            learnt = frozenset() if real is None else pictures_to_learn_from(real, settings)
-            names, left_out = write_photos(paths, folder_of_photos, settings, lab, step, learnt)
-    held_out = {"photos": fingerprint(folder / "held_out" / f"{name}.png" for name in names)}
-    return EditTask(folder, settings, lab, domains, names, training, held_out, left_out)
+            written = write_photos(paths, folder / "held_out", components.detector, labeller, step, excluded)
+        names, left_out = written.names, written.left_out
+    held_out = {"photos": files_digest(folder / "held_out" / f"{name}.png" for name in names)}
+    return EditTask(folder, settings, components, judge, domains, names, training, held_out, left_out)
 
 
 def check_inputs(
@@ -305,15 +233,21 @@ def check_inputs(
     photos: Path | None = None,
     real: RealFaces | None = None,
 ) -> None:
-    """Whether a task can be made of all this, as far as that is known before there is a generator.
+    """Check what is given, as far as that is possible without a generator.
+
+    Parameters
+    ----------
+    settings, scorer, judge, photos, real
+        See `make_edit_task`.
 
     Raises
     ------
     UserError
-        Scorer and judge are one classifier, or one does not know its attribute; the photos or the labels cannot be
-        read, or do not belong to the task.
+        If the scorer and the judge are one classifier, or one of them does not know its attribute; if the photos or
+        the labels cannot be read, or do not belong to the task.
     """
-    score_column(np.zeros((1, len(scorer.names)), np.float32), scorer.names, settings.attribute)
+    if settings.attribute not in scorer.names:
+        raise UserError(f"no score is called {settings.attribute!r}; there are {', '.join(scorer.names)}")
     judge.of(settings.judged, *settings.conditions)
     if isinstance(scorer, AttributeScorer) and scorer.network_fingerprint == judge.network_fingerprint:
         raise UserError("the scorer that labels may not judge: give another classifier with --judge")
@@ -322,17 +256,33 @@ def check_inputs(
     if (real is None) != (settings.data != "real"):
         raise UserError("real faces are a folder and labels for the data 'real', and for no other")
     if real is not None:
-        positive_in(real)
+        read_real(real)
 
 
-def _training_settings(settings: EditSettings) -> dict[str, Any]:
-    """What decides about the faces; the rest is a matter of the methods."""
-    methods_own = ("width", "epochs", "projection_steps", "conditions", "judged", "kin")
-    return {name: value for name, value in settings.as_dict().items() if name not in methods_own}
+def _faces_settings(settings: EditSettings) -> LabelledFacesSettings:
+    return LabelledFacesSettings(
+        settings.attribute,
+        settings.towards,
+        settings.size,
+        settings.faces,
+        settings.held_out,
+        settings.psi,
+        settings.seed_start,
+        settings.seed,
+    )
 
 
-def _named(real: RealFaces | None) -> dict[str, str] | None:
-    return None if real is None else {**{k: str(v) for k, v in asdict(real).items()}, "csv": fingerprint([real.labels])}
+def _fingerprints(components: Components, judge: AttributeScorer) -> dict[str, Any]:
+    return {
+        "generator": components.generator.fingerprint,
+        "scorer": components.scorer.fingerprint,
+        "judge": judge.fingerprint,
+        "detector": components.detector.name,
+    }
+
+
+def _real_key(real: RealFaces) -> dict[str, str]:
+    return {**{name: str(value) for name, value in asdict(real).items()}, "csv": files_digest([real.labels])}
 
 
 def _claim(folder: Path, key: dict[str, Any]) -> None:
@@ -343,19 +293,23 @@ def _claim(folder: Path, key: dict[str, Any]) -> None:
 
 
 def _write(
-    settings: EditSettings, lab: EditLab, folder: Path, domains: Domains, real: RealFaces | None, stage: Stage
-) -> tuple[tuple[str, ...], dict[str, str]]:
-    """The training set and the held-out faces of its kind; their names."""
+    faces: LabelledFacesSettings,
+    components: Components,
+    folder: Path,
+    domains: Domains,
+    real: RealFaces | None,
+    stage: Stage,
+) -> tuple[str, ...]:
+    """Write the training set and the held-out faces of its kind; return the names of the latter."""
     if real is not None:
         done = folder / "real.json"
         if not done.exists():
-            write_json(done, write_real(real, folder, settings, lab, stage))
-        return tuple(read_json(done)), {}
-    with stage("rendering faces") as step:
-        write_samples(domains.source, folder / "set" / "trainA", settings, lab, step)
-    with stage("rendering faces") as step:
-        write_samples(domains.target, folder / "set" / "trainB", settings, lab, step)
-    with stage("rendering faces") as step:
-        write_samples(domains.held_target, folder / "set" / "testB", settings, lab, step)
+            write_json(done, write_real(real, folder, faces, components.detector, stage))
+        return tuple(read_json(done))
+    renderer = renderer_for(components.generator, faces.size)
+    parts = {"trainA": domains.source, "trainB": domains.target, "testB": domains.held_target}
+    for part, rows in parts.items():
+        with stage("rendering faces") as step:
+            write_samples(rows, folder / "set" / part, renderer, step)
     with stage("rendering photos") as step:
-        return write_held_out(domains.held_source, folder / "held_out", lab, step), {}
+        return write_held_out(domains.held_source, folder / "held_out", components.generator, step)

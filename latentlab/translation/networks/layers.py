@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Literal, get_args
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from latentlab.errors import UserError
@@ -39,12 +40,16 @@ def initialise_(network: nn.Module, spread: float = 0.02, seed: int = 0) -> None
     Isola et al. 2017, section 6.2; Zhu et al. 2017, section 7.1. Other parameters are left alone.
     """
     rng = torch.Generator().manual_seed(seed)
+    # Torch starts the power iterations of spectral norm from its global generator: no seed would determine a training.
+    power = torch.Generator().manual_seed(seed)
     norms = (nn.BatchNorm2d, nn.InstanceNorm2d)
     for module in network.modules():
         if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d, *norms)) and module.weight is not None:
             mean = 1.0 if isinstance(module, norms) else 0.0
             reparametrised: Any = getattr(module, "parametrizations", None)  # spectral norm computes the weight
             weight: Tensor = module.weight if reparametrised is None else reparametrised.weight.original
+            for start in () if reparametrised is None else reparametrised.weight.buffers():
+                start.copy_(F.normalize(torch.randn(start.shape, generator=power), dim=0))
             weight.copy_(mean + spread * torch.randn(weight.shape, generator=rng))
             if module.bias is not None:
                 module.bias.zero_()

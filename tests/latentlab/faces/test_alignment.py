@@ -38,6 +38,7 @@ def turned(yaw: float, pitch: float = 0, roll: float = 0, size: float = 100) -> 
     return Rotation.from_euler("yxz", [yaw, pitch, roll], degrees=True).apply(model)[:, :2] * size + 300
 
 
+@pytest.mark.weights
 @pytest.mark.parametrize("seed", [600, 604])
 @pytest.mark.parametrize("name", ["dlib68", "dlib5"])
 def test_a_generated_face_is_framed_as_it_was_generated(seed, name):
@@ -46,6 +47,7 @@ def test_a_generated_face_is_framed_as_it_was_generated(seed, name):
     assert np.linalg.norm(quad_of(Points.of(found.landmarks)) - frame, axis=1).max() < 0.06 * 1024
 
 
+@pytest.mark.weights
 def test_landmarks_follow_the_face():
     (before,) = detector()(face())
     for side, left, top in ((180, 30, 60), (1400, 500, 20)):
@@ -55,6 +57,7 @@ def test_landmarks_follow_the_face():
         assert np.abs(after.landmarks - wanted).mean() < 0.005 * side
 
 
+@pytest.mark.weights
 @pytest.mark.parametrize("side", [60, 180, 4500])
 def test_small_and_huge_pictures(side):
     (crop,) = align(resized(face(), side), detector(), 128)
@@ -63,6 +66,7 @@ def test_small_and_huge_pictures(side):
     assert psnr(crop.image, align(face(), detector(), 128)[0].image) > 22
 
 
+@pytest.mark.weights
 def test_pictures_of_all_kinds_give_the_same_face(tmp_path):
     image = images.to_pil(resized(face(), 400))
     image.save(tmp_path / "plain.png")
@@ -82,6 +86,7 @@ def test_pictures_of_all_kinds_give_the_same_face(tmp_path):
     assert psnr(found["grey.png"].image, found["deep.png"].image) > 60
 
 
+@pytest.mark.weights
 def test_of_several_faces_the_largest_or_all():
     photo = on_grey(resized(face(600), 300), 1000, 600, 20, 100)
     photo[:, :, 50:550, 400:900] = resized(face(604), 500)
@@ -93,6 +98,7 @@ def test_of_several_faces_the_largest_or_all():
     assert all(crop.warnings == () for crop in both)
 
 
+@pytest.mark.weights
 def test_without_a_face_the_photo_is_named_and_the_batch_goes_on(tmp_path):
     images.save_image(torch.zeros(3, 90, 120), tmp_path / "wall.png")
     (tmp_path / "notes.jpg").write_text("no picture")
@@ -106,6 +112,7 @@ def test_without_a_face_the_photo_is_named_and_the_batch_goes_on(tmp_path):
     assert len(results[paths[4]]) == 1
 
 
+@pytest.mark.weights
 def test_a_face_cut_by_the_border_is_said():
     (cut,) = align(face()[:, :, :, :717], detector(), 64)
     assert "the face is cut by the photo's border" in cut.warnings
@@ -118,6 +125,7 @@ def test_a_face_turned_away_is_said(yaw, said):
     assert any("turned away by about 50 degrees" in warning for warning in crop.warnings) == said
 
 
+@pytest.mark.weights
 @pytest.mark.parametrize("angles", [(0, 0, 0), (30, 0, 0), (-25, 15, 0), (10, -20, 40), (5, 5, -170)])
 def test_the_pose_of_the_average_face(angles):
     landmarks = turned(*angles)
@@ -127,11 +135,13 @@ def test_the_pose_of_the_average_face(angles):
     assert (five.yaw, five.pitch, five.roll) == pytest.approx(angles, abs=0.1)
 
 
+@pytest.mark.weights
 def test_a_mirrored_face_looks_the_other_way():
     found, mirrored = (detector()(picture)[0] for picture in (face(604), face(604).flip(3)))
     assert pose_of(found.landmarks).yaw == pytest.approx(-pose_of(mirrored.landmarks).yaw, abs=5)
 
 
+@pytest.mark.weights
 def test_what_was_found_survives_json():
     _, crop = aligned()
     again = FaceFound.from_dict(crop.to_dict()["face"])
@@ -139,17 +149,20 @@ def test_what_was_found_survives_json():
     assert np.array_equal(again.landmarks, crop.face.landmarks)
 
 
+@pytest.mark.weights
 def test_without_dlib_the_extra_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "dlib", None)
     with pytest.raises(UserError, match=r"latentlab\[faces\]"):
         faces.load_detector()
 
 
+@pytest.mark.weights
 def test_an_unknown_detector_is_refused():
     with pytest.raises(UserError, match="dlib68 and dlib5"):
         faces.load_detector("mtcnn")
 
 
+@pytest.mark.weights
 def test_two_photos_at_once_are_refused():
     with pytest.raises(ValueError, match=r"\(1, 3"):
         detector()(torch.zeros(2, 3, 50, 50))

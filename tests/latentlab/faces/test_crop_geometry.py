@@ -145,6 +145,7 @@ def test_the_blur_is_gaussian(sigma):
     assert error.std() < 0.05 * wanted.std()
 
 
+@pytest.mark.weights
 def test_close_to_what_pillow_makes_of_the_recipe():
     """FFHQ's program transforms to four times the side by Pillow, bilinearly, and reduces by Lanczos."""
     photo, side = face(), 256

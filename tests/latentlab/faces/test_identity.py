@@ -36,12 +36,14 @@ def descriptors(describe, faces) -> Tensor:
     return describe(faces)
 
 
+@pytest.mark.weights
 def test_a_descriptor_does_not_depend_on_the_batch(describe, faces, descriptors):
     assert descriptors.shape == (len(SEEDS), WIDTH) and descriptors.dtype == torch.float32
     torch.testing.assert_close(describe(faces[2:3]), descriptors[2:3])
     assert describe(faces[:0]).shape == (0, WIDTH)
 
 
+@pytest.mark.weights
 def test_a_face_is_itself_at_other_sizes_mirrored_and_brighter(describe, faces, descriptors):
     faces, descriptors = faces[:2], descriptors[:2]
     torch.testing.assert_close(similarity(descriptors, descriptors), torch.ones(2))
@@ -55,6 +57,7 @@ def test_a_face_is_itself_at_other_sizes_mirrored_and_brighter(describe, faces, 
     assert similarity(descriptors, smallest).min() > 0.9
 
 
+@pytest.mark.weights
 def test_strangers_have_no_similarity_though_their_plain_cosine_is_high(descriptors):
     i, j = torch.triu_indices(len(SEEDS), len(SEEDS), 1)
     a, b = descriptors[i], descriptors[j]
@@ -63,6 +66,7 @@ def test_strangers_have_no_similarity_though_their_plain_cosine_is_high(descript
     assert torch.cosine_similarity(a, b).min() > 0.7
 
 
+@pytest.mark.weights
 def test_only_the_picture_without_a_face_has_no_descriptor(describe, faces):
     noise = torch.rand(1, 3, 256, 256, generator=torch.Generator().manual_seed(0)) * 2 - 1
     found = describe(torch.cat([faces[:1], noise, torch.zeros(1, 3, 256, 256), faces[1:2]]))
@@ -90,12 +94,14 @@ def test_the_shipped_means_are_of_a_face_in_the_frame():
     assert 0.22 < eyes[1][0] - eyes[0][0] < 0.27
 
 
+@pytest.mark.weights
 @pytest.mark.parametrize("shape", [(1, 3, 127, 127), (1, 3, 256, 255), (3, 256, 256), (1, 1, 256, 256)])
 def test_other_shapes_are_refused(describe, shape):
     with pytest.raises(UserError, match="128 or more|square crops"):
         describe(torch.zeros(shape))
 
 
+@pytest.mark.weights
 def test_without_dlib_the_message_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "dlib", None)
     with pytest.raises(UserError, match=r'pip install "latentlab\[faces\]"'):

@@ -19,6 +19,7 @@ def inside(outline: np.ndarray, photo: torch.Tensor) -> torch.Tensor:
     return torch.from_numpy(found.reshape(height, width))
 
 
+@pytest.mark.weights
 def test_unedited_the_photo_comes_back():
     photo, crop = aligned(512)
     back = paste_back(crop.image, crop.geometry, photo)
@@ -26,6 +27,7 @@ def test_unedited_the_photo_comes_back():
     assert torch.equal(paste_back(crop.image, crop.geometry, photo, original=crop.image), photo)
 
 
+@pytest.mark.weights
 @pytest.mark.parametrize("mask", ["feather", "hull"])
 def test_nothing_changes_outside_the_mask(mask):
     photo, crop = aligned()
@@ -42,6 +44,7 @@ def test_nothing_changes_outside_the_mask(mask):
         assert y.min() > outline[:, 1].min() - reach and y.max() < outline[:, 1].max() + reach
 
 
+@pytest.mark.weights
 @pytest.mark.parametrize("mask", ["feather", "hull"])
 @pytest.mark.parametrize("with_original", [False, True])
 def test_a_cast_goes_if_colours_are_matched(mask, with_original):
@@ -59,6 +62,7 @@ def test_a_cast_goes_if_colours_are_matched(mask, with_original):
     assert (kept - unedited)[0, :, y, x] == pytest.approx(cast.flatten(), abs=0.004)
 
 
+@pytest.mark.weights
 def test_a_cast_that_grows_across_the_face_goes_too():
     photo, crop = aligned()
     (crop,) = align(photo * 0.6, detector(), 256)
@@ -68,6 +72,7 @@ def test_a_cast_that_grows_across_the_face_goes_too():
     assert (matched - photo).abs().max() < 0.02
 
 
+@pytest.mark.weights
 def test_another_background_does_not_colour_the_face():
     photo, crop = aligned()
     wall = crop.image.clone()
@@ -77,6 +82,7 @@ def test_another_background_does_not_colour_the_face():
     assert (back - paste_back(crop.image, crop.geometry, photo))[0, :, middle].abs().mean() < 0.02
 
 
+@pytest.mark.weights
 def test_only_what_was_edited_is_carried_over():
     """On a photo finer than its crop the rest keeps its detail."""
     photo, crop = aligned(128)
@@ -96,6 +102,7 @@ def test_a_crop_finer_than_the_photo_is_averaged():
     assert back.abs().max() < 0.01
 
 
+@pytest.mark.weights
 @pytest.mark.parametrize(("side", "decibels"), [(256, 32), (16, 15)])
 def test_an_edited_crop_may_have_another_resolution(side, decibels):
     photo, crop = aligned(512)
@@ -103,6 +110,7 @@ def test_an_edited_crop_may_have_another_resolution(side, decibels):
     assert psnr(paste_back(small, crop.geometry, photo), photo, inside(crop.geometry.quad, photo)) > decibels
 
 
+@pytest.mark.weights
 def test_what_was_made_up_beside_the_photo_stays_out():
     photo = face()[:, :, :, :800]
     (crop,) = align(photo, detector(), 512)
@@ -111,6 +119,7 @@ def test_what_was_made_up_beside_the_photo_stays_out():
     assert psnr(back, photo) > 36
 
 
+@pytest.mark.weights
 def test_what_does_not_fit_is_refused():
     photo, crop = aligned()
     with pytest.raises(UserError, match="68 landmarks"):

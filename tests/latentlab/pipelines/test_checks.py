@@ -93,6 +93,7 @@ def test_the_residual_is_the_distance_to_the_mean_face_in_percent():
     assert residual(mean[[45, 42, 36, 39, 33]] + [0.03, 0.04]) == pytest.approx(5)
 
 
+@pytest.mark.weights
 def test_detail_falls_as_a_picture_is_blurred_and_not_with_its_contrast(faces):
     sharp = detail(faces[:1])
     blurred = [detail(F.interpolate(images.reduce(faces[:1], n), (256, 256), mode="bicubic")) for n in (128, 64, 32)]
@@ -126,6 +127,7 @@ def test_a_turned_head_is_told_by_its_yaw_and_its_residual():
         assert turned["alignment residual"].value > LIMITS["alignment residual"].good
 
 
+@pytest.mark.weights
 def test_a_sound_photo_has_nothing_poor(sound):
     checks = by_name(check_photo(sound))
     assert list(checks) == list(LIMITS)[: len(checks)]
@@ -136,6 +138,7 @@ def test_a_sound_photo_has_nothing_poor(sound):
     assert by_name(check_photo(sound, faces_in_photo=2))["faces in the photo"].verdict == "fair"
 
 
+@pytest.mark.weights
 def test_a_tiny_photo_says_how_few_pixels_were_enlarged(photo, detector):
     checks = by_name(check_photo(align(images.reduce(photo, 100), detector, resolution=1024)[0]))
     assert checks["resolution"].verdict == "poor"
@@ -146,6 +149,7 @@ def test_a_tiny_photo_says_how_few_pixels_were_enlarged(photo, detector):
     assert checks["detail"].verdict == "poor"
 
 
+@pytest.mark.weights
 def test_a_tilted_photo_has_its_angle(photo, detector):
     tilted = images.from_pil(images.to_pil(photo).rotate(-25, resample=3))  # clockwise in the picture
     checks = by_name(check_photo(align(tilted, detector, resolution=256)[0]))
@@ -153,6 +157,7 @@ def test_a_tilted_photo_has_its_angle(photo, detector):
     assert checks["roll"].verdict == "fair" and "tilted" in checks["roll"].cause
 
 
+@pytest.mark.weights
 def test_a_face_cut_by_the_border_is_poor(photo, sound):
     half = photo[:, :, :, :320]
     picture, geometry = crop(half, sound.geometry.quad, 256)
@@ -163,6 +168,7 @@ def test_a_face_cut_by_the_border_is_poor(photo, sound):
     assert check.value == pytest.approx(100 * (right - 320) / (right - left), abs=3)
 
 
+@pytest.mark.weights
 def test_of_the_picture_itself_all_is_perfect(faces, lpips, describe):
     ws = STATISTICS.mean.expand(1, 4, 8)
     checks = by_name(check_projection(faces[:1], faces[:1], ws, STATISTICS, lpips, describe))
@@ -173,6 +179,7 @@ def test_of_the_picture_itself_all_is_perfect(faces, lpips, describe):
     assert {one.verdict for one in checks.values()} == {"good"}
 
 
+@pytest.mark.weights
 def test_an_even_error_has_the_closed_form(faces, lpips):
     target = faces[:1] * 0.5
     checks = by_name(check_projection(F.interpolate(target, (512, 512)), target + 0.1, None, STATISTICS, lpips))
@@ -182,6 +189,7 @@ def test_an_even_error_has_the_closed_form(faces, lpips):
     assert checks["LPIPS"].value == pytest.approx(float(lpips(target + 0.1, target)), rel=1e-3)
 
 
+@pytest.mark.weights
 def test_another_face_is_poor_and_the_cause_is_the_one_found_before(faces, lpips, describe):
     earlier = [
         QualityCheck("yaw", 50.0, "°", "poor", "the head is turned 50°"),
@@ -198,6 +206,7 @@ def test_another_face_is_poor_and_the_cause_is_the_one_found_before(faces, lpips
     assert told["identity"].cause.startswith("it looks like another person")
 
 
+@pytest.mark.weights
 def test_the_blame_goes_where_the_error_is(faces, lpips):
     rng = torch.Generator().manual_seed(0)
     noise = torch.rand(1, 3, 256, 256, generator=rng) * 2 - 1
@@ -211,6 +220,7 @@ def test_the_blame_goes_where_the_error_is(faces, lpips):
     assert "about the face" in causes[0] and "outside the face" in causes[1]
 
 
+@pytest.mark.weights
 def test_without_a_face_the_identity_is_unknown_and_says_where(faces, lpips, describe):
     grey = torch.zeros(1, 3, 256, 256)
     check = by_name(check_projection(faces[:1], grey, None, STATISTICS, lpips, describe))["identity"]
@@ -219,6 +229,7 @@ def test_without_a_face_the_identity_is_unknown_and_says_where(faces, lpips, des
     assert "unknown" in format_checks([check])
 
 
+@pytest.mark.weights
 def test_the_code_is_measured_in_sigmas(faces, lpips):
     step = STATISTICS.sigma * torch.eye(8)
     same = (STATISTICS.mean + 2.5 * step[0]).expand(1, 4, 8)

@@ -36,11 +36,13 @@ def faces(mobile):
         return torch.cat([mobile.synthesis(row, resolution=256) for row in ws.split(1)]), ws
 
 
+@pytest.mark.weights
 def test_belongs_to_its_generator_alone(mobile, encoder, tiny):
     assert encoder.generator == mobile.fingerprint
     assert load_encoder(tiny) is None
 
 
+@pytest.mark.weights
 def test_card_and_size():
     card = Encoder.load(SHIPPED).card
     assert {"generator", "trained_on", "made_by", "held_out", "limits", "licence"} <= set(card)
@@ -48,6 +50,7 @@ def test_card_and_size():
     assert os.path.getsize(SHIPPED) < 5e6
 
 
+@pytest.mark.weights
 @pytest.mark.parametrize("side", [64, 100, 128, 256])
 def test_ws_for_pictures_of_any_size(mobile, encoder, faces, side):
     pictures = torch.nn.functional.interpolate(faces[0][:2], (side, side), mode="area")
@@ -61,6 +64,7 @@ def test_ws_for_pictures_of_any_size(mobile, encoder, faces, side):
     assert (ws[0] - full[0]).norm() < 0.7 * (full[1] - full[0]).norm()
 
 
+@pytest.mark.weights
 def test_nearer_in_w_than_the_mean(mobile, encoder, faces):
     pictures, ws = faces
     with torch.no_grad():
@@ -68,6 +72,7 @@ def test_nearer_in_w_than_the_mean(mobile, encoder, faces):
     assert ((found - ws).flatten(1).norm(dim=1) < 0.9 * (mobile.w_avg - ws).flatten(1).norm(dim=1)).all()
 
 
+@pytest.mark.weights
 def test_rendered_start_is_nearer_than_the_mean(mobile, encoder, faces):
     pictures, ws = faces[0][:2], faces[1]
     distance = perceptual.load_perceptual("vgg")
@@ -78,6 +83,7 @@ def test_rendered_start_is_nearer_than_the_mean(mobile, encoder, faces):
         assert (distance(start, target) < 0.85 * distance(mean, target)).all()
 
 
+@pytest.mark.weights
 def test_each_picture_on_its_own(encoder, faces):
     with torch.no_grad():
         together = encoder(faces[0][:3])
@@ -85,6 +91,7 @@ def test_each_picture_on_its_own(encoder, faces):
     torch.testing.assert_close(together, alone, rtol=0, atol=1e-4)
 
 
+@pytest.mark.weights
 def test_gradient_reaches_the_picture_and_no_weight(encoder, faces):
     picture = faces[0][:1].clone().requires_grad_()
     encoder(picture).square().sum().backward()
@@ -92,6 +99,7 @@ def test_gradient_reaches_the_picture_and_no_weight(encoder, faces):
     assert all(not weight.requires_grad for weight in encoder.parameters())
 
 
+@pytest.mark.weights
 @pytest.mark.parametrize(
     ("pictures", "message"),
     [

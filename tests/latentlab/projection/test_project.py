@@ -106,6 +106,7 @@ def test_standardised_maps_have_mean_0_and_mean_square_1():
 # --- one step -----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.weights
 def test_one_step_equals_the_formula(tiny, vgg):
     """The first step of Adam is lr · g / (|g| + 1e-8), with g the gradient at the noisy code."""
     _, target = pictures_of(tiny, [3])
@@ -140,6 +141,7 @@ def test_one_step_equals_the_formula(tiny, vgg):
         torch.testing.assert_close(found.noise()[name], moved, atol=2e-4, rtol=0)
 
 
+@pytest.mark.weights
 def test_the_spread_is_the_mean_square_of_rows_from_their_mean(tiny, vgg):
     ws = torch.randn(2, tiny.num_ws, tiny.w_dim)
     _, target = pictures_of(tiny, [1, 2])
@@ -154,6 +156,8 @@ def test_the_spread_is_the_mean_square_of_rows_from_their_mean(tiny, vgg):
 # --- what it finds ------------------------------------------------------------------------------------------
 
 
+@pytest.mark.weights
+@pytest.mark.slow
 @pytest.mark.parametrize("space", ["w", "w+", "s"])
 def test_it_recovers_the_generators_own_sample(tiny, vgg, space):
     ws, target = pictures_of(tiny, [11])
@@ -167,6 +171,7 @@ def test_it_recovers_the_generators_own_sample(tiny, vgg, space):
         assert (found.latents["w"] - ws[:, 0]).norm() < 0.3 * away
 
 
+@pytest.mark.weights
 def test_a_mask_makes_the_outside_not_count(tiny, vgg):
     _, target = pictures_of(tiny, [11])
     spoilt = target.clone()
@@ -181,6 +186,7 @@ def test_a_mask_makes_the_outside_not_count(tiny, vgg):
     assert errors[0] < 0.7 * errors[1]
 
 
+@pytest.mark.weights
 def test_the_best_of_random_pictures_is_found(tiny, vgg):
     rng = torch.Generator().manual_seed(4)
     ws = tiny.mapping(torch.cat([torch.randn(1, tiny.z_dim, generator=rng) for _ in range(5)]), psi=0.7)
@@ -200,6 +206,7 @@ def three(turn_every, **changes):
     return lambda rows, size=1: project(target[rows], tiny, recipe, perceptual=vgg, batch_size=size)
 
 
+@pytest.mark.weights
 @settings(max_examples=3)
 @given(st.integers(1, 4), st.sampled_from(["optimised", "fixed"]))
 def test_a_batch_gives_what_single_runs_give(size, noise_maps):
@@ -212,6 +219,7 @@ def test_a_batch_gives_what_single_runs_give(size, noise_maps):
             torch.testing.assert_close(together.latents[name][k : k + 1], value, atol=2e-4, rtol=1e-3)
 
 
+@pytest.mark.weights
 def test_along_turned_axes_a_batch_finds_pictures_as_near():
     found = three(4)
     one, together = (found([0, 1, 2], size) for size in (1, 3))
@@ -220,6 +228,7 @@ def test_along_turned_axes_a_batch_finds_pictures_as_near():
     torch.testing.assert_close(together.distances, one.distances, rtol=0.3, atol=0)
 
 
+@pytest.mark.weights
 def test_each_picture_stops_on_its_own(tiny, vgg):
     ws, target = pictures_of(tiny, [1, 2])
     recipe = ProjectionSettings("w+", (Phase(40, 0.02, 16, rampup=0, rampdown=0),), 1.0, patience=5, tolerance=0.2)
@@ -228,6 +237,7 @@ def test_each_picture_stops_on_its_own(tiny, vgg):
     assert found.steps[0] < found.steps[1]
 
 
+@pytest.mark.weights
 def test_it_is_deterministic_and_leaves_the_generator_alone(vgg):
     generator = make_tiny(VARIED).requires_grad_(True)
     before = {name: value.clone() for name, value in generator.state_dict().items()}
@@ -241,6 +251,7 @@ def test_it_is_deterministic_and_leaves_the_generator_alone(vgg):
     assert not torch.equal(one["ws"], project(target, generator, replace(recipe, seed=1)).latents["ws"])
 
 
+@pytest.mark.weights
 def test_progress_and_steps_see_every_step(tiny, vgg):
     _, target = pictures_of(tiny, [1, 2])
     calls = []
@@ -261,6 +272,7 @@ def test_progress_and_steps_see_every_step(tiny, vgg):
 # --- files --------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.weights
 def test_a_saved_projection_renders_the_same(tiny, vgg, tmp_path):
     _, target = pictures_of(tiny, [1])
     for space in ("w", "s"):
@@ -273,6 +285,7 @@ def test_a_saved_projection_renders_the_same(tiny, vgg, tmp_path):
         assert set(again.noise()) == {name for name, _ in tiny.synthesis.named_buffers() if "noise_const" in name}
 
 
+@pytest.mark.weights
 def test_a_projection_is_refused_by_another_generator(tiny, vgg, tmp_path):
     _, target = pictures_of(tiny, [1])
     found = project(target, tiny, replace(SHORT, space="w"), perceptual=vgg)
@@ -285,6 +298,7 @@ def test_a_projection_is_refused_by_another_generator(tiny, vgg, tmp_path):
         Projection.load(tmp_path / "x.safetensors")
 
 
+@pytest.mark.weights
 def test_bad_input_is_told(tiny, vgg):
     _, target = pictures_of(tiny, [1])
     cases = [
@@ -317,7 +331,7 @@ from tests.latentlab.projection.test_project import job
 projector.SAVE_SECONDS = -1.0  # after every step
 for step in job(sys.argv[1]).steps():
     print(step.done, flush=True)
-    if step.done == 40:
+    if step.done == 30:
         sys.stdin.read()  # until it is killed
 """
 
@@ -325,23 +339,25 @@ for step in job(sys.argv[1]).steps():
 def job(folder) -> Projector:
     tiny = make_tiny(VARIED)
     target = tiny(torch.randn(3, tiny.z_dim, generator=torch.Generator().manual_seed(0)))
-    phases = (Phase(30, 0.05, resolution=16, w_noise=0.05), Phase(10, 0.02, resolution=16))
+    phases = (Phase(14, 0.05, 16, w_noise=0.05), Phase(6, 0.02, 16))
     recipe = ProjectionSettings("w+", phases, 1.0, noise_maps="optimised", noise_weight=1.0, turn_every=6)
     return Projector(target, tiny, recipe, perceptual=perceptual.load_perceptual("vgg"), batch_size=2, folder=folder)
 
 
+@pytest.mark.weights
 def test_a_killed_run_goes_on_to_the_same_result(tmp_path):
-    kill_at(JOB, tmp_path / "killed", "40")
+    kill_at(JOB, tmp_path / "killed", "30")
     assert len(list((tmp_path / "killed").glob("search-*"))) == 2
     runs = job(tmp_path / "killed"), job(tmp_path / "whole")
     begun = [[step.done for step in run.steps()][0] for run in runs]
-    assert begun == [42, 2]
+    assert begun == [32, 2]
     again, whole = (run.result() for run in runs)
     assert torch.equal(whole.steps, again.steps)
     for name, value in whole.latents.items():
         torch.testing.assert_close(again.latents[name], value, atol=1e-4, rtol=1e-4)
 
 
+@pytest.mark.weights
 def test_a_projection_of_an_earlier_version_is_read(tiny, vgg, tmp_path):
     _, target = pictures_of(tiny, [1])
     found = project(target, tiny, SHORT, perceptual=vgg, folder=tmp_path)
@@ -362,6 +378,7 @@ def test_a_projection_of_an_earlier_version_is_read(tiny, vgg, tmp_path):
     assert torch.equal(again.result().latents["ws"], found.latents["ws"])
 
 
+@pytest.mark.weights
 def test_a_folder_of_another_run_is_refused(tiny, vgg, tmp_path):
     _, target = pictures_of(tiny, [1])
     project(target, tiny, SHORT, perceptual=vgg, folder=tmp_path)

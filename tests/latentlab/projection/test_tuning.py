@@ -230,7 +230,7 @@ def test_a_folder_of_another_run_is_refused(tiny, tmp_path):
     pictures, ws = inputs()
     settings = replace(QUICK, steps=1)
     tune(pictures, ws, tiny, EdgeDistance(), settings, folder=tmp_path)
-    with pytest.raises(UserError, match="other settings"):
+    with pytest.raises(UserError, match="belongs to a run with other settings; choose"):
         tune(pictures, ws, tiny, EdgeDistance(), replace(settings, steps=2), folder=tmp_path)
     with pytest.raises(UserError, match="other images"):
         tune(-pictures, ws, tiny, EdgeDistance(), settings, folder=tmp_path)

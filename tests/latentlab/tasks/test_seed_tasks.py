@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from latentlab.metrics.shapes import became_circle, circle_of, judge_scene, overlap, square_of, windows_of
 
 from latentlab import images, perceptual
 from latentlab.comparison.run import compare
@@ -14,7 +15,6 @@ from latentlab.datasets.shapes import ground_of, scene
 from latentlab.errors import UserError
 from latentlab.faces.identity import FaceDescriptor
 from latentlab.files import read_json
-from latentlab.metrics.shapes import became_circle, circle_of, judge_scene, overlap, square_of, windows_of
 from latentlab.progress import silent
 from latentlab.projection import DEFAULTS, project
 from latentlab.tasks.baselines import Nothing, Retrieval

@@ -1,6 +1,8 @@
-"""Whether squares became circles, by the pixels: for pictures of plain shapes on one ground, whose masks are known."""
+"""Judge by the pixels whether squares became circles, in scenes of plain shapes whose masks are known."""
 
 from __future__ import annotations
+
+from typing import TypeAlias
 
 import numpy as np
 import torch
@@ -8,37 +10,38 @@ from numpy.typing import NDArray
 from scipy.ndimage import distance_transform_edt, label
 from torch import Tensor
 
-from latentlab.metrics.changes import difference_outside
+from latentlab.metrics.functional import difference_outside
 
-Region = NDArray[np.bool_]  # (h, w)
+Region: TypeAlias = NDArray[np.bool_]
+"""Pixels of a region, `(h, w)`."""
 
-# A square overlaps the circle of its area and middle by 0.834, whichever way it is turned: a circle must by more.
+# A square overlaps the circle of its area and centroid by 0.834, however it is rotated: a circle must overlap more.
 _CIRCLE = 0.85
-# Shapes differ from the ground by 0.6 at least, in one channel of [-1, 1]: half of that tells them apart.
+# Shapes differ from the ground by at least 0.6, in one channel of [-1, 1]; half of that is the threshold.
 _CONTRAST = 0.3
 
 
 def shape_pixels(picture: Tensor, ground: Tensor) -> Region:
-    """Where `picture (3, h, w)` in [-1, 1] differs from its ground, of that shape, by more than 0.3 in any channel."""
+    """Return where `picture (3, h, w)` in [-1, 1] differs from its ground `(3, h, w)` by more than 0.3 in a channel."""
     return ((picture - ground).abs().amax(dim=0) > _CONTRAST).cpu().numpy()
 
 
 def shapes_of(picture: Tensor, ground: Tensor) -> list[Region]:
-    """The shapes of `picture (3, h, w)`, one region each, provided that they do not touch."""
+    """Find the shapes of `picture (3, h, w)`, one region each, provided that they do not touch."""
     found, count = label(shape_pixels(picture, ground))
     return [found == k + 1 for k in range(count)]
 
 
 def circle_of(region: Region) -> Region:
-    """The circle of the area and the centroid of a region that is not empty."""
+    """Return the circle with the area and the centroid of a region that is not empty."""
     dy, dx = _from_centroid(region)
     return dy**2 + dx**2 <= region.sum() / np.pi
 
 
 def square_of(region: Region) -> Region:
-    """The upright square of the area and the centroid of a region that is not empty."""
+    """Return the upright square with the area and the centroid of a region that is not empty."""
     dy, dx = _from_centroid(region)
-    # The slack is for rounding: a side may end where a pixel's middle lies.
+    # The slack is for rounding: an edge may pass through a pixel's centre.
     return np.maximum(np.abs(dy), np.abs(dx)) <= np.sqrt(region.sum()) / 2 + 1e-9
 
 
@@ -49,14 +52,14 @@ def _from_centroid(region: Region) -> tuple[NDArray[np.float64], NDArray[np.floa
 
 
 def overlap(one: Region, other: Region) -> float:
-    """Intersection over union, 0 … 1, of regions of which one is not empty."""
+    """Return the intersection over union, 0 … 1, of two regions; at least one is not empty."""
     return float((one & other).sum() / (one | other).sum())
 
 
 def became_circle(before: Region, region: Region) -> bool:
-    """Whether a region is nearer to the circle of its area and middle than to the square, and near enough.
+    """Return whether a region is a circle: closer to the circle of its area and centroid than to the square.
 
-    And whether something is left of what was there `before`, and not all about it filled: half to twice the area.
+    Its area must be between half and twice that of the shape `before`.
     """
     if not before.sum() / 2 <= region.sum() <= before.sum() * 2:
         return False
@@ -65,7 +68,7 @@ def became_circle(before: Region, region: Region) -> bool:
 
 
 def boxes_of(masks: NDArray[np.bool_], grow: int) -> NDArray[np.bool_]:
-    """The box of each of `masks (n, h, w)`, none of them empty, `grow` pixels larger on every side."""
+    """Return the bounding box of each of `masks (n, h, w)`, none of them empty, `grow` pixels larger on every side."""
     boxes = np.zeros_like(masks)
     for mask, box in zip(masks, boxes, strict=True):
         ys, xs = np.nonzero(mask)
@@ -74,30 +77,30 @@ def boxes_of(masks: NDArray[np.bool_], grow: int) -> NDArray[np.bool_]:
 
 
 def windows_of(masks: NDArray[np.bool_], grow: int) -> NDArray[np.bool_]:
-    """The same boxes, without the pixels that are nearer to another mask: no two have a pixel in common."""
+    """Return `boxes_of` without the pixels that are nearer to another mask: no two have a pixel in common."""
     nearest = np.argmin([distance_transform_edt(~mask) for mask in masks], axis=0)
     return boxes_of(masks, grow) & (nearest == np.arange(len(masks))[:, None, None])
 
 
 def judge_scene(before: Tensor, after: Tensor, masks: Tensor, ground: Tensor) -> dict[str, float]:
-    """What became of the shapes of a scene, each looked for about its place.
+    """Judge what became of the shapes of a scene, each within a window around it.
 
     Parameters
     ----------
     before, after
         `(3, h, w)` in [-1, 1].
     masks
-        `(n, h, w)` in {-1, 1}: the shapes before, one each, n at least 1.
+        `(n, h, w)` in {-1, 1}: one for each shape before, n at least 1.
     ground
-        `(3, h, w)`: the picture without shapes.
+        `(3, h, w)`: the scene without shapes.
 
     Returns
     -------
     dict
-        'changed': the share of the shapes that became circles. 'circle_iou': how far each overlaps the circle of the
-        area and the middle that it had, in the mean. 'colour': by how much the mean colours differ, in 0 … 1, of the
-        shapes that are still there; NaN without any. 'size': by which share the areas differ. 'ground': by how much
-        the rest of the picture differs, in 0 … 1; NaN if there is none.
+        'changed': share of the shapes that became circles. 'circle_iou': mean overlap with the circles of the areas and
+        centroids that the shapes had. 'colour': mean difference of the mean colours, in 0 … 1, of the shapes that
+        still exist; NaN if none does. 'size': mean relative difference of the areas. 'ground': mean difference of the
+        rest of the image, in 0 … 1; NaN if there is none.
     """
     regions = (masks > 0).cpu().numpy()
     grow = before.shape[-1] // 16

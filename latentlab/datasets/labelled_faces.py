@@ -1,0 +1,411 @@
+"""Faces with and without an attribute: drawn from a generator or taken from photos, labelled, split, and written.
+
+samples/    latents and scores of the generator's faces
+set/        trainA of the source domain, trainB of the target domain, testB held out
+held_out/   the faces to edit, of 256 pixels, as they would be cut out of photos
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Set
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from latentlab.errors import UserError
+from latentlab.faces import align_files
+from latentlab.faces.detectors import FaceDetector
+from latentlab.faces.regions import mouth_region
+from latentlab.images import load_image, reduce, save_image
+from latentlab.progress import Stage, Step
+from latentlab.rendering import Renderer
+from latentlab.samples import SampleSettings, SampleStore, SampleTable, concatenate, draw_samples
+from latentlab.scorers import Scorer, is_positive, score_column, score_pictures
+from latentlab.scorers.attributes.data import Labels, read_labels, split
+from latentlab.translation.data.folders import images_in
+from stylegan2.protocol import Generator
+
+Towards: TypeAlias = Literal["positive", "negative"]
+
+PHOTO_RESOLUTION = 256
+"""Resolution of the faces to edit."""
+_DRAWN_AT_ONCE, _MOST_DRAWN = 192, 9600
+_SHARES = (0.8, 0.2)  # of the persons in labelled photos: to train on, held out
+
+
+@dataclass(frozen=True)
+class LabelledFacesSettings:
+    """What the set consists of.
+
+    Attributes
+    ----------
+    attribute
+        Score of the labelling scorer: a face has the attribute where it is the largest or, alone, above ½.
+    towards
+        'positive': the target domain has the attribute; 'negative': it lacks it.
+    size
+        Resolution of the training images.
+    faces, held_out
+        Faces of each domain to train on, and held out.
+    psi, seed_start
+        Truncation and first seed of generated faces.
+    seed
+        Random seed of the split of labelled photos.
+    """
+
+    attribute: str
+    towards: Towards
+    size: int
+    faces: int
+    held_out: int
+    psi: float
+    seed_start: int
+    seed: int
+
+
+@dataclass(frozen=True, eq=False)
+class Domains:
+    """Generated faces of the two domains, in the order of their seeds.
+
+    Attributes
+    ----------
+    source, target
+        Rows to learn from.
+    held_source, held_target
+        Rows held out.
+    """
+
+    source: SampleTable
+    target: SampleTable
+    held_source: SampleTable
+    held_target: SampleTable
+
+
+@dataclass(frozen=True)
+class RealFaces:
+    """Photos of faces with labels.
+
+    Attributes
+    ----------
+    folder
+        Folder of the photos.
+    labels
+        CSV with the columns image, identity, and one of 0 and 1 for every attribute.
+    attribute
+        Column that separates the domains.
+    """
+
+    folder: Path
+    labels: Path
+    attribute: str
+
+
+@dataclass(frozen=True, eq=False)
+class Labeller:
+    """Decides with a scorer which images are of the target domain.
+
+    Attributes
+    ----------
+    scorer
+        Labelling scorer.
+    attribute
+        One of its scores.
+    towards
+        Whether the target domain has the attribute or lacks it.
+    device
+        Device of the scorer.
+    """
+
+    scorer: Scorer
+    attribute: str
+    towards: Towards
+    device: torch.device
+
+    def score(self, images: Tensor) -> NDArray[np.float64]:
+        """Return the score of the target domain, `(n,)`: of the attribute, or one minus it."""
+        scores = score_pictures(self.scorer, images.to(self.device))
+        found = score_column(scores, self.scorer.names, self.attribute).astype(np.float64)
+        return found if self.towards == "positive" else 1 - found
+
+    def in_target(self, images: Tensor) -> NDArray[np.bool_]:
+        """Return whether images are of the target domain, `(n,)`."""
+        scores = score_pictures(self.scorer, images.to(self.device))
+        positive = is_positive(scores, self.scorer.names, self.attribute)
+        return positive if self.towards == "positive" else ~positive
+
+
+# --- generated faces ----------------------------------------------------------------------------------------
+
+
+def renderer_for(generator: Generator, size: int) -> Renderer:
+    """Return the generator at its lowest resolution that is not below `size`."""
+    return Renderer(generator, min(resolution for resolution in generator.resolutions if resolution >= size))
+
+
+def draw_domains(
+    generator: Generator, scorer: Scorer, settings: LabelledFacesSettings, folder: Path, stage: Stage
+) -> Domains:
+    """Draw and label seeds until there are enough faces of both domains.
+
+    Parameters
+    ----------
+    generator, scorer
+        What renders the faces, and what labels them.
+    settings
+        What the set consists of.
+    folder
+        Folder whose `samples/` keeps what was drawn.
+    stage
+        Shows the progress.
+
+    Raises
+    ------
+    UserError
+        If one domain is so rare that not enough faces are found.
+    """
+    wanted = settings.faces + settings.held_out
+    renderer = renderer_for(generator, settings.size)
+    tables: list[SampleTable] = []
+    in_target = np.zeros(0, bool)
+    with stage("drawing samples") as step:
+        while (rarer := min(int(in_target.sum()), int((~in_target).sum()))) < wanted:
+            if _DRAWN_AT_ONCE * len(tables) >= _MOST_DRAWN:
+                raise UserError(
+                    f"only {rarer} of {_MOST_DRAWN} faces are of the rarer domain of {settings.attribute}, and "
+                    f"{wanted} are needed: ask for fewer faces, or for another attribute"
+                )
+            sample_settings = SampleSettings(
+                generator.fingerprint,
+                scorer.fingerprint,
+                scorer.names,
+                psi=settings.psi,
+                seed_start=settings.seed_start + len(tables) * _DRAWN_AT_ONCE,
+                samples=_DRAWN_AT_ONCE,
+                resolution=renderer.resolution,
+            )
+            store = SampleStore.open(folder / "samples" / f"{len(tables):03d}", sample_settings)
+            tables.append(draw_samples(generator, scorer, store, render=renderer))
+            positive = concatenate(tables).is_positive(settings.attribute)
+            in_target = positive if settings.towards == "positive" else ~positive
+            step(min(int(in_target.sum()), int((~in_target).sum()), wanted), wanted)
+    return _split(concatenate(tables), in_target, settings)
+
+
+def _split(table: SampleTable, in_target: NDArray[np.bool_], settings: LabelledFacesSettings) -> Domains:
+    wanted = settings.faces + settings.held_out
+    source, target = (table.subset(np.flatnonzero(rows)[:wanted]) for rows in (~in_target, in_target))
+    first, last = np.arange(settings.faces), np.arange(settings.faces, wanted)
+    return Domains(source.subset(first), target.subset(first), source.subset(last), target.subset(last))
+
+
+@torch.no_grad()
+def write_samples(rows: SampleTable, part: Path, renderer: Renderer, progress: Step) -> None:
+    """Render the rows of a table into the folder `part`."""
+    generator = renderer.generator
+    for k, (seed, ws) in enumerate(zip(rows.seeds, rows.ws(generator.num_ws).split(1), strict=True)):
+        path = part / f"{seed:06d}.png"
+        if not path.exists():
+            save_image(renderer(ws.to(generator.w_avg.device)).clamp(-1, 1).cpu(), path)
+        progress(k + 1, len(rows))
+
+
+@torch.no_grad()
+def write_held_out(rows: SampleTable, folder: Path, generator: Generator, progress: Step) -> tuple[str, ...]:
+    """Render generated faces as photos, which are all that the methods are given; return their names."""
+    names = []
+    for k, (seed, ws) in enumerate(zip(rows.seeds, rows.ws(generator.num_ws).split(1), strict=True)):
+        names.append(f"{seed:06d}")
+        path = folder / f"{names[-1]}.png"
+        if not path.exists():
+            image = generator.synthesis(ws.to(generator.w_avg.device)).clamp(-1, 1).cpu()
+            save_image(reduce(image, PHOTO_RESOLUTION), path)
+        progress(k + 1, len(rows))
+    return tuple(names)
+
+
+# --- mouths -------------------------------------------------------------------------------------------------
+
+
+def write_masks(part: Path, detector: FaceDetector, progress: Step) -> None:
+    """Write the mask of the mouth of every image in `part` to `part`_seg; an empty one where no face is found."""
+    paths = images_in(part)
+    for k, path in enumerate(paths):
+        out = part.with_name(f"{part.name}_seg") / f"{path.stem}_0.png"
+        if not out.exists():
+            image = load_image(path)
+            region = find_mouth(image, detector, image.shape[3])
+            mask = torch.zeros(1, 1, *image.shape[2:]) if region is None else region
+            save_image((2 * mask - 1).expand(-1, 3, -1, -1), out)
+        progress(k + 1, len(paths))
+
+
+def find_mouth(image: Tensor, detector: FaceDetector, size: int) -> Tensor | None:
+    """Find the mouth in `image (1, 3, h, h)`.
+
+    Returns
+    -------
+    Tensor or None
+        Region `(1, 1, size, size)`, 1 within the mouth; None where no face is found.
+    """
+    found = detector(image)
+    if not found or found[0].landmarks.shape != (68, 2):
+        return None
+    return mouth_region(found[0].landmarks * size / image.shape[3], size)
+
+
+# --- photos -------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class WrittenPhotos:
+    """Photos that can be edited, and those that cannot.
+
+    Attributes
+    ----------
+    names
+        Names of the faces that were written.
+    left_out
+        Reasons by the names of the photos that were left out.
+    """
+
+    names: tuple[str, ...]
+    left_out: dict[str, str]
+
+
+def write_photos(
+    paths: Iterable[Path],
+    folder: Path,
+    detector: FaceDetector,
+    labeller: Labeller,
+    progress: Step,
+    excluded: Set[bytes] = frozenset(),
+) -> WrittenPhotos:
+    """Align the faces of photos that are of the source domain, and write them to `folder`.
+
+    Parameters
+    ----------
+    paths
+        The photos.
+    folder
+        Where the faces are written.
+    detector, labeller
+        What finds faces, and what decides about their domain.
+    progress
+        Called with (done, total).
+    excluded
+        Digests of photos to leave out, see `training_digests`.
+
+    Raises
+    ------
+    UserError
+        If fewer than two can be edited.
+    """
+    names: list[str] = []
+    left_out: dict[str, str] = {}
+    paths = sorted(paths)
+    for k, (path, found) in enumerate(align_files(paths, detector, PHOTO_RESOLUTION)):
+        if isinstance(found, UserError):
+            left_out[path.name] = str(found)
+        elif _digest(path) in excluded:
+            left_out[path.name] = "it shows a person of the training set"
+        elif labeller.in_target(found[0].image)[0]:
+            left_out[path.name] = "it is of the target domain already"
+        elif path.stem in names:
+            left_out[path.name] = "another photo has its name"
+        else:
+            save_image(found[0].image, folder / f"{path.stem}.png")
+            names.append(path.stem)
+        progress(k + 1, len(paths))
+    if len(names) < 2:
+        reasons = "; ".join(f"{name}: {why}" for name, why in list(left_out.items())[:3])
+        raise UserError(f"{len(names)} of {len(paths)} photos can be edited, and two are needed ({reasons or 'none'})")
+    return WrittenPhotos(tuple(names), left_out)
+
+
+def training_digests(real: RealFaces, settings: LabelledFacesSettings) -> frozenset[bytes]:
+    """Return digests of the photos of all persons that the training set may show, whatever the files are called."""
+    labels = read_labels(real.labels)
+    train, _ = split(labels.persons, _SHARES, settings.seed)
+    paths = (real.folder / labels.files[row] for row in train)
+    return frozenset(_digest(path) for path in paths if path.exists())
+
+
+def _digest(path: Path) -> bytes:
+    return hashlib.sha256(path.read_bytes()).digest()
+
+
+@dataclass(frozen=True, eq=False)
+class LabelledRows:
+    """Labels of photos, and which of them have the attribute.
+
+    Attributes
+    ----------
+    labels
+        All labels.
+    positive
+        `(n,)`: whether the person of a row has the attribute.
+    """
+
+    labels: Labels
+    positive: NDArray[np.bool_]
+
+
+def read_real(real: RealFaces) -> LabelledRows:
+    """Read the labels of photos.
+
+    Raises
+    ------
+    UserError
+        If they cannot be read, or lack the attribute.
+    """
+    labels = read_labels(real.labels)
+    if real.attribute not in labels.names:
+        raise UserError(f"{real.labels} has no column {real.attribute}; it has {', '.join(labels.names)}")
+    return LabelledRows(labels, labels.values[:, labels.names.index(real.attribute)])
+
+
+def write_real(
+    real: RealFaces, folder: Path, settings: LabelledFacesSettings, detector: FaceDetector, stage: Stage
+) -> tuple[str, ...]:
+    """Align labelled photos: some to learn from, some to be edited, some to be compared with; no person is in two.
+
+    Returns
+    -------
+    tuple of str
+        Names of those to be edited, which lie in FOLDER/held_out.
+
+    Raises
+    ------
+    UserError
+        As `read_real` says; or if there are too few photos of a domain.
+    """
+    rows = read_real(real)
+    in_target = rows.positive if settings.towards == "positive" else ~rows.positive
+    train, held = split(rows.labels.persons, _SHARES, settings.seed)
+    parts = {
+        "set/trainA": (train[~in_target[train]], settings.faces),
+        "set/trainB": (train[in_target[train]], settings.faces),
+        "held_out": (held[~in_target[held]], settings.held_out),
+        "set/testB": (held[in_target[held]], settings.held_out),
+    }
+    names: dict[str, list[str]] = {part: [] for part in parts}
+    for part, (chosen, wanted) in parts.items():
+        paths = (real.folder / rows.labels.files[row] for row in chosen)
+        with stage(f"aligning {part}") as step:
+            for path, found in align_files(paths, detector, PHOTO_RESOLUTION):
+                if isinstance(found, UserError):
+                    continue
+                save_image(found[0].image, folder / part / f"{path.stem}.png")
+                names[part].append(path.stem)
+                step(len(names[part]), wanted)
+                if len(names[part]) == wanted:
+                    break
+        if len(names[part]) < wanted:
+            raise UserError(f"{real.folder} gives {len(names[part])} faces for {part}, and {wanted} are needed")
+    return tuple(names["held_out"])

@@ -1,0 +1,46 @@
+"""How much of a person's identity an edit keeps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from latentlab import images
+from latentlab.faces.identity import MIN_RESOLUTION, FaceDescriptor, similarity
+from latentlab.metrics.base import ImageMetric, LastResult, as_array
+
+
+class Identity(ImageMetric):
+    """Similarity of face descriptors before and after: 1 for the same image, about 0 for strangers.
+
+    Images below 128 pixels are enlarged first, before and after alike. See `latentlab.faces.identity.similarity`.
+
+    Parameters
+    ----------
+    descriptor
+        Images to descriptors `(n, 128)`, NaN where no face is found; None for dlib's `FaceDescriptor`.
+    """
+
+    title = "Identity kept"
+    higher_is_better = True
+
+    def __init__(self, descriptor: Callable[[Tensor], Tensor] | None = None) -> None:
+        super().__init__()
+        self.descriptor = FaceDescriptor() if descriptor is None else descriptor
+        self._describe_before = LastResult(self._describe)
+
+    def _describe(self, pictures: Tensor) -> Tensor:
+        return self.descriptor(enlarged(pictures))
+
+    def per_image(self, before: Tensor, after: Tensor) -> NDArray[np.float64]:
+        """Return the similarity of each pair, `(n,)` in -1 … 1; NaN where no face is found."""
+        return as_array(similarity(self._describe_before(before), self._describe(after)))
+
+
+def enlarged(pictures: Tensor) -> Tensor:
+    """Resize square images to a resolution at which faces can be described, where they are smaller."""
+    resolution = max(MIN_RESOLUTION, pictures.shape[3])
+    return images.resize(pictures, resolution, resolution)

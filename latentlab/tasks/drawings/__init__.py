@@ -1,0 +1,1 @@
+"""Painting faces from line drawings: pix2pix against projections into a generator."""

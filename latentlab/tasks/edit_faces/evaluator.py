@@ -1,0 +1,177 @@
+"""Measure edits of faces: whether the target was reached, and what changed besides it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cached_property
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from latentlab.comparison.protocol import Columns, Measure
+from latentlab.datasets.labelled_faces import Labeller, find_mouth
+from latentlab.images import reduce
+from latentlab.metrics import LPIPS, Identity, Interval, Leakage, OutsideChange, Sharpness
+from latentlab.metrics.base import LastResult
+from latentlab.metrics.identity import enlarged
+from latentlab.pipelines.components import Components
+from latentlab.scorers import MouthGeometry
+from latentlab.scorers.attributes.scorer import AttributeScorer
+from latentlab.tasks.distributions import MEASURES as DISTRIBUTION_MEASURES
+from latentlab.tasks.distributions import DistributionMetrics
+from latentlab.tasks.edit_faces.definition import MOUTH_ATTRIBUTES, EditSettings
+
+# Where no mouth is found, this part of FFHQ's crop is taken for it: top, bottom, left, right.
+_USUAL_MOUTH = (0.6, 0.8, 0.3, 0.7)
+
+
+def edit_measures(judged: str) -> tuple[Measure, ...]:
+    """Return what is measured of edits of an attribute."""
+    where = "outside the mouth" if judged in MOUTH_ATTRIBUTES else "to the photo"
+    return (
+        Measure("judge_reached", "target reached, by the independent classifier", "more", share=True),
+        Measure("reached", "target reached, by the labelling scorer", "more", share=True),
+        Measure("judge", "probability of the target, by the independent classifier", "more"),
+        Measure("corner_lift", "mouth corners lifted, eye distances", "neither"),
+        Measure("identity", "identity kept", "more"),
+        Measure("lpips_outside", f"LPIPS {where}", "less"),
+        Measure("l1_outside", f"L1 {where}", "less"),
+        Measure("leakage", "leakage to other attributes", "less"),
+        *DISTRIBUTION_MEASURES,
+        Measure("sharpness", "sharpness, as a share of the photo's", "neither"),
+    )
+
+
+class EditEvaluator:
+    """Measures edits of photos.
+
+    Parameters
+    ----------
+    photos
+        The photos to edit, `(n, 3, h, h)` in [-1, 1].
+    part
+        Gives the images of a part of the training set, 'trainA', 'trainB' or 'testB'.
+    components
+        Labelling scorer, face detector, descriptor and perceptual distance.
+    judge
+        Classifier that judges the results.
+    settings
+        Attributes, direction and resolution of the task.
+
+    Attributes
+    ----------
+    labeller
+        Decides with the labelling scorer which images are of the target domain.
+    """
+
+    def __init__(
+        self,
+        photos: Tensor,
+        part: Callable[[str], Tensor],
+        components: Components,
+        judge: AttributeScorer,
+        settings: EditSettings,
+    ) -> None:
+        self.judge, self.settings = judge, settings
+        self.labeller = Labeller(components.scorer, settings.attribute, settings.towards, components.device)
+        self._photos, self._part, self._components = photos, part, components
+        self._logits = LastResult(self._classify)
+        self._sharpness, self._outside = Sharpness(), OutsideChange()
+
+    @property
+    def sign(self) -> float:
+        """Sign of the judge's logits, and of strengths, that lead to the target."""
+        return 1.0 if self.settings.towards == "positive" else -1.0
+
+    @cached_property
+    def shown(self) -> Tensor:
+        """The photos at the task's resolution, `(n, 3, size, size)`."""
+        return reduce(self._photos, self.settings.size)
+
+    @cached_property
+    def regions(self) -> Tensor:
+        """Where edits may change `shown`, `(n, 1, size, size)`, 1 within: the mouths, or nowhere."""
+        size = self.settings.size
+        if self.settings.judged not in MOUTH_ATTRIBUTES:
+            return torch.zeros(len(self._photos), 1, size, size)
+        usual = torch.zeros(1, 1, size, size)
+        top, bottom, left, right = (round(share * size) for share in _USUAL_MOUTH)
+        usual[..., top:bottom, left:right] = 1
+        found = (find_mouth(photo, self._components.detector, size) for photo in self._photos.split(1))
+        return torch.cat([usual if region is None else region for region in found])
+
+    # --- metrics, each built at its first use ---------------------------------------------------------------
+
+    @cached_property
+    def _identity(self) -> Identity:
+        return Identity(self._components.descriptor)
+
+    @cached_property
+    def _lpips(self) -> LPIPS:
+        return LPIPS(self._components.perceptual)
+
+    def _corner_lift(self, images: Tensor) -> Tensor:
+        return MouthGeometry(self._components.detector)(enlarged(images))[:, 0]
+
+    @cached_property
+    def _corner_lift_before(self) -> Tensor:
+        return self._corner_lift(self.shown)
+
+    @cached_property
+    def _leakage(self) -> Leakage:
+        deviation = np.concatenate([self.logits(self._part("trainA")), self.logits(self._part("trainB"))]).std(axis=0)
+        related = [name for name in self.settings.related if name in self.judge.names]
+        return Leakage(self.judge, self.settings.judged, related, deviation, self.logits)
+
+    @cached_property
+    def _distributions(self) -> DistributionMetrics:
+        return DistributionMetrics(self._components.perceptual, self._part("testB"))
+
+    @torch.no_grad()
+    def _classify(self, images: Tensor) -> NDArray[np.float64]:
+        return self.judge.logits(images.to(self._components.device)).double().cpu().numpy()
+
+    def logits(self, images: Tensor) -> NDArray[np.float64]:
+        """Return the logits of all attributes of the judge, `(n, k)`."""
+        return self._logits(images)
+
+    # --- measuring ------------------------------------------------------------------------------------------
+
+    def measure(self, made: Tensor) -> Columns:
+        """Return all measures of single images."""
+        lift = self._corner_lift(made) - self._corner_lift_before
+        return {
+            **self.gained_and_kept(made),
+            "reached": self.labeller.in_target(made).astype(np.float64),
+            "corner_lift": lift.double().cpu().numpy(),
+            "sharpness": self._sharpness.per_image(self.shown, made),
+        }
+
+    def gained_and_kept(self, made: Tensor) -> Columns:
+        """Return the measures of each point of a curve: 'judge', 'judge_reached', 'identity', and `changes`."""
+        judge = self.sign * self.logits(made)[:, self.judge.names.index(self.settings.judged)]
+        return {
+            "judge": 1 / (1 + np.exp(-judge)),
+            "judge_reached": (judge > 0).astype(np.float64),
+            "identity": self.identity(self.shown, made),
+            **self.changes(self.shown, made),
+        }
+
+    def identity(self, before: Tensor, after: Tensor) -> NDArray[np.float64]:
+        """Return how much of the identity is kept, `(n,)`."""
+        return self._identity.per_image(before, after)
+
+    def changes(self, before: Tensor, after: Tensor) -> Columns:
+        """Return how far images lie apart outside `regions`: 'lpips_outside', 'l1_outside'."""
+        return {
+            "lpips_outside": self._lpips.per_image(before, after, self.regions),
+            "l1_outside": self._outside.per_image(before, after, self.regions),
+        }
+
+    def measure_set(self, made: Tensor) -> dict[str, Interval]:
+        """Return 'leakage' and the distances to the target domain."""
+        self._leakage.reset()
+        self._leakage.update(self.shown, made)
+        return {"leakage": self._leakage.compute(), **self._distributions.measure(made)}

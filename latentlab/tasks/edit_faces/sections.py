@@ -1,0 +1,120 @@
+"""Sections of the report that only comparisons of edits have."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from latentlab import plots
+from latentlab.comparison.conclusions import format_interval
+from latentlab.comparison.definition import Job
+from latentlab.comparison.protocol import Method
+from latentlab.comparison.report import ReportSection
+from latentlab.comparison.run import Comparison
+from latentlab.tasks.edit_faces.definition import PROJECTION, EditInputs
+from latentlab.tasks.edit_faces.pasting import paste_edits
+from latentlab.tasks.edit_faces.strengths import CurvePoint, Strengths, strengths_of
+from latentlab.tasks.edit_faces.task import EditTask
+
+_REPORTED = ("judge_reached", "judge", "identity", "lpips_outside", "l1_outside")
+_LOST = ("identity", "lpips_outside", "l1_outside")
+
+
+def sections_from_inputs(
+    comparison: Comparison, methods: Sequence[Method], inputs: EditInputs, job: Job
+) -> list[ReportSection]:
+    """Return the sections of `latentlab compare edit`; put the edits back into the photos where that was asked for."""
+    if inputs.paste and inputs.photos is not None:
+        paste_edits(comparison, inputs.photos, job.stage)
+    return edit_sections(comparison, strengths_of(comparison, methods, job.stage))
+
+
+def edit_sections(comparison: Comparison, strengths: Strengths) -> list[ReportSection]:
+    """Return the sections on curves, equal responses and losses; draw the curve into the comparison's folder.
+
+    Parameters
+    ----------
+    comparison
+        A comparison of an `EditTask`.
+    strengths
+        What `strengths_of` found.
+    """
+    task = comparison.task
+    assert isinstance(task, EditTask)
+    titles = {measure.name: measure.title for measure in task.measures}
+    sections = [_left_out(task)] if task.left_out else []
+    if strengths.curve:
+        _draw(comparison, strengths)
+        sections.append(
+            ReportSection(
+                "What is gained against what is kept",
+                "Latent methods at half, all and one and a half of the calibrated strength; translators have none.",
+                ("method", "strength, σ", *(titles[name] for name in _REPORTED)),
+                tuple(_table_row(point, ()) for point in strengths.curve),
+                "tradeoff.png",
+            )
+        )
+    if strengths.responses:
+        sections.append(_even(comparison, strengths, titles))
+    if strengths.losses:
+        sections.append(_lost(strengths, titles))
+    return sections
+
+
+def _draw(comparison: Comparison, strengths: Strengths) -> None:
+    curves: dict[str, list[tuple[float, float]]] = {}
+    for point in strengths.curve:
+        curves.setdefault(point.method, []).append((point.intervals["judge"].mean, point.intervals["identity"].mean))
+    points = {
+        one.name: (one.intervals["judge"].mean, one.intervals["identity"].mean)
+        for one in comparison.done
+        if one.name not in curves
+    }
+    labels = ("probability of the target (mean)", "identity kept (mean)")
+    figure = plots.tradeoff_figure(curves, points, labels)
+    plots.save_figure(figure, comparison.task.folder / "tradeoff.png")
+
+
+def _table_row(point: CurvePoint, before: Sequence[str]) -> tuple[str, ...]:
+    cells = (format_interval(point.intervals[name]) for name in _REPORTED)
+    return (*before, point.method, f"{point.sigmas:.2f}", *cells)
+
+
+def _even(comparison: Comparison, strengths: Strengths, titles: Mapping[str, str]) -> ReportSection:
+    """A row for each translator, and below it the latent methods at its response."""
+    results = {one.name: one for one in comparison.done}
+    table: list[tuple[str, ...]] = []
+    for name, response in strengths.responses.items():
+        own = (format_interval(results[name].intervals[measure]) for measure in _REPORTED)
+        table.append((f"{name} ({response:.3f})", "itself", "", *own))
+        table += [_table_row(point, (name,)) for point in strengths.even if point.against == name]
+        table += [(name, method, "not reached") for translator, method in strengths.unmatched if translator == name]
+    return ReportSection(
+        "At the same response",
+        "Each latent method at the strength at which training faces get the same mean score as those that the "
+        "translator edited (in brackets): what an edit costs that achieves as much. Projected photos respond a little "
+        "less than the generator's own faces, on which the strength is found.",
+        ("translator", "method", "strength, σ", *(titles[name] for name in _REPORTED)),
+        tuple(table),
+    )
+
+
+def _lost(strengths: Strengths, titles: Mapping[str, str]) -> ReportSection:
+    rows = tuple(
+        (
+            loss.method,
+            titles[name],
+            *(format_interval(part[name]) for part in (loss.projecting, loss.editing, loss.both)),
+        )
+        for loss in strengths.losses
+        for name in _LOST
+    )
+    return ReportSection(
+        "Where latent methods lose",
+        f"The photo against its projection ('{PROJECTION}'), that against its edit, and the photo against the edit.",
+        ("method", "", "by projecting", "by editing", "by both"),
+        rows,
+    )
+
+
+def _left_out(task: EditTask) -> ReportSection:
+    return ReportSection("Photos left out", "They could not be edited.", ("photo", "why"), tuple(task.left_out.items()))
