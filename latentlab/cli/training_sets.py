@@ -69,7 +69,7 @@ def latent(
 ) -> None:
     """Make a set of generated faces before and after an edit along a direction."""
     from latentlab.datasets import LatentPairs, SetSettings, make_latent_pairs
-    from latentlab.directions.shipped import load_direction
+    from latentlab.directions import load_direction
     from latentlab.faces import load_detector
 
     options.check_folder(out)
