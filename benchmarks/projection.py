@@ -28,7 +28,7 @@ import typer
 
 import stylegan2
 from latentlab import images
-from latentlab.directions.shipped import load_direction
+from latentlab.directions import load_direction
 from latentlab.editing import edit
 from latentlab.faces import FaceDetector, align
 from latentlab.faces.identity import distance, similarity

@@ -89,7 +89,7 @@ def fit(
     from latentlab import directions
     from latentlab.samples import SampleStore
 
-    direction = directions.fit(SampleStore.existing(samples).table(), attribute, method).direction
+    direction = directions.fit(SampleStore.load(samples).table(), attribute, method).direction
     direction.save(out)
     print(direction.card())
     print(f"written to {out}")
