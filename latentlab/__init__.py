@@ -22,8 +22,11 @@ if TYPE_CHECKING:
     from latentlab.errors import UserError
     from latentlab.faces import align, paste_back
     from latentlab.images import load_image, save_image, to_pil
+    from latentlab.metrics import LPIPS, FrechetDistance, Identity, KernelDistance, Leakage, OutsideChange, Sharpness
     from latentlab.perceptual import load_perceptual
-    from latentlab.pipelines import Components, edit_photo, edit_photos, study_attribute
+    from latentlab.pipelines import Components, LabelSettings, edit_photo, edit_photos, study_attribute
+    from latentlab.pipelines import label_samples as sample
+    from latentlab.plots import grid_figure, response_figure, save_figure, walk_figure
     from latentlab.projection import project, tune
     from latentlab.scorers import FunctionScorer, load_scorer
     from latentlab.translation import load_translator
@@ -35,10 +38,18 @@ if TYPE_CHECKING:
 _NAMES = {
     "Components": "latentlab.pipelines:Components",
     "Direction": "latentlab.directions:Direction",
+    "FrechetDistance": "latentlab.metrics:FrechetDistance",
     "FunctionScorer": "latentlab.scorers:FunctionScorer",
+    "Identity": "latentlab.metrics:Identity",
+    "KernelDistance": "latentlab.metrics:KernelDistance",
+    "LPIPS": "latentlab.metrics:LPIPS",
+    "LabelSettings": "latentlab.pipelines:LabelSettings",
+    "Leakage": "latentlab.metrics:Leakage",
     "LinearSVM": "latentlab.directions:LinearSVM",
     "MeanDifference": "latentlab.directions:MeanDifference",
+    "OutsideChange": "latentlab.metrics:OutsideChange",
     "RidgeOnLogit": "latentlab.directions:RidgeOnLogit",
+    "Sharpness": "latentlab.metrics:Sharpness",
     "UserError": "latentlab.errors:UserError",
     "align": "latentlab.faces:align",
     "compare": "latentlab.comparison:compare",
@@ -46,6 +57,7 @@ _NAMES = {
     "edit_photo": "latentlab.pipelines:edit_photo",
     "edit_photos": "latentlab.pipelines:edit_photos",
     "fit_direction": "latentlab.directions:fit",
+    "grid_figure": "latentlab.plots:grid_figure",
     "keep_freed_memory": "stylegan2.memory:keep_freed_memory",
     "load_direction": "latentlab.directions:load_direction",
     "load_generator": "stylegan2:load",
@@ -55,12 +67,16 @@ _NAMES = {
     "load_translator": "latentlab.translation:load_translator",
     "paste_back": "latentlab.faces:paste_back",
     "project": "latentlab.projection:project",
+    "response_figure": "latentlab.plots:response_figure",
+    "sample": "latentlab.pipelines:label_samples",
+    "save_figure": "latentlab.plots:save_figure",
     "save_image": "latentlab.images:save_image",
     "study_attribute": "latentlab.pipelines:study_attribute",
     "style_mix": "stylegan2:style_mix",
     "to_pil": "latentlab.images:to_pil",
     "tune": "latentlab.projection:tune",
     "walk": "latentlab.editing:walk",
+    "walk_figure": "latentlab.plots:walk_figure",
     "z_from_seeds": "stylegan2:z_from_seeds",
 }
 
@@ -88,10 +104,18 @@ _MODULES = (
 __all__ = [
     "Components",
     "Direction",
+    "FrechetDistance",
     "FunctionScorer",
+    "Identity",
+    "KernelDistance",
+    "LPIPS",
+    "LabelSettings",
+    "Leakage",
     "LinearSVM",
     "MeanDifference",
+    "OutsideChange",
     "RidgeOnLogit",
+    "Sharpness",
     "UserError",
     "__version__",
     "align",
@@ -100,6 +124,7 @@ __all__ = [
     "edit_photo",
     "edit_photos",
     "fit_direction",
+    "grid_figure",
     "keep_freed_memory",
     "load_direction",
     "load_generator",
@@ -109,12 +134,16 @@ __all__ = [
     "load_translator",
     "paste_back",
     "project",
+    "response_figure",
+    "sample",
+    "save_figure",
     "save_image",
     "study_attribute",
     "style_mix",
     "to_pil",
     "tune",
     "walk",
+    "walk_figure",
     "z_from_seeds",
 ]
 
