@@ -89,9 +89,8 @@ from latentlab.translation import Augmentation, load_method
 pairs, model, shown, made = map(Path, sys.argv[1:])
 method = load_method("regression")
 config = method.configure(16, 4)
-contestant = Trained(
-    "regression", config, lambda stage: method.open_folder(pairs, "train", config, Augmentation.none(16)).source, 200, 4, 0
-)
+source = method.open_folder(pairs, "train", config, Augmentation.none(16)).source
+contestant = Trained("regression", config, lambda stage: source, 200, 4, 0)
 contestant.fit(SimpleNamespace(size=16, device=torch.device("cpu")), model, silent)
 images.save_image(contestant.apply(images.load_image(shown)[..., :16]), made)
 print(json.dumps(contestant.inputs["config"]))
