@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
@@ -180,5 +181,6 @@ def print_poor(strict: bool) -> OnChecks:
     def show(path: Path, checks: Sequence[QualityCheck]) -> None:
         for text in describe_poor(checks):
             tqdm.write(f"{path}: {text}; {consequence}")
+        sys.stdout.flush()  # a pipe would get it with all the rest, after the long work
 
     return show
