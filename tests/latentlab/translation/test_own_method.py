@@ -136,6 +136,7 @@ def python(site, tmp_path):
 MAIN = "from latentlab.cli import main; main()"
 
 
+@pytest.mark.slow
 def test_it_trains_is_saved_and_applied_by_the_command_line(python, pairs, tmp_path):
     words = ("--size", 16, "--epochs", 40, "--batch", 4, "--learning-rate", 0.05, "--accelerator", "cpu")
     out = python(MAIN, "translate", "train", "regression", pairs, "--out", tmp_path / "run", *words)
@@ -146,6 +147,7 @@ def test_it_trains_is_saved_and_applied_by_the_command_line(python, pairs, tmp_p
     assert (after + before).abs().mean() < 0.05
 
 
+@pytest.mark.slow
 def test_it_is_a_method_of_a_comparison(python, pairs, tmp_path):
     shown = pairs / "train" / "0.png"
     out = python(COMPARE, pairs, tmp_path / "model", shown, tmp_path / "made.png")
