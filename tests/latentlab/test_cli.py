@@ -78,10 +78,10 @@ COMMANDS = {
     "generate": ["--seeds", "--psi", "--network", "--resolution", "--out", "--device"],
     "label": ["--samples", "--seed-start", "--psi", "--network", "--scorer", "--out", "--device"],
     "fit": ["--attribute", "--method", "--out"],
-    "edit": ["--direction", "--seeds", "--strengths", "--psi", "--network", "--out", "--force", "--photo", "--mask"],
+    "edit": ["--direction", "--seeds", "--strengths", "--network", "--out", "--force", "--photo", "--mask", "--strict"],
     "walk": ["--direction", "--seeds", "--strengths", "--attribute", "--network", "--out", "--force"],
     "align": ["--out", "--resolution", "--faces", "--detector"],
-    "project": ["--out", "--space", "--steps", "--start", "--tune", "--network", "--device", "--batch"],
+    "project": ["--out", "--space", "--steps", "--start", "--tune", "--strict", "--network", "--batch"],
     "translate train": ["--out", "--size", "--epochs", "--batch", "--order", "--on-problem", "--devices", "--seed"],
     "translate apply": ["--out", "--way", "--size", "--masks", "--dropout", "--seed", "--device"],
     "translate export": ["--way"],
@@ -155,7 +155,7 @@ def test_pictures_are_generated(run, network, tmp_path):
     out = tmp_path / "pictures"
     code, text, _ = run("generate", "--network", network, "--seeds", "600-602,7", "--psi", 0.5, "--out", out)
     assert code == 0
-    assert text.startswith("4 pictures in")
+    assert text.startswith("4 images in")
     names = ["grid.png", "seed000007.png", "seed000600.png", "seed000601.png", "seed000602.png"]
     assert sorted(path.name for path in out.iterdir()) == names
     expected = make_tiny(CONFIG)(z_from_seeds(601, 16), psi=0.5)[0]
@@ -182,7 +182,7 @@ def test_label_fit_edit_walk(run, place, network, samples, direction):
     words = ["--direction", direction, "--network", network, "--seeds", "600-602", "--strengths", "-2,0,2"]
     code, out, _ = run("edit", *words, "--out", edits)
     assert code == 0
-    assert out.startswith("9 pictures in")
+    assert out.startswith("9 images in")
     assert len(list(edits.glob("seed*.png"))) == 9
     table = pd.read_parquet(edits / "edits.parquet")
     assert sorted(set(table["strength"])) == [-2, 0, 2]
@@ -273,10 +273,10 @@ def test_seeds():
         (["label", "--resolution", "32"], "renders at 64 pixels, not at 32"),
         (["generate", "--resolution", "32"], "renders at 64 pixels, not at 32"),
         (["generate", "--resolution", "0"], "renders at 64 pixels, not at 0"),
-        (["generate", "--device", "tpu"], "device 'tpu' is not there"),
-        (["generate", "--device", "cuda:99"], "device 'cuda:99' is not there"),
-        (["generate", "--device", "meta"], "device 'meta' is not there"),
-        (["generate", "--device", ""], "device '' is not there"),
+        (["generate", "--device", "tpu"], "device 'tpu' is not available"),
+        (["generate", "--device", "cuda:99"], "device 'cuda:99' is not available"),
+        (["generate", "--device", "meta"], "device 'meta' is not available"),
+        (["generate", "--device", ""], "device '' is not available"),
         (["generate", "--loud"], "--loud"),
     ],
     ids=" ".join,
@@ -428,7 +428,7 @@ def test_an_interrupted_process_says_so_and_loses_nothing(network, tmp_path):
     process.stdout.close()
     process.stderr.close()
     text = b"".join(told).decode()
-    assert "latentlab: interrupted; the same command goes on from here" in text
+    assert "latentlab: interrupted; run the same command again to resume" in text
     assert "Traceback" not in text
     shards = sorted(tmp_path.glob("shard-*.parquet"))
     assert pd.read_parquet(shards[0])["seed"].tolist() == list(range(600, 664))
