@@ -143,7 +143,7 @@ def _offered(class_: type[Any]) -> Iterator[tuple[Field[Any], Any]]:
 def _kind(name: str, hint: Any) -> Any:
     """A type that typer reads: choices become an Enum, and lists their text."""
     if get_origin(hint) is Literal:
-        return Enum(name, {value: value for value in get_args(hint)}, type=str)  # type: ignore[misc]
+        return Enum(name, {value: value for value in get_args(hint)}, type=str)
     return str if get_origin(hint) in (tuple, list) else hint
 
 
@@ -154,10 +154,10 @@ def _setting_options(definition: TaskDefinition) -> list[inspect.Parameter]:
     for one, hint in _offered(type(next(iter(presets.values())))):
         values = {name: getattr(settings, one.name) for name, settings in presets.items()}
         if len(set(map(repr, values.values()))) == 1:
-            told = f"Default: {next(iter(values.values()))}."
+            default = f"Default: {next(iter(values.values()))}."
         else:
-            told = f"Default: {', '.join(f'{value} ({name})' for name, value in values.items())}."
-        kind, text = _kind(one.name, hint), f"{one.metadata['help']} {told}"
+            default = f"Default: {', '.join(f'{value} ({name})' for name, value in values.items())}."
+        kind, text = _kind(one.name, hint), f"{one.metadata['help']} {default}"
         found.append(_option(one.name, kind | None, None, text, one.metadata.get("min"), one.metadata.get("flags", ())))
     return found
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import Enum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -65,12 +65,15 @@ def train(
     with options.bar("training", "epoch") as step:
         found = train_scorer(faces, table, plan, out.with_suffix(".state"), card, options.find_device(device), step)
     found.save(out)
+    _print_card(found.card)
+    print(f"written: {out}")
+
+
+def _print_card(card: dict[str, Any]) -> None:
+    """Print the held-out statistics of every attribute as a table."""
     print("| attribute | AUC | accuracy | positives | calibration error |")
     print("|---|---|---|---|---|")
-    for name, row in found.card["held_out"].items():
-        print(
-            f"| {name} | {row['auc']:.3f} | {row['accuracy']:.3f} | {row['positives']:.3f} "
-            f"| {row['calibration_error']:.3f} |"
-        )
-    print(f"held out: {found.card['pictures']['held_out']} images of persons it was not trained on")
-    print(f"written: {out}")
+    for name, row in card["held_out"].items():
+        numbers = (row[column] for column in ("auc", "accuracy", "positives", "calibration_error"))
+        print(f"| {name} | {' | '.join(f'{number:.3f}' for number in numbers)} |")
+    print(f"held out: {card['pictures']['held_out']} images of persons it was not trained on")

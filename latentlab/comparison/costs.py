@@ -44,7 +44,7 @@ class Stopwatch:
         """Wrap a stage so that its steps also write the seconds from time to time."""
 
         @contextmanager
-        def watched(title: str, unit: str = "picture") -> Iterator[Step]:
+        def watched(title: str, unit: str = "image") -> Iterator[Step]:
             with stage(title, unit) as step:
 
                 def noted(done: int, total: int, note: str = "") -> None:

@@ -121,10 +121,10 @@ class Method(ABC):
         It is called in every run, also after a stop.
         """
 
-    def prepare(self, pictures: Tensor, stage: Stage) -> float:
+    def prepare(self, images: Tensor, stage: Stage) -> float:
         """Find what several methods share, such as latents of photos; return the seconds it took for each image."""
         return 0.0
 
     @abstractmethod
-    def apply(self, pictures: Tensor) -> Tensor:
+    def apply(self, images: Tensor) -> Tensor:
         """Turn held-out images `(n, 3, h, h)` in [-1, 1] into results `(n, 3, size, size)`."""

@@ -177,7 +177,7 @@ def _made(task: Task, method: Method, stage: Stage) -> tuple[Tensor, dict[str, f
         found = method.apply(inputs)
         seconds = time.perf_counter() - begun
         _check(found, task)
-        for name, image in zip(task.names, found.split(1), strict=True):
+        for name, image in zip(task.names, torch.split(found, 1), strict=True):
             save_image(image.detach().cpu(), made / f"{name}.png")
         costs = {"apply_seconds": seconds / len(found), "prepare_seconds": prepare_seconds, **memory.gigabytes()}
         write_json(made / DONE, costs)

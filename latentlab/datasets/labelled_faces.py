@@ -1,4 +1,6 @@
-"""Faces with and without an attribute: drawn from a generator or taken from photos, labelled, split, and written.
+"""Faces with and without an attribute: drawn from a generator, labelled, split, and written.
+
+Photos of faces instead of generated ones are in `latentlab.datasets.labelled_photos`. A set consists of
 
 samples/    latents and scores of the generator's faces
 set/        trainA of the source domain, trainB of the target domain, testB held out
@@ -7,8 +9,6 @@ held_out/   the faces to edit, of 256 pixels, as they would be cut out of photos
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterable, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeAlias
@@ -19,7 +19,6 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from latentlab.errors import UserError
-from latentlab.faces import align_files
 from latentlab.faces.detectors import FaceDetector
 from latentlab.faces.regions import mouth_region
 from latentlab.images import load_image, reduce, save_image
@@ -27,7 +26,6 @@ from latentlab.progress import Stage, Step
 from latentlab.rendering import Renderer
 from latentlab.samples import SampleSettings, SampleStore, SampleTable, concatenate, draw_samples
 from latentlab.scorers import Scorer, is_positive, score_column, score_pictures
-from latentlab.scorers.attributes.data import Labels, read_labels, split
 from latentlab.translation.data.folders import images_in
 from stylegan2.protocol import Generator
 
@@ -36,7 +34,6 @@ Towards: TypeAlias = Literal["positive", "negative"]
 PHOTO_RESOLUTION = 256
 """Resolution of the faces to edit."""
 _DRAWN_AT_ONCE, _MOST_DRAWN = 192, 9600
-_SHARES = (0.8, 0.2)  # of the persons in labelled photos: to train on, held out
 
 
 @dataclass(frozen=True)
@@ -85,25 +82,6 @@ class Domains:
     target: SampleTable
     held_source: SampleTable
     held_target: SampleTable
-
-
-@dataclass(frozen=True)
-class RealFaces:
-    """Photos of faces with labels.
-
-    Attributes
-    ----------
-    folder
-        Folder of the photos.
-    labels
-        CSV with the columns image, identity, and one of 0 and 1 for every attribute.
-    attribute
-        Column that separates the domains.
-    """
-
-    folder: Path
-    labels: Path
-    attribute: str
 
 
 @dataclass(frozen=True, eq=False)
@@ -208,7 +186,7 @@ def _split(table: SampleTable, in_target: NDArray[np.bool_], settings: LabelledF
 def write_samples(rows: SampleTable, part: Path, renderer: Renderer, progress: Step) -> None:
     """Render the rows of a table into the folder `part`."""
     generator = renderer.generator
-    for k, (seed, ws) in enumerate(zip(rows.seeds, rows.ws(generator.num_ws).split(1), strict=True)):
+    for k, (seed, ws) in enumerate(zip(rows.seeds, torch.split(rows.ws(generator.num_ws), 1), strict=True)):
         path = part / f"{seed:06d}.png"
         if not path.exists():
             save_image(renderer(ws.to(generator.w_avg.device)).clamp(-1, 1).cpu(), path)
@@ -219,7 +197,7 @@ def write_samples(rows: SampleTable, part: Path, renderer: Renderer, progress: S
 def write_held_out(rows: SampleTable, folder: Path, generator: Generator, progress: Step) -> tuple[str, ...]:
     """Render generated faces as photos, which are all that the methods are given; return their names."""
     names = []
-    for k, (seed, ws) in enumerate(zip(rows.seeds, rows.ws(generator.num_ws).split(1), strict=True)):
+    for k, (seed, ws) in enumerate(zip(rows.seeds, torch.split(rows.ws(generator.num_ws), 1), strict=True)):
         names.append(f"{seed:06d}")
         path = folder / f"{names[-1]}.png"
         if not path.exists():
@@ -257,155 +235,3 @@ def find_mouth(image: Tensor, detector: FaceDetector, size: int) -> Tensor | Non
     if not found or found[0].landmarks.shape != (68, 2):
         return None
     return mouth_region(found[0].landmarks * size / image.shape[3], size)
-
-
-# --- photos -------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class WrittenPhotos:
-    """Photos that can be edited, and those that cannot.
-
-    Attributes
-    ----------
-    names
-        Names of the faces that were written.
-    left_out
-        Reasons by the names of the photos that were left out.
-    """
-
-    names: tuple[str, ...]
-    left_out: dict[str, str]
-
-
-def write_photos(
-    paths: Iterable[Path],
-    folder: Path,
-    detector: FaceDetector,
-    labeller: Labeller,
-    progress: Step,
-    excluded: Set[bytes] = frozenset(),
-) -> WrittenPhotos:
-    """Align the faces of photos that are of the source domain, and write them to `folder`.
-
-    Parameters
-    ----------
-    paths
-        The photos.
-    folder
-        Where the faces are written.
-    detector, labeller
-        What finds faces, and what decides about their domain.
-    progress
-        Called with (done, total).
-    excluded
-        Digests of photos to leave out, see `training_digests`.
-
-    Raises
-    ------
-    UserError
-        If fewer than two can be edited.
-    """
-    names: list[str] = []
-    left_out: dict[str, str] = {}
-    paths = sorted(paths)
-    for k, (path, found) in enumerate(align_files(paths, detector, PHOTO_RESOLUTION)):
-        if isinstance(found, UserError):
-            left_out[path.name] = str(found)
-        elif _digest(path) in excluded:
-            left_out[path.name] = "it shows a person of the training set"
-        elif labeller.in_target(found[0].image)[0]:
-            left_out[path.name] = "it is of the target domain already"
-        elif path.stem in names:
-            left_out[path.name] = "another photo has its name"
-        else:
-            save_image(found[0].image, folder / f"{path.stem}.png")
-            names.append(path.stem)
-        progress(k + 1, len(paths))
-    if len(names) < 2:
-        reasons = "; ".join(f"{name}: {why}" for name, why in list(left_out.items())[:3])
-        raise UserError(f"{len(names)} of {len(paths)} photos can be edited, and two are needed ({reasons or 'none'})")
-    return WrittenPhotos(tuple(names), left_out)
-
-
-def training_digests(real: RealFaces, settings: LabelledFacesSettings) -> frozenset[bytes]:
-    """Return digests of the photos of all persons that the training set may show, whatever the files are called."""
-    labels = read_labels(real.labels)
-    train, _ = split(labels.persons, _SHARES, settings.seed)
-    paths = (real.folder / labels.files[row] for row in train)
-    return frozenset(_digest(path) for path in paths if path.exists())
-
-
-def _digest(path: Path) -> bytes:
-    return hashlib.sha256(path.read_bytes()).digest()
-
-
-@dataclass(frozen=True, eq=False)
-class LabelledRows:
-    """Labels of photos, and which of them have the attribute.
-
-    Attributes
-    ----------
-    labels
-        All labels.
-    positive
-        `(n,)`: whether the person of a row has the attribute.
-    """
-
-    labels: Labels
-    positive: NDArray[np.bool_]
-
-
-def read_real(real: RealFaces) -> LabelledRows:
-    """Read the labels of photos.
-
-    Raises
-    ------
-    UserError
-        If they cannot be read, or lack the attribute.
-    """
-    labels = read_labels(real.labels)
-    if real.attribute not in labels.names:
-        raise UserError(f"{real.labels} has no column {real.attribute}; it has {', '.join(labels.names)}")
-    return LabelledRows(labels, labels.values[:, labels.names.index(real.attribute)])
-
-
-def write_real(
-    real: RealFaces, folder: Path, settings: LabelledFacesSettings, detector: FaceDetector, stage: Stage
-) -> tuple[str, ...]:
-    """Align labelled photos: some to learn from, some to be edited, some to be compared with; no person is in two.
-
-    Returns
-    -------
-    tuple of str
-        Names of those to be edited, which lie in FOLDER/held_out.
-
-    Raises
-    ------
-    UserError
-        As `read_real` says; or if there are too few photos of a domain.
-    """
-    rows = read_real(real)
-    in_target = rows.positive if settings.towards == "positive" else ~rows.positive
-    train, held = split(rows.labels.persons, _SHARES, settings.seed)
-    parts = {
-        "set/trainA": (train[~in_target[train]], settings.faces),
-        "set/trainB": (train[in_target[train]], settings.faces),
-        "held_out": (held[~in_target[held]], settings.held_out),
-        "set/testB": (held[in_target[held]], settings.held_out),
-    }
-    names: dict[str, list[str]] = {part: [] for part in parts}
-    for part, (chosen, wanted) in parts.items():
-        paths = (real.folder / rows.labels.files[row] for row in chosen)
-        with stage(f"aligning {part}") as step:
-            for path, found in align_files(paths, detector, PHOTO_RESOLUTION):
-                if isinstance(found, UserError):
-                    continue
-                save_image(found[0].image, folder / part / f"{path.stem}.png")
-                names[part].append(path.stem)
-                step(len(names[part]), wanted)
-                if len(names[part]) == wanted:
-                    break
-        if len(names[part]) < wanted:
-            raise UserError(f"{real.folder} gives {len(names[part])} faces for {part}, and {wanted} are needed")
-    return tuple(names["held_out"])

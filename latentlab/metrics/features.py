@@ -51,12 +51,12 @@ class VGG16Features:
     def __call__(self, images: Tensor) -> NDArray[np.float64]:
         """Return features `(n, 1472)` of `images (n, 3, h, w)` in [-1, 1]."""
         device = next(self.perceptual.parameters()).device
-        pyramids = [self.perceptual.pyramid(batch.to(device)) for batch in images.split(_BATCH)]
+        pyramids = [self.perceptual.pyramid(batch.to(device)) for batch in torch.split(images, _BATCH)]
         return np.concatenate(
             [torch.cat([layer.mean(dim=(2, 3)) for layer in p.layers], dim=1).double().cpu().numpy() for p in pyramids]
         )
 
 
 def title_of(features: FeatureExtractor) -> str:
-    """Return what readers are told about a feature extractor."""
+    """Return the name of a feature extractor, for readers."""
     return str(getattr(features, "title", getattr(features, "__name__", type(features).__name__)))

@@ -81,7 +81,7 @@ def leakage(
     moved = np.abs((after - before).mean(axis=0)) / deviation
     if moved[target] == 0:
         return np.full(len(moved), np.nan)
-    return moved / moved[target]
+    return np.asarray(moved / moved[target])
 
 
 def frechet_distance(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from latentlab import images
 from latentlab.faces.identity import MIN_RESOLUTION, FaceDescriptor, similarity
+from latentlab.images import resize
 from latentlab.metrics.base import ImageMetric, LastResult, as_array
 
 
@@ -32,15 +32,15 @@ class Identity(ImageMetric):
         self.descriptor = FaceDescriptor() if descriptor is None else descriptor
         self._describe_before = LastResult(self._describe)
 
-    def _describe(self, pictures: Tensor) -> Tensor:
-        return self.descriptor(enlarged(pictures))
+    def _describe(self, images: Tensor) -> Tensor:
+        return self.descriptor(enlarged(images))
 
     def per_image(self, before: Tensor, after: Tensor) -> NDArray[np.float64]:
         """Return the similarity of each pair, `(n,)` in -1 … 1; NaN where no face is found."""
         return as_array(similarity(self._describe_before(before), self._describe(after)))
 
 
-def enlarged(pictures: Tensor) -> Tensor:
+def enlarged(images: Tensor) -> Tensor:
     """Resize square images to a resolution at which faces can be described, where they are smaller."""
-    resolution = max(MIN_RESOLUTION, pictures.shape[3])
-    return images.resize(pictures, resolution, resolution)
+    resolution = max(MIN_RESOLUTION, images.shape[3])
+    return resize(images, resolution, resolution)

@@ -1,1 +1,1 @@
-"""Tasks that methods are compared on."""
+"""Tasks that methods are compared on: editing faces, painting drawings, building facades, changing shapes."""

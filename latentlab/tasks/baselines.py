@@ -8,11 +8,11 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from latentlab import images
 from latentlab.comparison.caching import digest
 from latentlab.comparison.costs import Stopwatch
 from latentlab.comparison.protocol import Method, Task
 from latentlab.errors import UserError
+from latentlab.images import resize
 from latentlab.perceptual import PerceptualDistance
 from latentlab.progress import Stage
 from latentlab.projection import Projection, ProjectionSettings, project
@@ -31,9 +31,9 @@ class Nothing(Method):
         """Learn nothing."""
         self._size = task.size
 
-    def apply(self, pictures: Tensor) -> Tensor:
+    def apply(self, images: Tensor) -> Tensor:
         """See `Method`."""
-        return images.resize(pictures, self._size, self._size)
+        return resize(images, self._size, self._size)
 
 
 class Retrieval(Method):
@@ -57,23 +57,23 @@ class Retrieval(Method):
         """Learn nothing: the training set is looked up."""
 
     @torch.no_grad()
-    def apply(self, pictures: Tensor) -> Tensor:
+    def apply(self, images: Tensor) -> Tensor:
         """See `Method`."""
         inputs, outputs = self._pairs()
         device = next(self._perceptual.parameters()).device
-        wanted = self._perceptual.pyramid(_small(pictures).to(device))
+        wanted = self._perceptual.pyramid(_small(images).to(device))
         columns = []
-        for some in inputs.split(_AT_ONCE):
+        for some in torch.split(inputs, _AT_ONCE):
             known = self._perceptual.pyramid(_small(some).to(device))
             columns.append(
-                torch.stack([self._perceptual.between(wanted[[k]], known) for k in range(len(pictures))])  # (n, 16)
+                torch.stack([self._perceptual.between(wanted[[k]], known) for k in range(len(images))])  # (n, 16)
             )
         return outputs[torch.cat(columns, dim=1).argmin(dim=1).to(outputs.device)]
 
 
-def _small(pictures: Tensor) -> Tensor:
-    resolution = min(_RESOLUTION, pictures.shape[3])
-    return images.resize(pictures, resolution, resolution)
+def _small(images: Tensor) -> Tensor:
+    resolution = min(_RESOLUTION, images.shape[3])
+    return resize(images, resolution, resolution)
 
 
 class NearestFace(Method):
@@ -113,23 +113,23 @@ class NearestFace(Method):
             raise UserError(f"{self.name} projects the true answer, and this task has no ground truth")
         self._task, self._folder = task, folder / f"held-out-{digest(task.held_out_key)}"
 
-    def prepare(self, pictures: Tensor, stage: Stage) -> float:
+    def prepare(self, images: Tensor, stage: Stage) -> float:
         """Project; a search that was stopped resumes."""
         truth = self._task.truth() if self.of_truth else None
         watch = Stopwatch(self._folder / "seconds.json")
         with watch.watching(stage)(f"{self.name}", "step") as step:
             self._found = project(
-                pictures if truth is None else truth,
+                images if truth is None else truth,
                 self.generator,
                 self.settings,
                 folder=self._folder,
                 progress=step,
             )
         watch.note()
-        return watch.seconds / len(pictures)
+        return watch.seconds / len(images)
 
-    def apply(self, pictures: Tensor) -> Tensor:
+    def apply(self, images: Tensor) -> Tensor:
         """Render what was prepared."""
         size = self._task.size
-        rendered = (self._found[[k]].render(self.generator).clamp(-1, 1) for k in range(len(pictures)))
-        return torch.cat([images.resize(picture, size, size).cpu() for picture in rendered])
+        rendered = (self._found[[k]].render(self.generator).clamp(-1, 1) for k in range(len(images)))
+        return torch.cat([resize(image, size, size).cpu() for image in rendered])

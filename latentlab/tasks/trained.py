@@ -8,8 +8,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from latentlab import images
 from latentlab.comparison.protocol import Method, Task
+from latentlab.images import resize, resize_masks
 from latentlab.progress import Stage
 from latentlab.translation.data.sources import Source
 from latentlab.translation.data.transforms import largest_masks
@@ -71,19 +71,19 @@ class Trained(Method):
                 self._translator = train(self.config, source, self.settings, folder, fabric=fabric, progress=step)
         self._translator.to(task.device)
 
-    def apply(self, pictures: Tensor) -> Tensor:
+    def apply(self, images: Tensor) -> Tensor:
         """See `Method`. Images are translated one by one and without dropout, so that each has one result."""
-        small = images.resize(pictures, self._size, self._size).to(self._device)  # as the training set is resized
+        small = resize(images, self._size, self._size).to(self._device)  # as the training set is resized
         if self._to_masks is None:
-            return torch.cat([self._translator(one, self.way, dropout=False)[0] for one in small.split(1)]).cpu()
-        masks = self._to_masks(pictures)
-        return torch.cat([self._with(own, one) for one, own in zip(small.split(1), masks, strict=True)]).cpu()
+            return torch.cat([self._translator(one, self.way, dropout=False)[0] for one in torch.split(small, 1)]).cpu()
+        masks = self._to_masks(images)
+        return torch.cat([self._with(own, one) for one, own in zip(torch.split(small, 1), masks, strict=True)]).cpu()
 
-    def _with(self, masks: Tensor | None, picture: Tensor) -> Tensor:
+    def _with(self, masks: Tensor | None, image: Tensor) -> Tensor:
         """Translate an image with its masks."""
         if masks is None:
-            return picture
-        masks = images.resize_masks(masks.to(picture), self._size, self._size)
+            return image
+        masks = resize_masks(masks.to(image), self._size, self._size)
         if self.config.masks_per_image:  # in the order of their areas, as in the training
             masks = largest_masks(masks, self.config.masks_per_image)
-        return self._translator(picture, self.way, masks, dropout=False)[0]
+        return self._translator(image, self.way, masks, dropout=False)[0]

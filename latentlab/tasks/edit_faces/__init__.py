@@ -6,7 +6,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from latentlab.datasets.labelled_faces import RealFaces
+    from latentlab.datasets.labelled_photos import RealFaces
     from latentlab.tasks.edit_faces.definition import EDIT, METHODS, PRESETS, PROJECTION, EditInputs, EditSettings
     from latentlab.tasks.edit_faces.evaluator import EditEvaluator
     from latentlab.tasks.edit_faces.methods import edit_methods
@@ -40,7 +40,7 @@ _MODULES = {
     **dict.fromkeys(("EditTask", "check_inputs", "make_edit_task"), f"{_HERE}.task"),
     **dict.fromkeys(("Strengths", "strengths_of"), f"{_HERE}.strengths"),
     "EditEvaluator": f"{_HERE}.evaluator",
-    "RealFaces": "latentlab.datasets.labelled_faces",
+    "RealFaces": "latentlab.datasets.labelled_photos",
     "edit_methods": f"{_HERE}.methods",
     "edit_sections": f"{_HERE}.sections",
     "paste_edits": f"{_HERE}.pasting",

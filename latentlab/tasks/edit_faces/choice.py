@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from latentlab.comparison.definition import Job
-from latentlab.datasets.labelled_faces import RealFaces
+from latentlab.datasets.labelled_photos import RealFaces
 from latentlab.devices import find_device
 from latentlab.errors import UserError
 from latentlab.pipelines.components import Components

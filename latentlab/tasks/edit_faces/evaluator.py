@@ -99,7 +99,7 @@ class EditEvaluator:
         usual = torch.zeros(1, 1, size, size)
         top, bottom, left, right = (round(share * size) for share in _USUAL_MOUTH)
         usual[..., top:bottom, left:right] = 1
-        found = (find_mouth(photo, self._components.detector, size) for photo in self._photos.split(1))
+        found = (find_mouth(photo, self._components.detector, size) for photo in torch.split(self._photos, 1))
         return torch.cat([usual if region is None else region for region in found])
 
     # --- metrics, each built at its first use ---------------------------------------------------------------

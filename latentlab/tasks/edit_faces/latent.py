@@ -108,13 +108,13 @@ class ProjectionAlone(Method):
         """Learn nothing."""
         self._task = task
 
-    def prepare(self, pictures: Tensor, stage: Stage) -> float:
+    def prepare(self, images: Tensor, stage: Stage) -> float:
         """See `Method`."""
-        found = self.projector(pictures, stage)
+        found = self.projector(images, stage)
         self._ws = found.ws
         return found.seconds
 
-    def apply(self, pictures: Tensor) -> Tensor:
+    def apply(self, images: Tensor) -> Tensor:
         """See `Method`."""
         return render(self._task, self._ws)
 
@@ -164,13 +164,13 @@ class Latent(Method):
         self.direction = Direction.load(path)
         self.response = FacesResponse.of(read_json(stored))
 
-    def prepare(self, pictures: Tensor, stage: Stage) -> float:
+    def prepare(self, images: Tensor, stage: Stage) -> float:
         """See `Method`."""
-        found = self.projector(pictures, stage)
+        found = self.projector(images, stage)
         self._ws = found.ws
         return found.seconds
 
-    def apply(self, pictures: Tensor) -> Tensor:
+    def apply(self, images: Tensor) -> Tensor:
         """See `Method`."""
         return self.at(self.response.calibrated())
 
@@ -182,7 +182,7 @@ class Latent(Method):
 @torch.no_grad()
 def render(task: EditTask, ws: Tensor) -> Tensor:
     """Render latents at the task's resolution, one after the other."""
-    images = [task.components.generator.synthesis(row).clamp(-1, 1).cpu() for row in ws.split(1)]
+    images = [task.components.generator.synthesis(row).clamp(-1, 1).cpu() for row in torch.split(ws, 1)]
     return reduce(torch.cat(images), task.size)
 
 
@@ -219,5 +219,5 @@ def _condition_logits(task: EditTask) -> NDArray[np.float64]:
     """The judge's logits of the conditions, `(n, k)`, of the generated faces to learn from."""
     judge, renderer = task.judge.of(*task.settings.conditions), task.renderer
     ws = task.samples.ws(task.components.generator.num_ws).to(task.device)
-    logits = [judge.logits(renderer(some).clamp(-1, 1)).cpu() for some in ws.split(4)]
+    logits = [judge.logits(renderer(some).clamp(-1, 1)).cpu() for some in torch.split(ws, 4)]
     return torch.cat(logits).double().numpy()

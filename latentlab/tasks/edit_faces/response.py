@@ -93,7 +93,7 @@ def respond(task: EditTask, direction: Direction, stage: Stage) -> FacesResponse
     with stage("calibrating") as step:
         for k, strength in enumerate(strengths):
             edited = edit(ws, direction, task.sign * strength)
-            images = torch.cat([renderer(some).clamp(-1, 1).cpu() for some in edited.split(4)])
+            images = torch.cat([renderer(some).clamp(-1, 1).cpu() for some in torch.split(edited, 4)])
             images = resize(images, task.size, task.size)
             scores.append(float(labeller.score(images).mean()))
             arrived.append(float(labeller.in_target(images).mean()))

@@ -17,16 +17,12 @@ from latentlab.datasets.labelled_faces import (
     Domains,
     LabelledFacesSettings,
     Labeller,
-    RealFaces,
     draw_domains,
-    read_real,
     renderer_for,
-    training_digests,
     write_held_out,
-    write_photos,
-    write_real,
     write_samples,
 )
+from latentlab.datasets.labelled_photos import RealFaces, read_real, training_digests, write_photos, write_real
 from latentlab.errors import UserError
 from latentlab.files import read_json, write_json
 from latentlab.images import load_image, resize

@@ -41,7 +41,7 @@ def translator(name: str, task: EditTask, learnt: Learnt) -> Method:
     config = method.configure(settings.size, settings.base_channels)
 
     def masks(photos: Tensor) -> list[Tensor | None]:
-        regions = [find_mouth(photo, task.components.detector, task.size) for photo in photos.split(1)]
+        regions = [find_mouth(photo, task.components.detector, task.size) for photo in torch.split(photos, 1)]
         return [None if region is None else 2 * region - 1 for region in regions]
 
     return Trained(

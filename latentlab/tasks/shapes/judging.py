@@ -21,28 +21,28 @@ _CIRCLE = 0.85
 _CONTRAST = 0.3
 
 
-def shape_pixels(picture: Tensor, ground: Tensor) -> Region:
-    """Return where `picture (3, h, w)` in [-1, 1] differs from its ground `(3, h, w)` by more than 0.3 in a channel."""
-    return ((picture - ground).abs().amax(dim=0) > _CONTRAST).cpu().numpy()
+def shape_pixels(image: Tensor, ground: Tensor) -> Region:
+    """Return where `image (3, h, w)` in [-1, 1] differs from its ground `(3, h, w)` by more than 0.3 in a channel."""
+    return np.asarray(((image - ground).abs().amax(dim=0) > _CONTRAST).cpu().numpy())
 
 
-def shapes_of(picture: Tensor, ground: Tensor) -> list[Region]:
-    """Find the shapes of `picture (3, h, w)`, one region each, provided that they do not touch."""
-    found, count = label(shape_pixels(picture, ground))
+def shapes_of(image: Tensor, ground: Tensor) -> list[Region]:
+    """Find the shapes of `image (3, h, w)`, one region each, provided that they do not touch."""
+    found, count = label(shape_pixels(image, ground))
     return [found == k + 1 for k in range(count)]
 
 
 def circle_of(region: Region) -> Region:
     """Return the circle with the area and the centroid of a region that is not empty."""
     dy, dx = _from_centroid(region)
-    return dy**2 + dx**2 <= region.sum() / np.pi
+    return np.asarray(dy**2 + dx**2 <= region.sum() / np.pi)
 
 
 def square_of(region: Region) -> Region:
     """Return the upright square with the area and the centroid of a region that is not empty."""
     dy, dx = _from_centroid(region)
     # The slack is for rounding: an edge may pass through a pixel's centre.
-    return np.maximum(np.abs(dy), np.abs(dx)) <= np.sqrt(region.sum()) / 2 + 1e-9
+    return np.asarray(np.maximum(np.abs(dy), np.abs(dx)) <= np.sqrt(region.sum()) / 2 + 1e-9)
 
 
 def _from_centroid(region: Region) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -79,7 +79,7 @@ def boxes_of(masks: NDArray[np.bool_], grow: int) -> NDArray[np.bool_]:
 def windows_of(masks: NDArray[np.bool_], grow: int) -> NDArray[np.bool_]:
     """Return `boxes_of` without the pixels that are nearer to another mask: no two have a pixel in common."""
     nearest = np.argmin([distance_transform_edt(~mask) for mask in masks], axis=0)
-    return boxes_of(masks, grow) & (nearest == np.arange(len(masks))[:, None, None])
+    return np.asarray(boxes_of(masks, grow) & (nearest == np.arange(len(masks))[:, None, None]))
 
 
 def judge_scene(before: Tensor, after: Tensor, masks: Tensor, ground: Tensor) -> dict[str, float]:
@@ -120,5 +120,5 @@ def judge_scene(before: Tensor, after: Tensor, masks: Tensor, ground: Tensor) ->
     }
 
 
-def _colour(picture: Tensor, region: Region) -> Tensor:
-    return picture[:, torch.from_numpy(region).to(picture.device)].mean(dim=1)
+def _colour(image: Tensor, region: Region) -> Tensor:
+    return image[:, torch.from_numpy(region).to(image.device)].mean(dim=1)

@@ -85,7 +85,7 @@ class ShapesTask:
 
     def truth(self) -> Tensor:
         """See `Task`: every square replaced by the circle of its area, centroid and colour."""
-        return torch.cat([_rounded(x, m[0]) for x, m in zip(self._images.split(1), self.masks, strict=True)])
+        return torch.cat([_rounded(x, m[0]) for x, m in zip(torch.split(self._images, 1), self.masks, strict=True)])
 
     def measure(self, made: Tensor) -> Columns:
         """See `judge_scene`."""
@@ -102,16 +102,16 @@ def _key(scenes: Path, *parts: str) -> dict[str, str]:
     return {part: files_digest(images_in(scenes / part)) for part in parts}
 
 
-def _rounded(picture: Tensor, masks: Tensor) -> Tensor:
-    """`picture (1, 3, h, w)` with circles for the squares of `masks (k, h, w)`."""
-    made = torch.where((masks > 0).any(dim=0), ground_of(picture.shape[3]), picture)
+def _rounded(image: Tensor, masks: Tensor) -> Tensor:
+    """`image (1, 3, h, w)` with circles for the squares of `masks (k, h, w)`."""
+    made = torch.where((masks > 0).any(dim=0), ground_of(image.shape[3]), image)
     for mask in masks > 0:
-        colour = picture[:, :, mask].mean(dim=2)[..., None, None]
+        colour = image[:, :, mask].mean(dim=2)[..., None, None]
         made = torch.where(torch.from_numpy(circle_of(mask.numpy())), colour, made)
     return made
 
 
-def true_masks(pictures: Tensor) -> list[Tensor | None]:
+def true_masks(images: Tensor) -> list[Tensor | None]:
     """Find the masks of the shapes in scenes `(n, 3, h, h)`.
 
     Scenes are plain, and their shapes do not touch: the masks are the ones the shapes were drawn with.
@@ -122,8 +122,8 @@ def true_masks(pictures: Tensor) -> list[Tensor | None]:
         Masks `(1, k, h, h)` in {-1, 1} of each scene; None where it has no shapes.
     """
     found = []
-    for picture in pictures:
-        masks = [torch.from_numpy(region) for region in shapes_of(picture, ground_of(picture.shape[2]))]
+    for image in images:
+        masks = [torch.from_numpy(region) for region in shapes_of(image, ground_of(image.shape[2]))]
         found.append(torch.where(torch.stack(masks), 1.0, -1.0)[None] if masks else None)
     return found
 

@@ -1,67 +1,105 @@
-"""`latentlab compare` on the command line."""
+"""`latentlab compare TASK` on the command line."""
 
 import json
 import subprocess
 import sys
-from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+
+from latentlab import registry
+from latentlab.comparison.definition import TaskDefinition
 
 
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--methods", "latent-mean,magic"], "no method of this task is called 'magic'; there are latent-mean"),
-        (["--task", "shapes", "--methods", "pix2pix"], "there are instagan, cyclegan, nothing"),
-        (["--task", "shapes", "--folder", "x"], "the task shapes takes no --folder"),
-        (["--task", "shapes", "--photos", "x"], "the task shapes takes no --photos"),
-        (["--task", "shapes", "--steps", "3"], "the task shapes takes no --steps"),
-        (["--task", "facades", "--folder", "x", "--towards", "positive"], "the task facades takes no --towards"),
-        (["--task", "drawings", "--held-out", "4", "--judged", "young"], "the task drawings takes no --judged"),
-        (["--task", "facades"], "takes a --folder with train/ and val/"),
-        (["--task", "facades", "--folder", "nowhere"], "nowhere"),
-        (["--paste"], "--photos, and there are none"),
-        (["--folder", "x"], "a --folder of photos and their --labels"),
-        (["--judged", "grin"], "knows no grin"),
-        (["--attribute", "glee"], "no score is called 'glee'"),
-        (["--scorer", "attributes:smiling", "--attribute", "smiling"], "may not judge"),
-        (["--photos", "nowhere"], "nowhere"),
-        (["--data", "real"], "real faces are a folder and labels"),
-        (["--size", "32"], "64 pixels or more"),
+        (["edi"], "no task is called 'edi'; did you mean edit?"),
+        (["shapes", "--methods", "pix2pix"], "there are instagan, cyclegan, nothing"),
+        (["shapes", "--methods", "cyclgan"], "called 'cyclgan' (did you mean cyclegan?)"),
+        (["shapes", "--metrics", "lpip"], "no metric is called 'lpip'; did you mean lpips?"),
+        (["shapes", "--folder", "x"], "No such option: --folder"),
+        (["shapes", "--photos", "x"], "No such option: --photos"),
+        (["shapes", "--steps", "3"], "No such option: --steps"),
+        (["shapes", "--size", "32"], "64 pixels or more"),
+        (["shapes", "--held-outs", "4"], "--held-out"),
+        (["facades", "--folder", "x", "--towards", "positive"], "No such option: --towards"),
+        (["drawings", "--held-out", "4", "--judged", "young"], "No such option: --judged"),
+        (["facades"], "takes a --folder with train/ and val/"),
+        (["edit", "--methods", "latent-mean,magic"], "no method of this task is called 'magic'; there are latent-mean"),
+        (["edit", "--paste"], "--photos, and there are none"),
+        (["edit", "--folder", "x"], "a --folder of photos and their --labels"),
+        (["edit", "--attribute", "young"], "add --scorer FILE.safetensors:young"),
+        (["edit", "--size", "32"], "64 pixels or more"),
+        (["edit", "--scorer", "attributes:smiling", "--attribute", "smiling"], "may not judge"),
     ],
 )
 def test_bad_input_is_refused_before_any_work(words, message, refused, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert message in refused("compare", *words, "--out", "out")
-    assert not (tmp_path / "out" / "samples").exists()
+    assert not (tmp_path / "out").exists()
 
 
-def test_shapes_are_compared_and_found_again(run, tmp_path, monkeypatch):
-    words = [
-        "compare",
-        "--task",
-        "shapes",
-        "--faces",
-        "8",
-        "--width",
-        "2",
-        "--held-out",
-        "2",
-        "--effort",
-        "0.1",
-        "--out",
-        "out",
-    ]
-    command = [Path(sys.executable).with_name("latentlab"), *words]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+@pytest.mark.weights
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["facades", "--folder", "nowhere"], "nowhere"),
+        (["edit", "--judged", "grin"], "knows no grin"),
+        (["edit", "--scorer", "fer", "--attribute", "glee"], "no score of fer is called 'glee'"),
+        (["edit", "--attribute", "sad"], "add --judged NAME"),
+        (["edit", "--photos", "nowhere"], "nowhere"),
+        (["edit", "--data", "real"], "real faces are a folder and labels"),
+    ],
+)
+def test_what_networks_have_to_be_asked_for_is_refused_before_any_work(words, message, refused, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert message in refused("compare", *words, "--out", "out")
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("name", registry.tasks.names())
+def test_help_shows_a_tasks_own_options_without_importing_torch(name):
+    code = (
+        "import sys; from latentlab.cli import main; sys.argv = ['latentlab', 'compare', *sys.argv[1:], '--help']\n"
+        "try: main()\nfinally: assert 'torch' not in sys.modules, 'torch was imported'"
+    )
+    done = subprocess.run([sys.executable, "-c", code, name], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    definition = registry.tasks.load(name)
+    own = {"edit": "--attribute", "drawings": "--steps", "facades": "--folder", "shapes": "--scenes"}[name]
+    assert isinstance(definition, TaskDefinition)
+    for option in (own, "--methods", "--metrics", "--preset", "--base-channels", "--epoch-scale", "--seed", "--device"):
+        assert option in done.stdout
+    assert ("--attribute" in done.stdout) == (name == "edit")
+
+
+def test_a_task_that_cannot_be_imported_does_not_hide_the_others(run, refused, monkeypatch):
+    class Broken(registry.Registry):
+        def load(self, name):
+            if name == "shapes":
+                raise registry.UserError("the task 'shapes' (x:Y) cannot be imported: no module x")
+            return super().load(name)
+
+    monkeypatch.setattr(registry, "tasks", Broken("latentlab.tasks", "task"))
+    code, printed, _ = run("compare", "--help")
+    assert code == 0 and "drawings" in printed and "Cannot be used" in printed
+    assert "no module x" in refused("compare", "shapes")
+
+
+def test_shapes_are_compared_and_found_again(run, tmp_path):
+    words = ["compare", "shapes", "--scenes", 8, "--base-channels", 2, "--held-out", 2, "--epoch-scale", 0.1]
+    words += ["--metrics", "outside-change", "--out", tmp_path / "out"]
+    command = [sys.executable, "-m", "latentlab", *map(str, words)]
+    done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     first = (tmp_path / "out" / "results.parquet").read_bytes()
-    monkeypatch.chdir(tmp_path)
-    code, said, _ = run(*words)
-    assert code == 0 and "report.html has it all" in said and said.splitlines()[:-1] == done.stdout.splitlines()[:-1]
+    code, printed, _ = run(*words)
+    assert code == 0 and "The report is" in printed
+    assert printed.splitlines()[:-1] == done.stdout.splitlines()[:-1]
     assert (tmp_path / "out" / "results.parquet").read_bytes() == first
     results = pq.read_table(tmp_path / "out" / "results.parquet").to_pandas()
     assert set(results["method"]) == {"instagan", "cyclegan", "nothing"} and len(results) == 6
+    assert (results["outside_change"] > 0).all()
     manifest = json.loads((tmp_path / "out" / "manifest.json").read_text())
     assert manifest["methods"].keys() == {"instagan", "cyclegan", "nothing"} and len(manifest["held_out"]["names"]) == 2

@@ -9,26 +9,28 @@ import torch
 
 from latentlab import images, scorers
 from latentlab.comparison import compare, write_report
+from latentlab.datasets import labelled_faces
+from latentlab.datasets.labelled_faces import find_mouth
 from latentlab.errors import UserError
+from latentlab.pipelines.components import Components
 from latentlab.scorers import FunctionScorer
 from latentlab.tasks.edit_faces import (
-    FLOOR,
     METHODS,
     PRESETS,
-    EditLab,
+    PROJECTION,
+    EditInputs,
     EditSettings,
     RealFaces,
     Strengths,
     check_inputs,
     edit_methods,
     edit_sections,
-    faces,
     make_edit_task,
     paste_edits,
     strengths_of,
 )
-from latentlab.tasks.edit_faces.faces import mouth_of
-from latentlab.tasks.edit_faces.latent import Response
+from latentlab.tasks.edit_faces.choice import Labelling, choose_judged, choose_labelling, complete_settings
+from latentlab.tasks.edit_faces.response import FacesResponse
 from stylegan2.sampling import z_from_seeds
 from tests.conftest import TINY, make_tiny
 from tests.latentlab.faces.generated import face, on_grey, resized
@@ -38,7 +40,7 @@ SMALL = EditSettings(
     size=64,
     faces=8,
     held_out=2,
-    width=4,
+    base_channels=4,
     epochs={"pix2pix": 0.5, "cyclegan": 0.25, "instagan": 0.25},
     projection_steps=2,
 )
@@ -55,47 +57,58 @@ def brightness(threshold, sharpness=40.0):
     return found
 
 
+pytestmark = pytest.mark.weights  # faces are found and described by dlib's models
+
+
 @pytest.fixture(scope="module")
-def lab():
+def judge():
+    return scorers.load_attributes()
+
+
+@pytest.fixture(scope="module")
+def components():
     tiny = make_tiny(replace(TINY, resolution=64))
     with torch.no_grad():
         ws = tiny.mapping(z_from_seeds(range(64), tiny.z_dim), psi=0.7)
         median = float(tiny.synthesis(ws).clamp(-1, 1).mean(dim=(1, 2, 3)).median())
-    return EditLab.of(tiny, brightness(median), scorers.load_attributes())
+    return Components.load(tiny, brightness(median))
 
 
 @pytest.fixture(scope="module")
-def done(lab, tmp_path_factory):
+def done(components, judge, tmp_path_factory):
     """All methods on the tiny generator."""
     folder = tmp_path_factory.mktemp("compared")
-    task = make_edit_task(SMALL, lab, folder)
+    task = make_edit_task(SMALL, components, judge, folder)
     methods = edit_methods(task)
     comparison = compare(task, methods)
     return task, methods, comparison, strengths_of(comparison, methods)
 
 
-def test_every_method_is_compared_and_told(done):
+@pytest.mark.slow
+def test_every_method_is_compared_and_reported(done):
     task, _, comparison, strengths = done
-    assert [row.name for row in comparison.rows] == [FLOOR, *METHODS]
-    assert [row.failure for row in comparison.rows] == [""] * 7
-    page = write_report(comparison, "a command", edit_sections(comparison, strengths), [FLOOR]).read_text()
+    assert [one.name for one in comparison.results] == [PROJECTION, *METHODS]
+    assert [one.failure for one in comparison.results] == [""] * 7
+    page = write_report(comparison, "a command", edit_sections(comparison, strengths), [PROJECTION]).read_text()
     for words in ("At the same response", "Where latent methods lose", "What is gained against what is kept", *METHODS):
         assert words in page
     table = list(csv.DictReader((task.folder / "table.csv").open()))
-    assert {(row["method"], row["figure"]) for row in table} >= {
-        (name, figure.name) for name in METHODS for figure in task.figures
+    assert {(row["method"], row["measure"]) for row in table} >= {
+        (name, measure.name) for name in METHODS for measure in task.measures
     }
 
 
+@pytest.mark.slow
 def test_latent_methods_reach_what_they_were_calibrated_to(done):
     """The pictures are a mapping of their brightness and little else: nine in ten training faces arrive."""
     _, methods, _, _ = done
     svm = next(method for method in methods if method.name == "latent-svm")
     strength = svm.response.calibrated()
-    assert svm.response.first(svm.response.arrived, 0.9) == strength
+    assert np.interp(strength, svm.response.strengths, svm.response.arrived) == pytest.approx(0.9)
     assert np.diff(svm.response.scores).min() > -0.05
 
 
+@pytest.mark.slow
 def test_no_face_is_in_two_parts_and_photos_lie_in_the_source(done):
     task, _, _, _ = done
     domains = task.domains
@@ -106,23 +119,26 @@ def test_no_face_is_in_two_parts_and_photos_lie_in_the_source(done):
     assert task.inputs().shape == (2, 3, 64, 64)  # the generator's own size, where that is below a photo's
 
 
+@pytest.mark.slow
 def test_unfound_faces_are_counted_and_not_hidden(done):
     _, _, comparison, _ = done
-    for row in comparison.rows:  # a tiny generator's pictures show nobody
-        assert np.isnan(row.columns["identity"]).all() and row.figures["identity"].missing == 2
+    for row in comparison.results:  # a tiny generator's pictures show nobody
+        assert np.isnan(row.columns["identity"]).all() and row.intervals["identity"].missing == 2
         assert not np.isnan(row.columns["lpips_outside"]).any()
 
 
+@pytest.mark.slow
 def test_losses_add_up_to_what_the_rows_say(done):
     task, _, comparison, strengths = done
-    rows = {row.name: row for row in comparison.rows}
+    results = {one.name: one for one in comparison.results}
     for loss in strengths.losses:
-        assert loss.projecting["l1_outside"].mean == pytest.approx(rows[FLOOR].figures["l1_outside"].mean)
-        assert loss.both["l1_outside"].mean == pytest.approx(rows[loss.method].figures["l1_outside"].mean)
+        assert loss.projecting["l1_outside"].mean == pytest.approx(results[PROJECTION].intervals["l1_outside"].mean)
+        assert loss.both["l1_outside"].mean == pytest.approx(results[loss.method].intervals["l1_outside"].mean)
         whole = loss.projecting["l1_outside"].mean + loss.editing["l1_outside"].mean
         assert loss.both["l1_outside"].mean <= whole + 1e-6
 
 
+@pytest.mark.slow
 def test_even_footing_is_at_the_translators_response(done):
     _, methods, _, strengths = done
     latent = {method.name: method for method in methods if method.name.startswith("latent")}
@@ -136,46 +152,50 @@ def test_even_footing_is_at_the_translators_response(done):
         )
 
 
-def test_a_finished_comparison_is_found_again(done, lab):
+@pytest.mark.slow
+def test_a_finished_comparison_is_found_again(done, components, judge):
     task, _, comparison, _ = done
-    again = make_edit_task(SMALL, lab, task.folder)
+    again = make_edit_task(SMALL, components, judge, task.folder)
     names = ["latent-conditional", "instagan"]
     second = compare(again, edit_methods(again, names))
-    first = {row.name: row for row in comparison.rows}
-    for other in second.rows:
+    first = {one.name: one for one in comparison.results}
+    for other in second.results:
         one = first[other.name]
-        assert torch.equal(one.pictures, other.pictures) and one.costs == other.costs
-        for name, interval in one.figures.items():
-            assert other.figures[name] == interval or np.isnan(interval.mean)
+        assert torch.equal(one.images, other.images) and one.costs == other.costs
+        for name, interval in one.intervals.items():
+            assert other.intervals[name] == interval or np.isnan(interval.mean)
 
 
-def test_other_faces_want_another_folder_and_other_methods_do_not(done, lab):
+@pytest.mark.slow
+def test_other_faces_want_another_folder_and_other_methods_do_not(done, components, judge):
     task, _, _, _ = done
     with pytest.raises(UserError, match="other faces"):
-        make_edit_task(replace(SMALL, seed_start=5), lab, task.folder)
-    make_edit_task(replace(SMALL, width=5, projection_steps=3), lab, task.folder)
+        make_edit_task(replace(SMALL, seed_start=5), components, judge, task.folder)
+    make_edit_task(replace(SMALL, base_channels=5, projection_steps=3), components, judge, task.folder)
 
 
-def test_losing_the_attribute_is_the_reverse(lab, tmp_path):
-    task = make_edit_task(replace(SMALL, towards="negative", faces=4, held_out=2), lab, tmp_path)
+def test_losing_the_attribute_is_the_reverse(components, judge, tmp_path):
+    task = make_edit_task(replace(SMALL, towards="negative", faces=4, held_out=2), components, judge, tmp_path)
     assert task.domains.source.is_positive("bright").all() and not task.domains.target.is_positive("bright").any()
-    (floor, svm) = compare(task, edit_methods(task, ["latent-svm"])).rows
-    assert task.score(svm.pictures).mean() > task.score(floor.pictures).mean()
-    assert svm.pictures.mean() < floor.pictures.mean()
+    (projected, svm) = compare(task, edit_methods(task, ["latent-svm"])).results
+    score = task.evaluator.labeller.score
+    assert score(svm.images).mean() > score(projected.images).mean()
+    assert svm.images.mean() < projected.images.mean()
 
 
-def test_an_attribute_of_the_whole_face_may_change_all_of_it(done, lab):
+@pytest.mark.slow
+def test_an_attribute_of_the_whole_face_may_change_all_of_it(done, components, judge):
     task, _, _, _ = done
     young = replace(task, settings=replace(SMALL, judged="young", conditions=("male",)))
-    assert not young.regions.any() and task.regions.any()
-    assert [figure.title for figure in young.figures if figure.name == "l1_outside"] == ["L1 to the photo"]
+    assert not young.evaluator.regions.any() and task.evaluator.regions.any()
+    assert [measure.title for measure in young.measures if measure.name == "l1_outside"] == ["L1 to the photo"]
     shifted = task.shown() + 0.1
-    assert young.changes(task.shown(), shifted)["l1_outside"] == pytest.approx([0.05] * 2)
+    assert young.evaluator.changes(task.shown(), shifted)["l1_outside"] == pytest.approx([0.05] * 2)
 
 
-def test_pairs_give_two_sets_without_pairs(lab, tmp_path):
-    task = make_edit_task(replace(SMALL, data="pairs", faces=6, held_out=2), lab, tmp_path)
-    (row,) = compare(task, edit_methods(task, ["cyclegan"])).rows
+def test_pairs_give_two_sets_without_pairs(components, judge, tmp_path):
+    task = make_edit_task(replace(SMALL, data="pairs", faces=6, held_out=2), components, judge, tmp_path)
+    (row,) = compare(task, edit_methods(task, ["cyclegan"])).results
     assert not row.failure
     parts = [{path.stem for path in (tmp_path / "edited_set" / name).iterdir()} for name in ("trainA", "trainB")]
     assert [len(part) for part in parts] == [3, 3] and not parts[0] & parts[1]
@@ -189,13 +209,13 @@ def test_pairs_give_two_sets_without_pairs(lab, tmp_path):
 # --- bad input ----------------------------------------------------------------------------------------------
 
 
-def test_unknown_names_are_told(lab, tmp_path):
+def test_unknown_names_are_told(components, judge, tmp_path):
     with pytest.raises(UserError, match="no score is called 'dark'; there are bright"):
-        make_edit_task(replace(SMALL, attribute="dark"), lab, tmp_path)
+        make_edit_task(replace(SMALL, attribute="dark"), components, judge, tmp_path)
     with pytest.raises(UserError, match="knows no grin"):
-        make_edit_task(replace(SMALL, judged="grin"), lab, tmp_path)
+        make_edit_task(replace(SMALL, judged="grin"), components, judge, tmp_path)
     with pytest.raises(UserError, match="real faces"):
-        make_edit_task(replace(SMALL, data="real"), lab, tmp_path)
+        make_edit_task(replace(SMALL, data="real"), components, judge, tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -207,47 +227,83 @@ def test_settings_that_cannot_be_are_refused(wrong):
         replace(PRESETS["quick"], **wrong)
 
 
-def test_a_domain_that_does_not_come_together_is_told(lab, tmp_path, monkeypatch):
-    monkeypatch.setattr(faces, "_MOST_DRAWN", 192)
-    rare = replace(lab, scorer=brightness(5.0))
-    with pytest.raises(UserError, match="only 0 are of the rarer domain"):
-        make_edit_task(replace(SMALL, psi=0.1), rare, tmp_path)
+def test_a_domain_that_does_not_come_together_is_told(components, judge, tmp_path, monkeypatch):
+    monkeypatch.setattr(labelled_faces, "_MOST_DRAWN", 192)
+    rare = Components.load(components.generator, brightness(5.0))
+    with pytest.raises(UserError, match="only 0 of 192 faces are of the rarer domain"):
+        make_edit_task(replace(SMALL, psi=0.1), rare, judge, tmp_path)
 
 
-def test_the_scorer_that_labels_may_not_judge(lab):
+def test_the_scorer_that_labels_may_not_judge(judge):
     with pytest.raises(UserError, match="may not judge"):
-        check_inputs(replace(SMALL, attribute="smiling"), scorers.load_scorer("attributes:smiling"), lab.judge)
+        check_inputs(replace(SMALL, attribute="smiling"), scorers.load_scorer("attributes:smiling"), judge)
 
 
 # --- responses ----------------------------------------------------------------------------------------------
 
 
 def test_the_first_strength_is_interpolated():
-    response = Response((0.0, 1.0, 2.0, 4.0), (0.1, 0.3, 0.7, 0.6), (0.0, 0.5, 0.8, 1.0))
-    assert response.first(response.scores, 0.5) == pytest.approx(1.5)
-    assert response.first(response.scores, 0.1) == 0.0 and response.first(response.scores, 0.71) is None
+    response = FacesResponse((0.0, 1.0, 2.0, 4.0), (0.1, 0.3, 0.7, 0.6), (0.0, 0.5, 0.8, 1.0))
+    assert response.at_score(0.5) == pytest.approx(1.5)
+    assert response.at_score(0.1) == 0.0 and response.at_score(0.71) is None
     assert response.calibrated() == pytest.approx(3.0)
-    assert Response((0.0, 1.0, 2.0), (0.1, 0.4, 0.3), (0.0, 0.4, 0.2)).calibrated() == 1.0  # the most that arrive
+    assert FacesResponse((0.0, 1.0, 2.0), (0.1, 0.4, 0.3), (0.0, 0.4, 0.2)).calibrated() == 1.0  # the most that arrive
+    assert FacesResponse.of(response.as_dict()) == response
+
+
+# --- defaults that fit each other ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("inputs", "labelling", "judged"),
+    [
+        (EditInputs(), Labelling("fer", "happy"), "smiling"),
+        (EditInputs(attribute="smile"), Labelling("fer", "happy"), "smiling"),
+        (EditInputs(scorer="own.safetensors:young"), Labelling("own.safetensors:young", "young"), "young"),
+        (EditInputs("young", judge="own.safetensors"), Labelling("attributes:young", "young"), "young"),
+        (EditInputs("young", "a.safetensors:young", judged="male"), Labelling("a.safetensors:young", "young"), "male"),
+    ],
+)
+def test_what_labels_and_what_is_judged_follow_from_the_attribute(inputs, labelling, judged, judge):
+    assert choose_labelling(inputs) == labelling
+    assert choose_judged(inputs, labelling, judge.names) == judged
+    settings = complete_settings(PRESETS["quick"], inputs, labelling, judged)
+    assert (settings.attribute, settings.judged) == (labelling.attribute, judged)
+    assert judged not in settings.conditions and bool(settings.related) == (judged == "smiling")
+
+
+def test_an_option_that_is_missing_is_named(judge):
+    with pytest.raises(UserError, match="add --scorer FILE.safetensors:young"):
+        choose_labelling(EditInputs(attribute="young"))
+    with pytest.raises(UserError, match="the judge has no attribute sad: add --judged NAME"):
+        choose_judged(EditInputs("sad"), Labelling("fer", "sad"), judge.names)
+
+
+def test_conditions_and_related_attributes_can_be_chosen():
+    inputs = EditInputs("young", conditions="male, eyeglasses", related="bags_under_eyes")
+    settings = complete_settings(PRESETS["quick"], inputs, Labelling("x", "young"), "young")
+    assert settings.conditions == ("male", "eyeglasses") and settings.related == ("bags_under_eyes",)
 
 
 # --- photos and real faces ----------------------------------------------------------------------------------
 
 
-def test_photos_that_cannot_be_edited_are_left_out_with_a_reason(lab, tmp_path):
+@pytest.mark.slow
+def test_photos_that_cannot_be_edited_are_left_out_with_a_reason(components, judge, tmp_path):
     """Two photos darker than the threshold, one that is brighter, and one of nobody."""
     photos, out = tmp_path / "photos", tmp_path / "out"
     for seed, gain, name in ((600, -0.2, "one"), (641, -0.2, "two"), (603, 0.2, "bright")):
         picture = resized(face(seed), 300)
-        photo = on_grey(picture - picture.mean(), 420, 420, 60, 60) + lab.scorer.threshold + gain
+        photo = on_grey(picture - picture.mean(), 420, 420, 60, 60) + components.scorer.threshold + gain
         images.save_image(photo.clamp(-1, 1), photos / f"{name}.png")
     images.save_image(torch.zeros(1, 3, 99, 99), photos / "nobody.png")
-    task = make_edit_task(replace(SMALL, faces=2, held_out=2), lab, out, photos)
+    task = make_edit_task(replace(SMALL, faces=2, held_out=2), components, judge, out, photos)
     assert task.names == ("one", "two") and task.inputs().shape == (2, 3, 256, 256)
     assert "target domain already" in task.left_out["bright.png"] and "no face" in task.left_out["nobody.png"]
-    assert (task.regions.sum(dim=(1, 2, 3)) > 20).all()
+    assert (task.evaluator.regions.sum(dim=(1, 2, 3)) > 20).all()
     methods = edit_methods(task, ["latent-mean"])
     comparison = compare(task, methods)
-    assert [row.failure for row in comparison.rows] == ["", ""]
+    assert [one.failure for one in comparison.results] == ["", ""]
     sections = edit_sections(comparison, Strengths((), (), {}, (), ()))
     assert sections[0].title == "Photos left out" and len(sections[0].rows) == 2
     paste_edits(comparison, photos)
@@ -255,47 +311,48 @@ def test_photos_that_cannot_be_edited_are_left_out_with_a_reason(lab, tmp_path):
     assert pasted.shape == photo.shape and torch.equal(pasted[..., :20, :20], photo[..., :20, :20])
 
 
-def test_too_few_photos_are_told(lab, tmp_path):
+def test_too_few_photos_are_told(components, judge, tmp_path):
     images.save_image(torch.zeros(1, 3, 64, 64), tmp_path / "photos" / "a.png")
-    with pytest.raises(UserError, match="of 1 photos 0 can be edited, and two are needed"):
-        make_edit_task(replace(SMALL, faces=2, held_out=2), lab, tmp_path / "out", tmp_path / "photos")
+    with pytest.raises(UserError, match="0 of 1 photos can be edited, and two are needed"):
+        make_edit_task(replace(SMALL, faces=2, held_out=2), components, judge, tmp_path / "out", tmp_path / "photos")
 
 
-def test_real_faces_are_parted_by_person(lab, tmp_path):
+@pytest.mark.slow
+def test_real_faces_are_parted_by_person(components, judge, tmp_path):
     """Ten persons with a picture of each kind: nobody is both learnt from and held out."""
     rows = ["image,identity,smiling"]
     for person in range(10):
         for smiling in (0, 1):
             picture = resized(face((600, 641, 603)[person % 3]), 200)  # darker than the threshold, and no two alike
-            picture = (picture - picture.mean() + lab.scorer.threshold - 0.2 - 0.01 * person).clamp(-1, 1)
+            picture = (picture - picture.mean() + components.scorer.threshold - 0.2 - 0.01 * person).clamp(-1, 1)
             images.save_image(picture, tmp_path / "real" / f"{person}-{smiling}.png")
             rows.append(f"{person}-{smiling}.png,{person},{smiling}")
     labels = tmp_path / "labels.csv"
     labels.write_text("\n".join(rows) + "\n")
     settings = replace(SMALL, data="real", faces=3, held_out=2)
     real = RealFaces(tmp_path / "real", labels, "smiling")
-    task = make_edit_task(settings, lab, tmp_path / "out", real=real)
+    task = make_edit_task(settings, components, judge, tmp_path / "out", real=real)
     persons = {part: {p.stem[0] for p in (tmp_path / "out" / "set" / part).iterdir()} for part in ("trainA", "trainB")}
     kinds = {part: {p.stem[2] for p in (tmp_path / "out" / "set" / part).iterdir()} for part in ("trainA", "trainB")}
     assert kinds == {"trainA": {"0"}, "trainB": {"1"}} and {name[2] for name in task.names} == {"0"}
     assert not {name[0] for name in task.names} & (persons["trainA"] | persons["trainB"])
-    again = make_edit_task(settings, lab, tmp_path / "out", real=real)
+    again = make_edit_task(settings, components, judge, tmp_path / "out", real=real)
     assert again.names == task.names and again.held_out_key == task.held_out_key
     # Photos, renamed: one of a person to learn from, two of persons held out.
     photos = tmp_path / "photos"
     photos.mkdir()
     for name, person in (("x", min(persons["trainA"])), ("y", task.names[0][0]), ("z", task.names[1][0])):
         (photos / f"{name}.png").write_bytes((tmp_path / "real" / f"{person}-0.png").read_bytes())
-    of_photos = make_edit_task(settings, lab, tmp_path / "d", photos, real)
+    of_photos = make_edit_task(settings, components, judge, tmp_path / "d", photos, real)
     assert of_photos.names == ("y", "z") and "of the training set" in of_photos.left_out["x.png"]
     with pytest.raises(UserError, match="no column grin"):
-        make_edit_task(settings, lab, tmp_path / "b", real=RealFaces(tmp_path / "real", labels, "grin"))
-    with pytest.raises(UserError, match="9 are asked for"):
-        make_edit_task(replace(settings, faces=9), lab, tmp_path / "c", real=real)
+        make_edit_task(settings, components, judge, tmp_path / "b", real=RealFaces(tmp_path / "real", labels, "grin"))
+    with pytest.raises(UserError, match="9 are needed"):
+        make_edit_task(replace(settings, faces=9), components, judge, tmp_path / "c", real=real)
 
 
-def test_a_mouth_is_found_where_it_is(lab):
-    region = mouth_of(resized(face(600), 256), lab, 64)[0, 0]
+def test_a_mouth_is_found_where_it_is(components):
+    region = find_mouth(resized(face(600), 256), components.detector, 64)[0, 0]
     rows, columns = (region > 0).nonzero().float().mean(dim=0)
     assert 38 < rows < 48 and 26 < columns < 38 and 20 < region.sum() < 500
-    assert mouth_of(torch.zeros(1, 3, 256, 256), lab, 64) is None
+    assert find_mouth(torch.zeros(1, 3, 256, 256), components.detector, 64) is None

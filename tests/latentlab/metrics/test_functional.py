@@ -1,4 +1,4 @@
-"""Metrics against closed forms."""
+"""The arithmetic of the metrics against closed forms."""
 
 import numpy as np
 import pytest
@@ -8,17 +8,8 @@ from hypothesis import strategies as st
 from scipy.linalg import sqrtm
 from scipy.stats import norm
 
-from latentlab.metrics import (
-    Interval,
-    difference_outside,
-    frechet_distance,
-    kernel_distance,
-    leakage,
-    mean_interval,
-    share_interval,
-    sharpness,
-    statistic_interval,
-)
+from latentlab.metrics import Interval, mean_interval, share_interval, statistic_interval
+from latentlab.metrics.functional import difference_outside, frechet_distance, kernel_distance, leakage, sharpness
 
 # --- intervals ----------------------------------------------------------------------------------------------
 
