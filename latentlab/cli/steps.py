@@ -71,9 +71,7 @@ def label(
     from latentlab.pipelines import Components, LabelSettings, label_samples
 
     components = Components.load(network, scorer, device=device)
-    settings = LabelSettings(samples, seed_start, psi, resolution)
-    with bar("drawing samples") as step:
-        table = label_samples(components, settings, out, batch, step)
+    table = label_samples(components, LabelSettings(samples, seed_start, psi, resolution), out, batch, bar)
     for name in table.names:
         print(f"{name:>10} {table.is_positive(name).mean():6.1%}")
     print(f"{len(table)} samples in {out}")
@@ -134,7 +132,7 @@ def edit(
     from latentlab.pipelines import Components, SeedSettings, edit_seeds
 
     out, found = options.check_folder(out), load_direction(direction)
-    series = options.parse_strengths(strengths or ("-2,0,2" if photo else "-4,0,4"))
+    series = options.parse_strengths(("-2,0,2" if photo else "-4,0,4") if strengths is None else strengths)
     components = Components.load(network, scorer, device=device)
     if photo:
         recipe = photos.Recipe(steps=steps, tune=tune, strict=strict, batch=batch)
