@@ -1,4 +1,4 @@
-"""What a figure was measured with: a line about the machine and the versions."""
+"""A line about the machine and the versions that a number was measured with."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 
 
 def processor() -> str:
-    """The processor's name, as the system tells it."""
+    """Name of the processor, as the system reports it."""
     cpuinfo = Path("/proc/cpuinfo")
     if cpuinfo.exists():
         lines = cpuinfo.read_text().splitlines()
@@ -23,7 +23,7 @@ def processor() -> str:
 
 
 def describe(*packages: str) -> str:
-    """Processor, cores, load, Python and the versions of `packages`, in one line."""
+    """Describe processor, cores, load, Python and the versions of `packages` in one line."""
     found = []
     for package in packages:
         try:

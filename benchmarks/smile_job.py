@@ -25,7 +25,7 @@ RUN = "from latentlab.cli import main; main()"
 
 
 def run(case: str) -> tuple[float, str]:
-    """Seconds of one whole run, and what it printed."""
+    """Run a case as a process: seconds it took, and what it printed."""
     samples, render = case.split("-")
     with tempfile.TemporaryDirectory() as scratch:
         out = Path(scratch) / "smile"

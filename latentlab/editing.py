@@ -1,4 +1,4 @@
-"""The algebra of edits: moving latents along directions, and how far to go."""
+"""The algebra of edits: move latents along directions, and calibrate how far."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ def _sigma(direction: Direction) -> float:
 
 
 def in_sigmas(direction: Direction, strength: float) -> float:
-    """A strength in units of w as standard deviations of the population along `direction`."""
+    """Convert a strength in units of w to standard deviations of the population along `direction`."""
     return strength / _sigma(direction)
 
 
 def from_sigmas(direction: Direction, sigmas: float) -> float:
-    """Standard deviations of the population along `direction` as a strength in units of w."""
+    """Convert standard deviations of the population along `direction` to a strength in units of w."""
     return sigmas * _sigma(direction)
 
 
@@ -41,19 +41,19 @@ def edit(ws: Tensor, direction: Direction, strength: float | Tensor, mode: Mode 
     - place: w + (strength − (w·n + intercept)) · n, which lies at signed distance `strength` from the
       attribute's hyperplane, whatever it was before (both in Shen et al. 2020, InterFaceGAN).
 
-    With a row n_l a layer, every row w_l becomes w_l + s · n_l; for 'add' s is the strength, for 'place' it is
-    strength − (Σ n_l·w_l / Σ n_l² + intercept), which places ws as a whole.
+    If the direction has a row n_l for each layer, w_l becomes w_l + s · n_l. For 'add' s is the strength; for 'place'
+    it is strength − (Σ n_l·w_l / Σ n_l² + intercept), by which ws are placed as a whole.
 
-    Rows of other layers stay as they are.
+    Other layers stay as they are.
 
     Parameters
     ----------
     ws
         `(b, num_ws, w_dim)`.
     direction
-        In space w or w+. `Direction.check` says whether it fits the generator.
+        Direction of space w or w+. `Direction.check` says whether it fits the generator.
     strength
-        A number, or `(b,)`: one each. In units of w along the unit vector (see `from_sigmas`).
+        One number, or `(b,)` with one for each of ws, in units of w along the unit vector (see `from_sigmas`).
     mode
         'add' or 'place'.
 
@@ -84,7 +84,7 @@ def edit(ws: Tensor, direction: Direction, strength: float | Tensor, mode: Mode 
 
 
 def _signed_distance(ws: Tensor, direction: Direction) -> Tensor:
-    """From the hyperplane: `(b, num_ws)` for a single vector, `(b, 1)` for a row a layer."""
+    """Signed distance from the hyperplane: `(b, num_ws)` for a single vector, `(b, 1)` for a row for each layer."""
     if direction.intercept is None:
         raise UserError(f"the {direction.attribute} direction has no hyperplane; use mode 'add'")
     vector = torch.from_numpy(direction.vector).to(ws)
@@ -94,24 +94,24 @@ def _signed_distance(ws: Tensor, direction: Direction) -> Tensor:
 
 
 def walk(ws: Tensor, direction: Direction, strengths: Sequence[float], mode: Mode = "add") -> Tensor:
-    """Every code at every strength: `(b, num_ws, w_dim)` to `(b, len(strengths), num_ws, w_dim)`."""
+    """Edit all ws at every strength: `(b, num_ws, w_dim)` to `(b, len(strengths), num_ws, w_dim)`; see `edit`."""
     return torch.stack([edit(ws, direction, strength, mode) for strength in strengths], dim=1)
 
 
 def edit_many(ws: Tensor, edits: Iterable[tuple[Direction, float | Tensor]], mode: Mode = "add") -> Tensor:
     """Move ws along several directions, one after the other.
 
-    With 'add' the order does not matter. With 'place' a later direction moves what an earlier one has placed, unless
-    the two are orthogonal (see `latentlab.directions.conditional`).
+    With 'add' the order does not matter. With 'place' a later edit shifts what an earlier one has placed, unless their
+    directions are orthogonal (see `latentlab.directions.conditional`).
 
     Parameters
     ----------
     ws
         `(b, num_ws, w_dim)`.
     edits
-        Pairs of a direction and its strength; none leave ws as they are.
+        Pairs of a direction and a strength, as `edit` takes them.
     mode
-        'add' or 'place', see `edit`.
+        'add' or 'place'; see `edit`.
     """
     for direction, strength in edits:
         ws = edit(ws, direction, strength, mode)
@@ -123,14 +123,14 @@ def edit_many(ws: Tensor, edits: Iterable[tuple[Direction, float | Tensor]], mod
 
 @dataclass(frozen=True)
 class Response:
-    """A response at a series of strengths, linear in between: the share of faces that changed, say.
+    """Response to a series of strengths, such as the share of faces that changed label; linear in between.
 
     Attributes
     ----------
     strengths
-        `n` strengths, in the order of going outwards.
+        Strengths in the order of a calibration, outwards.
     values
-        Their `n` responses.
+        Response at each strength.
     """
 
     strengths: tuple[float, ...]
@@ -141,17 +141,17 @@ class Response:
             raise ValueError(f"{len(self.values)} responses do not fit {len(self.strengths)} strengths")
 
     def __call__(self, strength: float) -> float:
-        """The response at a strength; beyond the series, that of its nearest end."""
+        """Interpolate the response at a strength; beyond the series, that at its nearest end."""
         order = np.argsort(self.strengths)
         return float(np.interp(strength, np.array(self.strengths)[order], np.array(self.values)[order]))
 
     @property
     def strongest(self) -> float:
-        """The strength of the highest response; the first of several."""
+        """Strength with the highest response; the first if there are several."""
         return self.strengths[self.values.index(max(self.values))]
 
     def first_reaching(self, target: float) -> float | None:
-        """The first strength, interpolated between those of the series, with a response of `target`; None if none."""
+        """Interpolate the first strength at which the response reaches `target`; None if it never does."""
         try:
             return calibrate(self, target, self.strengths, bisections=0, interpolate=True)
         except TargetNotReached:
@@ -159,12 +159,12 @@ class Response:
 
 
 class TargetNotReached(UserError):
-    """No strength that was tried has the wanted effect.
+    """Error of a calibration in which no strength reached the target.
 
     Attributes
     ----------
     response
-        The strengths that were tried, and their responses.
+        Strengths that were tried, and their responses.
     """
 
     def __init__(self, target: float, response: Response) -> None:
@@ -183,28 +183,27 @@ def calibrate(
     interpolate: bool = False,
     fallback: Literal["strongest", "last"] | None = None,
 ) -> float:
-    """The first strength at which a response reaches a target.
+    """Find the first strength at which a response reaches a target.
 
-    Tries `strengths` in their order up to the first that reaches the target, and narrows the step before it down.
-    Use training rows in `respond`: a strength chosen on the rows it is judged by flatters itself. A `Response`
-    that was sampled before can be given as `respond`, with its own strengths.
+    Tries `strengths` in their order up to the first that reaches the target, then narrows down the step before it.
+    Let `respond` use training rows only: a strength that is chosen on the rows it is judged by looks too good. It may
+    be a `Response` that was sampled before, with its own strengths.
 
     Parameters
     ----------
     respond
-        Strength to response, say the share of faces that changed label, or their mean score.
+        Function from strength to response, such as the share of faces that changed label, or their mean score.
     target
-        The response wanted, at least.
+        Response to reach.
     strengths
-        A series outwards, say 0.5, 1, … or −0.5, −1, …
+        Series outwards, such as 0.5, 1, … or −0.5, −1, …
     bisections
-        How often the step is halved, each with another call of `respond`.
+        How often the step is halved, each time with a call of `respond`.
     interpolate
-        Whether the result lies within the last step, where the line between its ends' responses crosses the target.
-        Otherwise it is the end that was found to reach the target.
+        Whether to interpolate between the two ends of the narrowed step. Otherwise the result is the end that was
+        found to reach the target.
     fallback
-        What to give if no strength reaches the target: the one of the 'strongest' response, the 'last' one, or
-        None to raise.
+        Result if no strength reaches the target: that with the 'strongest' response, or the 'last' one; None raises.
 
     Raises
     ------
@@ -232,7 +231,7 @@ def calibrate(
 def _narrowed(
     respond: Callable[[float], float], target: float, step: Response, bisections: int, interpolate: bool
 ) -> float:
-    """Where the target is reached within a step of two strengths, of which the second reaches it."""
+    """Narrow down a step between two strengths, of which the second reaches the target."""
     (below, reached), (low, high) = step.strengths, step.values
     for _ in range(bisections):
         middle = (below + reached) / 2
@@ -245,7 +244,7 @@ def _narrowed(
 
 
 def _crossing(step: Response, target: float) -> float:
-    """The strength at which the line through a step's two responses, the second the higher, has the value `target`."""
+    """Strength at which the line through a step's two responses, the second the higher, has the value `target`."""
     (below, reached), (low, high) = step.strengths, step.values
     share = (target - low) / (high - low)
     return below + share * (reached - below)

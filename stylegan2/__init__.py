@@ -99,7 +99,7 @@ __all__ = [
 
 
 def _version() -> str:
-    """The version of the distribution, which holds `latentlab`, too."""
+    """Return the version of the distribution `latentlab`, to which both packages belong."""
     from importlib.metadata import PackageNotFoundError, version
 
     try:

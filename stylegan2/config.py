@@ -1,4 +1,4 @@
-"""What a StyleGAN2 network looks like: frozen dataclasses, and the paper's configurations by name."""
+"""Configurations of StyleGAN2 networks: frozen dataclasses, and the paper's by name."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def _check_shape(config: GeneratorConfig | DiscriminatorConfig) -> None:
 
 
 def resolutions(resolution: int) -> list[int]:
-    """The block resolutions 4, 8, … up to `resolution`."""
+    """List the block resolutions 4, 8, … up to `resolution`."""
     return [2**k for k in range(2, resolution.bit_length())]
 
 
@@ -41,11 +41,11 @@ class GeneratorConfig:
     Attributes
     ----------
     resolution
-        Side of the square picture in pixels: a power of two from 8.
+        Height and width of the image in pixels: a power of two from 8.
     z_dim, c_dim, w_dim
         Widths of z, of the condition (0: unconditional) and of w.
     img_channels
-        Channels of the picture.
+        Channels of the image.
     mapping_layers, mapping_lr_multiplier
         Fully connected layers of the mapping network and their learning-rate multiplier.
     w_avg_beta
@@ -53,7 +53,7 @@ class GeneratorConfig:
     channel_base, channel_max
         A block of resolution r has min(channel_base / r, channel_max) feature maps.
     architecture
-        How blocks reach the picture: 'skip' (toRGB in every block, the paper's choice), 'resnet'
+        How blocks reach the image: 'skip' (toRGB in every block, the paper's choice), 'resnet'
         or 'orig'.
     resample_filter
         Taps of the separable low-pass filter at every change of resolution; normalised on use.
@@ -91,7 +91,7 @@ class GeneratorConfig:
 
     @classmethod
     def preset(cls, name: str, resolution: int, **changes: Any) -> GeneratorConfig:
-        """The configuration `name` ('config-e' or 'config-f') of the paper, with `changes` to its fields."""
+        """Return the paper's configuration `name`, 'config-e' or 'config-f', with `changes` to its fields."""
         if name not in _PRESETS:
             raise ValueError(f"no preset {name!r}; there are {', '.join(sorted(_PRESETS))}")
         return replace(cls(resolution=resolution, **_PRESETS[name]), **changes)
@@ -107,7 +107,7 @@ class GeneratorConfig:
 
     @property
     def num_ws(self) -> int:
-        """How many w's the synthesis network takes: a row for each convolution, one more for the last toRGB."""
+        """Rows of ws: one for each convolution, and one for the last toRGB."""
         return 2 * len(self.block_resolutions)
 
 
@@ -145,5 +145,5 @@ class DiscriminatorConfig:
 
     @property
     def block_resolutions(self) -> list[int]:
-        """The resolutions of the blocks, the picture's first and 4 last."""
+        """The resolutions of the blocks, the image's first and 4 last."""
         return resolutions(self.resolution)[::-1]

@@ -19,14 +19,14 @@ from stylegan2.networks import MappingNetwork
 
 
 def minibatch_std(x: Tensor, group_size: int | None, channels: int) -> Tensor:
-    """Append how much the pictures of a group differ (Karras et al. 2018, section 3).
+    """Append how much the images of a group differ (Karras et al. 2018, section 3).
 
     Parameters
     ----------
     x
-        `(batch, i, r, r)`; picture k is in the same group as k + batch / size, k + 2 batch / size, …
+        `(batch, i, r, r)`; image k is in the same group as k + batch / size, k + 2 batch / size, …
     group_size
-        Pictures in a group (None: all); a smaller batch is one group. Must divide the batch.
+        Images in a group (None: all); a smaller batch is one group. Must divide the batch.
     channels
         Feature maps to append; must divide i.
 
@@ -69,7 +69,7 @@ class DiscriminatorBlock(nn.Module):
             self.skip = Conv2d(i, o, 1, taps, linear=True, down=2)
 
     def forward(self, x: Tensor | None, img: Tensor) -> tuple[Tensor, Tensor]:
-        """Features `(b, i, r, r)` (None in the first block) and the picture at r to both at r / 2."""
+        """Features `(b, i, r, r)` (None in the first block) and the image at r to both at r / 2."""
         dtype = block_dtype(self.resolution, self.config, self.conv0.weight)
         if hasattr(self, "fromrgb"):
             y = self.fromrgb(img.to(dtype))  # (b, i, r, r)
@@ -98,7 +98,7 @@ class DiscriminatorEpilogue(nn.Module):
         self.out = FullyConnected(i, i if config.c_dim else 1)
 
     def forward(self, x: Tensor, img: Tensor) -> Tensor:
-        """Features `(b, i, 4, 4)`, and the picture at 4x4 for 'skip', to `(b, 1 or i)`."""
+        """Features `(b, i, 4, 4)`, and the image at 4x4 for 'skip', to `(b, 1 or i)`."""
         x = x.to(self.conv.weight.dtype)  # (b, i, 4, 4)
         if hasattr(self, "fromrgb"):
             x = x + self.fromrgb(img)
@@ -112,7 +112,7 @@ class DiscriminatorEpilogue(nn.Module):
 
 
 class Discriminator(nn.Module):
-    """How real a picture looks, for its condition where there is one.
+    """The discriminator: a logit for each image, given its condition if there is one.
 
     Conditional networks project on an embedding of c (Miyato & Koyama 2018).
     """
@@ -127,12 +127,12 @@ class Discriminator(nn.Module):
         if config.c_dim:
             self.mapping = MappingNetwork(0, config.c_dim, config.channels(4), None, config.mapping_layers)
 
-    def forward(self, pictures: Tensor, c: Tensor | None = None) -> Tensor:
-        """Judge pictures.
+    def forward(self, images: Tensor, c: Tensor | None = None) -> Tensor:
+        """Compute how real images look.
 
         Parameters
         ----------
-        pictures
+        images
             `(batch, img_channels, resolution, resolution)`, float, about [-1, 1].
         c
             `(batch, c_dim)` for a conditional network.
@@ -145,17 +145,17 @@ class Discriminator(nn.Module):
         Raises
         ------
         ValueError
-            Pictures or c of the wrong shape or type, or a batch that groups do not divide.
+            Images or c of the wrong shape or type, or a batch that groups do not divide.
         """
         expected = (self.config.img_channels, self.resolution, self.resolution)
-        if pictures.dim() != 4 or tuple(pictures.shape[1:]) != expected or not pictures.is_floating_point():
+        if images.dim() != 4 or tuple(images.shape[1:]) != expected or not images.is_floating_point():
             raise ValueError(
-                f"pictures must be float (batch, {', '.join(map(str, expected))}), "
-                f"not {pictures.dtype} {tuple(pictures.shape)}"
+                f"images must be float (batch, {', '.join(map(str, expected))}), "
+                f"not {images.dtype} {tuple(images.shape)}"
             )
         if self.c_dim:
-            check_rows("c", c, self.c_dim, len(pictures))
-        x, img = None, ops.to_fast_layout(pictures.to(self.b4.conv.weight.dtype))
+            check_rows("c", c, self.c_dim, len(images))
+        x, img = None, ops.to_fast_layout(images.to(self.b4.conv.weight.dtype))
         for r in self.config.block_resolutions[:-1]:
             x, img = self.get_submodule(f"b{r}")(x, img)
         assert x is not None  # resolutions start at 8

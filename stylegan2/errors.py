@@ -1,4 +1,4 @@
-"""What this package raises at the reader."""
+"""The errors of this package."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import struct
 
 
 class CheckpointError(ValueError):
-    """A file of weights cannot be used: the message says what it is, what is wrong and what to do."""
+    """A checkpoint cannot be used: the message says what it is, what is wrong and what to do."""
 
 
 class ForbiddenGlobalError(CheckpointError):
     """A pickle asks for a Python name that no supported checkpoint needs; nothing of it was executed."""
 
 
-# What malformed content can make of honest code, should it slip through the checks.
+# Errors that malformed content can cause behind the checks.
 MALFORMED: tuple[type[Exception], ...] = (
     ArithmeticError,
     AttributeError,

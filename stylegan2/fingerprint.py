@@ -1,4 +1,4 @@
-"""A hash that names a network by what it computes: its settings and its weights, not its file."""
+"""A hash that identifies a network by what it computes, its settings and weights, not by its file."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def fingerprint(config_dict: Mapping[str, Any], state_dict: Mapping[str, Tensor]
     Parameters
     ----------
     config_dict
-        The settings that change the output, JSON-able. Leave out what does not (precision, training).
+        Settings that change the output, for JSON. Leave out those that do not (precision, training).
     state_dict
         Tensors by name. Their device and memory layout do not matter; name, dtype, shape and values do.
 

@@ -1,4 +1,4 @@
-"""One setting of the C library that large tensors on a CPU need."""
+"""A setting of the C library that speeds up large tensors on a CPU."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ _M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_MAX = -1, -2, -4
 
 
 def keep_freed_memory() -> bool:
-    """Have glibc keep the memory that tensors free, instead of returning it to the kernel each time.
+    """Let glibc keep the memory that tensors free, instead of returning it to the kernel each time.
 
     By default every buffer over 32 MiB is mapped anew, and touching its fresh pages costs up to half of the
-    time of a network with large feature maps. The price: the process holds on to its peak memory. It is a
+    time of a network with large feature maps. In exchange, the process keeps its peak memory. It is a
     setting of the whole process, so the command line makes it and the library leaves it to you.
 
     Returns

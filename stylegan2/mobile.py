@@ -3,10 +3,10 @@
 Belousov, "MobileStyleGAN: A Lightweight Convolutional Neural Network for High-Fidelity Image Synthesis",
 2021. Three things make it light: convolutions are depthwise and then pointwise, styles scale activations
 without demodulation (section 3.3: it was folded into the trained weights), and the network grows by the
-inverse Haar wavelet transform instead of interpolation, so that the picture comes out of features of half
+inverse Haar wavelet transform instead of interpolation, so that the image comes out of features of half
 its resolution.
 
-Activations live in the channels_last layout: on a CPU that halves the time.
+Activations are in the channels_last layout, which halves the time on a CPU.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class MobileConfig:
     Attributes
     ----------
     preview_resolution
-        Side of the picture that the preview head gives (twice its features'), None without a head.
+        Resolution of the preview, twice that of the features it is made from; None without a preview head.
     """
 
     resolution: int
@@ -63,12 +63,12 @@ class MobileConfig:
 
     @property
     def block_resolutions(self) -> list[int]:
-        """The resolutions of the blocks, 8 first; the last is half the picture's."""
+        """Resolutions of the blocks, 8 first; the last is half the image's."""
         return resolutions(self.resolution // 2)[1:]
 
     @property
     def num_ws(self) -> int:
-        """Rows of ws: one a convolution, and one for toimg; the first rows mean what StyleGAN2's mean."""
+        """Rows of ws: one for each convolution, and one for toimg; the first rows mean what StyleGAN2's mean."""
         return 2 * len(self.block_resolutions) + 2
 
 
@@ -161,7 +161,7 @@ class MobileBlock(nn.Module):
 
 
 class ToImage(nn.Module):
-    """Styled features to a picture of twice their resolution: a linear map to each block of 2×2 pixels."""
+    """Styled features to an image of twice their resolution: a linear map to each block of 2×2 pixels."""
 
     def __init__(self, channels: int, w_dim: int):
         super().__init__()
@@ -180,7 +180,7 @@ class ToImage(nn.Module):
 
 
 class PreviewHead(nn.Module):
-    """Features to the picture reduced to twice their resolution, in place of all the layers that follow.
+    """Features to the image reduced to twice their resolution, in place of all the layers that follow.
 
     A 3×3 convolution to the 2×2 pixels of each position, plus a colour that is linear in w. Its kernel
     follows the styles that the next block puts on these channels, first u at its wavelet transform and then v
@@ -221,7 +221,7 @@ class PreviewHead(nn.Module):
 
 
 class MobileSynthesis(nn.Module):
-    """ws to pictures, in full or, where a preview head was fitted, from inner features at a fraction of the time."""
+    """ws to images; with a preview head also to previews, from inner features, in a fraction of the time."""
 
     def __init__(self, config: MobileConfig):
         super().__init__()
@@ -282,7 +282,7 @@ class MobileSynthesis(nn.Module):
         noise_mode: NoiseMode = "const",
         rng: torch.Generator | int | None = None,
     ) -> Tensor:
-        """Render styles, as `styles` gives them and as one may have changed them, in full.
+        """Render styles, as `styles` returns them or edited, at the full resolution.
 
         Noise is as for `stylegan2.networks.SynthesisNetwork.from_styles`.
         """
@@ -293,7 +293,7 @@ class MobileSynthesis(nn.Module):
     def _from_features(
         self, ws: Tensor, resolution: int, noise_mode: NoiseMode, rng: torch.Generator | int | None
     ) -> Tensor:
-        """The preview. The colour follows the row of the first convolution that it stands for."""
+        """Render the preview; its colour follows the row of the first convolution that it replaces."""
         check_noise_mode(noise_mode)
         styles = self.styles(ws)
         x = self.features(styles, resolution // 2, noise_mode, random_source(rng))
@@ -307,7 +307,7 @@ class MobileSynthesis(nn.Module):
         rng: torch.Generator | int | None = None,
         resolution: int | None = None,
     ) -> Tensor:
-        """Render `ws (b, num_ws, w_dim)` as pictures `(b, 3, resolution, resolution)`.
+        """Render `ws (b, num_ws, w_dim)` as images `(b, 3, resolution, resolution)`.
 
         `resolution` is the full one, which None stands for, or the preview's.
         """
@@ -340,7 +340,7 @@ class MobileGenerator(nn.Module):
 
     @property
     def resolutions(self) -> tuple[int, ...]:
-        """The sides it can render at: the preview's, if it has a head for one, and the full one."""
+        """Resolutions it can render at: the preview's, if it has a preview head, and the full one."""
         preview = self.config.preview_resolution
         return (self.resolution,) if preview is None else (preview, self.resolution)
 
@@ -351,7 +351,7 @@ class MobileGenerator(nn.Module):
 
     @property
     def fingerprint(self) -> str:
-        """Hash of configuration and weights, the preview head left out: it changes no picture in full."""
+        """Hash of configuration and weights, without the preview head, which changes no full image."""
         settings = {"kind": "mobile", "mapping_lr_multiplier": float(self.config.mapping_lr_multiplier)}
         state = {k: v for k, v in self.state_dict().items() if not k.startswith("synthesis.preview.")}
         return fingerprint(settings, state)
@@ -365,7 +365,7 @@ class MobileGenerator(nn.Module):
         noise_mode: NoiseMode = "const",
         rng: torch.Generator | int | None = None,
     ) -> Tensor:
-        """Pictures `(b, 3, resolution, resolution)` in about [-1, 1] of `z (b, z_dim)`."""
+        """Images `(b, 3, resolution, resolution)` in about [-1, 1] of `z (b, z_dim)`."""
         return self.synthesis(self.mapping(z, c, psi, cutoff), noise_mode, rng)
 
     if TYPE_CHECKING:

@@ -113,7 +113,7 @@ class MappingNetwork(nn.Module):
         self.w_avg.lerp_(w.mean(dim=0).to(self.w_avg), 1 - self.w_avg_beta)
 
 
-# --- w to pictures ------------------------------------------------------------------------------------------
+# --- w to images ------------------------------------------------------------------------------------------
 
 
 class SynthesisLayer(nn.Module):
@@ -149,7 +149,7 @@ class SynthesisLayer(nn.Module):
 
 
 class ToRGB(nn.Module):
-    """Features to a picture: modulated 1x1 convolution without demodulation."""
+    """Features to an image: modulated 1x1 convolution without demodulation."""
 
     def __init__(self, i: int, config: GeneratorConfig) -> None:
         super().__init__()
@@ -200,7 +200,7 @@ class SynthesisBlock(nn.Module):
         noise_mode: NoiseMode,
         rng: torch.Generator | None,
     ) -> tuple[Tensor, Tensor | None]:
-        """Features `(b, i, r / 2, r / 2)` (None at 4x4) and picture so far (or None) to both at r."""
+        """Features `(b, i, r / 2, r / 2)` (None at 4x4) and image so far (or None) to both at r."""
         style1, dtype = styles["conv1"], block_dtype(self.resolution, self.config, self.conv1.weight)
         if x is None:
             const = self.const.to(dtype).expand(len(style1), -1, -1, -1)  # (b, o, 4, 4)
@@ -225,7 +225,7 @@ class SynthesisBlock(nn.Module):
 
 
 class SynthesisNetwork(nn.Module):
-    """ws to pictures, by way of the styles: one vector of channel scales a layer, the space S."""
+    """ws to images, by way of the styles: one vector of channel scales a layer, the space S."""
 
     def __init__(self, config: GeneratorConfig) -> None:
         super().__init__()
@@ -285,7 +285,7 @@ class SynthesisNetwork(nn.Module):
         noise_mode: NoiseMode = "const",
         rng: torch.Generator | int | None = None,
     ) -> Tensor:
-        """Render styles, as `styles` gives them and as one may have changed them.
+        """Render styles, as `styles` returns them or edited.
 
         Parameters
         ----------
@@ -301,7 +301,7 @@ class SynthesisNetwork(nn.Module):
         Returns
         -------
         Tensor
-            Pictures `(batch, img_channels, resolution, resolution)`, about [-1, 1], in the parameters' type.
+            Images `(batch, img_channels, resolution, resolution)`, about [-1, 1], in the parameters' type.
 
         Raises
         ------
@@ -325,9 +325,9 @@ class SynthesisNetwork(nn.Module):
         rng: torch.Generator | int | None = None,
         resolution: int | None = None,
     ) -> Tensor:
-        """Render `ws (batch, num_ws, w_dim)`: `styles`, then `from_styles`, which see.
+        """Render `ws (batch, num_ws, w_dim)`: `styles`, then `from_styles`.
 
-        `resolution` is there for the protocol's sake: this network has no other than its own.
+        `resolution` is part of the protocol; this network renders at its own alone.
         """
         if resolution not in (None, self.config.resolution):
             raise ValueError(f"this generator renders at {self.config.resolution}, not at {resolution}")
@@ -337,7 +337,7 @@ class SynthesisNetwork(nn.Module):
         __call__ = forward
 
 
-# --- z to pictures ------------------------------------------------------------------------------------------
+# --- z to images ------------------------------------------------------------------------------------------
 
 
 class Generator(nn.Module):
@@ -356,7 +356,7 @@ class Generator(nn.Module):
 
     @property
     def resolutions(self) -> tuple[int, ...]:
-        """The sides it can render at: its own."""
+        """Resolutions it can render at: its own alone."""
         return (self.resolution,)
 
     @property
@@ -366,7 +366,7 @@ class Generator(nn.Module):
 
     @property
     def fingerprint(self) -> str:
-        """Hash of weights and of the settings that change pictures, computed anew each time.
+        """Hash of weights and of the settings that change images, computed anew each time.
 
         Widths, resolution and resample filter are in the weights' names, shapes and values. Not cached:
         a cache would go stale with a change of weights that it cannot see. Keep it if you need it often.
@@ -389,7 +389,7 @@ class Generator(nn.Module):
         noise_mode: NoiseMode = "const",
         rng: torch.Generator | int | None = None,
     ) -> Tensor:
-        """Map `z (batch, z_dim)`, then render: pictures `(batch, img_channels, resolution, resolution)`."""
+        """Map `z (batch, z_dim)`, then render: images `(batch, img_channels, resolution, resolution)`."""
         return self.synthesis(self.mapping(z, c, psi, cutoff), noise_mode, rng)
 
     if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from stylegan2.protocol import NoiseMode
 
 
 def random_source(rng: torch.Generator | int | None) -> torch.Generator | None:
-    """A torch.Generator for `rng`: an int is its seed (drawn on the CPU, so alike on every device)."""
+    """Return a torch.Generator for `rng`; an int is a seed, drawn from on the CPU, so alike on every device."""
     return torch.Generator().manual_seed(rng) if isinstance(rng, int) else rng
 
 
@@ -28,9 +28,9 @@ def layer_noise(
     batch: int,
     rng: torch.Generator | None,
 ) -> Tensor | None:
-    """The noise of one layer, `(r, r)` or `(batch, 1, r, r)`, scaled by its strength; None for no noise.
+    """Return the noise of one layer, `(r, r)` or `(batch, 1, r, r)`, scaled by its strength; None for no noise.
 
-    'const' is the stored map, the same for every picture; 'random' draws one a picture from `rng`, or from
+    'const' is the stored map, the same for every image; 'random' draws one per image from `rng`, or from
     torch's global generator of the layer's device without one.
     """
     if noise_mode == "none":

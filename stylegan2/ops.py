@@ -76,7 +76,7 @@ def upfirdn2d(
     up, down
         Each pixel is followed by `up - 1` zeros; of the filtered ones each `down`-th is kept.
     padding
-        Zeros at the left, right, top and bottom of the up-sampled picture; negative numbers crop.
+        Zeros at the left, right, top and bottom of the up-sampled image; negative numbers crop.
     gain
         Factor of the output: `up**2` keeps the brightness while up-sampling.
     bias
@@ -225,13 +225,13 @@ def modulated_conv2d_plain(
     bias: Tensor | None = None,
 ) -> Tensor:
     """Define `modulated_conv2d`: every sample has weights of its own."""
-    pictures = []
+    outputs = []
     for sample, s in zip(x, style, strict=True):
         w = weight * s[None, :, None, None]  # (o, i, k, k), equation 1
         if demodulate:
             w = w * (w.square().sum(dim=(1, 2, 3), keepdim=True) + 1e-8).rsqrt()  # equation 3
-        pictures.append(conv2d_resample_plain(sample[None], w * gain, f, up, bias=bias))
-    return torch.cat(pictures)
+        outputs.append(conv2d_resample_plain(sample[None], w * gain, f, up, bias=bias))
+    return torch.cat(outputs)
 
 
 def modulated_conv2d(

@@ -1,4 +1,4 @@
-"""What every generator of this project offers, whatever its network is made of."""
+"""The protocol of generators, which is all that latentlab asks of one."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Mapping(Protocol):
 
 
 class Synthesis(Protocol):
-    """ws to pictures."""
+    """ws to images."""
 
     def __call__(
         self,
@@ -28,27 +28,27 @@ class Synthesis(Protocol):
         rng: torch.Generator | int | None = None,
         resolution: int | None = None,
     ) -> Tensor:
-        """Render `ws (batch, num_ws, w_dim)` as pictures `(batch, img_channels, resolution, resolution)`.
+        """Render `ws (batch, num_ws, w_dim)` as images `(batch, img_channels, resolution, resolution)`.
 
         `resolution` is one of the generator's `resolutions`; None for the full one.
         """
 
 
 class Generator(Protocol):
-    """A generator: the StyleGAN2 network and the mobile one meet it, and so may a user's own.
+    """A generator: met by the StyleGAN2 network and the mobile one, and open to others.
 
     Attributes
     ----------
     z_dim, c_dim, w_dim, num_ws
         Widths of z, condition (0: none) and w, and the rows of ws that `synthesis` takes.
     resolution
-        Side of the picture in pixels.
+        Height and width of the image in pixels.
     resolutions
-        The sides it can render at: previews first, the full one last.
+        Resolutions it can render at: previews first, the full one last.
     w_avg
-        Mean of w, `(w_dim,)`: where truncation leads.
+        Mean of w, `(w_dim,)`, towards which truncation pulls.
     fingerprint
-        Hash of configuration and weights: the same for the same pictures, whatever file they came from.
+        Hash of configuration and weights: equal for equal networks, whatever file they came from.
     """
 
     z_dim: int
@@ -81,4 +81,4 @@ class Generator(Protocol):
         noise_mode: NoiseMode = "const",
         rng: torch.Generator | int | None = None,
     ) -> Tensor:
-        """Pictures in about [-1, 1] of `z (batch, z_dim)`."""
+        """Images in about [-1, 1] of `z (batch, z_dim)`."""

@@ -1,4 +1,4 @@
-"""From seeds to z, and the arithmetic of latents: truncation, style mixing, interpolation."""
+"""Latents: drawing z from seeds, truncation, style mixing, interpolation."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from torch import Tensor
 
 
 def z_from_seeds(seeds: int | Iterable[int], z_dim: int) -> Tensor:
-    """Draw one z a seed, by the convention that published StyleGAN pictures share.
+    """Draw one z per seed, by the convention of published StyleGAN images.
 
     Parameters
     ----------
@@ -114,7 +114,7 @@ def style_mix(ws_a: Tensor, ws_b: Tensor, layers: range | slice | Sequence[int])
 
 
 def lerp(a: Tensor, b: Tensor, t: float | Tensor) -> Tensor:
-    """Interpolate along the straight line: a + t (b - a). The way to go in W.
+    """Interpolate along the straight line: a + t (b - a). Use it in W.
 
     Parameters
     ----------
@@ -127,7 +127,7 @@ def lerp(a: Tensor, b: Tensor, t: float | Tensor) -> Tensor:
 
 
 def slerp(a: Tensor, b: Tensor, t: float | Tensor) -> Tensor:
-    """Interpolate along the great circle between the directions of a and b: the way to go in Z.
+    """Interpolate along the great circle between the directions of a and b; use it in Z.
 
     As perceptual path length defines it (Karras et al. 2019, section 4.1): both ends are put on the unit
     sphere first, and so is every point between. The networks normalise z, so its length does not matter.

@@ -107,7 +107,7 @@ def test_smile_direction(run, network, tmp_path):
     for method in ("mean", "svm"):
         direction = Direction.load(tmp_path / "out" / f"neutral-{method}.safetensors")
         direction.check(network)
-        assert 0 <= direction.statistics["auc"] <= 1
+        assert 0 <= direction.statistics["held_out_auc"] <= 1
     assert size_of(tmp_path / "out" / "walk.png") == (5 * 64, 3 * 64)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
@@ -13,6 +14,7 @@ import typer
 from latentlab.cli import options
 from latentlab.cli.errors import end_with
 from latentlab.errors import UserError
+from latentlab.progress import bar
 
 if TYPE_CHECKING:
     from latentlab.directions import Direction
@@ -132,7 +134,7 @@ def project(
     settings = PhotoSettings(**Recipe(space, steps, start, published, tune, strict, batch).fields())
     components = Components.load(network, device=device)
     failures = []
-    for path, result in project_photos(photos, components, settings, out, options.bar, print_poor(strict)):
+    for path, result in project_photos(photos, components, settings, out, bar, print_poor(strict)):
         if isinstance(result, UserError):
             failures.append(result)
         else:
@@ -153,7 +155,7 @@ def edit_photos(
 
     failures = []
     done = pipelines.edit_photos(
-        photos, direction, strengths, components, settings, out, options.bar, print_poor(settings.strict)
+        photos, direction, strengths, components, settings, out, bar, print_poor(settings.strict)
     )
     for path, result in done:
         if isinstance(result, UserError):
@@ -180,5 +182,6 @@ def print_poor(strict: bool) -> OnChecks:
     def show(path: Path, checks: Sequence[QualityCheck]) -> None:
         for text in describe_poor(checks):
             tqdm.write(f"{path}: {text}; {consequence}")
+        sys.stdout.flush()  # a pipe would get it with all the rest, after the long work
 
     return show

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from enum import Enum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from latentlab.cli import options
-from latentlab.cli.errors import told
+from latentlab.devices import find_device
 from latentlab.errors import UserError
+from latentlab.progress import bar
 
 app = typer.Typer(help="Classifiers of attributes.", add_completion=False)
 
@@ -28,7 +29,6 @@ def scorer() -> None:
 
 
 @app.command()
-@told
 def train(
     images: Annotated[Path, typer.Argument(help="Folder of face images.")],
     labels: Annotated[Path, typer.Argument(help="CSV: image, identity, and 0 or 1 for each attribute.")],
@@ -58,19 +58,22 @@ def train(
         raise UserError(f"a classifier is written as .safetensors, not {out.name}")
     options.check_folder(out.parent)
     table = read_labels(labels)
-    with options.bar("reading") as step:
+    with bar("reading") as step:
         faces = read_images(images, table, CELEBA_FRAMING if framing is FramingName.celeba else WHOLE, step)
     plan = TrainingPlan(epochs, base_channels=base_channels, seed=seed)
     card = {"data": data, "licence": licence}
-    with options.bar("training", "epoch") as step:
-        found = train_scorer(faces, table, plan, out.with_suffix(".state"), card, options.find_device(device), step)
+    with bar("training", "epoch") as step:
+        found = train_scorer(faces, table, plan, out.with_suffix(".state"), card, find_device(device), step)
     found.save(out)
+    _print_card(found.card)
+    print(f"written: {out}")
+
+
+def _print_card(card: dict[str, Any]) -> None:
+    """Print the held-out statistics of every attribute as a table."""
     print("| attribute | AUC | accuracy | positives | calibration error |")
     print("|---|---|---|---|---|")
-    for name, row in found.card["held_out"].items():
-        print(
-            f"| {name} | {row['auc']:.3f} | {row['accuracy']:.3f} | {row['positives']:.3f} "
-            f"| {row['calibration_error']:.3f} |"
-        )
-    print(f"held out: {found.card['pictures']['held_out']} images of persons it was not trained on")
-    print(f"written: {out}")
+    for name, row in card["held_out"].items():
+        numbers = (row[column] for column in ("auc", "accuracy", "positives", "calibration_error"))
+        print(f"| {name} | {' | '.join(f'{number:.3f}' for number in numbers)} |")
+    print(f"held out: {card['pictures']['held_out']} images of persons it was not trained on")

@@ -1,4 +1,4 @@
-"""Directions in latent space: finding them, judging them, keeping them."""
+"""Directions in latent space: find them, judge them, save and load them."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ __all__ = [
     "load_direction",
 ]
 
-# Finders import scikit-learn, which takes a second or two, and whoever edits along a known direction does without it.
+# Finders import scikit-learn, which takes a second or two; editing along a known direction does without it.
 _MODULES = {
     "finders": ("Finder", "LinearSVM", "MeanDifference", "RidgeOnLogit"),
     "fitting": ("Fit", "fit"),

@@ -1,4 +1,4 @@
-"""Conditional directions: along one attribute, and across others.
+"""Conditional directions, which change one attribute and spare others.
 
 Shen et al. 2020, "Interpreting the Latent Space of GANs for Semantic Face Editing", section 3.3 and its extension to
 several conditions.
@@ -14,12 +14,12 @@ import numpy as np
 from latentlab.directions.direction import Direction, longest_row
 from latentlab.errors import UserError
 
-# A direction of which less than this share is left has no way of its own past the conditions.
+# Below this share of its length, a direction consists of the conditions and nothing else.
 _LEAST = 0.05
 
 
 def conditional(direction: Direction, conditions: Sequence[Direction]) -> Direction:
-    """`direction` made orthogonal to every one of `conditions`, so that going along it changes them less.
+    """Make a direction orthogonal to all `conditions`, so that moving along it changes them less.
 
     n' = n − Cᵀ (C Cᵀ)⁻¹ C n with the conditions as rows of C, scaled to unit length; conditions may be linearly
     dependent. A direction with a row a layer counts as one long vector. What the direction was judged by before, sigma,
@@ -28,14 +28,14 @@ def conditional(direction: Direction, conditions: Sequence[Direction]) -> Direct
     Parameters
     ----------
     direction
-        In units of w.
+        Direction to change.
     conditions
-        In the same space and on the same layers, of the same generator. None: the direction itself.
+        Directions of one space, set of layers and generator with it. Without any, the direction is returned as it is.
 
     Raises
     ------
     UserError
-        A condition is of another generator, space, set of layers or length, or nothing is left of the direction.
+        If a condition is of another generator, space, set of layers or length, or nothing is left of the direction.
     """
     for condition in conditions:
         for what in ("space", "layers", "generator"):

@@ -1,4 +1,4 @@
-"""A direction in latent space, with all one needs to apply it and to know where it came from."""
+"""Directions in latent space, each with a card that says how it was found and what it applies to."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ _CARD = ("space", "layers", "method", "attribute", "sigma", "intercept", "statis
 class Direction:
     """A direction in latent space and its card.
 
-    It is one vector that moves every layer alike, or a row a layer. Strengths count in lengths of the vector or of the
-    longest row, which is 1: equal rows at a strength do what their single vector does at that strength.
+    A single vector moves all layers alike; a matrix has a row for each layer. Strengths are in units of the vector's
+    length, or of the longest row's, which is 1: equal rows move ws exactly as their single vector does.
 
     Attributes
     ----------
@@ -34,21 +34,21 @@ class Direction:
         `(w_dim,)` float32 of length 1; or, in space w+, `(num_ws, w_dim)` whose longest row has length 1. A row of
         zeros leaves its layer as it is.
     attribute
-        What grows along it.
+        Attribute that grows along it.
     method
-        How it was found.
+        Name of the method that found it.
     space
-        The space it lives in.
+        Latent space: 'z', 'w', 'w+' or 's'.
     layers
-        For a single vector, the rows of ws that it moves; None for all. A row a layer has None here.
+        Rows of ws that a single vector moves; None for all, and for a matrix.
     sigma
         Standard deviation of the population's `coordinates`, in units of w; None if unknown.
     intercept
         The attribute's hyperplane is where the coordinate is −intercept; None if unknown.
     statistics
-        Numbers or words by name: accuracy, AUC, sample sizes, …
+        Statistics by name: accuracy, AUC, sample sizes, …
     generator, scorer
-        Fingerprints of the networks it was learnt on; None if unknown.
+        Fingerprints of the networks that it was learnt on; None if unknown.
 
     Raises
     ------
@@ -72,21 +72,23 @@ class Direction:
         length = longest_row(vector) if vector.ndim in (1, 2) else float("nan")
         if not abs(length - 1) < 1e-3:
             raise UserError(
-                "a direction is one vector of length 1, or rows of which the longest has length 1, "
+                "a direction is a vector of length 1, or a matrix whose longest row has length 1, "
                 f"not {vector.shape} of length {length:g}"
             )
         if self.space not in get_args(Space):
             raise UserError(f"a direction's space is one of {', '.join(get_args(Space))}, not {self.space!r}")
         if vector.ndim == 2 and self.space != "w+":
-            raise UserError(f"a direction with a row a layer is of space w+, not {self.space}")
+            raise UserError(f"a direction with a row for each layer is of space w+, not {self.space}")
         if self.layers is not None and (not self.layers or min(self.layers) < 0):
             raise UserError(f"a direction's layers are row numbers from 0, not {self.layers}")
         if vector.ndim == 2 and self.layers is not None:
-            raise UserError("a direction with a row a layer takes no layers: its rows that are zero do not move")
+            raise UserError(
+                "a direction with a row for each layer takes no layers: rows of zeros leave theirs as they are"
+            )
         object.__setattr__(self, "vector", vector)
 
     def __neg__(self) -> Direction:
-        """The direction the other way round: published ones point either way."""
+        """Reverse the direction; published ones point either way."""
         intercept = None if self.intercept is None else -self.intercept
         return replace(self, vector=-self.vector, intercept=intercept)
 
@@ -94,7 +96,7 @@ class Direction:
         return f"Direction({self.attribute!r}, {self.method!r}, {self.space!r}, shape {self.vector.shape})"
 
     def _repr_markdown_(self) -> str:
-        """The card, for a notebook."""
+        """Card that a notebook shows."""
         return self.card()
 
     @classmethod
@@ -107,28 +109,25 @@ class Direction:
         generator: str | None = None,
         scorer: str | None = None,
     ) -> Direction:
-        """The direction of a fitted finder (see `Finder`); if it has several components, the first.
-
-        `sigma` is taken over the population `w (n, w_dim)`.
-        """
+        """Make the direction of a fitted finder, or that of its first component; see `directions_of`."""
         return directions_of(finder, w, attribute, statistics, generator, scorer)[0]
 
     @property
     def w_dim(self) -> int:
-        """Width of the space: what a single vector, or each row, has of numbers."""
+        """Width of the space: size of the vector, or of each row."""
         return int(self.vector.shape[-1])
 
     def rows(self, num_ws: int) -> NDArray[np.float32]:
-        """What is added to each row of ws at strength 1: `(num_ws, w_dim)`, zero where nothing moves.
+        """Expand it to what strength 1 adds to each row of ws: `(num_ws, w_dim)`, zero for layers that stay.
 
         Raises
         ------
         UserError
-            If the direction has, or is for, rows that ws do not have.
+            If its rows or layers do not fit `num_ws`.
         """
         if self.vector.ndim == 2:
             if len(self.vector) != num_ws:
-                raise UserError(f"the direction has {len(self.vector)} rows, one a layer; ws have {num_ws}")
+                raise UserError(f"the direction has {len(self.vector)} rows, one for each layer; ws have {num_ws}")
             return self.vector
         if self.layers is None:
             return np.tile(self.vector, (num_ws, 1))
@@ -139,14 +138,14 @@ class Direction:
         return rows
 
     def coordinates(self, w: NDArray[Any]) -> NDArray[np.float64]:
-        """How far along the direction the rows of `w (n, w_dim)` lie, `(n,)`, in units of w.
+        """Project `w (n, w_dim)` on the direction: coordinates `(n,)` in units of w.
 
-        With rows n_l a layer it is the strength that fits best, Σ n_l·w / Σ n_l²; for a single vector n·w.
+        For a single vector n they are n·w; for rows n_l they are the least-squares strength, Σ n_l·w / Σ n_l².
         """
         return _coordinates(np.asarray(self.vector, dtype=np.float64), w)
 
     def save(self, path: str | Path) -> None:
-        """Write it as safetensors: the tensor `vector`, and the card as JSON in the metadata.
+        """Save it as safetensors: the tensor `vector`, and the card as JSON in the metadata.
 
         Raises
         ------
@@ -162,7 +161,7 @@ class Direction:
 
     @classmethod
     def load(cls, path: str | Path) -> Direction:
-        """Read what `save` wrote; `latentlab.load_direction` reads other files as well.
+        """Load a file that `save` wrote; `latentlab.load_direction` reads other formats as well.
 
         Raises
         ------
@@ -176,7 +175,7 @@ class Direction:
             return cls(tensors["vector"].numpy(), **_parse_card(card))
 
     def check(self, generator: Generator, force: bool = False) -> None:
-        """Refuse a generator it was not learnt on.
+        """Check that it fits a generator and was learnt on it.
 
         Raises
         ------
@@ -199,7 +198,7 @@ class Direction:
             )
 
     def card(self) -> str:
-        """All that is known about it, as Markdown."""
+        """Describe it in Markdown, with all that is known about it."""
         rows = "" if self.vector.ndim == 1 else f"{len(self.vector)} rows of "
         entries: list[tuple[str, object]] = [
             ("method", self.method),
@@ -230,24 +229,23 @@ def directions_of(
     generator: str | None = None,
     scorer: str | None = None,
 ) -> tuple[Direction, ...]:
-    """The directions of a fitted finder: one, or each of its components.
+    """Make the directions of a fitted finder: one, or one for each of its components.
 
     Parameters
     ----------
     finder
-        Has `direction_ (w_dim,)` or `(num_ws, w_dim)`, or `components_ (k, w_dim)` or `(k, num_ws, w_dim)`; and
-        perhaps `intercept_`, a number or one a component. See `Finder`.
+        Fitted finder, with `direction_` or `components_`; see `latentlab.directions.Finder`.
     w
-        The population, `(n, w_dim)`, over which sigma is taken.
+        Population `(n, w_dim)` from which sigma is computed.
     attribute
-        What grows along it; components are called ATTRIBUTE-0, ATTRIBUTE-1, …
+        Attribute that grows along it; components are called ATTRIBUTE-0, ATTRIBUTE-1, …
     statistics, generator, scorer
-        For the cards.
+        Entries of the cards.
 
     Raises
     ------
     UserError
-        If the finder has neither, or their shapes or lengths are not as `Direction` takes them.
+        If the finder has neither, or vectors of other shapes or lengths than `Direction` takes.
     """
     components = getattr(finder, "components_", None)
     found = [getattr(finder, "direction_", None)] if components is None else list(components)
@@ -279,10 +277,10 @@ def longest_row(vector: NDArray[Any]) -> float:
 
 
 def cosine(a: Direction | NDArray[Any], b: Direction | NDArray[Any]) -> float:
-    """Cosine of the angle between two directions, in [-1, 1].
+    """Compute the cosine of the angle between two directions, in [-1, 1].
 
-    Arrays are taken as well, `(w_dim,)` or `(num_ws, w_dim)`. A single vector beside rows counts as that many equal
-    rows; layers play no part.
+    Arrays `(w_dim,)` or `(num_ws, w_dim)` are taken as well. A single vector is compared with rows as if it were
+    repeated; layers are ignored.
     """
     x, y = (np.asarray(v.vector if isinstance(v, Direction) else v, dtype=np.float64) for v in (a, b))
     if x.ndim != y.ndim:
@@ -298,7 +296,7 @@ def _coordinates(vector: NDArray[np.float64], w: NDArray[Any]) -> NDArray[np.flo
 
 
 def _kind() -> Kind:
-    from latentlab.cards import Kind  # imports torch, which whoever only holds a direction does without
+    from latentlab.cards import Kind  # imports torch, which a direction by itself does not need
 
     return Kind("latentlab.direction", 1, "a direction", "save the direction again")
 
@@ -310,7 +308,7 @@ def _show(value: object) -> str:
 
 
 def _parse_card(card: dict[str, Any]) -> dict[str, Any]:
-    """The fields of a card, each of its type."""
+    """Check the fields of a card and their types."""
     types: dict[str, Any] = {
         "space": str, "layers": (list, type(None)), "method": str, "attribute": str, "statistics": dict,
         "sigma": (int, float, type(None)), "intercept": (int, float, type(None)),

@@ -1,4 +1,4 @@
-"""Direction finders in scikit-learn's manner: parameters at construction, `fit(w, y)`, results with a `_`."""
+"""Direction finders in the style of scikit-learn: parameters at construction, `fit(w, y)`, results that end in `_`."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ Target = Literal["labels", "scores"] | None
 
 
 class Finder(Protocol):
-    """What finds directions: a class in scikit-learn's manner.
+    """Protocol of direction finders: classes in the style of scikit-learn.
 
-    `fit` keeps what it finds in attributes. Those that it must have, one or the other:
+    `fit` stores its results in attributes. It must set one of the following:
 
     - `direction_`: `(w_dim,)` float64 of length 1, pointing to the positive class, or a row a layer,
       `(num_ws, w_dim)`, of which the longest has length 1;
     - `components_`: several of them, `(k, w_dim)` or `(k, num_ws, w_dim)`.
 
-    Those that it may have:
+    It may also offer:
 
     - `intercept_`: a number, or one a component: the hyperplane is where the coordinate on the direction,
       w·direction_, is −intercept_, in units of w;
@@ -36,12 +36,12 @@ class Finder(Protocol):
     Attributes
     ----------
     target
-        What `fit` takes as y: boolean 'labels', 'scores' in [0, 1], or None where it looks at w alone.
+        What `fit` expects as y: boolean 'labels', 'scores' in [0, 1], or None if it uses w alone.
     """
 
     @property
     def target(self) -> Target:
-        """What `fit` takes as y."""
+        """What `fit` expects as y."""
 
     def fit(self, w: NDArray[Any], y: Any) -> object:
         """Fit on `w (n, w_dim)` and `y (n,)`."""
@@ -49,19 +49,19 @@ class Finder(Protocol):
 
 @runtime_checkable
 class Classifier(Protocol):
-    """What can be judged on labels: a fitted finder with a decision function."""
+    """Protocol of fitted finders that can be judged on labels."""
 
     def decision_function(self, w: NDArray[Any]) -> NDArray[np.float64]:
         """Signed distance `(n,)` of `w (n, w_dim)` from the hyperplane, positive for the positive class."""
 
 
 def check_labels(y: NDArray[Any], where: str) -> NDArray[np.bool_]:
-    """Labels as booleans, if there are both.
+    """Check that labels are boolean and that both classes occur, and return them.
 
     Raises
     ------
     UserError
-        If there is one class only, or y is not boolean. Says how many of each there are.
+        If y is not boolean or has only one class. Says how many of each there are.
     """
     y = np.asarray(y)
     if y.dtype != bool:
@@ -83,7 +83,7 @@ def _check_w(w: NDArray[Any], y: NDArray[Any]) -> NDArray[np.float64]:
 
 
 class _LinearFinder(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
-    """The half that all finders share: a unit direction, an intercept, and the distance they give."""
+    """Base of the linear finders: a unit direction, an intercept, and the signed distance from the hyperplane."""
 
     direction_: NDArray[np.float64]
     intercept_: float
@@ -113,7 +113,7 @@ class MeanDifference(_LinearFinder):
         Raises
         ------
         UserError
-            If only one class is there.
+            If only one class occurs.
         """
         y = check_labels(y, "the training rows")
         w = _check_w(w, y)
@@ -124,24 +124,24 @@ class MeanDifference(_LinearFinder):
 
 
 class LinearSVM(_LinearFinder):
-    """The normal of a linear support vector machine (squared hinge), as InterFaceGAN learns its boundaries.
+    """Normal of a linear support vector machine (squared hinge), as InterFaceGAN learns its boundaries.
 
     w is centred and divided by one common scale, the root of its total variance, so that C means the same
-    for every generator. Its axes are not scaled each by itself: W's variance spans three orders of magnitude,
-    and whitening hands the smallest, which are noise to the attribute, an equal say. (On FFHQ's W, with 1,500
+    for every generator. Its axes are not scaled one by one: W's variance spans three orders of magnitude,
+    and whitening gives the smallest axes, which are noise to the attribute, equal weight. (On FFHQ's W, with 1,500
     labels simulated along a published smile direction, whitening cost 0.06 of held-out AUC, and a C a hundred
     times the best one 0.02.)
 
     Parameters
     ----------
     C
-        Inverse strength of the regulariser; "cv" takes the C of the highest AUC in five-fold cross-validation
-        on the rows given to `fit`, out of 0.01 … 10 in half decades.
+        Inverse strength of the regulariser; "cv" chooses it from 0.01 … 10 in half decades by the highest AUC in
+        five-fold cross-validation on the rows given to `fit`.
 
     Attributes
     ----------
     C_
-        The C that was used.
+        C that was used.
     """
 
     target: Target = "labels"
@@ -156,7 +156,7 @@ class LinearSVM(_LinearFinder):
         Raises
         ------
         UserError
-            If only one class is there, or, for C="cv", one of them has a single row.
+            If only one class occurs or, for C="cv", one of them has a single row.
         """
         y = check_labels(y, "the training rows")
         w = _check_w(w, y)
@@ -184,22 +184,22 @@ class LinearSVM(_LinearFinder):
 
 
 class RidgeOnLogit(_LinearFinder):
-    """Ridge regression of the logit of the score on w: it learns from the degree, not the label alone.
+    """Ridge regression of the score's logit on w: it learns from degrees rather than from labels.
 
     Parameters
     ----------
     alphas
-        Strengths of the regulariser, in units of w's total variance times the number of rows; the best is
-        chosen by leave-one-out error.
+        Strengths of the regulariser to choose from by leave-one-out error, in units of w's total variance times the
+        number of rows.
 
     Attributes
     ----------
     alpha_
-        The alpha that was used.
+        Strength that was used.
     """
 
     target: Target = "scores"
-    MARGIN = 1e-3  # scores are clipped to [MARGIN, 1 − MARGIN]: logits beyond are the scorer's overconfidence
+    MARGIN = 1e-3  # scores are clipped to [MARGIN, 1 − MARGIN]: logits beyond come from overconfidence
 
     def __init__(self, alphas: tuple[float, ...] = tuple(np.logspace(-6, 0, 13))) -> None:
         self.alphas = alphas
@@ -210,7 +210,7 @@ class RidgeOnLogit(_LinearFinder):
         Raises
         ------
         UserError
-            If scores lie outside [0, 1], or all are the same.
+            If scores lie outside [0, 1], or all are equal.
         """
         y = np.asarray(y, dtype=np.float64)
         if len(y) == 0 or not (y.min() >= 0 and y.max() <= 1):

@@ -17,15 +17,15 @@ from latentlab.samples.table import SampleTable, split
 
 @dataclass(frozen=True)
 class Fit:
-    """A learnt direction and what it is worth.
+    """A learnt direction and its statistics.
 
     Attributes
     ----------
     direction
-        The direction; its card has the statistics too.
+        Learnt direction; its card has the statistics too.
     held_out
-        Statistics on rows the direction was not learnt on; None if no rows were held out, or if the finder decides
-        nothing.
+        Statistics on rows that the direction was not learnt on; None if no rows were held out, or if the finder has
+        no decision function.
     others
         Further directions, where the finder gives several components.
     """
@@ -36,7 +36,7 @@ class Fit:
 
     @property
     def directions(self) -> tuple[Direction, ...]:
-        """All components, the first of which is `direction`."""
+        """All components; the first is `direction`."""
         return (self.direction, *self.others)
 
 
@@ -50,14 +50,14 @@ def fit(
     Parameters
     ----------
     table
-        Samples; `latentlab.samples.split` says which of them are held out.
+        Samples; `latentlab.samples.split` decides which of them are held out.
     attribute
-        Name of the score to learn from, and to be judged by.
+        Name of the score to learn from and to judge by.
     method
         A finder's name ('svm', 'mean', 'ridge', or one that another package registers), or a finder. A given finder
         is fitted in place, so that its other results can be looked at afterwards.
     name
-        What the direction's card calls the attribute; by default its name in the table.
+        Name of the attribute in the direction's card; by default its name in the table.
     test_share
         Share of the rows to hold out, from 0 to below 1. At 0 the direction is learnt on all rows and not judged.
 
@@ -87,7 +87,7 @@ def fit(
 
 
 def _target_of(finder: Finder, table: SampleTable, attribute: str) -> NDArray[Any] | None:
-    """What the finder learns from, `(n,)`: labels, scores, or nothing but w."""
+    """Labels or scores `(n,)` for the finder to learn from; None if it uses w alone."""
     target = getattr(finder, "target", "nothing")
     if target is None:
         return None

@@ -16,10 +16,10 @@ SUFFIXES = (".npy", ".npz", ".pt", ".pth")
 
 
 def read_published(path: str | Path, attribute: str, generator: str | None = None) -> Direction:
-    """Read a direction from a file that holds one array: a single row, or a row a layer.
+    """Read a direction from a file with a single array: one row, or a row for each layer.
 
-    Rows that are all equal give their single vector; rows that differ give a direction with a row a layer. The
-    length, that of the longest row, is lost to the unit vector and kept as the statistic `length`: strength s in the
+    Equal rows become a single vector; rows that differ become a direction with a row for each layer. The direction has
+    unit length, and the original length (of the longest row) is kept as the statistic `length`: strength s in the
     publication is s · length here.
 
     Parameters
@@ -28,7 +28,7 @@ def read_published(path: str | Path, attribute: str, generator: str | None = Non
         An .npy or .npz file, or one that `torch.save` wrote, with floating-point numbers in the shape `(w_dim,)`,
         `(1, w_dim)`, `(num_ws, w_dim)` or `(1, num_ws, w_dim)`. No code in the file is run.
     attribute
-        What grows along it.
+        Attribute that grows along it.
     generator
         Fingerprint of the generator it was learnt on, if known.
 
@@ -48,7 +48,7 @@ def read_published(path: str | Path, attribute: str, generator: str | None = Non
     rows = np.atleast_2d(array).astype(np.float64)
     length = longest_row(rows)
     if not (np.isfinite(length) and length > 0):
-        raise UserError(f"{path} is no direction: its length is {length:g}")
+        raise UserError(f"{path} is not a direction: its length is {length:g}")
     equal = np.allclose(rows, rows[0], atol=1e-6 * length)
     return Direction(
         vector=((rows[0] if equal else rows) / length).astype(np.float32),
@@ -61,7 +61,9 @@ def read_published(path: str | Path, attribute: str, generator: str | None = Non
 
 
 def _is_none(path: Path) -> UserError:
-    return UserError(f"{path} is no direction: it takes one array of floating-point numbers, a row or a row a layer")
+    return UserError(
+        f"{path} is not a direction: that takes one array of floating-point numbers, a row or a row for each layer"
+    )
 
 
 def _read_numpy(path: Path) -> NDArray[Any]:
@@ -74,7 +76,7 @@ def _read_numpy(path: Path) -> NDArray[Any]:
     except (OSError, ValueError, EOFError, MemoryError, zipfile.BadZipFile) as error:
         raise UserError(f"cannot read {path} as a NumPy array: {error}") from error
     if len(arrays) != 1:
-        raise UserError(f"{path} holds {len(arrays)} arrays; save the one that is the direction by itself")
+        raise UserError(f"{path} holds {len(arrays)} arrays; save the direction by itself")
     return np.asarray(arrays[0])
 
 

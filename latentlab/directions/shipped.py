@@ -1,4 +1,4 @@
-"""Loading directions: those that come with the package, by name, and files."""
+"""Load directions: those that come with the package, by name, and files."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ def load_direction(name_or_path: str | Path, attribute: str | None = None, gener
         'smile', or a file: .safetensors as `latentlab fit` and `Direction.save` write it, or a published .npy, .npz
         or .pt with one array (see `latentlab.directions.published`).
     attribute
-        What a published array is a direction of; by default the file's name. Other files say it themselves.
+        Attribute of a published array; by default the file's name. Other files have it in their cards.
     generator
         Fingerprint of the generator that a published array was learnt on, if known.
 
     Raises
     ------
     UserError
-        There is neither (suggests the nearest name), or the file is no direction.
+        If there is neither (suggests the nearest name), or the file is not a direction.
     """
     from latentlab.directions.published import SUFFIXES, read_published
 
@@ -40,7 +40,9 @@ def load_direction(name_or_path: str | Path, attribute: str | None = None, gener
         if path.suffix.lower() in SUFFIXES:
             return read_published(path, attribute or path.stem, generator)
         if attribute is not None or generator is not None:
-            raise UserError(f"{path} says itself what it is a direction of, and of which generator")
+            raise UserError(
+                f"{path} has a card that names its attribute and generator; give these for published arrays only"
+            )
         return Direction.load(path)
     if name in SHIPPED:
         with as_file(files("latentlab") / "data" / "directions" / f"{name}.safetensors") as shipped:

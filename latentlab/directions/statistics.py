@@ -1,4 +1,4 @@
-"""How well a direction separates: accuracy, and the area under the ROC curve with its interval."""
+"""Statistics of how well a direction separates: accuracy, and the area under the ROC curve with its interval."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from latentlab.directions.finders import Classifier, check_labels
 
 @dataclass(frozen=True)
 class DirectionStatistics:
-    """What a direction's decisions are worth on rows it was not fitted on.
+    """Statistics of a direction's decisions on rows it was not fitted on.
 
     Attributes
     ----------
     accuracy
         Share of rows on the right side of the hyperplane.
     auc
-        Area under the ROC curve: the chance that a positive row lies further along than a negative one.
+        Area under the ROC curve: probability that a positive row lies further along the direction than a negative one.
     auc_low, auc_high
-        Ends of the 95 % interval of `auc` (DeLong et al. 1988), cut to [0, 1].
+        Ends of the 95 % confidence interval of `auc` (DeLong et al. 1988), clipped to [0, 1].
     n, n_positive
-        Rows, and positive ones among them.
+        Numbers of rows and of positive rows.
     """
 
     accuracy: float
@@ -37,18 +37,18 @@ class DirectionStatistics:
     n_positive: int
 
     def as_dict(self) -> dict[str, float | int]:
-        """The figures by name, for a `Direction`'s statistics."""
+        """Statistics by name, for a `Direction`'s card."""
         return asdict(self)
 
 
 def card_figures(n_train: int, held_out: DirectionStatistics | None) -> dict[str, float | int | str]:
-    """What a direction's card says of how it was learnt: `n_train`, and `held_out_` before each statistic's name."""
+    """Statistics for a direction's card: `n_train`, and those of held-out rows under `held_out_` and their names."""
     held = {} if held_out is None else held_out.as_dict()
     return {"n_train": n_train, **{f"held_out_{name}": value for name, value in held.items()}}
 
 
 def auc_deviation(y: NDArray[np.bool_], decision: NDArray[Any]) -> float:
-    """Standard deviation of the AUC of `decision (n,)`, by DeLong's placement values.
+    """Estimate the standard deviation of the AUC of `decision (n,)` by DeLong's placement values.
 
     Source: DeLong, DeLong & Clarke-Pearson 1988; the placements from mid-ranks as in Sun & Xu 2014.
     Zero where the classes do not overlap, or where a class has a single row.
@@ -69,16 +69,16 @@ def evaluate(finder: Classifier, w: NDArray[Any], y: NDArray[np.bool_]) -> Direc
     Parameters
     ----------
     finder
-        Anything with `decision_function(w) -> (n,)`, positive for the positive class.
+        Object with `decision_function(w) -> (n,)`, positive for the positive class.
     w
-        `(n, w_dim)`, rows the finder was not fitted on.
+        Rows that the finder was not fitted on, `(n, w_dim)`.
     y
-        `(n,)` bool.
+        Labels, `(n,)` bool.
 
     Raises
     ------
     UserError
-        If only one class is there.
+        If only one class occurs.
     """
     y = check_labels(y, "the held-out rows")
     decision = finder.decision_function(w)

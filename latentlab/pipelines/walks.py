@@ -83,8 +83,9 @@ class Walk:
 
 def check_walk_path(path: str | Path) -> None:
     """Refuse a file name that `Walk.save` cannot write, before any work is done; UserError then."""
-    if Path(path).suffix.lower() not in (*FORMATS, *_WRITERS):
-        raise UserError(f"cannot write {path}: the file name of a walk ends in one of {', '.join([*FORMATS, *_WRITERS])}")
+    known = (*FORMATS, *_WRITERS)
+    if Path(path).suffix.lower() not in known:
+        raise UserError(f"cannot write {path}: the file name of a walk ends in one of {', '.join(known)}")
 
 
 def render_walk(
@@ -108,14 +109,13 @@ def render_walk(
     direction, strengths, renderer, scorer, batch_size, progress
         See `latentlab.pipelines.edits.render_edits`.
     """
-    edits = []
-    scores = []
+    edits, scores = [], []
     for one in render_edits(ws, direction, strengths, renderer, scorer, batch_size, progress=progress):
         edits.append(images.reduce(one.image, RESOLUTION).cpu())
         scores.append(one.scores)
     shape = (len(ws), len(strengths))
     return Walk(
-        images=torch.cat(edits).unflatten(0, shape),
+        images=torch.cat(edits).reshape(*shape, *edits[0].shape[1:]),
         scores=np.stack(scores).reshape(*shape, -1),
         seeds=tuple(seeds),
         strengths=tuple(strengths),

@@ -81,8 +81,8 @@ def _thumbnails(images: Tensor, side: int) -> NDArray[np.float32]:
     flat = images.detach().float().cpu().flatten(0, 1)  # (faces · strengths, 3, h, w)
     if min(flat.shape[-2:]) > side:
         flat = torch.nn.functional.interpolate(flat, size=(side, side), mode="bicubic", antialias=True)
-    flat = (flat / 2 + 0.5).clamp(0, 1).permute(0, 2, 3, 1)
-    return flat.unflatten(0, (faces, columns)).numpy()
+    array: NDArray[np.float32] = (flat / 2 + 0.5).clamp(0, 1).permute(0, 2, 3, 1).numpy()
+    return array.reshape(faces, columns, *array.shape[1:])
 
 
 def _draw_row(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from io import BytesIO
+from typing import Literal
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -27,7 +28,7 @@ class NotebookFigure(Figure):
         return stream.getvalue()
 
 
-def new_figure(width: float, height: float, dpi: float, layout: str | None = None) -> Figure:
+def new_figure(width: float, height: float, dpi: float, layout: Literal["constrained"] | None = None) -> Figure:
     """Return an empty figure on white; `width` and `height` in inches, `layout` as in matplotlib."""
     return NotebookFigure(figsize=(width, height), dpi=dpi, layout=layout, facecolor="white")
 

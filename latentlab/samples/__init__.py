@@ -1,4 +1,4 @@
-"""The sample table, seed to w to scores: what a row is, where it lies, how it is drawn."""
+"""Sample tables, with seed, w and scores in each row: in memory, on disk, and drawn from a generator."""
 
 from __future__ import annotations
 

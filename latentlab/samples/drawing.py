@@ -1,4 +1,4 @@
-"""Drawing samples: seeds to z, w, pictures and scores."""
+"""Draw samples: seeds to z, w, images and scores."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from torch import Tensor
 from latentlab.errors import UserError
 from latentlab.samples.store import SampleSettings, SampleStore
 from latentlab.samples.table import SampleTable, concatenate
-from latentlab.scorers import Scorer, score_pictures
+from latentlab.scorers import Scorer, score_images
 from stylegan2.protocol import Generator
 from stylegan2.sampling import z_from_seeds
 
@@ -26,31 +26,31 @@ def draw_samples(
     render: Callable[[Tensor], Tensor] | None = None,
     progress: Callable[[int, int], object] | None = None,
 ) -> SampleTable:
-    """Fill the missing shards of `store` (seeds, z, w, pictures, scores) and give the whole table.
+    """Draw the samples that `store` lacks, and return the whole table.
 
-    Stopped at any moment and called again it goes on with the next missing shard, and since shards are
-    always done whole, in the same batches, the table is then that of an uninterrupted run, bit for bit.
-    Another `batch_size` changes it within float tolerance.
+    Stopped at any moment and called again, it resumes with the next missing shard. As shards are always drawn whole
+    and in equal batches, the table is then that of an uninterrupted run, bit for bit. Another `batch_size` changes
+    it within float tolerance.
 
     Parameters
     ----------
     generator, scorer
-        As the store's settings name them; an unconditional generator.
+        Networks that the store's settings name; the generator is unconditional.
     store
-        Where the shards go.
+        Folder of the shards, and their settings.
     batch_size
-        Pictures rendered at once.
+        Images rendered at once.
     render
-        ws `(b, num_ws, w_dim)` to pictures `(b, 3, r, r)`, with r the settings' resolution; by default the
+        Renders ws `(b, num_ws, w_dim)` as images `(b, 3, r, r)`, with r the settings' resolution; by default the
         generator's synthesis with the settings' noise_mode.
     progress
-        Called with (samples done, samples in all), first with what was there already.
+        Called with the numbers of samples done and of all, first for those that were there already.
 
     Raises
     ------
     UserError
-        If generator or scorer are not those of the store, the generator is conditional, the pictures
-        have another size than the settings say, or the disk is full. What was drawn stays.
+        If generator or scorer are not those of the store, the generator is conditional, the images have another
+        resolution than the settings say, or the disk is full. What was drawn stays.
     """
     settings = store.settings
     if (generator.fingerprint, scorer.fingerprint) != (settings.generator, settings.scorer):
@@ -84,18 +84,18 @@ def _draw(
     settings: SampleSettings,
     seeds: range,
 ) -> SampleTable:
-    """One batch of rows."""
+    """Draw one batch of rows."""
     z = z_from_seeds(list(seeds), generator.z_dim).to(generator.w_avg.device)  # (b, z_dim)
     ws = generator.mapping(z, psi=settings.psi)  # (b, num_ws, w_dim), equal rows
-    pictures = render(ws)  # (b, 3, r, r)
-    if pictures.shape[-2:] != (settings.resolution, settings.resolution):
-        size = "×".join(str(side) for side in pictures.shape[-2:])
-        raise UserError(f"the pictures are {size}, but the samples' resolution is {settings.resolution}")
+    images = render(ws)  # (b, 3, r, r)
+    if images.shape[-2:] != (settings.resolution, settings.resolution):
+        size = "×".join(str(number) for number in images.shape[-2:])
+        raise UserError(f"the images are {size}, but the samples' resolution is {settings.resolution}")
     return SampleTable(
         seeds=np.asarray(seeds, dtype=np.int64),
         psi=np.full(len(seeds), settings.psi, dtype=np.float32),
         w=ws[:, 0].float().cpu().numpy(),
-        scores=score_pictures(scorer, pictures),
+        scores=score_images(scorer, images),
         names=settings.names,
         generator=settings.generator,
         scorer=settings.scorer,

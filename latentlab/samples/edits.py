@@ -1,4 +1,4 @@
-"""The table of edits: scores of faces at a series of strengths, on disk as Parquet."""
+"""Tables of edits: scores of faces at a series of strengths, on disk as Parquet."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from latentlab.scorers.scores import is_positive, score_column
 
 @dataclass(frozen=True, eq=False)
 class EditTable:
-    """What the scorer says of faces edited at a series of strengths.
+    """Scores of faces edited at a series of strengths.
 
     Attributes
     ----------
     seeds
-        `(faces,)` int64: which face each row is.
+        `(faces,)` int64: seeds of the faces.
     strengths
         `(strengths,)` float64, in units of w.
     scores
         `(faces, strengths, k)` float32.
     names
-        The k names of the scores.
+        Names of the k scores.
     """
 
     seeds: NDArray[np.int64]
@@ -43,15 +43,15 @@ class EditTable:
             raise ValueError(f"scores are {self.scores.shape}, not {wanted} (faces, strengths, names)")
 
     def column(self, name: str) -> NDArray[np.float32]:
-        """The scores `(faces, strengths)` called `name`; UserError if there is none."""
+        """Scores called `name`, `(faces, strengths)`; UserError if there are none."""
         return score_column(self.scores, self.names, name)
 
     def is_positive(self, name: str) -> NDArray[np.bool_]:
-        """Whether `name` wins, `(faces, strengths)`, as in `SampleTable.is_positive`."""
+        """Whether the attribute `name` is there, `(faces, strengths)`; see `SampleTable.is_positive`."""
         return is_positive(self.scores, self.names, name)
 
     def save(self, path: str | Path) -> None:
-        """Write it as Parquet, atomically: a row a face and strength; UserError if that fails."""
+        """Write a Parquet file, atomically, with a row for each face and strength; UserError if that fails."""
         faces, strengths, _ = self.scores.shape
         columns: dict[str, NDArray[Any]]
         columns = {"seed": np.repeat(self.seeds, strengths), "strength": np.tile(self.strengths, faces)}
@@ -61,7 +61,7 @@ class EditTable:
 
     @classmethod
     def load(cls, path: str | Path) -> EditTable:
-        """Read what `save` wrote; UserError if the file is missing, broken or something else."""
+        """Read a file that `save` wrote; UserError if it is missing, broken or something else."""
         try:
             stored = pq.ParquetFile(path, page_checksum_verification=True).read()
             seeds, strengths = stored["seed"].to_numpy(), stored["strength"].to_numpy()

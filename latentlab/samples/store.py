@@ -1,4 +1,4 @@
-"""A table on disk: Parquet shards that a killed run finds again, and the manifest of their settings."""
+"""Sample tables on disk: Parquet shards, by which a run is resumed, and the manifest of their settings."""
 
 from __future__ import annotations
 
@@ -27,24 +27,24 @@ SEED_END = 2**32  # numpy's RandomState takes seeds below this
 
 @dataclass(frozen=True)
 class SampleSettings:
-    """All that decides what a row is; two runs of equal settings give the same table.
+    """All settings that a row depends on: two runs with equal settings draw equal tables.
 
     Attributes
     ----------
     generator, scorer
-        Fingerprints of the two networks.
+        Fingerprints of the networks.
     names
-        The names of the scores.
+        Names of the scores.
     psi
-        Truncation, above 0 up to 2. (At 0 all seeds give the same picture.)
+        Truncation, above 0 and at most 2. (At 0 all seeds give one image.)
     seed_start, samples
         The seeds are seed_start, …, seed_start + samples − 1, below 2**32.
     shard_size
-        Rows a shard: what an interrupted run may lose.
+        Rows per shard, which an interrupted run may lose.
     resolution
-        Side in pixels of the pictures that are scored.
+        Resolution of the images that are scored, in pixels.
     noise_mode
-        'const' or 'none'; with random noise a seed would not give one picture.
+        'const' or 'none'; with random noise a seed would not determine its image.
     """
 
     generator: str
@@ -72,15 +72,15 @@ class SampleSettings:
 
     @property
     def shards(self) -> list[range]:
-        """The seeds of each shard."""
+        """Seeds of each shard."""
         end = self.seed_start + self.samples
         return [range(s, min(s + self.shard_size, end)) for s in range(self.seed_start, end, self.shard_size)]
 
 
 def _check_settings(stored: Any, settings: SampleSettings, folder: Path) -> None:
-    """Refuse a manifest that is not that of `settings`."""
+    """Refuse a manifest of other settings."""
     if not isinstance(stored, dict):
-        raise UserError(f"{folder / MANIFEST} is no manifest of samples; choose another folder")
+        raise UserError(f"{folder / MANIFEST} is not a manifest of samples; choose another folder")
     wanted = {"format_version": FORMAT_VERSION, **asdict(settings), "names": list(settings.names)}
     for name, value in wanted.items():
         if stored.get(name) != value:
@@ -91,10 +91,10 @@ def _check_settings(stored: Any, settings: SampleSettings, folder: Path) -> None
 
 
 class SampleStore:
-    """A folder of Parquet shards and the manifest of their settings; `open` makes or finds one.
+    """A folder of Parquet shards with a manifest of their settings; `open` creates or finds one.
 
     `pandas.read_parquet(folder)` reads it too: columns `seed` (int64), `psi` (float32), `w` (fixed-size
-    list of float32) and one float32 column a score.
+    list of float32) and a float32 column for each score.
     """
 
     def __init__(self, folder: Path, settings: SampleSettings) -> None:
@@ -103,13 +103,13 @@ class SampleStore:
 
     @classmethod
     def open(cls, folder: str | Path, settings: SampleSettings) -> SampleStore:
-        """The store in `folder`, made if it is not there.
+        """Open the store in `folder`, or create it if there is none.
 
         Raises
         ------
         UserError
-            If the folder holds samples of other settings (names the setting and both values), is none
-            of ours, or cannot be written.
+            If the folder holds samples of other settings (names the setting and both values) or other Parquet
+            files, or cannot be written.
         """
         folder = Path(folder)
         manifest = folder / MANIFEST
@@ -122,8 +122,8 @@ class SampleStore:
         return cls(folder, settings)
 
     @classmethod
-    def existing(cls, folder: str | Path) -> SampleStore:
-        """The store that lies in `folder`, with the settings of its manifest.
+    def load(cls, folder: str | Path) -> SampleStore:
+        """Load the store in `folder`, with the settings of its manifest.
 
         Raises
         ------
@@ -134,25 +134,25 @@ class SampleStore:
         stored = read_json(folder / MANIFEST)
         names = [field.name for field in fields(SampleSettings)]
         if not isinstance(stored, dict) or any(name not in stored for name in names):
-            raise UserError(f"{folder / MANIFEST} is no manifest of samples")
+            raise UserError(f"{folder / MANIFEST} is not a manifest of samples")
         try:
             values = {name: stored[name] for name in names}
             settings = SampleSettings(**{**values, "names": tuple(values["names"])})
         except TypeError as error:
-            raise UserError(f"{folder / MANIFEST} is no manifest of samples") from error
+            raise UserError(f"{folder / MANIFEST} is not a manifest of samples") from error
         _check_settings(stored, settings, folder)
         return cls(folder, settings)
 
     def path(self, index: int) -> Path:
-        """Where shard `index` lies."""
+        """File of shard `index`."""
         return self.folder / f"shard-{index:05d}.parquet"
 
     def missing(self) -> dict[int, range]:
-        """The shards still to do: index to seeds. A broken shard counts, with a warning."""
+        """Shards that are missing, from index to seeds; broken ones count among them, with a warning."""
         return {i: seeds for i, seeds in enumerate(self.settings.shards) if self._read(i, seeds) is None}
 
     def write(self, index: int, table: SampleTable) -> None:
-        """Write shard `index`, whole or not at all.
+        """Write shard `index` atomically.
 
         Raises
         ------
@@ -167,7 +167,7 @@ class SampleStore:
             pq.write_table(_to_arrow(table), temporary, write_page_checksum=True)
 
     def table(self) -> SampleTable:
-        """All rows in the order of the seeds.
+        """Read all rows, in the order of their seeds.
 
         Raises
         ------

@@ -1,4 +1,4 @@
-"""The sample table: rows of seed, psi, w and scores."""
+"""Sample tables in memory: rows of seed, psi, w and scores."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from latentlab.scorers.scores import is_positive, score_column
 if TYPE_CHECKING:
     from torch import Tensor
 
-# Columns of the tables on disk; a score by such a name would overwrite them.
+# Columns of the tables on disk; a score with such a name would overwrite them.
 RESERVED = ("seed", "psi", "w", "strength")
 
 
@@ -27,15 +27,15 @@ class SampleTable:
     seeds
         `(n,)` int64.
     psi
-        `(n,)` float32: the truncation each w was drawn with.
+        `(n,)` float32: truncation with which each w was drawn.
     w
-        `(n, w_dim)` float32: the truncated w, the same for all layers.
+        `(n, w_dim)` float32: truncated w, equal for all layers.
     scores
         `(n, k)` float32.
     names
-        The k names of the scores.
+        Names of the k scores.
     generator, scorer
-        Fingerprints of the networks the rows come from; None if unknown.
+        Fingerprints of the networks that the rows come from; None if unknown.
     """
 
     seeds: NDArray[np.int64]
@@ -58,26 +58,26 @@ class SampleTable:
         return len(self.seeds)
 
     def subset(self, rows: NDArray[Any]) -> SampleTable:
-        """The rows of a boolean mask `(n,)`, or of an array of indices, in its order."""
+        """Select rows by a boolean mask `(n,)`, or by an array of indices, in its order."""
         columns = {name: getattr(self, name)[rows] for name in ("seeds", "psi", "w", "scores")}
         return replace(self, **columns)
 
     def column(self, name: str) -> NDArray[np.float32]:
-        """The scores `(n,)` called `name`.
+        """Scores called `name`, `(n,)`.
 
         Raises
         ------
         UserError
-            If there is no such score. Lists those there are.
+            If there is no such score (lists the names).
         """
         return score_column(self.scores, self.names, name)
 
     def is_positive(self, name: str) -> NDArray[np.bool_]:
-        """Whether the score `name` is the row's largest, `(n,)`; a lone score is positive above one half."""
+        """Whether the score `name` is the row's largest or, if it is the only one, exceeds one half: `(n,)`."""
         return is_positive(self.scores, self.names, name)
 
     def ws(self, num_ws: int) -> Tensor:
-        """The rows as the synthesis network takes them: `(n, num_ws, w_dim)` float32 on the CPU."""
+        """Repeat w for the synthesis network: `(n, num_ws, w_dim)` float32 on the CPU."""
         import torch  # the rest of a table does without it
 
         return torch.from_numpy(self.w).unsqueeze(1).repeat(1, num_ws, 1)
@@ -105,19 +105,19 @@ def concatenate(tables: list[SampleTable]) -> SampleTable:
 
 
 def split(table: SampleTable, test_share: float = 0.25, seed: int = 0) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Masks `(n,)` of the training and the test rows.
+    """Split a table into training and test rows: two masks `(n,)`.
 
-    A row's side depends on its seed alone (a hash of it, SplitMix64's finaliser), so that growing,
-    shrinking or reordering the samples never moves a row from one side to the other.
+    Where a row goes depends on its seed alone (a hash of it, SplitMix64's finaliser), so that growing,
+    shrinking or reordering the samples never moves a row from one part to the other.
 
     Parameters
     ----------
     table
-        The samples.
+        Samples to split.
     test_share
         Expected share of the test rows, above 0 and below 1.
     seed
-        Another seed gives another split.
+        Random seed of the split.
     """
     if not 0 < test_share < 1:
         raise UserError(f"test_share must be above 0 and below 1, not {test_share:g}")

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from latentlab.scorers.expression import EXPRESSIONS, ExpressionScorer
     from latentlab.scorers.loading import load_scorer
     from latentlab.scorers.mouth import MouthGeometry
-    from latentlab.scorers.scores import is_positive, score_column, score_pictures
+    from latentlab.scorers.scores import is_positive, score_column, score_images
 
 __all__ = [
     "EXPRESSIONS",
@@ -28,7 +28,7 @@ __all__ = [
     "load_attributes",
     "load_scorer",
     "score_column",
-    "score_pictures",
+    "score_images",
 ]
 
 # Most of them import torch, and whoever only reads scores does without it.
@@ -39,7 +39,7 @@ _MODULES = {
     "expression": ("EXPRESSIONS", "ExpressionScorer"),
     "loading": ("load_scorer",),
     "mouth": ("MouthGeometry",),
-    "scores": ("is_positive", "score_column", "score_pictures"),
+    "scores": ("is_positive", "score_column", "score_images", "score_images"),
 }
 _LATER = {name: module for module, names in _MODULES.items() for name in names}
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from latentlab.scorers.base import Scorer
 
 
-def score_pictures(scorer: Scorer, images: Tensor) -> NDArray[np.float32]:
+def score_images(scorer: Scorer, images: Tensor) -> NDArray[np.float32]:
     """Score images `(b, 3, h, w)` and check the scores, `(b, k)`.
 
     Raises
@@ -44,3 +44,6 @@ def is_positive(scores: NDArray[np.float32], names: tuple[str, ...], name: str) 
     column = score_column(scores, names, name)
     wins: NDArray[np.bool_] = column > 0.5 if len(names) == 1 else scores.argmax(axis=-1) == names.index(name)
     return wins
+
+
+score_images = score_images

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
         TranslationConfig,
         TranslationMethod,
         load_method,
+        network_dict,
     )
     from latentlab.translation.networks import NetworkConfig, TranslationGenerator
     from latentlab.translation.training import RunOptions, TrainingSettings, launch, train
@@ -42,6 +43,7 @@ __all__ = [
     "launch",
     "load_method",
     "load_translator",
+    "network_dict",
     "train",
 ]
 

@@ -1,4 +1,4 @@
-"""Checkpoints: files of all common formats are loaded, the project's own is saved, and no code of a file runs."""
+"""Checkpoints: load files of all common formats without running their code, and save the project's own."""
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any

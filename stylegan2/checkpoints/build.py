@@ -1,4 +1,4 @@
-"""From a configuration and tensors to a network: strictly, and without trusting either."""
+"""Make a network from a configuration and tensors of which neither is trusted."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def build(loaded: Loaded) -> Network:
     Raises
     ------
     CheckpointError
-        Names or shapes are not those that the configuration asks for. Tested before any memory is taken.
+        Names or shapes are not those of the configuration, which is checked before any memory is taken.
     """
     _check(loaded)
     result = new_network(loaded.config)

@@ -1,8 +1,8 @@
-"""What a checkpoint format is.
+"""The interface of checkpoint formats.
 
 To add one, write a module of this package that meets `Format`, and name it in `FORMATS` of `loading`:
 
-- `READS`, whose files it reads, for messages: "genforce (.pth)";
+- `READS`, the origin of the files it reads, for messages: "genforce (.pth)";
 - `networks(content)`, which returns None at once for files of other formats, and otherwise a function for each network
   in the file, by the names 'G_ema', 'G' and 'D'. The one that is asked for is called, and returns a configuration and
   the tensors by the names that `stylegan2.networks`, `discriminator` and `mobile` give them.
@@ -30,7 +30,7 @@ State = dict[str, Tensor]
 
 @dataclass(frozen=True)
 class Loaded:
-    """A network as it came out of a file: its configuration, and its tensors by the project's names for them."""
+    """A network as it was read: its configuration, and its tensors by the project's names for them."""
 
     config: Config
     state: State
@@ -40,7 +40,7 @@ Networks = dict[str, Callable[[], Loaded]]
 
 
 class Content:
-    """What a file or a folder holds; read when it is first asked for.
+    """The content of a file or a folder, read when it is first needed.
 
     Parameters
     ----------
@@ -53,7 +53,7 @@ class Content:
 
     @cached_property
     def data(self) -> memoryview:
-        """The bytes of the file; none for a folder."""
+        """The bytes of the file; empty for a folder."""
         return memoryview(b"" if self.path.is_dir() else self.path.read_bytes())
 
     @cached_property
@@ -63,12 +63,12 @@ class Content:
 
 
 class Format(Protocol):
-    """A checkpoint format, which modules of this package meet.
+    """A checkpoint format: a module of this package.
 
     Attributes
     ----------
     READS
-        Whose files it reads, with their suffixes.
+        Origin of the files that it reads, with their suffixes.
     """
 
     READS: str

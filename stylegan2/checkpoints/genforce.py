@@ -55,7 +55,7 @@ def _read_generator(tensors: Mapping[str, Any]) -> Loaded:
 
 
 def _generator_name(name: str) -> str:
-    """Our name of a parameter of the generator."""
+    """Return the project's name for a parameter of the generator."""
     if name == "truncation.w_avg":
         return "mapping.w_avg"
     if name == "synthesis.early_layer.const":
@@ -65,7 +65,7 @@ def _generator_name(name: str) -> str:
         return f"mapping.fc{dense[1]}.{dense[2]}"
     match = re.fullmatch(r"synthesis\.(layer|output)(\d{1,2})\.(.+)", name)
     if not match or match[3] not in _PARAMETERS:
-        raise CheckpointError(f"unsupported: a genforce generator with {name[:80]!r}, no StyleGAN2")
+        raise CheckpointError(f"unsupported: a genforce file with {name[:80]!r}, which no StyleGAN2 generator has")
     k = int(match[2])
     # layer0 is of 4x4, and from 8x8 on there are two of each resolution.
     layer = f"b{4 << k}.torgb" if match[1] == "output" else f"b{4 << ((k + 1) // 2)}.conv{1 - k % 2}"
@@ -73,7 +73,7 @@ def _generator_name(name: str) -> str:
 
 
 def _convert(name: str, tensor: Tensor) -> Tensor:
-    """Our layout of the parameter of the name `name` of ours."""
+    """Convert the parameter that the project calls `name` to the project's layout."""
     if name.endswith("conv0.weight"):
         return tensor.flip(2, 3)
     if name.endswith("affine.bias"):
@@ -92,11 +92,11 @@ def _read_discriminator(tensors: Mapping[str, Any]) -> Loaded:
 
 
 def _discriminator_name(name: str, blocks: int) -> str:
-    """Our name of a parameter of the discriminator, which has `blocks` residual blocks, the largest first."""
+    """Return the project's name for a parameter of a discriminator of `blocks` residual blocks, the largest first."""
     match = re.fullmatch(r"(input|layer|skip_layer)(\d{1,2})\.(weight|bias)", name)
     k = int(match[2]) if match else 0
     if not match or k > 2 * blocks + 2:
-        raise CheckpointError(f"unsupported: a genforce discriminator with {name[:80]!r}, no StyleGAN2")
+        raise CheckpointError(f"unsupported: a genforce file with {name[:80]!r}, which no StyleGAN2 discriminator has")
     if match[1] == "input":
         layer = f"b{4 << blocks}.fromrgb"
     elif match[1] == "skip_layer":

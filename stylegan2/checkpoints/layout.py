@@ -1,4 +1,4 @@
-"""What a network looks like, read off the names and shapes of its tensors."""
+"""Infer the configuration of a network from the names and shapes of its tensors."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from stylegan2.errors import CheckpointError
 
 
 def filter_taps(kernel: Tensor) -> tuple[float, ...]:
-    """The taps whose outer product the resample filter `kernel (n, n)` is; 1-d ones are taps already.
+    """Return the taps whose outer product is the resample filter `kernel (n, n)`; 1-d ones are taps already.
 
     Scaled so that the smallest is 1 where that makes all whole, as in (1, 3, 3, 1): formats scale them
     differently, and the networks normalise them.
@@ -40,7 +40,7 @@ def filter_taps(kernel: Tensor) -> tuple[float, ...]:
 
 
 def common_taps(kernels: Mapping[str, Tensor]) -> tuple[float, ...]:
-    """The taps that all `kernels` share; the paper's (1, 3, 3, 1) where there are none."""
+    """Return the taps that all `kernels` share; the paper's (1, 3, 3, 1) if there are no kernels."""
     found = {filter_taps(kernel) for kernel in kernels.values()}
     if len(found) > 1:
         raise CheckpointError(f"unsupported: its layers resample with different filters, {sorted(found)}")
@@ -48,16 +48,16 @@ def common_taps(kernels: Mapping[str, Tensor]) -> tuple[float, ...]:
 
 
 def block_resolutions(names: Mapping[str, Any], prefix: str = "") -> list[int]:
-    """The resolutions R of the blocks `prefix`b{R}, which must be 4, 8, … without a gap."""
+    """List the resolutions R of the blocks `prefix`b{R}, which must be 4, 8, … without a gap."""
     matches = (re.match(rf"{re.escape(prefix)}b(\d{{1,5}})\.", name) for name in names)
     found = sorted({int(match[1]) for match in matches if match})
     if len(found) < 2 or found != [2**k for k in range(2, len(found) + 2)]:
-        raise CheckpointError(f"it is damaged or no StyleGAN2: its blocks are {found[:20]}, not 4, 8, …")
+        raise CheckpointError(f"it is damaged or not a StyleGAN2: its blocks are {found[:20]}, not 4, 8, …")
     return found
 
 
 def channel_limits(widths: Mapping[int, int]) -> dict[str, int]:
-    """channel_base and channel_max that give the widths by resolution, as `GeneratorConfig` defines them."""
+    """Return the channel_base and channel_max, as in `GeneratorConfig`, that give the widths by resolution."""
     channel_max = max(widths.values())
     channel_base = max(resolution * width for resolution, width in widths.items())
     if any(min(channel_base // resolution, channel_max) != width for resolution, width in widths.items()):
@@ -66,35 +66,35 @@ def channel_limits(widths: Mapping[int, int]) -> dict[str, int]:
 
 
 def count_layers(names: Mapping[str, Any], prefix: str) -> int:
-    """How many layers `prefix`fc{i} there are."""
+    """Count the layers `prefix`fc{i}."""
     return sum(bool(re.fullmatch(rf"{re.escape(prefix)}fc\d+\.weight", name)) for name in names)
 
 
 class _Tensors(State):
-    """A state in which a missing name is the file's fault."""
+    """A state that raises CheckpointError for a missing name."""
 
     def __missing__(self, name: str) -> Tensor:
         raise CheckpointError(f"it is damaged or another architecture: it lacks {name}")
 
 
 def _architecture(state: State, of_skip: str) -> Architecture:
-    """Residual blocks have a shortcut; 'skip' reads or writes a picture at 4x4, too."""
+    """Tell architectures apart: residual blocks have a shortcut; 'skip' reads or writes an image at 4x4, too."""
     if any(name.endswith(".skip.weight") for name in state):
         return "resnet"
     return "skip" if of_skip in state else "orig"
 
 
 def generator_config(state: State, taps: tuple[float, ...], **settings: Any) -> GeneratorConfig:
-    """The configuration of a generator.
+    """Infer the configuration of a generator.
 
     Parameters
     ----------
     state
-        Its tensors by our names; resample filters are not looked at.
+        Tensors by the project's names; resample filters are ignored.
     taps
-        Of the resample filter.
+        Taps of the resample filter.
     settings
-        Fields of the configuration that no shape tells.
+        Further fields of the configuration, which do not show in names and shapes.
     """
     state = _Tensors(state)
     sides = block_resolutions(state, "synthesis.")
@@ -117,7 +117,7 @@ def generator_config(state: State, taps: tuple[float, ...], **settings: Any) -> 
 
 
 def discriminator_config(state: State, taps: tuple[float, ...], **settings: Any) -> DiscriminatorConfig:
-    """The configuration of a discriminator; parameters as in `generator_config`."""
+    """Infer the configuration of a discriminator; parameters as in `generator_config`."""
     state = _Tensors(state)
     sides = block_resolutions(state)
     architecture = _architecture(state, "b4.fromrgb.weight")

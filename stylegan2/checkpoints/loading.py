@@ -1,4 +1,4 @@
-"""Loading what users have, a file of any format, a folder or a name, and converting it."""
+"""Load checkpoints of any format by path or name, and convert them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from stylegan2.networks import Generator
 from stylegan2.safe_pickle import read_pickled
 from stylegan2.sampling import z_from_seeds
 
-# Asked in this order. What a format is, and how to add one, stands in `format`.
+# Tried in this order. See `format` for what a format is and how to add one.
 FORMATS: tuple[Format, ...] = (native, openvino, nvidia, tensorflow, rosinality, genforce)
 _NAMES = ("G_ema", "G", "D")
 
@@ -86,7 +86,7 @@ def load(path_or_name: str | Path, network: str = "G_ema", device: str | torch.d
 
 
 def convert(source: str | Path, target: str | Path, seeds: Iterable[int] = (0, 1, 2), network: str = "G_ema") -> float:
-    """Write a network of `source` in the project's own format, and compare the file with it.
+    """Convert a checkpoint to the project's own format, and compare both.
 
     Parameters
     ----------
@@ -95,19 +95,19 @@ def convert(source: str | Path, target: str | Path, seeds: Iterable[int] = (0, 1
     target
         The safetensors file; an existing one is replaced.
     seeds
-        The pictures to compare; of a conditional generator, those of the first class.
+        Seeds of the images to compare; a conditional generator makes those of its first class.
     network
-        Which network, as for `load`.
+        Network to convert, as for `load`.
 
     Returns
     -------
     float
-        The largest absolute difference of a pixel between both, pictures being in about [-1, 1]; for
-        'D', of the logit of a picture of noise.
+        Largest absolute difference of a pixel, images being in about [-1, 1]; for 'D', of the logits of
+        images of noise.
     """
     seeds = list(seeds)
     if not seeds:
-        raise ValueError("seeds must name at least one picture to compare")
+        raise ValueError("seeds must name at least one image to compare")
     before = load(source, network)
     native.save(before, target)
     after = load(target, network)
@@ -115,7 +115,7 @@ def convert(source: str | Path, target: str | Path, seeds: Iterable[int] = (0, 1
 
 
 def _output(network: Network, seed: int) -> Tensor:
-    """What the network makes of a seed: an image, or the logit of one."""
+    """Return the output for a seed: an image, or the logit of an image of noise."""
     c = torch.eye(network.c_dim)[:1] if network.c_dim else None
     with torch.no_grad():
         if not isinstance(network, Discriminator):
@@ -157,7 +157,7 @@ def _supported() -> str:
 
 
 def _networks(content: Content) -> Networks:
-    """The networks of a file by name."""
+    """Return the networks of a file or folder by name."""
     for form in FORMATS:
         found = form.networks(content)
         if found is not None:
@@ -166,7 +166,7 @@ def _networks(content: Content) -> Networks:
 
 
 def _why_none(content: Content) -> str:
-    """Say what it is that no format reads."""
+    """Say what the content is, which no format reads."""
     if content.path.is_dir():
         return "it is a folder without OpenVINO files (SynthesisNetwork.xml); name the file within it"
     if not content.data:
@@ -191,10 +191,10 @@ def _why_none(content: Content) -> str:
 
 
 def _describe(raw: Any) -> str:
-    """What a file holds that is none of the formats."""
+    """Describe a pickle that has none of the formats."""
     if not isinstance(raw, dict):
-        return f"it is a pickled {type(raw).__name__}, no StyleGAN2 checkpoint"
+        return f"it is a pickled {type(raw).__name__}, not a StyleGAN2 checkpoint"
     if {"GAN", "version"} <= raw.keys():
         return "it is a checkpoint of lucidrains' stylegan2-pytorch, which is another architecture"
     keys = ", ".join(str(key)[:40] for key in list(raw)[:5])
-    return f"it is a dictionary with the keys {keys or '(none)'}, no StyleGAN2 checkpoint"
+    return f"it is a dictionary with the keys {keys or '(none)'}, not a StyleGAN2 checkpoint"

@@ -1,6 +1,6 @@
 """Pickles of the PyTorch release: stylegan2-ada-pytorch, and the StyleGAN2 networks of its successor.
 
-Names are ours already. Settings are read off the modules' attributes, not off the arguments they were
+The names are the project's already. Settings are read off the modules' attributes, not off the arguments they were
 made with: those differ from one code base to the next.
 """
 
@@ -42,7 +42,7 @@ def _read(network: Module) -> Loaded:
         if value is not None
     }
     if not all(isinstance(value, TensorView) for value in tensors.values()):
-        raise CheckpointError("it is damaged: a module whose parameters are no tensors")
+        raise CheckpointError("it is damaged: a module whose parameters are not tensors")
     _check_settings(modules, tensors)
     state: State = {n: floats(value, n) for n, value in tensors.items() if not n.endswith("resample_filter")}
     taps = common_taps(
@@ -75,16 +75,16 @@ def _walk(module: Module, path: str = "", depth: int = 0) -> Iterator[tuple[str,
     """The module and those within it, by path. Depth and width of a real network are small."""
     children = module.state.get("_modules", {})
     if depth > 5 or len(children) > 50:
-        raise CheckpointError("unsupported: its modules are nested as no StyleGAN2's are")
+        raise CheckpointError("unsupported: its modules are nested deeper than those of any StyleGAN2")
     yield path, module
     for name, child in children.items():
         if not isinstance(child, Module):
-            raise CheckpointError(f"it is damaged: {path}{name} is no module")
+            raise CheckpointError(f"it is damaged: {path}{name} is not a module")
         yield from _walk(child, f"{path}{name}.", depth + 1)
 
 
 def _refuse_others(modules: dict[str, Module]) -> None:
-    """Say what it is, where it is the other generator that comes in such files, or one we do not know."""
+    """Name the other generators that come in such files, and refuse unknown ones."""
     top = modules[""]
     if "synthesis.input." in modules:
         kernels = {module.state.get("conv_kernel") for module in modules.values()}
@@ -94,11 +94,11 @@ def _refuse_others(modules: dict[str, Module]) -> None:
             "(which the same code base also writes, with --cfg=stylegan2)"
         )
     if top.name not in ("Generator", "Discriminator"):
-        raise CheckpointError(f"unsupported: it is a {top.name!r}, no StyleGAN2 generator or discriminator")
+        raise CheckpointError(f"unsupported: it is a {top.name!r}, not a StyleGAN2 generator or discriminator")
 
 
 def _check_settings(modules: dict[str, Module], tensors: dict[str, TensorView]) -> None:
-    """Refuse what our networks would compute differently: other activations, or other gains of weights."""
+    """Refuse what the project's networks compute differently: other activations, or other gains of weights."""
     for path, module in modules.items():
         leaf = path.split(".")[-2] if path else ""
         expected: dict[str, Any] = {"activation": "linear" if leaf in _LINEAR else "lrelu"}
@@ -121,7 +121,7 @@ def _common(modules: dict[str, Module], kind: str, attribute: str, default: Any)
 
 
 def _clamp(modules: dict[str, Module]) -> float | None:
-    # Residual shortcuts, and the last layer that reads the picture, never clamp.
+    # Residual shortcuts, and the last layer that reads the image, never clamp.
     own = {path: m for path, m in modules.items() if not path.endswith(("skip.", "b4.fromrgb."))}
     clamp = _common(own, "SynthesisLayer", "conv_clamp", _common(own, "Conv2dLayer", "conv_clamp", None))
     return None if clamp is None else float(clamp)

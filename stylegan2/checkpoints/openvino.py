@@ -1,4 +1,4 @@
-"""MobileStyleGAN as OpenVINO's intermediate representation: a graph in XML, its arrays in a .bin beside it.
+"""MobileStyleGAN in OpenVINO's intermediate representation: a graph in XML, and its arrays in a .bin file.
 
 Read as data: the graph is not run, only searched for its constants. Most of them keep their parameters'
 names; 1×1 kernels and noise maps were folded into unnamed ones, found by their place in the graph.
@@ -44,11 +44,11 @@ class Graph:
     targets: dict[str, list[str]]
 
     def of_type(self, kind: str) -> list[str]:
-        """The ids of the layers of a type, in graph order."""
+        """List the ids of the layers of a type, in graph order."""
         return [i for i, (k, _) in self.layers.items() if k == kind]
 
     def constant_of(self, layer: str) -> Array:
-        """The one constant that feeds `layer`, itself or through a change of shape."""
+        """Return the constant that feeds `layer`, directly or through a change of shape."""
         sources = self.sources.get(layer, [])
         reshaped = [s for s in sources if self.layers[s][0] == "Reshape"]
         found = [s for s in sources + [t for s in reshaped for t in self.sources[s]] if s in self.constants]
@@ -57,7 +57,7 @@ class Graph:
         return self.constants[found[0]]
 
     def named(self, name: str) -> Array:
-        """The constant called `name`."""
+        """Return the constant called `name`."""
         for i, (_, own) in self.layers.items():
             if own == name and i in self.constants:
                 return self.constants[i]
@@ -91,7 +91,7 @@ def _read_constant(path: Path, data: ET.Element, blob: bytes) -> Array:
     if min((*shape, offset, size)) < 0 or count * dtype.itemsize != size or offset + size > len(blob):
         raise CheckpointError(
             f"{path.name}: a constant of shape {shape} wants {size} bytes at {offset}, the .bin beside it has "
-            f"{len(blob)}: truncated or not its own"
+            f"{len(blob)}: truncated, or it belongs to another file"
         )
     return np.frombuffer(blob, dtype, count, offset).reshape(shape)
 
@@ -102,12 +102,14 @@ def read_graph(path: Path) -> Graph:
     Raises
     ------
     CheckpointError
-        Where a file is missing, broken, or its arrays reach beyond the .bin.
+        A file is missing or broken, or its arrays reach beyond the .bin.
     """
     weights = path.with_suffix(".bin")
     for file in (path, weights):
         if not file.is_file():
-            raise CheckpointError(f"{file.name} is missing: a mobile generator is a folder of two .xml and two .bin")
+            raise CheckpointError(
+                f"{file.name} is missing: a mobile generator is a folder of two .xml and two .bin files"
+            )
     root, blob = _parse_xml(path), weights.read_bytes()
     graph = Graph(path, {}, {}, {}, {})
     for layer in root.iterfind("layers/layer"):
@@ -124,7 +126,7 @@ def read_graph(path: Path) -> Graph:
 
 
 def _mapping_state(graph: Graph, lr_multiplier: float) -> State:
-    """Weights and biases in graph order; their learning-rate scale was folded in, ours is taken out again."""
+    """Read weights and biases in graph order; the learning-rate scale that was folded in is taken out."""
     state = {}
     for k, product in enumerate(graph.of_type("MatMul")):
         weight = graph.constant_of(product)
@@ -142,7 +144,7 @@ def _tensor(array: Array) -> Tensor:
 
 
 def _bands_first(channels: int) -> Tensor:
-    """Where the file keeps the channels of the bands LL, LH, HL, HH in turn.
+    """Return the positions in the file of the channels of the bands LL, LH, HL, HH in turn.
 
     The file has all of LL first, and then for each channel its three others together.
     """
@@ -151,7 +153,7 @@ def _bands_first(channels: int) -> Tensor:
 
 
 def _conv_state(graph: Graph, ours: str, theirs: str, convolution: str) -> State:
-    """The parameters of one modulated convolution, whose kernel is `convolution`'s constant."""
+    """Read the parameters of a modulated convolution, whose kernel is the constant of `convolution`."""
     noise_layer = next((t for t in graph.targets.get(convolution, []) if graph.layers[t][0] == "Add"), None)
     if noise_layer is None:
         raise CheckpointError(f"{graph.path.name}: {theirs} has no noise")
@@ -198,7 +200,7 @@ def _synthesis_state(graph: Graph, config: MobileConfig) -> State:
 
 
 def _reorder_bands(state: State, config: MobileConfig) -> State:
-    """Put the bands of all that feeds a wavelet transform one after the other, and fold away the picture's."""
+    """Sort the channels that feed a wavelet transform by band, and fold the image's own transform into its weights."""
     producers = ["synthesis.b4"] + [f"synthesis.b{r}.conv1" for r in config.block_resolutions[:-1]]
     for producer, r in zip(producers, config.block_resolutions, strict=True):
         order = _bands_first(len(state[f"{producer}.bias"]))
@@ -243,7 +245,7 @@ def networks(content: Content) -> Networks | None:
 
 
 def _read(folder: Path) -> Loaded:
-    """Read a mobile generator; for the published weights, add w_avg and preview head, which the project ships."""
+    """Read a mobile generator; for the published weights, add w_avg and preview head, which the package has."""
     published = read_published(folder)
     extras = _shipped_extras(published.weights)
     if not extras:
@@ -252,7 +254,7 @@ def _read(folder: Path) -> Loaded:
 
 
 def read_published(folder: Path) -> Published:
-    """Read what the files hold.
+    """Read a mobile generator as its files have it.
 
     Parameters
     ----------
@@ -271,7 +273,7 @@ def read_published(folder: Path) -> Published:
 
 
 def _shipped_extras(weights: str) -> State:
-    """w_avg and preview head that the project ships for the weights of that hash; nothing for others."""
+    """Load the w_avg and preview head that the package has for the weights of that hash; empty for others."""
     path = Path(__file__).parents[1] / "data" / "mobile-ffhq.safetensors"
     with safe_open(path, framework="pt") as file:
         if file.metadata()["weights"] != weights:

@@ -1,4 +1,4 @@
-"""Files of the community's first PyTorch port (rosinality), and of the encoders built on it (pSp, e4e)."""
+"""Files of rosinality's PyTorch port, and of the encoders that build on it (pSp, e4e)."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def networks(content: Content) -> Networks | None:
 
 
 def _without_encoder(raw: Mapping[Any, Any]) -> Mapping[Any, Any]:
-    """Files of pSp and e4e hold the generator within their state dict, as `decoder`."""
+    """Take the generator out of the state dict of pSp and e4e, where it is called `decoder`."""
     state = raw.get("state_dict")
     if not isinstance(state, dict) or "decoder.style.1.weight" not in state:
         return raw
@@ -81,7 +81,7 @@ def _read_generator(tensors: Mapping[str, Any], mean: Any) -> Loaded:
 
 
 def _generator_name(name: str) -> str:
-    """Our name of a parameter of the generator."""
+    """Return the project's name for a parameter of the generator."""
     style = re.fullmatch(r"style\.(\d+)\.(weight|bias)", name)
     if style:
         return f"mapping.fc{int(style[1]) - 1}.{style[2]}"
@@ -89,7 +89,7 @@ def _generator_name(name: str) -> str:
         return "synthesis.b4.const"
     match = re.fullmatch(r"(conv1|to_rgb1|(?:convs\.|to_rgbs\.|noises\.noise_)\d{1,2})(?:\.(.+))?", name)
     if not match or (match[2] is not None and match[2] not in _LAYER):
-        raise CheckpointError(f"unsupported: a rosinality generator with {name[:80]!r}, no StyleGAN2")
+        raise CheckpointError(f"unsupported: a rosinality file with {name[:80]!r}, which no StyleGAN2 generator has")
     kind, *digits = re.split(r"[._](?=\d)", match[1])
     k = int(digits[0]) if digits else 0
     if match[2] is None:
@@ -115,7 +115,7 @@ def _squeeze(name: str, tensor: Tensor) -> Tensor:
 
 
 def _mean_row(mean: Tensor) -> Tensor:
-    """Encoders store the mean once a row of ws."""
+    """Return the mean, which encoders store once per row of ws."""
     rows = mean.reshape(-1, mean.shape[-1])
     if not torch.equal(rows, rows[:1].expand_as(rows)):
         raise CheckpointError("unsupported: latent_avg has rows that differ")
@@ -140,16 +140,18 @@ def _read_discriminator(tensors: Mapping[str, Any]) -> Loaded:
 
 
 def _discriminator_name(name: str, blocks: int) -> str:
-    """Our name of a parameter of the discriminator, which has `blocks` residual blocks, the largest first."""
+    """Return the project's name for a parameter of a discriminator of `blocks` residual blocks, the largest first."""
     match = re.fullmatch(r"(convs\.\d{1,2}|final_conv|final_linear)\.(.+)\.(weight|bias)", name)
     layers = dict(_discriminator_layers(blocks))
     if not match or f"{match[1]}.{match[2]}" not in layers:
-        raise CheckpointError(f"unsupported: a rosinality discriminator with {name[:80]!r}, no StyleGAN2")
+        raise CheckpointError(
+            f"unsupported: a rosinality file with {name[:80]!r}, which no StyleGAN2 discriminator has"
+        )
     return f"{layers[f'{match[1]}.{match[2]}']}.{match[3]}"
 
 
 def _discriminator_layers(blocks: int) -> Iterator[tuple[str, str]]:
-    """Their names of the modules that hold weights or biases, and ours."""
+    """Pair the format's names of modules with weights or biases with the project's."""
     for index in (0, 1):
         yield f"final_conv.{index}", "b4.conv"
         yield f"convs.0.{index}", f"b{4 << blocks}.fromrgb"

@@ -65,7 +65,7 @@ def _variables(network: Any) -> State:
 
 
 def _settings(network: Record) -> dict[str, Any]:
-    """The settings it was made with; refuse those that our networks do not have."""
+    """Return the settings it was made with; refuse those that the project's networks do not have."""
     settings = dict(network.state["static_kwargs"])
     if settings.get("label_size"):
         raise CheckpointError("unsupported: a label-conditional network of the TensorFlow release")
@@ -116,7 +116,7 @@ def _read_discriminator(network: Record) -> Loaded:
 
 
 def _rename(name: str, layers: dict[str, str]) -> str:
-    """Our name of a variable, within synthesis or discriminator."""
+    """Return the project's name for a variable of a synthesis network or a discriminator."""
     noise = re.fullmatch(r"noise(\d{1,2})", name)
     if noise:
         # noise0 is of 4x4, and from 8x8 on there are two of each resolution.
@@ -124,12 +124,12 @@ def _rename(name: str, layers: dict[str, str]) -> str:
         return f"b{4 << ((index + 1) // 2)}.conv{1 - index % 2}.noise_const"
     match = re.fullmatch(r"(\d+)x\1/(\w+)/(\w+)", name)
     if not match or match[2] not in layers or match[3] not in _PARAMETERS:
-        raise CheckpointError(f"unsupported: a TensorFlow network with {name[:80]!r}, no StyleGAN2")
+        raise CheckpointError(f"unsupported: a TensorFlow network with {name[:80]!r}, which no StyleGAN2 network has")
     return f"b{match[1]}.{layers[match[2]]}{_PARAMETERS[match[3]]}"
 
 
 def _convert(name: str, value: Tensor) -> Tensor:
-    """Our layout of a variable: outputs first, up-sampling kernels turned around, style biases plus 1."""
+    """Convert to the project's layout: outputs first, up-sampling kernels flipped, style biases plus 1."""
     kind = name.split("/")[-1]
     if kind == "mod_bias":
         return value + 1

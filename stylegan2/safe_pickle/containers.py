@@ -1,4 +1,4 @@
-"""From the bytes of a file to the plain data in it: pickles, and torch's two containers around them.
+"""Read the plain data in the bytes of a file: pickles, and torch's two containers around them.
 
 torch's own loader is not used: even with `weights_only` it has run code of files (CVE-2025-32434, torch
 below 2.6). The zip is not unpacked by a library either: torch stores its members as they are, so they are
@@ -60,7 +60,7 @@ def _nested_storage(data: Any) -> Storage:
     # What is nested may mention storages and nothing else: no deeper nesting, no surprises.
     storage = _read(memoryview(data), dict.fromkeys(STORAGE_DTYPES))
     if not isinstance(storage, Storage):
-        raise CheckpointError("it is damaged: a nested torch file that is no storage")
+        raise CheckpointError("it is damaged: a nested torch file that is not a storage")
     return storage
 
 
@@ -98,7 +98,7 @@ def _read_stream(data: memoryview, allowed: Allowed, start: int) -> Any:
 
 
 def _shared(storages: dict[str, Storage], key: str, storage: Storage) -> Storage:
-    """The storage that `key` already means, if any, which must be alike."""
+    """Return the storage that `key` already stands for, if any, which must be alike."""
     known = storages.setdefault(key, storage)
     if (known.dtype, known.count) != (storage.dtype, storage.count):
         raise CheckpointError(f"unsupported: tensors of different types share the storage {key[:40]!r}")
@@ -106,7 +106,7 @@ def _shared(storages: dict[str, Storage], key: str, storage: Storage) -> Storage
 
 
 def _read_zip(data: memoryview, allowed: Allowed) -> Any:
-    """torch's newer container: a zip of data.pkl and a member a storage."""
+    """torch's newer container: a zip of data.pkl and a member for each storage."""
     members = _zip_members(data)
     pickles = [name for name in members if name.endswith("/data.pkl")]
     if len(pickles) != 1:
@@ -143,7 +143,7 @@ def _zip_members(data: memoryview) -> dict[str, memoryview]:
     ) as error:
         raise CheckpointError("it is truncated or damaged: a zip archive without a readable index") from error
     if not any(entry.filename.endswith("/data.pkl") for entry in entries):
-        raise CheckpointError("unsupported: a zip archive, but none that torch.save wrote (no data.pkl)")
+        raise CheckpointError("unsupported: a zip archive that torch.save did not write (no data.pkl)")
     members = {}
     for entry in entries:
         if entry.compress_type != zipfile.ZIP_STORED or entry.flag_bits & 1:

@@ -1,4 +1,4 @@
-"""What the names in checkpoints stand for here: tensors, arrays and records, checked, and nothing that runs.
+"""The stand-ins for the names in checkpoints: tensors, arrays and records, checked, and nothing that runs.
 
 Every size that a file declares is compared with the bytes that it really has, before any memory is taken.
 """
@@ -85,7 +85,7 @@ class TensorView:
 def _tensor(storage: Any, offset: Any, shape: Any, stride: Any, *_flags: Any) -> TensorView:
     """Stand in for torch's _rebuild_tensor_v2; the flags say what autograd should do."""
     if not (isinstance(storage, Storage) and _is_size([offset]) and _is_size(shape) and _is_size(stride)):
-        raise CheckpointError("it is damaged: a tensor without storage, or of a shape that is none")
+        raise CheckpointError("it is damaged: a tensor without storage or with an invalid shape")
     if len(shape) != len(stride) or len(shape) > 16:
         raise CheckpointError(f"it is damaged: a tensor with {len(shape)} sizes and {len(stride)} strides")
     end = offset + 1 + sum((n - 1) * step for n, step in zip(shape, stride, strict=True))
@@ -103,15 +103,15 @@ def _parameter(data: Any, *_flags: Any) -> Any:
 
 
 def storage_of(identifier: Any) -> tuple[str, Storage]:
-    """Read the persistent id of a torch storage: its key, and the storage, yet without data.
+    """Read the persistent id of a torch storage: its key, and the storage, still without data.
 
     Raises
     ------
     CheckpointError
-        It is not the id of a storage, of a type that is not known, or a view of another storage.
+        It is not the id of a storage, its type is unknown, or it is a view of another storage.
     """
     if not (isinstance(identifier, tuple) and len(identifier) in (5, 6) and identifier[0] == "storage"):
-        raise CheckpointError("it is damaged: a persistent id that is no torch storage")
+        raise CheckpointError("it is damaged: a persistent id that is not a torch storage")
     _, kind, key, _device, count, *view = identifier
     if not (isinstance(kind, Global) and kind.name in STORAGE_DTYPES and isinstance(key, str)):
         raise CheckpointError("it is damaged: a torch storage without a type or key")
@@ -121,7 +121,7 @@ def storage_of(identifier: Any) -> tuple[str, Storage]:
 
 
 class ArrayType(Record):
-    """A numpy dtype; of numbers alone."""
+    """A numpy dtype; numbers alone are allowed."""
 
     def __init__(self, code: Any, *_flags: Any) -> None:
         if not (isinstance(code, str) and re.fullmatch(r"[<>|=]?[bfiu][1248]", code)):
@@ -135,7 +135,7 @@ class ArrayType(Record):
         self.state = state[1] + self.state[-2:]
 
     def array(self, data: Any, shape: Any, fortran: Any = False) -> NDArray[Any]:
-        """The bytes as an array of this type."""
+        """Return the bytes as an array of this type."""
         if isinstance(data, str):  # bytes, as Python 2 wrote them
             data = data.encode("latin1")
         if not (isinstance(data, (bytes, memoryview)) and _is_size(shape)):
@@ -230,7 +230,7 @@ ALLOWED: Allowed = {
 
 
 def floats(value: Any, name: str) -> Tensor:
-    """The tensor, array or number `value` as a float32 tensor of its own; `name` is for the error."""
+    """Convert a tensor, array or number of a file to a float32 tensor with memory of its own; `name` is for errors."""
     if isinstance(value, TensorView):
         tensor = value.read()
     elif isinstance(value, Array) and value.state is not None:
@@ -238,7 +238,7 @@ def floats(value: Any, name: str) -> Tensor:
     elif isinstance(value, (int, float)):
         tensor = torch.tensor(float(value))
     else:
-        raise CheckpointError(f"it is damaged: {name} is no tensor")
+        raise CheckpointError(f"it is damaged: {name} is not a tensor")
     if not tensor.is_floating_point():
         raise CheckpointError(f"it is damaged: {name} holds {tensor.dtype}, not floating point numbers")
     return tensor.to(torch.float32)

@@ -51,7 +51,7 @@ Persistent = Callable[[Any], Any]
 
 
 def refuse_persistent(identifier: Any) -> Any:
-    """A plain pickle has no data outside of itself."""
+    """Refuse persistent ids, which a plain pickle does not have."""
     raise CheckpointError("it is damaged: it refers to data outside of the pickle")
 
 
@@ -67,9 +67,9 @@ def unpickle(
     allowed
         'module.name' to the function that stands in for it, or None for names that may only be mentioned.
     persistent
-        Gives the object of a persistent id, as torch containers use them for storages.
+        Returns the object of a persistent id; torch's containers use these for storages.
     start
-        Where the pickle begins, in bytes.
+        Offset of the pickle in bytes.
 
     Returns
     -------
@@ -89,7 +89,7 @@ def unpickle(
     except (IndexError, KeyError, TypeError, ValueError, ArithmeticError, struct.error) as error:
         if isinstance(error, CheckpointError):
             raise
-        raise CheckpointError(f"it is damaged: no sense at byte {machine.position} of its pickle") from error
+        raise CheckpointError(f"it is damaged: its pickle is invalid at byte {machine.position}") from error
 
 
 class _Machine:
@@ -112,7 +112,7 @@ class _Machine:
                 return self.stack.pop()
             if opcode not in _OPCODES:
                 raise CheckpointError(
-                    f"it is damaged or no checkpoint: unsupported pickle opcode {opcode!r} at byte {self.position - 1}"
+                    f"it is damaged or no checkpoint: unsupported opcode {opcode!r} at byte {self.position - 1}"
                 )
             _OPCODES[opcode](self)
 
@@ -150,7 +150,7 @@ class _Machine:
 
     def build(self, function: Any, arguments: Any) -> Any:
         if not isinstance(function, Global) or function.build is None or not isinstance(arguments, tuple):
-            raise CheckpointError("refused: it calls what is no function of a supported checkpoint")
+            raise CheckpointError("refused: it calls something that supported checkpoints do not")
         self.count(arguments)
         return function.build(*arguments)
 
@@ -207,7 +207,7 @@ _pushes(pickle.BYTEARRAY8, lambda m: m.read(m.number("<Q")))
 _pushes(pickle.EMPTY_TUPLE, lambda m: ())
 _pushes(pickle.EMPTY_LIST, lambda m: [])
 _pushes(pickle.EMPTY_DICT, lambda m: {})
-# A set comes out as a list: nobody asks it for members, and nothing of the file gets hashed.
+# A set comes out as a list: membership is never asked for, and nothing of the file gets hashed.
 _pushes(pickle.EMPTY_SET, lambda m: [])
 _pushes(pickle.TUPLE, lambda m: tuple(m.to_mark()))
 _pushes(pickle.TUPLE1, lambda m: (m.stack.pop(),))

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 import stylegan2
 from latentlab import faces
-from latentlab.directions.shipped import load_direction
+from latentlab.directions import load_direction
 from latentlab.editing import edit
 from latentlab.errors import UserError
 from latentlab.rendering import Renderer
@@ -37,8 +37,9 @@ def test_lengths_are_in_eye_distances_whatever_the_tilt_and_size(lift, width, op
     assert measure(points) == pytest.approx([lift / 100, width / 100, opening / 100], abs=1e-9)
 
 
+@pytest.mark.weights
 def test_a_smile_lifts_the_corners_and_widens_the_mouth():
-    """The same generated persons along the smile direction, and a picture without a face."""
+    """Generated persons along the smile direction, and an image without a face."""
     generator = stylegan2.load("mobile-ffhq")
     render = Renderer(generator, generator.resolutions[0])
     scorer = MouthGeometry(faces.load_detector("dlib68"))

@@ -1,11 +1,6 @@
 """The sample table: its rows, its shards, and a run that is killed and goes on."""
 
-import signal
-import subprocess
-import sys
-import textwrap
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -18,6 +13,7 @@ from latentlab.errors import UserError
 from latentlab.samples import SampleSettings, SampleStore, SampleTable, concatenate, draw_samples, split
 from latentlab.scorers import FunctionScorer
 from stylegan2.sampling import z_from_seeds
+from tests.latentlab.projection.interrupted import kill_at
 
 
 def brightness(pictures: torch.Tensor) -> torch.Tensor:
@@ -105,39 +101,30 @@ def test_progress_counts_every_sample_once(tiny, scorer, tmp_path):
     assert seen == [(22, 22)]
 
 
-SCRIPT = """
-    import sys, torch
-    sys.path[:0] = {path!r}
-    torch.set_num_threads(1)
-    from conftest import make_tiny
-    from test_samples import brightness, make_settings
-    from latentlab.samples import SampleStore, draw_samples
-    from latentlab.scorers import FunctionScorer
-    tiny, scorer = make_tiny(), FunctionScorer(("bright", "dark"), brightness)
-    store = SampleStore.open({folder!r}, make_settings(tiny, scorer, samples=160))
-    draw_samples(tiny, scorer, store, batch_size=4, progress=lambda *done: print(*done, flush=True))
+JOB = """
+import sys, torch
+torch.set_num_threads(1)
+from latentlab.samples import SampleStore, draw_samples
+from latentlab.scorers import FunctionScorer
+from tests.conftest import make_tiny
+from tests.latentlab.test_samples import brightness, make_settings
+
+def wait(done, total):
+    print("samples", done, flush=True)
+    if done >= 40:
+        sys.stdin.read()
+
+tiny, scorer = make_tiny(), FunctionScorer(("bright", "dark"), brightness)
+store = SampleStore.open(sys.argv[1], make_settings(tiny, scorer, samples=160))
+draw_samples(tiny, scorer, store, batch_size=4, progress=wait)
 """
-
-
-def run_script(folder: Path) -> subprocess.Popen:
-    here = Path(__file__).parent
-    script = SCRIPT.format(path=[str(here), str(here.parent)], folder=str(folder))
-    return subprocess.Popen(
-        [sys.executable, "-c", textwrap.dedent(script)], stdout=subprocess.PIPE, text=True, bufsize=1
-    )
 
 
 def test_a_killed_run_goes_on_and_gives_the_same_table(tiny, scorer, tmp_path):
     settings = make_settings(tiny, scorer, samples=160)
-    killed = run_script(tmp_path / "killed")
-    for line in killed.stdout:  # until some shards are there
-        if int(line.split()[0]) >= 40:
-            break
-    killed.send_signal(signal.SIGKILL)
-    assert killed.wait() == -signal.SIGKILL
-    killed.stdout.close()
+    kill_at(JOB, tmp_path / "killed", "samples 40")
     shards = {p: p.stat().st_mtime_ns for p in (tmp_path / "killed").glob("shard-*.parquet")}
-    assert 0 < len(shards) < 27
+    assert len(shards) == 6
     threads = torch.get_num_threads()
     torch.set_num_threads(1)  # as in the script: sums in another order would differ in the last bit
     steps: list[tuple[int, int]] = []
@@ -198,9 +185,9 @@ def test_a_folder_of_other_settings_is_refused(tiny, scorer, tmp_path, change, w
 def test_a_store_is_found_without_its_settings(tiny, scorer, tmp_path):
     settings = make_settings(tiny, scorer)
     SampleStore.open(tmp_path, settings)
-    assert SampleStore.existing(tmp_path).settings == settings
+    assert SampleStore.load(tmp_path).settings == settings
     with pytest.raises(UserError, match="cannot read"):
-        SampleStore.existing(tmp_path / "none")
+        SampleStore.load(tmp_path / "none")
 
 
 @pytest.mark.parametrize("content", ["{", "[]", '{"psi": 1}', '{"format_version": 99}'])
@@ -209,7 +196,7 @@ def test_a_broken_manifest_is_refused(tiny, scorer, tmp_path, content):
     with pytest.raises(UserError):
         SampleStore.open(tmp_path, make_settings(tiny, scorer))
     with pytest.raises(UserError):
-        SampleStore.existing(tmp_path)
+        SampleStore.load(tmp_path)
 
 
 def test_foreign_folders_are_refused(tiny, scorer, tmp_path):

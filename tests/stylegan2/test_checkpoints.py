@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import math
-import os
 import pickle
 import sys
 import types
-import zipfile
 from collections import OrderedDict
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +13,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import safetensors.torch
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -26,6 +22,7 @@ from stylegan2 import CheckpointError, Discriminator, DiscriminatorConfig, Gener
 from stylegan2.checkpoints import loading
 from stylegan2.checkpoints.format import Content, Loaded, Networks
 from stylegan2.checkpoints.layout import discriminator_config, filter_taps, generator_config
+from tests.stylegan2.refusals import refusal
 
 FILES = ["net32_nvada_stub.pkl", "net32_tf.pkl", "net32_rosinality_train.pt", "net32_genforce.pth"]
 
@@ -353,201 +350,3 @@ def test_the_file_says_which_networks_it_has(release, tiny):
     path = release({"G_ema": tiny})
     with pytest.raises(CheckpointError, match=r"release\.pkl.*no network 'D'; it has G_ema"):
         stylegan2.load(path, "D")
-
-
-# What cannot be loaded
-
-
-def refusal(path: Path | str, network: str = "G_ema") -> str:
-    with pytest.raises(CheckpointError) as caught:
-        stylegan2.load(path, network)
-    message = str(caught.value)
-    assert message.startswith(str(path)) and "\n" not in message
-    return message
-
-
-CONTENTS = {
-    b"": "empty",
-    b"x": "unknown format",
-    b"<!DOCTYPE html><html>Quota exceeded</html>": "web page",
-    b"version https://git-lfs.github.com/spec/v1\noid": "git lfs pull",
-    b"\x89HDF\r\n\x1a\n" + bytes(100): "unknown format",
-    b"PK\x03\x04": "zip",
-    b"\x80": "truncated",
-    b"\xff" * 8 + b"{": "truncated",
-    pickle.dumps([1, 2]): "pickled list",
-    pickle.dumps({"a": 1}): "keys a",
-    pickle.dumps({"GAN": {}, "version": "1.5"}): "lucidrains",
-    pickle.dumps({"g_ema": {"style.1.weight": 1.0}}): "damaged",
-}
-
-
-@pytest.mark.parametrize(("content", "expected"), CONTENTS.items())
-def test_contents_are_named(tmp_path, content, expected):
-    path = tmp_path / "weights.pt"
-    path.write_bytes(content)
-    assert expected in refusal(path)
-
-
-def test_recorded_files_are_named(data, tmp_path):
-    assert "truncated" in refusal(data / "truncated.pkl")
-    assert "StyleGAN3-T" in refusal(data / "unsupported_stylegan3t.pkl")
-    with zipfile.ZipFile(tmp_path / "x.zip", "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr("a/readme.txt", "nothing" * 100)
-    assert "no data.pkl" in refusal(tmp_path / "x.zip")
-
-
-def test_paths_and_names(data, tmp_path):
-    assert "neither a file" in refusal(tmp_path / "missing.pkl")
-    assert "neither a file, nor a folder, nor the name" in refusal("no-such-weights")
-    assert "folder without OpenVINO" in refusal(tmp_path)
-    with pytest.raises(CheckpointError, match="'Gs'.*G_ema, G, D"):
-        stylegan2.load(data / FILES[0], "Gs")
-
-
-def test_names_of_installed_packages(data, tmp_path, monkeypatch):
-    (tmp_path / "someones_weights.py").write_text(
-        "from pathlib import Path\n"
-        "def locate(name):\n"
-        f"    return Path({str(data)!r}) / name if name in {FILES} else None\n"
-    )
-    (tmp_path / "someones_weights-1.0.dist-info").mkdir()
-    (tmp_path / "someones_weights-1.0.dist-info" / "METADATA").write_text("Name: someones-weights\nVersion: 1.0\n")
-    (tmp_path / "someones_weights-1.0.dist-info" / "entry_points.txt").write_text(
-        "[stylegan2.weights]\nsomeone = someones_weights:locate\n"
-    )
-    monkeypatch.syspath_prepend(tmp_path)
-    assert stylegan2.load(FILES[1]).resolution == 32
-
-
-@pytest.mark.parametrize(
-    ("change", "expected"),
-    [
-        (
-            lambda s: s.update({"convs.0.conv.weight": torch.zeros(1, 40, 40, 1, 1)}),
-            "b8.conv0.weight has the shape",
-        ),
-        (lambda s: s.pop("convs.3.activate.bias"), "lacks synthesis.b16.conv1.bias"),
-        (lambda s: s.update({"convs.1.conv.extra": torch.zeros(1)}), "convs.1.conv.extra"),
-        (lambda s: s.update({"style.1.weight": torch.zeros(48, 48, dtype=torch.int64)}), "int64"),
-        (lambda s: s.update({"style.1.weight": "text"}), "style.1.weight is no tensor"),
-        (lambda s: [s.pop(n) for n in list(s) if n.startswith("convs.5")], "b32.conv1"),
-        (lambda s: s.update({"convs.0.conv.blur.kernel": torch.eye(4)}), "not separable"),
-        (lambda s: s.update({"convs.0.conv.blur.kernel": torch.ones(4, 4)}), "different filters"),
-    ],
-)
-def test_wrong_tensors_are_named(data, tmp_path, change, expected):
-    content = raw(data / FILES[2])
-    change(content["g_ema"])
-    torch.save(content, tmp_path / "x.pt")
-    message = refusal(tmp_path / "x.pt")
-    assert expected in message
-
-
-def test_other_tensorflow_networks_are_named(tmp_path, monkeypatch):
-    module = types.ModuleType("dnnlib.tflib.network")
-    module.Network = type("Network", (), {"__module__": module.__name__})
-
-    def network(variables: list[Any], **parts: Any) -> Any:
-        result = module.Network()
-        result.__dict__ = {"version": 3, "static_kwargs": {}, "variables": variables, "components": parts}
-        return result
-
-    old = network([("4x4/Const/StyleMod/weight", np.zeros((2, 2), np.float32))])
-    generator = network([("dlatent_avg", np.zeros(2, np.float32))], synthesis=old, mapping=network([]))
-    path = tmp_path / "x.pkl"
-    with monkeypatch.context() as patch:
-        for name in ("dnnlib", "dnnlib.tflib", "dnnlib.tflib.network"):
-            patch.setitem(sys.modules, name, module)
-        path.write_bytes(pickle.dumps((generator, network([]), generator)))
-        (tmp_path / "y.pkl").write_bytes(pickle.dumps((generator,)))
-    assert "StyleGAN1" in refusal(path)
-    assert "1 networks" in refusal(tmp_path / "y.pkl")
-
-
-# The project's own format
-
-
-def mobile() -> Any:
-    config = stylegan2.MobileConfig(16, z_dim=8, w_dim=8, mapping_layers=2, channel_base=256, channel_max=16)
-    return stylegan2.MobileGenerator(config).eval()
-
-
-@pytest.mark.parametrize("kind", ["generator", "resnet", "discriminator", "mobile"])
-def test_save_round_trips_exactly(tiny, tmp_path, kind):
-    network = {
-        "generator": lambda: tiny,
-        "resnet": lambda: Generator(replace(tiny.config, architecture="resnet", c_dim=2, conv_clamp=1.5)),
-        "discriminator": lambda: Discriminator(DiscriminatorConfig(16, 2, channel_base=128, mbstd_group_size=None)),
-        "mobile": mobile,
-    }[kind]()
-    stylegan2.save(network, tmp_path / "x.safetensors")
-    loaded = stylegan2.load(tmp_path / "x.safetensors", "D" if kind == "discriminator" else "G_ema")
-    assert type(loaded) is type(network) and loaded.config == network.config
-    assert loaded.state_dict().keys() == network.state_dict().keys()
-    assert all(torch.equal(value, network.state_dict()[name]) for name, value in loaded.state_dict().items())
-    assert [path.name for path in tmp_path.iterdir()] == ["x.safetensors"]
-
-
-@pytest.mark.parametrize("network", ["G_ema", "G", "D"])
-def test_convert_proves_itself(data, tmp_path, network):
-    assert stylegan2.convert(data / FILES[0], tmp_path / "x.safetensors", network=network) == 0
-    if network != "D":
-        before, after = stylegan2.load(data / FILES[0], network), stylegan2.load(tmp_path / "x.safetensors")
-        assert before.fingerprint == after.fingerprint
-
-
-def test_convert_takes_conditional_networks(data, tmp_path):
-    assert stylegan2.convert(data / "net16cond_nvada_stub.pkl", tmp_path / "x.safetensors", seeds=[5]) == 0
-    with pytest.raises(ValueError, match="seeds"):
-        stylegan2.convert(data / FILES[0], tmp_path / "x.safetensors", seeds=[])
-
-
-def test_a_failed_save_leaves_the_old_file(tiny, tmp_path):
-    path = tmp_path / "x.safetensors"
-    path.mkdir()
-    with pytest.raises(CheckpointError, match="cannot be written"):
-        stylegan2.save(tiny, path)
-    assert path.is_dir() and len(os.listdir(tmp_path)) == 1
-    with pytest.raises(CheckpointError, match="cannot be written"):
-        stylegan2.save(tiny, tmp_path / "missing" / "x.safetensors")
-    with pytest.raises(CheckpointError, match="no kind of network"):
-        stylegan2.save(torch.nn.Linear(1, 1), tmp_path / "y.safetensors")
-
-
-def rewritten(source: Path, tmp_path: Path, metadata: dict[str, str] | None = None, **config: Any) -> Path:
-    """The file with other metadata or settings."""
-    data = source.read_bytes()
-    header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])["__metadata__"]
-    header["config"] = json.dumps({**json.loads(header["config"]), **config})
-    path = tmp_path / "changed.safetensors"
-    safetensors.torch.save_file(safetensors.torch.load(data), path, {**header, **(metadata or {})})
-    return path
-
-
-@pytest.mark.parametrize(
-    ("metadata", "config", "expected"),
-    [
-        ({"version": "2"}, {}, "too new"),
-        ({"kind": "alias-free"}, {}, "too new"),
-        ({"format": "pt"}, {}, "another format"),
-        ({"config": "{"}, {}, "configuration"),
-        ({"config": "[1]"}, {}, "configuration"),
-        ({}, {"resolution": 48}, "configuration"),
-        ({}, {"resolution": 2**200}, "damaged"),
-        ({}, {"unheard_of": 1}, "configuration"),
-        ({}, {"mapping_layers": 10**9}, "damaged"),
-        ({}, {"channel_max": 10**9}, "damaged"),
-        ({}, {"z_dim": 10**12}, "damaged"),
-        ({}, {"w_dim": "32"}, "damaged"),
-        ({}, {"architecture": "resnet"}, "damaged or another architecture"),
-    ],
-)
-def test_own_files_that_are_wrong_are_named(tiny, tmp_path, metadata, config, expected):
-    stylegan2.save(tiny, tmp_path / "x.safetensors")
-    assert expected in refusal(rewritten(tmp_path / "x.safetensors", tmp_path, metadata, **config))
-
-
-def test_other_safetensors_are_named(tmp_path):
-    safetensors.torch.save_file({"a": torch.zeros(1)}, tmp_path / "x.safetensors")
-    assert "another format" in refusal(tmp_path / "x.safetensors")

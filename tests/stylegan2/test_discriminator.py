@@ -139,7 +139,7 @@ def test_a_logit_depends_on_its_group_only_through_the_deviation():
     ("pictures", "message"),
     [
         (torch.zeros(4, 3, 8, 8), r"\(batch, 3, 16, 16\).*\(4, 3, 8, 8\)"),
-        (torch.zeros(3, 16, 16), "pictures"),
+        (torch.zeros(3, 16, 16), "images"),
         (torch.zeros(4, 3, 16, 16, dtype=torch.uint8), "uint8"),
         (torch.zeros(6, 3, 16, 16), "batch of 6 .* groups of 4"),
     ],

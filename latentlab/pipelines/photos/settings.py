@@ -98,7 +98,8 @@ def projection_recipe(space: str = "w+", steps: int | None = None, published: bo
     UserError
         If there is no such recipe, or it cannot be cut to so few steps.
     """
-    recipes: dict[str, ProjectionSettings] = {**(PUBLISHED if published else DEFAULTS)}
+    known = PUBLISHED if published else DEFAULTS
+    recipes: dict[str, ProjectionSettings] = {str(name): recipe for name, recipe in known.items()}
     if space not in recipes:
         kind = "published recipe" if published else "recipe"
         raise UserError(f"there is no {kind} for space {space}; take {' or '.join(recipes)}")

@@ -45,7 +45,7 @@ def summary(study: Study) -> list[str]:
         lines.append(
             f"{method}: held-out accuracy {held_out.accuracy:.3f}, AUC {held_out.auc:.3f} "
             f"[{held_out.auc_low:.3f}, {held_out.auc_high:.3f}]; {_changed(edits.towards, attribute, True)} "
-            f"became {attribute}, {_changed(edits.away, attribute, False)} ceased to be"
+            f"became {attribute}, {_changed(edits.away, attribute, False)} stopped being {attribute}"
         )
     return lines
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from latentlab import registry
 from latentlab.errors import UserError
-from latentlab.translation.methods.base import OptimiserStep, TranslationConfig, TranslationMethod
+from latentlab.translation.methods.base import OptimiserStep, TranslationConfig, TranslationMethod, network_dict
 from latentlab.translation.methods.cyclegan import CycleGAN, CycleGANConfig
 from latentlab.translation.methods.instagan import InstaGAN, InstaGANConfig
 from latentlab.translation.methods.pix2pix import Pix2Pix, Pix2PixConfig
@@ -37,4 +37,5 @@ __all__ = [
     "TranslationConfig",
     "TranslationMethod",
     "load_method",
+    "network_dict",
 ]

@@ -40,7 +40,7 @@ def initialise_(network: nn.Module, spread: float = 0.02, seed: int = 0) -> None
     Isola et al. 2017, section 6.2; Zhu et al. 2017, section 7.1. Other parameters are left alone.
     """
     rng = torch.Generator().manual_seed(seed)
-    # Torch starts the power iterations of spectral norm from its global generator: no seed would determine a training.
+    # Torch draws the start of spectral norm's power iterations from its global generator, which no seed determines.
     power = torch.Generator().manual_seed(seed)
     norms = (nn.BatchNorm2d, nn.InstanceNorm2d)
     for module in network.modules():

@@ -47,9 +47,7 @@ def test_chunks_batches_and_places_agree(tiny, scene):
     scorer, learnt = scene
     faces, renderer, strengths = faces_of(tiny, range(5)), Renderer(tiny, 16), [0.5, -0.5]
     seen = []
-    whole = rescore(
-        faces, learnt, strengths, renderer, scorer, mode="place", progress=lambda *p: seen.append(p)
-    )
+    whole = rescore(faces, learnt, strengths, renderer, scorer, mode="place", progress=lambda *p: seen.append(p))
     parts = [
         rescore(faces.subset(np.array([i])), learnt, strengths, renderer, scorer, batch_size=1, mode="place")
         for i in range(5)

@@ -5,22 +5,31 @@ import json
 import subprocess
 import sys
 from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
 import torch
+import torch.nn.functional as F
 
 import stylegan2
-from latentlab import images, perceptual, scorers
+from latentlab import images
 from latentlab.directions import Direction
-from latentlab.directions.shipped import SHIPPED, find
+from latentlab.directions.shipped import SHIPPED, load_direction
 from latentlab.errors import UserError
-from latentlab.faces import load_detector
-from latentlab.faces.identity import FaceDescriptor
-from latentlab.pipelines.photos import Lab, PhotoSettings, edit_portrait, embed, write_edits, write_portrait
+from latentlab.pipelines import (
+    Components,
+    PhotoEditSettings,
+    PhotoSettings,
+    check_photos,
+    edit_photo,
+    project_photos,
+)
+from latentlab.pipelines.photos import edit_portrait
 from latentlab.projection import DEFAULTS, Projection, TuningSettings, WeightDelta
 
+pytestmark = pytest.mark.weights
+
 SETTINGS = PhotoSettings(DEFAULTS["w+"].shortened(2), TuningSettings(steps=2, drift_seeds=(1,)))
+LATENTLAB = [sys.executable, "-m", "latentlab"]
 
 
 @pytest.fixture(scope="module")
@@ -30,41 +39,47 @@ def generator():
 
 @pytest.fixture(scope="module")
 def folder(generator, tmp_path_factory):
-    """Photos: a generated face on a wide ground, and one without a face."""
+    """Photos: a generated face on a wide ground, the same out of focus, and one without a face."""
     path = tmp_path_factory.mktemp("photos")
     with torch.no_grad():
         face = images.reduce(generator(stylegan2.z_from_seeds([641], generator.z_dim), psi=0.7), 400)
     photo = torch.linspace(-0.5, 0.5, 640).expand(1, 3, 480, 640).clone()
     photo[..., 40:440, 120:520] = face
     images.save_image(photo, path / "face.png")
+    blurred = F.interpolate(images.reduce(photo, 64), (480, 640), mode="bicubic").clamp(-1, 1)
+    images.save_image(blurred, path / "blurred.png")
     images.save_image(torch.zeros(1, 3, 200, 200), path / "blank.png")
     return path
 
 
 @pytest.fixture(scope="module")
-def lab(generator):
-    vgg = perceptual.load_perceptual("vgg")
-    return Lab(generator, load_detector(), FaceDescriptor(), vgg, vgg)
+def components(generator):
+    return Components.load(generator)
 
 
 @pytest.fixture(scope="module")
-def embedded(lab, folder):
+def projected(components, folder):
     paths = [folder / "blank.png", folder / "face.png", folder / "missing.png"]
-    return embed(paths, lab, SETTINGS, folder / "out")
+    return list(project_photos(paths, components, SETTINGS, folder / "out"))
 
 
-def test_a_bad_photo_is_named_and_never_ends_the_batch(embedded):
-    portraits, failures = embedded
-    assert [portrait.name for portrait in portraits] == ["face"]
-    assert len(failures) == 2
-    assert "blank.png" in str(failures[0])
-    assert "missing.png" in str(failures[1])
+@pytest.fixture(scope="module")
+def portrait(projected):
+    return projected[-1][1].portrait
 
 
-def test_a_portrait_is_checked_before_and_after(embedded):
-    (portrait,), _ = embedded
-    before = {finding.name: finding for finding in portrait.before}
-    after = {finding.name: finding for finding in portrait.after}
+def test_a_bad_photo_is_named_and_never_ends_the_batch(projected, folder):
+    assert [path.name for path, _ in projected] == ["blank.png", "missing.png", "face.png"]
+    for path, found in projected[:2]:
+        assert isinstance(found, UserError)
+        assert str(path) in str(found)
+    result = projected[2][1]
+    assert (result.edits, result.folder) == ((), folder / "out" / "face")
+
+
+def test_a_portrait_is_checked_before_and_after(portrait):
+    before = {check.name: check for check in portrait.before}
+    after = {check.name: check for check in portrait.after}
     assert before["faces in the photo"].value == 1
     assert before["resolution"].value == pytest.approx(400, rel=0.2)
     shown = images.reduce(portrait.rendered, 256).clamp(-1, 1)
@@ -73,34 +88,37 @@ def test_a_portrait_is_checked_before_and_after(embedded):
     assert after["LPIPS"].value > 0
 
 
-def test_the_tuned_generator_renders_it(embedded, generator):
-    (portrait,), _ = embedded
+def test_the_tuned_generator_renders_it(portrait, generator):
     assert portrait.tuned.steps == 2
     again = portrait.tuned.delta.apply(generator).synthesis(portrait.ws)
     torch.testing.assert_close(portrait.rendered, again)
     assert not torch.allclose(portrait.rendered, generator.synthesis(portrait.ws))
 
 
-def test_done_work_is_found_again(embedded, lab, folder):
-    steps = {}
+class Stages:
+    """Notes the steps of each stage."""
+
+    def __init__(self) -> None:
+        self.steps: dict[str, list[tuple[int, int]]] = {}
 
     @contextmanager
-    def stage(title, unit="picture"):
-        yield lambda done, total, note="": steps.setdefault(title, []).append((done, total))
+    def __call__(self, title: str, unit: str = "image"):
+        noted = self.steps.setdefault(title, [])
+        yield lambda done, total, note="": noted.append((done, total))
 
-    (portrait,), _ = embedded
-    (again,), _ = embed([folder / "face.png"], lab, SETTINGS, folder / "out", stage)
-    assert steps["projecting"] == [(2, 2)]
-    assert "tuning on face.png" not in steps
-    assert torch.equal(again.ws, portrait.ws)
-    assert torch.equal(again.rendered, portrait.rendered)
+
+def test_done_work_is_found_again(portrait, components, folder):
+    stages = Stages()
+    ((_, again),) = project_photos([folder / "face.png"], components, SETTINGS, folder / "out", stages)
+    assert stages.steps["projecting"] == [(2, 2)]
+    assert stages.steps["tuning on face.png"] == []
+    assert torch.equal(again.portrait.ws, portrait.ws)
+    assert torch.equal(again.portrait.rendered, portrait.rendered)
 
 
 @pytest.mark.parametrize("mask", ["feather", "hull"])
-def test_the_edit_smiles_more_and_leaves_the_rest_of_the_photo(embedded, lab, mask):
-    (portrait,), _ = embedded
-    scorer = scorers.load_scorer("fer")
-    edits = list(edit_portrait(portrait, find("smile"), [-3.0, 3.0], scorer, "happy", lab.descriptor, mask))
+def test_the_edit_smiles_more_and_leaves_the_rest_of_the_photo(portrait, components, mask):
+    edits = list(edit_portrait(portrait, load_direction("smile"), [-3.0, 3.0], components, "happy", mask))
     assert edits[1].score > edits[0].score + 0.3
     assert all(-1 <= edit.identity < 1 for edit in edits)
     geometry, photo = portrait.face.geometry, portrait.photo
@@ -111,12 +129,14 @@ def test_the_edit_smiles_more_and_leaves_the_rest_of_the_photo(embedded, lab, ma
         assert not torch.equal(edit.photo, photo)
 
 
-def test_the_folder_holds_everything(embedded, lab, generator, tmp_path):
-    (portrait,), _ = embedded
-    direction = find("smile")
-    edits = list(edit_portrait(portrait, direction, [0.0, 2.5], scorers.load_scorer("fer"), "happy", lab.descriptor))
-    own = write_portrait(portrait, tmp_path)
-    write_edits(portrait, edits, direction, own, "latentlab edit …")
+def test_the_folder_holds_everything(projected, components, generator, folder):
+    """One photo, edited: what was projected before is found again."""
+    settings = PhotoEditSettings(SETTINGS.projection, SETTINGS.tuning, command="latentlab edit …")
+    direction = load_direction("smile")
+    result = edit_photo(folder / "face.png", direction, [0.0, 2.5], components, settings, folder / "out")
+    own, portrait, edits = result.folder, result.portrait, result.edits
+    assert own == folder / "out" / "face"
+    assert [edit.strength for edit in edits] == [0.0, 2.5]
     assert Projection.load(own / "projection.safetensors").ws(generator).equal(portrait.ws)
     tuned = WeightDelta.load(own / "delta.safetensors").apply(generator)
     torch.testing.assert_close(tuned.synthesis(portrait.ws), portrait.rendered)
@@ -124,7 +144,7 @@ def test_the_folder_holds_everything(embedded, lab, generator, tmp_path):
     assert images.load_image(own / "photo_+2.5.png").shape == portrait.photo.shape
     facts = json.loads((own / "report.json").read_text())
     assert [edit["strength"] for edit in facts["edits"]] == [0.0, 2.5]
-    assert {finding["name"] for finding in facts["after"]} >= {"LPIPS", "MSE", "identity"}
+    assert {check["name"] for check in facts["after"]} >= {"LPIPS", "MSE", "identity"}
     report = (own / "report.md").read_text()
     assert f"| +2.5 | {edits[1].score:.2f} | {edits[1].identity:.2f} |" in report
     assert "latentlab edit …" in report
@@ -132,14 +152,90 @@ def test_the_folder_holds_everything(embedded, lab, generator, tmp_path):
     assert figure.shape[3] > 1.3 * figure.shape[2]  # three columns, two rows
 
 
-def test_a_portrait_of_space_s_has_no_code_to_edit(lab, folder):
-    settings = PhotoSettings(DEFAULTS["s"].shortened(1), None)
-    (portrait,), _ = embed([folder / "face.png"], lab, settings, folder / "styles")
-    assert portrait.ws is None
+def test_a_photo_alone_that_is_bad_is_an_error(components, folder):
+    with pytest.raises(UserError, match=r"blank\.png: dlib68 finds no face"):
+        edit_photo(folder / "blank.png", load_direction("smile"), [1.0], components, folder=folder / "bad")
+    assert not (folder / "bad").exists()
+
+
+def test_a_portrait_of_space_s_has_no_latent_to_edit(portrait, components):
     with pytest.raises(UserError, match="w and w"):
-        next(edit_portrait(portrait, find("smile"), [1.0], scorers.load_scorer("fer"), "happy", lab.descriptor))
+        next(edit_portrait(dataclasses.replace(portrait, ws=None), load_direction("smile"), [1.0], components))
+    with pytest.raises(UserError, match="w and w"):
+        PhotoEditSettings(DEFAULTS["s"], None)
     with pytest.raises(UserError, match="do not tune"):
-        embed([folder / "face.png"], lab, dataclasses.replace(settings, tuning=SETTINGS.tuning), folder / "styles")
+        PhotoSettings(DEFAULTS["s"], SETTINGS.tuning)
+
+
+# --- the checks before the long work ------------------------------------------------------------------------
+
+
+def test_photos_are_checked_without_the_networks_of_the_projection(generator, folder):
+    components = Components.load(generator)
+    told = []
+    paths = [folder / "blurred.png", folder / "face.png"]
+    found = dict(check_photos(paths, components, on_checks=lambda path, checks: told.append((path, list(checks)))))
+    assert [path for path, _ in told] == paths
+    verdicts = [{check.name: check.verdict for check in checks} for _, checks in told]
+    assert (verdicts[0]["detail"], verdicts[1]["detail"]) == ("poor", "good")
+    for path, checks in told:
+        assert list(found[path].checks) == checks
+    loaded = set(vars(components))
+    assert "detector" in loaded
+    assert not loaded & {"scorer", "descriptor", "perceptual", "fast_perceptual"}
+
+
+def test_all_photos_are_checked_before_any_is_projected(components, folder, tmp_path):
+    class Begun(Exception):
+        pass
+
+    order = []
+
+    @contextmanager
+    def stage(title, unit="image"):
+        order.append(title)
+        if title == "projecting":
+            raise Begun
+        yield lambda done, total, note="": None
+
+    paths = [folder / "blurred.png", folder / "face.png"]
+    results = project_photos(
+        paths, components, PhotoSettings(strict=True), tmp_path, stage, lambda path, checks: order.append(path.name)
+    )
+    path, found = next(results)
+    assert path == folder / "blurred.png"
+    assert str(found).startswith(f"{path} is left out: ")
+    assert "detail" in str(found) and "is poor (the photo is blurred" in str(found)
+    with pytest.raises(Begun):
+        next(results)
+    assert order == ["aligning", "blurred.png", "face.png", "projecting"]
+
+
+@pytest.mark.parametrize("command", ["project", "edit"])
+def test_strict_commands_leave_out_poor_photos(folder, tmp_path, run, command):
+    words = ["project"] if command == "project" else ["edit", "--direction", "smile", "--photo"]
+    code, said, told = run(*words, folder / "blurred.png", "--strict", "--out", tmp_path / "out")
+    assert code == 2
+    assert f"{folder / 'blurred.png'}: detail" in said
+    assert all(line.endswith("; the photo is left out") for line in said.splitlines())
+    assert told.splitlines()[-1].startswith(f"latentlab: {folder / 'blurred.png'} is left out: ")
+    assert "projecting" not in told
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_process_warns_of_a_poor_photo_while_the_work_has_not_begun(folder, tmp_path):
+    words = ["project", folder / "blurred.png", "--out", tmp_path / "out"]
+    with subprocess.Popen(
+        [*LATENTLAB, *words], cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        line = process.stdout.readline()
+        process.kill()
+        rest = process.stdout.read()
+    assert line.startswith(f"{folder / 'blurred.png'}: ")
+    assert "is poor (" in line
+    assert line.endswith("; the result will suffer\n")
+    assert "LPIPS" not in rest  # it was killed long before its end
+    assert not (tmp_path / "out" / "blurred").exists()
 
 
 # --- the shipped direction ----------------------------------------------------------------------------------
@@ -147,17 +243,17 @@ def test_a_portrait_of_space_s_has_no_code_to_edit(lab, folder):
 
 def test_the_shipped_directions_fit_the_generator_they_say(generator):
     for name in SHIPPED:
-        direction = find(name)
+        direction = load_direction(name)
         direction.check(generator)
         assert direction.statistics["held_out_auc"] > 0.9
 
 
 def test_a_direction_is_found_by_name_or_file(tmp_path):
     path = tmp_path / "mine.safetensors"
-    find("smile").save(path)
-    assert (find(str(path)).vector == Direction.load(path).vector).all()
+    load_direction("smile").save(path)
+    assert (load_direction(str(path)).vector == Direction.load(path).vector).all()
     with pytest.raises(UserError, match=r"no file frown.*smile"):
-        find("frown")
+        load_direction("frown")
 
 
 # --- the command line ---------------------------------------------------------------------------------------
@@ -166,8 +262,8 @@ def test_a_direction_is_found_by_name_or_file(tmp_path):
 def test_a_photo_goes_in_and_a_smiling_one_comes_out(folder, tmp_path):
     photos = ["--photo", str(folder / "face.png"), "--photo", str(folder / "blank.png")]
     quick = ["--steps", "1", "--no-tune", "--strengths=0,3"]
-    command = [Path(sys.executable).with_name("latentlab"), "edit", *photos, "--direction", "smile", *quick]
-    done = subprocess.run([*command, "--out", "out"], cwd=tmp_path, capture_output=True, text=True, timeout=300)
+    command = [*LATENTLAB, "edit", *photos, "--direction", "smile", *quick, "--out", "out"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300)
     assert done.returncode == 2, done.stderr
     assert "blank.png: dlib68 finds no face" in done.stderr.splitlines()[-1]
     assert "Traceback" not in done.stderr
@@ -175,9 +271,10 @@ def test_a_photo_goes_in_and_a_smiling_one_comes_out(folder, tmp_path):
     assert written >= {"comparison.png", "report.md", "report.json", "photo_+3.png", "photo_+0.png", "aligned.png"}
     assert "smile +3: happy" in done.stdout
     assert "identity" in done.stdout
+    assert "will suffer" not in done.stdout
 
 
-def test_project_writes_code_and_findings(folder, tmp_path, run):
+def test_project_writes_latent_and_checks(folder, tmp_path, run):
     code, said, told = run(
         "project", folder / "face.png", "--steps", "1", "--no-tune", "--space", "s", "--out", tmp_path / "out"
     )
@@ -193,7 +290,7 @@ def test_there_is_no_published_recipe_for_s(folder, refused):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--direction", "frown"], "no direction is shipped"),
+        (["--direction", "frown"], "no direction of that name"),
         (["--direction", "smile", "--attribute", "glee"], "no score is called 'glee'"),
         (["--direction", "smile", "--strengths=a"], "strengths are numbers"),
         (["--direction", "smile", "--steps", "0"], "takes that many steps"),

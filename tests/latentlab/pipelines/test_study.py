@@ -24,7 +24,8 @@ from sklearn.metrics import roc_auc_score
 from latentlab.directions import Direction
 from latentlab.editing import in_sigmas
 from latentlab.errors import UserError
-from latentlab.pipelines.study import StudySettings, run_study, summary
+from latentlab.pipelines import Components, StudySettings, study_attribute
+from latentlab.pipelines.study import summary
 from latentlab.samples import SampleTable, split
 from latentlab.scorers import FunctionScorer
 
@@ -52,6 +53,11 @@ def make_generator():
 @pytest.fixture(scope="module")
 def lively():
     return make_generator()
+
+
+def run_study(generator, scorer, settings, folder, *options, **more):
+    """`study_attribute` with networks that are loaded already."""
+    return study_attribute(Components.load(generator, scorer), settings, folder, *options, **more)
 
 
 def make_scorer() -> FunctionScorer:
@@ -152,7 +158,7 @@ def test_both_classes_occur_and_are_told_apart(finished):
 
 def test_edits_move_the_label(finished):
     study, _ = finished
-    towards, away = study.reach
+    towards, away = study.reach.towards, study.reach.away
     assert towards > 0 > away
     for edits in study.edits.values():
         for table, before, sign in ((edits.towards, False, 1), (edits.away, True, -1)):
@@ -184,7 +190,7 @@ def test_strength_zero_scores_as_the_sample_did(finished):
 
 
 def test_the_report_is_that_of_the_tables(finished):
-    """Every figure anew from the files, by other means than the study's."""
+    """Every figure is computed anew from the files, by other means than the study's."""
     _, folder = finished
     report = report_of(folder)
     samples = pd.read_parquet(folder / "samples").sort_values("seed")
@@ -196,7 +202,7 @@ def test_the_report_is_that_of_the_tables(finished):
     seeds = samples["seed"].to_numpy()
     nothing = np.zeros((160, 0), np.float32)
     _, test = split(SampleTable(seeds, np.zeros(160, np.float32), nothing, nothing, ()))
-    assert f"{(~test).sum()} samples are learnt on, {test.sum()} are held out" in report
+    assert f"Directions are learnt on {(~test).sum()} samples; {test.sum()} are held out" in report
     vectors = {}
     for method in METHODS:
         direction = Direction.load(folder / f"light-{method}.safetensors")
@@ -226,10 +232,10 @@ def test_the_report_is_that_of_the_tables(finished):
 def test_the_report_says_how_to_make_it_again(finished, lively):
     study, folder = finished
     report = report_of(folder)
-    assert "Seeds 600 … 759 at psi 0.7, rendered in full (16×16) and scored by `brightness`" in report
+    assert "Seeds 600 … 759 at psi 0.7, rendered at the full resolution (16×16) and scored by `brightness`" in report
     for words in ("`the command`", lively.fingerprint, "brightness 1", f"torch {version('torch')}"):
         assert words in report
-    lines = summary(study, "bright")
+    lines = summary(study)
     assert len(lines) == 3
     for method, line in zip(METHODS, lines[1:], strict=True):
         assert f"AUC {study.fits[method].held_out.auc:.3f}" in line
@@ -258,10 +264,10 @@ def test_once_more_renders_nothing_and_gives_the_same(finished, lively):
         yield lambda done, total: seen.append((title, done, total))
 
     with one_thread():
-        again = run_study(counting, make_scorer(), SETTINGS, folder, "the command", stage=stage)
+        again = run_study(counting, make_scorer(), SETTINGS, folder, "the command", progress=stage)
     assert counting.pictures == 0
     assert content(folder) == before
-    assert summary(again, "bright") == summary(study, "bright")
+    assert summary(again) == summary(study)
     assert seen[0] == ("drawing samples", 160, 160)
     assert {title for title, _, _ in seen} == {"drawing samples", "editing (mean)", "editing (svm)"}
 
@@ -325,7 +331,7 @@ def test_other_networks_are_refused(finished, lively):
         ({"seed_start": 2**32 - 100}, "seeds"),
         ({"samples": 0}, "20 samples or more"),
         ({"edited_faces": 0}, "edited_faces"),
-        ({"attribute": "loud"}, "no 'loud'; it has dark, bright"),
+        ({"attribute": "loud"}, "no score is called 'loud'; there are dark, bright"),
         ({"rendering": "preview"}, "no preview"),
         ({"rendering": "half"}, "not 'half'"),
     ],
@@ -344,6 +350,14 @@ def test_one_class_is_told(lively, tmp_path, offset):
     with pytest.raises(UserError, match=f"the training rows have .*{missing}.*draw more samples"):
         run_study(lively, scorer, replace(SETTINGS, samples=20), tmp_path)
     assert len(list((tmp_path / "samples").glob("*.parquet"))) == 1  # what was drawn stays
+
+
+def test_the_networks_are_called_as_the_components_were_loaded(lively, tmp_path):
+    settings = replace(SETTINGS, network=None, scorer=None, samples=80, edited_faces=2)
+    found = run_study(lively, make_scorer(), settings, tmp_path)
+    assert (found.settings.network, found.settings.scorer) == ("Generator", "FunctionScorer")
+    assert "in W of `Generator`" in report_of(tmp_path)
+    assert json.loads((tmp_path / "run.json").read_text())["scorer"] == "FunctionScorer"
 
 
 def test_a_foreign_folder_is_left_alone(lively, tmp_path):
@@ -380,8 +394,7 @@ DRIVER = """
     import torch
     from contextlib import contextmanager
     torch.set_num_threads(1)
-    from test_study import SETTINGS, make_generator, make_scorer
-    from latentlab.pipelines.study import run_study
+    from test_study import SETTINGS, make_generator, make_scorer, run_study
 
     @contextmanager
     def stage(title):
@@ -390,7 +403,7 @@ DRIVER = """
             sys.stdin.readline()  # goes on when it is told to
         yield step
 
-    run_study(make_generator(), make_scorer(), SETTINGS, {folder!r}, "the command", stage=stage)
+    run_study(make_generator(), make_scorer(), SETTINGS, {folder!r}, "the command", progress=stage)
 """
 
 

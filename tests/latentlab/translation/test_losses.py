@@ -1,4 +1,4 @@
-"""Objectives, penalties, context and the pool, against values worked out by hand."""
+"""Objectives, penalties, context and the pool, against values computed by hand."""
 
 import math
 
@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from latentlab.errors import UserError
 from latentlab.translation.losses import context_loss, context_weight, l1
 from latentlab.translation.objectives import gradient_penalty, objective
-from latentlab.translation.pool import PicturePool
+from latentlab.translation.pool import ImagePool
 
 REAL, FAKE = torch.tensor([[2.0], [-1.0]]), torch.tensor([[0.5], [0.5]])
 
@@ -33,7 +33,7 @@ def test_objectives(name, discriminator, generator):
     assert float(objective(name).generator(FAKE)) == pytest.approx(generator, rel=1e-6)
 
 
-def test_unknown_objectives_are_told():
+def test_unknown_objectives_are_refused():
     with pytest.raises(UserError, match="vanilla, least-squares, wgan-gp, hinge"):
         objective("logistic")
 
@@ -83,26 +83,26 @@ def numbered(*numbers):
 
 
 def test_a_pool_fills_before_it_swaps():
-    pool, rng = PicturePool(3), torch.Generator().manual_seed(0)
+    pool, rng = ImagePool(3), torch.Generator().manual_seed(0)
     assert torch.equal(pool.swap(numbered(1, 2), rng), numbered(1, 2))
     assert torch.equal(pool.swap(numbered(3), rng), numbered(3))
-    assert torch.equal(pool.pictures, numbered(1, 2, 3))
+    assert torch.equal(pool.images, numbered(1, 2, 3))
 
 
 @given(st.integers(0, 1000))
 def test_a_full_pool_gives_the_picture_or_one_that_it_replaces(seed):
-    pool, rng = PicturePool(3), torch.Generator().manual_seed(seed)
+    pool, rng = ImagePool(3), torch.Generator().manual_seed(seed)
     pool.swap(numbered(1, 2, 3), rng)
     given_back = pool.swap(numbered(4), rng)
-    kept = set(pool.pictures.flatten().tolist())
+    kept = set(pool.images.flatten().tolist())
     assert kept | set(given_back.flatten().tolist()) == {1.0, 2.0, 3.0, 4.0}
     assert len(kept) == 3
 
 
 def test_odds_are_even_and_pictures_lose_their_gradients():
-    pool, rng = PicturePool(2), torch.Generator().manual_seed(0)
+    pool, rng = ImagePool(2), torch.Generator().manual_seed(0)
     pool.swap(numbered(-1, -2), rng)
     same = sum(float(pool.swap(numbered(k), rng)) == k for k in range(1000))
     assert 440 < same < 560
     assert not pool.swap(numbered(5).requires_grad_(), rng).requires_grad
-    assert torch.equal(PicturePool(0).swap(numbered(5, 6), rng), numbered(5, 6))
+    assert torch.equal(ImagePool(0).swap(numbered(5, 6), rng), numbered(5, 6))

@@ -14,13 +14,11 @@ import torch
 
 from latentlab import images
 from latentlab.errors import UserError
-from latentlab.translation import methods
-from latentlab.translation.methods import CycleGANConfig
+from latentlab.translation.methods import CycleGANConfig, Pix2Pix, load_method
 from latentlab.translation.networks import PatchConfig, ResNetConfig
-from latentlab.translation.training import TrainingSettings, train
-from latentlab.translation.training.loop import launch
+from latentlab.translation.training import RunOptions, TrainingSettings, launch, train
+from latentlab.translation.training.sampler import BatchSampler, ShuffledSource
 from latentlab.translation.training.settings import TrainingSettings as Settings
-from latentlab.translation.training.stream import Share, Stream
 from latentlab.translation.translator import Translator
 from tests.latentlab.translation.toys import Toy
 
@@ -54,9 +52,9 @@ def test_the_learning_rate_is_constant_and_then_falls_to_zero():
 
 def test_processes_and_passes_share_out_the_positions_of_one():
     settings = Settings(batch_size=2, accumulate=2)
-    shares = [list(Share(settings, 3, 1, rank, 2)) for rank in range(2)]
-    alone = list(Share(replace(settings, batch_size=8, accumulate=1), 3, 1, 0, 1))
-    assert len(Share(settings, 3, 1, 0, 2)) == len(shares[0]) == 4
+    shares = [list(BatchSampler(settings, 3, 1, rank, 2)) for rank in range(2)]
+    alone = list(BatchSampler(replace(settings, batch_size=8, accumulate=1), 3, 1, 0, 1))
+    assert len(BatchSampler(settings, 3, 1, 0, 2)) == len(shares[0]) == 4
     for step in range(2):
         together = [p for k in (2 * step, 2 * step + 1) for share in shares for p in share[k]]
         assert sorted(together) == alone[step]
@@ -67,12 +65,12 @@ def test_every_epoch_shows_every_sample_once_in_an_order_of_its_own():
         def sample(self, index, rng):
             return index, float(rng.random())
 
-    stream = Stream(Counted(10), seed=3)
-    first, second = ([stream[k] for k in range(start, start + 10)] for start in (0, 10))
+    shuffled = ShuffledSource(Counted(10), seed=3)
+    first, second = ([shuffled[k] for k in range(start, start + 10)] for start in (0, 10))
     assert sorted(i for i, _ in first) == sorted(i for i, _ in second) == list(range(10))
     assert [i for i, _ in first] != [i for i, _ in second]
     assert len({chance for _, chance in first + second}) == 20
-    assert stream[13] == Stream(Counted(10), seed=3)[13]
+    assert shuffled[13] == ShuffledSource(Counted(10), seed=3)[13]
 
 
 # --- steps --------------------------------------------------------------------------------------------------
@@ -89,9 +87,7 @@ def test_a_mean_of_the_weights_lags_behind(tmp_path):
     config = replace(SMALL, identity_weight=0.0)
     plain = train(config, Toy(4), replace(SETTINGS, decay=0), tmp_path / "plain")
     mean = train(config, Toy(4), replace(SETTINGS, decay=0, ema=0.9), tmp_path / "mean")
-    start = weights_of(
-        Translator({w: methods.build(config).networks[n] for w, n in (("a2b", "G_A"), ("b2a", "G_B"))}, {})
-    )
+    start = weights_of(Translator({w: config.build().networks[n] for w, n in (("a2b", "G_A"), ("b2a", "G_B"))}, {}))
     gone, lagging = (weights_of(plain) - start).norm(), (weights_of(mean) - start).norm()
     # Two steps: 0.1 of the second, and 0.9 · 0.1 of the first, which was about half as far.
     assert 0.05 * gone < lagging < 0.25 * gone
@@ -104,8 +100,7 @@ def test_what_is_written(tmp_path):
         Toy(8),
         replace(SETTINGS, epochs=2),
         tmp_path,
-        log_every=3,
-        sample_every=4,
+        options=RunOptions(log_every=3, sample_every=4),
         progress=lambda done, total, note="": calls.append((done, total, note)),
     )
     with open(tmp_path / "history.csv", newline="") as file:
@@ -125,7 +120,7 @@ def test_what_is_written(tmp_path):
 
 def test_losses_and_grids_are_written_for_tensorboard(tmp_path):
     accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
-    train(SMALL, Toy(8), SETTINGS, tmp_path, log_every=2, sample_every=4, tensorboard=True)
+    train(SMALL, Toy(8), SETTINGS, tmp_path, options=RunOptions(log_every=2, sample_every=4, tensorboard=True))
     events = accumulator.EventAccumulator(str(tmp_path / "tensorboard"))
     events.Reload()
     assert [event.step for event in events.Scalars("loss/cycle_a")] == [2, 4]
@@ -134,18 +129,29 @@ def test_losses_and_grids_are_written_for_tensorboard(tmp_path):
 
 @pytest.mark.parametrize("name", ["pix2pix", "cyclegan", "instagan"])
 def test_every_method_trains_in_mixed_precision(tmp_path, name):
-    config = methods.paper_config(name, 32, 4)
-    toy = Toy(4, 32, 4 if name == "instagan" else 0)
+    config = load_method(name).configure(32, 4)
+    toy = Toy(4, 32, config.masks_per_image)
     translator = train(config, toy, replace(SETTINGS, precision="bf16-mixed"), tmp_path)
     assert weights_of(translator).dtype == torch.float32 and weights_of(translator).isfinite().all()
 
 
+@pytest.mark.parametrize("name", ["pix2pix", "cyclegan", "instagan"])
+def test_the_seed_determines_a_training(tmp_path, name):
+    config = load_method(name).configure(32, 2)
+    one, again, other = (
+        train(config, Toy(4, 32, config.masks_per_image), replace(SETTINGS, seed=seed), tmp_path / str(k))
+        for k, seed in enumerate((1, 1, 2))
+    )
+    assert torch.equal(weights_of(one), weights_of(again))
+    assert not torch.equal(weights_of(one), weights_of(other))
+
+
 def test_training_learns_something(tmp_path):
     """b is −a: an L1 pix2pix comes near to that in a few steps."""
-    config = methods.ABLATIONS["l1"].resized(16, 8)
+    config = Pix2Pix.configure(16, 8, "l1")
     config = replace(config, generator=replace(config.generator, norm="instance", dropout=False))
     settings = TrainingSettings(epochs=100, batch_size=4, learning_rate=2e-3)
-    train(config, Toy(8), settings, tmp_path, log_every=1, sample_every=1000)
+    train(config, Toy(8), settings, tmp_path, options=RunOptions(log_every=1, sample_every=1000))
     with open(tmp_path / "history.csv", newline="") as file:
         losses = [float(row["l1"]) for row in csv.DictReader(file)]
     assert np.mean(losses[-5:]) < 0.6 * losses[0]
@@ -167,9 +173,12 @@ def job(folder, devices=1, batch=2):
         ResNetConfig(1, 4, dropout=batch == 2), PatchConfig(16, 4), pool_size=3 if batch == 2 else 0
     )
     settings = TrainingSettings(epochs=3, batch_size=batch, ema=0.9)
-    return train(config, Toy(8), settings, folder, fabric=launch("cpu", devices), log_every=1, sample_every=5)
+    return train(
+        config, Toy(8), settings, folder, fabric=launch("cpu", devices), options=RunOptions(log_every=1, sample_every=5)
+    )
 
 
+@pytest.mark.slow
 def test_a_killed_training_goes_on_to_the_same_result(tmp_path):
     process = subprocess.Popen(
         [sys.executable, "-c", JOB, str(tmp_path / "killed"), "1", "2"], stderr=subprocess.DEVNULL
@@ -189,6 +198,7 @@ def test_a_killed_training_goes_on_to_the_same_result(tmp_path):
     assert steps[0] == steps[1] == ["step", *map(str, range(1, 13))]
 
 
+@pytest.mark.slow
 def test_two_processes_equal_one(tmp_path):
     """Half of the batch each, gradients averaged by gloo."""
     script = tmp_path / "job.py"  # Fabric starts the second process with the same script
@@ -222,7 +232,7 @@ def test_a_loss_that_is_not_finite_stops_it(tmp_path):
         train(SMALL, Broken(4), SETTINGS, tmp_path)
 
 
-def test_wrong_settings_are_told():
+def test_wrong_settings_are_refused():
     for wrong in ({"epochs": 0}, {"batch_size": 0}, {"decay": 2}, {"ema": 1.0}, {"precision": "8"}):
         with pytest.raises(UserError):
             TrainingSettings(**wrong)

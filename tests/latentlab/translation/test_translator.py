@@ -2,6 +2,7 @@
 
 import csv
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from latentlab import images
-from latentlab.datasets.making import make_drawings, make_shapes
+from latentlab.datasets import NamedImages, make_drawings, make_shapes
 from latentlab.errors import UserError
 from latentlab.translation import published
 from latentlab.translation.networks import (
@@ -17,14 +18,13 @@ from latentlab.translation.networks import (
     PatchConfig,
     ResNetConfig,
     UNetConfig,
-    build,
     initialise_,
 )
 from latentlab.translation.translator import Translator, pad
 
 
 def translator(config, **card):
-    network = build(config).eval()
+    network = config.build().eval()
     initialise_(network, 0.2)
     return Translator({"a2b": network}, {"method": "test", **card})
 
@@ -94,10 +94,24 @@ def test_a_file_holds_networks_and_card(tmp_path):
     assert again.card == loaded.card
 
 
+@pytest.mark.parametrize("name", ["pix2pix", "cyclegan", "instagan"])
+def test_files_of_the_first_version_load_and_give_the_recorded_images(data, name):
+    loaded = Translator.load(data / "translators" / f"trained_{name}.safetensors")
+    recorded = {
+        key: torch.from_numpy(array) for key, array in np.load(data / "translators" / f"trained_{name}.npz").items()
+    }
+    made, masks = loaded(recorded["x"], masks=recorded.get("m"), seed=5)
+    torch.testing.assert_close(made, recorded["y"], atol=1e-4, rtol=1e-4)
+    assert (masks is None) == (name != "instagan")
+    if masks is not None:
+        torch.testing.assert_close(masks, recorded["n"], atol=1e-4, rtol=1e-4)
+    assert loaded.card["method"] == name and loaded.card["training"]["data"]["kind"] == "toy"
+
+
 def test_published_generators_are_translators_and_discriminators_are_not(tmp_path):
-    published.save(build(ResNetConfig(1, 4)), tmp_path / "g.pth")
+    published.save(ResNetConfig(1, 4).build(), tmp_path / "g.pth")
     assert Translator.load(tmp_path / "g.pth")(torch.rand(1, 3, 9, 9))[0].shape == (1, 3, 9, 9)
-    published.save(build(PatchConfig(16, 4)), tmp_path / "d.pth")
+    published.save(PatchConfig(16, 4).build(), tmp_path / "d.pth")
     with pytest.raises(UserError, match="discriminator"):
         Translator.load(tmp_path / "d.pth")
     (tmp_path / "x.safetensors").write_bytes(b"no")
@@ -105,6 +119,7 @@ def test_published_generators_are_translators_and_discriminators_are_not(tmp_pat
         Translator.load(tmp_path / "x.safetensors")
 
 
+@pytest.mark.weights
 def test_a_published_generator_translates():
     loaded = Translator.load("vintagify")
     assert sum(weight.numel() for weight in loaded.network("a2b").parameters()) == 11_388_675
@@ -122,11 +137,11 @@ def sets(tmp_path_factory):
     folder = tmp_path_factory.mktemp("sets")
     make_shapes(6, folder / "shapes", 32, held_out=0.34)
     shown = [(f"p{k}", torch.rand(1, 3, 32, 32) * 2 - 1) for k in range(6)]
-    make_drawings(shown, 6, folder / "drawings", 32, held_out=0.34)
+    make_drawings(NamedImages(shown, 6), folder / "drawings", 32, held_out=0.34)
     return folder
 
 
-SMALL = ("--size", 32, "--width", 2, "--epochs", 1, "--batch", 2, "--accelerator", "cpu")
+SMALL = ("--size", 32, "--base-channels", 2, "--epochs", 1, "--batch", 2, "--accelerator", "cpu")
 
 
 @pytest.mark.parametrize("method", ["pix2pix", "cyclegan", "instagan"])
@@ -170,13 +185,14 @@ def test_one_bad_picture_does_not_end_the_rest(run, tmp_path):
     assert code == 0 and images.load_image(tmp_path / "big" / "good.png").shape == (1, 3, 14, 20)
 
 
-def test_bad_command_lines_are_told(refused, sets, tmp_path):
+def test_bad_command_lines_are_refused(refused, sets, tmp_path):
     out = ("--out", tmp_path / "run")
     assert "trainA and trainB" in refused("translate", "train", "cyclegan", sets / "drawings", *out, *SMALL)
-    line = refused("translate", "train", "pix2pix", sets / "drawings", *out, *SMALL, "--ablation", "l2")
+    line = refused("translate", "train", "pix2pix", sets / "drawings", *out, *SMALL, "--variant", "l2")
     assert "encoder-decoder" in line
-    line = refused("translate", "train", "cyclegan", sets / "shapes", *out, *SMALL, "--ablation", "l1")
-    assert "pix2pix" in line
+    line = refused("translate", "train", "cyclegan", sets / "shapes", *out, *SMALL, "--variant", "l1")
+    assert "variants of cyclegan are paper" in line
+    assert "did you mean cyclegan?" in refused("translate", "train", "cyclgan", sets / "shapes", *out, *SMALL)
     line = refused("translate", "train", "pix2pix", sets / "drawings", *out, "--size", 48)
     assert "power of two" in line
     assert "objective" in refused("translate", "train", "cyclegan", sets / "shapes", *out, *SMALL, "--objective", "x")

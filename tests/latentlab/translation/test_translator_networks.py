@@ -15,7 +15,6 @@ from latentlab.translation.networks import (
     PatchConfig,
     ResNetConfig,
     UNetConfig,
-    build,
     config_from_dict,
     config_to_dict,
     infer,
@@ -50,12 +49,12 @@ SMALL = [
 @pytest.mark.parametrize(("config", "count"), COUNTS.items(), ids=str)
 def test_parameter_counts_are_the_published_ones(config, count):
     with torch.device("meta"):
-        assert sum(weight.numel() for weight in build(config).parameters()) == count
+        assert sum(weight.numel() for weight in config.build().parameters()) == count
 
 
 def test_instagans_discriminator_counts_its_singular_vectors():
     """The published code keeps them as parameters: 9.754 M with them."""
-    state = build(InstaDiscriminatorConfig()).state_dict()
+    state = InstaDiscriminatorConfig().build().state_dict()
     assert sum(value.numel() for value in state.values()) == 9_754_434
 
 
@@ -85,7 +84,7 @@ def test_published_state_dicts_load_and_give_the_recorded_pictures(data, tmp_pat
 
 @pytest.mark.parametrize("config", SMALL, ids=str)
 def test_every_network_survives_its_published_form(tmp_path, config):
-    network = build(config)
+    network = config.build()
     initialise_(network, spread=0.3, seed=1)
     published.save(network, tmp_path / "net.pth")
     again = published.load(tmp_path / "net.pth")
@@ -96,7 +95,7 @@ def test_every_network_survives_its_published_form(tmp_path, config):
 
 
 def test_what_old_and_parallel_checkpoints_add_is_dropped(tmp_path):
-    network = build(ResNetConfig(1, 4))
+    network = ResNetConfig(1, 4).build()
     state = {f"module.{name}": value for name, value in published.to_published(network).items()}
     state |= {"module.model.2.running_mean": torch.ones(4), "module.model.2.running_var": torch.ones(4)}
     state |= {"module.model.2.num_batches_tracked": torch.tensor(3)}
@@ -108,7 +107,7 @@ def test_what_old_and_parallel_checkpoints_add_is_dropped(tmp_path):
 
 
 def test_files_that_are_no_network_are_told(tmp_path, data):
-    good = published.to_published(build(PatchConfig(16, 4)))
+    good = published.to_published(PatchConfig(16, 4).build())
     cases = {
         "list": [1, 2],
         "stranger": {"a": torch.ones(2)},
@@ -125,7 +124,7 @@ def test_files_that_are_no_network_are_told(tmp_path, data):
     with pytest.raises(UserError, match="posix.system|os.system|nt.system"):
         published.load(data / "hostile_os_system.pkl")
     with pytest.raises(UserError, match="no encoder-decoder"):
-        published.save(build(UNetConfig(16, 4, skips=False)), tmp_path / "plain.pth")
+        published.save(UNetConfig(16, 4, skips=False).build(), tmp_path / "plain.pth")
 
 
 # --- shapes -------------------------------------------------------------------------------------------------
@@ -143,7 +142,7 @@ def seen(network: nn.Module, side: int) -> int:
 
 @pytest.mark.parametrize("field", [1, 16, 34, 70, 142, 286])
 def test_a_patch_is_as_large_as_it_says(field):
-    network = build(PatchConfig(field, 2, norm="none"))
+    network = PatchConfig(field, 2, norm="none").build()
     for weight in network.parameters():
         nn.init.uniform_(weight, 0.1, 1)  # no path cancels another
     assert seen(network, 2 * field + 32) == field
@@ -152,7 +151,7 @@ def test_a_patch_is_as_large_as_it_says(field):
 @pytest.mark.parametrize("size", [4, 8, 32, 64])
 @pytest.mark.parametrize("skips", [True, False])
 def test_a_u_net_of_any_power_of_two(size, skips):
-    network = build(UNetConfig(size, 2, input_channels=1, output_channels=2, skips=skips)).eval()
+    network = UNetConfig(size, 2, input_channels=1, output_channels=2, skips=skips).build().eval()
     assert network(torch.rand(2, 1, size, 2 * size)).shape == (2, 2, size, 2 * size)
     with pytest.raises(UserError, match=f"multiples of {size}"):
         network(torch.rand(1, 1, size, size + 1))
@@ -161,7 +160,7 @@ def test_a_u_net_of_any_power_of_two(size, skips):
 def test_without_skips_everything_passes_the_bottleneck():
     """A constant bottleneck gives a constant picture, which skips would not."""
     for skips in (False, True):
-        network = build(UNetConfig(16, 4, norm="none", dropout=False, skips=skips))
+        network = UNetConfig(16, 4, norm="none", dropout=False, skips=skips).build()
         nn.init.zeros_(network.down[-1].weight)
         nn.init.zeros_(network.down[-1].bias)
         one, two = network(torch.rand(1, 3, 16, 16)), network(torch.rand(1, 3, 16, 16))
@@ -170,7 +169,7 @@ def test_without_skips_everything_passes_the_bottleneck():
 
 def test_dropout_sits_where_the_paper_has_it_and_can_stay_on():
     assert [level for level in range(8) if UNetConfig(256).drops(level)] == [4, 5, 6]
-    network = build(UNetConfig(64, 4))
+    network = UNetConfig(64, 4).build()
     initialise_(network, 0.3)
     x = torch.rand(1, 3, 64, 64)
     infer(network, dropout=True)
@@ -187,9 +186,9 @@ def test_wrong_shapes_are_told():
         (lambda: ResNetConfig(norm="layer"), "normalisation"),
         (lambda: config_from_dict({"kind": "vgg"}), "unet, resnet"),
         (lambda: config_from_dict({"kind": "unet", "depth": 3}), "no configuration of a unet"),
-        (lambda: build(ResNetConfig(1, 2))(torch.rand(1, 3, 10, 12)), "multiples of 4"),
-        (lambda: build(PatchConfig(70, 2))(torch.rand(1, 3, 20, 40)), "24 at least, not 40x20"),
-        (lambda: build(InstaGeneratorConfig(1, 2))(torch.rand(1, 3, 8, 8), torch.rand(1, 1, 4, 4)), "masks"),
+        (lambda: ResNetConfig(1, 2).build()(torch.rand(1, 3, 10, 12)), "multiples of 4"),
+        (lambda: PatchConfig(70, 2).build()(torch.rand(1, 3, 20, 40)), "24 at least, not 40x20"),
+        (lambda: InstaGeneratorConfig(1, 2).build()(torch.rand(1, 3, 8, 8), torch.rand(1, 1, 4, 4)), "masks"),
     ]:
         with pytest.raises(UserError, match=message):
             wrong()
@@ -213,11 +212,11 @@ def scenes(counts, most, side=24, seed=0):
 @settings(max_examples=8)
 @given(st.lists(st.integers(0, 4), min_size=1, max_size=4), st.integers(0, 100))
 def test_a_batch_of_sets_is_what_single_sets_give(counts, seed):
-    generator, judge = build(InstaGeneratorConfig(1, 4)).eval(), build(InstaDiscriminatorConfig(4)).eval()
+    generator, discriminator = InstaGeneratorConfig(1, 4).build().eval(), InstaDiscriminatorConfig(4).build().eval()
     pictures, masks = scenes(counts, 4, seed=seed)
     with torch.no_grad():
         made, made_masks = generator(pictures, masks)
-        logits = judge(pictures, masks)
+        logits = discriminator(pictures, masks)
         for row, count in enumerate(counts):
             own = masks[row : row + 1][:, (masks[row] > -1).flatten(1).any(1)]
             assert own.shape[1] == count
@@ -226,24 +225,28 @@ def test_a_batch_of_sets_is_what_single_sets_give(counts, seed):
             there = (masks[row] > -1).flatten(1).any(1)
             torch.testing.assert_close(made_masks[row][there], alone_masks[0], atol=2e-5, rtol=1e-4)
             assert (made_masks[row][~there] == -1).all()
-            torch.testing.assert_close(logits[row : row + 1], judge(pictures[row : row + 1], own), atol=2e-5, rtol=1e-4)
+            torch.testing.assert_close(
+                logits[row : row + 1], discriminator(pictures[row : row + 1], own), atol=2e-5, rtol=1e-4
+            )
 
 
 @settings(max_examples=6)
 @given(st.permutations(range(4)))
 def test_the_order_of_instances_does_not_matter(order):
-    generator, judge = build(InstaGeneratorConfig(1, 4)).eval(), build(InstaDiscriminatorConfig(4)).eval()
+    generator, discriminator = InstaGeneratorConfig(1, 4).build().eval(), InstaDiscriminatorConfig(4).build().eval()
     pictures, masks = scenes([4, 3], 4)
     with torch.no_grad():
         made, made_masks = generator(pictures, masks)
         again, again_masks = generator(pictures, masks[:, list(order)])
         torch.testing.assert_close(made, again, atol=2e-5, rtol=1e-4)
         torch.testing.assert_close(made_masks[:, list(order)], again_masks, atol=2e-5, rtol=1e-4)
-        torch.testing.assert_close(judge(pictures, masks), judge(pictures, masks[:, list(order)]), atol=2e-5, rtol=1e-4)
+        torch.testing.assert_close(
+            discriminator(pictures, masks), discriminator(pictures, masks[:, list(order)]), atol=2e-5, rtol=1e-4
+        )
 
 
 def test_every_instance_counts():
-    generator = build(InstaGeneratorConfig(1, 4)).eval()
+    generator = InstaGeneratorConfig(1, 4).build().eval()
     initialise_(generator, 0.3)
     pictures, masks = scenes([2], 2)
     with torch.no_grad():

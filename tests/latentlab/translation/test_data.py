@@ -1,0 +1,156 @@
+"""Training data: folders as users have them, good and bad; samples, and how images are placed."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from latentlab.errors import UserError
+from latentlab.translation.data.folders import images_in, load_masks, masked_in, pairs_in, singles_in
+from latentlab.translation.data.sets import open_pairs, open_unpaired
+from latentlab.translation.data.transforms import Augmentation, Placement, largest_masks
+
+
+def picture(path, value=0, size=(8, 8)):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.new("RGB", size, (value, value, value)).save(path)
+
+
+def pair(path, left=0, right=255):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    both = Image.new("RGB", (16, 8), (left,) * 3)
+    both.paste(Image.new("RGB", (8, 8), (right,) * 3), (8, 0))
+    both.save(path)
+
+
+# --- folders ------------------------------------------------------------------------------------------------
+
+
+def test_pairs_lie_side_by_side_in_either_order(tmp_path):
+    pair(tmp_path / "train" / "one.png")
+    (tmp_path / "train" / "notes.txt").write_text("no picture")
+    for order, first in (("AB", -1), ("BA", 1)):
+        source = open_pairs(tmp_path, "train", Augmentation.none(8), order).source
+        sample = source.sample(0, None)
+        assert len(source) == 1
+        assert torch.equal(sample["a"], torch.full((1, 3, 8, 8), float(first)))
+        assert torch.equal(sample["b"], -sample["a"])
+
+
+def test_bad_pairs_are_an_error_or_a_named_skip(tmp_path):
+    pair(tmp_path / "good.png")
+    picture(tmp_path / "odd.png", size=(7, 8))
+    (tmp_path / "torn.png").write_bytes(b"\x89PNG\r\n\x1a\n torn")
+    with pytest.raises(UserError, match=r"odd.png: it is 7 pixels wide.*and 1 more.*skip"):
+        pairs_in(tmp_path, "AB", "error")
+    found = pairs_in(tmp_path, "AB", "skip")
+    assert list(found.before.names) == list(found.after.names) == ["good"]
+    assert [problem.path.name for problem in found.problems] == ["odd.png", "torn.png"]
+    assert "odd.png: it is 7" in str(found.problems[0]) and "torn.png: " in str(found.problems[1])
+
+
+def test_folders_without_images_are_refused(tmp_path):
+    with pytest.raises(UserError, match="no folder .*nowhere"):
+        singles_in(tmp_path / "nowhere", "skip")
+    with pytest.raises(UserError, match="no image in"):
+        images_in(tmp_path)
+    (tmp_path / "torn.jpg").write_bytes(b"no")
+    with pytest.raises(UserError, match="nothing in .* can be used; the first of 1"):
+        singles_in(tmp_path, "skip")
+    with pytest.raises(UserError, match="trainA and trainB"):
+        open_unpaired(tmp_path, "train", Augmentation(8, 8))
+
+
+def masked_set(folder):
+    for name, masks in (("x", 2), ("y", 1), ("bare", 0), ("small", 1)):
+        picture(folder / "trainA" / f"{name}.png")
+        for k in range(masks):
+            picture(folder / "trainA_seg" / f"{name}_{k}.png", 255, (4, 4) if name == "small" else (8, 8))
+    picture(folder / "trainA_seg" / "stray_0.png")
+
+
+def test_masks_without_mates_or_of_another_size_are_named(tmp_path):
+    masked_set(tmp_path)
+    with pytest.raises(UserError, match="stray_0.png: there is no image stray"):
+        masked_in(tmp_path / "trainA", "error")
+    found = masked_in(tmp_path / "trainA", "skip")
+    assert list(found.files.names) == ["x", "y"]
+    reasons = {problem.path.name: problem.reason for problem in found.problems}
+    assert set(reasons) == {"stray_0.png", "bare.png", "small.png"}
+    assert "no mask bare_0.png in trainA_seg" in reasons["bare.png"]
+    assert "small_0.png is of another size, 4x4, not 8x8" in reasons["small.png"]
+    assert found.files.masks(0).shape == (1, 2, 8, 8) and (found.files.masks(1) == 1).all()
+    assert load_masks(tmp_path / "trainA" / "x.png", tmp_path / "trainA_seg").shape == (1, 2, 8, 8)
+    with pytest.raises(UserError, match="bare.png: it has no mask"):
+        load_masks(tmp_path / "trainA" / "bare.png", tmp_path / "trainA_seg")
+
+
+def test_names_with_numbers_keep_their_own_masks(tmp_path):
+    """a_1.png is a picture of its own, whose mask is a_1_0.png, and no mask of a.png."""
+    for name in ("a", "a_1"):
+        picture(tmp_path / "trainA" / f"{name}.png")
+        picture(tmp_path / "trainA_seg" / f"{name}_0.png", 255)
+    assert [len(paths) for paths in masked_in(tmp_path / "trainA", "error").files.mask_paths] == [1, 1]
+
+
+def test_unpaired_samples_take_a_in_turn_and_b_at_random(tmp_path):
+    for k in range(3):
+        picture(tmp_path / "trainA" / f"{k}.png", 10 * k)
+    for k in range(5):
+        picture(tmp_path / "trainB" / f"{k}.png", 100 + 10 * k)
+    source = open_unpaired(tmp_path, "train", Augmentation(8, 8)).source
+    assert len(source) == 5
+    assert torch.equal(source.sample(4, None)["a"], source.sample(1, None)["a"])
+    drawn = {float(source.sample(0, np.random.default_rng(k))["b"].mean()) for k in range(60)}
+    assert len(drawn) == 5
+
+
+def test_sets_of_as_many_images_with_other_names_are_told_apart(tmp_path):
+    for folder, name in (("one", "x"), ("same", "x"), ("other", "y")):
+        pair(tmp_path / folder / f"{name}.png")
+    one, same, other = (
+        open_pairs(tmp_path / name, "train", Augmentation(8, 8)).source.describe() for name in ("one", "same", "other")
+    )
+    assert one == same != other
+
+
+# --- placing ------------------------------------------------------------------------------------------------
+
+
+def test_the_papers_proportions():
+    assert Augmentation.for_resolution(256) == Augmentation(256, 286, True)
+    assert Augmentation.for_resolution(128).load_resolution == 143
+    with pytest.raises(UserError, match="before they are cropped"):
+        Augmentation(16, 8)
+
+
+@given(st.integers(0, 2**32 - 1))
+def test_images_and_masks_are_placed_alike(seed):
+    placement = Placement.draw(Augmentation(16, 20), np.random.default_rng(seed))
+    masks = torch.full((1, 2, 20, 20), -1.0)
+    masks[:, 0, 3:9, 4:12] = 1
+    masks[:, 1, 10:, :7] = 1
+    placed = placement.image(masks[:, :1].expand(-1, 3, -1, -1))
+    assert torch.equal(placement.masks(masks)[:, 0], placed[:, 0])
+    assert 0 <= placement.left <= 4 and 0 <= placement.top <= 4
+
+
+def test_every_place_and_both_sides_are_drawn():
+    draws = [Placement.draw(Augmentation(16, 18), np.random.default_rng(k)) for k in range(200)]
+    assert {d.left for d in draws} == {d.top for d in draws} == {0, 1, 2}
+    assert 60 < sum(d.mirrored for d in draws) < 140
+    assert not any(
+        Placement.draw(Augmentation(16, 18, flip=False), np.random.default_rng(k)).mirrored for k in range(50)
+    )
+
+
+def test_the_largest_instances_come_first_and_empty_ones_not_at_all():
+    masks = torch.full((1, 4, 8, 8), -1.0)
+    masks[:, 1, :2, :2] = 1
+    masks[:, 3, :5, :5] = 1
+    masks[:, 0, :1, :1] = 1
+    chosen = largest_masks(masks, 2)
+    assert torch.equal(chosen, masks[:, [3, 1]])
+    assert torch.equal(largest_masks(masks, 6)[:, 3:], torch.full((1, 3, 8, 8), -1.0))

@@ -1,0 +1,123 @@
+"""What cannot be loaded is named: other files, damaged ones, and unknown names."""
+
+from __future__ import annotations
+
+import pickle
+import sys
+import types
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+import stylegan2
+from stylegan2 import CheckpointError
+from tests.stylegan2.refusals import refusal
+
+FILES = ["net32_nvada_stub.pkl", "net32_tf.pkl", "net32_rosinality_train.pt", "net32_genforce.pth"]
+
+
+def raw(path: Path) -> Any:
+    return torch.load(path, weights_only=False)  # recorded with this repository
+
+
+CONTENTS = {
+    b"": "empty",
+    b"x": "unknown format",
+    b"<!DOCTYPE html><html>Quota exceeded</html>": "web page",
+    b"version https://git-lfs.github.com/spec/v1\noid": "git lfs pull",
+    b"\x89HDF\r\n\x1a\n" + bytes(100): "unknown format",
+    b"PK\x03\x04": "zip",
+    b"\x80": "truncated",
+    b"\xff" * 8 + b"{": "truncated",
+    pickle.dumps([1, 2]): "pickled list",
+    pickle.dumps({"a": 1}): "keys a",
+    pickle.dumps({"GAN": {}, "version": "1.5"}): "lucidrains",
+    pickle.dumps({"g_ema": {"style.1.weight": 1.0}}): "damaged",
+}
+
+
+@pytest.mark.parametrize(("content", "expected"), CONTENTS.items())
+def test_contents_are_named(tmp_path, content, expected):
+    path = tmp_path / "weights.pt"
+    path.write_bytes(content)
+    assert expected in refusal(path)
+
+
+def test_recorded_files_are_named(data, tmp_path):
+    assert "truncated" in refusal(data / "truncated.pkl")
+    assert "StyleGAN3-T" in refusal(data / "unsupported_stylegan3t.pkl")
+    with zipfile.ZipFile(tmp_path / "x.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("a/readme.txt", "nothing" * 100)
+    assert "no data.pkl" in refusal(tmp_path / "x.zip")
+
+
+def test_paths_and_names(data, tmp_path):
+    assert "neither a file" in refusal(tmp_path / "missing.pkl")
+    assert "neither a file, nor a folder, nor the name" in refusal("no-such-weights")
+    assert "folder without OpenVINO" in refusal(tmp_path)
+    with pytest.raises(CheckpointError, match="'Gs'.*G_ema, G, D"):
+        stylegan2.load(data / FILES[0], "Gs")
+
+
+def test_names_of_installed_packages(data, tmp_path, monkeypatch):
+    (tmp_path / "someones_weights.py").write_text(
+        "from pathlib import Path\n"
+        "def locate(name):\n"
+        f"    return Path({str(data)!r}) / name if name in {FILES} else None\n"
+    )
+    (tmp_path / "someones_weights-1.0.dist-info").mkdir()
+    (tmp_path / "someones_weights-1.0.dist-info" / "METADATA").write_text("Name: someones-weights\nVersion: 1.0\n")
+    (tmp_path / "someones_weights-1.0.dist-info" / "entry_points.txt").write_text(
+        "[stylegan2.weights]\nsomeone = someones_weights:locate\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    assert stylegan2.load(FILES[1]).resolution == 32
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        (
+            lambda s: s.update({"convs.0.conv.weight": torch.zeros(1, 40, 40, 1, 1)}),
+            "b8.conv0.weight has the shape",
+        ),
+        (lambda s: s.pop("convs.3.activate.bias"), "lacks synthesis.b16.conv1.bias"),
+        (lambda s: s.update({"convs.1.conv.extra": torch.zeros(1)}), "convs.1.conv.extra"),
+        (lambda s: s.update({"style.1.weight": torch.zeros(48, 48, dtype=torch.int64)}), "int64"),
+        (lambda s: s.update({"style.1.weight": "text"}), "style.1.weight is not a tensor"),
+        (lambda s: [s.pop(n) for n in list(s) if n.startswith("convs.5")], "b32.conv1"),
+        (lambda s: s.update({"convs.0.conv.blur.kernel": torch.eye(4)}), "not separable"),
+        (lambda s: s.update({"convs.0.conv.blur.kernel": torch.ones(4, 4)}), "different filters"),
+    ],
+)
+def test_wrong_tensors_are_named(data, tmp_path, change, expected):
+    content = raw(data / FILES[2])
+    change(content["g_ema"])
+    torch.save(content, tmp_path / "x.pt")
+    message = refusal(tmp_path / "x.pt")
+    assert expected in message
+
+
+def test_other_tensorflow_networks_are_named(tmp_path, monkeypatch):
+    module = types.ModuleType("dnnlib.tflib.network")
+    module.Network = type("Network", (), {"__module__": module.__name__})
+
+    def network(variables: list[Any], **parts: Any) -> Any:
+        result = module.Network()
+        result.__dict__ = {"version": 3, "static_kwargs": {}, "variables": variables, "components": parts}
+        return result
+
+    old = network([("4x4/Const/StyleMod/weight", np.zeros((2, 2), np.float32))])
+    generator = network([("dlatent_avg", np.zeros(2, np.float32))], synthesis=old, mapping=network([]))
+    path = tmp_path / "x.pkl"
+    with monkeypatch.context() as patch:
+        for name in ("dnnlib", "dnnlib.tflib", "dnnlib.tflib.network"):
+            patch.setitem(sys.modules, name, module)
+        path.write_bytes(pickle.dumps((generator, network([]), generator)))
+        (tmp_path / "y.pkl").write_bytes(pickle.dumps((generator,)))
+    assert "StyleGAN1" in refusal(path)
+    assert "1 networks" in refusal(tmp_path / "y.pkl")
