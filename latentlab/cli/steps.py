@@ -128,7 +128,7 @@ def edit(
     the same command resumes after a stop.
     """
     from latentlab.directions import load_direction
-    from latentlab.pipelines import Components, SeedSettings, edit_seeds
+    from latentlab.pipelines import Components
 
     out, found = options.check_folder(out), load_direction(direction)
     series = options.parse_strengths(("-2,0,2" if photo else "-4,0,4") if strengths is None else strengths)
@@ -138,6 +138,8 @@ def edit(
         settings = photos.edit_settings(recipe, attribute, mask, force)
         photos.edit_photos(photo, found, series, components, settings, out)
         return
+    from latentlab.pipelines import SeedSettings, edit_seeds
+
     numbers = options.parse_seeds(seeds)
     table = edit_seeds(
         numbers, found, series, components, SeedSettings(psi, resolution, batch, force), out, options.bar
