@@ -60,12 +60,3 @@ def run(command: Callable[..., object]) -> None:
     app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
     app.command()(command)
     run_app(app)
-
-
-# TODO merge: remove
-one_line = single_line
-
-
-def told(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Return `command`."""
-    return command

@@ -69,9 +69,9 @@ class Tint(TranslationMethod):
 
     def optimiser_steps(self, batch: Batch, rng: torch.Generator) -> Iterator[OptimiserStep]:
         """Yield the one loss."""
-        made = self.networks["generator"](batch.a)
-        yield OptimiserStep("generator", {"l1": (made - batch.b).abs().mean()})
+        made = self.networks["generator"](batch["a"])
+        yield OptimiserStep("generator", {"l1": (made - batch["b"]).abs().mean()})
 
     def preview(self, batch: Batch) -> list[Tensor]:
         """Return input, translation and truth."""
-        return [batch.a, self.networks["generator"](batch.a), batch.b]
+        return [batch["a"], self.networks["generator"](batch["a"]), batch["b"]]
