@@ -141,7 +141,10 @@ def check_photo(face: AlignedFace, faces_in_photo: int = 1) -> list[QualityCheck
         _check("face score", face.face.score, "", "the detector is unsure that this is a face"),
         _check("faces in the photo", faces_in_photo, "", "several faces: make sure that the largest is the right one"),
         _check(
-            "yaw", pose.yaw, "°", f"the head is turned {abs(pose.yaw):.0f}°: the generator has learnt from few such faces"
+            "yaw",
+            pose.yaw,
+            "°",
+            f"the head is turned {abs(pose.yaw):.0f}°: the generator has learnt from few such faces",
         ),
         _check("pitch", pose.pitch, "°", f"the head is {'raised' if pose.pitch > 0 else 'lowered'}"),
         _check("roll", pose.roll, "°", "the head is tilted: the crop undoes it, but landmarks are less exact"),
@@ -149,7 +152,7 @@ def check_photo(face: AlignedFace, faces_in_photo: int = 1) -> list[QualityCheck
             "alignment residual",
             residual(geometry.to_crop(face.face.landmarks) / resolution),
             "% of the width",
-            "the landmarks are unlike those of a frontal face: turned head, covered face, open mouth, or misplaced landmarks",
+            "the landmarks are unlike those of a frontal face: turned, covered, mouth wide open, or misplaced",
         ),
         _check("resolution", length, "px", f"the photo is small: {length:.0f} pixels were enlarged to {resolution}"),
         outside,
@@ -253,7 +256,7 @@ def _latent_checks(ws: Tensor, statistics: WStatistics) -> list[QualityCheck]:
         _check(
             "distance from w_avg", out, "sigmas", f"the latent lies {out:.1f} sigmas out: edits will be less reliable"
         ),
-        _check("spread of the rows", spread, "sigmas", "the rows differ much from each other: edits will be less reliable"),
+        _check("spread of the rows", spread, "sigmas", "the rows differ much: edits will be less reliable"),
     ]
 
 
