@@ -76,4 +76,4 @@ def label_samples(
     chosen = settings.for_components(components)
     store = SampleStore.open(folder, chosen)
     renderer = Renderer(components.generator, chosen.resolution)
-    return draw_samples(components.generator, components.scorer, store, batch_size, renderer, progress)
+    return draw_samples(components.generator, components.scorer, store, renderer, batch_size, progress)
