@@ -20,7 +20,7 @@ import typer
 
 from latentlab import images, scorers
 from latentlab.metrics import share_interval
-from latentlab.scorers import is_positive, score_pictures
+from latentlab.scorers import is_positive, score_images
 from latentlab.translation import load_translator
 from latentlab.translation.data.folders import images_in, load_masks
 
@@ -45,7 +45,7 @@ def main(
             after.append(loaded(picture, way, masks)[0])  # type: ignore[arg-type]
         pictures, made = torch.cat(before), torch.cat(after)
         shares = [
-            share_interval(is_positive(score_pictures(scorer, some), scorer.names, attribute))
+            share_interval(is_positive(score_images(scorer, some), scorer.names, attribute))
             for some in (pictures, made)
         ]
         told = " | ".join(f"{share.mean:.0%} [{share.low:.0%}, {share.high:.0%}]" for share in shares)

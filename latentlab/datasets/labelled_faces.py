@@ -25,7 +25,7 @@ from latentlab.images import load_image, reduce, save_image
 from latentlab.progress import Stage, Step
 from latentlab.rendering import Renderer
 from latentlab.samples import SampleSettings, SampleStore, SampleTable, concatenate, draw_samples
-from latentlab.scorers import Scorer, is_positive, score_column, score_pictures
+from latentlab.scorers import Scorer, is_positive, score_column, score_images
 from latentlab.translation.data.folders import images_in
 from stylegan2.protocol import Generator
 
@@ -107,13 +107,13 @@ class Labeller:
 
     def score(self, images: Tensor) -> NDArray[np.float64]:
         """Return the score of the target domain, `(n,)`: of the attribute, or one minus it."""
-        scores = score_pictures(self.scorer, images.to(self.device))
+        scores = score_images(self.scorer, images.to(self.device))
         found = score_column(scores, self.scorer.names, self.attribute).astype(np.float64)
         return found if self.towards == "positive" else 1 - found
 
     def in_target(self, images: Tensor) -> NDArray[np.bool_]:
         """Return whether images are of the target domain, `(n,)`."""
-        scores = score_pictures(self.scorer, images.to(self.device))
+        scores = score_images(self.scorer, images.to(self.device))
         positive = is_positive(scores, self.scorer.names, self.attribute)
         return positive if self.towards == "positive" else ~positive
 

@@ -21,7 +21,7 @@ from latentlab.faces.regions import mouth_region
 from latentlab.files import read_json, write_json
 from latentlab.progress import Step
 from latentlab.rendering import Renderer
-from latentlab.scorers import Scorer, is_positive, score_pictures
+from latentlab.scorers import Scorer, is_positive, score_images
 
 Layout = Literal["pairs", "unpaired", "instances"]
 _LOG = "seeds.json"
@@ -75,7 +75,7 @@ class LatentPairs:
         """Render a seed before and after, `(1, 3, r, r)` each; None if the scorer does not see the change."""
         ws = ws_of_seed(self.render, seed, self.psi)
         before, after = (self.render(edit(ws, self.direction, s)).clamp(-1, 1) for s in (self.low, self.high))
-        scores = score_pictures(self.scorer, torch.cat([before, after]))
+        scores = score_images(self.scorer, torch.cat([before, after]))
         positive_before, positive_after = is_positive(scores, self.scorer.names, self.attribute)
         return (before.cpu(), after.cpu()) if positive_after and not positive_before else None
 
