@@ -21,7 +21,7 @@ from scipy.stats import binomtest
 import stylegan2
 from latentlab import images, scorers
 from latentlab.progress import bar
-from latentlab.scorers import is_positive, score_column, score_pictures
+from latentlab.scorers import is_positive, score_column, score_images
 from stylegan2.memory import keep_freed_memory
 
 
@@ -57,7 +57,7 @@ def main() -> None:
                 begun = time.perf_counter()
                 rendered[resolution] = generator.synthesis(ws, resolution=resolution)
                 times[resolution].append(time.perf_counter() - begun)
-                scores[resolution].append(score_pictures(scorer, rendered[resolution]))
+                scores[resolution].append(score_images(scorer, rendered[resolution]))
             quality.append(psnr(rendered[small], images.reduce(rendered[generator.resolution], small)))
             step(k + 1, arguments.samples)
     full, preview = (np.concatenate(parts) for parts in scores.values())  # (n, 7)

@@ -28,7 +28,7 @@ import typer
 
 import stylegan2
 from latentlab import images
-from latentlab.directions.shipped import load_direction
+from latentlab.directions import load_direction
 from latentlab.editing import edit
 from latentlab.faces import FaceDetector, align
 from latentlab.faces.identity import distance, similarity
@@ -47,7 +47,7 @@ from latentlab.projection import (
     project,
     tune,
 )
-from latentlab.scorers import is_positive, score_column, score_pictures
+from latentlab.scorers import is_positive, score_column, score_images
 from stylegan2.memory import keep_freed_memory
 
 RESOLUTION = 256
@@ -93,7 +93,7 @@ class Measurement:
         edits = []
         for strength in STRENGTHS:
             picture = images.reduce(generator.synthesis(edit(ws, self.direction, strength)), RESOLUTION).clamp(-1, 1)
-            scores = score_pictures(scorer, picture)
+            scores = score_images(scorer, picture)
             edits.append(
                 {
                     "strength": strength,
@@ -102,7 +102,7 @@ class Measurement:
                     "identity": _number(similarity(person, descriptor(picture))),
                 }
             )
-        smiled = bool(is_positive(score_pictures(scorer, target), scorer.names, "happy")[0])
+        smiled = bool(is_positive(score_images(scorer, target), scorer.names, "happy")[0])
         return {
             "mse": mse,
             "psnr": float(10 * np.log10(4 / mse)),

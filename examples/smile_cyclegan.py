@@ -19,7 +19,7 @@ import stylegan2
 from latentlab import scorers
 from latentlab.cli.errors import run
 from latentlab.datasets import LatentPairs, SetSettings, make_latent_pairs
-from latentlab.directions.shipped import load_direction
+from latentlab.directions import load_direction
 from latentlab.progress import bar
 from latentlab.rendering import Renderer
 from latentlab.translation import Augmentation, CycleGAN, TrainingSettings, train

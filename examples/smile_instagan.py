@@ -20,7 +20,7 @@ from latentlab import faces as face_finding
 from latentlab import scorers
 from latentlab.cli.errors import run
 from latentlab.datasets import LatentPairs, SetSettings, make_latent_pairs
-from latentlab.directions.shipped import load_direction
+from latentlab.directions import load_direction
 from latentlab.progress import bar
 from latentlab.rendering import Renderer
 from latentlab.translation import Augmentation, InstaGAN, TrainingSettings, train

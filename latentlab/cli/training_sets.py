@@ -31,7 +31,7 @@ def drawings(
 ) -> None:
     """Make pairs of a line drawing and its face, for pix2pix."""
     from latentlab.datasets import generated_images, images_of_files, make_drawings
-    from latentlab.pipelines.components import Components
+    from latentlab.pipelines import Components
     from latentlab.translation.data.folders import images_in
 
     options.check_folder(out)
@@ -71,7 +71,7 @@ def latent(
     """Make a set of generated faces before and after an edit along a direction."""
     from latentlab.datasets import LatentPairs, SetSettings, make_latent_pairs
     from latentlab.directions import load_direction
-    from latentlab.pipelines.components import Components
+    from latentlab.pipelines import Components
 
     options.check_folder(out)
     components = Components.load(network, scorer, device=device)

@@ -81,13 +81,13 @@ LIMITS = {
     "faces in the photo": Limits(1, math.inf),
     "yaw": Limits(TURNED, 42),  # generated: 5 % beyond 36, 1 % beyond 42
     "pitch": Limits(25, 40),  # generated: 5 % beyond 24; the estimate itself may be 15 off
-    # Generated faces turned in the picture: their landmarks move by 0.5 % of the side in the median at 20°, by
+    # Generated faces turned in the image: their landmarks move by 0.5 % of the width in the median at 20°, by
     # 2 % at 40°, where dlib's detector begins to miss them.
     "roll": Limits(20, 35),
     "alignment residual": Limits(5.9, 7),  # generated: 5 % beyond 5.9, 1 % beyond 7.0
     # The projection sees 256 pixels. Below 128 the descriptor of a face moves, see `faces.identity`.
     "resolution": Limits(RESOLUTION, MIN_RESOLUTION),
-    "outside the photo": Limits(100 * BEYOND, 30),  # 30 % of its side is the most that FFHQ's crop pads for
+    "outside the photo": Limits(100 * BEYOND, 30),  # 30 % of its width is the most that FFHQ's crop pads for
     "detail": Limits(8, 4.5),  # generated: 1 % below 8.0; of copies reduced to 64 pixels the median has 3.7
     # The rows "optimise W+" and "optimise W" of the table that the field compares by (GANInverter, CelebA-HQ).
     "LPIPS": Limits(0.109, 0.197),
@@ -110,7 +110,7 @@ def check_photo(face: AlignedFace, faces_in_photo: int = 1) -> list[QualityCheck
     - yaw, pitch and roll, in degrees, rough (see `latentlab.faces.pose`); the crop undoes the roll;
     - alignment residual: root mean square distance of the landmarks in the crop to those of the mean generated
       face, in percent of the crop's width: a turned head, an open mouth, or landmarks that went astray;
-    - resolution: how many of the photo's pixels lie along the crop's side;
+    - resolution: how many of the photo's pixels lie along the crop's width;
     - outside the photo: the part of the crop that lies beyond the photo and was made up, in percent;
     - detail: see `detail`.
 

@@ -16,7 +16,7 @@ from latentlab.errors import UserError
 from latentlab.progress import Step
 from latentlab.rendering import Renderer
 from latentlab.samples import EditTable, SampleTable
-from latentlab.scorers import Scorer, score_pictures
+from latentlab.scorers import Scorer, score_images
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,7 +78,7 @@ def render_edits(
         batch = ws[torch.from_numpy(face).to(ws.device)].to(renderer.generator.w_avg.device)  # (b, num_ws, w_dim)
         distance = torch.tensor([strengths[i] for i in step], device=batch.device)
         images = renderer(edit(batch, direction, distance, mode))
-        scores = score_pictures(scorer, images)
+        scores = score_images(scorer, images)
         for k in range(len(batch)):
             yield EditedImage(int(face[k]), int(step[k]), images[k : k + 1], scores[k])
         if progress is not None:

@@ -122,8 +122,8 @@ class SampleStore:
         return cls(folder, settings)
 
     @classmethod
-    def existing(cls, folder: str | Path) -> SampleStore:
-        """Open the store that is in `folder`, with the settings of its manifest.
+    def load(cls, folder: str | Path) -> SampleStore:
+        """Load the store in `folder`, with the settings of its manifest.
 
         Raises
         ------

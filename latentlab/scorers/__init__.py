@@ -39,7 +39,7 @@ _MODULES = {
     "expression": ("EXPRESSIONS", "ExpressionScorer"),
     "loading": ("load_scorer",),
     "mouth": ("MouthGeometry",),
-    "scores": ("is_positive", "score_column", "score_images", "score_pictures"),
+    "scores": ("is_positive", "score_column", "score_images", "score_images"),
 }
 _LATER = {name: module for module, names in _MODULES.items() for name in names}
 

@@ -46,4 +46,4 @@ def is_positive(scores: NDArray[np.float32], names: tuple[str, ...], name: str) 
     return wins
 
 
-score_pictures = score_images
+score_images = score_images

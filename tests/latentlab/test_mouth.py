@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 import stylegan2
 from latentlab import faces
-from latentlab.directions.shipped import load_direction
+from latentlab.directions import load_direction
 from latentlab.editing import edit
 from latentlab.errors import UserError
 from latentlab.rendering import Renderer

@@ -185,9 +185,9 @@ def test_a_folder_of_other_settings_is_refused(tiny, scorer, tmp_path, change, w
 def test_a_store_is_found_without_its_settings(tiny, scorer, tmp_path):
     settings = make_settings(tiny, scorer)
     SampleStore.open(tmp_path, settings)
-    assert SampleStore.existing(tmp_path).settings == settings
+    assert SampleStore.load(tmp_path).settings == settings
     with pytest.raises(UserError, match="cannot read"):
-        SampleStore.existing(tmp_path / "none")
+        SampleStore.load(tmp_path / "none")
 
 
 @pytest.mark.parametrize("content", ["{", "[]", '{"psi": 1}', '{"format_version": 99}'])
@@ -196,7 +196,7 @@ def test_a_broken_manifest_is_refused(tiny, scorer, tmp_path, content):
     with pytest.raises(UserError):
         SampleStore.open(tmp_path, make_settings(tiny, scorer))
     with pytest.raises(UserError):
-        SampleStore.existing(tmp_path)
+        SampleStore.load(tmp_path)
 
 
 def test_foreign_folders_are_refused(tiny, scorer, tmp_path):

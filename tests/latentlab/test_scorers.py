@@ -13,7 +13,7 @@ from torch import nn
 
 import stylegan2
 from latentlab import scorers, weights
-from latentlab.directions.shipped import load_direction
+from latentlab.directions import load_direction
 from latentlab.editing import edit
 from latentlab.errors import UserError
 from latentlab.rendering import Renderer

@@ -17,7 +17,7 @@ from latentlab.faces.identity import similarity
 from latentlab.pipelines.components import Components
 from latentlab.pipelines.photos.portraits import Portrait
 from latentlab.pipelines.photos.settings import Mask
-from latentlab.scorers import score_column, score_pictures
+from latentlab.scorers import score_column, score_images
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,6 +82,6 @@ def edit_portrait(
         crop = portrait.render(edit(ws, direction, strength)).cpu()
         photo = paste_back(crop, portrait.face.geometry, portrait.photo, mask, landmarks)
         seen = cut(photo, portrait.face.geometry)
-        score = score_column(score_pictures(scorer, seen.to(ws.device)), scorer.names, attribute)[0]
+        score = score_column(score_images(scorer, seen.to(ws.device)), scorer.names, attribute)[0]
         identity = similarity(descriptor_before, descriptor(seen))[0]
         yield PhotoEdit(strength, crop, photo, float(score), float(identity))

@@ -57,14 +57,14 @@ def build_methods(task, names):
         def fit(self, task, folder, stage):
             pass
 
-        def apply(self, pictures):
-            return pictures
+        def apply(self, images):
+            return images
 
     class Invert(Keep):
         name = "invert"
 
-        def apply(self, pictures):
-            return -pictures
+        def apply(self, images):
+            return -images
 
     return [{"keep": Keep, "invert": Invert}[name]() for name in names]
 
