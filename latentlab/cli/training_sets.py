@@ -8,7 +8,6 @@ from typing import Annotated, Literal
 import typer
 
 from latentlab.cli import options
-from latentlab.errors import UserError
 from latentlab.progress import bar
 
 app = typer.Typer(help="Make a training set: drawings and faces, faces along a direction, squares and circles.")
@@ -33,14 +32,14 @@ def drawings(
     """Make pairs of a line drawing and its face, for pix2pix."""
     from latentlab.datasets import generated_images, images_of_files, make_drawings
     from latentlab.pipelines import Components
-    from latentlab.rendering import Renderer
     from latentlab.translation.data.folders import images_in
 
     options.check_folder(out)
     if images is None:
-        generator = Components.load(network, device=device).generator
+        components = Components.load(network, device=device)
+        generator = components.generator
         origin = f"seeds {seeds} of {generator.fingerprint}"
-        render = Renderer(generator, generator.resolutions[0])
+        render = components.renderer(generator.resolutions[0])
         source = generated_images(render, options.parse_seeds(seeds), origin=origin)
     else:
         source = images_of_files(images_in(images), images.name)
@@ -73,18 +72,22 @@ def latent(
     from latentlab.datasets import LatentPairs, SetSettings, make_latent_pairs
     from latentlab.directions import load_direction
     from latentlab.pipelines import Components
-    from latentlab.rendering import Renderer
 
     options.check_folder(out)
     components = Components.load(network, scorer, device=device)
-    generator, judge = components.generator, components.scorer
-    if attribute not in judge.names:
-        raise UserError(f"{scorer} scores {', '.join(judge.names)}, not {attribute!r}")
-    found = load_direction(direction)
+    generator, found = components.generator, load_direction(direction)
+    components.check_attribute(attribute)
     found.check(generator)
-    render = Renderer(generator, generator.resolutions[0])
-    detector = components.detector if layout == "instances" else None
-    recipe = LatentPairs(render, found, low, high, judge, attribute, options.check_psi(psi), detector)
+    recipe = LatentPairs(
+        components.renderer(generator.resolutions[0]),
+        found,
+        low,
+        high,
+        components.scorer,
+        attribute,
+        options.check_psi(psi),
+        components.detector if layout == "instances" else None,
+    )
     settings = SetSettings(layout, faces, size, held_out, seed_start)
     with bar("generating") as step:
         make_latent_pairs(recipe, settings, out, step)

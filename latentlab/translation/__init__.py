@@ -56,10 +56,12 @@ _LATER = {
 }
 
 
-def __getattr__(name: str) -> Any:
-    if name not in __all__:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_LATER.get(name, 'methods')}"), name)
+if not TYPE_CHECKING:  # where a type checker sees it, it takes any name for an attribute
+
+    def __getattr__(name: str) -> Any:
+        if name not in __all__:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        return getattr(import_module(f"{__name__}.{_LATER.get(name, 'methods')}"), name)
 
 
 def __dir__() -> list[str]:
