@@ -144,7 +144,7 @@ def check_photo(face: AlignedFace, faces_in_photo: int = 1) -> list[QualityCheck
             "yaw",
             pose.yaw,
             "°",
-            f"the head is turned {abs(pose.yaw):.0f}°: the generator has learnt from few such faces",
+            f"the head is turned {abs(pose.yaw):.0f}°: the generator has seen few such faces",
         ),
         _check("pitch", pose.pitch, "°", f"the head is {'raised' if pose.pitch > 0 else 'lowered'}"),
         _check("roll", pose.roll, "°", "the head is tilted: the crop undoes it, but landmarks are less exact"),
