@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from stylegan2 import style_mix, z_from_seeds
     from stylegan2.memory import keep_freed_memory
 
+    __version__: str
+
 # The front door: name -> module and attribute.
 _NAMES = {
     "Components": "latentlab.pipelines:Components",
