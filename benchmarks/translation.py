@@ -19,6 +19,7 @@ import torch
 import typer
 
 from latentlab.cli import options
+from latentlab.devices import find_device
 from latentlab.translation import TrainingSettings, Translator, launch, load_method
 from latentlab.translation.data.sources import Batch, move_batch
 from latentlab.translation.networks import infer
@@ -58,7 +59,7 @@ def main(
 ) -> None:
     """Measure the speed of each translation method."""
     keep_freed_memory()
-    place = options.find_device(device)
+    place = find_device(device)
     print(machine.describe("torch", "lightning-fabric"))
     fabric = launch(place.type, precision=precision)
     settings = TrainingSettings(precision=precision)  # type: ignore[arg-type]

@@ -18,6 +18,7 @@ import typer
 import latentlab as ll
 from latentlab.cli import options
 from latentlab.cli.errors import run
+from latentlab.devices import find_device
 
 _PSI = [0.4, 0.7, 1.0]
 
@@ -32,7 +33,7 @@ def main(
 ) -> None:
     """Write the image of each seed at each truncation, and a grid of them all."""
     numbers = options.parse_seeds(seeds)
-    generator = ll.load_generator(network, device=options.find_device(device))
+    generator = ll.load_generator(network, device=find_device(device))
     z = ll.z_from_seeds(numbers, generator.z_dim).to(generator.w_avg.device)
     cells = []
     for truncation in psi:

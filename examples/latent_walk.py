@@ -22,7 +22,8 @@ import typer
 import stylegan2
 from latentlab import images
 from latentlab.cli import options
-from latentlab.cli.errors import told
+from latentlab.cli.errors import run
+from latentlab.devices import find_device
 from latentlab.directions import load_direction
 from latentlab.editing import from_sigmas, walk
 from latentlab.errors import UserError
@@ -45,7 +46,7 @@ def main(
     if space not in ("w", "z"):
         raise UserError(f"--space is w or z, not {space!r}")
     numbers, psi = options.parse_seeds(seeds), options.check_psi(psi)
-    generator = stylegan2.load(network, device=options.find_device(device))
+    generator = stylegan2.load(network, device=find_device(device))
     z = stylegan2.z_from_seeds(numbers, generator.z_dim).to(generator.w_avg.device)
     ws = generator.mapping(z, psi=psi)  # (seeds, num_ws, w_dim)
 
@@ -73,4 +74,4 @@ def main(
 
 
 if __name__ == "__main__":
-    typer.run(told(main))
+    run(main)

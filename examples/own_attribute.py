@@ -21,7 +21,8 @@ from torch import Tensor, nn
 
 import stylegan2
 from latentlab.cli import options
-from latentlab.cli.errors import told
+from latentlab.cli.errors import run
+from latentlab.devices import find_device
 from latentlab.pipelines import Components, StudySettings, study_attribute
 from latentlab.pipelines.study import summary
 from latentlab.progress import bar
@@ -63,7 +64,7 @@ def main(
 ) -> None:
     """Study an attribute that no classifier was trained for."""
     keep_freed_memory()
-    generator = stylegan2.load(network, device=options.find_device(device))
+    generator = stylegan2.load(network, device=find_device(device))
     if attribute == "bright":
         scorer = FunctionScorer(("bright",), bright)
     else:
@@ -79,4 +80,4 @@ def main(
 
 
 if __name__ == "__main__":
-    typer.run(told(main))
+    run(main)

@@ -18,7 +18,8 @@ import typer
 import stylegan2
 from latentlab import images, scorers
 from latentlab.cli import options
-from latentlab.cli.errors import told
+from latentlab.cli.errors import run
+from latentlab.devices import find_device
 from latentlab.directions import cosine, fit
 from latentlab.editing import from_sigmas, walk
 from latentlab.progress import bar
@@ -38,7 +39,7 @@ def main(
 ) -> None:
     """Learn the direction of an expression by two methods, and compare them."""
     keep_freed_memory()
-    place = options.find_device(device)
+    place = find_device(device)
     generator, scorer = stylegan2.load(network, device=place), scorers.load_scorer("fer", place)
     resolution = generator.resolutions[0]  # the preview's, or the full one
     settings = SampleSettings(
@@ -67,4 +68,4 @@ def main(
 
 
 if __name__ == "__main__":
-    typer.run(told(main))
+    run(main)

@@ -18,6 +18,7 @@ import typer
 import latentlab as ll
 from latentlab.cli import options
 from latentlab.cli.errors import run
+from latentlab.devices import find_device
 from stylegan2.protocol import Generator
 
 
@@ -35,7 +36,7 @@ def main(
     out: Annotated[Path, typer.Option(help="Folder of the image.")] = Path("style_mixing"),
 ) -> None:
     """Put the styles of the rows' layers first … last into the columns' images."""
-    generator = ll.load_generator(network, device=options.find_device(device))
+    generator = ll.load_generator(network, device=find_device(device))
     last = generator.num_ws - 1 if last is None else last
     if not 0 <= first <= last < generator.num_ws:
         raise ll.UserError(f"layers lie in 0 … {generator.num_ws - 1}, first before last; not {first} … {last}")

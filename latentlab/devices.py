@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-import torch
+from typing import TYPE_CHECKING
 
 from latentlab.errors import UserError
+
+if TYPE_CHECKING:
+    import torch
 
 
 def find_device(name: str | torch.device = "auto") -> torch.device:
@@ -20,6 +23,8 @@ def find_device(name: str | torch.device = "auto") -> torch.device:
     UserError
         If the device is not available.
     """
+    import torch  # the command line imports this module before it needs torch
+
     if name == "auto":
         mps = torch.backends.mps.is_available()
         return torch.device("cuda" if torch.cuda.is_available() else "mps" if mps else "cpu")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Annotated
 
 import typer
@@ -13,7 +14,6 @@ from stylegan2.memory import keep_freed_memory
 app = typer.Typer(
     name="latentlab",
     help="Look into StyleGAN2's latent space, edit faces in it, and measure how well that did.",
-    no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
 for command in (
@@ -35,9 +35,9 @@ app.add_typer(weights.app, name="weights")
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        from importlib.metadata import version
+        import latentlab
 
-        print(f"latentlab {version('latentlab')}")
+        print(f"latentlab {latentlab.__version__}")
         raise typer.Exit
 
 
@@ -53,4 +53,4 @@ def _root(
 def main() -> None:
     """Run the command line `latentlab`."""
     keep_freed_memory()
-    run_app(app)
+    run_app(app, sys.argv[1:] or ["--help"])

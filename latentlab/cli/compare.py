@@ -21,6 +21,7 @@ import typer.main
 from latentlab import registry
 from latentlab.cli import options
 from latentlab.errors import UserError
+from latentlab.progress import bar
 
 if TYPE_CHECKING:
     from latentlab.comparison.definition import TaskDefinition
@@ -227,7 +228,7 @@ def _run(definition: TaskDefinition, values: dict[str, Any]) -> None:
     from latentlab.comparison.report import summary_lines
 
     choice = Choice(given.methods, load_metrics(given.metrics), options.this_command())
-    job = Job(out, values["device"], options.bar)
+    job = Job(out, values["device"], bar)
     done = run_task(definition, settings, given.inputs, job, choice)
     print("\n".join(summary_lines(done.comparison, definition.excluded)))
     print(f"The report is {done.page}; done in {time.monotonic() - begun:.0f} s")

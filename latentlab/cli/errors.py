@@ -15,6 +15,8 @@ from stylegan2.errors import CheckpointError
 # copy of it) only this one's child has a public name.
 _UsageError: Any = typer.BadParameter.__mro__[1]
 
+_INTERRUPTED = 130
+
 
 def single_line(text: str) -> str:
     """`text` without its line breaks: some messages contain those of another program."""
@@ -35,10 +37,13 @@ def end_with(failures: Iterable[object]) -> None:
         raise typer.Exit(2)
 
 
-def run_app(app: typer.Typer) -> None:
-    """Run the process's command line; the exit code is 2 for bad input, 130 after Ctrl-C."""
+def run_app(app: typer.Typer, arguments: list[str] | None = None) -> None:
+    """Run a command line, by default the process's; the exit code is 2 for bad input, 130 after Ctrl-C."""
     try:
-        sys.exit(app(standalone_mode=False))
+        code = app(arguments, standalone_mode=False)
+        if code == _INTERRUPTED:  # newer versions of typer catch Ctrl-C themselves
+            raise KeyboardInterrupt
+        sys.exit(code)
     except _UsageError as error:
         print_error(f"{error.format_message()} (see --help)")
         sys.exit(error.exit_code)
@@ -47,7 +52,7 @@ def run_app(app: typer.Typer) -> None:
         sys.exit(2)
     except (KeyboardInterrupt, typer.Abort):
         print_error("interrupted; run the same command again to resume")
-        sys.exit(130)
+        sys.exit(_INTERRUPTED)
 
 
 def run(command: Callable[..., object]) -> None:
@@ -55,12 +60,3 @@ def run(command: Callable[..., object]) -> None:
     app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
     app.command()(command)
     run_app(app)
-
-
-# TODO merge: remove
-one_line = single_line
-
-
-def told(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Return `command`."""
-    return command

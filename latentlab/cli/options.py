@@ -9,19 +9,11 @@ import sys
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from latentlab.errors import UserError
-from latentlab.progress import bar as bar
-
-if TYPE_CHECKING:
-    import torch
-
-    from latentlab.rendering import Renderer
-    from latentlab.scorers import Scorer
-    from stylegan2.protocol import Generator
 
 Network = Annotated[str, typer.Option(help="Generator: a name that `latentlab weights list` shows, or a checkpoint.")]
 ScorerName = Annotated[
@@ -100,38 +92,6 @@ def check_stems(photos: Sequence[Path]) -> None:
             f"{twice[0]} and {twice[1]} would both be written as {twice[0].stem}; "
             "give them in two runs with another --out, or rename one"
         )
-
-
-def find_device(name: str) -> torch.device:
-    """See `latentlab.devices.find_device`."""
-    from latentlab import devices
-
-    return devices.find_device(name)
-
-
-def load_generator(network: str, device: torch.device) -> Generator:
-    """The generator of a name or a checkpoint, unconditional, ready on `device`."""
-    import stylegan2
-
-    generator = stylegan2.load(network, device=device)
-    if generator.c_dim:
-        raise UserError(f"{network} is conditional (c_dim {generator.c_dim}); the commands take unconditional ones")
-    return generator
-
-
-def renderer_of(generator: Generator, resolution: int | None) -> Renderer:
-    """The generator at a resolution, None for its own."""
-    from latentlab.rendering import Renderer
-
-    return Renderer(generator, generator.resolution if resolution is None else resolution)
-
-
-def load_lab(network: str, scorer: str, device: str) -> tuple[Generator, Scorer]:
-    """Generator and scorer, on one device."""
-    from latentlab.scorers import load_scorer
-
-    place = find_device(device)
-    return load_generator(network, place), load_scorer(scorer, device=place)
 
 
 def this_command() -> str:

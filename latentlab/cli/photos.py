@@ -14,6 +14,7 @@ import typer
 from latentlab.cli import options
 from latentlab.cli.errors import end_with
 from latentlab.errors import UserError
+from latentlab.progress import bar
 
 if TYPE_CHECKING:
     from latentlab.directions import Direction
@@ -125,7 +126,7 @@ def project(
     """Find the latents of photos: align, check, project, tune the generator, check again.
 
     Each photo gets a folder of its name with aligned.png, projected.png, the latent, the tuned weights and
-    report.json. A photo that fails is named at the end, after all others are done, and makes the exit code 2.
+    report.json. Photos that fail are named at the end, after all others are done; the exit code is 2 then.
     """
     from latentlab.pipelines import Components, PhotoSettings, format_checks, project_photos
 
@@ -133,7 +134,7 @@ def project(
     settings = PhotoSettings(**Recipe(space, steps, start, published, tune, strict, batch).fields())
     components = Components.load(network, device=device)
     failures = []
-    for path, result in project_photos(photos, components, settings, out, options.bar, print_poor(strict)):
+    for path, result in project_photos(photos, components, settings, out, bar, print_poor(strict)):
         if isinstance(result, UserError):
             failures.append(result)
         else:
@@ -154,7 +155,7 @@ def edit_photos(
 
     failures = []
     done = pipelines.edit_photos(
-        photos, direction, strengths, components, settings, out, options.bar, print_poor(settings.strict)
+        photos, direction, strengths, components, settings, out, bar, print_poor(settings.strict)
     )
     for path, result in done:
         if isinstance(result, UserError):

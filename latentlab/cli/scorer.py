@@ -9,8 +9,9 @@ from typing import Annotated, Any
 import typer
 
 from latentlab.cli import options
-from latentlab.cli.errors import told
+from latentlab.devices import find_device
 from latentlab.errors import UserError
+from latentlab.progress import bar
 
 app = typer.Typer(help="Classifiers of attributes.", add_completion=False)
 
@@ -28,7 +29,6 @@ def scorer() -> None:
 
 
 @app.command()
-@told
 def train(
     images: Annotated[Path, typer.Argument(help="Folder of face images.")],
     labels: Annotated[Path, typer.Argument(help="CSV: image, identity, and 0 or 1 for each attribute.")],
@@ -58,12 +58,12 @@ def train(
         raise UserError(f"a classifier is written as .safetensors, not {out.name}")
     options.check_folder(out.parent)
     table = load_labels(labels)
-    with options.bar("reading") as step:
+    with bar("reading") as step:
         faces = load_faces(images, table, CELEBA_FRAMING if framing is FramingName.celeba else WHOLE, step)
     plan = TrainingPlan(epochs, base_channels=base_channels, seed=seed)
     card = {"data": data, "licence": licence}
-    with options.bar("training", "epoch") as step:
-        found = train_scorer(faces, table, plan, out.with_suffix(".state"), card, options.find_device(device), step)
+    with bar("training", "epoch") as step:
+        found = train_scorer(faces, table, plan, out.with_suffix(".state"), card, find_device(device), step)
     found.save(out)
     _print_card(found.card)
     print(f"written: {out}")

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from latentlab.cli import options
+from latentlab.progress import bar
 
 
 class RenderName(str, Enum):
@@ -56,6 +57,6 @@ def smile(
         edited_faces=edited_faces,
     )
     components = Components.load(network, scorer, device=device)
-    study = study_attribute(components, settings, out, options.this_command(), batch, options.bar)
+    study = study_attribute(components, settings, out, options.this_command(), batch, bar)
     print("\n".join(summary(study)))
     print(f"{out / 'report.md'} describes the results; done in {time.monotonic() - begun:.0f} s")

@@ -9,6 +9,7 @@ import typer
 
 from latentlab import registry
 from latentlab.cli import options, photos
+from latentlab.progress import bar
 
 DirectionName = Annotated[
     str,
@@ -41,7 +42,7 @@ def generate(
     psi: options.Psi = 0.7,
     network: options.Network = "mobile-ffhq",
     resolution: options.Resolution = None,
-    out: Annotated[Path, typer.Option(help="Folder of the images.")] = Path("latentlab-pictures"),
+    out: Annotated[Path, typer.Option(help="Folder of the images.")] = Path("latentlab-images"),
     device: options.Device = "auto",
 ) -> None:
     """Write an image per seed, and a grid of them all."""
@@ -49,7 +50,7 @@ def generate(
 
     numbers, settings = options.parse_seeds(seeds), SeedSettings(psi, resolution)
     components = Components.load(network, device=device)
-    written = generate_images(numbers, components, settings, options.check_folder(out), options.bar)
+    written = generate_images(numbers, components, settings, options.check_folder(out), bar)
     print(f"{len(written)} images in {out}, and grid.png of them all")
 
 
@@ -70,9 +71,7 @@ def label(
     from latentlab.pipelines import Components, LabelSettings, label_samples
 
     components = Components.load(network, scorer, device=device)
-    settings = LabelSettings(samples, seed_start, psi, resolution)
-    with options.bar("drawing samples") as step:
-        table = label_samples(components, settings, out, batch, step)
+    table = label_samples(components, LabelSettings(samples, seed_start, psi, resolution), out, batch, bar)
     for name in table.names:
         print(f"{name:>10} {table.is_positive(name).mean():6.1%}")
     print(f"{len(table)} samples in {out}")
@@ -130,20 +129,20 @@ def edit(
     the same command resumes after a stop.
     """
     from latentlab.directions import load_direction
-    from latentlab.pipelines import Components, SeedSettings, edit_seeds
+    from latentlab.pipelines import Components
 
     out, found = options.check_folder(out), load_direction(direction)
-    series = options.parse_strengths(strengths or ("-2,0,2" if photo else "-4,0,4"))
+    series = options.parse_strengths(("-2,0,2" if photo else "-4,0,4") if strengths is None else strengths)
     components = Components.load(network, scorer, device=device)
     if photo:
         recipe = photos.Recipe(steps=steps, tune=tune, strict=strict, batch=batch)
         settings = photos.edit_settings(recipe, attribute, mask, force)
         photos.edit_photos(photo, found, series, components, settings, out)
         return
+    from latentlab.pipelines import SeedSettings, edit_seeds
+
     numbers = options.parse_seeds(seeds)
-    table = edit_seeds(
-        numbers, found, series, components, SeedSettings(psi, resolution, batch, force), out, options.bar
-    )
+    table = edit_seeds(numbers, found, series, components, SeedSettings(psi, resolution, batch, force), out, bar)
     print(f"{len(numbers) * len(table.strengths)} images in {out}, their scores in edits.parquet")
 
 
@@ -174,5 +173,5 @@ def walk(
     found, settings = load_direction(direction), SeedSettings(psi, resolution, batch, force)
     components = Components.load(network, scorer, device=device)
     components.check_attribute(attribute)
-    walk_seeds(numbers, found, series, components, settings, options.bar).save(out, attribute)
+    walk_seeds(numbers, found, series, components, settings, bar).save(out, attribute)
     print(f"written to {out}")

@@ -32,13 +32,15 @@ def drawings(
 ) -> None:
     """Make pairs of a line drawing and its face, for pix2pix."""
     from latentlab.datasets import generated_images, images_of_files, make_drawings
+    from latentlab.pipelines import Components
+    from latentlab.rendering import Renderer
     from latentlab.translation.data.folders import images_in
 
     options.check_folder(out)
     if images is None:
-        generator = options.load_generator(network, options.find_device(device))
+        generator = Components.load(network, device=device).generator
         origin = f"seeds {seeds} of {generator.fingerprint}"
-        render = options.renderer_of(generator, generator.resolutions[0])
+        render = Renderer(generator, generator.resolutions[0])
         source = generated_images(render, options.parse_seeds(seeds), origin=origin)
     else:
         source = images_of_files(images_in(images), images.name)
@@ -70,16 +72,18 @@ def latent(
     """Make a set of generated faces before and after an edit along a direction."""
     from latentlab.datasets import LatentPairs, SetSettings, make_latent_pairs
     from latentlab.directions import load_direction
-    from latentlab.faces import load_detector
+    from latentlab.pipelines import Components
+    from latentlab.rendering import Renderer
 
     options.check_folder(out)
-    generator, judge = options.load_lab(network, scorer, device)
+    components = Components.load(network, scorer, device=device)
+    generator, judge = components.generator, components.scorer
     if attribute not in judge.names:
         raise UserError(f"{scorer} scores {', '.join(judge.names)}, not {attribute!r}")
     found = load_direction(direction)
     found.check(generator)
-    render = options.renderer_of(generator, generator.resolutions[0])
-    detector = load_detector("dlib68") if layout == "instances" else None
+    render = Renderer(generator, generator.resolutions[0])
+    detector = components.detector if layout == "instances" else None
     recipe = LatentPairs(render, found, low, high, judge, attribute, options.check_psi(psi), detector)
     settings = SetSettings(layout, faces, size, held_out, seed_start)
     with bar("generating") as step:

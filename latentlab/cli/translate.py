@@ -12,6 +12,7 @@ import typer
 from latentlab import registry
 from latentlab.cli import options, training_sets
 from latentlab.cli.errors import end_with, single_line
+from latentlab.devices import find_device
 from latentlab.errors import UserError
 from latentlab.progress import bar, silent
 
@@ -114,7 +115,7 @@ def apply(
     options.check_folder(out)
     paths = _files(images)
     options.check_stems(paths)
-    place = options.find_device(device)
+    place = find_device(device)
     task = _Application(load_translator(translator, place), way, size, masks, dropout, seed, place)
     failures = []
     with bar("translating") as step:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from latentlab.pipelines.components import Components
-from latentlab.progress import Step
+from latentlab.progress import Stage, silent
 from latentlab.rendering import Renderer
 from latentlab.samples import SampleSettings, SampleStore, SampleTable, draw_samples
 
@@ -51,7 +51,7 @@ def label_samples(
     settings: LabelSettings,
     folder: str | Path,
     batch_size: int = 4,
-    progress: Step | None = None,
+    progress: Stage = silent,
 ) -> SampleTable:
     """Draw samples, score them, and keep the table in a folder of Parquet files; a stopped run resumes there.
 
@@ -66,7 +66,7 @@ def label_samples(
     batch_size
         Images rendered at once.
     progress
-        Called with (samples done, samples in all).
+        Shows the progress.
 
     Raises
     ------
@@ -76,4 +76,5 @@ def label_samples(
     chosen = settings.for_components(components)
     store = SampleStore.open(folder, chosen)
     renderer = Renderer(components.generator, chosen.resolution)
-    return draw_samples(components.generator, components.scorer, store, renderer, batch_size, progress)
+    with progress("drawing samples") as step:
+        return draw_samples(components.generator, components.scorer, store, renderer, batch_size, step)

@@ -78,18 +78,30 @@ COMMANDS = {
     "generate": ["--seeds", "--psi", "--network", "--resolution", "--out", "--device"],
     "label": ["--samples", "--seed-start", "--psi", "--network", "--scorer", "--out", "--device"],
     "fit": ["--attribute", "--method", "--out"],
-    "edit": ["--direction", "--seeds", "--strengths", "--psi", "--network", "--out", "--force", "--photo", "--mask"],
+    "edit": ["--direction", "--seeds", "--strengths", "--network", "--out", "--force", "--photo", "--mask", "--strict"],
     "walk": ["--direction", "--seeds", "--strengths", "--attribute", "--network", "--out", "--force"],
     "align": ["--out", "--resolution", "--faces", "--detector"],
-    "project": ["--out", "--space", "--steps", "--start", "--tune", "--network", "--device", "--batch"],
+    "project": ["--out", "--space", "--steps", "--start", "--tune", "--strict", "--network", "--batch"],
     "translate train": ["--out", "--size", "--epochs", "--batch", "--order", "--on-problem", "--devices", "--seed"],
     "translate apply": ["--out", "--way", "--size", "--masks", "--dropout", "--seed", "--device"],
     "translate export": ["--way"],
-    "translate make drawings": ["--out", "--pictures", "--seeds", "--size", "--held-out"],
+    "translate make drawings": ["--out", "--images", "--seeds", "--size", "--held-out"],
     "translate make latent": ["--out", "--direction", "--layout", "--faces", "--low", "--high", "--attribute"],
     "translate make shapes": ["--out", "--scenes", "--seed", "--size"],
-    "compare": ["--task", "--methods", "--photos", "--out", "--preset", "--judge", "--data", "--effort", "--paste"],
-    "scorer train": ["--out", "--framing", "--epochs", "--width", "--data", "--licence", "--seed", "--device"],
+    "compare edit": [
+        "--attribute",
+        "--methods",
+        "--photos",
+        "--out",
+        "--preset",
+        "--judge",
+        "--epoch-scale",
+        "--paste",
+    ],
+    "compare drawings": ["--faces", "--steps", "--methods", "--metrics", "--preset", "--base-channels", "--out"],
+    "compare facades": ["--folder", "--methods", "--metrics", "--preset", "--base-channels", "--out", "--device"],
+    "compare shapes": ["--scenes", "--methods", "--metrics", "--preset", "--base-channels", "--out", "--device"],
+    "scorer train": ["--out", "--framing", "--epochs", "--base-channels", "--data", "--licence", "--seed", "--device"],
     "weights list": [],
     "weights get": [],
     "weights convert": ["--network"],
@@ -98,9 +110,11 @@ COMMANDS = {
 
 def all_commands(group, name: str = ""):
     """Commands by their full names."""
-    for word, command in group.commands.items():
+    context = typer.Context(group)
+    for word in group.list_commands(context):
+        command = group.get_command(context, word)
         full = f"{name} {word}".strip()
-        if hasattr(command, "commands"):
+        if hasattr(command, "list_commands"):
             yield from all_commands(command, full)
         else:
             yield full, command
@@ -155,7 +169,7 @@ def test_pictures_are_generated(run, network, tmp_path):
     out = tmp_path / "pictures"
     code, text, _ = run("generate", "--network", network, "--seeds", "600-602,7", "--psi", 0.5, "--out", out)
     assert code == 0
-    assert text.startswith("4 pictures in")
+    assert text.startswith("4 images in")
     names = ["grid.png", "seed000007.png", "seed000600.png", "seed000601.png", "seed000602.png"]
     assert sorted(path.name for path in out.iterdir()) == names
     expected = make_tiny(CONFIG)(z_from_seeds(601, 16), psi=0.5)[0]
@@ -167,6 +181,7 @@ def test_pictures_are_generated(run, network, tmp_path):
         assert image.size == (128, 128)
 
 
+@pytest.mark.weights
 def test_label_fit_edit_walk(run, place, network, samples, direction):
     frame = pd.read_parquet(samples)
     assert frame["seed"].tolist() == list(range(600, 600 + SAMPLES))
@@ -182,7 +197,7 @@ def test_label_fit_edit_walk(run, place, network, samples, direction):
     words = ["--direction", direction, "--network", network, "--seeds", "600-602", "--strengths", "-2,0,2"]
     code, out, _ = run("edit", *words, "--out", edits)
     assert code == 0
-    assert out.startswith("9 pictures in")
+    assert out.startswith("9 images in")
     assert len(list(edits.glob("seed*.png"))) == 9
     table = pd.read_parquet(edits / "edits.parquet")
     assert sorted(set(table["strength"])) == [-2, 0, 2]
@@ -198,6 +213,7 @@ def test_label_fit_edit_walk(run, place, network, samples, direction):
             assert getattr(image, "n_frames", 1) == frames
 
 
+@pytest.mark.weights
 @pytest.mark.parametrize("method", ["svm", "ridge"])
 def test_the_other_methods_fit(run, samples, tmp_path, method):
     code, out, _ = run("fit", samples, "--method", method, "--out", tmp_path / "d.safetensors")
@@ -217,6 +233,7 @@ def smiled(run, place, network) -> Path:
     return folder
 
 
+@pytest.mark.weights
 def test_the_main_job(smiled, network):
     report = (smiled / "report.md").read_text(encoding="utf-8")
     assert f"`latentlab smile --network {network} --samples {SAMPLES} " in report
@@ -228,6 +245,7 @@ def test_the_main_job(smiled, network):
 # --- bad input ----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.weights
 @pytest.mark.parametrize("psi", ["0", "nan", "9", "-1", "inf"])
 @pytest.mark.parametrize("command", ["smile", "generate", "label"])
 def test_psi_out_of_range(refused, network, tmp_path, command, psi):
@@ -236,6 +254,7 @@ def test_psi_out_of_range(refused, network, tmp_path, command, psi):
     assert not (tmp_path / "new").exists()
 
 
+@pytest.mark.weights
 @pytest.mark.parametrize("command", ["edit", "walk"])
 def test_psi_out_of_range_for_edits(refused, network, direction, command):
     line = refused(command, "--direction", direction, "--network", network, "--psi", "nan")
@@ -257,34 +276,47 @@ def test_seeds():
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["smile", "--samples", "0"], "20 samples or more"),
-        (["smile", "--samples", "-5"], "20 samples or more"),
-        (["smile", "--samples", "many"], "--samples"),
-        (["smile", "--samples", "30", "--seed-start", "-1"], "seeds must lie in"),
-        (["smile", "--samples", "30", "--seed-start", "4294967290"], "seeds must lie in"),
-        (["smile", "--edited-faces", "0"], "edited_faces must be 1"),
-        (["smile", "--render", "half"], "--render"),
-        (["smile", "--render", "preview"], "has no preview"),
-        (["smile", "--scorer", "fr"], "did you mean fer"),
-        (["label", "--scorer", "ferr"], "did you mean fer"),
-        (["label", "--samples", "0"], "samples must be 1 or more"),
-        (["label", "--seed-start", "-1"], "seeds must lie in"),
-        (["label", "--batch", "0"], "--batch"),
-        (["label", "--resolution", "32"], "renders at 64 pixels, not at 32"),
         (["generate", "--resolution", "32"], "renders at 64 pixels, not at 32"),
         (["generate", "--resolution", "0"], "renders at 64 pixels, not at 0"),
-        (["generate", "--device", "tpu"], "device 'tpu' is not there"),
-        (["generate", "--device", "cuda:99"], "device 'cuda:99' is not there"),
-        (["generate", "--device", "meta"], "device 'meta' is not there"),
-        (["generate", "--device", ""], "device '' is not there"),
+        (["generate", "--device", "tpu"], "device 'tpu' is not available"),
+        (["generate", "--device", "cuda:99"], "device 'cuda:99' is not available"),
+        (["generate", "--device", "meta"], "device 'meta' is not available"),
+        (["generate", "--device", ""], "device '' is not available"),
         (["generate", "--loud"], "--loud"),
+        (["smile", "--samples", "many"], "--samples"),
+        (["smile", "--render", "half"], "--render"),
+        (["label", "--batch", "0"], "--batch"),
     ],
     ids=" ".join,
 )
 def test_options_out_of_range(refused, network, tmp_path, words, said):
     line = refused(*words[:1], "--network", network, "--out", tmp_path / "new", *words[1:])
     assert said in line
-    assert not list(tmp_path.rglob("*.p*"))  # no picture, no table
+    assert not list(tmp_path.rglob("*.p*"))  # no image, no table
+
+
+@pytest.mark.weights
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["smile", "--samples", "0"], "20 samples or more"),
+        (["smile", "--samples", "-5"], "20 samples or more"),
+        (["smile", "--samples", "30", "--seed-start", "-1"], "seeds must lie in"),
+        (["smile", "--samples", "30", "--seed-start", "4294967290"], "seeds must lie in"),
+        (["smile", "--edited-faces", "0"], "edited_faces must be 1"),
+        (["smile", "--render", "preview"], "has no preview"),
+        (["smile", "--scorer", "fr"], "did you mean fer"),
+        (["label", "--scorer", "ferr"], "did you mean fer"),
+        (["label", "--samples", "0"], "samples must be 1 or more"),
+        (["label", "--seed-start", "-1"], "seeds must lie in"),
+        (["label", "--resolution", "32"], "renders at 64 pixels, not at 32"),
+    ],
+    ids=" ".join,
+)
+def test_options_out_of_range_beside_a_scorer(refused, network, tmp_path, words, said):
+    line = refused(*words[:1], "--network", network, "--out", tmp_path / "new", *words[1:])
+    assert said in line
+    assert not list(tmp_path.rglob("*.p*"))  # no image, no table
 
 
 @pytest.mark.parametrize(
@@ -321,6 +353,7 @@ def test_files_that_are_no_networks(refused, data, network, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.weights
 @pytest.mark.parametrize("command", ["smile", "label", "generate", "edit"])
 def test_an_output_folder_that_is_a_file(refused, network, direction, tmp_path, command):
     taken = tmp_path / "taken"
@@ -330,6 +363,7 @@ def test_an_output_folder_that_is_a_file(refused, network, direction, tmp_path, 
     assert taken.read_text() == "mine"
 
 
+@pytest.mark.weights
 def test_output_folders_of_other_settings(refused, smiled, samples, network):
     words = ["--network", network, "--edited-faces", 3, "--out", smiled]
     assert "another samples: 80, not 90" in refused("smile", *words, "--samples", 90)
@@ -339,6 +373,7 @@ def test_output_folders_of_other_settings(refused, smiled, samples, network):
     assert "its samples is 80, not 81" in line
 
 
+@pytest.mark.weights
 @pytest.mark.parametrize("command", ["edit", "walk"])
 def test_directions_that_are_none(refused, network, place, tmp_path, command):
     text = tmp_path / "direction.txt"
@@ -349,6 +384,7 @@ def test_directions_that_are_none(refused, network, place, tmp_path, command):
     assert not (tmp_path / "out.png").exists()
 
 
+@pytest.mark.weights
 def test_a_direction_of_another_generator(run, refused, direction, other_network, tmp_path):
     words = [
         "walk",
@@ -367,6 +403,7 @@ def test_a_direction_of_another_generator(run, refused, direction, other_network
     assert (tmp_path / "walk.png").exists()
 
 
+@pytest.mark.weights
 def test_attributes_that_are_none(refused, samples, direction, network, tmp_path):
     line = refused("fit", samples, "--attribute", "smiling")
     assert "no score is called 'smiling'; there are angry" in line
@@ -377,12 +414,14 @@ def test_attributes_that_are_none(refused, samples, direction, network, tmp_path
     assert not (tmp_path / "d.safetensors").exists()
 
 
+@pytest.mark.weights
 @pytest.mark.parametrize("strengths", ["far", "nan", "", "1,inf", "1,1"])
 def test_strengths_that_are_none(refused, network, direction, strengths, tmp_path):
     words = ["--direction", direction, "--network", network, "--strengths", strengths]
     assert "strengths" in refused("edit", *words, "--out", tmp_path)
 
 
+@pytest.mark.weights
 def test_a_figure_of_no_format(refused, network, direction, tmp_path):
     line = refused("walk", "--direction", direction, "--network", network, "--out", tmp_path / "walk.doc")
     assert "walk.doc" in line
@@ -408,6 +447,7 @@ def test_help_does_not_wait_for_what_only_some_commands_need():
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
+@pytest.mark.weights
 def test_an_interrupted_process_says_so_and_loses_nothing(network, tmp_path):
     words = ["label", "--network", network, "--samples", "100000", "--batch", "8", "--out", tmp_path]
     process = subprocess.Popen(
@@ -428,7 +468,7 @@ def test_an_interrupted_process_says_so_and_loses_nothing(network, tmp_path):
     process.stdout.close()
     process.stderr.close()
     text = b"".join(told).decode()
-    assert "latentlab: interrupted; the same command goes on from here" in text
+    assert "latentlab: interrupted; run the same command again to resume" in text
     assert "Traceback" not in text
     shards = sorted(tmp_path.glob("shard-*.parquet"))
     assert pd.read_parquet(shards[0])["seed"].tolist() == list(range(600, 664))

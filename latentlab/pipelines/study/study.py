@@ -46,7 +46,7 @@ def study_attribute(
     components
         Networks; the generator and the scorer are used.
     settings
-        What is studied.
+        Settings of the study.
     folder
         Folder of the results: `samples/` (Parquet), `NAME-METHOD.safetensors`, `edits/`, `walk.png`,
         `response.png`, `walk.gif`, `report.md`.
@@ -82,8 +82,7 @@ def study_attribute(
     claim(folder, settings, {"generator": generator, "scorer_weights": scorer})
     renderer = components.renderer(sampling.resolution)
     context = StudyContext(components, settings, folder, renderer, batch_size, progress)
-    with progress("drawing samples") as step:
-        table = label_samples(components, sampling, folder / "samples", batch_size, step)
+    table = label_samples(components, sampling, folder / "samples", batch_size, progress)
     study = _measure(context, table)
     draw_figures(context, study, MAIN)
     write_report(context, study, command)

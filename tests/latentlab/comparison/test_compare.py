@@ -27,6 +27,7 @@ from latentlab.comparison import (
 from latentlab.comparison.costs import PeakMemory, Stopwatch
 from latentlab.comparison.metrics import load_metrics
 from latentlab.errors import UserError
+from latentlab.images import load_image, to_bytes
 from latentlab.metrics import Interval, mean_interval
 
 LEVELS = (-0.5, -0.25, 0.0, 0.25)
@@ -201,6 +202,11 @@ def test_names_differ_and_there_is_one(tmp_path, methods):
         compare(Brighter(tmp_path), methods)
 
 
+def pixels_of(image, level):
+    """How many pixels have a grey level, give or take a byte."""
+    return ((to_bytes(image).int() - int(to_bytes(torch.tensor(level)))).abs() <= 1).all(dim=1).sum()
+
+
 def test_the_report_and_its_tables_hold_the_same_figures(tmp_path):
     comparison = compare(Brighter(tmp_path), [Add("nothing", 0.0), Add("<third>", 1 / 3)])
     page = write_report(comparison, "latentlab <compare>", excluded=["nothing"]).read_text()
@@ -215,8 +221,11 @@ def test_the_report_and_its_tables_hold_the_same_figures(tmp_path):
             assert own[name].to_numpy() == pytest.approx(values)
             (line,) = [x for x in table if (x["method"], x["measure"]) == (row.name, name)]
             assert float(line["mean"]) == row.intervals[name].mean and float(line["low"]) == row.intervals[name].low
-    for name in ("grid.png", "measures.png", "worst.png"):
-        assert (tmp_path / name).stat().st_size > 1000
+    grid, measures, worst = (load_image(tmp_path / f"{name}.png") for name in ("grid", "measures", "worst"))
+    for level in LEVELS:  # every image is in the grid at least twice: given, and as the method "nothing" left it
+        assert pixels_of(grid, level) > 1.9 * (1.1 * 150) ** 2
+    assert (to_bytes(measures) != 255).any(dim=1).sum() > 1000
+    assert pixels_of(worst, LEVELS[0] + 1 / 3) > 0.9 * (1.1 * 150) ** 2  # all are alike: the first is the worst
 
 
 def test_a_second_run_writes_the_same_report(tmp_path):

@@ -9,6 +9,8 @@ import pytest
 
 from latentlab import registry
 from latentlab.comparison.definition import TaskDefinition
+from latentlab.scorers import load_attributes
+from latentlab.scorers.attributes.scorer import AttributeScorer
 
 
 @pytest.mark.parametrize(
@@ -103,3 +105,21 @@ def test_shapes_are_compared_and_found_again(run, tmp_path):
     assert (results["outside_change"] > 0).all()
     manifest = json.loads((tmp_path / "out" / "manifest.json").read_text())
     assert manifest["methods"].keys() == {"instagan", "cyclegan", "nothing"} and len(manifest["held_out"]["names"]) == 2
+
+
+@pytest.mark.weights
+@pytest.mark.slow
+def test_any_attribute_is_edited_with_a_second_classifier_that_knows_it(run, tmp_path):
+    """The second classifier is the shipped one with other offsets: another network by its fingerprint."""
+    second = load_attributes()
+    second = AttributeScorer(second.network, second.all_names, second.slopes, second.offsets + 0.01)
+    second.save(tmp_path / "second.safetensors")
+    words = ["compare", "edit", "--attribute", "young", "--scorer", f"{tmp_path / 'second.safetensors'}:young"]
+    words += ["--towards", "negative", "--methods", "latent-mean", "--faces", 2, "--held-out", 2, "--steps", 1]
+    code, printed, err = run(*words, "--out", tmp_path / "out", "--device", "cpu")
+    assert code == 0 and "The report is" in printed, err
+    assert "failed" not in printed
+    page = (tmp_path / "out" / "report.html").read_text()
+    assert "Editing 2 faces to be less young" in page and "LPIPS to the photo" in page
+    results = pq.read_table(tmp_path / "out" / "results.parquet").to_pandas()
+    assert set(results["method"]) == {"projection alone", "latent-mean"}

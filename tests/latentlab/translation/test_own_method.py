@@ -74,31 +74,25 @@ class Regression(TranslationMethod):
 '''
 
 COMPARE = """
-import json, sys
+import json
+import sys
 from pathlib import Path
+from types import SimpleNamespace
 
+import torch
+
+from latentlab import images
+from latentlab.progress import silent
 from latentlab.tasks.trained import Trained
 from latentlab.translation import Augmentation, load_method
 
+pairs, model, shown, made = map(Path, sys.argv[1:])
 method = load_method("regression")
 config = method.configure(16, 4)
-
-
-class Task:
-    size, place = 16, __import__("torch").device("cpu")
-
-
-def open_set(stage):
-    return method.open_folder(Path(sys.argv[1]), "train", config, Augmentation.none(16)).source
-
-
-from latentlab.progress import silent
-from latentlab import images
-
-contestant = Trained("regression", config, open_set, 40, 4, 0)
-contestant.fit(Task, Path(sys.argv[2]), silent)
-made = contestant.apply(images.load_image(sys.argv[3])[..., :16])
-images.save_image(made, sys.argv[4])
+source = method.open_folder(pairs, "train", config, Augmentation.none(16)).source
+contestant = Trained("regression", config, lambda stage: source, 200, 4, 0)
+contestant.fit(SimpleNamespace(size=16, device=torch.device("cpu")), model, silent)
+images.save_image(contestant.apply(images.load_image(shown)[..., :16]), made)
 print(json.dumps(contestant.inputs["config"]))
 """
 
@@ -142,6 +136,7 @@ def python(site, tmp_path):
 MAIN = "from latentlab.cli import main; main()"
 
 
+@pytest.mark.slow
 def test_it_trains_is_saved_and_applied_by_the_command_line(python, pairs, tmp_path):
     words = ("--size", 16, "--epochs", 40, "--batch", 4, "--learning-rate", 0.05, "--accelerator", "cpu")
     out = python(MAIN, "translate", "train", "regression", pairs, "--out", tmp_path / "run", *words)
@@ -152,9 +147,10 @@ def test_it_trains_is_saved_and_applied_by_the_command_line(python, pairs, tmp_p
     assert (after + before).abs().mean() < 0.05
 
 
-def test_it_is_compared_like_the_built_in_ones(python, pairs, tmp_path):
+@pytest.mark.slow
+def test_it_is_a_method_of_a_comparison(python, pairs, tmp_path):
     shown = pairs / "train" / "0.png"
     out = python(COMPARE, pairs, tmp_path / "model", shown, tmp_path / "made.png")
     assert json.loads(out) == {"generator": {"channels": 3}}
     before, after = images.load_image(shown)[..., :16], images.load_image(tmp_path / "made.png")
-    assert (after + before).abs().mean() < (after - before).abs().mean()
+    assert (after + before).abs().mean() < (after - before).abs().mean(), "b is the negative of a"

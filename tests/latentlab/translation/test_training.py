@@ -178,6 +178,7 @@ def job(folder, devices=1, batch=2):
     )
 
 
+@pytest.mark.slow
 def test_a_killed_training_goes_on_to_the_same_result(tmp_path):
     process = subprocess.Popen(
         [sys.executable, "-c", JOB, str(tmp_path / "killed"), "1", "2"], stderr=subprocess.DEVNULL
@@ -197,6 +198,7 @@ def test_a_killed_training_goes_on_to_the_same_result(tmp_path):
     assert steps[0] == steps[1] == ["step", *map(str, range(1, 13))]
 
 
+@pytest.mark.slow
 def test_two_processes_equal_one(tmp_path):
     """Half of the batch each, gradients averaged by gloo."""
     script = tmp_path / "job.py"  # Fabric starts the second process with the same script

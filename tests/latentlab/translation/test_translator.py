@@ -191,7 +191,8 @@ def test_bad_command_lines_are_refused(refused, sets, tmp_path):
     line = refused("translate", "train", "pix2pix", sets / "drawings", *out, *SMALL, "--variant", "l2")
     assert "encoder-decoder" in line
     line = refused("translate", "train", "cyclegan", sets / "shapes", *out, *SMALL, "--variant", "l1")
-    assert "pix2pix" in line
+    assert "variants of cyclegan are paper" in line
+    assert "did you mean cyclegan?" in refused("translate", "train", "cyclgan", sets / "shapes", *out, *SMALL)
     line = refused("translate", "train", "pix2pix", sets / "drawings", *out, "--size", 48)
     assert "power of two" in line
     assert "objective" in refused("translate", "train", "cyclegan", sets / "shapes", *out, *SMALL, "--objective", "x")
