@@ -47,7 +47,7 @@ def main(
     )
     store = SampleStore.open(out / "samples", settings)
     with bar("drawing samples") as step:
-        table = draw_samples(generator, scorer, store, 4, Renderer(generator, resolution), step)
+        table = draw_samples(generator, scorer, store, Renderer(generator, resolution), 4, step)
     print(f"{table.is_positive(attribute).mean():.1%} of {len(table)} samples are {attribute}")
 
     found = {}

@@ -1,10 +1,10 @@
 """Look into StyleGAN2's latent space, edit faces in it, and measure how well that did.
 
 >>> import latentlab as ll
->>> G = ll.load_generator("mobile-ffhq")
->>> ws = G.mapping(ll.z_from_seeds([600], G.z_dim), psi=0.7)
+>>> generator = ll.load_generator("mobile-ffhq")
+>>> ws = generator.mapping(ll.z_from_seeds([600], generator.z_dim), psi=0.7)
 >>> smiling = ll.edit(ws, ll.load_direction("smile"), 3.0)
->>> ll.save_image(G.synthesis(smiling), "600-smiles.png")
+>>> ll.save_image(generator.synthesis(smiling), "600-smiles.png")
 
 Names are imported at their first use: `import latentlab` itself loads neither torch nor anything else that is slow.
 """
@@ -148,19 +148,20 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
-    if name == "__version__":
-        from importlib.metadata import version
+if not TYPE_CHECKING:  # where a type checker sees it, it takes any name for an attribute
 
-        return version("latentlab")
-    if name in _NAMES:
-        module, attribute = _NAMES[name].split(":")
-        found = getattr(import_module(module), attribute)
-        globals()[name] = found
-        return found
-    if name in _MODULES:
-        return import_module(f"{__name__}.{name}")
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    def __getattr__(name: str) -> Any:
+        if name in _NAMES:
+            module, attribute = _NAMES[name].split(":")
+            value = getattr(import_module(module), attribute)
+        elif name in _MODULES:
+            value = import_module(f"{__name__}.{name}")
+        elif name == "__version__":
+            value = import_module("stylegan2").__version__  # both packages are one distribution
+        else:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        globals()[name] = value
+        return value
 
 
 def __dir__() -> list[str]:

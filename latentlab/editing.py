@@ -212,7 +212,7 @@ def calibrate(
     UserError
         If there are no strengths.
     """
-    if not strengths:
+    if not len(strengths):
         raise UserError("a calibration needs strengths to try, and there are none")
     values: list[float] = []
     for k, strength in enumerate(strengths):

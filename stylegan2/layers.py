@@ -56,7 +56,8 @@ class FullyConnected(nn.Module):
 
     def __init__(self, i: int, o: int, lrelu: bool = False, lr_multiplier: float = 1.0, bias_init: float = 0.0) -> None:
         super().__init__()
-        self.weight = nn.Parameter(torch.randn(o, i) / lr_multiplier)
+        # In place: on the meta device, where `load` builds networks, a plain quotient imports torch's compiler (2 s).
+        self.weight = nn.Parameter(torch.randn(o, i).div_(lr_multiplier))
         self.bias = nn.Parameter(torch.full((o,), bias_init))
         self.lrelu = lrelu
         act_gain = ops.LRELU_GAIN if lrelu else 1.0  # passes through the leaky ReLU

@@ -23,7 +23,7 @@ def test_names_show_in_completion():
 
 
 def test_type_checkers_see_the_same_names():
-    (guarded,) = [node for node in SOURCE.body if isinstance(node, ast.If)]
+    guarded = next(node for node in SOURCE.body if isinstance(node, ast.If))
     names = {alias.asname or alias.name for node in guarded.body for alias in node.names}
     assert names == set(latentlab.__all__) - {"__version__"}
 

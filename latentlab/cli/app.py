@@ -35,9 +35,9 @@ app.add_typer(weights.app, name="weights")
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        from importlib.metadata import version
+        import latentlab
 
-        print(f"latentlab {version('latentlab')}")
+        print(f"latentlab {latentlab.__version__}")
         raise typer.Exit
 
 

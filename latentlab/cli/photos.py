@@ -126,7 +126,7 @@ def project(
     """Find the latents of photos: align, check, project, tune the generator, check again.
 
     Each photo gets a folder of its name with aligned.png, projected.png, the latent, the tuned weights and
-    report.json. A photo that fails is named at the end, after all others are done, and makes the exit code 2.
+    report.json. Photos that fail are named at the end, after all others are done; the exit code is 2 then.
     """
     from latentlab.pipelines import Components, PhotoSettings, format_checks, project_photos
 

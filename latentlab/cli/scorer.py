@@ -48,7 +48,7 @@ def train(
 
     A tenth of the persons serves to calibrate it, and another tenth, held out from all else, to judge it.
     """
-    from latentlab.scorers.attributes.data import read_images, read_labels
+    from latentlab.scorers.attributes.data import load_faces, load_labels
     from latentlab.scorers.attributes.scorer import WHOLE
     from latentlab.scorers.attributes.training import TrainingPlan
     from latentlab.scorers.attributes.training import train as train_scorer
@@ -57,9 +57,9 @@ def train(
     if out.suffix != ".safetensors":
         raise UserError(f"a classifier is written as .safetensors, not {out.name}")
     options.check_folder(out.parent)
-    table = read_labels(labels)
+    table = load_labels(labels)
     with bar("reading") as step:
-        faces = read_images(images, table, CELEBA_FRAMING if framing is FramingName.celeba else WHOLE, step)
+        faces = load_faces(images, table, CELEBA_FRAMING if framing is FramingName.celeba else WHOLE, step)
     plan = TrainingPlan(epochs, base_channels=base_channels, seed=seed)
     card = {"data": data, "licence": licence}
     with bar("training", "epoch") as step:

@@ -42,7 +42,7 @@ def generate(
     psi: options.Psi = 0.7,
     network: options.Network = "mobile-ffhq",
     resolution: options.Resolution = None,
-    out: Annotated[Path, typer.Option(help="Folder of the images.")] = Path("latentlab-pictures"),
+    out: Annotated[Path, typer.Option(help="Folder of the images.")] = Path("latentlab-images"),
     device: options.Device = "auto",
 ) -> None:
     """Write an image per seed, and a grid of them all."""
@@ -129,7 +129,7 @@ def edit(
     the same command resumes after a stop.
     """
     from latentlab.directions import load_direction
-    from latentlab.pipelines import Components, SeedSettings, edit_seeds
+    from latentlab.pipelines import Components
 
     out, found = options.check_folder(out), load_direction(direction)
     series = options.parse_strengths(("-2,0,2" if photo else "-4,0,4") if strengths is None else strengths)
@@ -139,6 +139,8 @@ def edit(
         settings = photos.edit_settings(recipe, attribute, mask, force)
         photos.edit_photos(photo, found, series, components, settings, out)
         return
+    from latentlab.pipelines import SeedSettings, edit_seeds
+
     numbers = options.parse_seeds(seeds)
     table = edit_seeds(numbers, found, series, components, SeedSettings(psi, resolution, batch, force), out, bar)
     print(f"{len(numbers) * len(table.strengths)} images in {out}, their scores in edits.parquet")

@@ -16,7 +16,7 @@ from latentlab.faces import align_files
 from latentlab.faces.detectors import FaceDetector
 from latentlab.images import save_image
 from latentlab.progress import Stage, Step
-from latentlab.scorers.attributes.data import Labels, read_labels, split
+from latentlab.scorers.attributes.data import Labels, load_labels, split
 
 _SHARES = (0.8, 0.2)  # of the persons in labelled photos: to train on, held out
 
@@ -114,7 +114,7 @@ def write_photos(
 
 def training_digests(real: RealFaces, settings: LabelledFacesSettings) -> frozenset[bytes]:
     """Return digests of the photos of all persons that the training set may show, whatever the files are called."""
-    labels = read_labels(real.labels)
+    labels = load_labels(real.labels)
     train, _ = split(labels.persons, _SHARES, settings.seed)
     paths = (real.folder / labels.files[row] for row in train)
     return frozenset(_digest(path) for path in paths if path.exists())
@@ -148,7 +148,7 @@ def read_real(real: RealFaces) -> LabelledRows:
     UserError
         If they cannot be read, or lack the attribute.
     """
-    labels = read_labels(real.labels)
+    labels = load_labels(real.labels)
     if real.attribute not in labels.names:
         raise UserError(f"{real.labels} has no column {real.attribute}; it has {', '.join(labels.names)}")
     return LabelledRows(labels, labels.values[:, labels.names.index(real.attribute)])

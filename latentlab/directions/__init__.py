@@ -9,7 +9,7 @@ from latentlab.directions.conditional import conditional  # at once: later its m
 from latentlab.directions.direction import Direction, Space, Statistic, cosine, directions_of
 
 if TYPE_CHECKING:
-    from latentlab.directions.finders import Finder, LinearSVM, MeanDifference, RidgeOnLogit
+    from latentlab.directions.finders import Finder, LinearSVM, MeanDifference, RidgeOnLogit, Target
     from latentlab.directions.fitting import Fit, fit
     from latentlab.directions.shipped import load_direction
     from latentlab.directions.statistics import DirectionStatistics, card_figures, evaluate
@@ -24,6 +24,7 @@ __all__ = [
     "RidgeOnLogit",
     "Space",
     "Statistic",
+    "Target",
     "card_figures",
     "conditional",
     "cosine",
@@ -35,7 +36,7 @@ __all__ = [
 
 # Finders import scikit-learn, which takes a second or two; editing along a known direction does without it.
 _MODULES = {
-    "finders": ("Finder", "LinearSVM", "MeanDifference", "RidgeOnLogit"),
+    "finders": ("Finder", "LinearSVM", "MeanDifference", "RidgeOnLogit", "Target"),
     "fitting": ("Fit", "fit"),
     "shipped": ("load_direction",),
     "statistics": ("DirectionStatistics", "card_figures", "evaluate"),

@@ -15,8 +15,8 @@ from latentlab.errors import UserError
 SUFFIXES = (".npy", ".npz", ".pt", ".pth")
 
 
-def read_published(path: str | Path, attribute: str, generator: str | None = None) -> Direction:
-    """Read a direction from a file with a single array: one row, or a row for each layer.
+def load_published(path: str | Path, attribute: str, generator: str | None = None) -> Direction:
+    """Load a direction from a file with a single array: one row, or a row for each layer.
 
     Equal rows become a single vector; rows that differ become a direction with a row for each layer. The direction has
     unit length, and the original length (of the longest row) is kept as the statistic `length`: strength s in the

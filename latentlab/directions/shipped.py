@@ -33,12 +33,12 @@ def load_direction(name_or_path: str | Path, attribute: str | None = None, gener
     UserError
         If there is neither (suggests the nearest name), or the file is not a direction.
     """
-    from latentlab.directions.published import SUFFIXES, read_published
+    from latentlab.directions.published import SUFFIXES, load_published
 
     path, name = Path(name_or_path), str(name_or_path)
     if path.is_file():
         if path.suffix.lower() in SUFFIXES:
-            return read_published(path, attribute or path.stem, generator)
+            return load_published(path, attribute or path.stem, generator)
         if attribute is not None or generator is not None:
             raise UserError(
                 f"{path} has a card that names its attribute and generator; give these for published arrays only"

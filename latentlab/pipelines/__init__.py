@@ -1,4 +1,4 @@
-"""What a command does, as a function: study an attribute, edit photos, project photos, label samples, walk.
+"""The jobs of the command line as functions: study an attribute, edit photos, project photos, label samples, walk.
 
 Every pipeline takes its networks as `Components`, writes into a folder, and resumes there when it was stopped.
 """

@@ -110,7 +110,7 @@ def check_photo(face: AlignedFace, faces_in_photo: int = 1) -> list[QualityCheck
     - yaw, pitch and roll, in degrees, rough (see `latentlab.faces.pose`); the crop undoes the roll;
     - alignment residual: root mean square distance of the landmarks in the crop to those of the mean generated
       face, in percent of the crop's width: a turned head, an open mouth, or landmarks that went astray;
-    - resolution: how many of the photo's pixels lie along the crop's width;
+    - resolution: number of the photo's pixels along the crop's width;
     - outside the photo: the part of the crop that lies beyond the photo and was made up, in percent;
     - detail: see `detail`.
 
@@ -133,15 +133,18 @@ def check_photo(face: AlignedFace, faces_in_photo: int = 1) -> list[QualityCheck
         "outside the photo",
         100 * beyond_photo(geometry),
         "%",
-        "the photo is cut close: what lies beyond it was made up",
+        "the photo is cropped tightly: the area beyond it was made up",
     )
     if cut:
         outside = QualityCheck(outside.name, outside.value, "%", "poor", "the photo's border cuts the face")
     return [
         _check("face score", face.face.score, "", "the detector is unsure that this is a face"),
-        _check("faces in the photo", faces_in_photo, "", "several faces: see that it is the right one"),
+        _check("faces in the photo", faces_in_photo, "", "several faces: make sure that the largest is the right one"),
         _check(
-            "yaw", pose.yaw, "°", f"the head is turned {abs(pose.yaw):.0f}°: few faces that the generator learnt are"
+            "yaw",
+            pose.yaw,
+            "°",
+            f"the head is turned {abs(pose.yaw):.0f}°: the generator has seen few such faces",
         ),
         _check("pitch", pose.pitch, "°", f"the head is {'raised' if pose.pitch > 0 else 'lowered'}"),
         _check("roll", pose.roll, "°", "the head is tilted: the crop undoes it, but landmarks are less exact"),
@@ -149,11 +152,11 @@ def check_photo(face: AlignedFace, faces_in_photo: int = 1) -> list[QualityCheck
             "alignment residual",
             residual(geometry.to_crop(face.face.landmarks) / resolution),
             "% of the width",
-            "the landmarks do not lie like a face's from the front: turned, covered, mouth wide open, or misplaced",
+            "the landmarks are unlike those of a frontal face: turned, covered, mouth wide open, or misplaced",
         ),
         _check("resolution", length, "px", f"the photo is small: {length:.0f} pixels were enlarged to {resolution}"),
         outside,
-        _check("detail", detail(face.image), "%", "the photo is blurred, or was enlarged before"),
+        _check("detail", detail(face.image), "%", "the photo is blurred, or was enlarged from a smaller one"),
     ]
 
 
@@ -253,7 +256,7 @@ def _latent_checks(ws: Tensor, statistics: WStatistics) -> list[QualityCheck]:
         _check(
             "distance from w_avg", out, "sigmas", f"the latent lies {out:.1f} sigmas out: edits will be less reliable"
         ),
-        _check("spread of the rows", spread, "sigmas", "the rows went separate ways: edits will be less reliable"),
+        _check("spread of the rows", spread, "sigmas", "the rows differ much: edits will be less reliable"),
     ]
 
 
@@ -261,11 +264,11 @@ def _likely_cause(error: Tensor, photo_checks: Sequence[QualityCheck]) -> str:
     """Likely cause of a projection that is far from the image, by its squared `error (1, 3, 256, 256)`."""
     poor = [check.cause for check in photo_checks if check.verdict == "poor"]
     if poor:
-        return "likely since " + "; ".join(poor)
+        return "likely because " + "; ".join(poor)
     inside = float(error[_face_box()].mean())
     if inside < float(error.mean()) / 2:
-        return "mostly outside the face: its hair, hat or background are not such as the generator draws"
-    return "something about the face that the generator does not draw, or too few steps"
+        return "mostly outside the face: hair, hat or background unlike any that the generator draws"
+    return "features of the face that the generator does not draw, or too few steps"
 
 
 def _face_box() -> tuple[slice, ...]:

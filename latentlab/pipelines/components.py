@@ -73,7 +73,7 @@ class Components:
         Raises
         ------
         UserError
-            If the device is not available. What cannot be loaded raises at its first use.
+            If the device is not available. A network that cannot be loaded raises at its first use.
         """
         place = find_device(device) if isinstance(network, str | Path) else network.w_avg.device
         return cls(network, scorer, detector, descriptor, perceptual, place)

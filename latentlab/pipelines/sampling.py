@@ -77,4 +77,4 @@ def label_samples(
     store = SampleStore.open(folder, chosen)
     renderer = Renderer(components.generator, chosen.resolution)
     with progress("drawing samples") as step:
-        return draw_samples(components.generator, components.scorer, store, batch_size, renderer, step)
+        return draw_samples(components.generator, components.scorer, store, renderer, batch_size, step)

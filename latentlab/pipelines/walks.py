@@ -16,7 +16,7 @@ from latentlab import images
 from latentlab.directions import Direction
 from latentlab.errors import UserError
 from latentlab.pipelines.edits import render_edits
-from latentlab.plots import FORMATS, save_figure, walk_figure
+from latentlab.plots.saving import FORMATS, save_figure
 from latentlab.progress import Step
 from latentlab.rendering import Renderer
 from latentlab.scorers import Scorer, score_column
@@ -56,6 +56,8 @@ class Walk:
 
     def figure(self, attribute: str) -> Figure:
         """Draw a row per face, a column per strength, and the score `attribute` under each image."""
+        from latentlab.plots import walk_figure  # matplotlib takes half a second to import
+
         column = score_column(self.scores, self.names, attribute)
         titles = [f"seed {seed}" for seed in self.seeds]
         return walk_figure(self.images, column, self.strengths, titles, score_name=attribute)

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from latentlab.errors import UserError
+from latentlab.progress import Step
 from latentlab.samples.store import SampleSettings, SampleStore
 from latentlab.samples.table import SampleTable, concatenate
 from latentlab.scorers import Scorer, score_images
@@ -22,9 +23,9 @@ def draw_samples(
     generator: Generator,
     scorer: Scorer,
     store: SampleStore,
-    batch_size: int = 8,
     render: Callable[[Tensor], Tensor] | None = None,
-    progress: Callable[[int, int], object] | None = None,
+    batch_size: int = 8,
+    progress: Step | None = None,
 ) -> SampleTable:
     """Draw the samples that `store` lacks, and return the whole table.
 
@@ -38,11 +39,11 @@ def draw_samples(
         Networks that the store's settings name; the generator is unconditional.
     store
         Folder of the shards, and their settings.
-    batch_size
-        Images rendered at once.
     render
         Renders ws `(b, num_ws, w_dim)` as images `(b, 3, r, r)`, with r the settings' resolution; by default the
         generator's synthesis with the settings' noise_mode.
+    batch_size
+        Images rendered at once.
     progress
         Called with the numbers of samples done and of all, first for those that were there already.
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from latentlab import images
 from latentlab.errors import UserError
-from latentlab.scorers.attributes.data import Labels, read_images, read_labels, split
+from latentlab.scorers.attributes.data import Labels, load_faces, load_labels, split
 from latentlab.scorers.attributes.network import AttributeNet
 from latentlab.scorers.attributes.scorer import AttributeScorer
 from latentlab.scorers.attributes.training import TrainingPlan, calibration_error, train
@@ -149,10 +149,10 @@ def write_set(folder, count=120):
 
 def test_pictures_and_labels_are_read(tmp_path):
     pictures, labels = write_set(tmp_path, 6)
-    table = read_labels(tmp_path / "labels.csv")
+    table = load_labels(tmp_path / "labels.csv")
     assert (table.files, table.persons, table.names) == (labels.files, labels.persons, labels.names)
     assert (table.values == labels.values).all()
-    read = read_images(tmp_path / "pictures", table, FaceCrop(0, 0, 1))
+    read = load_faces(tmp_path / "pictures", table, FaceCrop(0, 0, 1))
     assert torch.equal(read[:, :, 4:-4, 4:-4], pictures[:, :, 4:-4, 4:-4])
     assert torch.equal(read[:, :, 0, 4:-4], pictures[:, :, 4, 4:-4])
 

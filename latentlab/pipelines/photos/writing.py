@@ -17,7 +17,7 @@ from latentlab.images import reduce
 from latentlab.pipelines.checks import QualityCheck
 from latentlab.pipelines.photos.edits import PhotoEdit
 from latentlab.pipelines.photos.portraits import Portrait
-from latentlab.plots import portrait_figure, save_figure
+from latentlab.plots.saving import save_figure
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -55,6 +55,8 @@ def write_edits(portrait: Portrait, edits: Sequence[PhotoEdit], direction: Direc
 
 def _comparison(portrait: Portrait, edits: Sequence[PhotoEdit], attribute: str) -> Figure:
     """Draw the photo, its projection and its edits side by side."""
+    from latentlab.plots import portrait_figure  # matplotlib would delay the checks of a photo
+
     shown: list[tuple[str, torch.Tensor, torch.Tensor | None, str]] = [
         ("photo", portrait.face.image, portrait.photo, "")
     ]

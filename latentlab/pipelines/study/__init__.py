@@ -1,4 +1,4 @@
-"""A study of one attribute, end to end: what `latentlab smile` runs."""
+"""A study of one attribute, end to end; `latentlab smile` runs it."""
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any

@@ -1,4 +1,4 @@
-"""What the steps of a study share."""
+"""Networks, settings and folder that the steps of a study share."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class StudyContext:
     components
         Networks; the generator and the scorer are used.
     settings
-        What is studied.
+        Settings of the study.
     folder
         Folder of the results.
     renderer

@@ -36,7 +36,7 @@ class Study:
     Attributes
     ----------
     settings
-        What was studied.
+        Settings of the study, with the names of the networks.
     table
         The samples.
     train, test

@@ -46,7 +46,7 @@ def study_attribute(
     components
         Networks; the generator and the scorer are used.
     settings
-        What is studied.
+        Settings of the study.
     folder
         Folder of the results: `samples/` (Parquet), `NAME-METHOD.safetensors`, `edits/`, `walk.png`,
         `response.png`, `walk.gif`, `report.md`.

@@ -41,8 +41,8 @@ class Labels:
     values: NDArray[np.bool_]
 
 
-def read_labels(path: Path) -> Labels:
-    """Read a CSV with the columns `image`, `identity`, and one with 0 or 1 for each attribute.
+def load_labels(path: Path) -> Labels:
+    """Load a CSV with the columns `image`, `identity`, and one with 0 or 1 for each attribute.
 
     Raises
     ------
@@ -65,8 +65,8 @@ def read_labels(path: Path) -> Labels:
     return Labels(tuple(r["image"] for r in rows), tuple(r["identity"] for r in rows), names, values)
 
 
-def read_images(folder: Path, labels: Labels, crop: FaceCrop, progress: Step | None = None) -> Tensor:
-    """Read all images as the network sees them, with a margin of `MARGIN` pixels: `(n, 3, 72, 72)` uint8.
+def load_faces(folder: Path, labels: Labels, crop: FaceCrop, progress: Step | None = None) -> Tensor:
+    """Load all images as the network sees them, with a margin of `MARGIN` pixels: `(n, 3, 72, 72)` uint8.
 
     The margin repeats the border of the crop.
 

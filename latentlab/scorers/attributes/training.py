@@ -83,7 +83,7 @@ def train(
     Parameters
     ----------
     images
-        `(n, 3, 72, 72)` uint8, from `read_images`.
+        `(n, 3, 72, 72)` uint8, from `load_faces`.
     labels
         Labels of the images.
     plan

@@ -202,6 +202,11 @@ def test_names_differ_and_there_is_one(tmp_path, methods):
         compare(Brighter(tmp_path), methods)
 
 
+def pixels_of(image, level):
+    """How many pixels have a grey level, give or take a byte."""
+    return ((to_bytes(image).int() - int(to_bytes(torch.tensor(level)))).abs() <= 1).all(dim=1).sum()
+
+
 def test_the_report_and_its_tables_hold_the_same_figures(tmp_path):
     comparison = compare(Brighter(tmp_path), [Add("nothing", 0.0), Add("<third>", 1 / 3)])
     page = write_report(comparison, "latentlab <compare>", excluded=["nothing"]).read_text()
@@ -218,10 +223,9 @@ def test_the_report_and_its_tables_hold_the_same_figures(tmp_path):
             assert float(line["mean"]) == row.intervals[name].mean and float(line["low"]) == row.intervals[name].low
     grid, measures, worst = (load_image(tmp_path / f"{name}.png") for name in ("grid", "measures", "worst"))
     for level in LEVELS:  # every image is in the grid at least twice: given, and as the method "nothing" left it
-        shown = (to_bytes(grid) == to_bytes(torch.tensor(level))).all(dim=1).sum()
-        assert shown > 1.9 * (1.1 * 150) ** 2
+        assert pixels_of(grid, level) > 1.9 * (1.1 * 150) ** 2
     assert (to_bytes(measures) != 255).any(dim=1).sum() > 1000
-    assert worst.shape[3] > worst.shape[2] / 3 and (to_bytes(worst) == to_bytes(torch.tensor(-0.5 + 1 / 3))).any()
+    assert pixels_of(worst, LEVELS[0] + 1 / 3) > 0.9 * (1.1 * 150) ** 2  # all are alike: the first is the worst
 
 
 def test_a_second_run_writes_the_same_report(tmp_path):

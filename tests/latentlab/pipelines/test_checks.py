@@ -217,7 +217,7 @@ def test_the_blame_goes_where_the_error_is(faces, lpips):
         by_name(check_projection(faces[:1], torch.where(mask, noise, faces[:1]), None, STATISTICS, lpips))["MSE"].cause
         for mask in (inside, ~inside)
     ]
-    assert "about the face" in causes[0] and "outside the face" in causes[1]
+    assert "features of the face" in causes[0] and "outside the face" in causes[1]
 
 
 @pytest.mark.weights

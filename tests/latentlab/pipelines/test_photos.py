@@ -107,6 +107,7 @@ class Stages:
         yield lambda done, total, note="": noted.append((done, total))
 
 
+@pytest.mark.slow
 def test_done_work_is_found_again(portrait, components, folder):
     stages = Stages()
     ((_, again),) = project_photos([folder / "face.png"], components, SETTINGS, folder / "out", stages)
@@ -129,6 +130,7 @@ def test_the_edit_smiles_more_and_leaves_the_rest_of_the_photo(portrait, compone
         assert not torch.equal(edit.photo, photo)
 
 
+@pytest.mark.slow
 def test_the_folder_holds_everything(projected, components, generator, folder):
     """One photo, edited: what was projected before is found again."""
     settings = PhotoEditSettings(SETTINGS.projection, SETTINGS.tuning, command="latentlab edit …")
@@ -259,6 +261,7 @@ def test_a_direction_is_found_by_name_or_file(tmp_path):
 # --- the command line ---------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_photo_goes_in_and_a_smiling_one_comes_out(folder, tmp_path):
     photos = ["--photo", str(folder / "face.png"), "--photo", str(folder / "blank.png")]
     quick = ["--steps", "1", "--no-tune", "--strengths=0,3"]
@@ -274,6 +277,7 @@ def test_a_photo_goes_in_and_a_smiling_one_comes_out(folder, tmp_path):
     assert "will suffer" not in done.stdout
 
 
+@pytest.mark.slow
 def test_project_writes_latent_and_checks(folder, tmp_path, run):
     code, said, told = run(
         "project", folder / "face.png", "--steps", "1", "--no-tune", "--space", "s", "--out", tmp_path / "out"

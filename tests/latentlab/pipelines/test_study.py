@@ -445,6 +445,7 @@ class Driven:
         self.process.stdout.close()
 
 
+@pytest.mark.slow
 def test_a_run_that_is_killed_again_and_again_gives_the_same(finished, tmp_path):
     _, whole = finished
     folder = tmp_path / "killed"
