@@ -82,7 +82,7 @@ COMMANDS = {
     "walk": ["--direction", "--seeds", "--strengths", "--attribute", "--network", "--out", "--force"],
     "align": ["--out", "--resolution", "--faces", "--detector"],
     "project": ["--out", "--space", "--steps", "--start", "--tune", "--strict", "--network", "--batch"],
-    "translate train": ["--out", "--size", "--epochs", "--batch", "--order", "--on-problem", "--devices", "--seed"],
+    "translate train": ["--out", "--size", "--base-channels", "--variant", "--epochs", "--batch", "--order", "--on-problem", "--devices", "--seed"],
     "translate apply": ["--out", "--way", "--size", "--masks", "--dropout", "--seed", "--device"],
     "translate export": ["--way"],
     "translate make drawings": ["--out", "--images", "--seeds", "--size", "--held-out"],
