@@ -45,6 +45,9 @@ def run_app(app: typer.Typer, arguments: list[str] | None = None) -> None:
             raise KeyboardInterrupt
         sys.exit(code)
     except _UsageError as error:
+        if type(error).__name__ == "NoArgsIsHelpError":  # a group without a command: typer shows its help, or holds it
+            print(error.format_message(), end="")
+            sys.exit(0)
         print_error(f"{error.format_message()} (see --help)")
         sys.exit(error.exit_code)
     except (UserError, CheckpointError) as error:

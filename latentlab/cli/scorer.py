@@ -13,7 +13,7 @@ from latentlab.devices import find_device
 from latentlab.errors import UserError
 from latentlab.progress import bar
 
-app = typer.Typer(help="Classifiers of attributes.", add_completion=False)
+app = typer.Typer(help="Classifiers of attributes.", no_args_is_help=True)
 
 
 class FramingName(str, Enum):
