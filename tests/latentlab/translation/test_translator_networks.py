@@ -73,8 +73,8 @@ def test_published_state_dicts_load_and_give_the_recorded_pictures(data, tmp_pat
     x, y = torch.from_numpy(vector["x"]), torch.from_numpy(vector["y"])
     with torch.no_grad():
         made = torch.cat(network(x[:, :3], x[:, 3:]), 1) if name.startswith("instagan") else network(x)
-    # Normalisation amplifies rounding at pixels that differ between processors: the recorded arrays themselves are up to
-    # 1e-3 from what float64 gives there. The mean hardly changes.
+    # Normalisation amplifies rounding at pixels that differ between processors: the recorded arrays themselves are
+    # up to 1e-3 from what float64 gives there. The mean hardly changes.
     difference = (made - y).abs() / y.abs().max()
     assert difference.mean() < 1e-6 and difference.max() < 1e-2
 
