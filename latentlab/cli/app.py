@@ -11,10 +11,13 @@ from latentlab.cli import compare, faces, photos, scorer, smile, steps, translat
 from latentlab.cli.errors import run_app
 from stylegan2.memory import keep_freed_memory
 
+# Help is plain text here and in all groups: the library that draws boxes around it takes as long to import as the rest.
 app = typer.Typer(
+    rich_markup_mode=None,
     name="latentlab",
     help="Look into StyleGAN2's latent space, edit faces in it, and measure how well that did.",
     pretty_exceptions_enable=False,
+    context_settings={"max_content_width": 120},
 )
 for command in (
     smile.smile,

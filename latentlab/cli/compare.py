@@ -51,6 +51,7 @@ class _Tasks(typer.core.TyperGroup):
 
 
 app = typer.Typer(
+    rich_markup_mode=None,
     cls=_Tasks,
     help="Compare methods on one task: the same held-out images, what is gained, what is lost, and how sure that is.",
     no_args_is_help=True,
@@ -72,7 +73,7 @@ def _broken(name: str, error: UserError) -> Any:
 
 
 def _click_command(name: str, function: Callable[..., None], description: str) -> Any:
-    single = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+    single = typer.Typer(rich_markup_mode=None, add_completion=False, pretty_exceptions_enable=False)
     single.command(name, help=description)(function)
     return typer.main.get_command(single)
 

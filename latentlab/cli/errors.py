@@ -60,6 +60,6 @@ def run_app(app: typer.Typer, arguments: list[str] | None = None) -> None:
 
 def run(command: Callable[..., object]) -> None:
     """Run a script that consists of one command, as `run_app` does."""
-    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+    app = typer.Typer(rich_markup_mode=None, add_completion=False, pretty_exceptions_enable=False)
     app.command()(command)
     run_app(app)

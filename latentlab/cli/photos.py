@@ -50,15 +50,12 @@ SpaceOption = Annotated[SpaceName, typer.Option(help="Space of the latent: w, w+
 StartOption = Annotated[
     StartName, typer.Option(help="Start of the projection; auto: the encoder's guess where there is an encoder.")
 ]
-Steps = Annotated[
-    int | None, typer.Option(help="Steps of the projection; by default its recipe's.", rich_help_panel="Photos")
-]
+Steps = Annotated[int | None, typer.Option(help="Steps of the projection; by default its recipe's.")]
 Tune = Annotated[
     bool,
     typer.Option(
         "--tune/--no-tune",
         help="Tune the generator on each photo after its projection; never in space s.",
-        rich_help_panel="Photos",
     ),
 ]
 Strict = Annotated[
@@ -66,7 +63,6 @@ Strict = Annotated[
     typer.Option(
         "--strict",
         help="Leave out photos with a poor quality check, before any is projected.",
-        rich_help_panel="Photos",
     ),
 ]
 

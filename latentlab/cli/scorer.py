@@ -13,7 +13,7 @@ from latentlab.devices import find_device
 from latentlab.errors import UserError
 from latentlab.progress import bar
 
-app = typer.Typer(help="Classifiers of attributes.", no_args_is_help=True)
+app = typer.Typer(rich_markup_mode=None, help="Classifiers of attributes.", no_args_is_help=True)
 
 
 class FramingName(str, Enum):

@@ -109,14 +109,13 @@ def edit(
     batch: options.Batch = 4,
     photo: Annotated[
         list[Path] | None,
-        typer.Option(help="Photo to edit instead of seeds; may be given several times.", rich_help_panel="Photos"),
+        typer.Option(help="Photo to edit instead of seeds; may be given several times."),
     ] = None,
-    attribute: Annotated[str, typer.Option(help="Score that is reported.", rich_help_panel="Photos")] = "happy",
+    attribute: Annotated[str, typer.Option(help="With --photo: score that is reported.")] = "happy",
     mask: Annotated[
         photos.MaskName,
         typer.Option(
-            help="Part that is pasted back: the whole crop (feather), or the face alone (hull).",
-            rich_help_panel="Photos",
+            help="With --photo: part that is pasted back: the whole crop (feather), or the face alone (hull).",
         ),
     ] = photos.MaskName.feather,
     steps: photos.Steps = None,

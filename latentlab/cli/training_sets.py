@@ -11,7 +11,9 @@ from latentlab.cli import options
 from latentlab.progress import bar
 
 app = typer.Typer(
-    help="Make a training set: drawings and faces, faces along a direction, squares and circles.", no_args_is_help=True
+    rich_markup_mode=None,
+    help="Make a training set: drawings and faces, faces along a direction, squares and circles.",
+    no_args_is_help=True,
 )
 
 Out = Annotated[Path, typer.Option(help="Folder of the set, with a manifest of how it was made.")]

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from latentlab.translation.networks import Way
     from latentlab.translation.translator import Translator
 
-app = typer.Typer(help="Translate images: pix2pix, CycleGAN, InstaGAN.", no_args_is_help=True)
+app = typer.Typer(rich_markup_mode=None, help="Translate images: pix2pix, CycleGAN, InstaGAN.", no_args_is_help=True)
 app.add_typer(training_sets.app, name="make")
 
 Source = Annotated[str, typer.Argument(help="File of a translator, a published .pth, or vintagify.")]

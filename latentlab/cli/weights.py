@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-app = typer.Typer(help="Named weights, and checkpoints of other formats.", no_args_is_help=True)
+app = typer.Typer(rich_markup_mode=None, help="Named weights, and checkpoints of other formats.", no_args_is_help=True)
 
 
 @app.command("list")
