@@ -6,8 +6,9 @@ own classes meet; a `TaskDefinition` makes a task a sub-command of `latentlab co
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from stylegan2.lazy import lazy_names
 
 if TYPE_CHECKING:
     from latentlab.comparison.conclusions import WorstImage, draw_conclusions, worst_images
@@ -37,20 +38,14 @@ __all__ = [
     "write_report",
 ]
 
-_MODULES = {
-    **dict.fromkeys(("WorstImage", "draw_conclusions", "worst_images"), "conclusions"),
-    **dict.fromkeys(("Choice", "Job", "TaskDefinition", "TaskRun", "run_task"), "definition"),
-    **dict.fromkeys(("Columns", "Measure", "Method", "Task"), "protocol"),
-    **dict.fromkeys(("ReportSection", "summary_lines", "write_report"), "report"),
-    **dict.fromkeys(("Comparison", "MethodResult", "compare"), "run"),
-}
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _MODULES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+if not TYPE_CHECKING:
+    __getattr__, __dir__ = lazy_names(
+        __name__,
+        {
+            "conclusions": ("WorstImage", "draw_conclusions", "worst_images"),
+            "definition": ("Choice", "Job", "TaskDefinition", "TaskRun", "run_task"),
+            "protocol": ("Columns", "Measure", "Method", "Task"),
+            "report": ("ReportSection", "summary_lines", "write_report"),
+            "run": ("Comparison", "MethodResult", "compare"),
+        },
+    )

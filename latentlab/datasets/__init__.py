@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from stylegan2.lazy import lazy_names
 
 if TYPE_CHECKING:
     from latentlab.datasets.drawings import make_drawings
@@ -39,25 +40,17 @@ __all__ = [
 ]
 
 # They import torch, and latent pairs the whole of faces and scorers.
-_LATER = {
-    "make_drawings": "drawings",
-    **dict.fromkeys(("Domains", "LabelledFacesSettings", "Labeller", "draw_domains"), "labelled_faces"),
-    **dict.fromkeys(("RealFaces", "write_photos"), "labelled_photos"),
-    **dict.fromkeys(("LatentPairs", "SetSettings", "make_latent_pairs"), "latent_pairs"),
-    "claim_folder": "manifest",
-    **dict.fromkeys(("Pencil", "reduce_drawing"), "pencil"),
-    **dict.fromkeys(("Scene", "ground_of", "make_shapes", "scene"), "shapes"),
-    **dict.fromkeys(("NamedImages", "generated_images", "images_of_files"), "sources"),
-}
-
-
-if not TYPE_CHECKING:  # where a type checker sees it, it takes any name for an attribute
-
-    def __getattr__(name: str) -> Any:
-        if name not in _LATER:
-            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        return getattr(import_module(f"{__name__}.{_LATER[name]}"), name)
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+if not TYPE_CHECKING:
+    __getattr__, __dir__ = lazy_names(
+        __name__,
+        {
+            "drawings": ("make_drawings",),
+            "labelled_faces": ("Domains", "LabelledFacesSettings", "Labeller", "draw_domains"),
+            "labelled_photos": ("RealFaces", "write_photos"),
+            "latent_pairs": ("LatentPairs", "SetSettings", "make_latent_pairs"),
+            "manifest": ("claim_folder",),
+            "pencil": ("Pencil", "reduce_drawing"),
+            "shapes": ("Scene", "ground_of", "make_shapes", "scene"),
+            "sources": ("NamedImages", "generated_images", "images_of_files"),
+        },
+    )

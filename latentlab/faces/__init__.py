@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from stylegan2.lazy import lazy_names
 
 if TYPE_CHECKING:
     from latentlab.faces.alignment import AlignedFace, NoFace, align, align_files
@@ -36,22 +37,16 @@ __all__ = [
 ]
 
 # Imported at their first use: a command's help does without torch and dlib.
-_LATER = {
-    **dict.fromkeys(("AlignedFace", "NoFace", "align", "align_files"), "alignment"),
-    "crop": "cropping",
-    **dict.fromkeys(("Dlib5", "Dlib68", "FaceDetector", "FaceFound", "load_detector"), "detectors"),
-    **dict.fromkeys(("CropGeometry", "Points", "quad_of"), "geometry"),
-    "FaceDescriptor": "identity",
-    **dict.fromkeys(("face_outline", "paste_back"), "paste"),
-    **dict.fromkeys(("Pose", "pose_of"), "pose"),
-}
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _LATER:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_LATER[name]}"), name)
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+if not TYPE_CHECKING:
+    __getattr__, __dir__ = lazy_names(
+        __name__,
+        {
+            "alignment": ("AlignedFace", "NoFace", "align", "align_files"),
+            "cropping": ("crop",),
+            "detectors": ("Dlib5", "Dlib68", "FaceDetector", "FaceFound", "load_detector"),
+            "geometry": ("CropGeometry", "Points", "quad_of"),
+            "identity": ("FaceDescriptor",),
+            "paste": ("face_outline", "paste_back"),
+            "pose": ("Pose", "pose_of"),
+        },
+    )

@@ -7,8 +7,9 @@ Metrics of single images (`Identity`, `LPIPS`, `OutsideChange`, `Sharpness`) als
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from stylegan2.lazy import lazy_names
 
 if TYPE_CHECKING:
     from latentlab.metrics.base import ImageMetric, Metric
@@ -41,25 +42,19 @@ __all__ = [
     "statistic_interval",
 ]
 
-_MODULES = {
-    **dict.fromkeys(("ImageMetric", "Metric"), "base"),
-    **dict.fromkeys(("FeatureExtractor", "VGG16Features"), "features"),
-    **dict.fromkeys(("UNKNOWN", "Interval", "mean_interval", "share_interval", "statistic_interval"), "intervals"),
-    "FrechetDistance": "frechet_distance",
-    "Identity": "identity",
-    "KernelDistance": "kernel_distance",
-    "LPIPS": "lpips",
-    "Leakage": "leakage",
-    "OutsideChange": "outside_change",
-    "Sharpness": "sharpness",
-}
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _MODULES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+if not TYPE_CHECKING:
+    __getattr__, __dir__ = lazy_names(
+        __name__,
+        {
+            "base": ("ImageMetric", "Metric"),
+            "features": ("FeatureExtractor", "VGG16Features"),
+            "frechet_distance": ("FrechetDistance",),
+            "identity": ("Identity",),
+            "intervals": ("UNKNOWN", "Interval", "mean_interval", "share_interval", "statistic_interval"),
+            "kernel_distance": ("KernelDistance",),
+            "leakage": ("Leakage",),
+            "lpips": ("LPIPS",),
+            "outside_change": ("OutsideChange",),
+            "sharpness": ("Sharpness",),
+        },
+    )

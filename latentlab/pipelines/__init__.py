@@ -3,8 +3,9 @@
 Every pipeline takes its networks as `Components`, writes into a folder, and resumes there when it was stopped.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from stylegan2.lazy import lazy_names
 
 if TYPE_CHECKING:
     from latentlab.pipelines.calibration import Reach, calibrate_reach
@@ -52,24 +53,25 @@ __all__ = [
 ]
 
 # Each pipeline loads what it needs, and no more.
-_LATER = {
-    "Components": "components",
-    "Walk": "walks",
-    **dict.fromkeys(("Reach", "calibrate_reach"), "calibration"),
-    **dict.fromkeys(("QualityCheck", "check_photo", "check_projection", "format_checks"), "checks"),
-    **dict.fromkeys(("PhotoEditSettings", "PhotoResult", "PhotoSettings"), "photos"),
-    **dict.fromkeys(("check_photos", "edit_photo", "edit_photos", "project_photos"), "photos"),
-    **dict.fromkeys(("LabelSettings", "label_samples"), "sampling"),
-    **dict.fromkeys(("SeedSettings", "edit_seeds", "generate_images", "walk_seeds"), "seeds"),
-    **dict.fromkeys(("Study", "StudySettings", "study_attribute"), "study"),
-}
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _LATER:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_LATER[name]}"), name)
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+if not TYPE_CHECKING:
+    __getattr__, __dir__ = lazy_names(
+        __name__,
+        {
+            "calibration": ("Reach", "calibrate_reach"),
+            "checks": ("QualityCheck", "check_photo", "check_projection", "format_checks"),
+            "components": ("Components",),
+            "photos": (
+                "PhotoEditSettings",
+                "PhotoResult",
+                "PhotoSettings",
+                "check_photos",
+                "edit_photo",
+                "edit_photos",
+                "project_photos",
+            ),
+            "sampling": ("LabelSettings", "label_samples"),
+            "seeds": ("SeedSettings", "edit_seeds", "generate_images", "walk_seeds"),
+            "study": ("Study", "StudySettings", "study_attribute"),
+            "walks": ("Walk",),
+        },
+    )

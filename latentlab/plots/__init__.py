@@ -3,8 +3,9 @@
 They are drawn by matplotlib's objects: no window, and no state that other code could meet.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from stylegan2.lazy import lazy_names
 
 if TYPE_CHECKING:
     from latentlab.plots.curves import interval_figure, response_figure, tradeoff_figure
@@ -24,18 +25,12 @@ __all__ = [
 ]
 
 # matplotlib takes half a second to import.
-_LATER = {
-    **dict.fromkeys(("interval_figure", "response_figure", "tradeoff_figure"), "curves"),
-    **dict.fromkeys(("grid_figure", "portrait_figure", "walk_figure"), "faces"),
-    **dict.fromkeys(("FORMATS", "check_format", "save_figure"), "saving"),
-}
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _LATER:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_LATER[name]}"), name)
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+if not TYPE_CHECKING:
+    __getattr__, __dir__ = lazy_names(
+        __name__,
+        {
+            "curves": ("interval_figure", "response_figure", "tradeoff_figure"),
+            "faces": ("grid_figure", "portrait_figure", "walk_figure"),
+            "saving": ("FORMATS", "check_format", "save_figure"),
+        },
+    )

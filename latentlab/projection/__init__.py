@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from stylegan2.lazy import lazy_names
 
 if TYPE_CHECKING:
     from latentlab.projection.deltas import TunedGenerator, WeightDelta
@@ -54,25 +55,28 @@ __all__ = [
 ]
 
 # Imported at their first use: the settings, which a command's help needs, do without torch.
-_LATER = {
-    **dict.fromkeys(("TunedGenerator", "WeightDelta"), "deltas"),
-    **dict.fromkeys(("PTI", "TuningSettings"), "settings"),
-    "MaskedImages": "inputs",
-    **dict.fromkeys(("WStatistics", "w_statistics"), "latents"),
-    **dict.fromkeys(("ProjectionStep", "Projector", "project"), "projector"),
-    "Projection": "result",
-    **dict.fromkeys(("DEFAULTS", "PUBLISHED", "PUBLISHED_W", "PUBLISHED_W_PLUS"), "settings"),
-    **dict.fromkeys(("Phase", "ProjectionSettings", "ProjectionSpace", "Start"), "settings"),
-    "starting_points": "starts",
-    **dict.fromkeys(("Tuned", "Tuner", "TuningStep", "tune"), "tuning"),
-}
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _LATER:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_LATER[name]}"), name)
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+if not TYPE_CHECKING:
+    __getattr__, __dir__ = lazy_names(
+        __name__,
+        {
+            "deltas": ("TunedGenerator", "WeightDelta"),
+            "inputs": ("MaskedImages",),
+            "latents": ("WStatistics", "w_statistics"),
+            "projector": ("ProjectionStep", "Projector", "project"),
+            "result": ("Projection",),
+            "settings": (
+                "DEFAULTS",
+                "PTI",
+                "PUBLISHED",
+                "PUBLISHED_W",
+                "PUBLISHED_W_PLUS",
+                "Phase",
+                "ProjectionSettings",
+                "ProjectionSpace",
+                "Start",
+                "TuningSettings",
+            ),
+            "starts": ("starting_points",),
+            "tuning": ("Tuned", "Tuner", "TuningStep", "tune"),
+        },
+    )

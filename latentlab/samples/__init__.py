@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from stylegan2.lazy import lazy_names
 
 if TYPE_CHECKING:
     from latentlab.samples.drawing import draw_samples
@@ -22,21 +23,13 @@ __all__ = [
 ]
 
 # Drawing takes torch and a store pyarrow; a table by itself takes numpy.
-_MODULES = {
-    "drawing": ("draw_samples",),
-    "edits": ("EditTable",),
-    "store": ("SampleSettings", "SampleStore"),
-    "table": ("SampleTable", "concatenate", "split"),
-}
-_LATER = {name: module for module, names in _MODULES.items() for name in names}
-
-if not TYPE_CHECKING:  # where a type checker sees it, it takes any name for an attribute
-
-    def __getattr__(name: str) -> Any:
-        if name not in _LATER:
-            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        return getattr(import_module(f"{__name__}.{_LATER[name]}"), name)
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+if not TYPE_CHECKING:
+    __getattr__, __dir__ = lazy_names(
+        __name__,
+        {
+            "drawing": ("draw_samples",),
+            "edits": ("EditTable",),
+            "store": ("SampleSettings", "SampleStore"),
+            "table": ("SampleTable", "concatenate", "split"),
+        },
+    )

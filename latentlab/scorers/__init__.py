@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from stylegan2.lazy import lazy_names
 
 if TYPE_CHECKING:
     from latentlab.scorers.attributes.scorer import AttributeScorer, load_attributes
@@ -32,24 +33,16 @@ __all__ = [
 ]
 
 # Most of them import torch, and whoever only reads scores does without it.
-_MODULES = {
-    "attributes.scorer": ("AttributeScorer", "load_attributes"),
-    "base": ("AttributeSet", "FunctionScorer", "Scorer"),
-    "crop": ("FFHQ_FACE", "FaceCrop"),
-    "expression": ("EXPRESSIONS", "ExpressionScorer"),
-    "loading": ("load_scorer",),
-    "mouth": ("MouthGeometry",),
-    "scores": ("is_positive", "score_column", "score_images", "score_images"),
-}
-_LATER = {name: module for module, names in _MODULES.items() for name in names}
-
-if not TYPE_CHECKING:  # where a type checker sees it, it takes any name for an attribute
-
-    def __getattr__(name: str) -> Any:
-        if name not in _LATER:
-            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        return getattr(import_module(f"{__name__}.{_LATER[name]}"), name)
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+if not TYPE_CHECKING:
+    __getattr__, __dir__ = lazy_names(
+        __name__,
+        {
+            "attributes.scorer": ("AttributeScorer", "load_attributes"),
+            "base": ("AttributeSet", "FunctionScorer", "Scorer"),
+            "crop": ("FFHQ_FACE", "FaceCrop"),
+            "expression": ("EXPRESSIONS", "ExpressionScorer"),
+            "loading": ("load_scorer",),
+            "mouth": ("MouthGeometry",),
+            "scores": ("is_positive", "score_column", "score_images"),
+        },
+    )

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from stylegan2.lazy import lazy_names
 
 if TYPE_CHECKING:
     from latentlab.translation.data.transforms import Augmentation
@@ -48,21 +49,26 @@ __all__ = [
 ]
 
 # They import torch, which takes a second.
-_LATER = {
-    "Augmentation": "data.transforms",
-    **dict.fromkeys(("NetworkConfig", "TranslationGenerator"), "networks"),
-    **dict.fromkeys(("RunOptions", "TrainingSettings", "launch", "train"), "training"),
-    **dict.fromkeys(("Translator", "load_translator"), "translator"),
-}
-
-
-if not TYPE_CHECKING:  # where a type checker sees it, it takes any name for an attribute
-
-    def __getattr__(name: str) -> Any:
-        if name not in __all__:
-            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        return getattr(import_module(f"{__name__}.{_LATER.get(name, 'methods')}"), name)
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+if not TYPE_CHECKING:
+    __getattr__, __dir__ = lazy_names(
+        __name__,
+        {
+            "data.transforms": ("Augmentation",),
+            "methods": (
+                "CycleGAN",
+                "CycleGANConfig",
+                "InstaGAN",
+                "InstaGANConfig",
+                "OptimiserStep",
+                "Pix2Pix",
+                "Pix2PixConfig",
+                "TranslationConfig",
+                "TranslationMethod",
+                "load_method",
+                "network_dict",
+            ),
+            "networks": ("NetworkConfig", "TranslationGenerator"),
+            "training": ("RunOptions", "TrainingSettings", "launch", "train"),
+            "translator": ("Translator", "load_translator"),
+        },
+    )

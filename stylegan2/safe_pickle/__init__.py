@@ -23,10 +23,10 @@ What is read
     state. Sets come out as lists.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from stylegan2.errors import CheckpointError, ForbiddenGlobalError
+from stylegan2.lazy import lazy_names
 
 if TYPE_CHECKING:
     from stylegan2.safe_pickle.containers import looks_pickled, read_pickled
@@ -46,19 +46,12 @@ __all__ = [
 ]
 
 # Imported at first use: they need torch.
-_LATER = {
-    **dict.fromkeys(("looks_pickled", "read_pickled"), "containers"),
-    **dict.fromkeys(("Array", "Module", "TensorView", "floats"), "inert"),
-    "Record": "machine",
-}
-
-if not TYPE_CHECKING:  # where a type checker sees it, it takes any name for an attribute
-
-    def __getattr__(name: str) -> Any:
-        if name not in _LATER:
-            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        return getattr(import_module(f"{__name__}.{_LATER[name]}"), name)
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+if not TYPE_CHECKING:
+    __getattr__, __dir__ = lazy_names(
+        __name__,
+        {
+            "containers": ("looks_pickled", "read_pickled"),
+            "inert": ("Array", "Module", "TensorView", "floats"),
+            "machine": ("Record",),
+        },
+    )

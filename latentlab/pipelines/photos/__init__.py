@@ -1,7 +1,8 @@
 """Photos: align, check, project, tune, edit, paste back, and say how far to trust the result."""
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from stylegan2.lazy import lazy_names
 
 if TYPE_CHECKING:
     from latentlab.pipelines.photos.aligning import CheckedPhoto, OnChecks, check_photos
@@ -27,16 +28,14 @@ __all__ = [
     "project_photos",
 ]
 
-_LATER = {
-    **dict.fromkeys(("CheckedPhoto", "OnChecks", "check_photos"), "aligning"),
-    **dict.fromkeys(("PhotoEdit", "edit_portrait"), "edits"),
-    **dict.fromkeys(("PhotoResult", "edit_photo", "edit_photos", "project_photos"), "job"),
-    **dict.fromkeys(("Portrait", "make_portrait"), "portraits"),
-    **dict.fromkeys(("Mask", "PhotoEditSettings", "PhotoSettings"), "settings"),
-}
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _LATER:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_LATER[name]}"), name)
+if not TYPE_CHECKING:
+    __getattr__, __dir__ = lazy_names(
+        __name__,
+        {
+            "aligning": ("CheckedPhoto", "OnChecks", "check_photos"),
+            "edits": ("PhotoEdit", "edit_portrait"),
+            "job": ("PhotoResult", "edit_photo", "edit_photos", "project_photos"),
+            "portraits": ("Portrait", "make_portrait"),
+            "settings": ("Mask", "PhotoEditSettings", "PhotoSettings"),
+        },
+    )

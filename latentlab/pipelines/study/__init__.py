@@ -1,7 +1,8 @@
 """A study of one attribute, end to end; `latentlab smile` runs it."""
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from stylegan2.lazy import lazy_names
 
 if TYPE_CHECKING:
     from latentlab.pipelines.study.report import summary
@@ -11,16 +12,13 @@ if TYPE_CHECKING:
 
 __all__ = ["HeldOutEdits", "Study", "StudySettings", "study_attribute", "summary"]
 
-_LATER = {
-    "HeldOutEdits": "results",
-    "Study": "results",
-    "StudySettings": "settings",
-    "study_attribute": "study",
-    "summary": "report",
-}
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _LATER:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_LATER[name]}"), name)
+if not TYPE_CHECKING:
+    __getattr__, __dir__ = lazy_names(
+        __name__,
+        {
+            "report": ("summary",),
+            "results": ("HeldOutEdits", "Study"),
+            "settings": ("StudySettings",),
+            "study": ("study_attribute",),
+        },
+    )

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from stylegan2.lazy import lazy_names
 
 if TYPE_CHECKING:
     from latentlab.tasks.drawings.definition import DRAWINGS, METHODS, PRESETS, DrawingsInputs, DrawingsSettings
@@ -20,33 +21,11 @@ __all__ = [
     "make_drawings_task",
 ]
 
-_MODULES = {
-    **dict.fromkeys(
-        (
-            "METHODS",
-            "PRESETS",
-            "DRAWINGS",
-            "DrawingsInputs",
-            "DrawingsSettings",
-        ),
-        "definition",
-    ),
-    **dict.fromkeys(
-        (
-            "DrawingsTask",
-            "make_drawings_task",
-            "drawings_methods",
-        ),
-        "task",
-    ),
-}
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _MODULES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+if not TYPE_CHECKING:
+    __getattr__, __dir__ = lazy_names(
+        __name__,
+        {
+            "definition": ("DRAWINGS", "METHODS", "PRESETS", "DrawingsInputs", "DrawingsSettings"),
+            "task": ("DrawingsTask", "drawings_methods", "make_drawings_task"),
+        },
+    )

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from stylegan2.lazy import lazy_names
 
 if TYPE_CHECKING:
-    from latentlab.datasets.labelled_photos import RealFaces
     from latentlab.tasks.edit_faces.definition import EDIT, METHODS, PRESETS, PROJECTION, EditInputs, EditSettings
     from latentlab.tasks.edit_faces.evaluator import EditEvaluator
     from latentlab.tasks.edit_faces.methods import edit_methods
@@ -24,7 +24,6 @@ __all__ = [
     "EditInputs",
     "EditSettings",
     "EditTask",
-    "RealFaces",
     "Strengths",
     "check_inputs",
     "edit_methods",
@@ -34,24 +33,16 @@ __all__ = [
     "strengths_of",
 ]
 
-_HERE = "latentlab.tasks.edit_faces"
-_MODULES = {
-    **dict.fromkeys(("EDIT", "METHODS", "PRESETS", "PROJECTION", "EditInputs", "EditSettings"), f"{_HERE}.definition"),
-    **dict.fromkeys(("EditTask", "check_inputs", "make_edit_task"), f"{_HERE}.task"),
-    **dict.fromkeys(("Strengths", "strengths_of"), f"{_HERE}.strengths"),
-    "EditEvaluator": f"{_HERE}.evaluator",
-    "RealFaces": "latentlab.datasets.labelled_photos",
-    "edit_methods": f"{_HERE}.methods",
-    "edit_sections": f"{_HERE}.sections",
-    "paste_edits": f"{_HERE}.pasting",
-}
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _MODULES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(_MODULES[name]), name)
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+if not TYPE_CHECKING:
+    __getattr__, __dir__ = lazy_names(
+        __name__,
+        {
+            "definition": ("EDIT", "METHODS", "PRESETS", "PROJECTION", "EditInputs", "EditSettings"),
+            "evaluator": ("EditEvaluator",),
+            "methods": ("edit_methods",),
+            "pasting": ("paste_edits",),
+            "sections": ("edit_sections",),
+            "strengths": ("Strengths", "strengths_of"),
+            "task": ("EditTask", "check_inputs", "make_edit_task"),
+        },
+    )

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from stylegan2.lazy import lazy_names
 
 if TYPE_CHECKING:
     from latentlab.tasks.shapes.definition import METHODS, PRESETS, SHAPES, ShapesSettings
@@ -19,32 +20,11 @@ __all__ = [
     "shapes_methods",
 ]
 
-_MODULES = {
-    **dict.fromkeys(
-        (
-            "METHODS",
-            "PRESETS",
-            "SHAPES",
-            "ShapesSettings",
-        ),
-        "definition",
-    ),
-    **dict.fromkeys(
-        (
-            "ShapesTask",
-            "make_shapes_task",
-            "shapes_methods",
-        ),
-        "task",
-    ),
-}
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _MODULES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+if not TYPE_CHECKING:
+    __getattr__, __dir__ = lazy_names(
+        __name__,
+        {
+            "definition": ("METHODS", "PRESETS", "SHAPES", "ShapesSettings"),
+            "task": ("ShapesTask", "make_shapes_task", "shapes_methods"),
+        },
+    )

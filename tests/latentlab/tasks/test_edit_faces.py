@@ -11,6 +11,7 @@ from latentlab import images, scorers
 from latentlab.comparison import compare, write_report
 from latentlab.datasets import labelled_faces
 from latentlab.datasets.labelled_faces import find_mouth
+from latentlab.datasets.labelled_photos import RealFaces
 from latentlab.errors import UserError
 from latentlab.pipelines.components import Components
 from latentlab.scorers import FunctionScorer
@@ -20,7 +21,6 @@ from latentlab.tasks.edit_faces import (
     PROJECTION,
     EditInputs,
     EditSettings,
-    RealFaces,
     Strengths,
     check_inputs,
     edit_methods,
