@@ -1,7 +1,13 @@
 """Fixtures that the whole suite shares: a tiny generator, the folder of recorded vectors, the command line."""
 
+import os
 import sys
 from pathlib import Path
+
+# Workers beside each other share the cores: with two threads each they would wait for one another. Processes that tests
+# start inherit it, and so give the same bits. It has to be set before torch is imported.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ["OMP_NUM_THREADS"] = "1"
 
 import hypothesis
 import pytest

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import zipfile
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -13,7 +14,10 @@ import torch
 from conftest import make_tiny
 
 import stylegan2
-from latentlab import images
+from latentlab import images, registry
+from latentlab.progress import silent
+from latentlab.tasks.trained import Trained
+from latentlab.translation import Augmentation, load_method
 from stylegan2.config import GeneratorConfig
 
 PLUGIN = Path(__file__).parent / "plugin"
@@ -36,26 +40,35 @@ def make_wheel(folder: Path) -> Path:
     return wheel
 
 
+REGISTRIES = (registry.scorers, registry.finders, registry.translators, registry.metrics, registry.tasks)
+
+
 @pytest.fixture(scope="module")
-def command(tmp_path_factory):
-    """Runs `latentlab` in an environment where the package is installed; gives what it prints."""
+def installed(tmp_path_factory):
+    """A folder on the path where the package is installed."""
     folder = tmp_path_factory.mktemp("installed")
     wheel = make_wheel(tmp_path_factory.mktemp("wheel"))
     install = ["install", "--quiet", "--no-index", "--no-deps", "--disable-pip-version-check", "--target", folder]
     subprocess.run([sys.executable, "-m", "pip", *map(str, install), str(wheel)], check=True)
-    path = os.pathsep.join([str(folder), *filter(None, [os.environ.get("PYTHONPATH")])])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(folder)
+        for one in REGISTRIES:  # they look once a process
+            one.__dict__.pop("_found", None)
+        yield folder
+    for one in REGISTRIES:
+        one.__dict__.pop("_found", None)
 
-    def run(*words: object) -> str:
-        done = subprocess.run(
-            [sys.executable, "-m", "latentlab", *map(str, words)],
-            capture_output=True,
-            text=True,
-            env={**os.environ, "PYTHONPATH": path},
-        )
-        assert done.returncode == 0, done.stderr
-        return done.stdout
 
-    return run
+@pytest.fixture
+def command(installed, run):
+    """Runs `latentlab` where the package is installed; gives what it prints."""
+
+    def call(*words: object) -> str:
+        code, out, err = run(*words)
+        assert code == 0, err
+        return out
+
+    return call
 
 
 @pytest.fixture(scope="module")
@@ -85,6 +98,26 @@ def test_a_translation_method_is_trained_and_applied(command, tmp_path):
     images.save_image(torch.full((1, 3, 16, 16), 0.4), tmp_path / "grey.png")
     command("translate", "apply", out / "translator.safetensors", tmp_path / "grey.png", "--out", made)
     assert images.load_image(made / "grey.png").mean() == pytest.approx(-0.4, abs=0.1)
+
+
+def test_a_process_finds_it_too(installed):
+    path = os.pathsep.join([str(installed), *filter(None, [os.environ.get("PYTHONPATH")])])
+    words = [sys.executable, "-m", "latentlab", "compare", "--help"]
+    shown = subprocess.run(words, check=True, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": path})
+    assert "invert" in shown.stdout
+
+
+def test_a_translation_method_takes_part_in_a_comparison(installed, tmp_path):
+    for k in range(8):
+        colour = torch.full((1, 3, 16, 16), k / 8 - 0.5)
+        images.save_image(torch.cat([colour, -colour], dim=3), tmp_path / "train" / f"{k}.png")
+    method = load_method("tint")
+    config = method.configure(16, 4)
+    source = method.open_folder(tmp_path, "train", config, Augmentation.none(16)).source
+    contestant = Trained("tint", config, lambda stage: source, 200, 4, 0)
+    contestant.fit(SimpleNamespace(size=16, device=torch.device("cpu")), tmp_path / "model", silent)
+    made = contestant.apply(torch.full((2, 3, 16, 16), 0.25))
+    assert made.shape == (2, 3, 16, 16) and contestant.inputs["config"]["resolution"] == 16
 
 
 def test_a_task_is_compared_and_a_metric_measures_it(command, tmp_path):

@@ -109,8 +109,9 @@ def test_shapes_are_compared_and_found_again(run, tmp_path):
 
 @pytest.mark.weights
 @pytest.mark.slow
-def test_any_attribute_is_edited_with_a_second_classifier_that_knows_it(run, tmp_path):
+def test_any_attribute_is_edited_with_a_second_classifier_that_knows_it(run, tmp_path, monkeypatch):
     """The second classifier is the shipped one with other offsets: another network by its fingerprint."""
+    monkeypatch.setattr("latentlab.datasets.labelled_faces._DRAWN_AT_ONCE", 24)
     second = load_attributes()
     second = AttributeScorer(second.network, second.all_names, second.slopes, second.offsets + 0.01)
     second.save(tmp_path / "second.safetensors")
