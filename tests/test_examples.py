@@ -102,6 +102,7 @@ def test_style_mixing(run, tmp_path):
     assert len(set(others)) == len(others)
 
 
+@pytest.mark.weights
 def test_smile_direction(run, network, tmp_path):
     # What the classifier makes of a random network's pictures is mostly neutral, and sometimes not.
     said = run("smile_direction.py", "--samples", "80", "--attribute", "neutral", "--out", "out")
@@ -180,12 +181,14 @@ def test_shapes_and_smiles_of_a_folder(run_alone, tmp_path):
         assert size_of(grid) == (columns * 32, 32)
 
 
+@pytest.mark.weights
 def test_own_method(run, tmp_path):
     run("own_method.py", "--faces", "2", "--held-out", "2", "--steps", "1", "--out", "out")
     page = (tmp_path / "out" / "report.html").read_text()
     assert "pixel-mean" in page and "<p class=failed>" not in page
 
 
+@pytest.mark.weights
 def test_edit_photo(tmp_path):
     """On the real generator, for a face has to be found; without a photo it takes a generated one."""
     said = process(tmp_path, "edit_photo.py", "--steps", "1", "--tuning-steps", "1", "--device", "cpu")
