@@ -36,6 +36,12 @@ def make_tiny(config: GeneratorConfig = TINY) -> Generator:
     return network
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Start with the files that hold slow tests: two workers then end at about the same time."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
+
+
 @pytest.fixture(scope="session")
 def tiny() -> Generator:
     """One tiny generator for the session; nobody writes to it."""

@@ -127,6 +127,7 @@ def test_latent_walk(run, network, tmp_path):
             assert frames - 4 <= film.n_frames <= frames
 
 
+@pytest.mark.slow
 def test_own_attribute(run, tmp_path):
     said = run("own_attribute.py", "--attribute", "warm", "--samples", "60", "--out", "out")
     assert "samples are warm" in said
@@ -189,6 +190,7 @@ def test_own_method(run, tmp_path):
 
 
 @pytest.mark.weights
+@pytest.mark.slow
 def test_edit_photo(tmp_path):
     """On the real generator, for a face has to be found; without a photo it takes a generated one."""
     said = process(tmp_path, "edit_photo.py", "--steps", "1", "--tuning-steps", "1", "--device", "cpu")
