@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
@@ -14,6 +15,7 @@ from latentlab.errors import UserError
 from latentlab.faces import paste_back
 from latentlab.faces.cropping import cut
 from latentlab.faces.identity import similarity
+from latentlab.images import to_pil
 from latentlab.pipelines.components import Components
 from latentlab.pipelines.photos.portraits import Portrait
 from latentlab.pipelines.photos.settings import Mask
@@ -38,10 +40,16 @@ class PhotoEdit:
     """
 
     strength: float
-    crop: Tensor
-    photo: Tensor
+    crop: Tensor = field(repr=False)
+    photo: Tensor = field(repr=False)
     score: float
     identity: float
+
+    def _repr_png_(self) -> bytes:
+        """The edited photo, for a notebook."""
+        png = io.BytesIO()
+        to_pil(self.photo).save(png, "PNG")
+        return png.getvalue()
 
 
 @torch.no_grad()

@@ -36,6 +36,10 @@ class PhotoResult:
     edits: tuple[PhotoEdit, ...]
     folder: Path
 
+    def _repr_png_(self) -> bytes:
+        """The side-by-side figure or, without edits, the projection, for a notebook."""
+        return (self.folder / ("comparison.png" if self.edits else "projected.png")).read_bytes()
+
 
 def edit_photo(
     path: str | Path,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
@@ -47,13 +47,13 @@ class Portrait:
     """
 
     path: Path
-    photo: Tensor
+    photo: Tensor = field(repr=False)
     face: AlignedFace
     projection: Projection
-    ws: Tensor | None
-    tuned: Tuned | None
-    generator: Generator
-    rendered: Tensor
+    ws: Tensor | None = field(repr=False)
+    tuned: Tuned | None = field(repr=False)
+    generator: Generator = field(repr=False)
+    rendered: Tensor = field(repr=False)
     before: tuple[QualityCheck, ...]
     after: tuple[QualityCheck, ...]
 

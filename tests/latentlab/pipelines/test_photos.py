@@ -152,6 +152,9 @@ def test_the_folder_holds_everything(projected, components, generator, folder):
     assert "latentlab edit …" in report
     figure = images.load_image(own / "comparison.png")
     assert figure.shape[3] > 1.3 * figure.shape[2]  # three columns, two rows
+    # What a notebook shows.
+    assert result._repr_png_() == (own / "comparison.png").read_bytes()
+    assert edits[1]._repr_png_().startswith(b"\x89PNG") and "tensor" not in repr(result)
 
 
 def test_a_photo_alone_that_is_bad_is_an_error(components, folder):
