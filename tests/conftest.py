@@ -36,11 +36,6 @@ def make_tiny(config: GeneratorConfig = TINY) -> Generator:
     return network
 
 
-def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """Two workers, of up to 3 GB each; four for the tests without named weights, which mostly wait for processes."""
-    return 4 if config.option.markexpr == "not weights" else 2
-
-
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Start with the files that hold slow tests: two workers then end at about the same time."""
     slow = {item.path for item in items if item.get_closest_marker("slow")}
