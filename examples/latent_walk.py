@@ -27,6 +27,7 @@ from latentlab.devices import find_device
 from latentlab.directions import load_direction
 from latentlab.editing import from_sigmas, walk
 from latentlab.errors import UserError
+from latentlab.samples import check_psi
 from latentlab.video import write_gif, write_mp4
 
 
@@ -45,7 +46,7 @@ def main(
     """Walk from seed to seed, and along a direction."""
     if space not in ("w", "z"):
         raise UserError(f"--space is w or z, not {space!r}")
-    numbers, psi = options.parse_seeds(seeds), options.check_psi(psi)
+    numbers, psi = options.parse_seeds(seeds), check_psi(psi)
     generator = stylegan2.load(network, device=find_device(device))
     z = stylegan2.z_from_seeds(numbers, generator.z_dim).to(generator.w_avg.device)
     ws = generator.mapping(z, psi=psi)  # (seeds, num_ws, w_dim)

@@ -19,6 +19,7 @@ import latentlab as ll
 from latentlab.cli import options
 from latentlab.cli.errors import run
 from latentlab.devices import find_device
+from latentlab.samples import check_psi
 from stylegan2.protocol import Generator
 
 
@@ -57,7 +58,7 @@ def main(
 def latents(generator: Generator, seeds: list[int], psi: float) -> torch.Tensor:
     """Latents `(seeds, num_ws, w_dim)`."""
     z = ll.z_from_seeds(seeds, generator.z_dim).to(generator.w_avg.device)
-    return generator.mapping(z, psi=options.check_psi(psi))
+    return generator.mapping(z, psi=check_psi(psi))
 
 
 if __name__ == "__main__":

@@ -6,7 +6,8 @@ import errno
 import json
 import os
 import secrets
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -91,6 +92,24 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
         finally:
             temporary.unlink(missing_ok=True)
         sync_folder(path.parent)
+
+
+def check_distinct_stems(paths: Iterable[str | os.PathLike[str]]) -> None:
+    """Refuse files whose results, named like them, would overwrite each other's; some file systems ignore case.
+
+    Raises
+    ------
+    UserError
+        If two of them have one stem. Names both.
+    """
+    files = [Path(path) for path in paths]
+    times = Counter(file.stem.casefold() for file in files)
+    twice = [file for file in files if times[file.stem.casefold()] > 1]
+    if twice:
+        raise UserError(
+            f"{twice[0]} and {twice[1]} would both be written as {twice[0].stem}; "
+            "give them in two runs with different folders, or rename one"
+        )
 
 
 def write_json(path: str | os.PathLike[str], data: Any) -> None:

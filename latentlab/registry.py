@@ -82,6 +82,13 @@ class Registry:
         """All names: the built-in ones, then those of other packages in alphabetical order."""
         return tuple(self._found)
 
+    def check(self, name: str) -> None:
+        """Refuse an unknown name, without importing anything; the UserError suggests the nearest."""
+        if name not in self._found:
+            near = difflib.get_close_matches(name, self._found, n=1, cutoff=0.4)
+            hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(self._found)}"
+            raise UserError(f"no {self.noun} is called {name!r}; {hint}")
+
     def load(self, name: str) -> Any:
         """Import what `name` stands for.
 
@@ -90,11 +97,8 @@ class Registry:
         UserError
             If the name is unknown (suggests the nearest), offered by two packages, or cannot be imported.
         """
-        found = self._found.get(name)
-        if found is None:
-            near = difflib.get_close_matches(name, self._found, n=1, cutoff=0.4)
-            hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(self._found)}"
-            raise UserError(f"no {self.noun} is called {name!r}; {hint}")
+        self.check(name)
+        found = self._found[name]
         if len(found) > 1:
             values = " and ".join(entry.value for entry in found)
             raise UserError(f"two packages offer a {self.noun} called {name!r}: {values}; uninstall one of them")

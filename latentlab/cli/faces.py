@@ -11,7 +11,7 @@ import typer
 from latentlab.cli import options
 from latentlab.cli.errors import end_with
 from latentlab.errors import UserError
-from latentlab.files import write_json
+from latentlab.files import check_distinct_stems, write_json
 from latentlab.progress import bar
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def align(
     after all others are done, and makes the exit code 2.
     """
     out = options.check_folder(out)
-    options.check_stems(photos)
+    check_distinct_stems(photos)
     from latentlab.faces import align_files, load_detector
 
     found = load_detector(detector.value)

@@ -6,8 +6,6 @@ import math
 import re
 import shlex
 import sys
-from collections import Counter
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -69,29 +67,11 @@ def parse_strengths(text: str) -> list[float]:
     return strengths
 
 
-def check_psi(psi: float) -> float:
-    """Return psi if it is above 0 and at most 2; UserError otherwise."""
-    if not 0 < psi <= 2:
-        raise UserError(f"psi must be above 0 and at most 2, not {psi:g}")
-    return psi
-
-
 def check_folder(path: Path) -> Path:
     """Return `path` if it is a folder or does not exist yet; UserError otherwise, before any work is done for it."""
     if path.exists() and not path.is_dir():
         raise UserError(f"{path} is a file; choose a folder with --out")
     return path
-
-
-def check_stems(photos: Sequence[Path]) -> None:
-    """Refuse photos whose results would overwrite each other's; some file systems ignore case."""
-    times = Counter(photo.stem.casefold() for photo in photos)
-    twice = [photo for photo in photos if times[photo.stem.casefold()] > 1]
-    if twice:
-        raise UserError(
-            f"{twice[0]} and {twice[1]} would both be written as {twice[0].stem}; "
-            "give them in two runs with another --out, or rename one"
-        )
 
 
 def this_command() -> str:

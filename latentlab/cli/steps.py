@@ -9,6 +9,7 @@ import typer
 
 from latentlab import registry
 from latentlab.cli import options, photos
+from latentlab.errors import UserError
 from latentlab.progress import bar
 
 DirectionName = Annotated[
@@ -21,9 +22,10 @@ Force = Annotated[bool, typer.Option("--force", help="Apply it to a generator th
 
 
 def _check_method(name: str) -> str:
-    known = registry.finders.names()
-    if name not in known:
-        raise typer.BadParameter(f"{name!r} is not one of {', '.join(known)}.")
+    try:
+        registry.finders.check(name)
+    except UserError as error:
+        raise typer.BadParameter(str(error)) from None
     return name
 
 

@@ -76,8 +76,10 @@ def latent(
     from latentlab.datasets import LatentPairs, SetSettings, make_latent_pairs
     from latentlab.directions import load_direction
     from latentlab.pipelines import Components
+    from latentlab.samples import check_psi
 
     options.check_folder(out)
+    check_psi(psi)
     components = Components.load(network, scorer, device=device)
     generator, found = components.generator, load_direction(direction)
     components.check_attribute(attribute)
@@ -89,7 +91,7 @@ def latent(
         high,
         components.scorer,
         attribute,
-        options.check_psi(psi),
+        psi,
         components.detector if layout == "instances" else None,
     )
     settings = SetSettings(layout, faces, size, held_out, seed_start)

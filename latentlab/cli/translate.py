@@ -14,6 +14,7 @@ from latentlab.cli import options, training_sets
 from latentlab.cli.errors import end_with, single_line
 from latentlab.devices import find_device
 from latentlab.errors import UserError
+from latentlab.files import check_distinct_stems
 from latentlab.progress import bar, silent
 
 if TYPE_CHECKING:
@@ -114,7 +115,7 @@ def apply(
 
     options.check_folder(out)
     paths = _files(images)
-    options.check_stems(paths)
+    check_distinct_stems(paths)
     place = find_device(device)
     task = _Application(load_translator(translator, place), way, size, masks, dropout, seed, place)
     failures = []

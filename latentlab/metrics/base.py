@@ -82,6 +82,27 @@ class ImageMetric(Metric):
         self._batches = []
 
 
+class RegionMetric(ImageMetric):
+    """A metric of single images that can leave a region out, in which an edit may do as it likes."""
+
+    @abstractmethod
+    def per_image(self, before: Tensor, after: Tensor, region: Tensor | None = None) -> NDArray[np.float64]:
+        """Return the values `(n,)` of the images, without adding them; see `update`."""
+
+    def update(self, before: Tensor, after: Tensor, region: Tensor | None = None) -> None:
+        """Add images.
+
+        Parameters
+        ----------
+        before, after
+            `(n, 3, h, w)` in [-1, 1].
+        region
+            `(n or 1, 1, h, w)` in 0 … 1: 1 where the edit may change the image; only the rest is compared. None
+            compares the whole image.
+        """
+        self._batches.append(self.per_image(before, after, region))
+
+
 class LastResult(Generic[T]):
     """Remembers the result of a function for the last tensor it was called with.
 

@@ -7,11 +7,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from latentlab.metrics.base import ImageMetric, as_array
+from latentlab.metrics.base import RegionMetric, as_array
 from latentlab.perceptual import PerceptualDistance, load_perceptual
 
 
-class LPIPS(ImageMetric):
+class LPIPS(RegionMetric):
     """LPIPS between the images before and after, optionally outside a region only.
 
     Parameters
@@ -42,16 +42,3 @@ class LPIPS(ImageMetric):
                 mask = 1 - (region[rows] if len(region) > 1 else region).to(device)
             distances.append(self.perceptual(after[rows].to(device), before[rows].to(device), mask).cpu())
         return as_array(torch.cat(distances))
-
-    def update(self, before: Tensor, after: Tensor, region: Tensor | None = None) -> None:
-        """Add images.
-
-        Parameters
-        ----------
-        before, after
-            `(n, 3, h, w)` in [-1, 1].
-        region
-            `(n or 1, 1, h, w)` in 0 … 1: 1 where the edit may change the image; only the rest is compared. None
-            compares the whole image.
-        """
-        self._batches.append(self.per_image(before, after, region))

@@ -6,11 +6,11 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from latentlab.metrics.base import ImageMetric, as_array
+from latentlab.metrics.base import RegionMetric, as_array
 from latentlab.metrics.functional import difference_outside
 
 
-class OutsideChange(ImageMetric):
+class OutsideChange(RegionMetric):
     """Mean absolute difference (L1) outside a region, in 0 … 1; see `functional.difference_outside`."""
 
     title = "L1"
@@ -21,16 +21,3 @@ class OutsideChange(ImageMetric):
         if region is None:
             region = before.new_zeros(1, 1, *before.shape[2:])
         return as_array(difference_outside(before, after, region))
-
-    def update(self, before: Tensor, after: Tensor, region: Tensor | None = None) -> None:
-        """Add images.
-
-        Parameters
-        ----------
-        before, after
-            `(n, 3, h, w)` in [-1, 1].
-        region
-            `(n or 1, 1, h, w)` in 0 … 1: 1 where the edit may change the image; only the rest is compared. None
-            compares the whole image.
-        """
-        self._batches.append(self.per_image(before, after, region))

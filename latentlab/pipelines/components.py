@@ -14,7 +14,7 @@ from latentlab.faces import FaceDetector, load_detector
 from latentlab.faces.identity import FaceDescriptor
 from latentlab.perceptual import PerceptualDistance, fast_dtype, load_perceptual
 from latentlab.rendering import Renderer
-from latentlab.scorers import Scorer, load_scorer
+from latentlab.scorers import Scorer, check_score, load_scorer
 from stylegan2.protocol import Generator
 
 
@@ -105,9 +105,7 @@ class Components:
 
     def check_attribute(self, attribute: str) -> None:
         """Refuse an attribute that the scorer does not score, with those that it does; UserError then."""
-        names = self.scorer.names
-        if attribute not in names:
-            raise UserError(f"no score is called {attribute!r}; there are {', '.join(names)}")
+        check_score(self.scorer.names, attribute)
 
     @cached_property
     def scorer(self) -> Scorer:

@@ -12,12 +12,11 @@ from torch import Tensor
 
 from latentlab import images
 from latentlab.directions import Direction
-from latentlab.errors import UserError
 from latentlab.pipelines.components import Components
 from latentlab.pipelines.edits import edit_table, render_edits
 from latentlab.pipelines.walks import Walk, render_walk
 from latentlab.progress import Stage, silent
-from latentlab.samples import EditTable
+from latentlab.samples import EditTable, check_psi
 from stylegan2 import z_from_seeds
 
 _THUMBNAIL = 256
@@ -45,8 +44,7 @@ class SeedSettings:
     force: bool = False
 
     def __post_init__(self) -> None:
-        if not 0 < self.psi <= 2:
-            raise UserError(f"psi must be above 0 and at most 2, not {self.psi:g}")
+        check_psi(self.psi)
 
 
 @torch.inference_mode()

@@ -25,6 +25,13 @@ COLUMNS = ("seed", "psi", "w")
 SEED_END = 2**32  # numpy's RandomState takes seeds below this
 
 
+def check_psi(psi: float) -> float:
+    """Return psi if it is above 0 and at most 2; UserError otherwise."""
+    if not 0 < psi <= 2:
+        raise UserError(f"psi must be above 0 and at most 2, not {psi:g}")
+    return psi
+
+
 @dataclass(frozen=True)
 class SampleSettings:
     """All settings that a row depends on: two runs with equal settings draw equal tables.
@@ -58,8 +65,7 @@ class SampleSettings:
     noise_mode: NoiseMode = "const"
 
     def __post_init__(self) -> None:
-        if not 0 < self.psi <= 2:
-            raise UserError(f"psi must be above 0 and at most 2, not {self.psi:g}")
+        check_psi(self.psi)
         if self.samples < 1 or self.shard_size < 1:
             raise UserError(f"samples must be 1 or more, not {min(self.samples, self.shard_size)}")
         if self.seed_start < 0 or self.seed_start + self.samples > SEED_END:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from latentlab.scorers.expression import EXPRESSIONS, ExpressionScorer
     from latentlab.scorers.loading import load_scorer
     from latentlab.scorers.mouth import MouthGeometry
-    from latentlab.scorers.scores import is_positive, score_column, score_images
+    from latentlab.scorers.scores import check_score, is_positive, score_column, score_images
 
 __all__ = [
     "EXPRESSIONS",
@@ -25,6 +25,7 @@ __all__ = [
     "FunctionScorer",
     "MouthGeometry",
     "Scorer",
+    "check_score",
     "is_positive",
     "load_attributes",
     "load_scorer",
@@ -43,6 +44,6 @@ if not TYPE_CHECKING:
             "expression": ("EXPRESSIONS", "ExpressionScorer"),
             "loading": ("load_scorer",),
             "mouth": ("MouthGeometry",),
-            "scores": ("is_positive", "score_column", "score_images"),
+            "scores": ("check_score", "is_positive", "score_column", "score_images"),
         },
     )

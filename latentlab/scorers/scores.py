@@ -32,10 +32,15 @@ def score_images(scorer: Scorer, images: Tensor) -> NDArray[np.float32]:
     return scores.detach().float().cpu().numpy()
 
 
-def score_column(scores: NDArray[np.float32], names: tuple[str, ...], name: str) -> NDArray[np.float32]:
-    """Pick the score `name` from `scores (…, k)`: `(…)`. An unknown name raises a UserError that lists the names."""
+def check_score(names: tuple[str, ...], name: str) -> None:
+    """Refuse a score that is not among `names`; the UserError lists them."""
     if name not in names:
         raise UserError(f"no score is called {name!r}; there are {', '.join(names)}")
+
+
+def score_column(scores: NDArray[np.float32], names: tuple[str, ...], name: str) -> NDArray[np.float32]:
+    """Pick the score `name` from `scores (…, k)`: `(…)`. An unknown name raises a UserError that lists the names."""
+    check_score(names, name)
     return scores[..., names.index(name)]
 
 
@@ -44,6 +49,3 @@ def is_positive(scores: NDArray[np.float32], names: tuple[str, ...], name: str) 
     column = score_column(scores, names, name)
     wins: NDArray[np.bool_] = column > 0.5 if len(names) == 1 else scores.argmax(axis=-1) == names.index(name)
     return wins
-
-
-score_images = score_images

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from latentlab.directions import Direction
 from latentlab.errors import UserError
+from latentlab.files import check_distinct_stems
 from latentlab.pipelines.components import Components
 from latentlab.pipelines.photos.aligning import CheckedPhoto, OnChecks, check_photos
 from latentlab.pipelines.photos.edits import PhotoEdit, edit_portrait
@@ -164,7 +164,7 @@ def _portraits(
     on_checks: OnChecks | None,
 ) -> Iterator[tuple[Path, Portrait | UserError]]:
     """Portraits of the photos; those without a face first, with what is wrong with them."""
-    check_names(paths)
+    check_distinct_stems(paths)
     photos: list[CheckedPhoto] = []
     for path, found in check_photos(paths, components, settings.strict, progress, on_checks):
         if isinstance(found, UserError):
@@ -181,15 +181,3 @@ def _portraits(
         except UserError as error:
             portrait = UserError(f"{photo.path}: {error}")
         yield photo.path, portrait
-
-
-def check_names(paths: Sequence[str | Path]) -> None:
-    """Refuse photos whose results would overwrite each other's; some file systems ignore case. UserError then."""
-    photos = [Path(path) for path in paths]
-    times = Counter(photo.stem.casefold() for photo in photos)
-    twice = [photo for photo in photos if times[photo.stem.casefold()] > 1]
-    if twice:
-        raise UserError(
-            f"{twice[0]} and {twice[1]} would both be written as {twice[0].stem}; "
-            "give them in two runs with different folders, or rename one"
-        )

@@ -31,7 +31,7 @@ from latentlab.pipelines.components import Components
 from latentlab.progress import Stage, silent
 from latentlab.rendering import Renderer
 from latentlab.samples import SampleTable, concatenate
-from latentlab.scorers import Scorer
+from latentlab.scorers import Scorer, check_score
 from latentlab.scorers.attributes.scorer import AttributeScorer
 from latentlab.tasks.distributions import LIMITS as DISTRIBUTION_LIMITS
 from latentlab.tasks.edit_faces.definition import EditSettings
@@ -242,8 +242,7 @@ def check_inputs(
         If the scorer and the judge are one classifier, or one of them does not know its attribute; if the photos or
         the labels cannot be read, or do not belong to the task.
     """
-    if settings.attribute not in scorer.names:
-        raise UserError(f"no score is called {settings.attribute!r}; there are {', '.join(scorer.names)}")
+    check_score(scorer.names, settings.attribute)
     judge.of(settings.judged, *settings.conditions)
     if isinstance(scorer, AttributeScorer) and scorer.network_fingerprint == judge.network_fingerprint:
         raise UserError("the scorer that labels may not judge: give another classifier with --judge")
