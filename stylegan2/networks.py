@@ -60,7 +60,7 @@ class MappingNetwork(nn.Module):
         for k in range(layers):
             self.add_module(f"fc{k}", FullyConnected(widths[k], widths[k + 1], True, lr_multiplier))
         if num_ws is not None:
-            self.register_buffer("w_avg", torch.zeros(w_dim))
+            self.register_buffer("w_avg", torch.zeros(w_dim, dtype=torch.float32))
 
     def forward(self, z: Tensor | None, c: Tensor | None = None, psi: float = 1.0, cutoff: int | None = None) -> Tensor:
         """Map latents to the rows of ws that the synthesis network takes.
@@ -125,13 +125,13 @@ class SynthesisLayer(nn.Module):
     def __init__(self, i: int, o: int, resolution: int, up: int, config: GeneratorConfig) -> None:
         super().__init__()
         self.affine = FullyConnected(config.w_dim, i, bias_init=1.0)
-        self.weight = nn.Parameter(torch.randn(o, i, 3, 3))
-        self.bias = nn.Parameter(torch.zeros(o))
+        self.weight = nn.Parameter(torch.randn(o, i, 3, 3, dtype=torch.float32))
+        self.bias = nn.Parameter(torch.zeros(o, dtype=torch.float32))
         self.register_buffer("resample_filter", resample_buffer(config.resample_filter))
         self.up, self.use_noise, self.conv_clamp = up, config.use_noise, config.conv_clamp
         if config.use_noise:
-            self.register_buffer("noise_const", torch.randn(resolution, resolution))
-            self.noise_strength = nn.Parameter(torch.zeros([]))
+            self.register_buffer("noise_const", torch.randn(resolution, resolution, dtype=torch.float32))
+            self.noise_strength = nn.Parameter(torch.zeros([], dtype=torch.float32))
 
     def forward(
         self, x: Tensor, style: Tensor, noise_mode: NoiseMode, rng: torch.Generator | None, gain: float = 1.0
@@ -154,8 +154,8 @@ class ToRGB(nn.Module):
     def __init__(self, i: int, config: GeneratorConfig) -> None:
         super().__init__()
         self.affine = FullyConnected(config.w_dim, i, bias_init=1.0)
-        self.weight = nn.Parameter(torch.randn(config.img_channels, i, 1, 1))
-        self.bias = nn.Parameter(torch.zeros(config.img_channels))
+        self.weight = nn.Parameter(torch.randn(config.img_channels, i, 1, 1, dtype=torch.float32))
+        self.bias = nn.Parameter(torch.zeros(config.img_channels, dtype=torch.float32))
         self.weight_gain = 1 / math.sqrt(i)
         self.conv_clamp = config.conv_clamp
 
@@ -177,7 +177,7 @@ class SynthesisBlock(nn.Module):
         taps, o = config.resample_filter, config.channels(resolution)
         self.register_buffer("resample_filter", resample_buffer(taps))
         if resolution == 4:
-            self.const = nn.Parameter(torch.randn(o, 4, 4))
+            self.const = nn.Parameter(torch.randn(o, 4, 4, dtype=torch.float32))
         else:
             i = config.channels(resolution // 2)
             self.conv0 = SynthesisLayer(i, o, resolution, 2, config)
