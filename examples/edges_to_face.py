@@ -17,7 +17,6 @@ import typer
 import stylegan2
 from latentlab.cli.errors import run
 from latentlab.datasets import generated_images, images_of_files, make_drawings
-from latentlab.progress import bar
 from latentlab.rendering import Renderer
 from latentlab.translation import Augmentation, Pix2Pix, TrainingSettings, train
 from latentlab.translation.data.folders import images_in
@@ -40,15 +39,13 @@ def main(
         source = generated_images(Renderer(generator, generator.resolutions[0]), range(600, 600 + faces))
     else:
         source = images_of_files(images_in(images))
-    with bar("drawing") as step:
-        make_drawings(source, out / "pairs", size, progress=step)
+    make_drawings(source, out / "pairs", size)
 
     config = Pix2Pix.configure(size, base_channels)
     training = Pix2Pix.open_folder(out / "pairs", "train", config, Augmentation.for_resolution(size)).source
     held_out = Pix2Pix.open_folder(out / "pairs", "test", config, Augmentation.none(size)).source
     settings = TrainingSettings(epochs, batch_size=batch)
-    with bar("training", "sample") as step:
-        train(config, training, settings, out / "training", held_out, progress=step)
+    train(config, training, settings, out / "training", held_out)
     print(f"drawing, painted, face: {out / 'training' / 'samples'}")
 
 

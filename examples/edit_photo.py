@@ -21,7 +21,6 @@ from latentlab.cli import options
 from latentlab.cli.errors import run
 from latentlab.faces.identity import similarity
 from latentlab.pipelines import check_photo, format_checks
-from latentlab.progress import bar
 from latentlab.projection import DEFAULTS, TuningSettings
 
 
@@ -50,12 +49,9 @@ def main(
     ll.save_image(face.image, out / "aligned.png")
     print(format_checks(check_photo(face)))
     recipe = DEFAULTS["w+"].shortened(steps)
-    with bar("projecting", "step") as step:
-        found = ll.project(face.image, generator, recipe, perceptual=distance, progress=step)
+    found = ll.project(face.image, generator, recipe, perceptual=distance)
     ws = found.ws(generator)  # (1, num_ws, w_dim)
-    with bar("tuning", "step") as step:
-        settings = replace(TuningSettings(), steps=tuning_steps)
-        tuned = ll.tune(face.image, ws, generator, distance, settings, progress=step)
+    tuned = ll.tune(face.image, ws, generator, distance, replace(TuningSettings(), steps=tuning_steps))
     print(f"LPIPS {float(tuned.before):.3f} projected, {float(tuned.lpips):.3f} tuned")
 
     with torch.no_grad():

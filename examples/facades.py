@@ -16,7 +16,6 @@ from typing import Annotated
 import typer
 
 from latentlab.cli.errors import run
-from latentlab.progress import bar
 from latentlab.translation import Augmentation, Pix2Pix, TrainingSettings, train
 from stylegan2.memory import keep_freed_memory
 
@@ -36,8 +35,7 @@ def main(
     training = Pix2Pix.open_folder(folder, "train", config, Augmentation.for_resolution(size), "BA").source
     held_out = Pix2Pix.open_folder(folder, "val", config, Augmentation.none(size), "BA").source
     settings = TrainingSettings(epochs, batch_size=batch)
-    with bar("training", "sample") as step:
-        train(config, training, settings, out, held_out, progress=step)
+    train(config, training, settings, out, held_out)
     print(f"labels, translation, photo: {out / 'samples'}")
 
 

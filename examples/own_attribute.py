@@ -25,7 +25,6 @@ from latentlab.cli.errors import run
 from latentlab.devices import find_device
 from latentlab.pipelines import Components, StudySettings, study_attribute
 from latentlab.pipelines.study import summary
-from latentlab.progress import bar
 from latentlab.scorers import FunctionScorer
 from stylegan2.memory import keep_freed_memory
 
@@ -75,7 +74,7 @@ def main(
         name=attribute, attribute=attribute, network=network, scorer=attribute, samples=samples, edited_faces=16
     )
     components = Components.load(generator, scorer)
-    study = study_attribute(components, settings, out, shlex.join(["python", *sys.argv]), progress=bar)
+    study = study_attribute(components, settings, out, shlex.join(["python", *sys.argv]))
     print("\n".join(summary(study)))
 
 

@@ -22,7 +22,7 @@ from latentlab.cli.errors import run
 from latentlab.comparison import Method, compare, write_report
 from latentlab.images import resize
 from latentlab.pipelines import Components
-from latentlab.progress import Stage, bar
+from latentlab.progress import Stage
 from latentlab.scorers import load_attributes
 from latentlab.tasks.edit_faces import PRESETS, PROJECTION, EditTask, edit_methods, make_edit_task
 
@@ -58,8 +58,8 @@ def main(
     components = Components.load(network, scorer="fer", device=device)
     judge = load_attributes(device=components.device)
     settings = replace(PRESETS["quick"], faces=faces, held_out=held_out, projection_steps=steps)
-    task = make_edit_task(settings, components, judge, out, stage=bar)
-    comparison = compare(task, [*edit_methods(task, ["latent-svm"]), PixelMean()], bar)
+    task = make_edit_task(settings, components, judge, out)
+    comparison = compare(task, [*edit_methods(task, ["latent-svm"]), PixelMean()])
     print(write_report(comparison, options.this_command(), excluded=[PROJECTION]))
 
 

@@ -16,7 +16,6 @@ import typer
 
 from latentlab.cli.errors import run
 from latentlab.datasets import make_shapes
-from latentlab.progress import bar
 from latentlab.translation import Augmentation, InstaGAN, TrainingSettings, train
 from stylegan2.memory import keep_freed_memory
 
@@ -31,14 +30,12 @@ def main(
 ) -> None:
     """Learn to make circles of squares."""
     keep_freed_memory()
-    with bar("drawing") as step:
-        make_shapes(scenes, out / "scenes", size, progress=step)
+    make_shapes(scenes, out / "scenes", size)
     config = InstaGAN.configure(size, base_channels)
     training = InstaGAN.open_folder(out / "scenes", "train", config, Augmentation.for_resolution(size)).source
     held_out = InstaGAN.open_folder(out / "scenes", "test", config, Augmentation.none(size)).source
     settings = TrainingSettings(epochs, batch_size=batch)
-    with bar("training", "sample") as step:
-        train(config, training, settings, out / "training", held_out, progress=step)
+    train(config, training, settings, out / "training", held_out)
     print(f"squares, masks, circles, masks, and back: {out / 'training' / 'samples'}")
 
 

@@ -20,7 +20,6 @@ from latentlab import scorers
 from latentlab.cli.errors import run
 from latentlab.datasets import LatentPairs, SetSettings, make_latent_pairs
 from latentlab.directions import load_direction
-from latentlab.progress import bar
 from latentlab.rendering import Renderer
 from latentlab.translation import Augmentation, CycleGAN, TrainingSettings, train
 from stylegan2.memory import keep_freed_memory
@@ -42,15 +41,13 @@ def main(
         generator = stylegan2.load("mobile-ffhq")
         render = Renderer(generator, generator.resolutions[0])
         recipe = LatentPairs(render, load_direction("smile"), low=-1.5, high=2.5, scorer=scorers.load_scorer("fer"))
-        with bar("generating") as step:
-            make_latent_pairs(recipe, SetSettings("unpaired", faces, size), folder, progress=step)
+        make_latent_pairs(recipe, SetSettings("unpaired", faces, size), folder)
 
     config = CycleGAN.configure(size, base_channels)
     training = CycleGAN.open_folder(folder, "train", config, Augmentation.for_resolution(size)).source
     held_out = CycleGAN.open_folder(folder, "test", config, Augmentation.none(size)).source
     settings = TrainingSettings(epochs, batch_size=batch)
-    with bar("training", "sample") as step:
-        train(config, training, settings, out / "training", held_out, progress=step)
+    train(config, training, settings, out / "training", held_out)
     print(f"neutral, smiling, back; smiling, neutral, back: {out / 'training' / 'samples'}")
 
 

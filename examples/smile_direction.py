@@ -22,7 +22,6 @@ from latentlab.cli.errors import run
 from latentlab.devices import find_device
 from latentlab.directions import cosine, fit
 from latentlab.editing import from_sigmas, walk
-from latentlab.progress import bar
 from latentlab.rendering import Renderer
 from latentlab.samples import SampleSettings, SampleStore, draw_samples, split
 from stylegan2.memory import keep_freed_memory
@@ -46,8 +45,7 @@ def main(
         generator.fingerprint, scorer.fingerprint, scorer.names, psi, seed_start, samples, resolution
     )
     store = SampleStore.open(out / "samples", settings)
-    with bar("drawing samples") as step:
-        table = draw_samples(generator, scorer, store, Renderer(generator, resolution), 4, step)
+    table = draw_samples(generator, scorer, store, Renderer(generator, resolution), 4)
     print(f"{table.is_positive(attribute).mean():.1%} of {len(table)} samples are {attribute}")
 
     found = {}

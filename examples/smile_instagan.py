@@ -21,7 +21,6 @@ from latentlab import scorers
 from latentlab.cli.errors import run
 from latentlab.datasets import LatentPairs, SetSettings, make_latent_pairs
 from latentlab.directions import load_direction
-from latentlab.progress import bar
 from latentlab.rendering import Renderer
 from latentlab.translation import Augmentation, InstaGAN, TrainingSettings, train
 from stylegan2.memory import keep_freed_memory
@@ -44,15 +43,13 @@ def main(
         render = Renderer(generator, generator.resolutions[0])
         detector = face_finding.load("dlib68")
         recipe = LatentPairs(render, load_direction("smile"), -1.5, 2.5, scorers.load_scorer("fer"), detector=detector)
-        with bar("generating") as step:
-            make_latent_pairs(recipe, SetSettings("instances", faces, size), folder, progress=step)
+        make_latent_pairs(recipe, SetSettings("instances", faces, size), folder)
 
     config = InstaGAN.configure(size, base_channels)
     training = InstaGAN.open_folder(folder, "train", config, Augmentation.for_resolution(size)).source
     held_out = InstaGAN.open_folder(folder, "test", config, Augmentation.none(size)).source
     settings = TrainingSettings(epochs, batch_size=batch)
-    with bar("training", "sample") as step:
-        train(config, training, settings, out / "training", held_out, progress=step)
+    train(config, training, settings, out / "training", held_out)
     print(f"neutral, mask, smiling, mask; smiling, mask, neutral, mask: {out / 'training' / 'samples'}")
 
 

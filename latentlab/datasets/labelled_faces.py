@@ -22,7 +22,7 @@ from latentlab.errors import UserError
 from latentlab.faces.detectors import FaceDetector
 from latentlab.faces.regions import mouth_region
 from latentlab.images import load_image, reduce, save_image
-from latentlab.progress import Stage, Step
+from latentlab.progress import Stage, Step, stage_of
 from latentlab.rendering import Renderer
 from latentlab.samples import SampleSettings, SampleStore, SampleTable, concatenate, draw_samples
 from latentlab.scorers import Scorer, is_positive, score_column, score_images
@@ -127,7 +127,7 @@ def renderer_for(generator: Generator, size: int) -> Renderer:
 
 
 def draw_domains(
-    generator: Generator, scorer: Scorer, settings: LabelledFacesSettings, folder: Path, stage: Stage
+    generator: Generator, scorer: Scorer, settings: LabelledFacesSettings, folder: Path, progress: bool | Stage = True
 ) -> Domains:
     """Draw and label seeds until there are enough faces of both domains.
 
@@ -139,8 +139,8 @@ def draw_domains(
         What the set consists of.
     folder
         Folder whose `samples/` keeps what was drawn.
-    stage
-        Shows the progress.
+    progress
+        True for a progress bar, False for none, or a `Stage` of your own.
 
     Raises
     ------
@@ -151,7 +151,7 @@ def draw_domains(
     renderer = renderer_for(generator, settings.size)
     tables: list[SampleTable] = []
     in_target = np.zeros(0, bool)
-    with stage("drawing samples") as step:
+    with stage_of(progress)("drawing samples") as step:
         while (rarer := min(int(in_target.sum()), int((~in_target).sum()))) < wanted:
             if _DRAWN_AT_ONCE * len(tables) >= _MOST_DRAWN:
                 raise UserError(
@@ -168,7 +168,7 @@ def draw_domains(
                 resolution=renderer.resolution,
             )
             store = SampleStore.open(folder / "samples" / f"{len(tables):03d}", sample_settings)
-            tables.append(draw_samples(generator, scorer, store, render=renderer))
+            tables.append(draw_samples(generator, scorer, store, renderer, progress=False))
             positive = concatenate(tables).is_positive(settings.attribute)
             in_target = positive if settings.towards == "positive" else ~positive
             step(min(int(in_target.sum()), int((~in_target).sum()), wanted), wanted)

@@ -24,8 +24,8 @@ def sections_from_inputs(
 ) -> list[ReportSection]:
     """Return the sections of `latentlab compare edit`; put the edits back into the photos where that was asked for."""
     if inputs.paste and inputs.photos is not None:
-        paste_edits(comparison, inputs.photos, job.stage)
-    return edit_sections(comparison, strengths_of(comparison, methods, job.stage))
+        paste_edits(comparison, inputs.photos, job.progress)
+    return edit_sections(comparison, strengths_of(comparison, methods, job.progress))
 
 
 def edit_sections(comparison: Comparison, strengths: Strengths) -> list[ReportSection]:
