@@ -100,4 +100,5 @@ def _draw(
         names=settings.names,
         generator=settings.generator,
         scorer=settings.scorer,
+        threshold=settings.threshold,
     )
