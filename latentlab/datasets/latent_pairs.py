@@ -21,7 +21,8 @@ from latentlab.faces.regions import mouth_region
 from latentlab.files import read_json, write_json
 from latentlab.progress import Stage, stage_of
 from latentlab.rendering import Renderer
-from latentlab.scorers import Scorer, is_positive, score_images
+from latentlab.scorers import Scorer, label_scores, score_images, threshold_of
+from latentlab.scorers.threshold import NEGATIVE, POSITIVE
 
 Layout = Literal["pairs", "unpaired", "instances"]
 _LOG = "seeds.json"
@@ -40,7 +41,7 @@ class LatentPairs:
     low, high
         Strengths of the edit before and after, in units of w.
     scorer, attribute
-        Scorer and its score: a seed is used if the score is not the largest one before, and is after.
+        Scorer and its score: a seed is used if the score is negative before and positive after.
     psi
         Truncation psi.
     detector
@@ -76,8 +77,8 @@ class LatentPairs:
         ws = ws_of_seed(self.render, seed, self.psi)
         before, after = (self.render(edit(ws, self.direction, s)).clamp(-1, 1) for s in (self.low, self.high))
         scores = score_images(self.scorer, torch.cat([before, after]))
-        positive_before, positive_after = is_positive(scores, self.scorer.names, self.attribute)
-        return (before.cpu(), after.cpu()) if positive_after and not positive_before else None
+        labels = label_scores(scores, self.scorer.names, self.attribute, threshold_of(self.scorer))
+        return (before.cpu(), after.cpu()) if labels.tolist() == [NEGATIVE, POSITIVE] else None
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from latentlab.progress import Stage, Step, stage_of
 from latentlab.rendering import Renderer
 from latentlab.samples import SampleTable
 from latentlab.scorers import Scorer
+from latentlab.scorers.threshold import NEGATIVE, POSITIVE
 
 # Faces of each label, and the strengths that are tried, in sigmas.
 _FACES = 12
@@ -60,7 +61,7 @@ def calibrate_reach(
     train
         Training faces. Held-out ones are not for this: a strength chosen on the faces it is judged by flatters itself.
     attribute
-        Name of the score that decides the label.
+        Name of the score that decides the label, at the threshold of `train`.
     direction
         Direction with a sigma.
     renderer, scorer
@@ -71,17 +72,19 @@ def calibrate_reach(
         True for a progress bar, False for none, or a `Stage` of your own.
     """
     done, total = 0, 2 * len(_SERIES) * _FACES
+    train = train.resolve(attribute)
+    labels = train.labels(attribute)
 
     def reach(towards: bool, step: Step) -> float:
-        others = np.flatnonzero(train.is_positive(attribute) != towards)[:_FACES]
-        faces = train.subset(others)
+        before, after = (NEGATIVE, POSITIVE) if towards else (POSITIVE, NEGATIVE)
+        faces = train.subset(np.flatnonzero(labels == before)[:_FACES])
 
         def changed(strength: float) -> float:
             nonlocal done
             edited = rescore(faces, direction, [strength], renderer, scorer, batch_size, progress=False)
             done += len(faces)
             step(min(done, total), total)
-            return float(np.mean(edited.is_positive(attribute) == towards))
+            return float(np.mean(edited.labels(attribute) == after))
 
         series = [(1 if towards else -1) * from_sigmas(direction, sigmas) for sigmas in _SERIES]
         return calibrate(changed, 1.0, series, bisections=0, fallback="last")

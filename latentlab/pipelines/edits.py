@@ -16,7 +16,7 @@ from latentlab.errors import UserError
 from latentlab.progress import Stage, stage_of
 from latentlab.rendering import Renderer
 from latentlab.samples import EditTable, SampleTable
-from latentlab.scorers import Scorer, score_images
+from latentlab.scorers import Scorer, Threshold, score_images
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,7 +81,11 @@ def render_edits(
 
 
 def edit_table(
-    scores: Iterable[NDArray[np.float32]], seeds: Sequence[int], strengths: Sequence[float], names: tuple[str, ...]
+    scores: Iterable[NDArray[np.float32]],
+    seeds: Sequence[int],
+    strengths: Sequence[float],
+    names: tuple[str, ...],
+    threshold: Threshold | None = None,
 ) -> EditTable:
     """Collect the scores `(k,)` of edited images, in the order of `render_edits`, in a table.
 
@@ -95,12 +99,15 @@ def edit_table(
         Strengths of each face.
     names
         Names of the `k` scores.
+    threshold
+        Threshold of the table's labels.
     """
     return EditTable(
         seeds=np.asarray(seeds, dtype=np.int64),
         strengths=np.asarray(strengths, dtype=np.float64),
         scores=np.stack(list(scores)).reshape(len(seeds), len(strengths), -1),
         names=names,
+        threshold=threshold,
     )
 
 
@@ -116,8 +123,9 @@ def rescore(
 ) -> EditTable:
     """Edit the faces of a sample table and score them again; the images are not kept.
 
-    For an interruptible run call it in chunks of faces. Parameters and errors are those of `render_edits`; `progress`
-    is True for a progress bar, False for none, or a `Stage` of your own.
+    For an interruptible run call it in chunks of faces. The images are labelled at the threshold of `faces`; parameters
+    and errors are those of `render_edits`; `progress` is True for a progress bar, False for none, or a `Stage` of your
+    own.
     """
     ws = faces.ws(renderer.generator.num_ws)
     scores = []
@@ -125,4 +133,4 @@ def rescore(
         for one in render_edits(ws, direction, strengths, renderer, scorer, batch_size, mode):
             scores.append(one.scores)
             step(len(scores), len(faces) * len(strengths))
-    return edit_table(scores, faces.seeds.tolist(), strengths, scorer.names)
+    return edit_table(scores, faces.seeds.tolist(), strengths, scorer.names, faces.threshold)

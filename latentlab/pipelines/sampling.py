@@ -9,6 +9,7 @@ from latentlab.pipelines.components import Components
 from latentlab.progress import Stage
 from latentlab.rendering import Renderer
 from latentlab.samples import SampleSettings, SampleStore, SampleTable, draw_samples
+from latentlab.scorers import Threshold, threshold_of
 
 
 @dataclass(frozen=True)
@@ -25,12 +26,20 @@ class LabelSettings:
         Truncation, above 0 up to 2.
     resolution
         Resolution of the images that are scored; None for the generator's own.
+    threshold
+        Score above which an image is positive: a number, 'median' or quantiles, see
+        `latentlab.scorers.Threshold.parse`; None for the scorer's own.
     """
 
     samples: int = 2000
     seed_start: int = 600
     psi: float = 0.7
     resolution: int | None = None
+    threshold: float | str | None = None
+
+    def __post_init__(self) -> None:
+        if self.threshold is not None:
+            Threshold.parse(self.threshold)  # refuses what is none
 
     def for_components(self, components: Components) -> SampleSettings:
         """The settings of the table that these networks give; UserError if one is out of range."""
@@ -43,6 +52,7 @@ class LabelSettings:
             seed_start=self.seed_start,
             samples=self.samples,
             resolution=components.renderer(self.resolution).resolution,
+            threshold=threshold_of(scorer) if self.threshold is None else Threshold.parse(self.threshold),
         )
 
 

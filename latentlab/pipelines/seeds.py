@@ -17,6 +17,7 @@ from latentlab.pipelines.edits import edit_table, render_edits
 from latentlab.pipelines.walks import Walk, render_walk
 from latentlab.progress import Stage, stage_of
 from latentlab.samples import EditTable, check_psi
+from latentlab.scorers import threshold_of
 from stylegan2 import z_from_seeds
 
 _THUMBNAIL = 256
@@ -127,7 +128,7 @@ def edit_seeds(
             images.save_image(one.image, Path(folder) / name)
             scores.append(one.scores)
             step(len(scores), len(seeds) * len(strengths))
-    table = edit_table(scores, seeds, strengths, scorer.names)
+    table = edit_table(scores, seeds, strengths, scorer.names, threshold_of(scorer))
     table.save(Path(folder) / "edits.parquet")
     return table
 

@@ -99,4 +99,5 @@ def _draw(
         names=settings.names,
         generator=settings.generator,
         scorer=settings.scorer,
+        threshold=settings.threshold,
     )

@@ -17,6 +17,7 @@ from latentlab.pipelines.study.context import StudyContext
 from latentlab.pipelines.study.results import HeldOutEdits
 from latentlab.progress import Step
 from latentlab.samples import EditTable, SampleTable
+from latentlab.scorers.threshold import NEGATIVE, POSITIVE
 
 # Faces per file of edits: what an interrupted run may lose.
 _CHUNK = 8
@@ -47,9 +48,9 @@ def edit_held_out(
     Those without the attribute are moved towards it and those with it away, by fractions of the calibrated
     strengths; the first faces by seed, as many as the settings say.
     """
-    has = test.is_positive(context.settings.attribute)
+    labels = test.labels(context.settings.attribute)
     most = context.settings.edited_faces
-    without, having = (test.subset(np.flatnonzero(chosen)[:most]) for chosen in (~has, has))
+    without, having = (test.subset(np.flatnonzero(labels == label)[:most]) for label in (NEGATIVE, POSITIVE))
     with context.stage(f"editing ({method})") as step:
         count = _Counter(step, (len(without) + len(having)) * len(fractions))
         folder = context.folder / "edits"
@@ -89,6 +90,7 @@ def _edit(
         strengths=np.array([0.0, *strengths]),
         scores=np.concatenate([faces.scores[:, None], edited], axis=1),
         names=faces.names,
+        threshold=faces.threshold,
     )
 
 
