@@ -159,10 +159,9 @@ def edit_photos(
             continue
         print(f"\n{path}\n{pipelines.format_checks(result.portrait.checks)}")
         for one in result.edits:
-            print(
-                f"{direction.attribute} {one.strength:+g}: {settings.attribute} {one.score:.2f}, "
-                f"identity {one.identity:.2f}"
-            )
+            print(f"{direction.attribute} {one.strength:+g}: {one.values(settings.attribute)}")
+        for why in dict.fromkeys(why for one in result.edits for why in one.why_unknown):
+            print(why)
         print(f"written to {result.folder}: see comparison.png and report.md")
     end_with(failures)
 

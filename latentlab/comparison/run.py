@@ -6,7 +6,7 @@ import logging
 import time
 import traceback
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -157,11 +157,15 @@ def _failed(task: Task, method: Method, error: Exception) -> MethodResult:
 
 def summarise(task: Task, columns: Columns) -> dict[str, Interval]:
     """Compute the mean of each column with its interval; of shares, Wilson's interval."""
-    shares = {measure.name for measure in task.measures if measure.share}
-    return {
-        name: share_interval(values > 0.5) if name in shares else mean_interval(values)
-        for name, values in columns.items()
-    }
+    measures = {measure.name: measure for measure in task.measures}
+    found = {}
+    for name, values in columns.items():
+        share = name in measures and measures[name].share
+        interval = share_interval(values > 0.5) if share else mean_interval(values)
+        if not interval.known and name in measures:
+            interval = replace(interval, why=measures[name].unknown)
+        found[name] = interval
+    return found
 
 
 def _made(task: Task, method: Method, stage: Stage) -> tuple[Tensor, dict[str, float]]:

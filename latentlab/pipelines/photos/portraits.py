@@ -10,10 +10,11 @@ from torch import Tensor
 
 from latentlab import images
 from latentlab.faces import AlignedFace
+from latentlab.faces.identity import why_undescribed
 from latentlab.pipelines.checks import QualityCheck, check_projection
 from latentlab.pipelines.components import Components
 from latentlab.pipelines.photos.aligning import CheckedPhoto
-from latentlab.pipelines.photos.settings import PhotoSettings
+from latentlab.pipelines.photos.settings import PhotoSettings, steps_left_out
 from latentlab.progress import Stage, titled
 from latentlab.projection import Projection, Tuned, project, tune, w_statistics
 from latentlab.rendering import Renderer, with_noise_maps
@@ -109,7 +110,7 @@ def make_portrait(
     projection
         Projection of its face alone.
     components
-        Networks; the descriptor and both perceptual distances are used.
+        Networks; both perceptual distances are used, and the descriptor, where faces are not too small for it.
     settings
         How the photo is tuned on.
     folder
@@ -135,8 +136,9 @@ def make_portrait(
         ws,
         w_statistics(generator),
         components.perceptual,
-        components.descriptor,
+        None if why_undescribed(face.image.shape[3]) else components.descriptor,
         photo.checks,
+        steps_left_out(settings.projection),
     )
     return Portrait(
         path=photo.path,

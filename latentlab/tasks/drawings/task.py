@@ -93,6 +93,8 @@ def make_drawings_task(
     descriptor = components.descriptor if with_identity else None
     task = DrawingsTask(text, folder, settings.size, training, held_out, components.perceptual, descriptor)
     task.settings, task.generator = settings, components.generator
+    if faces is None:
+        task.labels = [f"seed {int(name)}" for name in task.names]
     return task
 
 

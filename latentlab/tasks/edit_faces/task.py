@@ -68,6 +68,8 @@ class EditTask:
         The generator's faces.
     left_out
         Reasons by the names of photos that cannot be edited.
+    generated
+        Whether the held-out faces are the generator's own, named after their seeds.
     """
 
     folder: Path
@@ -79,6 +81,7 @@ class EditTask:
     training_key: Mapping[str, Any]
     held_out_key: Mapping[str, Any]
     left_out: Mapping[str, str] = field(default_factory=dict)
+    generated: bool = False
 
     @property
     def measures(self) -> tuple[Measure, ...]:
@@ -90,6 +93,11 @@ class EditTask:
         """See `Task`."""
         word = "more" if self.settings.towards == "positive" else "less"
         return f"Editing {len(self.names)} faces to be {word} {self.settings.judged.replace('_', ' ')}"
+
+    @property
+    def labels(self) -> list[str]:
+        """See `Task`."""
+        return [f"seed {int(name)}" if self.generated else name for name in self.names]
 
     @property
     def size(self) -> int:
@@ -218,7 +226,8 @@ def make_edit_task(
         written = write_photos(paths, folder / "held_out", components.detector, labeller, excluded, progress)
         names, left_out = written.names, written.left_out
     held_out = {"photos": files_digest(folder / "held_out" / f"{name}.png" for name in names)}
-    return EditTask(folder, settings, components, judge, domains, names, training, held_out, left_out)
+    generated = photos is None and real is None
+    return EditTask(folder, settings, components, judge, domains, names, training, held_out, left_out, generated)
 
 
 def check_inputs(

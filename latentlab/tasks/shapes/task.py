@@ -30,9 +30,9 @@ from latentlab.translation.methods import load_method
 MEASURES = (
     Measure("changed", "squares that became circles", "more"),
     Measure("circle_iou", "overlap with the circle that should be there", "more"),
-    Measure("colour", "change of the shapes' colours", "less"),
+    Measure("colour", "change of the shapes' colours", "less", unknown="no shape is left"),
     Measure("size", "change of their areas", "less"),
-    Measure("ground", "change of the ground", "less"),
+    Measure("ground", "change of the ground", "less", unknown="shapes cover the whole ground"),
 )
 
 
@@ -63,6 +63,7 @@ class ShapesTask:
         self.size = settings.size
         held_out = masked_in(scenes / "testA", "error").files
         self.names: Sequence[str] = held_out.names
+        self.labels = [f"scene {int(name)}" for name in self.names]
         self.masks = [held_out.masks(k) for k in range(len(self.names))]
         self._images = torch.cat([held_out.image(k) for k in range(len(self.names))])
         self.title = f"Turning the squares in {len(self.names)} scenes into circles"
