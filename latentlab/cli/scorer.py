@@ -56,7 +56,7 @@ def train(
 
     if out.suffix != ".safetensors":
         raise UserError(f"a classifier is written as .safetensors, not {out.name}")
-    options.check_folder(out.parent)
+    options.check_file(out)
     table = load_labels(labels)
     with bar("reading") as step:
         faces = load_faces(images, table, CELEBA_FRAMING if framing is FramingName.celeba else WHOLE, step)

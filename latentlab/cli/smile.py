@@ -49,6 +49,7 @@ def smile(
     from latentlab.pipelines.study import summary
 
     begun = time.monotonic()
+    options.check_folder(out)
     settings = StudySettings(
         seed_start=seed_start,
         samples=samples,

@@ -56,6 +56,8 @@ class ReportSection:
         Table below the paragraph; empty for none.
     image
         File name of a PNG in the comparison's folder; None for none.
+    note
+        What has to be said on the terminal too, in a line; empty for nothing.
     """
 
     title: str
@@ -63,6 +65,7 @@ class ReportSection:
     header: tuple[str, ...] = ()
     rows: tuple[tuple[str, ...], ...] = ()
     image: str | None = None
+    note: str = ""
 
 
 def write_report(

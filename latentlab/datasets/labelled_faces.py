@@ -21,12 +21,12 @@ from torch import Tensor
 from latentlab.errors import UserError
 from latentlab.faces.detectors import FaceDetector
 from latentlab.faces.regions import mouth_region
+from latentlab.files import images_in
 from latentlab.images import load_image, reduce, save_image
 from latentlab.progress import Stage, Step
 from latentlab.rendering import Renderer
 from latentlab.samples import SampleSettings, SampleStore, SampleTable, concatenate, draw_samples
 from latentlab.scorers import Scorer, is_positive, score_column, score_images
-from latentlab.translation.data.folders import images_in
 from stylegan2.protocol import Generator
 
 Towards: TypeAlias = Literal["positive", "negative"]

@@ -12,7 +12,7 @@ import torch
 
 from latentlab import images
 from latentlab.directions import Direction
-from latentlab.files import atomic_path, write_json
+from latentlab.files import atomic_path, strength_names, write_json
 from latentlab.images import reduce
 from latentlab.pipelines.checks import QualityCheck
 from latentlab.pipelines.photos.edits import PhotoEdit
@@ -43,9 +43,9 @@ def write_portrait(portrait: Portrait, folder: Path) -> Path:
 
 def write_edits(portrait: Portrait, edits: Sequence[PhotoEdit], direction: Direction, own: Path, command: str) -> None:
     """Write the edited photos into the portrait's folder, with a figure of all of them, report.md and report.json."""
-    for edit in edits:
-        images.save_image(edit.photo, own / f"photo_{edit.strength:+g}.png")
-        images.save_image(edit.crop.clamp(-1, 1), own / f"crop_{edit.strength:+g}.png")
+    for edit, name in zip(edits, strength_names([edit.strength for edit in edits]), strict=True):
+        images.save_image(edit.photo, own / f"photo_{name}.png")
+        images.save_image(edit.crop.clamp(-1, 1), own / f"crop_{name}.png")
     save_figure(_comparison(portrait, edits, direction.attribute), own / "comparison.png")
     facts = [{"strength": e.strength, "score": e.score, "identity": e.identity} for e in edits]
     write_json(own / "report.json", _facts(portrait) | {"direction": direction.attribute, "edits": facts})
@@ -62,8 +62,9 @@ def _comparison(portrait: Portrait, edits: Sequence[PhotoEdit], attribute: str) 
     ]
     if all(edit.strength for edit in edits):
         shown.append(("projected", portrait.rendered.cpu(), None, ""))
-    for edit in sorted(edits, key=lambda edit: edit.strength):
-        title = f"{attribute} {_signed(edit.strength)}" if edit.strength else "projected"
+    edits = sorted(edits, key=lambda edit: edit.strength)
+    for edit, name in zip(edits, _signed(edits), strict=True):
+        title = f"{attribute} {name}" if edit.strength else "projected"
         shown.append((title, edit.crop, edit.photo, f"score {edit.score:.2f}, identity {edit.identity:.2f}"))
     return portrait_figure(
         [title for title, *_ in shown],
@@ -108,7 +109,7 @@ def _markdown(portrait: Portrait, edits: Sequence[PhotoEdit], direction: Directi
         "",
         f"| {direction.attribute}, units of w | score | identity |",
         "| --- | --- | --- |",
-        *(f"| {_signed(e.strength)} | {e.score:.2f} | {e.identity:.2f} |" for e in edits),
+        *(f"| {name} | {e.score:.2f} | {e.identity:.2f} |" for e, name in zip(edits, _signed(edits), strict=True)),
         "",
         "## How far to trust it",
         "",
@@ -126,5 +127,6 @@ def _markdown(portrait: Portrait, edits: Sequence[PhotoEdit], direction: Directi
     return "\n".join(lines) + "\n"
 
 
-def _signed(strength: float) -> str:
-    return f"{strength:+g}".replace("-", "\N{MINUS SIGN}") if strength else "0"
+def _signed(edits: Sequence[PhotoEdit]) -> list[str]:
+    names = strength_names([edit.strength for edit in edits])
+    return ["0" if name == "+0" else name.replace("-", "\N{MINUS SIGN}") for name in names]
