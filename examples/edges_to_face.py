@@ -17,9 +17,9 @@ import typer
 import stylegan2
 from latentlab.cli.errors import run
 from latentlab.datasets import generated_images, images_of_files, make_drawings
+from latentlab.files import images_in
 from latentlab.rendering import Renderer
 from latentlab.translation import Augmentation, Pix2Pix, TrainingSettings, train
-from latentlab.translation.data.folders import images_in
 from stylegan2.memory import keep_freed_memory
 
 

@@ -53,6 +53,8 @@ class ReportSection:
         Table below the paragraph; empty for none.
     image
         File name of a PNG in the comparison's folder; None for none.
+    note
+        What has to be said on the terminal too, in a line; empty for nothing.
     """
 
     title: str
@@ -60,6 +62,7 @@ class ReportSection:
     header: tuple[str, ...] = ()
     rows: tuple[tuple[str, ...], ...] = ()
     image: str | None = None
+    note: str = ""
 
 
 def write_report(
@@ -253,9 +256,7 @@ def _measures(comparison: Comparison, excluded: Sequence[str]) -> str:
     if images < LEAST_IMAGES:
         caption += f" Intervals of fewer than {LEAST_IMAGES} images are too narrow: take the values as a first look."
     notes = _unknown(comparison)
-    return (
-        paragraph(caption) + table(["", *(one.name for one in done)], rows, bold) + (bullets(notes) if notes else "")
-    )
+    return paragraph(caption) + table(["", *(one.name for one in done)], rows, bold) + (bullets(notes) if notes else "")
 
 
 def _unknown(comparison: Comparison) -> list[str]:

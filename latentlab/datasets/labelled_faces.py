@@ -21,13 +21,13 @@ from torch import Tensor
 from latentlab.errors import UserError
 from latentlab.faces.detectors import FaceDetector
 from latentlab.faces.regions import mouth_region
+from latentlab.files import images_in
 from latentlab.images import load_image, reduce, save_image
 from latentlab.progress import Stage, Step, stage_of
 from latentlab.rendering import Renderer
 from latentlab.samples import SampleSettings, SampleStore, SampleTable, concatenate, draw_samples
 from latentlab.scorers import Scorer, count_labels, label_scores, score_column, score_images, threshold_of
 from latentlab.scorers.threshold import NEGATIVE, POSITIVE
-from latentlab.translation.data.folders import images_in
 from stylegan2.protocol import Generator
 
 Towards: TypeAlias = Literal["positive", "negative"]

@@ -12,11 +12,12 @@ from torch import Tensor
 
 from latentlab import images
 from latentlab.directions import Direction
+from latentlab.files import strength_names
 from latentlab.pipelines.components import Components
 from latentlab.pipelines.edits import edit_table, render_edits
 from latentlab.pipelines.walks import Walk, render_walk
 from latentlab.progress import Stage, stage_of
-from latentlab.samples import EditTable, check_psi
+from latentlab.samples import EditTable, check_distinct_seeds, check_psi
 from latentlab.scorers import threshold_of
 from stylegan2 import z_from_seeds
 
@@ -66,8 +67,9 @@ def generate_images(
     Raises
     ------
     UserError
-        If a setting is out of range, or the folder cannot be written to.
+        If a setting is out of range, a seed is given twice, or the folder cannot be written to.
     """
+    check_distinct_seeds(seeds)
     renderer = components.renderer(settings.resolution)
     thumbnails, paths = [], []
     with stage_of(progress)("generating") as step:
@@ -116,16 +118,17 @@ def edit_seeds(
     Raises
     ------
     UserError
-        If the direction does not fit the generator, a setting is out of range, or the folder cannot be written to.
+        If the direction does not fit the generator, a setting is out of range, a seed or a strength is given twice, or
+        the folder cannot be written to.
     """
+    check_distinct_seeds(seeds)
     direction.check(components.generator, settings.force)
     renderer, scorer = components.renderer(settings.resolution), components.scorer
     ws = _ws(seeds, components, settings)
-    scores = []
+    scores, names = [], strength_names(strengths)
     with stage_of(progress)("editing") as step:
         for one in render_edits(ws, direction, strengths, renderer, scorer, settings.batch_size):
-            name = f"seed{seeds[one.face]:06d}_{strengths[one.step]:+g}.png"
-            images.save_image(one.image, Path(folder) / name)
+            images.save_image(one.image, Path(folder) / f"seed{seeds[one.face]:06d}_{names[one.step]}.png")
             scores.append(one.scores)
             step(len(scores), len(seeds) * len(strengths))
     table = edit_table(scores, seeds, strengths, scorer.names, threshold_of(scorer))
@@ -149,6 +152,7 @@ def walk_seeds(
         Images and scores; it draws itself as a figure, and saves itself as a figure or an animation.
     """
     settings = SeedSettings() if settings is None else settings
+    check_distinct_seeds(seeds)
     direction.check(components.generator, settings.force)
     renderer, scorer = components.renderer(settings.resolution), components.scorer
     ws = _ws(seeds, components, settings)

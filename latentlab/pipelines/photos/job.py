@@ -8,7 +8,7 @@ from pathlib import Path
 
 from latentlab.directions import Direction
 from latentlab.errors import UserError
-from latentlab.files import check_distinct_stems
+from latentlab.files import check_distinct_stems, strength_names
 from latentlab.pipelines.components import Components
 from latentlab.pipelines.photos.aligning import CheckedPhoto, OnChecks, check_photos
 from latentlab.pipelines.photos.edits import PhotoEdit, edit_portrait
@@ -111,14 +111,15 @@ def edit_photos(
     Raises
     ------
     UserError
-        If the direction does not fit the generator, there is no such attribute, or two photos would be written into
-        one folder.
+        If the direction does not fit the generator, there is no such attribute, a strength is given twice, or two
+        photos would be written into one folder.
     """
     components = Components.load() if components is None else components
     settings = PhotoEditSettings() if settings is None else settings
     folder = Path(folder)
     direction.check(components.generator, settings.force)
     components.check_attribute(settings.attribute)
+    strength_names(strengths)  # an error is told before the long work
     for path, portrait in _portraits(paths, components, settings, folder, progress, on_checks):
         if isinstance(portrait, UserError):
             yield path, portrait

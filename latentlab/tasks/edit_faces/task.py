@@ -24,7 +24,7 @@ from latentlab.datasets.labelled_faces import (
 )
 from latentlab.datasets.labelled_photos import RealFaces, read_real, training_digests, write_photos, write_real
 from latentlab.errors import UserError
-from latentlab.files import read_json, write_json
+from latentlab.files import check_distinct_stems, images_in, read_json, write_json
 from latentlab.images import load_image, resize
 from latentlab.metrics import Interval
 from latentlab.pipelines.components import Components
@@ -36,7 +36,6 @@ from latentlab.scorers.attributes.scorer import AttributeScorer
 from latentlab.tasks.distributions import LIMITS as DISTRIBUTION_LIMITS
 from latentlab.tasks.edit_faces.definition import EditSettings
 from latentlab.tasks.edit_faces.evaluator import EditEvaluator, edit_measures
-from latentlab.translation.data.folders import images_in
 
 _LIMITS = (
     "Scorers were trained on photographs of real persons and have their biases; a score is not a feeling. The "
@@ -255,7 +254,7 @@ def check_inputs(
     if isinstance(scorer, AttributeScorer) and scorer.network_fingerprint == judge.network_fingerprint:
         raise UserError("the scorer that labels may not judge: give another classifier with --judge")
     if photos is not None:
-        images_in(photos)
+        check_distinct_stems(images_in(photos))
     if (real is None) != (settings.data != "real"):
         raise UserError("real faces are a folder and labels for the data 'real', and for no other")
     if real is not None:

@@ -16,13 +16,14 @@ from latentlab.comparison.definition import Job, choose_methods
 from latentlab.comparison.protocol import Columns, Measure, Method
 from latentlab.datasets.shapes import ground_of, make_shapes
 from latentlab.devices import find_device
+from latentlab.files import images_in
 from latentlab.metrics import Interval
 from latentlab.progress import Stage
 from latentlab.tasks.baselines import Nothing
 from latentlab.tasks.shapes.definition import METHODS, ShapesSettings
 from latentlab.tasks.shapes.judging import circle_of, judge_scene, shapes_of
 from latentlab.tasks.trained import Trained
-from latentlab.translation.data.folders import images_in, masked_in
+from latentlab.translation.data.folders import masked_in
 from latentlab.translation.data.sources import Source
 from latentlab.translation.data.transforms import Augmentation
 from latentlab.translation.methods import load_method
