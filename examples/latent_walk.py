@@ -6,7 +6,7 @@
 
 From seed to seed it goes in W on straight lines (`--space w`) or in Z on great circles (`--space z`). With
 --direction there is a second film: every seed from -4 to 4 standard deviations along it and back.
-Writes `loop.gif` and `direction.gif`, and both as .mp4 if the extra `video` is installed. A frame takes a second or
+Writes `loop.gif` and `direction.gif`, and both as .mp4 if `imageio[ffmpeg]` is installed. A frame takes a second or
 less on two cores; the default of 36 frames takes half a minute.
 """
 

@@ -158,7 +158,7 @@ def walk(
     resolution: options.Resolution = None,
     out: Annotated[
         Path,
-        typer.Option(help="A figure (.png, .pdf, .svg) or an animation (.gif; .mp4 with the extra video)."),
+        typer.Option(help="A figure (.png, .pdf, .svg) or an animation (.gif; .mp4 with the package imageio[ffmpeg])."),
     ] = Path("walk.png"),
     device: options.Device = "auto",
     force: Force = False,

@@ -12,7 +12,6 @@ import html
 import platform
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 
 import pyarrow as pa
@@ -23,6 +22,7 @@ from latentlab import plots
 from latentlab.comparison.conclusions import draw_conclusions, format_interval, worst_images
 from latentlab.comparison.run import Comparison, MethodResult
 from latentlab.files import atomic_path
+from latentlab.versions import describe_versions
 
 __all__ = ["ReportSection", "summary_lines", "write_report"]
 
@@ -34,7 +34,7 @@ COSTS = (
     ("device_gigabytes", "memory of the GPU, GB"),
     ("megabytes", "learnt parameters, MB"),
 )
-_PACKAGES = ("latentlab", "torch", "numpy", "scikit-learn", "lpips")
+_PACKAGES = ("torch", "numpy", "scikit-learn", "lpips")
 _SHOWN = 12  # rows of the grid
 
 _STYLE = """body{font:15px/1.5 system-ui,sans-serif;max-width:1200px;margin:2em auto;padding:0 1em;color:#222}
@@ -203,10 +203,10 @@ def _page(comparison: Comparison, command: str, sections: Sequence[ReportSection
         "<p class=small>By rule: a method is best where its 95 % interval overlaps no other's.</p>",
         *(_body(comparison, sections, excluded) if comparison.done else ()),
     ]
-    versions = ", ".join(f"{name} {version(name)}" for name in _PACKAGES)
+    versions = html.escape(describe_versions(*_PACKAGES))
     parts.append(
-        f"<h2>Limits</h2><p>{html.escape(task.limits)}</p><p class=small>Python {platform.python_version()}, "
-        f"{html.escape(versions)}, {html.escape(platform.platform())}. manifest.json has the rest.</p></html>"
+        f"<h2>Limits</h2><p>{html.escape(task.limits)}</p><p class=small>"
+        f"{versions}, {html.escape(platform.platform())}. manifest.json has the rest.</p></html>"
     )
     return "\n".join(parts)
 

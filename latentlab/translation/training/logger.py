@@ -10,7 +10,7 @@ from typing import Any
 from torch import Tensor
 
 from latentlab import images
-from latentlab.errors import UserError
+from latentlab.errors import missing_package
 from latentlab.progress import Step
 from latentlab.translation.training.history import History
 from latentlab.translation.training.settings import RunOptions
@@ -107,5 +107,5 @@ def _open_tensorboard(folder: Path) -> Any:
     try:
         from torch.utils.tensorboard import SummaryWriter
     except ImportError as error:
-        raise UserError("TensorBoard is not installed: pip install 'latentlab[tensorboard]'") from error
+        raise missing_package("TensorBoard is not installed", "tensorboard") from error
     return SummaryWriter(folder / "tensorboard")

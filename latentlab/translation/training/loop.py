@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import nn
 
-from latentlab.errors import UserError
+from latentlab.errors import UserError, missing_package
 from latentlab.progress import Step
 from latentlab.translation.data.sources import Batch, Source, move_batch
 from latentlab.translation.methods import OptimiserStep, TranslationConfig
@@ -68,7 +68,7 @@ def train(
     Raises
     ------
     UserError
-        `folder` holds another training, a loss is not finite, or an extra is missing.
+        `folder` holds another training, a loss is not finite, or a package is missing.
     """
     fabric = launch(precision=settings.precision) if fabric is None else fabric
     folder, options = Path(folder), RunOptions() if options is None else options
@@ -113,7 +113,7 @@ def launch(
     try:
         from lightning_fabric import Fabric
     except ImportError as error:
-        raise UserError("training needs Lightning Fabric: pip install 'latentlab[translation]'") from error
+        raise missing_package("training needs Lightning Fabric", "lightning-fabric") from error
     many = (devices if isinstance(devices, int) else len(devices)) * nodes > 1
     fabric = Fabric(
         accelerator=accelerator,
