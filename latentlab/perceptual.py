@@ -21,6 +21,7 @@ from torch.overrides import TorchFunctionMode
 
 from latentlab import weights
 from latentlab.errors import UserError
+from stylegan2.defaults import plain_defaults
 from stylegan2.safe_pickle import floats, read_pickled
 
 if TYPE_CHECKING:  # they take seconds to import, and most of latentlab does without them
@@ -139,6 +140,7 @@ def fast_dtype(device: torch.device | str) -> torch.dtype:
     return torch.bfloat16 if has_bfloat16() else torch.float32
 
 
+@plain_defaults()
 def load_perceptual(
     net: Backbone = "vgg", device: torch.device | str = "cpu", dtype: torch.dtype = torch.float32
 ) -> PerceptualDistance:

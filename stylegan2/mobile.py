@@ -26,6 +26,7 @@ from stylegan2.networks import MappingNetwork
 from stylegan2.noise import check_noise_mode, layer_noise, random_source
 from stylegan2.ops import needs_grad
 from stylegan2.protocol import NoiseMode
+from stylegan2.sampling import one_psi
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,8 @@ def haar_matrix(dtype: torch.dtype = torch.float32, device: torch.device | str =
     Pixels in the order (top left, top right, bottom left, bottom right); bands LL, LH, HL, HH, where LH is
     the difference of rows and HL that of columns.
     """
-    return 0.5 * torch.tensor([[1, 1, 1, 1], [1, 1, -1, -1], [1, -1, 1, -1], [1, -1, -1, 1]], dtype=dtype, device=device)
+    signs = [[1, 1, 1, 1], [1, 1, -1, -1], [1, -1, 1, -1], [1, -1, -1, 1]]
+    return 0.5 * torch.tensor(signs, dtype=dtype, device=device)
 
 
 def inverse_haar(x: Tensor) -> Tensor:
@@ -360,13 +362,14 @@ class MobileGenerator(nn.Module):
         self,
         z: Tensor,
         c: Tensor | None = None,
-        psi: float = 1.0,
+        psi: float | None = None,
         cutoff: int | None = None,
         noise_mode: NoiseMode = "const",
         rng: torch.Generator | int | None = None,
+        truncation_psi: float | None = None,
     ) -> Tensor:
         """Images `(b, 3, resolution, resolution)` in about [-1, 1] of `z (b, z_dim)`."""
-        return self.synthesis(self.mapping(z, c, psi, cutoff), noise_mode, rng)
+        return self.synthesis(self.mapping(z, c, one_psi(psi, truncation_psi), cutoff), noise_mode, rng)
 
     if TYPE_CHECKING:
         __call__ = forward

@@ -27,7 +27,7 @@ from stylegan2.layers import (
 )
 from stylegan2.noise import check_noise_mode, layer_noise, random_source
 from stylegan2.protocol import NoiseMode
-from stylegan2.sampling import truncate
+from stylegan2.sampling import one_psi, truncate
 
 # --- z to w -------------------------------------------------------------------------------------------------
 
@@ -62,7 +62,14 @@ class MappingNetwork(nn.Module):
         if num_ws is not None:
             self.register_buffer("w_avg", torch.zeros(w_dim, dtype=torch.float32))
 
-    def forward(self, z: Tensor | None, c: Tensor | None = None, psi: float = 1.0, cutoff: int | None = None) -> Tensor:
+    def forward(
+        self,
+        z: Tensor | None,
+        c: Tensor | None = None,
+        psi: float | None = None,
+        cutoff: int | None = None,
+        truncation_psi: float | None = None,
+    ) -> Tensor:
         """Map latents to the rows of ws that the synthesis network takes.
 
         Parameters
@@ -71,8 +78,8 @@ class MappingNetwork(nn.Module):
             `(batch, z_dim)`, float; None or of width 0 where z_dim is 0.
         c
             `(batch, c_dim)`, float, for a conditional network; None or of width 0 without.
-        psi, cutoff
-            Truncation, as in `stylegan2.truncate`.
+        psi, cutoff, truncation_psi
+            Truncation, as in `stylegan2.truncate`: psi has two names.
 
         Returns
         -------
@@ -82,8 +89,9 @@ class MappingNetwork(nn.Module):
         Raises
         ------
         ValueError
-            z or c of the wrong shape or type or missing, psi not finite, cutoff out of range.
+            z or c of the wrong shape or type or missing, psi not finite or given twice, cutoff out of range.
         """
+        psi = one_psi(psi, truncation_psi)
         parts, dtype = [], self.fc0.weight.dtype
         if self.z_dim:
             z = check_rows("z", z, self.z_dim).to(dtype)
@@ -384,13 +392,14 @@ class Generator(nn.Module):
         self,
         z: Tensor,
         c: Tensor | None = None,
-        psi: float = 1.0,
+        psi: float | None = None,
         cutoff: int | None = None,
         noise_mode: NoiseMode = "const",
         rng: torch.Generator | int | None = None,
+        truncation_psi: float | None = None,
     ) -> Tensor:
         """Map `z (batch, z_dim)`, then render: images `(batch, img_channels, resolution, resolution)`."""
-        return self.synthesis(self.mapping(z, c, psi, cutoff), noise_mode, rng)
+        return self.synthesis(self.mapping(z, c, one_psi(psi, truncation_psi), cutoff), noise_mode, rng)
 
     if TYPE_CHECKING:
         __call__ = forward

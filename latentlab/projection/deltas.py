@@ -23,6 +23,7 @@ from latentlab.rendering import synthesis_module
 from stylegan2 import protocol
 from stylegan2.fingerprint import fingerprint
 from stylegan2.protocol import Generator, NoiseMode
+from stylegan2.sampling import one_psi
 
 KIND = cards.Kind("latentlab.weight-delta", 1, "a weight delta", "tune again")
 # What stands behind a parameter's name for the two factors of its change; a whole change has the bare name.
@@ -103,13 +104,14 @@ class TunedGenerator:
         self,
         z: Tensor,
         c: Tensor | None = None,
-        psi: float = 1.0,
+        psi: float | None = None,
         cutoff: int | None = None,
         noise_mode: NoiseMode = "const",
         rng: torch.Generator | int | None = None,
+        truncation_psi: float | None = None,
     ) -> Tensor:
         """Render `z (b, z_dim)` as images in about [-1, 1]."""
-        return self.synthesis(self.mapping(z, c, psi, cutoff), noise_mode, rng)
+        return self.synthesis(self.mapping(z, c, one_psi(psi, truncation_psi), cutoff), noise_mode, rng)
 
 
 def _with_changes(synthesis: nn.Module, delta: WeightDelta) -> Any:

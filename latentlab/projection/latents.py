@@ -10,6 +10,7 @@ from torch import Tensor
 
 from latentlab.projection.settings import ProjectionSpace
 from latentlab.rendering import Latents, check_has_styles, from_styles, synthesis_module
+from stylegan2.defaults import plain_defaults
 from stylegan2.protocol import Generator
 
 
@@ -47,6 +48,7 @@ class WStatistics:
 
 
 @torch.no_grad()
+@plain_defaults()
 def w_statistics(generator: Generator, samples: int = 10_000, seed: int = 123) -> WStatistics:
     """Mean and sigma of w over random z, as the StyleGAN2 paper's projector takes them (appendix D)."""
     rng = torch.Generator().manual_seed(seed)

@@ -14,12 +14,14 @@ from latentlab.projection.latents import WStatistics
 from latentlab.projection.losses import Target
 from latentlab.projection.settings import Start
 from latentlab.rendering import Renderer
+from stylegan2.defaults import plain_defaults
 from stylegan2.protocol import Generator
 
 CANDIDATES = 64
 RESOLUTION = 128
 
 
+@plain_defaults()
 def starting_points(
     images: Tensor,
     generator: Generator,

@@ -29,6 +29,7 @@ from latentlab.projection.inputs import MaskedImages
 from latentlab.projection.losses import Target
 from latentlab.projection.settings import TuningSettings
 from latentlab.rendering import synthesis_module
+from stylegan2.defaults import plain_defaults
 from stylegan2.protocol import Generator
 
 STATE = "tuning.safetensors"
@@ -62,6 +63,7 @@ class Tuned:
     steps: int
 
 
+@plain_defaults()
 def tune(
     images: Tensor | MaskedImages,
     ws: Tensor,

@@ -6,8 +6,9 @@
 What never happens
     No code of a file runs. The names in it are looked up in one table (`inert.ALLOWED`) of functions of this package
     that build data; nothing is imported, looked up as an attribute or called besides, and a name that is not there
-    ends the reading, unless it is the class of a torch module: its objects come out as inert data. Neither Python's unpickler nor torch's loader takes part; no file or connection is opened.
-    A torch file nested in a pickle may hold one storage, and no further nesting.
+    ends the reading, unless it is the class of a torch module: its objects come out as inert data. Neither Python's
+    unpickler nor torch's loader takes part; no file or connection is opened. A torch file nested in a pickle may hold
+    one storage, and no further nesting.
 What is bounded
     Every size that a file declares (text, bytes, storages, arrays, tensors with their strides) is compared with the
     bytes that are there before memory is taken. Compressed archives are refused. Bytes come out as views of the file,
