@@ -57,7 +57,7 @@ def _checked(frames: Tensor, fps: float, fastest: float) -> list[Image.Image]:
         raise UserError("a video needs at least one frame")
     if not 0 < fps <= fastest:
         raise UserError(f"fps must be above 0 and at most {fastest:g}, not {fps:g}")
-    return to_pil_list(frames)
+    return [image.convert("RGB") for image in to_pil_list(frames)]
 
 
 def _shared_palette(images: list[Image.Image]) -> Image.Image:

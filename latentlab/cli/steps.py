@@ -41,13 +41,14 @@ MethodName = Annotated[
 
 
 # Options of `edit` that only one of its two modes uses.
-_FOR_SEEDS = ("seeds", "psi", "resolution")
+_FOR_SEEDS = ("seeds", "psi", "class_label", "resolution")
 _FOR_PHOTOS = ("attribute", "mask", "steps", "tune", "strict")
 
 
 def generate(
     seeds: options.Seeds = "600-607",
     psi: options.Psi = 0.7,
+    class_label: options.ClassLabel = None,
     network: options.Network = "mobile-ffhq",
     resolution: options.Resolution = None,
     out: Annotated[Path, typer.Option(help="Folder of the images.")] = Path("latentlab-images"),
@@ -57,7 +58,7 @@ def generate(
     from latentlab.pipelines import Components, SeedSettings, generate_images
 
     options.check_folder(out)
-    numbers, settings = options.parse_seeds(seeds), SeedSettings(psi, resolution)
+    numbers, settings = options.parse_seeds(seeds), SeedSettings(psi, resolution, class_label=class_label)
     components = Components.load(network, device=device)
     written = generate_images(numbers, components, settings, out, bar)
     print(f"{len(written)} images in {out}, and grid.png of them all")
@@ -67,6 +68,7 @@ def label(
     samples: options.Samples = 2000,
     seed_start: options.SeedStart = 600,
     psi: options.Psi = 0.7,
+    class_label: options.ClassLabel = None,
     network: options.Network = "mobile-ffhq",
     scorer: options.ScorerName = "fer",
     threshold: options.Threshold = None,
@@ -82,7 +84,7 @@ def label(
     from latentlab.scorers import count_labels
 
     options.check_folder(out)
-    settings = LabelSettings(samples, seed_start, psi, resolution, threshold)
+    settings = LabelSettings(samples, seed_start, psi, resolution, threshold, class_label)
     components = Components.load(network, scorer, device=device)
     table = label_samples(components, settings, out, batch, bar)
     for name in table.names:
@@ -121,6 +123,7 @@ def edit(
         str | None, typer.Option(help="Strengths in units of w; by default -4,0,4, for photos -2,0,2.")
     ] = None,
     psi: options.Psi = 0.7,
+    class_label: options.ClassLabel = None,
     network: options.Network = "mobile-ffhq",
     scorer: options.ScorerName = "fer",
     resolution: options.Resolution = None,
@@ -166,7 +169,9 @@ def edit(
         return
     from latentlab.pipelines import SeedSettings, edit_seeds
 
-    table = edit_seeds(numbers, found, series, components, SeedSettings(psi, resolution, batch, force), out, bar)
+    table = edit_seeds(
+        numbers, found, series, components, SeedSettings(psi, resolution, batch, force, class_label), out, bar
+    )
     print(f"{len(numbers) * len(table.strengths)} images in {out}, their scores in edits.parquet")
 
 
@@ -176,6 +181,7 @@ def walk(
     strengths: options.Strengths = "-6,-4,-2,0,2,4,6",
     attribute: Annotated[str, typer.Option(help="Score to show under each image.")] = "happy",
     psi: options.Psi = 0.7,
+    class_label: options.ClassLabel = None,
     network: options.Network = "mobile-ffhq",
     scorer: options.ScorerName = "fer",
     resolution: options.Resolution = None,
@@ -194,7 +200,7 @@ def walk(
 
     check_walk_path(options.check_file(out))
     numbers, series = options.parse_seeds(seeds), options.parse_strengths(strengths)
-    found, settings = load_direction(direction), SeedSettings(psi, resolution, batch, force)
+    found, settings = load_direction(direction), SeedSettings(psi, resolution, batch, force, class_label)
     components = Components.load(network, scorer, device=device)
     components.check_attribute(attribute)
     walk_seeds(numbers, found, series, components, settings, bar).save(out, attribute)

@@ -13,13 +13,13 @@ from torch import Tensor
 from latentlab import images
 from latentlab.directions import Direction
 from latentlab.files import strength_names
+from latentlab.mapping import ws_of_seeds
 from latentlab.pipelines.components import Components
 from latentlab.pipelines.edits import edit_table, render_edits
 from latentlab.pipelines.walks import Walk, render_walk
 from latentlab.progress import Stage, stage_of
 from latentlab.samples import EditTable, check_distinct_seeds, check_psi
 from latentlab.scorers import threshold_of
-from stylegan2 import z_from_seeds
 
 _THUMBNAIL = 256
 
@@ -38,12 +38,15 @@ class SeedSettings:
         Images rendered at once when they are edited.
     force
         Whether to apply a direction to a generator that it was not learnt on.
+    class_label
+        Class of a conditional generator, from 0; None for an unconditional one.
     """
 
     psi: float = 0.7
     resolution: int | None = None
     batch_size: int = 4
     force: bool = False
+    class_label: int | None = None
 
     def __post_init__(self) -> None:
         check_psi(self.psi)
@@ -57,7 +60,7 @@ def generate_images(
     folder: str | Path,
     progress: bool | Stage = True,
 ) -> list[Path]:
-    """Write a PNG per seed, `seed000600.png`, and `grid.png` of them all.
+    """Write a PNG per seed, `seed000600.png`, and `grid.png` of them all; grey ones if the generator's images are.
 
     Returns
     -------
@@ -70,6 +73,7 @@ def generate_images(
         If a setting is out of range, a seed is given twice, or the folder cannot be written to.
     """
     check_distinct_seeds(seeds)
+    components.check_images()
     renderer = components.renderer(settings.resolution)
     thumbnails, paths = [], []
     with stage_of(progress)("generating") as step:
@@ -122,6 +126,7 @@ def edit_seeds(
         the folder cannot be written to.
     """
     check_distinct_seeds(seeds)
+    components.check_images(scored=True)
     direction.check(components.generator, settings.force)
     renderer, scorer = components.renderer(settings.resolution), components.scorer
     ws = _ws(seeds, components, settings)
@@ -153,6 +158,7 @@ def walk_seeds(
     """
     settings = SeedSettings() if settings is None else settings
     check_distinct_seeds(seeds)
+    components.check_images(scored=True)
     direction.check(components.generator, settings.force)
     renderer, scorer = components.renderer(settings.resolution), components.scorer
     ws = _ws(seeds, components, settings)
@@ -162,6 +168,4 @@ def walk_seeds(
 @torch.inference_mode()
 def _ws(seeds: Sequence[int], components: Components, settings: SeedSettings) -> Tensor:
     """Latents `(b, num_ws, w_dim)` of seeds, on the generator's device."""
-    generator = components.generator
-    z = z_from_seeds(seeds, generator.z_dim).to(generator.w_avg.device)
-    return generator.mapping(z, psi=settings.psi)
+    return ws_of_seeds(components.generator, seeds, settings.psi, settings.class_label)
