@@ -150,6 +150,14 @@ def test_projection_and_tuning_of_grey_images(grey):
         project(made.expand(-1, 3, -1, -1), grey, settings, perceptual=distance, progress=False)
 
 
+@pytest.mark.filterwarnings("default")
+def test_a_notice_is_one_line(run, grey, tmp_path):
+    torch.save({"g": grey.state_dict()}, tmp_path / "x.pt")
+    code, _, err = run("generate", "--network", tmp_path / "x.pt", "--seeds", "1", "--out", tmp_path / "out")
+    (line,) = [line for line in err.splitlines() if "no G_ema" in line]
+    assert code == 0 and line.startswith(f"latentlab: {tmp_path / 'x.pt'}: it has no G_ema")
+
+
 # --- classes ------------------------------------------------------------------------------------------------
 
 
