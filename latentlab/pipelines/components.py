@@ -96,12 +96,15 @@ class Components:
         return stylegan2.load(given, device=self.device) if isinstance(given, str | Path) else given
 
     @property
-    def unconditional_generator(self) -> Generator:
-        """The generator, for what takes no class; UserError if it is conditional."""
+    def plain_generator(self) -> Generator:
+        """The generator, for training sets and comparisons: unconditional and of colour images; UserError otherwise."""
         if self.generator.c_dim:
             raise UserError(
-                f"{self.network_name} is conditional ({self.generator.c_dim} classes); this takes an unconditional one"
+                f"{self.network_name} is conditional ({self.generator.c_dim} classes); training sets and comparisons "
+                "take an unconditional generator"
             )
+        if img_channels(self.generator) != 3:
+            raise UserError(f"{self._makes()}; training sets and comparisons take a generator of colour images (3)")
         return self.generator
 
     def check_images(self, scored: bool = False) -> None:

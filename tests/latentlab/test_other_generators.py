@@ -13,6 +13,7 @@ from PIL import Image
 
 import stylegan2
 from latentlab import editing, images, perceptual
+from latentlab.datasets.sources import ws_of_seed
 from latentlab.directions import Direction
 from latentlab.errors import UserError
 from latentlab.pipelines import (
@@ -26,6 +27,7 @@ from latentlab.pipelines import (
     walk_seeds,
 )
 from latentlab.projection import Phase, ProjectionSettings, TuningSettings, project, tune, w_statistics
+from latentlab.rendering import Renderer
 from latentlab.samples import SampleStore
 from latentlab.scorers import FunctionScorer, load_scorer, score_images
 from tests.conftest import TINY, make_tiny
@@ -190,6 +192,15 @@ def test_classes_are_checked_before_any_work(refused, files, tmp_path, command):
     assert "choose one of its classes 0 … 2, with --class N" in refused(*words("conditional"))
     assert "the classes of this generator are 0 … 2, not 3" in refused(*words("conditional"), "--class", "3")
     assert "not conditional: it has no class 0" in refused(*words("plain"), "--class", "0")
+    assert not list(tmp_path.iterdir())
+
+
+def test_training_sets_take_plain_generators_alone(refused, files, conditional, tmp_path):
+    words = ["translate", "make", "drawings", "--seeds", "1", "--out", tmp_path / "out"]
+    assert "conditional (3 classes)" in refused(*words, "--network", files / "conditional.safetensors")
+    assert "images of 1 channel" in refused(*words, "--network", files / "grey.safetensors")
+    with pytest.raises(UserError, match="unconditional generators; this one has 3 classes"):
+        ws_of_seed(Renderer(conditional, 16), 1, 0.7)
     assert not list(tmp_path.iterdir())
 
 
