@@ -13,7 +13,7 @@ from torch import Tensor
 from latentlab import images
 from latentlab.directions import Direction
 from latentlab.files import strength_names
-from latentlab.mapping import ws_of_seeds
+from latentlab.mapping import check_class, ws_of_seeds
 from latentlab.pipelines.components import Components
 from latentlab.pipelines.edits import edit_table, render_edits
 from latentlab.pipelines.walks import Walk, render_walk
@@ -73,7 +73,7 @@ def generate_images(
         If a setting is out of range, a seed is given twice, or the folder cannot be written to.
     """
     check_distinct_seeds(seeds)
-    components.check_images()
+    _check(components, settings, scored=False)
     renderer = components.renderer(settings.resolution)
     thumbnails, paths = [], []
     with stage_of(progress)("generating") as step:
@@ -126,7 +126,7 @@ def edit_seeds(
         the folder cannot be written to.
     """
     check_distinct_seeds(seeds)
-    components.check_images(scored=True)
+    _check(components, settings, scored=True)
     direction.check(components.generator, settings.force)
     renderer, scorer = components.renderer(settings.resolution), components.scorer
     ws = _ws(seeds, components, settings)
@@ -158,11 +158,17 @@ def walk_seeds(
     """
     settings = SeedSettings() if settings is None else settings
     check_distinct_seeds(seeds)
-    components.check_images(scored=True)
+    _check(components, settings, scored=True)
     direction.check(components.generator, settings.force)
     renderer, scorer = components.renderer(settings.resolution), components.scorer
     ws = _ws(seeds, components, settings)
     return render_walk(seeds, ws, direction, strengths, renderer, scorer, settings.batch_size, progress)
+
+
+def _check(components: Components, settings: SeedSettings, scored: bool) -> None:
+    """Refuse a class or images that the networks do not go with, before any work; UserError then."""
+    check_class(components.generator, settings.class_label)
+    components.check_images(scored)
 
 
 @torch.inference_mode()
