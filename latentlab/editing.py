@@ -14,6 +14,7 @@ from latentlab.directions import Direction
 from latentlab.errors import UserError
 
 Mode = Literal["add", "place"]
+Units = Literal["w", "sigma", "published"]
 
 
 def _sigma(direction: Direction) -> float:
@@ -37,6 +38,13 @@ def from_published(direction: Direction, strength: float) -> float:
     if direction.length is None:
         raise UserError(f"the {direction.attribute} direction is no published array; give strengths in units of w")
     return strength * direction.length
+
+
+def in_w(direction: Direction, strength: float, units: Units) -> float:
+    """Convert a strength to units of w: from these, from sigmas, or from the publication's."""
+    if units == "w":
+        return strength
+    return from_sigmas(direction, strength) if units == "sigma" else from_published(direction, strength)
 
 
 # How far edits go along a direction whose range nobody has calibrated.
