@@ -12,7 +12,7 @@ import torch
 
 from latentlab import images
 from latentlab.directions import Direction
-from latentlab.files import atomic_path, strength_names, write_json
+from latentlab.files import strength_names, write_json, write_text
 from latentlab.images import reduce
 from latentlab.pipelines.checks import QualityCheck
 from latentlab.pipelines.photos.edits import PhotoEdit
@@ -49,8 +49,7 @@ def write_edits(portrait: Portrait, edits: Sequence[PhotoEdit], direction: Direc
     save_figure(_comparison(portrait, edits, direction.attribute), own / "comparison.png")
     facts = [{"strength": e.strength, "score": e.score, "identity": e.identity} for e in edits]
     write_json(own / "report.json", _facts(portrait) | {"direction": direction.attribute, "edits": facts})
-    with atomic_path(own / "report.md") as temporary:
-        temporary.write_text(_markdown(portrait, edits, direction, command), encoding="utf-8")
+    write_text(own / "report.md", _markdown(portrait, edits, direction, command))
 
 
 def _comparison(portrait: Portrait, edits: Sequence[PhotoEdit], attribute: str) -> Figure:
