@@ -29,7 +29,14 @@ Batch = Annotated[int, typer.Option(min=1, help="Images rendered at once.")]
 Resolution = Annotated[
     int | None, typer.Option(help="Resolution of the images: the generator's own, or its preview's.")
 ]
-Attribute = Annotated[str, typer.Option(help="Score that makes a face positive where it is the largest.")]
+Attribute = Annotated[str, typer.Option(help="Score that decides whether a face is positive.")]
+Threshold = Annotated[
+    str | None,
+    typer.Option(
+        help="Score above which a face is positive: a number, median, or quantiles such as q0.3,q0.7, between which "
+        "faces are neither; by default one half, or the largest of several scores."
+    ),
+]
 Strengths = Annotated[str, typer.Option(help="Strengths in units of w, such as -4,-2,0,2,4.")]
 
 

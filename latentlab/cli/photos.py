@@ -180,7 +180,9 @@ def edit_photos(
             continue
         print(f"\n{path}\n{pipelines.format_checks(result.portrait.checks)}")
         for one, name in zip(result.edits, strength_names(strengths), strict=True):
-            print(f"{direction.attribute} {name}: {settings.attribute} {one.score:.2f}, identity {one.identity:.2f}")
+            print(f"{direction.attribute} {name}: {one.values(settings.attribute)}")
+        for why in dict.fromkeys(why for one in result.edits for why in one.why_unknown):
+            print(why)
         print(f"written to {result.folder}: see comparison.png and report.md")
     _print_count(len(photos), len(failures))
     end_with(failures)

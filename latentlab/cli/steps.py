@@ -69,6 +69,7 @@ def label(
     psi: options.Psi = 0.7,
     network: options.Network = "mobile-ffhq",
     scorer: options.ScorerName = "fer",
+    threshold: options.Threshold = None,
     resolution: options.Resolution = None,
     out: Annotated[Path, typer.Option(help="Folder of the sample table, where a stopped run resumes.")] = Path(
         "latentlab-samples"
@@ -78,12 +79,16 @@ def label(
 ) -> None:
     """Draw seeds, score their images, and write the sample table (Parquet)."""
     from latentlab.pipelines import Components, LabelSettings, label_samples
+    from latentlab.scorers import count_labels
 
     options.check_folder(out)
+    settings = LabelSettings(samples, seed_start, psi, resolution, threshold)
     components = Components.load(network, scorer, device=device)
-    table = label_samples(components, LabelSettings(samples, seed_start, psi, resolution), out, batch, bar)
+    table = label_samples(components, settings, out, batch, bar)
     for name in table.names:
-        print(f"{name:>10} {table.is_positive(name).mean():6.1%}")
+        counts, scores = count_labels(table.labels(name)), table.column(name)
+        share = counts.positive / len(table)
+        print(f"{name:>10} {share:6.1%} ({counts}; scores from {scores.min():.3g} to {scores.max():.3g})")
     print(f"{len(table)} samples in {out}")
 
 
@@ -91,6 +96,9 @@ def fit(
     samples: Annotated[Path, typer.Argument(help="Folder of samples that `latentlab label` wrote.")],
     attribute: options.Attribute = "happy",
     method: MethodName = "svm",
+    threshold: Annotated[
+        str | None, typer.Option(help="Score above which a face is positive; by default that of `latentlab label`.")
+    ] = None,
     out: Annotated[Path, typer.Option(help="File of the direction.")] = Path("direction.safetensors"),
 ) -> None:
     """Learn a direction from labelled samples, and evaluate it on held-out ones."""
@@ -98,7 +106,8 @@ def fit(
     from latentlab.samples import SampleStore
 
     options.check_file(out)
-    direction = directions.fit(SampleStore.load(samples).table(), attribute, method).direction
+    table = SampleStore.load(samples).table()
+    direction = directions.fit(table, attribute, method, threshold=threshold).direction
     direction.save(out)
     print(direction.card())
     print(f"written to {out}")

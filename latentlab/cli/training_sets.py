@@ -8,7 +8,6 @@ from typing import Annotated, Literal
 import typer
 
 from latentlab.cli import options
-from latentlab.progress import bar
 
 app = typer.Typer(
     rich_markup_mode=None,
@@ -52,8 +51,7 @@ def drawings(
         source = generated_images(render, numbers, origin=origin)
     else:
         source = images_of_files(images_in(images), images.name)
-    with bar("drawing") as step:
-        make_drawings(source, out, size, held_out=held_out, progress=step)
+    make_drawings(source, out, size, held_out=held_out)
     print(f"{source.count} pairs are in {out}")
 
 
@@ -100,8 +98,7 @@ def latent(
         components.detector if layout == "instances" else None,
     )
     settings = SetSettings(layout, faces, size, held_out, seed_start)
-    with bar("generating") as step:
-        make_latent_pairs(recipe, settings, out, step)
+    make_latent_pairs(recipe, settings, out)
     print(f"the set is in {out}")
 
 
@@ -118,6 +115,5 @@ def shapes(
     from latentlab.datasets import make_shapes
 
     options.check_folder(out)
-    with bar("drawing") as step:
-        make_shapes(scenes, out, size, most, seed, held_out, step)
+    make_shapes(scenes, out, size, most, seed, held_out)
     print(f"the set is in {out}")

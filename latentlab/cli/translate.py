@@ -14,7 +14,7 @@ from latentlab.cli.errors import end_with, single_line
 from latentlab.devices import find_device
 from latentlab.errors import UserError
 from latentlab.files import list_images
-from latentlab.progress import bar, silent
+from latentlab.progress import bar
 
 if TYPE_CHECKING:
     import torch
@@ -94,8 +94,7 @@ def train(
             print(f"left out: {single_line(str(problem))}")
         print(f"{len(opened.source)} samples, {len(opened.problems)} files left out")
     run = RunOptions(workers, sample_every=sample_every, tensorboard=tensorboard)
-    with (bar if first else silent)("training", "sample") as step:
-        translation.train(config, opened.source, settings, out, held_out, fabric, run, step)
+    translation.train(config, opened.source, settings, out, held_out, fabric, run)
     if first:
         print(f"the translator is {out / MODEL}, its samples are in {out / 'samples'}")
 

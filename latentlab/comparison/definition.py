@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from latentlab.errors import UserError
-from latentlab.progress import Stage, silent
+from latentlab.progress import Stage
 
 if TYPE_CHECKING:
     from latentlab.comparison.metrics import ExtraMetric
@@ -52,13 +52,13 @@ class Job:
         Folder of the comparison.
     device
         Name of the networks' device, see `latentlab.devices.find_device`.
-    stage
-        Shows the progress.
+    progress
+        True for a progress bar, False for none, or a `Stage` of your own.
     """
 
     folder: Path
     device: str = "auto"
-    stage: Stage = silent
+    progress: bool | Stage = True
 
 
 @dataclass(frozen=True)
@@ -250,7 +250,7 @@ def run_task(definition: TaskDefinition, settings: Any, inputs: Any, job: Job, c
     check_methods(names, (*definition.methods, *definition.further_methods))
     task = resolve(definition.make)(settings, inputs, job)
     methods = resolve(definition.build_methods)(task, names)
-    comparison = compare(task, methods, job.stage, choice.metrics)
+    comparison = compare(task, methods, choice.metrics, job.progress)
     sections = () if definition.sections is None else resolve(definition.sections)(comparison, methods, inputs, job)
     page = write_report(comparison, choice.command, sections, definition.excluded)
     return TaskRun(comparison, page, tuple(section.note for section in sections if section.note))

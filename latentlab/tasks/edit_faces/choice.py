@@ -119,4 +119,4 @@ def make_from_inputs(settings: EditSettings, inputs: EditInputs, job: Job) -> Ed
         real = RealFaces(inputs.folder, inputs.labels, judged)
     check_inputs(settings, scorer, judge, inputs.photos, real)
     components = Components.load(inputs.network, scorer=scorer, device=device)
-    return make_edit_task(settings, components, judge, job.folder, inputs.photos, real, job.stage)
+    return make_edit_task(settings, components, judge, job.folder, inputs.photos, real, job.progress)
