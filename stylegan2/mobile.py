@@ -328,7 +328,7 @@ class MobileSynthesis(nn.Module):
 class MobileGenerator(nn.Module):
     """Mapping and mobile synthesis: meets the protocol `stylegan2.protocol.Generator`."""
 
-    c_dim = 0
+    c_dim, img_channels = 0, 3
 
     def __init__(self, config: MobileConfig):
         super().__init__()

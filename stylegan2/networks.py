@@ -355,7 +355,7 @@ class Generator(nn.Module):
         super().__init__()
         self.config = config
         self.z_dim, self.c_dim, self.w_dim = config.z_dim, config.c_dim, config.w_dim
-        self.num_ws, self.resolution = config.num_ws, config.resolution
+        self.num_ws, self.resolution, self.img_channels = config.num_ws, config.resolution, config.img_channels
         layers, lr_multiplier, beta = config.mapping_layers, config.mapping_lr_multiplier, config.w_avg_beta
         self.mapping = MappingNetwork(
             config.z_dim, config.c_dim, config.w_dim, config.num_ws, layers, lr_multiplier, beta

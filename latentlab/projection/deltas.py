@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from latentlab import cards
 from latentlab.errors import UserError
-from latentlab.rendering import synthesis_module
+from latentlab.rendering import img_channels, synthesis_module
 from stylegan2 import protocol
 from stylegan2.fingerprint import fingerprint
 from stylegan2.protocol import Generator, NoiseMode
@@ -81,7 +81,7 @@ class TunedGenerator:
     def __init__(self, original: Generator, delta: WeightDelta):
         self.z_dim, self.c_dim, self.w_dim = original.z_dim, original.c_dim, original.w_dim
         self.num_ws, self.resolution = original.num_ws, original.resolution
-        self.original, self.delta = original, delta
+        self.original, self.delta, self.img_channels = original, delta, img_channels(original)
         self.mapping: protocol.Mapping = original.mapping
         self.synthesis: protocol.Synthesis = _with_changes(synthesis_module(original), delta)
 

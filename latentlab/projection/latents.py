@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from latentlab.mapping import map_any_class
 from latentlab.projection.settings import ProjectionSpace
 from latentlab.rendering import Latents, check_has_styles, from_styles, synthesis_module
 from stylegan2.defaults import plain_defaults
@@ -55,7 +56,7 @@ def w_statistics(generator: Generator, samples: int = 10_000, seed: int = 123) -
     device = generator.w_avg.device
     w = torch.cat(
         [
-            generator.mapping(torch.randn(n, generator.z_dim, generator=rng).to(device))[:, 0]
+            map_any_class(generator, torch.randn(n, generator.z_dim, generator=rng).to(device))[:, 0]
             for n in (min(1000, samples - start) for start in range(0, samples, 1000))
         ]
     )  # (samples, w_dim)

@@ -150,6 +150,7 @@ class Projector:
         self._render = Renderer(generator, generator.resolution)
         self._device = generator.w_avg.device
         self._inputs = MaskedImages.of(images).on(self._device)
+        self._inputs.check_channels(generator)
         if perceptual is None:
             perceptual = load_perceptual("vgg", self._device, fast_dtype(self._device))
         self.perceptual = perceptual

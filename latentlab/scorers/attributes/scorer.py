@@ -51,6 +51,8 @@ class AttributeScorer:
         If a wanted attribute is unknown.
     """
 
+    img_channels = 3
+
     def __init__(
         self,
         network: AttributeNet,
