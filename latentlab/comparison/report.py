@@ -253,9 +253,7 @@ def _measures(comparison: Comparison, excluded: Sequence[str]) -> str:
     if images < LEAST_IMAGES:
         caption += f" Intervals of fewer than {LEAST_IMAGES} images are too narrow: take the values as a first look."
     notes = _unknown(comparison)
-    return (
-        paragraph(caption) + table(["", *(one.name for one in done)], rows, bold) + (bullets(notes) if notes else "")
-    )
+    return paragraph(caption) + table(["", *(one.name for one in done)], rows, bold) + (bullets(notes) if notes else "")
 
 
 def _unknown(comparison: Comparison) -> list[str]:
