@@ -15,8 +15,8 @@ from latentlab.directions.finders import Classifier, check_labels
 CHANCE = 0.5
 """AUC of a direction that knows nothing."""
 LEAST_ROWS = 10
-"""Fewest held-out rows of a class that an AUC is trusted on: with fewer, the interval is too narrow, and where the classes
-happen not to overlap it has no width at all."""
+"""Fewest held-out rows of a class that an AUC is trusted on: with fewer, the interval is too narrow, and where the
+classes happen not to overlap it has no width at all."""
 
 
 @dataclass(frozen=True)
