@@ -41,6 +41,7 @@ scorer = ll.FunctionScorer(("bright",), bright)
 # It writes ``report.md``, the directions, figures and a film into the folder; stopped, the same call goes on where it
 # was.
 
+ll.keep_freed_memory()
 networks = ll.Components.load("mobile-ffhq", scorer=scorer)
 settings = StudySettings(name="bright", attribute="bright", scorer="bright", samples=SAMPLES, edited_faces=8)
 study = ll.study_attribute(networks, settings, OUT)

@@ -17,6 +17,7 @@ from latentlab.samples import split
 SAMPLES = 300
 OUT = Path("smile_direction")
 
+ll.keep_freed_memory()
 networks = ll.Components.load("mobile-ffhq", scorer="fer")
 generator = networks.generator
 

@@ -17,21 +17,23 @@ TOP = range(600, 605)
 LEFT = range(610, 613)
 OUT = Path("style_mixing")
 
+ll.keep_freed_memory()
 generator = ll.load_generator("mobile-ffhq")
 top, left = (generator.mapping(ll.z_from_seeds(seeds, generator.z_dim), psi=0.7) for seeds in (TOP, LEFT))
 
 
 def mixed(layers):
     """Figure of every face of the top with these layers of every face on the left."""
-    rows = [torch.cat([torch.ones(1, 3, 256, 256), render(top)])]  # the corner between the margins is white
+    first = render(top)
+    rows = [torch.cat([torch.ones_like(first[:1]), first])]  # the corner between the margins is white
     for donor in left:
         rows.append(render(torch.cat([donor[None], ll.style_mix(top, donor[None], layers)])))
     return ll.grid_figure(torch.stack(rows), ["", *map(str, TOP)], ["", *map(str, LEFT)])
 
 
 def render(ws):
-    """Images of latents, reduced to `(b, 3, 256, 256)`."""
-    return torch.cat([ll.images.reduce(generator.synthesis(one[None]), 256) for one in ws])
+    """Images of latents `(b, num_ws, w_dim)`: the generator's previews, which are quicker than the full 1024²."""
+    return generator.synthesis(ws, resolution=generator.resolutions[0])
 
 
 # %%
