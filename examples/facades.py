@@ -4,7 +4,7 @@ Labels to facades with pix2pix
 
 The task of the paper: from a map of walls, windows and doors to a photo.
 
-.. image:: /facades.jpg
+.. image:: /images/facades.jpg
    :alt: Label maps, translations and photos of facades
 
 This page was not executed: the data is for you to fetch. ``facades/`` has ``train/`` and ``val/`` with pairs of

@@ -2,9 +2,8 @@
 Style mixing
 ============
 
-Each row of a latent steers some layers of the generator. Layers 0 to 2 (4² and 8² pixels) decide the pose and the
-shape of the face, 3 to 6 its features and hair, those from 7 colours and light. Here each face of the left margin
-lends some of its layers to each face of the top.
+Each row of a latent steers some layers of the generator: the first ones what is large, such as pose and hair, the last
+ones colours and light. Here each face of the left margin lends some of its rows to each face of the top.
 """
 
 from pathlib import Path
@@ -39,16 +38,16 @@ def render(ws):
 # %%
 # Colours and light
 # -----------------
-# The last layers: the persons of the top, in the light and the colours of the left.
+# The last rows: the persons of the top, in the light and the colours of the left.
 
 figure = mixed(range(7, generator.num_ws))
 ll.save_figure(figure, OUT / "colours.png")
 figure
 
 # %%
-# Pose and shape
-# --------------
-# The first three layers: the poses of the left, with the hair and the colours of the top.
+# Pose and hair
+# -------------
+# The first three rows, those of 4² and 8² pixels: pose, hair and glasses of the left, in the colours of the top.
 
 figure = mixed(range(3))
 ll.save_figure(figure, OUT / "shape.png")
