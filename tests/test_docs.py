@@ -15,7 +15,10 @@ from latentlab.cli.app import app
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 MADE = {"_build", "gallery"}  # by the build
-PAGES = [ROOT / "README.md", *sorted(path for path in DOCS.rglob("*.md") if path.relative_to(DOCS).parts[0] not in MADE)]
+PAGES = [
+    ROOT / "README.md",
+    *sorted(path for path in DOCS.rglob("*.md") if path.relative_to(DOCS).parts[0] not in MADE),
+]
 _FENCE = re.compile(r"^(?P<ticks>`{3,})(?P<language>[^\n`]*)\n(?P<body>.*?)^(?P=ticks)[ ]*$", re.MULTILINE | re.DOTALL)
 
 
@@ -73,16 +76,18 @@ def command_lines(path):
 
 
 def parse(line):
-    """Parses a command line as the program does, up to where it would begin to work."""
-    arguments = shlex.split(line.split(" && ")[0], comments=True)[1:]
+    """Parses a command line as the program does, up to where it would begin to work; the shell's variables are 1."""
+    line = re.sub(r"\$\(\(.*?\)\)|\$\w+|\$\{.*?\}", "1", line.split(" && ")[0])
+    arguments = shlex.split(line, comments=True)[1:]
     command, context = typer.main.get_command(app), None
     name = "latentlab"
     while True:
         context = command.make_context(name, arguments, parent=context)
         if not hasattr(command, "resolve_command"):
             return
-        # What a group leaves to its command is where click keeps it, in all its versions.
-        name, command, arguments = command.resolve_command(context, [*context._protected_args, *context.args])
+        # Where click keeps what a group leaves to its command: versions differ by the underscore.
+        left = vars(context).get("_protected_args", vars(context).get("protected_args", []))
+        name, command, arguments = command.resolve_command(context, [*left, *context.args])
 
 
 @pytest.mark.parametrize("path", [path for path in PAGES if command_lines(path)], ids=name_of)
@@ -104,7 +109,9 @@ def headings(path):
 
 def links(path):
     text = re.sub(r"`[^`\n]*`", "", _FENCE.sub("", path.read_text("utf-8")))
-    return [link for link in re.findall(r"\]\(([^)\s]+)\)", text) if "://" not in link and not link.startswith("mailto:")]
+    return [
+        link for link in re.findall(r"\]\(([^)\s]+)\)", text) if "://" not in link and not link.startswith("mailto:")
+    ]
 
 
 @pytest.mark.parametrize("path", PAGES, ids=name_of)
