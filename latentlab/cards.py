@@ -75,6 +75,15 @@ def read(path: str | Path, kind: Kind) -> tuple[dict[str, Tensor], dict[str, Any
         return tensors, dict(json.loads(metadata["card"]))
 
 
+def has_card(path: str | Path) -> bool:
+    """Whether a file is one that `write` wrote, of whatever kind; False for other files and broken ones."""
+    try:
+        with safe_open(str(path), framework="pt") as file:
+            return str((file.metadata() or {}).get("format", "")).startswith("latentlab.")
+    except (OSError, SafetensorError):
+        return False
+
+
 @contextmanager
 def guard(path: str | Path, kind: Kind) -> Iterator[None]:
     """Turn what a broken card or a missing tensor raises in the block into a UserError that names the file."""

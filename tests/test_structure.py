@@ -31,6 +31,8 @@ LEVELS = (
         "cards",
         "files",
         "progress",
+        "arrays",
+        "latents",
     },
     {"errors", "versions"},
 )

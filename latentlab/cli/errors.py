@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -76,10 +76,3 @@ def run_app(app: typer.Typer, arguments: list[str] | None = None) -> None:
     except (KeyboardInterrupt, typer.Abort):
         print_error("interrupted; run the same command again to resume")
         sys.exit(_INTERRUPTED)
-
-
-def run(command: Callable[..., object]) -> None:
-    """Run a script that consists of one command, as `run_app` does."""
-    app = typer.Typer(rich_markup_mode=None, add_completion=False, pretty_exceptions_enable=False)
-    app.command()(command)
-    run_app(app)

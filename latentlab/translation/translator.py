@@ -127,9 +127,8 @@ class Translator:
     def load(cls, source: str | Path, device: torch.device | str = "cpu") -> Translator:
         """See `load_translator`."""
         known = {row.name for row in weights.known() if row.kind == "translator"}
-        if str(source) in known and not Path(source).exists():
-            network = _load_generator(_only_file(str(source)))
-            return cls({"a2b": network}, {"method": "published", "name": str(source)}).to(device)
+        if isinstance(source, str) and source in known:
+            return cls({"a2b": _load_generator(_only_file(source))}, {"method": "published", "name": source}).to(device)
         if Path(source).suffix.lower() in (".pth", ".pt"):
             return cls({"a2b": _load_generator(Path(source))}, {"method": "published"}).to(device)
         tensors, card = cards.read(source, KIND)
@@ -150,7 +149,8 @@ def load_translator(source: str | Path, device: torch.device | str = "cpu") -> T
     Parameters
     ----------
     source
-        File that `Translator.save` wrote, a published `.pth`, or a name (`vintagify`).
+        Name (`vintagify`), file that `Translator.save` wrote, or a published `.pth`. Names come before files: give a
+        file that is called like one as ./NAME, or as a Path.
     device
         Device of the networks.
 

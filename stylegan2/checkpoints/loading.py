@@ -60,7 +60,7 @@ def load(path_or_name: str | Path, network: str | None = None, device: str | tor
         A checkpoint: of stylegan2-ada-pytorch, of stylegan3 with StyleGAN2 networks, of TensorFlow
         StyleGAN2, of rosinality, pSp or e4e, of genforce, or of `stylegan2.save`; a folder with a mobile
         generator's OpenVINO files; or a name that an installed package knows (entry points of the group
-        `stylegan2.weights`).
+        `stylegan2.weights`). Names come before files: give a file that is called like one as ./NAME, or as a Path.
     network
         'G_ema', the generator for images (Gs in TensorFlow's words); 'G', the one in training; 'D', the
         discriminator. None: 'G_ema', or 'G' with a warning where a file has no other generator.
@@ -151,14 +151,15 @@ def _output(network: Network, seed: int) -> Tensor:
 
 
 def _resolve(path_or_name: str | Path) -> Path:
-    path = Path(path_or_name)
-    if path.exists():
-        return path
+    # Known names come first: a file or folder that happens to be called so is given as ./NAME, or as a Path.
     if isinstance(path_or_name, str):
         for entry in entry_points(group="stylegan2.weights"):
             located = entry.load()(path_or_name)
             if located is not None:
                 return Path(located)
+    path = Path(path_or_name)
+    if path.exists():
+        return path
     raise CheckpointError(
         f"{path_or_name}: neither a file, nor a folder, nor the name of known weights; "
         "check the path, or see `latentlab weights list` for the names"
