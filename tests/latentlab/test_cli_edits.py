@@ -53,17 +53,17 @@ def published(place):
 
 
 def test_an_animation_is_smooth_and_keeps_to_the_range(run, network, direction, tmp_path, generator):
-    words = ["--direction", direction, "--network", network, "--seeds", "3,5"]
+    words = ["--direction", direction, "--network", network, "--seeds", "3"]
     code, out, _ = run("walk", *words, "--out", tmp_path / "walk.gif")
     assert code == 0 and "written to" in out
     with Image.open(tmp_path / "walk.gif") as gif:
-        assert (gif.n_frames, gif.size) == (60, (128, 64))
+        assert (gif.n_frames, gif.size) == (60, (64, 64))
         assert {frame.info["duration"] for frame in ImageSequence.Iterator(gif)} == {40}
         gif.seek(30)  # the end towards the attribute
         shown = np.asarray(gif.convert("RGB")).astype(float)
-    ws = generator.mapping(stylegan2.z_from_seeds([3, 5], 16), psi=0.7)
+    ws = generator.mapping(stylegan2.z_from_seeds([3], 16), psi=0.7)
     ws[:, :, 0] += 0.25
-    wanted = (torch.cat(list(generator.synthesis(ws)), dim=2).permute(1, 2, 0).clamp(-1, 1).numpy() + 1) * 127.5
+    wanted = (generator.synthesis(ws)[0].permute(1, 2, 0).clamp(-1, 1).numpy() + 1) * 127.5
     assert np.abs((shown - wanted).mean(axis=(0, 1))).max() < 3  # dithering errs about the true colours
     assert np.abs(shown - wanted).mean() < 20
 
@@ -129,8 +129,8 @@ def test_codes_are_edited_like_seeds(run, refused, network, generator, published
     ws = codes[1:, :10].clone()
     ws[:, :4] += 0.1 * torch.from_numpy(np.load(published))[:, :4]
     wanted = generator.synthesis(ws).clamp(-1, 1)
-    shown = load_image(tmp_path / "out" / names[3])
-    assert (shown - wanted).abs().max() < 0.01
+    unedited, edited = (load_image(tmp_path / "out" / name) for name in names[2:])
+    assert (edited - wanted).abs().mean() < 0.01 < 0.1 < (unedited - wanted).abs().mean()
 
 
 def test_codes_of_another_number_of_rows_are_a_choice(run, refused, network, direction, tmp_path):
@@ -142,9 +142,8 @@ def test_codes_of_another_number_of_rows_are_a_choice(run, refused, network, dir
 
 
 @pytest.mark.weights
-def test_figures_and_edits_keep_to_the_range(run, network, direction, tmp_path):
+def test_edits_keep_to_the_range(run, network, direction, tmp_path):
     words = ["--direction", direction, "--network", network, "--seeds", "3"]
     code, out, err = run("edit", *words, "--out", tmp_path / "edits")
     assert code == 0, err
     assert sorted(set(pd.read_parquet(tmp_path / "edits" / "edits.parquet")["strength"])) == [-0.5, 0, 0.25]
-    assert run("walk", *words, "--out", tmp_path / "walk.png")[0] == 0

@@ -117,7 +117,7 @@ def test_what_does_not_fit_is_refused():
         ({"direction": direction(intercept=None), "mode": "place"}, "no hyperplane"),
         ({"mode": "put"}, "mode"),
         ({"strength": torch.ones(2)}, "strength"),
-        ({"ws": ws[:, :3], "direction": layered}, "4 rows, one for each layer; ws have 3"),
+        ({"ws": ws[:, :3], "direction": layered}, "4 rows, the generator's ws have 3 rows"),
         ({"ws": ws[..., :3]}, "do not fit"),
         ({"ws": ws[0]}, "do not fit"),
     ]:
