@@ -10,6 +10,7 @@ import typer
 from latentlab import registry
 from latentlab.cli import options, photos
 from latentlab.errors import UserError
+from latentlab.files import list_images
 from latentlab.progress import bar
 
 DirectionName = Annotated[
@@ -39,6 +40,11 @@ MethodName = Annotated[
 ]
 
 
+# Options of `edit` that only one of its two modes uses.
+_FOR_SEEDS = ("seeds", "psi", "resolution")
+_FOR_PHOTOS = ("attribute", "mask", "steps", "tune", "strict")
+
+
 def generate(
     seeds: options.Seeds = "600-607",
     psi: options.Psi = 0.7,
@@ -50,9 +56,10 @@ def generate(
     """Write an image per seed, and a grid of them all."""
     from latentlab.pipelines import Components, SeedSettings, generate_images
 
+    options.check_folder(out)
     numbers, settings = options.parse_seeds(seeds), SeedSettings(psi, resolution)
     components = Components.load(network, device=device)
-    written = generate_images(numbers, components, settings, options.check_folder(out), bar)
+    written = generate_images(numbers, components, settings, out, bar)
     print(f"{len(written)} images in {out}, and grid.png of them all")
 
 
@@ -74,6 +81,7 @@ def label(
     from latentlab.pipelines import Components, LabelSettings, label_samples
     from latentlab.scorers import count_labels
 
+    options.check_folder(out)
     settings = LabelSettings(samples, seed_start, psi, resolution, threshold)
     components = Components.load(network, scorer, device=device)
     table = label_samples(components, settings, out, batch, bar)
@@ -97,6 +105,7 @@ def fit(
     from latentlab import directions
     from latentlab.samples import SampleStore
 
+    options.check_file(out)
     table = SampleStore.load(samples).table()
     direction = directions.fit(table, attribute, method, threshold=threshold).direction
     direction.save(out)
@@ -105,6 +114,7 @@ def fit(
 
 
 def edit(
+    ctx: typer.Context,
     direction: DirectionName,
     seeds: options.Seeds = "600-603",
     strengths: Annotated[
@@ -120,7 +130,7 @@ def edit(
     batch: options.Batch = 4,
     photo: Annotated[
         list[Path] | None,
-        typer.Option(help="Photo to edit instead of seeds; may be given several times."),
+        typer.Option(help="Photo to edit instead of seeds, or folder of photos; may be given several times."),
     ] = None,
     attribute: Annotated[str, typer.Option(help="With --photo: score that is reported.")] = "happy",
     mask: Annotated[
@@ -141,17 +151,21 @@ def edit(
     from latentlab.directions import load_direction
     from latentlab.pipelines import Components
 
-    out, found = options.check_folder(out), load_direction(direction)
+    reason = "with --photo" if photo else "without --photo"
+    options.refuse_without_effect(ctx, dict.fromkeys(_FOR_SEEDS if photo else _FOR_PHOTOS, reason))
+    paths = list_images(photo or ())
+    photos.check_folders(out, paths)
+    found = load_direction(direction)
     series = options.parse_strengths(("-2,0,2" if photo else "-4,0,4") if strengths is None else strengths)
+    numbers = options.parse_seeds(seeds)
     components = Components.load(network, scorer, device=device)
-    if photo:
+    if paths:
         recipe = photos.Recipe(steps=steps, tune=tune, strict=strict, batch=batch)
         settings = photos.edit_settings(recipe, attribute, mask, force)
-        photos.edit_photos(photo, found, series, components, settings, out)
+        photos.edit_photos(paths, found, series, components, settings, out)
         return
     from latentlab.pipelines import SeedSettings, edit_seeds
 
-    numbers = options.parse_seeds(seeds)
     table = edit_seeds(numbers, found, series, components, SeedSettings(psi, resolution, batch, force), out, bar)
     print(f"{len(numbers) * len(table.strengths)} images in {out}, their scores in edits.parquet")
 
@@ -167,7 +181,7 @@ def walk(
     resolution: options.Resolution = None,
     out: Annotated[
         Path,
-        typer.Option(help="A figure (.png, .pdf, .svg) or an animation (.gif; .mp4 with the extra video)."),
+        typer.Option(help="A figure (.png, .pdf, .svg) or an animation (.gif; .mp4 with the package imageio[ffmpeg])."),
     ] = Path("walk.png"),
     device: options.Device = "auto",
     force: Force = False,
@@ -178,7 +192,7 @@ def walk(
     from latentlab.pipelines import Components, SeedSettings, walk_seeds
     from latentlab.pipelines.walks import check_walk_path
 
-    check_walk_path(out)
+    check_walk_path(options.check_file(out))
     numbers, series = options.parse_seeds(seeds), options.parse_strengths(strengths)
     found, settings = load_direction(direction), SeedSettings(psi, resolution, batch, force)
     components = Components.load(network, scorer, device=device)

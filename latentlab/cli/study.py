@@ -124,6 +124,7 @@ def _run(settings: StudySettings, network: str, scorer: str, out: Path, device: 
     from latentlab.pipelines.study import summary
 
     begun = time.monotonic()
+    options.check_folder(out)
     components = Components.load(network, scorer, device=device)
     found = study_attribute(components, settings, out, options.this_command(), batch, bar)
     print("\n".join(summary(found)))

@@ -2,33 +2,36 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from latentlab.comparison.protocol import Measure
 from latentlab.comparison.run import MethodResult
-from latentlab.metrics import Interval
+from latentlab.metrics.intervals import LEAST_IMAGES, format_interval, paired_difference, power_of_ten
 
-__all__ = ["WorstImage", "draw_conclusions", "format_interval", "worst_images"]
+__all__ = ["RULE", "WorstImage", "best_methods", "draw_conclusions", "scaled_title", "worst_images"]
+
+RULE = (
+    f"By rule: a method is best where it differs from every other on the same images, {LEAST_IMAGES} at least: the "
+    "95 % interval of the difference, made wider for the number of others (Bonferroni), excludes 0. By measures that "
+    "only a set of images has, the two intervals may not overlap."
+)
 
 
-def format_interval(value: Interval) -> str:
-    """Format a mean with its interval and the number of images without a value."""
-    if math.isnan(value.mean):
-        return "not measured"
-    missing = f", {value.missing} not measured" if value.missing else ""
-    return f"{value.mean:.3g} [{value.low:.3g}, {value.high:.3g}]{missing}"
+def scaled_title(measure: Measure, power: int) -> str:
+    """Return a measure's title with the unit that its values are written in, such as 'L1, in 10⁻³'."""
+    superscript = str(power).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
+    return f"{measure.title}, in 10{superscript}" if power else measure.title
 
 
 def draw_conclusions(
     results: Sequence[MethodResult], measures: Sequence[Measure], excluded: Sequence[str] = ()
 ) -> list[str]:
-    """Write a sentence for each measure that has a better and a worse.
+    """Write a sentence for each measure that has a better and a worse, and one for all that have too few images.
 
-    It names the method with the best mean, and the methods that the intervals cannot separate from it.
+    It names the method with the best mean, and the methods that cannot be told from it, by `RULE`.
 
     Parameters
     ----------
@@ -39,29 +42,71 @@ def draw_conclusions(
     excluded
         Names of baselines and oracles, which do not compete.
     """
-    sentences = []
+    sentences, too_few = [], []
     for measure in measures:
-        if measure.better == "neither":
+        ranked = _ranked(results, measure, excluded)
+        if len(ranked) < 2:
             continue
-        known = [(one.name, one.intervals[measure.name]) for one in results if one.name not in excluded]
-        known = [(name, value) for name, value in known if not math.isnan(value.mean)]
-        if len(known) >= 2:
-            known.sort(key=lambda pair: pair[1].mean, reverse=measure.better == "more")
-            sentences.append(f"{measure.title}: {_verdict(known)}.")
+        if min(one.intervals[measure.name].n for one in ranked) < LEAST_IMAGES:
+            too_few.append(measure)
+        else:
+            sentences.append(_verdict(ranked, measure))
+    if too_few:
+        sentences.append(_say_too_few(results, too_few, everything=not sentences))
     return sentences
 
 
-def _verdict(ranked: Sequence[tuple[str, Interval]]) -> str:
-    """Say how far the first of at least two methods is ahead."""
-    (best, value), rest = ranked[0], ranked[1:]
-    close = [name for name, other in rest if value.overlaps(other)]
+def best_methods(
+    results: Sequence[MethodResult], measures: Sequence[Measure], excluded: Sequence[str] = ()
+) -> dict[str, str]:
+    """Return the method that is best by `RULE`, by the name of the measure; measures without one are left out."""
+    found = {}
+    for measure in measures:
+        ranked = _ranked(results, measure, excluded)
+        if len(ranked) >= 2 and not _close(ranked, measure):
+            found[measure.name] = ranked[0].name
+    return found
+
+
+def _ranked(results: Iterable[MethodResult], measure: Measure, excluded: Sequence[str]) -> list[MethodResult]:
+    """Results that compete by a measure, the best mean first; none where there is no better and worse."""
+    if measure.better == "neither":
+        return []
+    known = [one for one in results if one.name not in excluded and one.intervals[measure.name].known]
+    return sorted(known, key=lambda one: one.intervals[measure.name].mean, reverse=measure.better == "more")
+
+
+def _verdict(ranked: Sequence[MethodResult], measure: Measure) -> str:
+    """Say whether the first of at least two methods is ahead of the others."""
+    best, *rest = ranked
+    power = power_of_ten(one.intervals[measure.name] for one in ranked)
+    title, number = scaled_title(measure, power), format_interval(best.intervals[measure.name], power)
+    close = _close(ranked, measure)
     if not close:
-        return f"{best} is best, {format_interval(value)}; its interval overlaps no other method's"
-    if len(close) == len(rest):
-        others = "any other method"
-    else:
-        others = ", ".join(close)
-    return f"{best} has the best mean, {format_interval(value)}; the intervals cannot separate it from {others}"
+        return f"{title}: {best.name} is best, {number}."
+    others = "any other method" if len(close) == len(rest) else ", ".join(close)
+    return f"{title}: {best.name} has the best mean, {number}, but cannot be told from {others}."
+
+
+def _close(ranked: Sequence[MethodResult], measure: Measure) -> list[str]:
+    """Names of the methods that cannot be told from the first."""
+    best, *rest = ranked
+    return [other.name for other in rest if not _differ(best, other, measure, 1 - 0.05 / len(rest))]
+
+
+def _differ(one: MethodResult, other: MethodResult, measure: Measure, level: float) -> bool:
+    """Whether two methods differ by a measure beyond chance."""
+    if measure.name in one.columns and measure.name in other.columns:
+        found = paired_difference(one.columns[measure.name], other.columns[measure.name], measure.share, level)
+        return found.n >= LEAST_IMAGES and (found.low > 0 or found.high < 0)
+    a, b = one.intervals[measure.name], other.intervals[measure.name]
+    return min(a.n, b.n) >= LEAST_IMAGES and not a.overlaps(b)
+
+
+def _say_too_few(results: Sequence[MethodResult], measures: Sequence[Measure], everything: bool) -> str:
+    most = max(one.intervals[measure.name].n for measure in measures for one in results)
+    by = "" if everything else f" by {'; '.join(measure.title for measure in measures)}"
+    return f"No method is called best{by}: {most} held-out images are too few, it takes {LEAST_IMAGES}."
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 from latentlab import registry
 from latentlab.comparison.protocol import Columns, Measure, Task
 from latentlab.errors import UserError
-from latentlab.metrics import Interval
+from latentlab.metrics import Interval, unknown_because
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -19,8 +19,8 @@ __all__ = ["ExtraMetric", "extra_measures", "load_metrics", "measure_with"]
 class ExtraMetric(Protocol):
     """What the comparison needs of a metric; `latentlab.metrics.Metric` meets it, and any class with these methods.
 
-    The comparison also reads the attributes `title`, `higher_is_better` and `values` (value of each image, `(n,)`)
-    where there are any.
+    The comparison also reads the attributes `title`, `higher_is_better`, `unknown` and `values` (value of each image,
+    `(n,)`) where there are any.
     """
 
     def update(self, before: Tensor, after: Tensor) -> None:
@@ -68,7 +68,12 @@ def extra_measures(task: Task, metrics: Mapping[str, ExtraMetric]) -> tuple[Meas
             raise UserError(f"the task measures {name} already; leave it out of the metrics")
     words = {True: "more", False: "less", None: "neither"}
     return tuple(
-        Measure(name, getattr(metric, "title", name), words[getattr(metric, "higher_is_better", None)])  # type: ignore[arg-type]
+        Measure(
+            name,
+            getattr(metric, "title", name),
+            words[getattr(metric, "higher_is_better", None)],  # type: ignore[arg-type]
+            unknown=getattr(metric, "unknown", ""),
+        )
         for name, metric in metrics.items()
     )
 
@@ -81,7 +86,7 @@ def measure_with(metrics: Mapping[str, ExtraMetric], task: Task, made: Tensor) -
     dict
         Values of each image, of the metrics that have them.
     dict
-        Values over all images.
+        Values over all images; unknown, with the reason, where a metric raises a UserError.
 
     Raises
     ------
@@ -93,9 +98,13 @@ def measure_with(metrics: Mapping[str, ExtraMetric], task: Task, made: Tensor) -
     columns: Columns = {}
     intervals = {}
     for name, metric in metrics.items():
-        metric.reset()
-        metric.update(before, made)
-        found = metric.compute()
+        try:
+            metric.reset()
+            metric.update(before, made)
+            found = metric.compute()
+        except UserError as error:  # such as images too small for it: what was made is not lost for that
+            intervals[name] = unknown_because(str(error))
+            continue
         if not isinstance(found, Interval):
             raise TypeError(f"compute of the metric {name} returns {type(found).__name__}, not a latentlab Interval")
         intervals[name] = found

@@ -37,16 +37,22 @@ class Measure:
         Whether 'more' or 'less' of it is better; 'neither' where it is reported without a judgement.
     share
         Whether the value of each image is 1 or 0, so that the mean is a share.
+    unknown
+        Why an image may have no value, such as 'no face is found'; empty where each has one.
     """
 
     name: str
     title: str
     better: Literal["more", "less", "neither"]
     share: bool = False
+    unknown: str = ""
 
 
 class Task(Protocol):
-    """Images to learn from, held-out images, and measures of the results. Members may be plain attributes."""
+    """Images to learn from, held-out images, and measures of the results. Members may be plain attributes.
+
+    A task may also have `labels`, `(n,)`: what the report calls the held-out images; by default their names.
+    """
 
     @property
     def title(self) -> str:

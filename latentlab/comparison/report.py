@@ -6,13 +6,12 @@ image) and PNGs.
 
 from __future__ import annotations
 
-import base64
 import csv
 import html
 import platform
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 
 import pyarrow as pa
@@ -20,9 +19,13 @@ import pyarrow.parquet as pq
 import torch
 
 from latentlab import plots
-from latentlab.comparison.conclusions import draw_conclusions, format_interval, worst_images
+from latentlab.comparison.conclusions import RULE, best_methods, draw_conclusions, scaled_title, worst_images
+from latentlab.comparison.html import STYLE, bullets, image, paragraph, table
+from latentlab.comparison.protocol import Task
 from latentlab.comparison.run import Comparison, MethodResult
 from latentlab.files import atomic_path
+from latentlab.metrics.intervals import LEAST_IMAGES, format_interval, power_of_ten
+from latentlab.versions import describe_versions
 
 __all__ = ["ReportSection", "summary_lines", "write_report"]
 
@@ -34,14 +37,8 @@ COSTS = (
     ("device_gigabytes", "memory of the GPU, GB"),
     ("megabytes", "learnt parameters, MB"),
 )
-_PACKAGES = ("latentlab", "torch", "numpy", "scikit-learn", "lpips")
+_PACKAGES = ("torch", "numpy", "scikit-learn", "lpips")
 _SHOWN = 12  # rows of the grid
-
-_STYLE = """body{font:15px/1.5 system-ui,sans-serif;max-width:1200px;margin:2em auto;padding:0 1em;color:#222}
-table{border-collapse:collapse;margin:1em 0;font-size:13px}
-td,th{padding:.25em .6em;border-bottom:1px solid #ddd;text-align:right;vertical-align:top}
-td:first-child,th:first-child{text-align:left}th{font-weight:600}pre{background:#f6f6f6;padding:.6em;overflow-x:auto}
-img{max-width:100%}.failed{color:#b00}.small{color:#6e6e6e;font-size:13px}"""
 
 
 @dataclass(frozen=True)
@@ -56,6 +53,8 @@ class ReportSection:
         Table below the paragraph; empty for none.
     image
         File name of a PNG in the comparison's folder; None for none.
+    note
+        What has to be said on the terminal too, in a line; empty for nothing.
     """
 
     title: str
@@ -63,6 +62,7 @@ class ReportSection:
     header: tuple[str, ...] = ()
     rows: tuple[tuple[str, ...], ...] = ()
     image: str | None = None
+    note: str = ""
 
 
 def write_report(
@@ -149,20 +149,26 @@ def _columns(comparison: Comparison) -> tuple[torch.Tensor, list[str]]:
     return torch.stack(columns, dim=1), titles
 
 
+def _labels(task: Task) -> Sequence[str]:
+    """Names of the held-out images for readers."""
+    found: Sequence[str] = getattr(task, "labels", task.names)
+    return found
+
+
 def _grid(comparison: Comparison, path: Path) -> None:
     images, titles = _columns(comparison)
-    plots.save_figure(plots.grid_figure(images[:_SHOWN], titles, list(comparison.task.names)[:_SHOWN]), path)
+    plots.save_figure(plots.grid_figure(images[:_SHOWN], titles, list(_labels(comparison.task))[:_SHOWN]), path)
 
 
 def _intervals(comparison: Comparison, path: Path) -> None:
-    panels = {
-        measure.title: {
-            one.name: (value.mean, value.low, value.high)
-            for one in comparison.done
-            for value in [one.intervals[measure.name]]
+    panels = {}
+    for measure in comparison.measures:
+        values = {one.name: one.intervals[measure.name] for one in comparison.done}
+        power = power_of_ten(values.values())
+        panels[scaled_title(measure, power)] = {
+            name: (value.mean / 10**power, value.low / 10**power, value.high / 10**power)
+            for name, value in values.items()
         }
-        for measure in comparison.measures
-    }
     plots.save_figure(plots.interval_figure(panels), path)
 
 
@@ -185,7 +191,7 @@ def _worst_grid(comparison: Comparison, excluded: Sequence[str], path: Path) -> 
             assert images is not None
             row.append(blank if one is None else torch.cat([before[one.index], images[one.index]], dim=2))
         rows.append(torch.stack(row))
-    titles = [measure.name.replace("_", "\n") for measure in measures]
+    titles = [textwrap.fill(measure.title, 20) for measure in measures]
     plots.save_figure(plots.grid_figure(torch.stack(rows), methods, titles), path)
 
 
@@ -197,16 +203,16 @@ def _page(comparison: Comparison, command: str, sections: Sequence[ReportSection
     sentences = draw_conclusions(comparison.done, comparison.measures, excluded)
     parts = [
         f"<!doctype html><html lang=en><meta charset=utf-8><title>{html.escape(task.title)}</title>",
-        f"<style>{_STYLE}</style><h1>{html.escape(task.title)}</h1><pre>{html.escape(command)}</pre>",
+        f"<style>{STYLE}</style><h1>{html.escape(task.title)}</h1><pre>{html.escape(command)}</pre>",
         *(_failure(one) for one in comparison.results if one.failure),
-        "<h2>Conclusions</h2>" + _list(sentences or ["Fewer than two methods can be compared."]),
-        "<p class=small>By rule: a method is best where its 95 % interval overlaps no other's.</p>",
+        "<h2>Conclusions</h2>" + bullets(sentences or ["Fewer than two methods can be compared."]),
+        paragraph(RULE, small=True),
         *(_body(comparison, sections, excluded) if comparison.done else ()),
     ]
-    versions = ", ".join(f"{name} {version(name)}" for name in _PACKAGES)
+    versions = html.escape(describe_versions(*_PACKAGES))
     parts.append(
-        f"<h2>Limits</h2><p>{html.escape(task.limits)}</p><p class=small>Python {platform.python_version()}, "
-        f"{html.escape(versions)}, {html.escape(platform.platform())}. manifest.json has the rest.</p></html>"
+        f"<h2>Limits</h2><p>{html.escape(task.limits)}</p><p class=small>"
+        f"{versions}, {html.escape(platform.platform())}. manifest.json has the rest.</p></html>"
     )
     return "\n".join(parts)
 
@@ -222,65 +228,87 @@ def _failure(result: MethodResult) -> str:
 def _body(comparison: Comparison, sections: Sequence[ReportSection], excluded: Sequence[str]) -> list[str]:
     folder, header = comparison.task.folder, ["", *(one.name for one in comparison.done)]
     return [
-        "<h2>Measures</h2>" + _table(header, _measure_rows(comparison)),
-        "<h2>Costs</h2>" + _table(header, _cost_rows(comparison.done)),
-        "<h2>Images</h2>" + _image(folder / "grid.png", "a row for each image, a column for each method"),
+        "<h2>Measures</h2>" + _measures(comparison, excluded),
+        "<h2>Costs</h2>" + table(header, _cost_rows(comparison.done)),
+        "<h2>Images</h2>" + image(folder / "grid.png", "a row for each image, a column for each method"),
         *(_section(folder, section) for section in sections),
-        "<h2>All measures</h2>" + _image(folder / "measures.png", "means and 95 % intervals"),
+        "<h2>All measures</h2>" + image(folder / "measures.png", "means and 95 % intervals"),
         _worst(comparison, excluded),
     ]
 
 
-def _measure_rows(comparison: Comparison) -> list[list[str]]:
+def _measures(comparison: Comparison, excluded: Sequence[str]) -> str:
+    """The main table, what its cells mean, and why some of them are unknown."""
+    done, measures = comparison.done, comparison.measures
+    best = best_methods(done, measures, excluded)
     arrows = {"more": " ↑", "less": " ↓", "neither": ""}
-    return [
-        [
-            measure.title + arrows[measure.better],
-            *(format_interval(one.intervals[measure.name]) for one in comparison.done),
-        ]
-        for measure in comparison.measures
-    ]
+    rows, bold = [], []
+    for i, measure in enumerate(measures):
+        values = [one.intervals[measure.name] for one in done]
+        power = power_of_ten(values)
+        title = scaled_title(measure, power) + arrows[measure.better]
+        rows.append([title, *(format_interval(value, power) for value in values)])
+        bold += [(i, j + 1) for j, one in enumerate(done) if best.get(measure.name) == one.name]
+    images = len(comparison.task.names)
+    caption = f"Means over {images} held-out images with 95 % intervals. ↑ more is better, ↓ less is."
+    if bold:
+        caption += " Bold: best, by the rule above."
+    if images < LEAST_IMAGES:
+        caption += f" Intervals of fewer than {LEAST_IMAGES} images are too narrow: take the values as a first look."
+    notes = _unknown(comparison)
+    return paragraph(caption) + table(["", *(one.name for one in done)], rows, bold) + (bullets(notes) if notes else "")
+
+
+def _unknown(comparison: Comparison) -> list[str]:
+    """Sentences that say which values are unknown, and why."""
+    images = len(comparison.task.names)
+    notes = []
+    for measure in comparison.measures:
+        whole: dict[str, list[str]] = {}
+        part = []
+        for one in comparison.done:
+            value = one.intervals[measure.name]
+            if not value.known:
+                whole.setdefault(value.why, []).append(one.name)
+            elif value.missing:
+                part.append(f"{value.missing} of {images} images of {one.name}")
+        for why, names in whole.items():
+            notes.append(f"{measure.title} is unknown of {', '.join(names)}" + (f": {why}." if why else "."))
+        if part:
+            notes.append(
+                f"{measure.title} is unknown for {', '.join(part)}, which are left out of the mean"
+                + (f": {measure.unknown}." if measure.unknown else ".")
+            )
+    return notes
 
 
 def _cost_rows(done: Sequence[MethodResult]) -> list[list[str]]:
     def cell(one: MethodResult, name: str) -> str:
-        return f"{one.costs[name]:.3g}" if name in one.costs else ""
+        return _two_digits(one.costs[name]) if name in one.costs else ""
 
     rows = [[title, *(cell(one, name) for one in done)] for name, title in COSTS]
     return [row for row in rows if any(row[1:])]
+
+
+def _two_digits(value: float) -> str:
+    """A number with two significant digits and no exponent."""
+    return "0" if value < 0.0005 else f"{float(f'{value:.2g}'):g}" if value < 100 else f"{value:.0f}"
 
 
 def _worst(comparison: Comparison, excluded: Sequence[str]) -> str:
     found = worst_images(comparison.done, comparison.measures, excluded)
     if not found:
         return ""
-    names = comparison.task.names
-    rows = [[one.measure.title, one.method, names[one.index], f"{one.value:.3g}"] for one in found]
+    labels = _labels(comparison.task)
+    rows = [[one.measure.title, one.method, labels[one.index], f"{one.value:.2g}"] for one in found]
     return (
         "<h2>Worst images</h2><p>Chosen by rule: where each method does worst by each measure, before and after.</p>"
-        + _image(comparison.task.folder / "worst.png", "a row for each measure, a column for each method")
-        + _table(["measure", "method", "image", "value"], rows)
+        + image(comparison.task.folder / "worst.png", "a row for each measure, a column for each method")
+        + table(["measure", "method", "image", "value"], rows)
     )
 
 
 def _section(folder: Path, section: ReportSection) -> str:
-    image = _image(folder / section.image, section.title) if section.image else ""
-    table = _table(section.header, section.rows) if section.rows else ""
-    return f"<h2>{html.escape(section.title)}</h2><p>{html.escape(section.text)}</p>{image}{table}"
-
-
-def _list(lines: Sequence[str]) -> str:
-    return f"<ul>{''.join(f'<li>{html.escape(line)}</li>' for line in lines)}</ul>"
-
-
-def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    head = "".join(f"<th>{html.escape(cell)}</th>" for cell in header)
-    body = "".join("<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
-    return f"<table><tr>{head}</tr>{body}</table>"
-
-
-def _image(path: Path, description: str) -> str:
-    if not path.exists():
-        return ""
-    data = base64.b64encode(path.read_bytes()).decode()
-    return f'<p><img alt="{html.escape(description)}" src="data:image/png;base64,{data}"></p>'
+    picture = image(folder / section.image, section.title) if section.image else ""
+    rows = table(section.header, section.rows) if section.rows else ""
+    return f"<h2>{html.escape(section.title)}</h2><p>{html.escape(section.text)}</p>{picture}{rows}"

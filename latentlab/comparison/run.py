@@ -6,7 +6,7 @@ import logging
 import time
 import traceback
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -20,7 +20,7 @@ from latentlab.errors import UserError
 from latentlab.files import atomic_path, read_json, write_json
 from latentlab.images import load_image, save_image
 from latentlab.metrics import Interval, mean_interval, share_interval
-from latentlab.progress import Stage, silent
+from latentlab.progress import Stage, stage_of
 
 __all__ = ["Comparison", "MethodResult", "compare", "summarise"]
 
@@ -88,8 +88,8 @@ class Comparison:
 def compare(
     task: Task,
     methods: Sequence[Method],
-    stage: Stage = silent,
     metrics: Mapping[str, ExtraMetric] | None = None,
+    progress: bool | Stage = True,
 ) -> Comparison:
     """Let every method learn from the task and meet its held-out images, and measure the results.
 
@@ -104,11 +104,11 @@ def compare(
         The task.
     methods
         At least one; their names differ.
-    stage
-        Shows the progress.
     metrics
         Further metrics by column name; see `latentlab.comparison.metrics.load_metrics`. They compare the results with
         the true answers or, where the task has none, with the inputs.
+    progress
+        True for a progress bar, False for none, or a `Stage` of your own.
 
     Raises
     ------
@@ -119,7 +119,7 @@ def compare(
     names = [method.name for method in methods]
     if len(set(names)) < len(names) or not names:
         raise UserError(f"a comparison takes at least one method, and names differ; got {', '.join(names) or 'none'}")
-    metrics = {} if metrics is None else metrics
+    metrics, stage = {} if metrics is None else metrics, stage_of(progress)
     measures = (*task.measures, *extra_measures(task, metrics))
     manifest = {
         "task": task.title,
@@ -157,11 +157,15 @@ def _failed(task: Task, method: Method, error: Exception) -> MethodResult:
 
 def summarise(task: Task, columns: Columns) -> dict[str, Interval]:
     """Compute the mean of each column with its interval; of shares, Wilson's interval."""
-    shares = {measure.name for measure in task.measures if measure.share}
-    return {
-        name: share_interval(values > 0.5) if name in shares else mean_interval(values)
-        for name, values in columns.items()
-    }
+    measures = {measure.name: measure for measure in task.measures}
+    found = {}
+    for name, values in columns.items():
+        share = name in measures and measures[name].share
+        interval = share_interval(values > 0.5) if share else mean_interval(values)
+        if not interval.known and name in measures:
+            interval = replace(interval, why=measures[name].unknown)
+        found[name] = interval
+    return found
 
 
 def _made(task: Task, method: Method, stage: Stage) -> tuple[Tensor, dict[str, float]]:

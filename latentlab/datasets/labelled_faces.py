@@ -21,13 +21,13 @@ from torch import Tensor
 from latentlab.errors import UserError
 from latentlab.faces.detectors import FaceDetector
 from latentlab.faces.regions import mouth_region
+from latentlab.files import images_in
 from latentlab.images import load_image, reduce, save_image
-from latentlab.progress import Stage, Step
+from latentlab.progress import Stage, Step, stage_of
 from latentlab.rendering import Renderer
 from latentlab.samples import SampleSettings, SampleStore, SampleTable, concatenate, draw_samples
 from latentlab.scorers import Scorer, count_labels, label_scores, score_column, score_images, threshold_of
 from latentlab.scorers.threshold import NEGATIVE, POSITIVE
-from latentlab.translation.data.folders import images_in
 from stylegan2.protocol import Generator
 
 Towards: TypeAlias = Literal["positive", "negative"]
@@ -129,7 +129,7 @@ def renderer_for(generator: Generator, size: int) -> Renderer:
 
 
 def draw_domains(
-    generator: Generator, scorer: Scorer, settings: LabelledFacesSettings, folder: Path, stage: Stage
+    generator: Generator, scorer: Scorer, settings: LabelledFacesSettings, folder: Path, progress: bool | Stage = True
 ) -> Domains:
     """Draw and label seeds until there are enough faces of both domains.
 
@@ -141,8 +141,8 @@ def draw_domains(
         What the set consists of.
     folder
         Folder whose `samples/` keeps what was drawn.
-    stage
-        Shows the progress.
+    progress
+        True for a progress bar, False for none, or a `Stage` of your own.
 
     Raises
     ------
@@ -153,7 +153,7 @@ def draw_domains(
     renderer = renderer_for(generator, settings.size)
     tables: list[SampleTable] = []
     rarer, labels = 0, np.zeros(0, np.int8)
-    with stage("drawing samples") as step:
+    with stage_of(progress)("drawing samples") as step:
         while rarer < wanted:
             if _DRAWN_AT_ONCE * len(tables) >= _MOST_DRAWN:
                 raise UserError(
@@ -171,7 +171,7 @@ def draw_domains(
                 threshold=threshold_of(scorer),
             )
             store = SampleStore.open(folder / "samples" / f"{len(tables):03d}", sample_settings)
-            tables.append(draw_samples(generator, scorer, store, render=renderer))
+            tables.append(draw_samples(generator, scorer, store, renderer, progress=False))
             labels = concatenate(tables).labels(settings.attribute)
             counts = count_labels(labels)
             rarer = min(counts.positive, counts.negative)

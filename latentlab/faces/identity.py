@@ -91,6 +91,11 @@ class FaceDescriptor:
         return np.array(self._network.compute_face_descriptor(image, shape))
 
 
+def why_undescribed(resolution: int, least: int = MIN_RESOLUTION) -> str:
+    """Say why faces in crops of a resolution cannot be described, or return '' where they can."""
+    return "" if resolution >= least else f"faces of {resolution} pixels are too small for the descriptor"
+
+
 def similarity(a: Tensor, b: Tensor) -> Tensor:
     """Measure how similar two faces are: 1 for one image twice, about 0 for strangers.
 

@@ -16,7 +16,16 @@ if TYPE_CHECKING:
     from latentlab.metrics.features import FeatureExtractor, VGG16Features
     from latentlab.metrics.frechet_distance import FrechetDistance
     from latentlab.metrics.identity import Identity
-    from latentlab.metrics.intervals import UNKNOWN, Interval, mean_interval, share_interval, statistic_interval
+    from latentlab.metrics.intervals import (
+        UNKNOWN,
+        Interval,
+        format_interval,
+        mean_interval,
+        paired_difference,
+        share_interval,
+        statistic_interval,
+        unknown_because,
+    )
     from latentlab.metrics.kernel_distance import KernelDistance
     from latentlab.metrics.leakage import Leakage
     from latentlab.metrics.lpips import LPIPS
@@ -37,9 +46,12 @@ __all__ = [
     "OutsideChange",
     "Sharpness",
     "VGG16Features",
+    "format_interval",
     "mean_interval",
+    "paired_difference",
     "share_interval",
     "statistic_interval",
+    "unknown_because",
 ]
 
 if not TYPE_CHECKING:
@@ -50,7 +62,16 @@ if not TYPE_CHECKING:
             "features": ("FeatureExtractor", "VGG16Features"),
             "frechet_distance": ("FrechetDistance",),
             "identity": ("Identity",),
-            "intervals": ("UNKNOWN", "Interval", "mean_interval", "share_interval", "statistic_interval"),
+            "intervals": (
+                "UNKNOWN",
+                "Interval",
+                "format_interval",
+                "mean_interval",
+                "paired_difference",
+                "share_interval",
+                "statistic_interval",
+                "unknown_because",
+            ),
             "kernel_distance": ("KernelDistance",),
             "leakage": ("Leakage",),
             "lpips": ("LPIPS",),

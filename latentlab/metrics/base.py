@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Generic, TypeVar
 
 import numpy as np
@@ -55,7 +56,15 @@ class Metric(ABC):
 
 
 class ImageMetric(Metric):
-    """A metric with a value for each image; `compute` gives their mean with its bootstrap interval."""
+    """A metric with a value for each image; `compute` gives their mean with its bootstrap interval.
+
+    Attributes
+    ----------
+    unknown
+        Why an image may have no value, such as 'no face is found'; empty where each has one.
+    """
+
+    unknown: str = ""
 
     def __init__(self) -> None:
         self._batches: list[NDArray[np.float64]] = []
@@ -75,7 +84,8 @@ class ImageMetric(Metric):
 
     def compute(self) -> Interval:
         """Return the mean with its percentile bootstrap interval; images without a value are counted as missing."""
-        return mean_interval(self.values)
+        found = mean_interval(self.values)
+        return found if found.known else replace(found, why=self.unknown)
 
     def reset(self) -> None:
         """Forget all images."""

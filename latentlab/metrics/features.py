@@ -16,7 +16,7 @@ _BATCH = 32
 
 
 class FeatureExtractor(Protocol):
-    """Any callable from images to features; a `title` of its own, such as 'VGG16 features', is shown to readers."""
+    """Any callable from images to features; a `title` of its own, such as 'VGG16', is shown to readers."""
 
     def __call__(self, images: Tensor) -> NDArray[np.float64]:
         """Return features `(n, d)` of `images (n, 3, h, w)` in [-1, 1]."""
@@ -39,7 +39,7 @@ class VGG16Features:
         If the backbone is not VGG16.
     """
 
-    title = "VGG16 features"
+    title = "VGG16"
 
     def __init__(self, perceptual: PerceptualDistance | None = None) -> None:
         self.perceptual = load_perceptual("vgg") if perceptual is None else perceptual

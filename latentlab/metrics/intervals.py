@@ -1,14 +1,26 @@
-"""Confidence intervals of means, shares and statistics over images."""
+"""Confidence intervals of means, shares, differences and statistics over images, and how they are written."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import binomtest, bootstrap, norm
+from scipy.stats import t as student
+
+LEAST_IMAGES = 10
+"""Fewest images that a conclusion is drawn from.
+
+A 95 % percentile bootstrap interval of 2 normal values holds their mean in 51 % of all cases, of 5 in 85 %, of 10 in
+90 %.
+"""
+# Widths from here on, by their leading digits, support one digit, smaller ones two (Particle Data Group, "Review of
+# Particle Physics", introduction, section 5.3).
+_ONE_DIGIT = 3.55
 
 
 @dataclass(frozen=True)
@@ -26,6 +38,8 @@ class Interval:
     missing
         Number of images without a value (NaN), such as those in which no face was found. They are left out of the
         mean and are reported beside it.
+    why
+        Why it is unknown, in a few words; empty where it is known, or for no stated reason.
     """
 
     mean: float
@@ -33,6 +47,12 @@ class Interval:
     high: float
     n: int
     missing: int = 0
+    why: str = ""
+
+    @property
+    def known(self) -> bool:
+        """Whether there is a value."""
+        return not math.isnan(self.mean)
 
     def overlaps(self, other: Interval) -> bool:
         """Whether the two intervals have a value in common; False if either was not measured."""
@@ -41,6 +61,11 @@ class Interval:
 
 UNKNOWN = Interval(float("nan"), float("nan"), float("nan"), 0)
 """Interval of a quantity that was not measured."""
+
+
+def unknown_because(why: str) -> Interval:
+    """Interval of a quantity that cannot be measured, with the reason, such as 'the images are too small'."""
+    return replace(UNKNOWN, why=why)
 
 
 def mean_interval(
@@ -78,12 +103,50 @@ def share_interval(flags: Sequence[bool] | NDArray[np.bool_], level: float = 0.9
     return Interval(float(array.mean()), float(found.low), float(found.high), len(array))
 
 
+def paired_difference(
+    one: NDArray[np.float64], other: NDArray[np.float64], share: bool = False, level: float = 0.95
+) -> Interval:
+    """Compute the mean difference of two columns of values on the same images, with its interval.
+
+    Parameters
+    ----------
+    one, other
+        `(n,)` each; images of which a value is NaN are left out and counted.
+    share
+        Whether the values are 1 or 0. Their interval is that of the discordant pairs' share (the exact version of
+        McNemar's test, 1947), else Student's.
+    level
+        Confidence level.
+
+    Returns
+    -------
+    Interval
+        Of `one` minus `other`; unknown with fewer than two images.
+    """
+    difference = np.asarray(one, dtype=np.float64) - np.asarray(other, dtype=np.float64)
+    known = difference[~np.isnan(difference)]
+    n, missing = len(known), len(difference) - len(known)
+    if n < 2:
+        return replace(unknown_because("fewer than two images have both values"), missing=missing)
+    mean = float(known.mean())
+    if not share:
+        half = float(student.ppf(0.5 + level / 2, n - 1) * known.std(ddof=1)) / math.sqrt(n)
+        return Interval(mean, mean - half, mean + half, n, missing)
+    gained, discordant = int((known > 0).sum()), int((known != 0).sum())
+    if discordant == 0:
+        return Interval(0.0, 0.0, 0.0, n, missing)
+    found = binomtest(gained, discordant).proportion_ci(level, method="exact")
+    low, high = ((2 * end - 1) * discordant / n for end in (found.low, found.high))
+    return Interval(mean, float(low), float(high), n, missing)
+
+
 def statistic_interval(
     statistic: Callable[..., float],
     *samples: NDArray[np.float64],
     level: float = 0.95,
     resamples: int = 200,
     seed: int = 0,
+    least: float = -math.inf,
 ) -> Interval:
     """Compute a statistic of whole samples, such as a distance of two sets, with its normal bootstrap interval.
 
@@ -102,9 +165,69 @@ def statistic_interval(
         How often rows are drawn.
     seed
         Random seed of the drawing.
+    least
+        Least possible value of the statistic, where the interval ends.
     """
     rng = np.random.default_rng(seed)
     value = float(statistic(*samples))
     drawn = [statistic(*(x[rng.integers(len(x), size=len(x))] for x in samples)) for _ in range(resamples)]
     half = float(norm.ppf(0.5 + level / 2) * np.nanstd(drawn, ddof=1))
-    return Interval(value, value - half, value + half, len(samples[0]))
+    return Interval(value, max(least, value - half), value + half, len(samples[0]))
+
+
+# --- for readers --------------------------------------------------------------------------------------------
+
+
+def format_interval(value: Interval, power: int = 0) -> str:
+    """Write a value and its interval with the digits that the interval supports, such as '0.84 [0.80, 0.87]'.
+
+    Parameters
+    ----------
+    value
+        The value.
+    power
+        It is written in units of 10 to this power; see `power_of_ten`.
+
+    Returns
+    -------
+    str
+        'unknown' where there is no value; with the number of images where some have none.
+    """
+    if not value.known:
+        return "unknown"
+    mean, low, high = (end / 10**power for end in (value.mean, value.low, value.high))
+    if not low < high:
+        return _fixed(mean, _decimals_of(abs(mean) / 10))
+    decimals = _decimals_of(high - low)
+    number = f"{_fixed(mean, decimals)} [{_fixed(low, decimals)}, {_fixed(high, decimals)}]"
+    return f"{number}, n = {value.n}" if value.missing else number
+
+
+def format_share(value: Interval) -> str:
+    """Write a share of images in percent with its interval and the counts, such as '75 % [30, 95] (3 of 4)'."""
+    if not value.known:
+        return format_interval(value)
+    decimals = max(0, _decimals_of(value.high - value.low) - 2)
+    mean, low, high = (_fixed(100 * end, decimals) for end in (value.mean, value.low, value.high))
+    return f"{mean} % [{low}, {high}] ({round(value.mean * value.n)} of {value.n})"
+
+
+def power_of_ten(values: Iterable[Interval]) -> int:
+    """Choose the unit of a row of a table: 0, or the power of 1000 that spares it leading or trailing zeros."""
+    largest = max((abs(value.mean) for value in values if value.known), default=0.0)
+    if largest == 0 or 0.01 <= largest < 1e5:
+        return 0
+    return 3 * math.floor(math.log10(largest) / 3 + 1e-9) if largest >= 1 else 3 * round(math.log10(largest) / 3)
+
+
+def _decimals_of(width: float) -> int:
+    """How many decimals an interval of a width supports."""
+    if width <= 0 or not math.isfinite(width):
+        return 0
+    exponent = math.floor(math.log10(width))
+    return max(0, (1 if width / 10**exponent < _ONE_DIGIT else 0) - exponent)
+
+
+def _fixed(value: float, decimals: int) -> str:
+    """Write a number with so many decimals, and 0 without a sign."""
+    return f"{round(value, decimals) + 0.0:.{decimals}f}"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -23,10 +25,12 @@ class KernelDistance(SetDistance):
         Factor that makes the numbers readable.
     """
 
+    least = -math.inf  # unbiased: of two sets from one distribution it lies on either side of 0
+
     def __init__(self, features: FeatureExtractor | None = None, scale: float = 1000.0) -> None:
         super().__init__(features)
         self.scale = scale
-        self.title = f"Kernel distance · {scale:g} ({title_of(self.features)})"
+        self.title = f"Kernel distance × {scale:g} ({title_of(self.features)})"
 
     def distance(self, made: NDArray[np.float64], reference: NDArray[np.float64]) -> float:
         """Return the distance between features `(n, d)` and `(m, d)`."""

@@ -12,7 +12,7 @@ from torch import Tensor
 from latentlab.errors import UserError
 from latentlab.metrics import functional
 from latentlab.metrics.base import LastResult, Metric
-from latentlab.metrics.intervals import UNKNOWN, Interval, statistic_interval
+from latentlab.metrics.intervals import UNKNOWN, Interval, statistic_interval, unknown_because
 from latentlab.scorers.attributes.scorer import AttributeScorer, load_attributes
 
 # In standard deviations of the target's logit: leakage is a share of the target's move, meaningless for less.
@@ -78,7 +78,7 @@ class Leakage(Metric):
         self._batches.append(np.stack([self._logits_before(before), self._logits(after)], axis=1))
 
     def compute(self) -> Interval:
-        """Return the mean over the other attributes; UNKNOWN where the target moved by less than 0.2 deviations."""
+        """Return the mean over the other attributes; unknown where the target moved by less than 0.2 deviations."""
         if not self._batches:
             return UNKNOWN
         logits = np.concatenate(self._batches)  # (n, 2, k)
@@ -89,4 +89,6 @@ class Leakage(Metric):
             return float(functional.leakage(both[:, 0], both[:, 1], deviation, target)[others].mean())
 
         moved = abs((logits[:, 1] - logits[:, 0])[:, target].mean()) / deviation[target]
-        return UNKNOWN if moved < _LEAST_MOVE else statistic_interval(mean_leakage, logits)
+        if moved < _LEAST_MOVE:
+            return unknown_because("the edited attribute itself hardly moved")
+        return statistic_interval(mean_leakage, logits, least=0)

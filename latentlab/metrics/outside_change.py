@@ -15,6 +15,7 @@ class OutsideChange(RegionMetric):
 
     title = "L1"
     higher_is_better = False
+    unknown = "the region covers the whole image"
 
     def per_image(self, before: Tensor, after: Tensor, region: Tensor | None = None) -> NDArray[np.float64]:
         """Return the difference of each pair, `(n,)`; see `update`."""

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from latentlab.metrics.base import LastResult, Metric
 from latentlab.metrics.features import FeatureExtractor, VGG16Features
-from latentlab.metrics.intervals import UNKNOWN, Interval, statistic_interval
+from latentlab.metrics.intervals import Interval, statistic_interval, unknown_because
 
 _LEAST_IMAGES = 2
 
@@ -22,8 +22,14 @@ class SetDistance(Metric):
     ----------
     features
         Feature extractor; None for `VGG16Features`.
+
+    Attributes
+    ----------
+    least
+        Least possible distance.
     """
 
+    least: float = 0.0
     higher_is_better = False
 
     def __init__(self, features: FeatureExtractor | None = None) -> None:
@@ -53,11 +59,11 @@ class SetDistance(Metric):
             self._made.append(self.features(after))
 
     def compute(self) -> Interval:
-        """Return the distance with its normal bootstrap interval; UNKNOWN with fewer than two images in a set."""
+        """Return the distance with its normal bootstrap interval; unknown with fewer than two images in a set."""
         made, reference = (np.concatenate(rows) if rows else np.zeros((0, 1)) for rows in (self._made, self._reference))
         if min(len(made), len(reference)) < _LEAST_IMAGES:
-            return UNKNOWN
-        return statistic_interval(self.distance, made, reference)
+            return unknown_because("a set of fewer than two images has no distribution")
+        return statistic_interval(self.distance, made, reference, least=self.least)
 
     @abstractmethod
     def distance(self, made: NDArray[np.float64], reference: NDArray[np.float64]) -> float:

@@ -16,6 +16,7 @@ class Sharpness(ImageMetric):
 
     title = "Sharpness, as a share of the sharpness before"
     higher_is_better = None
+    unknown = "the image before is plain"
 
     def per_image(self, before: Tensor, after: Tensor) -> NDArray[np.float64]:
         """Return the share for each pair, `(n,)`; NaN where the image before has no edge at all."""

@@ -9,7 +9,7 @@ import numpy as np
 from latentlab.directions import Direction
 from latentlab.editing import calibrate, from_sigmas
 from latentlab.pipelines.edits import rescore
-from latentlab.progress import Step
+from latentlab.progress import Stage, Step, stage_of
 from latentlab.rendering import Renderer
 from latentlab.samples import SampleTable
 from latentlab.scorers import Scorer
@@ -54,7 +54,7 @@ def calibrate_reach(
     renderer: Renderer,
     scorer: Scorer,
     batch_size: int = 4,
-    progress: Step | None = None,
+    progress: bool | Stage = True,
 ) -> Reach:
     """Find how far to go along `direction`, towards an attribute and away from it.
 
@@ -74,23 +74,22 @@ def calibrate_reach(
     batch_size
         Images rendered at once.
     progress
-        Called with (images done, images at most).
+        True for a progress bar, False for none, or a `Stage` of your own.
     """
     done, total = 0, 2 * len(_SERIES) * _FACES
     train = train.resolve(attribute)
     labels = train.labels(attribute)
 
-    def reach(towards: bool) -> tuple[float, float]:
+    def reach(towards: bool, step: Step) -> tuple[float, float]:
         shares: dict[float, float] = {}
         before, after = (NEGATIVE, POSITIVE) if towards else (POSITIVE, NEGATIVE)
         faces = train.subset(np.flatnonzero(labels == before)[:_FACES])
 
         def changed(strength: float) -> float:
             nonlocal done
-            edited = rescore(faces, direction, [strength], renderer, scorer, batch_size)
+            edited = rescore(faces, direction, [strength], renderer, scorer, batch_size, progress=False)
             done += len(faces)
-            if progress is not None:
-                progress(min(done, total), total)
+            step(min(done, total), total)
             shares[strength] = float(np.mean(edited.labels(attribute) == after))
             return shares[strength]
 
@@ -98,7 +97,7 @@ def calibrate_reach(
         strength = calibrate(changed, 1.0, series, bisections=0, fallback="last")
         return strength, shares[strength]
 
-    (towards, changed_towards), (away, changed_away) = reach(True), reach(False)
-    if progress is not None:
-        progress(total, total)
+    with stage_of(progress)("calibrating") as step:
+        (towards, changed_towards), (away, changed_away) = reach(True, step), reach(False, step)
+        step(total, total)
     return Reach(towards, away, changed_towards, changed_away)

@@ -18,17 +18,19 @@ from torch import Tensor
 
 from latentlab import images
 from latentlab.faces.alignment import BEYOND, TURNED, AlignedFace, beyond_photo
-from latentlab.faces.identity import MIN_RESOLUTION, FaceDescriptor, distance, similarity
+from latentlab.faces.identity import MIN_RESOLUTION, FaceDescriptor, distance, similarity, why_undescribed
 from latentlab.faces.means import mean_landmarks
 from latentlab.perceptual import PerceptualDistance
 
 if TYPE_CHECKING:  # a photo is checked without any projection
     from latentlab.projection import WStatistics
 
-Verdict = Literal["good", "fair", "poor"]
+Verdict = Literal["good", "fair", "poor", "unknown"]
 
 # Images are compared at this resolution, as the published tables of projections do.
 RESOLUTION = 256
+# By unit: how many decimals of a value mean something.
+_DECIMALS = {"°": 0, "px": 0, "%": 1, "% of the width": 1, "dB": 1, "sigmas": 2}
 # dlib's 5 landmarks among the 68.
 _FIVE_OF_68 = [45, 42, 36, 39, 33]
 
@@ -46,9 +48,9 @@ class QualityCheck:
     unit
         Its unit; empty for a plain number.
     verdict
-        'good', 'fair' or 'poor'.
+        'good', 'fair' or 'poor'; 'unknown' where it cannot be measured.
     cause
-        Likely cause and consequence; empty where the value is good.
+        Likely cause and consequence, or why it is unknown; empty where the value is good.
     """
 
     name: str
@@ -66,7 +68,9 @@ class Limits:
     fair: float
 
     def verdict(self, value: float) -> Verdict:
-        """Verdict on a value; NaN is poor."""
+        """Verdict on a value; NaN is unknown."""
+        if math.isnan(value):
+            return "unknown"
         sign = 1 if self.good < self.fair else -1
         if sign * value <= sign * self.good:
             return "good"
@@ -154,10 +158,21 @@ def check_photo(face: AlignedFace, faces_in_photo: int = 1) -> list[QualityCheck
             "% of the width",
             "the landmarks are unlike those of a frontal face: turned, covered, mouth wide open, or misplaced",
         ),
-        _check("resolution", length, "px", f"the photo is small: {length:.0f} pixels were enlarged to {resolution}"),
+        _check("resolution", length, "px", _smallness(length, resolution)),
         outside,
-        _check("detail", detail(face.image), "%", "the photo is blurred, or was enlarged from a smaller one"),
+        _detail_check(face.image),
     ]
+
+
+def _smallness(length: float, resolution: int) -> str:
+    enlarged = f"{length:.0f} pixels were enlarged to {resolution}"
+    return f"the photo is small: {enlarged if length < resolution else f'the face has {length:.0f} pixels'}"
+
+
+def _detail_check(image: Tensor) -> QualityCheck:
+    if image.shape[3] < RESOLUTION:
+        return _unknown("detail", f"crops of {image.shape[3]} pixels have none that could be missed")
+    return _check("detail", detail(image), "%", "the photo is blurred, or was enlarged from a smaller one")
 
 
 def residual(landmarks: NDArray[np.float64]) -> float:
@@ -193,11 +208,12 @@ def check_projection(
     perceptual: PerceptualDistance,
     descriptor: FaceDescriptor | None = None,
     photo_checks: Sequence[QualityCheck] = (),
+    shortcut: str = "",
 ) -> list[QualityCheck]:
     """Check a projection against the image that was projected.
 
     - LPIPS, MSE and PSNR between the images in [-1, 1], all at 256 pixels;
-    - identity and identity distance, see `latentlab.faces.identity`;
+    - identity and identity distance, see `latentlab.faces.identity`; unknown of faces that are too small for it;
     - distance from w_avg in sigmas, sigma = sqrt(E|w − w_avg|²); of W+ the mean over the rows;
     - spread of the rows: the root mean square distance of the rows to their mean, in sigmas; 0 in W, and about
       1 for rows that have nothing to do with each other.
@@ -216,6 +232,8 @@ def check_projection(
         Face descriptor; None leaves out the checks of identity.
     photo_checks
         Results of `check_photo`: a poor value there is the likely cause of one here.
+    shortcut
+        What the projection was spared, such as 'only 5 of its 280 steps were taken': the first cause of a poor value.
 
     Returns
     -------
@@ -227,13 +245,16 @@ def check_projection(
     x, y = _resized(rendered), _resized(image).to(rendered.device)
     error = (x - y).square()
     mse = float(error.mean())
-    cause = _likely_cause(error, photo_checks)
+    cause = _likely_cause(error, photo_checks, shortcut)
     checks = [
         _check("LPIPS", float(perceptual(x, y)), "", cause),
         _check("MSE", mse, "", cause),
         _check("PSNR", 10 * math.log10(4 / mse) if mse > 0 else math.inf, "dB", cause),
     ]
-    if descriptor is not None:
+    too_small = why_undescribed(min(image.shape[3], rendered.shape[3]))
+    if too_small:
+        checks += [_unknown(name, too_small) for name in ("identity", "identity distance")]
+    elif descriptor is not None:
         checks += _identity_checks(descriptor(image).cpu(), descriptor(rendered).cpu(), cause)
     return checks if ws is None else checks + _latent_checks(ws, statistics)
 
@@ -241,7 +262,8 @@ def check_projection(
 def _identity_checks(a: Tensor, b: Tensor, cause: str) -> list[QualityCheck]:
     cause = f"it looks like another person: {cause}"
     if a.isnan().any() or b.isnan().any():
-        cause = f"no face is found in the {'photo' if a.isnan().any() else 'projection'}"
+        missing = f"no face is found in the {'photo' if a.isnan().any() else 'projection'}"
+        return [_unknown(name, missing) for name in ("identity", "identity distance")]
     return [
         _check("identity", float(similarity(a, b)), "", cause),
         _check("identity distance", float(distance(a, b)), "", cause),
@@ -260,9 +282,9 @@ def _latent_checks(ws: Tensor, statistics: WStatistics) -> list[QualityCheck]:
     ]
 
 
-def _likely_cause(error: Tensor, photo_checks: Sequence[QualityCheck]) -> str:
+def _likely_cause(error: Tensor, photo_checks: Sequence[QualityCheck], shortcut: str) -> str:
     """Likely cause of a projection that is far from the image, by its squared `error (1, 3, 256, 256)`."""
-    poor = [check.cause for check in photo_checks if check.verdict == "poor"]
+    poor = [shortcut] * bool(shortcut) + [check.cause for check in photo_checks if check.verdict == "poor"]
     if poor:
         return "likely because " + "; ".join(poor)
     inside = float(error[_face_box()].mean())
@@ -290,20 +312,28 @@ def _check(name: str, value: float, unit: str, cause: str) -> QualityCheck:
     return QualityCheck(name, value, unit, verdict, "" if verdict == "good" else cause)
 
 
+def _unknown(name: str, why: str) -> QualityCheck:
+    return QualityCheck(name, math.nan, "", "unknown", why)
+
+
 def format_checks(checks: Sequence[QualityCheck]) -> str:
     """Format checks as a table in plain text, one per line: name, value with its unit, verdict and cause."""
-    cells = [(check.name, _formatted(check), check.verdict, check.cause) for check in checks]
+    cells = [(check.name, format_value(check), check.verdict, check.cause) for check in checks]
     name, value = (max((len(row[k]) for row in cells), default=0) for k in (0, 1))
     return "".join(f"{a:<{name}}  {b:<{value}}  {c}  {d}".rstrip() + "\n" for a, b, c, d in cells)
 
 
 def describe_poor(checks: Sequence[QualityCheck]) -> list[str]:
     """Describe each poor check in a few words, such as "detail 3.1% is poor (the photo is blurred …)"."""
-    return [f"{c.name} {_formatted(c)} is poor ({c.cause})" for c in checks if c.verdict == "poor"]
+    return [f"{c.name} {format_value(c)} is poor ({c.cause})" for c in checks if c.verdict == "poor"]
 
 
-def _formatted(check: QualityCheck) -> str:
+def format_value(check: QualityCheck) -> str:
+    """Format the value of a check with its unit; '-' where it is unknown."""
     if math.isnan(check.value):
-        return "unknown"
-    number = f"{check.value:.0f}" if abs(check.value) >= 100 else f"{check.value:.3g}"
-    return f"{number} {check.unit}".rstrip().replace(" °", "°").replace(" %", "%")
+        return "-"
+    if check.unit:
+        number = f"{round(check.value, _DECIMALS[check.unit]) + 0.0:.{_DECIMALS[check.unit]}f}"
+    else:
+        number = f"{check.value:.3g}" if abs(check.value) < 100 else f"{check.value:.0f}"
+    return f"{number} {check.unit}".rstrip().replace(" °", "°")

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from latentlab.pipelines.components import Components
-from latentlab.progress import Stage, silent
+from latentlab.progress import Stage
 from latentlab.rendering import Renderer
 from latentlab.samples import SampleSettings, SampleStore, SampleTable, draw_samples
 from latentlab.scorers import Threshold, threshold_of
@@ -61,7 +61,7 @@ def label_samples(
     settings: LabelSettings,
     folder: str | Path,
     batch_size: int = 4,
-    progress: Stage = silent,
+    progress: bool | Stage = True,
 ) -> SampleTable:
     """Draw samples, score them, and keep the table in a folder of Parquet files; a stopped run resumes there.
 
@@ -76,7 +76,7 @@ def label_samples(
     batch_size
         Images rendered at once.
     progress
-        Shows the progress.
+        True for a progress bar, False for none, or a `Stage` of your own.
 
     Raises
     ------
@@ -86,5 +86,4 @@ def label_samples(
     chosen = settings.for_components(components)
     store = SampleStore.open(folder, chosen)
     renderer = Renderer(components.generator, chosen.resolution)
-    with progress("drawing samples") as step:
-        return draw_samples(components.generator, components.scorer, store, renderer, batch_size, step)
+    return draw_samples(components.generator, components.scorer, store, renderer, batch_size, progress)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from latentlab.plots.style import COLOURS, INK, PALE, new_figure
@@ -75,23 +76,31 @@ def tradeoff_figure(
     Parameters
     ----------
     curves, points
-        (gained, kept) by method; a curve goes from weak to strong.
+        (gained, kept) by method; a curve goes from weak to strong. What is NaN is left out, and so is a method of
+        which nothing is left.
     labels
         Labels of the horizontal and the vertical axis.
     dpi
-        Pixels per inch; the figure is 5.2 by 3.6 inches.
+        Pixels per inch; the figure is 6.4 by 3.6 inches.
     """
-    figure = new_figure(5.2, 3.6, dpi, layout="constrained")
+    figure = new_figure(6.4, 3.6, dpi, layout="constrained")
     axes = figure.add_subplot()
     for k, (name, line) in enumerate(curves.items()):
-        gained, kept = zip(*line, strict=True)
-        axes.plot(gained, kept, "o-", color=COLOURS[k % len(COLOURS)], markersize=3, linewidth=1, label=name)
+        known = [point for point in line if np.isfinite(point).all()]
+        if known:
+            gained, kept = zip(*known, strict=True)
+            axes.plot(gained, kept, "o-", color=COLOURS[k % len(COLOURS)], markersize=3.5, linewidth=1.2, label=name)
     for k, (name, point) in enumerate(points.items()):
-        axes.plot(*point, "sD^vP*X"[k % 7], color=INK, markersize=5, linestyle="none", label=name)
-    axes.set_xlabel(labels[0])
-    axes.set_ylabel(labels[1])
+        if np.isfinite(point).all():
+            axes.plot(*point, "sD^vP*X"[k % 7], color=INK, markersize=5, linestyle="none", label=name)
+    axes.set_xlabel(labels[0], fontsize=9)
+    axes.set_ylabel(labels[1], fontsize=9)
+    axes.tick_params(labelsize=8)
     axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(frameon=False, fontsize=7)
+    axes.grid(color="#EEEEEE", linewidth=0.5)
+    axes.set_axisbelow(True)
+    if axes.lines:
+        figure.legend(loc="outside right upper", frameon=False, fontsize=8)
     return figure
 
 
@@ -101,7 +110,7 @@ def interval_figure(panels: Mapping[str, Mapping[str, tuple[float, float, float]
     Parameters
     ----------
     panels
-        By title, and in each by method: (mean, low, high). A method whose mean is NaN is left out of the panel.
+        By title, and in each by method: (mean, low, high). A method whose mean is NaN is called unknown.
     dpi
         Pixels per inch; the figure is 9 inches wide.
     """
@@ -120,11 +129,16 @@ def _draw_intervals(
     axes: Axes, title: str, panel: Mapping[str, tuple[float, float, float]], names: Sequence[str]
 ) -> None:
     for name, (mean, low, high) in panel.items():
+        place = len(names) - 1 - names.index(name)
         if np.isfinite(mean):
-            place = len(names) - 1 - names.index(name)
             axes.plot([low, high], [place, place], color=COLOURS[0], linewidth=1.5, solid_capstyle="butt")
             axes.plot(mean, place, "o", color=COLOURS[0], markersize=3.5)
-    axes.set_title(textwrap.fill(title, 40), fontsize=7, color=INK)
+        else:
+            across = axes.get_yaxis_transform()
+            axes.text(0.02, place, "unknown", transform=across, fontsize=6, color=PALE, va="center")
+    axes.set_ylim(-0.6, len(names) - 0.4)
+    axes.xaxis.set_major_locator(MaxNLocator(5))
+    axes.set_title(textwrap.fill(title, 44), fontsize=7, color=INK)
     axes.set_yticks(range(len(names)), list(reversed(names)), fontsize=7)
     axes.tick_params(axis="x", labelsize=6)
     axes.spines[["top", "right"]].set_visible(False)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import warnings
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,6 +26,13 @@ FORMAT_VERSION = 1
 MANIFEST = "_manifest.json"
 COLUMNS = ("seed", "psi", "w")
 SEED_END = 2**32  # numpy's RandomState takes seeds below this
+
+
+def check_distinct_seeds(seeds: Sequence[int]) -> None:
+    """Refuse a seed that is given twice, whose image would be written twice under one name; UserError names it."""
+    again = [seed for seed, times in Counter(seeds).items() if times > 1]
+    if again:
+        raise UserError(f"seed {again[0]} is given twice")
 
 
 def check_psi(psi: float) -> float:

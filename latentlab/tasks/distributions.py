@@ -12,13 +12,13 @@ from latentlab.metrics.base import LastResult
 from latentlab.perceptual import PerceptualDistance
 
 MEASURES = (
-    Measure("kernel_distance", "Kernel distance · 1000 to the target domain (VGG16 features)", "less"),
-    Measure("frechet_distance", "Fréchet distance to the target domain (VGG16 features)", "less"),
+    Measure("kernel_distance", "Kernel distance × 1000 (VGG16)", "less"),
+    Measure("frechet_distance", "Fréchet distance (VGG16)", "less"),
 )
 LIMITS = (
-    "Kernel and Fréchet distance use spatial means of VGG16's features, not Inception's as KID and FID do: "
-    "compare them within a table only. The Fréchet distance of few images is too large; the kernel distance has no "
-    "such bias."
+    "Kernel and Fréchet distance are to images of the target domain. They use spatial means of VGG16's features, not "
+    "Inception's as KID and FID do: compare them within a table only. The Fréchet distance of few images is too large; "
+    "the kernel distance has no such bias."
 )
 
 

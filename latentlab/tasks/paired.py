@@ -14,9 +14,10 @@ from torch import Tensor
 from latentlab.comparison.caching import files_digest
 from latentlab.comparison.protocol import Columns, Measure
 from latentlab.errors import UserError
-from latentlab.faces.identity import FaceDescriptor
+from latentlab.faces.identity import FaceDescriptor, why_undescribed
 from latentlab.images import resize
 from latentlab.metrics import LPIPS, Identity, ImageMetric, Interval, OutsideChange, Sharpness
+from latentlab.metrics.identity import LEAST_RESOLUTION
 from latentlab.perceptual import PerceptualDistance
 from latentlab.progress import Stage
 from latentlab.tasks.baselines import Retrieval
@@ -27,7 +28,6 @@ from latentlab.translation.data.folders import ImageFiles, Order, pairs_in
 from latentlab.translation.data.sources import Paired, Source, Unpaired
 from latentlab.translation.data.transforms import Augmentation
 
-_IDENTITY = Measure("identity", "identity of the true face", "more")
 # Fewer have no distance as sets.
 _LEAST_HELD_OUT = 2
 TRAINED_ONCE = "Each method was trained once: intervals are over images, 95 %."
@@ -105,6 +105,8 @@ class PairedTask:
     ----------
     training, perceptual
         As given.
+    labels
+        See `Task`.
 
     Raises
     ------
@@ -131,14 +133,15 @@ class PairedTask:
         self.folder, self.size = folder, size
         self.training, self.perceptual = training, perceptual
         self.names: Sequence[str] = held_out.before.names
+        self.labels: Sequence[str] = self.names
         self.training_key: Mapping[str, Any] = training.key(size)
         self.held_out_key: Mapping[str, Any] = held_out.key(size)
         self.measures: Sequence[Measure] = (
             Measure("lpips", "LPIPS to the truth (VGG16)", "less"),
             Measure("l1", "L1 to the truth", "less"),
-            *([] if descriptor is None else [_IDENTITY]),
+            *([] if descriptor is None else [_identity(size)]),
             *DISTRIBUTION_MEASURES,
-            Measure("sharpness", "sharpness, as a share of the truth's", "neither"),
+            Measure("sharpness", "sharpness, as a share of the truth's", "neither", unknown=Sharpness.unknown),
         )
         self._held_out = held_out
         self._metrics: dict[str, ImageMetric] = {
@@ -194,6 +197,11 @@ class PairedTask:
     def retrieval(self) -> Retrieval:
         """Construct the baseline: the answer of the nearest training input."""
         return Retrieval(lambda: self.training.tensors(self.size), self.perceptual)
+
+
+def _identity(size: int) -> Measure:
+    unknown = why_undescribed(size, LEAST_RESOLUTION) or Identity.unknown
+    return Measure("identity", "identity of the true face", "more", unknown=unknown)
 
 
 def open_folder(folder: Path, order: Order) -> Pairs:

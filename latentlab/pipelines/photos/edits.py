@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -14,12 +15,12 @@ from latentlab.editing import edit
 from latentlab.errors import UserError
 from latentlab.faces import paste_back
 from latentlab.faces.cropping import cut
-from latentlab.faces.identity import similarity
+from latentlab.faces.identity import similarity, why_undescribed
 from latentlab.images import to_pil
 from latentlab.pipelines.components import Components
 from latentlab.pipelines.photos.portraits import Portrait
 from latentlab.pipelines.photos.settings import Mask
-from latentlab.scorers import score_column, score_images
+from latentlab.scorers import Scorer, score_column, score_images
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,7 +37,9 @@ class PhotoEdit:
         `(1, 3, h, w)`: the photo with that face pasted back.
     score, identity
         Score of the face in that photo, cut out as the original was, and its similarity to the original (see
-        `latentlab.faces.identity`).
+        `latentlab.faces.identity`); NaN where it is unknown.
+    why_unknown
+        Why scores or identity are unknown, in sentences; empty where both are known.
     """
 
     strength: float
@@ -44,6 +47,11 @@ class PhotoEdit:
     photo: Tensor = field(repr=False)
     score: float
     identity: float
+    why_unknown: tuple[str, ...] = ()
+
+    def values(self, score_name: str = "score") -> str:
+        """Score and identity in words, such as 'score 0.93, identity 0.71', or 'unknown' where they are."""
+        return f"{score_name} {or_unknown(self.score)}, identity {or_unknown(self.identity)}"
 
     def _repr_png_(self) -> bytes:
         """The edited photo, for a notebook."""
@@ -62,6 +70,8 @@ def edit_portrait(
     mask: Mask = "feather",
 ) -> Iterator[PhotoEdit]:
     """Edit a portrait at each strength, and paste it back into its photo.
+
+    Scores or identities that cannot be measured, such as those of very small faces, are unknown and no error.
 
     Parameters
     ----------
@@ -83,13 +93,42 @@ def edit_portrait(
     """
     if portrait.ws is None:
         raise UserError("directions move latents of w and w+; project the photo into one of these")
-    ws, scorer, descriptor = portrait.ws, components.scorer, components.descriptor
-    descriptor_before = descriptor(portrait.face.image)
+    components.check_attribute(attribute)
+    describe = _Description(portrait.face.image, components)
     landmarks = portrait.face.face.landmarks if mask == "hull" else None
     for strength in strengths:
-        crop = portrait.render(edit(ws, direction, strength)).cpu()
+        crop = portrait.render(edit(portrait.ws, direction, strength)).cpu()
         photo = paste_back(crop, portrait.face.geometry, portrait.photo, mask, landmarks)
         seen = cut(photo, portrait.face.geometry)
-        score = score_column(score_images(scorer, seen.to(ws.device)), scorer.names, attribute)[0]
-        identity = similarity(descriptor_before, descriptor(seen))[0]
-        yield PhotoEdit(strength, crop, photo, float(score), float(identity))
+        score, no_score = _score(seen.to(portrait.ws.device), components.scorer, attribute)
+        identity, no_identity = describe.identity(seen)
+        yield PhotoEdit(strength, crop, photo, score, identity, tuple(why for why in (no_score, no_identity) if why))
+
+
+def or_unknown(value: float) -> str:
+    """Format a score or an identity with two decimals, or as 'unknown'."""
+    return "unknown" if math.isnan(value) else f"{value:.2f}"
+
+
+def _score(image: Tensor, scorer: Scorer, attribute: str) -> tuple[float, str]:
+    """A score of an image, or NaN and why: the edit itself is not lost for an image that cannot be scored."""
+    try:
+        return float(score_column(score_images(scorer, image), scorer.names, attribute)[0]), ""
+    except UserError as error:
+        return math.nan, f"The score {attribute} is unknown: {error}."
+
+
+class _Description:
+    """The face in a photo, to which edits are compared."""
+
+    def __init__(self, image: Tensor, components: Components) -> None:
+        self._too_small = why_undescribed(image.shape[3])
+        self._components = components
+        self._before = None if self._too_small else components.descriptor(image)
+
+    def identity(self, image: Tensor) -> tuple[float, str]:
+        """Similarity of the face in `image (1, 3, r, r)`, or NaN and why."""
+        if self._before is None:
+            return math.nan, f"Identity is unknown: {self._too_small}."
+        found = float(similarity(self._before, self._components.descriptor(image))[0])
+        return found, "Identity is unknown: no face is found." if math.isnan(found) else ""

@@ -81,6 +81,17 @@ class PhotoEditSettings(PhotoSettings):
             raise UserError(f"a mask is {' or '.join(get_args(Mask))}, not {self.mask!r}")
 
 
+def steps_left_out(settings: ProjectionSettings) -> str:
+    """Say how much shorter settings are than the recipe they were cut from; '' for a whole recipe, or none of these."""
+    for recipes in (DEFAULTS, PUBLISHED):
+        recipe = recipes.get(settings.space)
+        if recipe is None or not len(recipe.phases) <= settings.steps < recipe.steps:
+            continue
+        if recipe.shortened(settings.steps) == settings:
+            return f"only {settings.steps} of the recipe's {recipe.steps} steps were taken"
+    return ""
+
+
 def projection_recipe(space: str = "w+", steps: int | None = None, published: bool = False) -> ProjectionSettings:
     """The settings of a projection.
 

@@ -12,11 +12,12 @@ import torch
 
 from latentlab import images
 from latentlab.directions import Direction
-from latentlab.files import atomic_path, write_json
+from latentlab.files import atomic_path, strength_names, write_json
 from latentlab.images import reduce
-from latentlab.pipelines.checks import QualityCheck
-from latentlab.pipelines.photos.edits import PhotoEdit
+from latentlab.pipelines.checks import QualityCheck, format_value
+from latentlab.pipelines.photos.edits import PhotoEdit, or_unknown
 from latentlab.pipelines.photos.portraits import Portrait
+from latentlab.pipelines.photos.settings import steps_left_out
 from latentlab.plots.saving import save_figure
 
 if TYPE_CHECKING:
@@ -43,11 +44,13 @@ def write_portrait(portrait: Portrait, folder: Path) -> Path:
 
 def write_edits(portrait: Portrait, edits: Sequence[PhotoEdit], direction: Direction, own: Path, command: str) -> None:
     """Write the edited photos into the portrait's folder, with a figure of all of them, report.md and report.json."""
-    for edit in edits:
-        images.save_image(edit.photo, own / f"photo_{edit.strength:+g}.png")
-        images.save_image(edit.crop.clamp(-1, 1), own / f"crop_{edit.strength:+g}.png")
+    for edit, name in zip(edits, strength_names([edit.strength for edit in edits]), strict=True):
+        images.save_image(edit.photo, own / f"photo_{name}.png")
+        images.save_image(edit.crop.clamp(-1, 1), own / f"crop_{name}.png")
     save_figure(_comparison(portrait, edits, direction.attribute), own / "comparison.png")
-    facts = [{"strength": e.strength, "score": e.score, "identity": e.identity} for e in edits]
+    facts = [
+        {"strength": edit.strength, "score": _finite(edit.score), "identity": _finite(edit.identity)} for edit in edits
+    ]
     write_json(own / "report.json", _facts(portrait) | {"direction": direction.attribute, "edits": facts})
     with atomic_path(own / "report.md") as temporary:
         temporary.write_text(_markdown(portrait, edits, direction, command), encoding="utf-8")
@@ -62,9 +65,10 @@ def _comparison(portrait: Portrait, edits: Sequence[PhotoEdit], attribute: str) 
     ]
     if all(edit.strength for edit in edits):
         shown.append(("projected", portrait.rendered.cpu(), None, ""))
-    for edit in sorted(edits, key=lambda edit: edit.strength):
-        title = f"{attribute} {_signed(edit.strength)}" if edit.strength else "projected"
-        shown.append((title, edit.crop, edit.photo, f"score {edit.score:.2f}, identity {edit.identity:.2f}"))
+    edits = sorted(edits, key=lambda edit: edit.strength)
+    for edit, name in zip(edits, _signed(edits), strict=True):
+        title = f"{attribute} {name}" if edit.strength else "projected"
+        shown.append((title, edit.crop, edit.photo, edit.values()))
     return portrait_figure(
         [title for title, *_ in shown],
         torch.cat([reduce(crop, _RESOLUTION) for _, crop, *_ in shown]),
@@ -79,23 +83,24 @@ def _facts(portrait: Portrait) -> dict[str, Any]:
     return {
         "photo": portrait.path.name,
         "alignment": portrait.face.to_dict(),
-        "before": [_finite(check) for check in portrait.before],
-        "after": [_finite(check) for check in portrait.after],
+        "before": [_fields(check) for check in portrait.before],
+        "after": [_fields(check) for check in portrait.after],
         "projection": {"steps": int(portrait.projection.steps[0]), "lpips": float(portrait.projection.distances[0])},
         "tuning": None if tuned is None else tuned.delta.figures,
     }
 
 
-def _finite(check: QualityCheck) -> dict[str, Any]:
-    fields = asdict(check)
-    return fields | {"value": fields["value"] if math.isfinite(fields["value"]) else None}
+def _fields(check: QualityCheck) -> dict[str, Any]:
+    return asdict(check) | {"value": _finite(check.value)}
+
+
+def _finite(value: float) -> float | None:
+    """A value as JSON holds it."""
+    return value if math.isfinite(value) else None
 
 
 def _markdown(portrait: Portrait, edits: Sequence[PhotoEdit], direction: Direction, command: str) -> str:
-    figures = portrait.tuned.delta.figures if portrait.tuned else {}
-    drift = figures.get("drift_lpips_mean")
-    tuning = "none" if portrait.tuned is None else f"{portrait.tuned.steps} steps"
-    checks = [f"| {c.name} | {c.value:.3g} {c.unit} | {c.verdict} | {c.cause} |" for c in portrait.checks]
+    unknown = dict.fromkeys(why for edit in edits for why in edit.why_unknown)
     lines = [
         f"# {portrait.path.name}: {direction.attribute}",
         "",
@@ -107,17 +112,18 @@ def _markdown(portrait: Portrait, edits: Sequence[PhotoEdit], direction: Directi
         "photo: 1 for the same image; the median is 0.75 for two photos of one person and 0.07 for strangers.",
         "",
         f"| {direction.attribute}, units of w | score | identity |",
-        "| --- | --- | --- |",
-        *(f"| {_signed(e.strength)} | {e.score:.2f} | {e.identity:.2f} |" for e in edits),
+        "| ---: | ---: | ---: |",
+        *(
+            f"| {name} | {or_unknown(e.score)} | {or_unknown(e.identity)} |"
+            for e, name in zip(edits, _signed(edits), strict=True)
+        ),
+        *(f"\n{why}" for why in unknown),
         "",
         "## How far to trust it",
         "",
-        "| check | value | verdict | likely cause |",
-        "| --- | --- | --- | --- |",
-        *checks,
+        *_verdicts(portrait.checks),
         "",
-        f"Projection: {portrait.projection.settings.space}, {int(portrait.projection.steps[0])} steps. Tuning: {tuning}"
-        + ("." if drift is None else f"; it changes images of other persons by an LPIPS of {drift:.3f}."),
+        *_recipe(portrait),
         "",
         "## How to reproduce it",
         "",
@@ -126,5 +132,35 @@ def _markdown(portrait: Portrait, edits: Sequence[PhotoEdit], direction: Directi
     return "\n".join(lines) + "\n"
 
 
-def _signed(strength: float) -> str:
-    return f"{strength:+g}".replace("-", "\N{MINUS SIGN}") if strength else "0"
+def _verdicts(checks: Sequence[QualityCheck]) -> list[str]:
+    """A table of the checks, and below it the likely causes of what is not good."""
+    causes: dict[tuple[str, str], list[str]] = {}
+    for check in checks:
+        if check.cause:
+            causes.setdefault((check.verdict, check.cause), []).append(check.name)
+    reasons = [f"- {', '.join(names)} ({verdict}): {cause}." for (verdict, cause), names in causes.items()]
+    return [
+        "| check | value | verdict |",
+        "| --- | ---: | --- |",
+        *(f"| {check.name} | {format_value(check)} | {check.verdict} |" for check in checks),
+        *(["", *reasons] if reasons else []),
+    ]
+
+
+def _recipe(portrait: Portrait) -> list[str]:
+    """How the photo was projected and tuned, and what was spared."""
+    settings, tuned = portrait.projection.settings, portrait.tuned
+    text = f"Projection: {settings.space}, {int(portrait.projection.steps[0])} steps. "
+    if tuned is None:
+        text += "Tuning: none."
+    else:
+        text += f"Tuning: {tuned.steps} steps"
+        drift = tuned.delta.figures.get("drift_lpips_mean")
+        text += "." if drift is None else f"; it changes images of other persons by an LPIPS of {drift:.3f}."
+    cut = steps_left_out(settings)
+    return [text, *(["", f"This is a quick look: {cut}."] if cut else [])]
+
+
+def _signed(edits: Sequence[PhotoEdit]) -> list[str]:
+    names = strength_names([edit.strength for edit in edits])
+    return ["0" if name == "+0" else name.replace("-", "\N{MINUS SIGN}") for name in names]

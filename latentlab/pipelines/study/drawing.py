@@ -11,6 +11,7 @@ from latentlab.pipelines.study.context import StudyContext
 from latentlab.pipelines.study.results import HeldOutEdits, Study
 from latentlab.pipelines.walks import Walk, render_walk
 from latentlab.plots import response_figure, save_figure
+from latentlab.progress import titled
 from latentlab.samples import SampleTable
 from latentlab.scorers.threshold import NEGATIVE, POSITIVE
 
@@ -55,17 +56,16 @@ def _render(
 ) -> Walk:
     components = context.components
     ws = faces.ws(components.generator.num_ws)
-    with context.stage(title) as step:
-        return render_walk(
-            faces.seeds.tolist(),
-            ws,
-            direction,
-            strengths,
-            components.renderer(),
-            components.scorer,
-            context.batch_size,
-            step,
-        )
+    return render_walk(
+        faces.seeds.tolist(),
+        ws,
+        direction,
+        strengths,
+        components.renderer(),
+        components.scorer,
+        context.batch_size,
+        titled(context.stage, title),
+    )
 
 
 def _draw_response(context: StudyContext, edits: HeldOutEdits) -> None:

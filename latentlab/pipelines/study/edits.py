@@ -30,9 +30,8 @@ def find_reach(context: StudyContext, direction: Direction, train: SampleTable) 
     if path.exists():
         stored = read_json(path)
         return Reach(*(stored.get(field.name) for field in fields(Reach)))
-    with context.stage("calibrating") as step:
-        attribute, scorer = context.settings.attribute, context.components.scorer
-        reach = calibrate_reach(train, attribute, direction, context.renderer, scorer, context.batch_size, step)
+    attribute, scorer = context.settings.attribute, context.components.scorer
+    reach = calibrate_reach(train, attribute, direction, context.renderer, scorer, context.batch_size, context.stage)
     write_json(path, {**asdict(reach), "direction": direction.method})
     return reach
 
@@ -82,7 +81,7 @@ def _edit(
         path = folder / f"part-{start // _CHUNK:03d}.parquet"
         part = _load_chunk(path)
         if part is None:
-            part = rescore(chunk, direction, strengths, context.renderer, scorer, context.batch_size)
+            part = rescore(chunk, direction, strengths, context.renderer, scorer, context.batch_size, progress=False)
             part.save(path)
         parts.append(part)
         count.add(len(chunk) * len(strengths))

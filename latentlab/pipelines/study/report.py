@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Iterator
-from importlib.metadata import version
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,8 +15,9 @@ from latentlab.pipelines.study.context import StudyContext
 from latentlab.pipelines.study.results import Study
 from latentlab.samples import EditTable, SampleTable
 from latentlab.scorers.threshold import NEGATIVE, POSITIVE
+from latentlab.versions import describe_versions
 
-_PACKAGES = ("latentlab", "torch", "numpy", "scikit-learn")
+_PACKAGES = ("torch", "numpy", "scikit-learn")
 
 
 def write_report(context: StudyContext, study: Study, command: str) -> None:
@@ -205,11 +204,10 @@ Rendered at the full resolution; the score under each image is that of the full 
 
 
 def _reproduction(context: StudyContext, command: str) -> str:
-    versions = ", ".join(f"{name} {version(name)}" for name in _PACKAGES)
     settings, components = context.settings, context.components
     lines = [
         ["command", f"`{command}`"],
-        ["versions", f"Python {platform.python_version()}, {versions}"],
+        ["versions", describe_versions(*_PACKAGES)],
         ["generator", f"`{settings.network}`, fingerprint `{components.generator.fingerprint}`"],
         ["scorer", f"`{settings.scorer}`, fingerprint `{components.scorer.fingerprint}`"],
         ["device", str(components.generator.w_avg.device)],

@@ -21,7 +21,7 @@ from latentlab.pipelines.study.edits import edit_held_out, find_reach
 from latentlab.pipelines.study.report import write_report
 from latentlab.pipelines.study.results import Study
 from latentlab.pipelines.study.settings import StudySettings, claim
-from latentlab.progress import Stage, silent
+from latentlab.progress import Stage, stage_of
 from latentlab.samples import SampleTable, split
 from latentlab.scorers import threshold_of
 
@@ -38,7 +38,7 @@ def study_attribute(
     folder: str | Path,
     command: str = "latentlab.study_attribute",
     batch_size: int = 4,
-    progress: Stage = silent,
+    progress: bool | Stage = True,
 ) -> Study:
     """Run a study of one attribute, or finish one that was stopped.
 
@@ -56,7 +56,7 @@ def study_attribute(
     batch_size
         Images rendered at once.
     progress
-        Shows the progress.
+        True for a progress bar, False for none, or a `Stage` of your own.
 
     Returns
     -------
@@ -77,7 +77,7 @@ def study_attribute(
     generator, scorer = components.generator.fingerprint, components.scorer.fingerprint
     claim(folder, settings, {"generator": generator, "scorer_weights": scorer})
     renderer = components.renderer(sampling.resolution)
-    context = StudyContext(components, settings, folder, renderer, batch_size, progress)
+    context = StudyContext(components, settings, folder, renderer, batch_size, stage_of(progress))
     table = label_samples(components, sampling, folder / "samples", batch_size, progress)
     study = _measure(context, table)
     draw_figures(context, study, MAIN)

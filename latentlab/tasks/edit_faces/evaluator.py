@@ -34,13 +34,13 @@ def edit_measures(judged: str) -> tuple[Measure, ...]:
         Measure("judge_reached", "target reached, by the independent classifier", "more", share=True),
         Measure("reached", "target reached, by the labelling scorer", "more", share=True),
         Measure("judge", "probability of the target, by the independent classifier", "more"),
-        Measure("corner_lift", "mouth corners lifted, eye distances", "neither"),
-        Measure("identity", "identity kept", "more"),
+        Measure("corner_lift", "mouth corners lifted, eye distances", "neither", unknown="no face is found"),
+        Measure("identity", "identity kept", "more", unknown=Identity.unknown),
         Measure("lpips_outside", f"LPIPS {where}", "less"),
-        Measure("l1_outside", f"L1 {where}", "less"),
+        Measure("l1_outside", f"L1 {where}", "less", unknown="the mouth's region covers the whole image"),
         Measure("leakage", "leakage to other attributes", "less"),
         *DISTRIBUTION_MEASURES,
-        Measure("sharpness", "sharpness, as a share of the photo's", "neither"),
+        Measure("sharpness", "sharpness, as a share of the photo's", "neither", unknown=Sharpness.unknown),
     )
 
 

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+import numpy as np
+
 from latentlab import plots
-from latentlab.comparison.conclusions import format_interval
 from latentlab.comparison.definition import Job
 from latentlab.comparison.protocol import Method
 from latentlab.comparison.report import ReportSection
 from latentlab.comparison.run import Comparison
+from latentlab.metrics import format_interval
 from latentlab.tasks.edit_faces.definition import PROJECTION, EditInputs
 from latentlab.tasks.edit_faces.pasting import paste_edits
 from latentlab.tasks.edit_faces.strengths import CurvePoint, Strengths, strengths_of
 from latentlab.tasks.edit_faces.task import EditTask
 
 _REPORTED = ("judge_reached", "judge", "identity", "lpips_outside", "l1_outside")
+_REASONS = 3  # reasons that a line on the terminal names
 _LOST = ("identity", "lpips_outside", "l1_outside")
 
 
@@ -24,8 +27,8 @@ def sections_from_inputs(
 ) -> list[ReportSection]:
     """Return the sections of `latentlab compare edit`; put the edits back into the photos where that was asked for."""
     if inputs.paste and inputs.photos is not None:
-        paste_edits(comparison, inputs.photos, job.stage)
-    return edit_sections(comparison, strengths_of(comparison, methods, job.stage))
+        paste_edits(comparison, inputs.photos, job.progress)
+    return edit_sections(comparison, strengths_of(comparison, methods, job.progress))
 
 
 def edit_sections(comparison: Comparison, strengths: Strengths) -> list[ReportSection]:
@@ -43,14 +46,14 @@ def edit_sections(comparison: Comparison, strengths: Strengths) -> list[ReportSe
     titles = {measure.name: measure.title for measure in task.measures}
     sections = [_left_out(task)] if task.left_out else []
     if strengths.curve:
-        _draw(comparison, strengths)
+        image = "tradeoff.png" if _draw(comparison, strengths) else None
         sections.append(
             ReportSection(
                 "What is gained against what is kept",
                 "Latent methods at half, all and one and a half of the calibrated strength; translators have none.",
                 ("method", "strength, σ", *(titles[name] for name in _REPORTED)),
                 tuple(_table_row(point, ()) for point in strengths.curve),
-                "tradeoff.png",
+                image,
             )
         )
     if strengths.responses:
@@ -60,7 +63,8 @@ def edit_sections(comparison: Comparison, strengths: Strengths) -> list[ReportSe
     return sections
 
 
-def _draw(comparison: Comparison, strengths: Strengths) -> None:
+def _draw(comparison: Comparison, strengths: Strengths) -> bool:
+    """Draw the curve; whether there was anything to draw, for no identity may be known."""
     curves: dict[str, list[tuple[float, float]]] = {}
     for point in strengths.curve:
         curves.setdefault(point.method, []).append((point.intervals["judge"].mean, point.intervals["identity"].mean))
@@ -69,9 +73,12 @@ def _draw(comparison: Comparison, strengths: Strengths) -> None:
         for one in comparison.done
         if one.name not in curves
     }
+    if not np.isfinite([*points.values(), *(point for line in curves.values() for point in line)]).all(axis=1).any():
+        return False
     labels = ("probability of the target (mean)", "identity kept (mean)")
     figure = plots.tradeoff_figure(curves, points, labels)
     plots.save_figure(figure, comparison.task.folder / "tradeoff.png")
+    return True
 
 
 def _table_row(point: CurvePoint, before: Sequence[str]) -> tuple[str, ...]:
@@ -117,4 +124,8 @@ def _lost(strengths: Strengths, titles: Mapping[str, str]) -> ReportSection:
 
 
 def _left_out(task: EditTask) -> ReportSection:
-    return ReportSection("Photos left out", "They could not be edited.", ("photo", "why"), tuple(task.left_out.items()))
+    left, given = len(task.left_out), len(task.names) + len(task.left_out)
+    note = f"{len(task.names)} of {given} photos were edited; {left} could not be"
+    rows = tuple(task.left_out.items())
+    reasons = "; ".join(f"{name}: {why}" for name, why in rows[:_REASONS]) + ("; …" if left > _REASONS else "")
+    return ReportSection("Photos left out", f"{note}.", ("photo", "why"), rows, note=f"{note} ({reasons})")
