@@ -210,7 +210,11 @@ def test_ridge_has_its_hyperplane_at_the_threshold():
     ("middle", "method", "words"),
     [
         (120.0, "svm", r"the training rows have \d+ positive and 0 negative labels of light.* its scores go from -?\d"),
-        (-500.0, "mean", r"have 0 positive and \d+ negative.*median at -5\d\d.*threshold=\"median\" \(--threshold median"),
+        (
+            -500.0,
+            "mean",
+            r"have 0 positive and \d+ negative.*median at -5\d\d.*threshold=\"median\" \(--thr",
+        ),
         (120.0, "ridge", r"needs scores from 0 to 1, and these go from .* --threshold median"),
     ],
 )

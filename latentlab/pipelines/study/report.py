@@ -165,7 +165,7 @@ def _edits(study: Study) -> str:
 
 
 def _range(study: Study) -> str:
-    """Describe the calibrated strengths; and, where they did not change all faces that they were calibrated on, that."""
+    """Describe the calibrated strengths, and the faces that even they did not change."""
     reach, direction = study.reach, study.fits["svm"].direction
     ends = {
         f"{strength:+.2f} ({in_sigmas(direction, strength):+.1f} σ)": changed
