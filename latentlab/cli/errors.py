@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -37,8 +38,16 @@ def end_with(failures: Iterable[object]) -> None:
         raise typer.Exit(2)
 
 
+def _escape_unprintable() -> None:
+    """Let the standard streams escape what their encoding lacks: a path is no reason to fail after the work is done."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
 def run_app(app: typer.Typer, arguments: list[str] | None = None) -> None:
     """Run a command line, by default the process's; the exit code is 2 for bad input, 130 after Ctrl-C."""
+    _escape_unprintable()
     try:
         code = app(arguments, standalone_mode=False)
         if code == _INTERRUPTED:  # newer versions of typer catch Ctrl-C themselves

@@ -196,8 +196,8 @@ class SampleStore:
         """
         if table.names != self.settings.names or table.seeds.tolist() != list(self.settings.shards[index]):
             raise ValueError(f"these rows are not those of shard {index}")
-        with atomic_path(self.path(index)) as temporary:
-            pq.write_table(_to_arrow(table), temporary, write_page_checksum=True)
+        with atomic_path(self.path(index)) as temporary, temporary.open("wb") as file:
+            pq.write_table(_to_arrow(table), file, write_page_checksum=True)
 
     def table(self) -> SampleTable:
         """Read all rows, in the order of their seeds.
@@ -220,7 +220,8 @@ class SampleStore:
         if not path.exists():
             return None
         try:
-            stored = pq.ParquetFile(path, page_checksum_verification=True).read()
+            with path.open("rb") as file:  # pyarrow itself takes no path that is not UTF-8
+                stored = pq.ParquetFile(file, page_checksum_verification=True).read()
             table = _from_arrow(stored, self.settings)
             if table.seeds.tolist() == list(seeds):
                 return table
