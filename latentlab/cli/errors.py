@@ -9,8 +9,9 @@ from typing import Any
 
 import typer
 
+from latentlab.cli.metavars import name_values
 from latentlab.errors import UserError
-from stylegan2.errors import CheckpointError
+from stylegan2.errors import CheckpointError, DeviceError
 
 # A command line that cannot be parsed. Of click's family of errors (newer versions of typer hold their own
 # copy of it) only this one's child has a public name.
@@ -59,7 +60,7 @@ def run_app(app: typer.Typer, arguments: list[str] | None = None) -> None:
             sys.exit(0)
         print_error(f"{error.format_message()} (see --help)")
         sys.exit(error.exit_code)
-    except (UserError, CheckpointError) as error:
+    except (UserError, CheckpointError, DeviceError) as error:
         print_error(str(error))
         sys.exit(2)
     except (KeyboardInterrupt, typer.Abort):
@@ -71,4 +72,4 @@ def run(command: Callable[..., object]) -> None:
     """Run a script that consists of one command, as `run_app` does."""
     app = typer.Typer(rich_markup_mode=None, add_completion=False, pretty_exceptions_enable=False)
     app.command()(command)
-    run_app(app)
+    run_app(name_values(app))

@@ -15,6 +15,7 @@ from stylegan2.checkpoints import genforce, native, nvidia, openvino, rosinality
 from stylegan2.checkpoints.build import build
 from stylegan2.checkpoints.format import Content, Format, Networks
 from stylegan2.checkpoints.kinds import Network
+from stylegan2.devices import find_device
 from stylegan2.discriminator import Discriminator
 from stylegan2.errors import MALFORMED, CheckpointError, ForbiddenGlobalError
 from stylegan2.mobile import MobileGenerator
@@ -70,7 +71,10 @@ def load(path_or_name: str | Path, network: str = "G_ema", device: str | torch.d
     ------
     CheckpointError
         No such file, name or network; damaged, truncated or unsupported contents.
+    DeviceError
+        The device is not available.
     """
+    place = find_device(device)
     if network not in _NAMES:
         raise CheckpointError(f"no network is called {network!r}; there are {', '.join(_NAMES)}")
     path = _resolve(path_or_name)
@@ -82,7 +86,7 @@ def load(path_or_name: str | Path, network: str = "G_ema", device: str | torch.d
         result = build(found[network]())
     if isinstance(result, Discriminator) != (network == "D"):
         raise CheckpointError(f"{path}: its {network} is a {type(result).__name__}")
-    return result.to(device)
+    return result.to(place)
 
 
 def convert(source: str | Path, target: str | Path, seeds: Iterable[int] = (0, 1, 2), network: str = "G_ema") -> float:
@@ -128,15 +132,18 @@ def _resolve(path_or_name: str | Path) -> Path:
     path = Path(path_or_name)
     if path.exists():
         return path
+    hints: list[str] = []
     if isinstance(path_or_name, str):
         for entry in entry_points(group="stylegan2.weights"):
-            located = entry.load()(path_or_name)
+            try:
+                located = entry.load()(path_or_name)
+            except LookupError as error:  # it knows a name that is nearly this one
+                hints.append(str(error))
+                continue
             if located is not None:
                 return Path(located)
-    raise CheckpointError(
-        f"{path_or_name}: neither a file, nor a folder, nor the name of known weights; "
-        "check the path, or see `latentlab weights list` for the names"
-    )
+    hint = " or ".join(hints) or "check the path, or see `latentlab weights list` for the names"
+    raise CheckpointError(f"{path_or_name}: neither a file, nor a folder, nor the name of known weights; {hint}")
 
 
 @contextmanager

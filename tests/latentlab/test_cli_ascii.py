@@ -20,28 +20,26 @@ UNDECODED = os.fsdecode(b"B\xe4r")  # Latin-1, which is no UTF-8
 
 @pytest.fixture
 def folder(tmp_path):
+    (tmp_path / NAME).mkdir()
     return tmp_path / NAME
 
 
-def latentlab(folder, *words: object) -> subprocess.CompletedProcess[str]:
+def latentlab(*words: object) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "latentlab", *map(str, words)]
     return subprocess.run(command, capture_output=True, encoding="ascii", env={**os.environ, **ASCII}, check=False)
 
 
 def test_a_path_is_printed_after_the_work(folder):
     stylegan2.save(make_tiny(), folder / "net.safetensors")
-    done = latentlab(folder, "generate", "--network", folder / "net.safetensors", "--seeds", "1", "--out", folder)
+    done = latentlab("generate", "--network", folder / "net.safetensors", "--seeds", "1", "--out", folder)
     assert done.returncode == 0, done.stderr
     assert "1 images in " in done.stdout and "Traceback" not in done.stderr
     assert sorted(path.name for path in folder.iterdir()) == ["grid.png", "net.safetensors", "seed000001.png"]
 
 
-def test_errors_and_help_are_printed(folder):
-    done = latentlab(folder, "generate", "--network", folder / "none", "--seeds", "1")
+def test_an_error_is_printed(folder):
+    done = latentlab("generate", "--seeds", "600\N{EN DASH}607", "--out", folder)
     assert done.returncode == 2 and done.stderr.startswith("latentlab: ") and len(done.stderr.splitlines()) == 1
-    command = [sys.executable, "-m", "latentlab", "align", "--help"]  # it shows PHOTO and an ellipsis
-    shown = subprocess.run(command, capture_output=True, env={**os.environ, **ASCII}, check=False)
-    assert shown.returncode == 0, shown.stderr
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere names of files are no bytes")
@@ -54,9 +52,8 @@ def test_files_of_a_name_that_is_no_text(tmp_path):
     edits.save(folder / "edits.parquet")
     assert EditTable.load(folder / "edits.parquet").strengths.tolist() == [0, 1]
     store = SampleStore.open(folder / "samples", SampleSettings("g", "s", ("happy",), 0.7, 3, 1, 64))
-    store.write(
-        0, SampleTable(np.array([3]), np.ones(1, "f4"), np.ones((1, 4), "f4"), np.ones((1, 1), "f4"), ("happy",))
-    )
+    one = np.ones((1, 1), dtype=np.float32)
+    store.write(0, SampleTable(np.array([3]), one[0], one, one, ("happy",)))
     assert store.table().seeds.tolist() == [3]
 
 
