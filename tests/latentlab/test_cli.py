@@ -75,6 +75,7 @@ def direction(run, place, samples) -> Path:
 
 COMMANDS = {
     "smile": ["--samples", "--seed-start", "--psi", "--network", "--scorer", "--out", "--render", "--device"],
+    "study": ["--attribute", "--name", "--samples", "--threshold", "--scorer", "--out", "--render"],
     "generate": ["--seeds", "--psi", "--network", "--resolution", "--out", "--device"],
     "label": ["--samples", "--seed-start", "--psi", "--network", "--scorer", "--out", "--device"],
     "fit": ["--attribute", "--method", "--out"],
