@@ -97,6 +97,12 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
         sync_folder(path.parent)
 
 
+def check_no_folder(path: str | os.PathLike[str]) -> None:
+    """Refuse a folder in the place of a file that is to be read; UserError names it."""
+    if Path(path).is_dir():
+        raise UserError(f"{path} is a folder; give a file in it")
+
+
 def images_in(folder: Path) -> list[Path]:
     """List the images of a folder, in the order of their names; hidden files are left out.
 
@@ -213,6 +219,7 @@ def read_json(path: str | os.PathLike[str]) -> Any:
     UserError
         The file is missing, unreadable or broken. Names the file.
     """
+    check_no_folder(path)
     try:
         return json.loads(Path(path).read_text(encoding="utf-8"))
     except OSError as error:

@@ -162,6 +162,8 @@ class SampleStore:
             If there is none, or its manifest is broken or of a newer version.
         """
         folder = Path(folder)
+        if not (folder / MANIFEST).exists():
+            raise UserError(f"there are no samples in {folder}; `latentlab label --out {folder}` draws some")
         stored = read_json(folder / MANIFEST)
         names = [field.name for field in fields(SampleSettings) if field.name != "threshold"]  # older ones have none
         if not isinstance(stored, dict) or any(name not in stored for name in names):
