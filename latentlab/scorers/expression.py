@@ -47,6 +47,7 @@ class CroppedScorer(ABC):
     """
 
     names = EXPRESSIONS
+    img_channels = 3
 
     def __init__(self, crop: FaceCrop) -> None:
         self.crop = crop
