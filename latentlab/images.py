@@ -19,7 +19,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
 
 from latentlab.errors import UserError
-from latentlab.files import atomic_path
+from latentlab.files import atomic_path, check_no_folder
 
 CHANNELS = (1, 3)
 """Channels of an image: grey or RGB."""
@@ -107,6 +107,7 @@ def load_image(path: str | os.PathLike[str]) -> Tensor:
     UserError
         The file is missing, is not an image, or is a broken or huge one. Names the file.
     """
+    check_no_folder(path)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)

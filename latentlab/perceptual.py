@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from latentlab import weights
+from latentlab.devices import find_device
 from latentlab.errors import UserError
 from stylegan2.defaults import plain_defaults
 from stylegan2.safe_pickle import floats, read_pickled
@@ -151,15 +152,16 @@ def load_perceptual(
     Raises
     ------
     UserError
-        If the backbone is unknown, or its weights are available from neither place.
+        If the backbone is unknown, its weights are available from neither place, or the device is not available.
     """
+    place = find_device(device)
     if net not in get_args(Backbone):
         raise UserError(f"LPIPS has the backbones {', '.join(get_args(Backbone))}, not {net!r}")
     model = _with_torchvision(net)
     if model is None:
         model = _bare(net)
         model.net.load_state_dict(dict(_from_index(net, list(model.net.state_dict()))))
-    return PerceptualDistance(model.to(device), dtype)
+    return PerceptualDistance(model.to(place), dtype)
 
 
 def _with_torchvision(net: Backbone) -> lpips.LPIPS | None:

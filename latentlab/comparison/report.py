@@ -23,7 +23,7 @@ from latentlab.comparison.conclusions import RULE, best_methods, draw_conclusion
 from latentlab.comparison.html import STYLE, bullets, image, paragraph, table
 from latentlab.comparison.protocol import Task
 from latentlab.comparison.run import Comparison, MethodResult
-from latentlab.files import atomic_path
+from latentlab.files import atomic_path, readable, write_text
 from latentlab.metrics.intervals import LEAST_IMAGES, format_interval, power_of_ten
 from latentlab.versions import describe_versions
 
@@ -93,8 +93,7 @@ def write_report(
         _grid(comparison, folder / "grid.png")
         _intervals(comparison, folder / "measures.png")
         _worst_grid(comparison, excluded, folder / "worst.png")
-    with atomic_path(folder / "report.html") as temporary:
-        temporary.write_text(_page(comparison, command, sections, excluded), encoding="utf-8")
+    write_text(folder / "report.html", _page(comparison, command, sections, excluded))
     return folder / "report.html"
 
 
@@ -117,12 +116,12 @@ def _write_results(comparison: Comparison, path: Path) -> None:
     measured = [m.name for m in comparison.measures if any(m.name in one.columns for one in comparison.done)]
     schema = pa.schema([("method", pa.string()), ("image", pa.string())] + [(name, pa.float64()) for name in measured])
     rows = [
-        {"method": one.name, "image": name, **{c: float(values[k]) for c, values in one.columns.items()}}
+        {"method": one.name, "image": readable(name), **{c: float(values[k]) for c, values in one.columns.items()}}
         for one in comparison.done
         for k, name in enumerate(names)
     ]
-    with atomic_path(path) as temporary:
-        pq.write_table(pa.Table.from_pylist(rows, schema=schema), temporary, write_page_checksum=True)
+    with atomic_path(path) as temporary, temporary.open("wb") as file:
+        pq.write_table(pa.Table.from_pylist(rows, schema=schema), file, write_page_checksum=True)
 
 
 def _write_table(comparison: Comparison, path: Path) -> None:

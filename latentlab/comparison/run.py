@@ -17,7 +17,7 @@ from latentlab.comparison.costs import PeakMemory, Stopwatch
 from latentlab.comparison.metrics import ExtraMetric, extra_measures, measure_with
 from latentlab.comparison.protocol import Columns, Measure, Method, Task
 from latentlab.errors import UserError
-from latentlab.files import atomic_path, read_json, write_json
+from latentlab.files import read_json, write_json, write_text
 from latentlab.images import load_image, save_image
 from latentlab.metrics import Interval, mean_interval, share_interval
 from latentlab.progress import Stage, stage_of
@@ -149,8 +149,7 @@ def _failed(task: Task, method: Method, error: Exception) -> MethodResult:
     """Log an error with its traceback, and write it beside the report."""
     _log.warning("the method %s failed", method.name, exc_info=error)
     path = Path(FAILURES) / f"{method.name}.txt"
-    with atomic_path(task.folder / path) as temporary:
-        temporary.write_text("".join(traceback.format_exception(error)), encoding="utf-8")
+    write_text(task.folder / path, "".join(traceback.format_exception(error)))
     failure = f"{type(error).__name__}: {error}"
     return MethodResult(method.name, None, {}, {}, {}, failure, path.as_posix())
 

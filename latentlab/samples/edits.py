@@ -76,14 +76,15 @@ class EditTable:
         columns = {"seed": np.repeat(self.seeds, strengths), "strength": np.tile(self.strengths, faces)}
         columns |= {name: self.column(name).ravel() for name in self.names}
         metadata = None if self.threshold is None else {_THRESHOLD: str(self.threshold)}
-        with atomic_path(path) as temporary:
-            pq.write_table(pa.table(columns, metadata=metadata), temporary, write_page_checksum=True)
+        with atomic_path(path) as temporary, temporary.open("wb") as file:
+            pq.write_table(pa.table(columns, metadata=metadata), file, write_page_checksum=True)
 
     @classmethod
     def load(cls, path: str | Path) -> EditTable:
         """Read a file that `save` wrote; UserError if it is missing, broken or something else."""
         try:
-            stored = pq.ParquetFile(path, page_checksum_verification=True).read()
+            with open(path, "rb") as file:  # pyarrow itself takes no path that is not UTF-8
+                stored = pq.ParquetFile(file, page_checksum_verification=True).read()
             seeds, strengths = stored["seed"].to_numpy(), stored["strength"].to_numpy()
             names = tuple(name for name in stored.column_names if name not in ("seed", "strength"))
             width = len(np.unique(strengths))

@@ -169,6 +169,8 @@ class SampleStore:
             If there is none, or its manifest is broken or of a newer version.
         """
         folder = Path(folder)
+        if not (folder / MANIFEST).exists():
+            raise UserError(f"there are no samples in {folder}; `latentlab label --out {folder}` draws some")
         stored = read_json(folder / MANIFEST)
         names = [field.name for field in fields(SampleSettings) if field.name not in _LATER]
         if not isinstance(stored, dict) or any(name not in stored for name in names):
@@ -204,8 +206,8 @@ class SampleStore:
         """
         if table.names != self.settings.names or table.seeds.tolist() != list(self.settings.shards[index]):
             raise ValueError(f"these rows are not those of shard {index}")
-        with atomic_path(self.path(index)) as temporary:
-            pq.write_table(_to_arrow(table), temporary, write_page_checksum=True)
+        with atomic_path(self.path(index)) as temporary, temporary.open("wb") as file:
+            pq.write_table(_to_arrow(table), file, write_page_checksum=True)
 
     def table(self) -> SampleTable:
         """Read all rows, in the order of their seeds.
@@ -228,7 +230,8 @@ class SampleStore:
         if not path.exists():
             return None
         try:
-            stored = pq.ParquetFile(path, page_checksum_verification=True).read()
+            with path.open("rb") as file:  # pyarrow itself takes no path that is not UTF-8
+                stored = pq.ParquetFile(file, page_checksum_verification=True).read()
             table = _from_arrow(stored, self.settings)
             if table.seeds.tolist() == list(seeds):
                 return table

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from latentlab import cards, weights
+from latentlab.devices import find_device
 from latentlab.errors import UserError
 from latentlab.translation import published
 from latentlab.translation.methods import load_method
@@ -106,8 +107,9 @@ class Translator:
 
     def to(self, device: torch.device | str) -> Translator:
         """Move the networks to `device` and return the translator."""
+        place = find_device(device)
         for network in self.networks.values():
-            network.to(device)
+            network.to(place)
         return self
 
     def save(self, path: str | Path) -> None:
@@ -126,11 +128,12 @@ class Translator:
     @plain_defaults()
     def load(cls, source: str | Path, device: torch.device | str = "cpu") -> Translator:
         """See `load_translator`."""
+        place = find_device(device)
         known = {row.name for row in weights.known() if row.kind == "translator"}
         if isinstance(source, str) and source in known:
-            return cls({"a2b": _load_generator(_only_file(source))}, {"method": "published", "name": source}).to(device)
+            return cls({"a2b": _load_generator(_only_file(source))}, {"method": "published", "name": source}).to(place)
         if Path(source).suffix.lower() in (".pth", ".pt"):
-            return cls({"a2b": _load_generator(Path(source))}, {"method": "published"}).to(device)
+            return cls({"a2b": _load_generator(Path(source))}, {"method": "published"}).to(place)
         tensors, card = cards.read(source, KIND)
         others = _other_networks(card)
         with cards.guard(source, KIND):
@@ -140,7 +143,7 @@ class Translator:
                 own = {k.removeprefix(f"{way}."): v for k, v in tensors.items() if k.startswith(f"{way}.")}
                 network.load_state_dict(own)
                 networks[way] = network
-        return cls(networks, card).to(device)
+        return cls(networks, card).to(place)
 
 
 def load_translator(source: str | Path, device: torch.device | str = "cpu") -> Translator:
@@ -157,7 +160,7 @@ def load_translator(source: str | Path, device: torch.device | str = "cpu") -> T
     Raises
     ------
     UserError
-        There is no such file or name, or it holds no translator.
+        There is no such file, name or device, or the file holds no translator.
     """
     return Translator.load(source, device)
 

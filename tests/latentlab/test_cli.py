@@ -75,7 +75,7 @@ def direction(run, place, samples) -> Path:
 
 COMMANDS = {
     "smile": ["--samples", "--seed-start", "--psi", "--network", "--scorer", "--out", "--render", "--device"],
-    "study": ["--attribute", "--name", "--samples", "--scorer", "--threshold", "--out", "--edited-faces"],
+    "study": ["--attribute", "--name", "--samples", "--threshold", "--scorer", "--out", "--render"],
     "generate": ["--seeds", "--psi", "--network", "--resolution", "--out", "--device"],
     "label": ["--samples", "--seed-start", "--psi", "--network", "--scorer", "--out", "--device"],
     "fit": ["--attribute", "--method", "--out"],
@@ -147,6 +147,20 @@ def test_every_option_has_a_help_text(run, monkeypatch):
             if parameter.param_type_name == "option":
                 assert parameter.opts[0] in out
             assert " ".join(parameter.help.split()[:3]) in out, (name, parameter.name)
+
+
+def test_help_names_values_and_choices_not_types(run, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
+    for name, _ in all_commands(typer.main.get_command(app_module.app)):
+        _, out, _ = run(*name.split(), "--help")
+        assert not re.search(r"^ +--.* <(bool|int|float|str|path|list)", out, re.MULTILINE | re.IGNORECASE), name
+    assert re.search(r"--render .auto\|preview\|full.", run("smile", "--help")[1])
+
+
+def test_mistyped_weights_are_suggested(refused):
+    assert "did you mean mobile-ffhq?" in refused("generate", "--network", "mobile-ffq")
+    assert "did you mean mobile-ffhq" in refused("weights", "get", "mobile-ffq")
+    assert "did you mean fer?" in refused("label", "--scorer", "ferr")
 
 
 def test_without_a_command_there_is_help(run):

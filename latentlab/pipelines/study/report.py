@@ -10,7 +10,7 @@ from scipy.stats import binomtest
 
 from latentlab.directions import Direction, DirectionStatistics, Fit, cosine
 from latentlab.editing import in_sigmas
-from latentlab.files import atomic_path
+from latentlab.files import write_text
 from latentlab.pipelines.study.context import StudyContext
 from latentlab.pipelines.study.results import Study
 from latentlab.samples import EditTable, SampleTable
@@ -31,8 +31,7 @@ def write_report(context: StudyContext, study: Study, command: str) -> None:
         _IMAGES,
         _reproduction(context, command),
     ]
-    with atomic_path(context.folder / "report.md") as temporary:
-        temporary.write_text("\n\n".join(sections) + "\n", encoding="utf-8")
+    write_text(context.folder / "report.md", "\n\n".join(sections) + "\n")
 
 
 def summary(study: Study) -> list[str]:

@@ -112,20 +112,24 @@ def launch(
     Raises
     ------
     UserError
-        Lightning Fabric is not installed.
+        Lightning Fabric is not installed, or there are no such devices.
     """
     try:
         from lightning_fabric import Fabric
+        from lightning_fabric.utilities.exceptions import MisconfigurationException
     except ImportError as error:
         raise missing_package("training needs Lightning Fabric", "lightning-fabric") from error
     many = (devices if isinstance(devices, int) else len(devices)) * nodes > 1
-    fabric = Fabric(
-        accelerator=accelerator,
-        devices=devices,
-        num_nodes=nodes,
-        precision=precision,  # type: ignore[arg-type]
-        strategy="ddp" if many else "auto",
-    )
+    try:
+        fabric = Fabric(
+            accelerator=accelerator,
+            devices=devices,
+            num_nodes=nodes,
+            precision=precision,  # type: ignore[arg-type]
+            strategy="ddp" if many else "auto",
+        )
+    except (MisconfigurationException, ImportError, RuntimeError, ValueError) as error:
+        raise UserError(f"no training on {devices} of {accelerator!r}: {error}; take auto, or cpu") from error
     fabric.launch()
     return fabric
 
