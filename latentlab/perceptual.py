@@ -21,6 +21,8 @@ from torch.overrides import TorchFunctionMode
 
 from latentlab import weights
 from latentlab.errors import UserError
+from latentlab.images import as_batch
+from latentlab.reprs import ShortRepr
 from stylegan2.safe_pickle import floats, read_pickled
 
 if TYPE_CHECKING:  # they take seconds to import, and most of latentlab does without them
@@ -33,8 +35,8 @@ MIN_RESOLUTION = {"vgg": 16, "alex": 31}
 _INDEX_FILES = {"vgg": ("vgg16.ckpt", "VGG16_0"), "alex": ("alexnet.ckpt", "AlexNet_0")}
 
 
-@dataclass(frozen=True, eq=False)
-class Pyramid:
+@dataclass(frozen=True, eq=False, repr=False)
+class Pyramid(ShortRepr):
     """Features of images that LPIPS compares, normalised over channels: `(b, c, h, w)` a layer."""
 
     layers: tuple[Tensor, ...]
@@ -74,7 +76,7 @@ class PerceptualDistance(nn.Module):
         UserError
             If they are too small for the backbone, or no images.
         """
-        least = MIN_RESOLUTION[self.model.pnet_type]
+        images, least = as_batch(images, channels=(1, 3)), MIN_RESOLUTION[self.model.pnet_type]
         if images.ndim != 4 or images.shape[1] != 3 or min(images.shape[2:]) < least:
             raise UserError(
                 f"LPIPS compares images (batch, 3, height, width) of at least {least}x{least}, "

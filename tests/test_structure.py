@@ -20,7 +20,7 @@ LEVELS = (
     {"samples", "directions"},
     {"scorers", "faces"},
     {"images", "video", "weights", "registry", "rendering", "perceptual", "devices", "cards", "files", "progress"},
-    {"resuming"},
+    {"resuming", "reprs"},
     {"errors", "versions"},
 )
 LEVEL = {name: len(LEVELS) - k for k, names in enumerate(LEVELS) for name in names}
@@ -82,7 +82,7 @@ def test_stylegan2_knows_nothing_of_latentlab():
 
 
 def test_translation_is_a_leaf():
-    helpers = {"images", "files", "cards", "progress", "resuming", "errors", "registry", "weights", "devices"}
+    helpers = {"images", "files", "cards", "progress", "resuming", "reprs", "errors", "registry", "weights", "devices"}
     assert edges()["translation"] <= helpers
 
 

@@ -11,11 +11,12 @@ from torch import Tensor
 
 from latentlab import images
 from latentlab.rendering import Renderer
+from latentlab.reprs import ShortRepr
 from stylegan2.sampling import z_from_seeds
 
 
-@dataclass(frozen=True)
-class NamedImages:
+@dataclass(frozen=True, repr=False)
+class NamedImages(ShortRepr):
     """Images with names, read or rendered one after the other.
 
     Attributes

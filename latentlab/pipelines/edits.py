@@ -15,12 +15,13 @@ from latentlab.editing import Mode, edit
 from latentlab.errors import UserError
 from latentlab.progress import Stage, stage_of
 from latentlab.rendering import Renderer
+from latentlab.reprs import ShortRepr
 from latentlab.samples import EditTable, SampleTable
 from latentlab.scorers import Scorer, Threshold, score_images
 
 
-@dataclass(frozen=True, eq=False)
-class EditedImage:
+@dataclass(frozen=True, eq=False, repr=False)
+class EditedImage(ShortRepr):
     """One edited image.
 
     Attributes

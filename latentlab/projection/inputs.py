@@ -8,10 +8,12 @@ import torch
 from torch import Tensor
 
 from latentlab.errors import UserError
+from latentlab.images import as_batch
+from latentlab.reprs import ShortRepr
 
 
-@dataclass(frozen=True, eq=False)
-class MaskedImages:
+@dataclass(frozen=True, eq=False, repr=False)
+class MaskedImages(ShortRepr):
     """Images, and how much each of their pixels counts.
 
     Attributes
@@ -46,8 +48,8 @@ class MaskedImages:
 
     @classmethod
     def of(cls, images: Tensor | MaskedImages) -> MaskedImages:
-        """Images without a mask, or masked images as they are."""
-        return images if isinstance(images, MaskedImages) else cls(images)
+        """Images, a batch or a single one, without a mask; or masked images as they are."""
+        return images if isinstance(images, MaskedImages) else cls(as_batch(images, channels=(1, 3)))
 
     def __len__(self) -> int:
         return len(self.images)

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from latentlab.projection.settings import ProjectionSpace
 from latentlab.rendering import Latents, check_has_styles, from_styles, synthesis_module
+from latentlab.reprs import ShortRepr
 from stylegan2.protocol import Generator
 
 
@@ -30,8 +31,8 @@ def latents_from_ws(ws: Tensor, generator: Generator, space: ProjectionSpace) ->
     return from_styles({name: style.clone() for name, style in synthesis.styles(ws).items()})
 
 
-@dataclass(frozen=True, eq=False)
-class WStatistics:
+@dataclass(frozen=True, eq=False, repr=False)
+class WStatistics(ShortRepr):
     """Mean and spread of a generator's w.
 
     Attributes

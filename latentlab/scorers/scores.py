@@ -18,13 +18,16 @@ if TYPE_CHECKING:
 
 
 def score_images(scorer: Scorer, images: Tensor) -> NDArray[np.float32]:
-    """Score images `(b, 3, h, w)` and check the scores, `(b, k)`.
+    """Score images `(b, 3, h, w)`, or one `(3, h, w)`, and check the scores, `(b, k)`.
 
     Raises
     ------
     UserError
         If the scorer returns another shape than `(b, k)`, or values that are not finite.
     """
+    from latentlab.images import as_batch  # which imports torch, that tables of scores do without
+
+    images = as_batch(images, channels=(1, 3))
     scores = scorer(images)
     wanted = (len(images), len(scorer.names))
     if tuple(scores.shape) != wanted:
