@@ -1,5 +1,7 @@
 """What kept work depends on, compared with what is asked for; and files whose card cannot be read."""
 
+import json
+
 import pytest
 
 from latentlab import cards
@@ -31,7 +33,7 @@ def test_what_differs_is_named_with_both_values(stored, wanted, difference):
     with pytest.raises(UserError) as caught:
         check_same("out", "a run", stored, wanted)
     assert str(caught.value) == f"out holds a run whose {difference}; ask for the same, or choose another folder"
-    check_same("out", "a run", {**wanted, "of": "a newer version"}, wanted)
+    check_same("out", "a run", json.loads(json.dumps({**wanted, "of": "a newer version"})), wanted)
 
 
 def test_a_description_that_is_none_is_refused():
