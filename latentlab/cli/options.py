@@ -6,6 +6,9 @@ import math
 import re
 import shlex
 import sys
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from enum import Enum
 from pathlib import Path
 from typing import Annotated
 
@@ -19,6 +22,9 @@ ScorerName = Annotated[
     typer.Option("--scorer", help="Scorer: fer, attributes:NAME, FILE.safetensors:NAME, or one of another package."),
 ]
 Psi = Annotated[float, typer.Option(help="Truncation psi, 0 < psi <= 2; 1 is none, 0.7 the usual choice.")]
+ClassLabel = Annotated[
+    int | None, typer.Option("--class", min=0, help="Class of a conditional generator, from 0; for no other one.")
+]
 SeedStart = Annotated[int, typer.Option(help="First seed.")]
 Samples = Annotated[int, typer.Option(help="Number of consecutive seeds.")]
 Seeds = Annotated[str, typer.Option(help="Seeds, such as 600-605,612.")]
@@ -35,7 +41,45 @@ Threshold = Annotated[
         "faces are neither; by default one half, or the largest of several scores."
     ),
 ]
-Strengths = Annotated[str, typer.Option(help="Strengths in units of w, such as -4,-2,0,2,4.")]
+Strengths = Annotated[
+    str | None,
+    typer.Option(
+        help="Strengths, such as -2,0,2; by default across the direction's calibrated range or, where its card has "
+        "none, 3 sigmas or else 2 units of w to either side."
+    ),
+]
+
+
+class Units(str, Enum):
+    """Units of strengths on the command line."""
+
+    w = "w"
+    sigma = "sigma"
+    published = "published"
+
+
+StrengthUnits = Annotated[
+    Units,
+    typer.Option(
+        "--units",
+        help="Units of --strengths: units of w; sigma, the population's standard deviation along the direction; or "
+        "published, lengths of a published array, in which its publication counts.",
+    ),
+]
+Layers = Annotated[
+    str | None,
+    typer.Option(
+        help="Layers (rows of ws) to move: all, or such as 0-3,5. With it, directions and codes of another number of "
+        "rows than the generator's are matched to it by resolution."
+    ),
+]
+LatentsFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--latents",
+        help="File of latent codes instead of seeds: latents.pt of e4e or pSp, projected_w.npz, or the like.",
+    ),
+]
 
 
 def parse_seeds(text: str) -> list[int]:
@@ -44,7 +88,7 @@ def parse_seeds(text: str) -> list[int]:
     Raises
     ------
     UserError
-        If it is no list of seeds in 0 … 2**32 − 1.
+        If it is no list of seeds in 0 … 2**32 − 1, or one is given twice.
     """
     seeds: list[int] = []
     for part in text.split(","):
@@ -58,7 +102,29 @@ def parse_seeds(text: str) -> list[int]:
         if last - first >= 100_000:
             raise UserError(f"{part.strip()!r} names {last - first + 1} seeds; 100000 is the most")
         seeds += range(first, last + 1)
+    if again := [seed for seed, times in Counter(seeds).items() if times > 1]:
+        raise UserError(f"seed {again[0]} is given twice in {text!r}")
     return seeds
+
+
+def parse_layers(text: str) -> list[int] | None:
+    """Parse layers such as '0-3,5'; None for 'all'.
+
+    Raises
+    ------
+    UserError
+        If it is neither.
+    """
+    if text.strip() == "all":
+        return None
+    layers: set[int] = set()
+    for part in text.split(","):
+        match = re.fullmatch(r"\s*(\d{1,3})(?:\s*-\s*(\d{1,3}))?\s*", part)
+        first, last = (int(match[1]), int(match[2] or match[1])) if match else (1, 0)
+        if first > last:
+            raise UserError(f"layers are all, or numbers and ranges such as 0-3,5, not {text!r}")
+        layers.update(range(first, last + 1))
+    return sorted(layers)
 
 
 def parse_strengths(text: str) -> list[float]:
@@ -74,11 +140,79 @@ def parse_strengths(text: str) -> list[float]:
     return strengths
 
 
-def check_folder(path: Path) -> Path:
-    """Return `path` if it is a folder or does not exist yet; UserError otherwise, before any work is done for it."""
-    if path.exists() and not path.is_dir():
-        raise UserError(f"{path} is a file; choose a folder with --out")
+def check_folder(path: Path, inputs: Iterable[Path] = ()) -> Path:
+    """Return the folder that results are to be written to, before any work is done for it.
+
+    Parameters
+    ----------
+    path
+        The folder, which need not exist yet.
+    inputs
+        Files that are read, whose names results may take.
+
+    Raises
+    ------
+    UserError
+        If a file is in the way, or the folder holds one of the inputs.
+    """
+    there = next(place for place in (path, *path.absolute().parents) if place.exists() or place.is_symlink())
+    if not there.is_dir():
+        raise UserError(f"{there} is a file; choose a folder with --out")
+    for one in inputs:
+        if one.exists() and one.resolve().parent == path.resolve():
+            raise UserError(f"{one} lies in {path}, where results would replace it; choose another folder with --out")
     return path
+
+
+def check_file(path: Path, inputs: Iterable[Path] = ()) -> Path:
+    """Return the file that a result is to be written to, before any work is done for it.
+
+    Parameters
+    ----------
+    path
+        The file; one that exists is replaced.
+    inputs
+        Files that are read.
+
+    Raises
+    ------
+    UserError
+        If a folder has its name, a file is in the place of its folder, or it is one of the inputs.
+    """
+    if path.is_dir():
+        raise UserError(f"{path} is a folder; name a file in it")
+    check_folder(path.parent)
+    for one in inputs:
+        if one.exists() and one.resolve() == path.resolve():
+            raise UserError(f"{path} is what is read; write to another file")
+    return path
+
+
+def is_given(ctx: typer.Context, name: str) -> bool:
+    """Whether an option, by the name of its parameter, stands on the command line."""
+    source = ctx.get_parameter_source(name)
+    return source is not None and source.name == "COMMANDLINE"
+
+
+def refuse_without_effect(ctx: typer.Context, unused: Mapping[str, str]) -> None:
+    """Refuse options that were given though they have no effect beside the others.
+
+    Parameters
+    ----------
+    ctx
+        Context of the command.
+    unused
+        Reasons by the names of the parameters, such as ``{"seeds": "with --photo"}``.
+
+    Raises
+    ------
+    UserError
+        If one was given; names it and the reason.
+    """
+    for parameter in ctx.command.params:
+        if parameter.name in unused and is_given(ctx, parameter.name):
+            flags = "/".join([*parameter.opts, *parameter.secondary_opts])
+            raise UserError(f"{flags} has no effect {unused[parameter.name]}; leave it out")
 
 
 def this_command() -> str:

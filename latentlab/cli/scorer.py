@@ -55,7 +55,7 @@ def train(
 
     if out.suffix != ".safetensors":
         raise UserError(f"a classifier is written as .safetensors, not {out.name}")
-    options.check_folder(out.parent)
+    options.check_file(out)
     table = load_labels(labels)
     faces = load_faces(images, table, CELEBA_FRAMING if framing is FramingName.celeba else WHOLE)
     plan = TrainingPlan(epochs, base_channels=base_channels, seed=seed)

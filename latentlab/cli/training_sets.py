@@ -22,6 +22,7 @@ HeldOut = Annotated[float, typer.Option(min=0, max=0.9, help="Share that is held
 
 @app.command()
 def drawings(
+    ctx: typer.Context,
     out: Out,
     images: Annotated[
         Path | None, typer.Option("--images", help="A folder of faces; by default they are generated.")
@@ -34,16 +35,20 @@ def drawings(
 ) -> None:
     """Make pairs of a line drawing and its face, for pix2pix."""
     from latentlab.datasets import generated_images, images_of_files, make_drawings
+    from latentlab.files import images_in
     from latentlab.pipelines import Components
-    from latentlab.translation.data.folders import images_in
 
     options.check_folder(out)
+    if images is not None:
+        reason = "with --images, whose faces are drawn"
+        options.refuse_without_effect(ctx, dict.fromkeys(("seeds", "network", "device"), reason))
     if images is None:
+        numbers = options.parse_seeds(seeds)
         components = Components.load(network, device=device)
-        generator = components.generator
+        generator = components.plain_generator
         origin = f"seeds {seeds} of {generator.fingerprint}"
         render = components.renderer(generator.resolutions[0])
-        source = generated_images(render, options.parse_seeds(seeds), origin=origin)
+        source = generated_images(render, numbers, origin=origin)
     else:
         source = images_of_files(images_in(images), images.name)
     make_drawings(source, out, size, held_out=held_out)
@@ -79,7 +84,7 @@ def latent(
     options.check_folder(out)
     check_psi(psi)
     components = Components.load(network, scorer, device=device)
-    generator, found = components.generator, load_direction(direction)
+    generator, found = components.plain_generator, load_direction(direction)
     components.check_attribute(attribute)
     found.check(generator)
     recipe = LatentPairs(

@@ -53,6 +53,8 @@ class ReportSection:
         Table below the paragraph; empty for none.
     image
         File name of a PNG in the comparison's folder; None for none.
+    note
+        What has to be said on the terminal too, in a line; empty for nothing.
     """
 
     title: str
@@ -60,6 +62,7 @@ class ReportSection:
     header: tuple[str, ...] = ()
     rows: tuple[tuple[str, ...], ...] = ()
     image: str | None = None
+    note: str = ""
 
 
 def write_report(
@@ -178,7 +181,7 @@ def _worst_grid(comparison: Comparison, excluded: Sequence[str], path: Path) -> 
     made = {one.name: one.images for one in comparison.done}
     methods = list(dict.fromkeys(one.method for one in found))
     measures = list(dict.fromkeys(one.measure for one in found))
-    blank = torch.ones(3, before.shape[2], 2 * before.shape[3])
+    blank = before.new_ones(3, before.shape[2], 2 * before.shape[3])
     cells = {(one.measure.name, one.method): one for one in found}
     rows = []
     for measure in measures:
@@ -253,9 +256,7 @@ def _measures(comparison: Comparison, excluded: Sequence[str]) -> str:
     if images < LEAST_IMAGES:
         caption += f" Intervals of fewer than {LEAST_IMAGES} images are too narrow: take the values as a first look."
     notes = _unknown(comparison)
-    return (
-        paragraph(caption) + table(["", *(one.name for one in done)], rows, bold) + (bullets(notes) if notes else "")
-    )
+    return paragraph(caption) + table(["", *(one.name for one in done)], rows, bold) + (bullets(notes) if notes else "")
 
 
 def _unknown(comparison: Comparison) -> list[str]:

@@ -21,13 +21,13 @@ from torch import Tensor
 from latentlab.errors import UserError
 from latentlab.faces.detectors import FaceDetector
 from latentlab.faces.regions import mouth_region
+from latentlab.files import images_in
 from latentlab.images import load_image, reduce, save_image
 from latentlab.progress import Stage, Step, stage_of
 from latentlab.rendering import Renderer
 from latentlab.samples import SampleSettings, SampleStore, SampleTable, concatenate, draw_samples
 from latentlab.scorers import Scorer, count_labels, label_scores, score_column, score_images, threshold_of
 from latentlab.scorers.threshold import NEGATIVE, POSITIVE
-from latentlab.translation.data.folders import images_in
 from stylegan2.protocol import Generator
 
 Towards: TypeAlias = Literal["positive", "negative"]
@@ -223,7 +223,7 @@ def write_masks(part: Path, detector: FaceDetector, progress: Step) -> None:
         if not out.exists():
             image = load_image(path)
             region = find_mouth(image, detector, image.shape[3])
-            mask = torch.zeros(1, 1, *image.shape[2:]) if region is None else region
+            mask = image.new_zeros(1, 1, *image.shape[2:]) if region is None else region
             save_image((2 * mask - 1).expand(-1, 3, -1, -1), out)
         progress(k + 1, len(paths))
 

@@ -14,6 +14,7 @@ from latentlab.datasets.labelled_faces import PHOTO_RESOLUTION, LabelledFacesSet
 from latentlab.errors import UserError
 from latentlab.faces import align_files
 from latentlab.faces.detectors import FaceDetector
+from latentlab.files import check_distinct_stems
 from latentlab.images import save_image
 from latentlab.progress import Stage, stage_of
 from latentlab.reprs import ShortRepr
@@ -99,8 +100,6 @@ def write_photos(
                 left_out[path.name] = "it shows a person of the training set"
             elif labeller.in_target(found[0].image)[0]:
                 left_out[path.name] = "it is of the target domain already"
-            elif path.stem in names:
-                left_out[path.name] = "another photo has its name"
             else:
                 save_image(found[0].image, folder / f"{path.stem}.png")
                 names.append(path.stem)
@@ -148,9 +147,10 @@ def read_real(real: RealFaces) -> LabelledRows:
     Raises
     ------
     UserError
-        If they cannot be read, or lack the attribute.
+        If they cannot be read, lack the attribute, or name two photos of one stem.
     """
     labels = load_labels(real.labels)
+    check_distinct_stems(labels.files)
     if real.attribute not in labels.names:
         raise UserError(f"{real.labels} has no column {real.attribute}; it has {', '.join(labels.names)}")
     return LabelledRows(labels, labels.values[:, labels.names.index(real.attribute)])
@@ -181,11 +181,13 @@ def write_real(
         "set/testB": (held[in_target[held]], settings.held_out),
     }
     names: dict[str, list[str]] = {part: [] for part in parts}
+    failed = 0
     for part, (chosen, wanted) in parts.items():
         paths = (real.folder / rows.labels.files[row] for row in chosen)
         with stage(f"aligning {part}") as step:
             for path, found in align_files(paths, detector, PHOTO_RESOLUTION):
                 if isinstance(found, UserError):
+                    failed += 1
                     continue
                 save_image(found[0].image, folder / part / f"{path.stem}.png")
                 names[part].append(path.stem)
@@ -193,5 +195,6 @@ def write_real(
                 if len(names[part]) == wanted:
                     break
         if len(names[part]) < wanted:
-            raise UserError(f"{real.folder} gives {len(names[part])} faces for {part}, and {wanted} are needed")
+            more = f" (in {failed} photos none was found)" if failed else ""
+            raise UserError(f"{real.folder} gives {len(names[part])} faces for {part}, and {wanted} are needed{more}")
     return tuple(names["held_out"])

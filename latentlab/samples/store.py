@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import warnings
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,6 +27,17 @@ FORMAT_VERSION = 1
 MANIFEST = "_manifest.json"
 COLUMNS = ("seed", "psi", "w")
 SEED_END = 2**32  # numpy's RandomState takes seeds below this
+
+
+def check_distinct_seeds(seeds: Sequence[int]) -> None:
+    """Refuse a seed that is given twice, whose image would be written twice under one name; UserError names it."""
+    again = [seed for seed, times in Counter(seeds).items() if times > 1]
+    if again:
+        raise UserError(f"seed {again[0]} is given twice")
+
+
+# Settings that older manifests do not have.
+_LATER = ("threshold", "class_label")
 
 
 def check_psi(psi: float) -> float:
@@ -56,6 +69,8 @@ class SampleSettings:
         'const' or 'none'; with random noise a seed would not determine its image.
     threshold
         Threshold of the table's labels. Rows do not depend on it: the same folder serves any.
+    class_label
+        Class of a conditional generator; None for an unconditional one.
     """
 
     generator: str
@@ -68,6 +83,7 @@ class SampleSettings:
     shard_size: int = 64
     noise_mode: NoiseMode = "const"
     threshold: Threshold | None = None
+    class_label: int | None = None
 
     def __post_init__(self) -> None:
         check_psi(self.psi)
@@ -150,12 +166,13 @@ class SampleStore:
         """
         folder = Path(folder)
         stored = read_json(folder / MANIFEST)
-        names = [field.name for field in fields(SampleSettings) if field.name != "threshold"]  # older ones have none
+        names = [field.name for field in fields(SampleSettings) if field.name not in _LATER]
         if not isinstance(stored, dict) or any(name not in stored for name in names):
             raise UserError(f"{folder / MANIFEST} is not a manifest of samples")
         try:
             values = {name: stored[name] for name in names}
             threshold = stored.get("threshold")
+            values["class_label"] = stored.get("class_label")
             values["threshold"] = None if threshold is None else Threshold.parse(threshold)
             settings = SampleSettings(**{**values, "names": tuple(values["names"])})
         except TypeError as error:

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from latentlab.directions import Direction
+from latentlab.editing import default_strengths
 from latentlab.errors import UserError
-from latentlab.files import check_distinct_stems
+from latentlab.files import check_distinct_stems, strength_names
 from latentlab.pipelines.components import Components
 from latentlab.pipelines.photos.aligning import CheckedPhoto, OnChecks, check_photos
 from latentlab.pipelines.photos.edits import PhotoEdit, edit_portrait
@@ -45,7 +46,7 @@ class PhotoResult(ShortRepr):
 def edit_photo(
     path: str | Path,
     direction: Direction,
-    strengths: Sequence[float],
+    strengths: Sequence[float] | None = None,
     components: Components | None = None,
     settings: PhotoEditSettings | None = None,
     folder: str | Path = "latentlab-edits",
@@ -71,7 +72,7 @@ def edit_photo(
 def edit_photos(
     paths: Sequence[str | Path],
     direction: Direction,
-    strengths: Sequence[float],
+    strengths: Sequence[float] | None = None,
     components: Components | None = None,
     settings: PhotoEditSettings | None = None,
     folder: str | Path = "latentlab-edits",
@@ -88,7 +89,8 @@ def edit_photos(
     paths
         Files of the photos.
     direction, strengths
-        Direction of the edits, and their strengths in units of w.
+        Direction of the edits, and their strengths in units of w; None for both ends of its range and 0 (see
+        `latentlab.editing.strength_range`).
     components
         Networks; None for the defaults of `Components.load`.
     settings
@@ -112,14 +114,17 @@ def edit_photos(
     Raises
     ------
     UserError
-        If the direction does not fit the generator, there is no such attribute, or two photos would be written into
-        one folder.
+        If the direction does not fit the generator, there is no such attribute, a strength is given twice, or two
+        photos would be written into one folder.
     """
     components = Components.load() if components is None else components
     settings = PhotoEditSettings() if settings is None else settings
     folder = Path(folder)
+    components.check_makes_colour()
     direction.check(components.generator, settings.force)
     components.check_attribute(settings.attribute)
+    strengths = default_strengths(direction) if strengths is None else strengths
+    strength_names(strengths)  # an error is told before the long work
     for path, portrait in _portraits(paths, components, settings, folder, progress, on_checks):
         if isinstance(portrait, UserError):
             yield path, portrait
@@ -149,6 +154,7 @@ def project_photos(
     components = Components.load() if components is None else components
     settings = PhotoSettings() if settings is None else settings
     folder = Path(folder)
+    components.check_makes_colour()
     for path, portrait in _portraits(paths, components, settings, folder, progress, on_checks):
         if isinstance(portrait, UserError):
             yield path, portrait

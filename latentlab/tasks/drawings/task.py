@@ -11,6 +11,7 @@ from latentlab.comparison.protocol import Method
 from latentlab.datasets.drawings import make_drawings
 from latentlab.datasets.sources import NamedImages, generated_images, images_of_files
 from latentlab.errors import UserError
+from latentlab.files import images_in
 from latentlab.pipelines.components import Components
 from latentlab.progress import Stage
 from latentlab.projection import DEFAULTS
@@ -19,7 +20,6 @@ from latentlab.tasks.baselines import NearestFace
 from latentlab.tasks.drawings.definition import METHODS, DrawingsInputs, DrawingsSettings
 from latentlab.tasks.paired import TRAINED_ONCE, PairedTask, PairedTaskText, open_folder
 from latentlab.tasks.trained import Trained
-from latentlab.translation.data.folders import images_in
 from latentlab.translation.methods import load_method
 from stylegan2.protocol import Generator
 
@@ -70,7 +70,7 @@ def make_drawings_task(
     UserError
         If there are too few faces, or scikit-image is missing.
     """
-    source = _source(settings, components.generator, faces)
+    source = _source(settings, components.plain_generator, faces)
     if min(settings.held_out, source.count - settings.held_out) < 1:
         raise UserError(
             f"there must be faces to learn from besides those held out: {settings.held_out} of {source.count} are"

@@ -10,11 +10,11 @@ from torch import Tensor
 from latentlab.comparison.run import Comparison
 from latentlab.datasets.labelled_faces import PHOTO_RESOLUTION
 from latentlab.faces import align, paste_back
+from latentlab.files import images_in
 from latentlab.images import load_image, resize, save_image
 from latentlab.progress import Stage, stage_of
 from latentlab.tasks.edit_faces.definition import LATENT, PROJECTION
 from latentlab.tasks.edit_faces.task import EditTask
-from latentlab.translation.data.folders import images_in
 
 
 def paste_edits(comparison: Comparison, photos: Path, progress: bool | Stage = True) -> None:

@@ -24,7 +24,7 @@ from latentlab.datasets.labelled_faces import (
 )
 from latentlab.datasets.labelled_photos import RealFaces, read_real, training_digests, write_photos, write_real
 from latentlab.errors import UserError
-from latentlab.files import read_json, write_json
+from latentlab.files import check_distinct_stems, images_in, read_json, write_json
 from latentlab.images import load_image, resize
 from latentlab.metrics import Interval
 from latentlab.pipelines.components import Components
@@ -37,7 +37,6 @@ from latentlab.scorers.attributes.scorer import AttributeScorer
 from latentlab.tasks.distributions import LIMITS as DISTRIBUTION_LIMITS
 from latentlab.tasks.edit_faces.definition import EditSettings
 from latentlab.tasks.edit_faces.evaluator import EditEvaluator, edit_measures
-from latentlab.translation.data.folders import images_in
 
 _LIMITS = (
     "Scorers were trained on photographs of real persons and have their biases; a score is not a feeling. The "
@@ -208,7 +207,7 @@ def make_edit_task(
         As `check_inputs` says; if `folder` holds a comparison with other faces; if there are too few faces or photos.
     """
     check_inputs(settings, components.scorer, judge, photos, real)
-    generator = components.generator
+    generator = components.plain_generator
     if generator.resolution < settings.size:
         raise UserError(f"the generator renders at {generator.resolution} pixels at most, not at {settings.size}")
     paths = [] if photos is None else images_in(photos)
@@ -256,7 +255,7 @@ def check_inputs(
     if isinstance(scorer, AttributeScorer) and scorer.network_fingerprint == judge.network_fingerprint:
         raise UserError("the scorer that labels may not judge: give another classifier with --judge")
     if photos is not None:
-        images_in(photos)
+        check_distinct_stems(images_in(photos))
     if (real is None) != (settings.data != "real"):
         raise UserError("real faces are a folder and labels for the data 'real', and for no other")
     if real is not None:

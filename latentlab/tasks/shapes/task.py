@@ -16,13 +16,14 @@ from latentlab.comparison.definition import Job, choose_methods
 from latentlab.comparison.protocol import Columns, Measure, Method
 from latentlab.datasets.shapes import ground_of, make_shapes
 from latentlab.devices import find_device
+from latentlab.files import images_in
 from latentlab.metrics import Interval
 from latentlab.progress import Stage
 from latentlab.tasks.baselines import Nothing
 from latentlab.tasks.shapes.definition import METHODS, ShapesSettings
 from latentlab.tasks.shapes.judging import circle_of, judge_scene, shapes_of
 from latentlab.tasks.trained import Trained
-from latentlab.translation.data.folders import images_in, masked_in
+from latentlab.translation.data.folders import masked_in
 from latentlab.translation.data.sources import Source
 from latentlab.translation.data.transforms import Augmentation
 from latentlab.translation.methods import load_method
@@ -125,7 +126,7 @@ def true_masks(images: Tensor) -> list[Tensor | None]:
     found = []
     for image in images:
         masks = [torch.from_numpy(region) for region in shapes_of(image, ground_of(image.shape[2]))]
-        found.append(torch.where(torch.stack(masks), 1.0, -1.0)[None] if masks else None)
+        found.append(torch.where(torch.stack(masks), 1.0, -1.0).float()[None] if masks else None)
     return found
 
 

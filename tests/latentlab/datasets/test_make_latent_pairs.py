@@ -12,9 +12,9 @@ from latentlab.datasets import LatentPairs, SetSettings, make_latent_pairs
 from latentlab.directions import Direction
 from latentlab.errors import UserError
 from latentlab.faces.detectors import FaceFound
+from latentlab.files import images_in
 from latentlab.rendering import Renderer
 from latentlab.scorers import FunctionScorer
-from latentlab.translation.data.folders import images_in
 from latentlab.translation.data.sets import open_unpaired
 from latentlab.translation.data.transforms import Augmentation
 from tests.conftest import stage_with
