@@ -34,7 +34,7 @@ def _face():
 
 
 RESULTS = [
-    Walk(IMAGES[None], SCORES, tuple(range(600, 640)), (-1.0, 1.0), ("happy", "sad", "calm")),
+    Walk(IMAGES[None], SCORES, tuple(f"seed {k}" for k in range(40)), (-1.0, 1.0), ("happy", "sad", "calm")),
     make_table(range(300), 512),
     EditTable(np.arange(1), np.array([0.0, 1.0]), SCORES, ("happy", "sad", "calm")),
     Scene(IMAGES, IMAGES),
@@ -58,7 +58,7 @@ def test_a_result_prints_itself_shortly(result):
 
 def test_shapes_are_shown():
     assert repr(RESULTS[3]) == "Scene(image=<2×3×16×16 float32>, masks=<2×3×16×16 float32>)"
-    assert "seeds=<40 entries>, strengths=(-1.0, 1.0)" in repr(RESULTS[0])
+    assert "titles=<40 entries>, strengths=(-1.0, 1.0)" in repr(RESULTS[0])
     assert repr(RESULTS[-1]) == "Translator(pix2pix, a2b, 8 steps)"
 
 
