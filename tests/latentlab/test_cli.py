@@ -429,9 +429,9 @@ def test_an_output_folder_that_is_a_file(refused, network, direction, tmp_path, 
 @pytest.mark.weights
 def test_output_folders_of_other_settings(refused, smiled, samples, network):
     words = ["--network", network, "--edited-faces", 3, "--out", smiled]
-    assert "another samples: 80, not 90" in refused("smile", *words, "--samples", 90)
+    assert "samples is 80, not 90" in refused("smile", *words, "--samples", 90)
     line = refused("smile", *words, "--samples", SAMPLES, "--psi", 0.5)
-    assert "another psi: 0.7, not 0.5; choose another folder with --out" in line
+    assert "psi is 0.7, not 0.5; ask for the same, or choose another folder" in line
     line = refused("label", "--network", network, "--out", samples, "--samples", 81)
     assert "its samples is 80, not 81" in line
 

@@ -290,20 +290,20 @@ def test_what_was_removed_is_made_again(finished, lively, tmp_path):
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"psi": 0.5}, "psi: 0.7, not 0.5"),
-        ({"samples": 200}, "samples: 160, not 200"),
-        ({"seed_start": 0}, "seed_start: 600, not 0"),
-        ({"attribute": "dark"}, "attribute: bright, not dark"),
-        ({"network": "other"}, "network: tiny, not other"),
-        ({"edited_faces": 11}, "edited_faces: 10, not 11"),
-        ({"rendering": "full"}, "rendering: auto, not full"),
-        ({"threshold": 0.4}, "threshold: None, not 0.4"),
+        ({"psi": 0.5}, "psi is 0.7, not 0.5"),
+        ({"samples": 200}, "samples is 160, not 200"),
+        ({"seed_start": 0}, "seed_start is 600, not 0"),
+        ({"attribute": "dark"}, "attribute is bright, not dark"),
+        ({"network": "other"}, "network is tiny, not other"),
+        ({"edited_faces": 11}, "edited_faces is 10, not 11"),
+        ({"rendering": "full"}, "rendering is auto, not full"),
+        ({"threshold": 0.4}, "threshold is None, not 0.4"),
     ],
 )
 def test_other_settings_are_refused(finished, lively, change, words):
     _, folder = finished
     before = content(folder)
-    with pytest.raises(UserError, match=f"another {re.escape(words)}; choose another folder"):
+    with pytest.raises(UserError, match=f"{re.escape(words)}; ask for the same, or choose another folder"):
         run_study(lively, make_scorer(), replace(SETTINGS, **change), folder)
     assert content(folder) == before
 
@@ -311,11 +311,11 @@ def test_other_settings_are_refused(finished, lively, change, words):
 def test_other_networks_are_refused(finished, lively):
     _, folder = finished
     other = FunctionScorer(("dark", "bright"), brightness, fingerprint="brightness 2")
-    with pytest.raises(UserError, match="another scorer_weights: brightness 1, not brightness 2"):
+    with pytest.raises(UserError, match="scorer_weights is brightness 1, not brightness 2"):
         run_study(lively, other, SETTINGS, folder)
     changed = make_generator()
     changed.synthesis.b4.const.data += 1
-    with pytest.raises(UserError, match="another generator: "):
+    with pytest.raises(UserError, match="generator is "):
         run_study(changed, make_scorer(), SETTINGS, folder)
 
 

@@ -169,7 +169,7 @@ def test_a_finished_comparison_is_found_again(done, components, judge):
 @pytest.mark.slow
 def test_other_faces_want_another_folder_and_other_methods_do_not(done, components, judge):
     task, _, _, _ = done
-    with pytest.raises(UserError, match="other faces"):
+    with pytest.raises(UserError, match="a comparison whose settings.seed_start is .*, not 5; ask"):
         make_edit_task(replace(SMALL, seed_start=5), components, judge, task.folder)
     make_edit_task(replace(SMALL, base_channels=5, projection_steps=3), components, judge, task.folder)
 
