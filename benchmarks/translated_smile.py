@@ -19,10 +19,11 @@ import torch
 import typer
 
 from latentlab import images, scorers
+from latentlab.files import images_in
 from latentlab.metrics import share_interval
 from latentlab.scorers import is_positive, score_images
 from latentlab.translation import load_translator
-from latentlab.translation.data.folders import images_in, load_masks
+from latentlab.translation.data.folders import load_masks
 
 
 def main(

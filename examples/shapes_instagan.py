@@ -1,46 +1,49 @@
-"""Squares to circles with InstaGAN: a set whose masks are all known, so that success is visible at once.
+"""
+Squares to circles with InstaGAN
+================================
 
-    python examples/shapes_instagan.py --out shapes_instagan
-    python examples/shapes_instagan.py --scenes 2000 --size 128 --base-channels 64 --epochs 100    # a real run
-
-Draws the scenes to `scenes/` and writes the training to `training/`. Needs nothing. About ten minutes on two cores,
-after which most squares come out round, and blurred; `latentlab compare shapes` counts them.
+Two sets of scenes without pairs, and a mask for each shape. All masks are known here, so that success shows at once;
+``latentlab compare shapes`` counts it.
 """
 
-from __future__ import annotations
-
 from pathlib import Path
-from typing import Annotated
 
-import typer
+import torch
 
-from latentlab.cli.errors import run
+import latentlab as ll
 from latentlab.datasets import make_shapes
-from latentlab.progress import bar
 from latentlab.translation import Augmentation, InstaGAN, TrainingSettings, train
-from stylegan2.memory import keep_freed_memory
 
+SCENES, SIZE, BASE_CHANNELS, EPOCHS = 200, 32, 16, 3
+OUT = Path("shapes_instagan")
 
-def main(
-    scenes: Annotated[int, typer.Option(help="Number of scenes of each kind.")] = 200,
-    size: Annotated[int, typer.Option(help="Resolution of the images.")] = 64,
-    base_channels: Annotated[int, typer.Option(help="Base channel count (ngf, ndf).")] = 16,
-    epochs: Annotated[float, typer.Option(help="Passes through the data.")] = 4,
-    batch: Annotated[int, typer.Option(help="Samples per step.")] = 1,
-    out: Annotated[Path, typer.Option(help="Folder of the results.")] = Path("shapes_instagan"),
-) -> None:
-    """Learn to make circles of squares."""
-    keep_freed_memory()
-    with bar("drawing") as step:
-        make_shapes(scenes, out / "scenes", size, progress=step)
-    config = InstaGAN.configure(size, base_channels)
-    training = InstaGAN.open_folder(out / "scenes", "train", config, Augmentation.for_resolution(size)).source
-    held_out = InstaGAN.open_folder(out / "scenes", "test", config, Augmentation.none(size)).source
-    settings = TrainingSettings(epochs, batch_size=batch)
-    with bar("training", "sample") as step:
-        train(config, training, settings, out / "training", held_out, progress=step)
-    print(f"squares, masks, circles, masks, and back: {out / 'training' / 'samples'}")
+# %%
+# The training set
+# ----------------
+# ``trainA/`` and ``trainB/`` have the scenes, ``trainA_seg/`` and ``trainB_seg/`` a mask for each shape.
 
+ll.keep_freed_memory()
+make_shapes(SCENES, OUT / "scenes", SIZE)
 
-if __name__ == "__main__":
-    run(main)
+# %%
+# The training
+# ------------
+# InstaGAN translates one instance after the other, and holds on to all that lies outside the masks.
+
+config = InstaGAN.configure(SIZE, BASE_CHANNELS)
+scenes = InstaGAN.open_folder(OUT / "scenes", "train", config, Augmentation.for_resolution(SIZE)).source
+held_out = InstaGAN.open_folder(OUT / "scenes", "test", config, Augmentation.none(SIZE)).source
+translator = train(config, scenes, TrainingSettings(EPOCHS), OUT / "training", held_out)
+
+# %%
+# Scenes that it has not seen
+# ---------------------------
+
+rows = []
+for sample in (held_out.sample(index, None) for index in range(6)):
+    made, made_masks = translator(sample["a"], masks=sample["a_masks"])
+    of_masks = [masks.amax(dim=1, keepdim=True).expand(-1, 3, -1, -1) for masks in (sample["a_masks"], made_masks)]
+    rows.append(torch.cat([sample["a"], of_masks[0], made, of_masks[1]]))
+figure = ll.grid_figure(torch.stack(rows), ["squares", "masks", "translated", "masks"], [""] * len(rows))
+ll.save_figure(figure, OUT / "translated.png")
+figure

@@ -1,65 +1,53 @@
-"""Style mixing: each cell is its column's image with the styles of some layers taken from its row's.
+"""
+Style mixing
+============
 
-    python examples/style_mixing.py --columns 600-604 --rows 610-612 --first 7 --out style_mixing
-
-The sources stand on the margins. Layers 0 to 2 (4² and 8² pixels) decide the pose and the shape of the face, 3
-to 6 its features and hair, those from 7 colours and light: compare `--first 7` with `--first 0 --last 2`.
-Writes `mixed.png`. A second or less per image on two cores; the default of 23 takes a quarter of a minute.
+Each row of a latent steers some layers of the generator. Layers 0 to 2 (4² and 8² pixels) decide the pose and the
+shape of the face, 3 to 6 its features and hair, those from 7 colours and light. Here each face of the left margin
+lends some of its layers to each face of the top.
 """
 
-from __future__ import annotations
-
 from pathlib import Path
-from typing import Annotated
 
 import torch
-import typer
 
 import latentlab as ll
-from latentlab.cli import options
-from latentlab.cli.errors import run
-from latentlab.devices import find_device
-from latentlab.samples import check_psi
-from stylegan2.protocol import Generator
+
+TOP = range(600, 605)
+LEFT = range(610, 613)
+OUT = Path("style_mixing")
+
+generator = ll.load_generator("mobile-ffhq")
+top, left = (generator.mapping(ll.z_from_seeds(seeds, generator.z_dim), psi=0.7) for seeds in (TOP, LEFT))
 
 
-@torch.inference_mode()
-def main(
-    columns: Annotated[str, typer.Option(help="Seeds whose other styles are kept.")] = "600-604",
-    rows: Annotated[str, typer.Option(help="Seeds whose styles are put in.")] = "610-612",
-    first: Annotated[int, typer.Option(help="First layer taken from the rows, from 0.")] = 7,
-    last: Annotated[
-        int | None, typer.Option(help="Last layer taken from the rows; by default the last there is.")
-    ] = None,
-    psi: options.Psi = 0.7,
-    network: options.Network = "mobile-ffhq",
-    device: options.Device = "auto",
-    out: Annotated[Path, typer.Option(help="Folder of the image.")] = Path("style_mixing"),
-) -> None:
-    """Put the styles of the rows' layers first … last into the columns' images."""
-    generator = ll.load_generator(network, device=find_device(device))
-    last = generator.num_ws - 1 if last is None else last
-    if not 0 <= first <= last < generator.num_ws:
-        raise ll.UserError(f"layers lie in 0 … {generator.num_ws - 1}, first before last; not {first} … {last}")
-    tops, sides = (latents(generator, options.parse_seeds(text), psi) for text in (columns, rows))
-
-    def cell(ws: torch.Tensor) -> torch.Tensor:
-        return ll.images.reduce(generator.synthesis(ws), 256).cpu()
-
-    corner = torch.ones_like(cell(tops[:1]))
-    cells = [corner, *(cell(top[None]) for top in tops)]
-    for side in sides:
-        cells.append(cell(side[None]))
-        cells += [cell(ll.style_mix(top[None], side[None], range(first, last + 1))) for top in tops]
-    ll.save_image(ll.images.grid(torch.cat(cells), columns=len(tops) + 1), out / "mixed.png")
-    print(f"layers {first} … {last} of the rows in the columns' images: {out / 'mixed.png'}")
+def mixed(layers):
+    """Figure of every face of the top with these layers of every face on the left."""
+    rows = [torch.cat([torch.ones(1, 3, 256, 256), render(top)])]  # the corner between the margins is white
+    for donor in left:
+        rows.append(render(torch.cat([donor[None], ll.style_mix(top, donor[None], layers)])))
+    return ll.grid_figure(torch.stack(rows), ["", *map(str, TOP)], ["", *map(str, LEFT)])
 
 
-def latents(generator: Generator, seeds: list[int], psi: float) -> torch.Tensor:
-    """Latents `(seeds, num_ws, w_dim)`."""
-    z = ll.z_from_seeds(seeds, generator.z_dim).to(generator.w_avg.device)
-    return generator.mapping(z, psi=check_psi(psi))
+def render(ws):
+    """Images of latents, reduced to `(b, 3, 256, 256)`."""
+    return torch.cat([ll.images.reduce(generator.synthesis(one[None]), 256) for one in ws])
 
 
-if __name__ == "__main__":
-    run(main)
+# %%
+# Colours and light
+# -----------------
+# The last layers: the persons of the top, in the light and the colours of the left.
+
+figure = mixed(range(7, generator.num_ws))
+ll.save_figure(figure, OUT / "colours.png")
+figure
+
+# %%
+# Pose and shape
+# --------------
+# The first three layers: the poses of the left, with the hair and the colours of the top.
+
+figure = mixed(range(3))
+ll.save_figure(figure, OUT / "shape.png")
+figure

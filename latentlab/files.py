@@ -1,4 +1,4 @@
-"""Atomic files: everything that latentlab writes is written under a temporary name and then renamed."""
+"""Files: names and lists of them, and atomic ones: all that is written gets a temporary name and is then renamed."""
 
 from __future__ import annotations
 
@@ -7,12 +7,15 @@ import json
 import os
 import secrets
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from latentlab.errors import UserError
+
+# Suffixes of images; other files of a folder are ignored.
+SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp"})
 
 # Errors of the system that are about the place itself, and what to do about them. Any other OSError
 # inside the block (a lost connection, say) is not about the file and passes through untouched.
@@ -94,6 +97,58 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
         sync_folder(path.parent)
 
 
+def images_in(folder: Path) -> list[Path]:
+    """List the images of a folder, in the order of their names; hidden files are left out.
+
+    Raises
+    ------
+    UserError
+        There is no such folder, or no image in it.
+    """
+    if not folder.is_dir():
+        raise UserError(f"there is no folder {folder}")
+    found = (path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES and not path.name.startswith("."))
+    paths = sorted(path for path in found if not path.is_dir())
+    if not paths:
+        raise UserError(f"there is no image in {folder}; it takes files ending in {', '.join(sorted(SUFFIXES))}")
+    return paths
+
+
+def list_images(given: Iterable[str | os.PathLike[str]]) -> list[Path]:
+    """List image files, with the images of a folder in its place; their stems have to differ.
+
+    Raises
+    ------
+    UserError
+        A folder holds no image, or two files have one stem.
+    """
+    found = [path for one in map(Path, given) for path in (images_in(one) if one.is_dir() else [one])]
+    check_distinct_stems(found)
+    return found
+
+
+def strength_names(strengths: Sequence[float]) -> list[str]:
+    """Name strengths for files and lines, such as ``+2`` and ``-0.5``: with so many digits that all names differ.
+
+    Parameters
+    ----------
+    strengths
+        Finite numbers.
+
+    Raises
+    ------
+    UserError
+        If there is none, or one is given twice.
+    """
+    if len(set(strengths)) < len(strengths) or not len(strengths):
+        raise UserError(f"strengths must be one or more different numbers, not {list(strengths)}")
+    for digits in range(6, 18):
+        names = [f"{strength + 0.0:+.{digits}g}" for strength in strengths]
+        if len(set(names)) == len(strengths):
+            break
+    return names
+
+
 def check_distinct_stems(paths: Iterable[str | os.PathLike[str]]) -> None:
     """Refuse files whose results, named like them, would overwrite each other's; some file systems ignore case.
 
@@ -103,9 +158,13 @@ def check_distinct_stems(paths: Iterable[str | os.PathLike[str]]) -> None:
         If two of them have one stem. Names both.
     """
     files = [Path(path) for path in paths]
+    if again := [file for file, times in Counter(files).items() if times > 1]:
+        raise UserError(f"{again[0]} is given twice")
     times = Counter(file.stem.casefold() for file in files)
     twice = [file for file in files if times[file.stem.casefold()] > 1]
     if twice:
+        stem = twice[0].stem.casefold()
+        twice = [file for file in twice if file.stem.casefold() == stem]
         raise UserError(
             f"{twice[0]} and {twice[1]} would both be written as {twice[0].stem}; "
             "give them in two runs with different folders, or rename one"

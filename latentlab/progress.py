@@ -1,4 +1,11 @@
-"""Progress of long work: the library calls back with (done, total), and the caller draws a bar, or nothing."""
+"""Progress of long work: a bar by default, nothing, or whatever the caller makes of (done, total).
+
+Functions that take long have an argument `progress`: True for a bar, False for silence, or a `Stage` of one's own::
+
+    @contextmanager
+    def stage(title, unit="image"):
+        yield lambda done, total, note="": print(f"{title}: {done} of {total} {unit}s {note}")
+"""
 
 from __future__ import annotations
 
@@ -19,6 +26,30 @@ class Stage(Protocol):
     def __call__(self, title: str, unit: str = "image") -> AbstractContextManager[Step]: ...
 
 
+def stage_of(progress: bool | Stage) -> Stage:
+    """Return the stage that an argument `progress` stands for: `bar` for True, `silent` for False, or itself.
+
+    Raises
+    ------
+    TypeError
+        If it is something else.
+    """
+    if isinstance(progress, bool):
+        return bar if progress else silent
+    if not callable(progress):
+        raise TypeError(f"progress is True, False, or a stage (see latentlab.progress), not {progress!r}")
+    return progress
+
+
+def titled(progress: bool | Stage, shown: str) -> Stage:
+    """Return a stage that shows the title `shown`, whatever it is called with."""
+
+    def stage(title: str, unit: str = "image") -> AbstractContextManager[Step]:
+        return stage_of(progress)(shown, unit)
+
+    return stage
+
+
 @contextmanager
 def silent(title: str, unit: str = "image") -> Iterator[Step]:
     """Show nothing."""
@@ -27,11 +58,11 @@ def silent(title: str, unit: str = "image") -> Iterator[Step]:
 
 @contextmanager
 def bar(title: str, unit: str = "image") -> Iterator[Step]:
-    """Show a bar with its rate and the time that is left, on standard error.
+    """Show a bar with its rate and the time that is left: on standard error, or as a widget in a notebook.
 
     What was done before the first call counts as done, but not for the rate.
     """
-    from tqdm import tqdm
+    from tqdm.auto import tqdm
 
     with tqdm(desc=f"{title:<22}", unit=unit, dynamic_ncols=True) as line:
 

@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 from torch import Tensor
 
-from latentlab.errors import UserError
+from latentlab.errors import UserError, missing_package
 from latentlab.files import atomic_path
 from latentlab.images import to_pil_list
 
@@ -75,7 +75,7 @@ def _shared_palette(images: list[Image.Image]) -> Image.Image:
 
 
 def write_mp4(frames: Tensor, path: str | Path, fps: float = 15) -> None:
-    """Write H.264 in MP4, which every player takes; needs the extra `video`.
+    """Write H.264 in MP4, which every player takes; needs the package `imageio[ffmpeg]`.
 
     Odd heights and widths are extended by a row or column: H.264's colour planes have half the size.
 
@@ -91,7 +91,7 @@ def write_mp4(frames: Tensor, path: str | Path, fps: float = 15) -> None:
     Raises
     ------
     UserError
-        The extra is not installed, there are no frames, fps is out of range, or the file cannot be written.
+        imageio[ffmpeg] is not installed, there are no frames, fps is out of range, or the file cannot be written.
     ValueError
         The frames have another shape.
     """
@@ -99,7 +99,7 @@ def write_mp4(frames: Tensor, path: str | Path, fps: float = 15) -> None:
         import imageio.v2 as imageio
         import imageio_ffmpeg
     except ImportError as error:
-        raise UserError('MP4 needs an extra: pip install "latentlab[video]"; GIF works without it') from error
+        raise missing_package("MP4 needs imageio with ffmpeg (GIF works without it)", "imageio[ffmpeg]") from error
     images = _checked(frames, fps, 120)
     failure = UserError(f"cannot write {path}: ffmpeg failed; is the disk full?")
     with atomic_path(path) as temporary:

@@ -99,11 +99,11 @@ __all__ = [
 
 
 def _version() -> str:
-    """Return the version of the distribution `latentlab`, to which both packages belong."""
+    """Return the version of the distribution `latentlab-gan`, to which both packages belong."""
     from importlib.metadata import PackageNotFoundError, version
 
     try:
-        return version("latentlab")
+        return version("latentlab-gan")
     except PackageNotFoundError:  # a source tree that was not installed
         return "0+unknown"
 

@@ -2,6 +2,7 @@
 
 import os
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 
 # Workers beside each other share the cores: with two threads each they would wait for one another. Processes that tests
@@ -34,6 +35,11 @@ def make_tiny(config: GeneratorConfig = TINY) -> Generator:
             elif not name.endswith("resample_filter"):
                 value.copy_(torch.randn(value.shape, generator=rng))
     return network
+
+
+def stage_with(step):
+    """A stage, as arguments `progress` take it, that calls `step`."""
+    return lambda title, unit="image": nullcontext(step)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

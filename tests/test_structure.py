@@ -20,7 +20,7 @@ LEVELS = (
     {"samples", "directions"},
     {"scorers", "faces"},
     {"images", "video", "weights", "registry", "rendering", "perceptual", "devices", "cards", "files", "progress"},
-    {"errors"},
+    {"errors", "versions"},
 )
 LEVEL = {name: len(LEVELS) - k for k, names in enumerate(LEVELS) for name in names}
 # The front door imports by name, at run time; its type hints name everything.

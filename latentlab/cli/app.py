@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from latentlab.cli import compare, faces, photos, scorer, smile, steps, translate, weights
+from latentlab.cli import compare, faces, photos, scorer, steps, study, translate, weights
 from latentlab.cli.errors import run_app
 from stylegan2.memory import keep_freed_memory
 
@@ -20,7 +20,8 @@ app = typer.Typer(
     context_settings={"max_content_width": 120},
 )
 for command in (
-    smile.smile,
+    study.smile,
+    study.study,
     steps.generate,
     steps.label,
     steps.fit,

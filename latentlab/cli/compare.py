@@ -105,10 +105,11 @@ def task_command(name: str, definition: TaskDefinition) -> Any:
         _option("out", Path, Path(f"latentlab-compare-{name}"), "Folder of the report; a stopped run resumes there."),
         _option("device", str, "auto", "cpu, cuda, mps, or auto for the best available one."),
     ]
-    parameters = [*own, *shared]
+    context = inspect.Parameter("ctx", inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context)
+    parameters = [context, *own, *shared]
 
-    def command(**values: Any) -> None:
-        _run(definition, values)
+    def command(ctx: typer.Context, **values: Any) -> None:
+        _run(ctx, definition, values)
 
     command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     command.__annotations__ = {one.name: one.annotation for one in parameters}
@@ -146,7 +147,13 @@ def _kind(name: str, hint: Any) -> Any:
     """A type that typer reads: choices become an Enum, and lists their text."""
     if get_origin(hint) is Literal:
         return Enum(name, {value: value for value in get_args(hint)}, type=str)
-    return str if get_origin(hint) in (tuple, list) else hint
+    if _is_list(hint):
+        return str | None if type(None) in get_args(hint) else str
+    return hint
+
+
+def _is_list(hint: Any) -> bool:
+    return any(get_origin(one) in (tuple, list) for one in (hint, *get_args(hint)))
 
 
 def _setting_options(definition: TaskDefinition) -> list[inspect.Parameter]:
@@ -199,6 +206,11 @@ def _plain(value: Any) -> Any:
     return value.value if isinstance(value, Enum) else value
 
 
+def _parsed(value: Any, hint: Any) -> Any:
+    """A value of an option as its field takes it."""
+    return _names(value) if _is_list(hint) and value is not None else _plain(value)
+
+
 def _names(text: str) -> tuple[str, ...]:
     return tuple(name.strip() for name in text.split(",") if name.strip())
 
@@ -206,16 +218,18 @@ def _names(text: str) -> tuple[str, ...]:
 def _sorted(definition: TaskDefinition, values: dict[str, Any]) -> _Given:
     inputs = None
     if definition.inputs is not None:
-        inputs = definition.inputs(**{one.name: _plain(values[one.name]) for one, _ in _offered(definition.inputs)})
-    changes = {}
-    for one, hint in _offered(type(next(iter(definition.presets.values())))):
-        value = values[one.name]
-        if value is not None:
-            changes[one.name] = _names(value) if get_origin(hint) in (tuple, list) else _plain(value)
+        inputs = definition.inputs(
+            **{one.name: _parsed(values[one.name], hint) for one, hint in _offered(definition.inputs)}
+        )
+    changes = {
+        one.name: _parsed(values[one.name], hint)
+        for one, hint in _offered(type(next(iter(definition.presets.values()))))
+        if values[one.name] is not None
+    }
     return _Given(inputs, changes, _names(values["methods"]), _names(values["metrics"]))
 
 
-def _run(definition: TaskDefinition, values: dict[str, Any]) -> None:
+def _run(ctx: typer.Context, definition: TaskDefinition, values: dict[str, Any]) -> None:
     """Check what was given, compare, and print the conclusions."""
     from latentlab.comparison.definition import Choice, Job, check_methods, run_task
 
@@ -224,6 +238,9 @@ def _run(definition: TaskDefinition, values: dict[str, Any]) -> None:
     given = _sorted(definition, values)
     check_methods(given.methods, _all_methods(definition))
     settings = definition.settings(_plain(values["preset"]), given.changes, values.get("epoch_scale", 1.0))
+    if definition.unused is not None:
+        names = given.methods or definition.methods
+        options.refuse_without_effect(ctx, definition.unused(settings, given.inputs, names))
 
     from latentlab.comparison.metrics import load_metrics
     from latentlab.comparison.report import summary_lines
@@ -231,5 +248,5 @@ def _run(definition: TaskDefinition, values: dict[str, Any]) -> None:
     choice = Choice(given.methods, load_metrics(given.metrics), options.this_command())
     job = Job(out, values["device"], bar)
     done = run_task(definition, settings, given.inputs, job, choice)
-    print("\n".join(summary_lines(done.comparison, definition.excluded)))
+    print("\n".join([*summary_lines(done.comparison, definition.excluded), *done.notes]))
     print(f"The report is {done.page}; done in {time.monotonic() - begun:.0f} s")

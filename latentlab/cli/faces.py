@@ -11,7 +11,7 @@ import typer
 from latentlab.cli import options
 from latentlab.cli.errors import end_with
 from latentlab.errors import UserError
-from latentlab.files import check_distinct_stems, write_json
+from latentlab.files import list_images, write_json
 from latentlab.progress import bar
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ class Detector(str, Enum):
 
 
 def align(
-    photos: Annotated[list[Path], typer.Argument(metavar="PHOTO…", help="Photos with faces in them.")],
+    photos: Annotated[list[Path], typer.Argument(metavar="PHOTO…", help="Photos with faces, or folders of them.")],
     out: Annotated[Path, typer.Option(help="Folder of the aligned faces.")] = Path("latentlab-faces"),
     resolution: Annotated[
         int, typer.Option(min=16, max=4096, help="Resolution of the aligned faces in pixels.")
@@ -46,14 +46,14 @@ def align(
     With --faces all they are NAME-1, NAME-2, …, the largest first. A photo that fails is named at the end,
     after all others are done, and makes the exit code 2.
     """
-    out = options.check_folder(out)
-    check_distinct_stems(photos)
+    paths = list_images(photos)
+    options.check_folder(out, paths)
     from latentlab.faces import align_files, load_detector
 
     found = load_detector(detector.value)
     written, notes, failures = 0, list[str](), list[UserError]()
     with bar("aligning") as step:
-        for done, (path, result) in enumerate(align_files(photos, found, resolution, faces.value)):
+        for done, (path, result) in enumerate(align_files(paths, found, resolution, faces.value)):
             if isinstance(result, UserError):
                 failures.append(result)
                 result = []
@@ -62,8 +62,9 @@ def align(
                 _write(face, out / name, path, found.name)
                 notes += [f"{path}: {name}: {warning}" for warning in face.warnings]
                 written += 1
-            step(done + 1, len(photos))
-    print(*notes, f"faces written to {out}: {written}, of {len(photos) - len(failures)} photos", sep="\n")
+            step(done + 1, len(paths))
+    failed = f"; {len(failures)} failed" if failures else ""
+    print(*notes, f"faces written to {out}: {written}, of {len(paths)} photos{failed}", sep="\n", flush=True)
     end_with(failures)
 
 

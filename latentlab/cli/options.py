@@ -6,6 +6,8 @@ import math
 import re
 import shlex
 import sys
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -27,7 +29,14 @@ Batch = Annotated[int, typer.Option(min=1, help="Images rendered at once.")]
 Resolution = Annotated[
     int | None, typer.Option(help="Resolution of the images: the generator's own, or its preview's.")
 ]
-Attribute = Annotated[str, typer.Option(help="Score that makes a face positive where it is the largest.")]
+Attribute = Annotated[str, typer.Option(help="Score that decides whether a face is positive.")]
+Threshold = Annotated[
+    str | None,
+    typer.Option(
+        help="Score above which a face is positive: a number, median, or quantiles such as q0.3,q0.7, between which "
+        "faces are neither; by default one half, or the largest of several scores."
+    ),
+]
 Strengths = Annotated[str, typer.Option(help="Strengths in units of w, such as -4,-2,0,2,4.")]
 
 
@@ -37,7 +46,7 @@ def parse_seeds(text: str) -> list[int]:
     Raises
     ------
     UserError
-        If it is no list of seeds in 0 … 2**32 − 1.
+        If it is no list of seeds in 0 … 2**32 − 1, or one is given twice.
     """
     seeds: list[int] = []
     for part in text.split(","):
@@ -51,6 +60,8 @@ def parse_seeds(text: str) -> list[int]:
         if last - first >= 100_000:
             raise UserError(f"{part.strip()!r} names {last - first + 1} seeds; 100000 is the most")
         seeds += range(first, last + 1)
+    if again := [seed for seed, times in Counter(seeds).items() if times > 1]:
+        raise UserError(f"seed {again[0]} is given twice in {text!r}")
     return seeds
 
 
@@ -67,11 +78,79 @@ def parse_strengths(text: str) -> list[float]:
     return strengths
 
 
-def check_folder(path: Path) -> Path:
-    """Return `path` if it is a folder or does not exist yet; UserError otherwise, before any work is done for it."""
-    if path.exists() and not path.is_dir():
-        raise UserError(f"{path} is a file; choose a folder with --out")
+def check_folder(path: Path, inputs: Iterable[Path] = ()) -> Path:
+    """Return the folder that results are to be written to, before any work is done for it.
+
+    Parameters
+    ----------
+    path
+        The folder, which need not exist yet.
+    inputs
+        Files that are read, whose names results may take.
+
+    Raises
+    ------
+    UserError
+        If a file is in the way, or the folder holds one of the inputs.
+    """
+    there = next(place for place in (path, *path.absolute().parents) if place.exists() or place.is_symlink())
+    if not there.is_dir():
+        raise UserError(f"{there} is a file; choose a folder with --out")
+    for one in inputs:
+        if one.exists() and one.resolve().parent == path.resolve():
+            raise UserError(f"{one} lies in {path}, where results would replace it; choose another folder with --out")
     return path
+
+
+def check_file(path: Path, inputs: Iterable[Path] = ()) -> Path:
+    """Return the file that a result is to be written to, before any work is done for it.
+
+    Parameters
+    ----------
+    path
+        The file; one that exists is replaced.
+    inputs
+        Files that are read.
+
+    Raises
+    ------
+    UserError
+        If a folder has its name, a file is in the place of its folder, or it is one of the inputs.
+    """
+    if path.is_dir():
+        raise UserError(f"{path} is a folder; name a file in it")
+    check_folder(path.parent)
+    for one in inputs:
+        if one.exists() and one.resolve() == path.resolve():
+            raise UserError(f"{path} is what is read; write to another file")
+    return path
+
+
+def is_given(ctx: typer.Context, name: str) -> bool:
+    """Whether an option, by the name of its parameter, stands on the command line."""
+    source = ctx.get_parameter_source(name)
+    return source is not None and source.name == "COMMANDLINE"
+
+
+def refuse_without_effect(ctx: typer.Context, unused: Mapping[str, str]) -> None:
+    """Refuse options that were given though they have no effect beside the others.
+
+    Parameters
+    ----------
+    ctx
+        Context of the command.
+    unused
+        Reasons by the names of the parameters, such as ``{"seeds": "with --photo"}``.
+
+    Raises
+    ------
+    UserError
+        If one was given; names it and the reason.
+    """
+    for parameter in ctx.command.params:
+        if parameter.name in unused and is_given(ctx, parameter.name):
+            flags = "/".join([*parameter.opts, *parameter.secondary_opts])
+            raise UserError(f"{flags} has no effect {unused[parameter.name]}; leave it out")
 
 
 def this_command() -> str:

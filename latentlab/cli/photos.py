@@ -14,6 +14,7 @@ import typer
 from latentlab.cli import options
 from latentlab.cli.errors import end_with
 from latentlab.errors import UserError
+from latentlab.files import list_images, strength_names
 from latentlab.progress import bar
 
 if TYPE_CHECKING:
@@ -103,7 +104,8 @@ def edit_settings(recipe: Recipe, attribute: str, mask: MaskName, force: bool) -
 
 
 def project(
-    photos: Annotated[list[Path], typer.Argument(metavar="PHOTO…", help="Photos with a face in them.")],
+    ctx: typer.Context,
+    photos: Annotated[list[Path], typer.Argument(metavar="PHOTO…", help="Photos with a face, or folders of them.")],
     out: Annotated[Path, typer.Option(help="Folder of the results, where a stopped run resumes.")] = Path(
         "latentlab-projections"
     ),
@@ -126,16 +128,35 @@ def project(
     """
     from latentlab.pipelines import Components, PhotoSettings, format_checks, project_photos
 
-    options.check_folder(out)
+    if published:
+        options.refuse_without_effect(ctx, {"start": "with --published, which starts from the average"})
+    if tune and space is SpaceName.s:
+        options.refuse_without_effect(ctx, {"tune": "in space s"})
+    paths = list_images(photos)
+    check_folders(out, paths)
     settings = PhotoSettings(**Recipe(space, steps, start, published, tune, strict, batch).fields())
     components = Components.load(network, device=device)
     failures = []
-    for path, result in project_photos(photos, components, settings, out, bar, print_poor(strict)):
+    for path, result in project_photos(paths, components, settings, out, bar, print_poor(strict)):
         if isinstance(result, UserError):
             failures.append(result)
         else:
             print(f"\n{path}\n{format_checks(result.portrait.checks)}\nwritten to {result.folder}")
+    _print_count(len(paths), len(failures))
     end_with(failures)
+
+
+def check_folders(out: Path, photos: Sequence[Path]) -> None:
+    """Check the folder of the results, and in it the folder of each photo; UserError if something is in the way."""
+    options.check_folder(out)
+    for path in photos:
+        options.check_folder(out / path.stem, [path])
+
+
+def _print_count(given: int, failed: int) -> None:
+    """Print a line that says how many of several photos failed."""
+    if failed and given > 1:
+        print(f"\n{given - failed} of {given} photos are done; {failed} failed:", flush=True)
 
 
 def edit_photos(
@@ -158,11 +179,12 @@ def edit_photos(
             failures.append(result)
             continue
         print(f"\n{path}\n{pipelines.format_checks(result.portrait.checks)}")
-        for one in result.edits:
-            print(f"{direction.attribute} {one.strength:+g}: {one.values(settings.attribute)}")
+        for one, name in zip(result.edits, strength_names(strengths), strict=True):
+            print(f"{direction.attribute} {name}: {one.values(settings.attribute)}")
         for why in dict.fromkeys(why for one in result.edits for why in one.why_unknown):
             print(why)
         print(f"written to {result.folder}: see comparison.png and report.md")
+    _print_count(len(photos), len(failures))
     end_with(failures)
 
 

@@ -11,7 +11,6 @@ import typer
 from latentlab.cli import options
 from latentlab.devices import find_device
 from latentlab.errors import UserError
-from latentlab.progress import bar
 
 app = typer.Typer(rich_markup_mode=None, help="Classifiers of attributes.", no_args_is_help=True)
 
@@ -56,14 +55,12 @@ def train(
 
     if out.suffix != ".safetensors":
         raise UserError(f"a classifier is written as .safetensors, not {out.name}")
-    options.check_folder(out.parent)
+    options.check_file(out)
     table = load_labels(labels)
-    with bar("reading") as step:
-        faces = load_faces(images, table, CELEBA_FRAMING if framing is FramingName.celeba else WHOLE, step)
+    faces = load_faces(images, table, CELEBA_FRAMING if framing is FramingName.celeba else WHOLE)
     plan = TrainingPlan(epochs, base_channels=base_channels, seed=seed)
     card = {"data": data, "licence": licence}
-    with bar("training", "epoch") as step:
-        found = train_scorer(faces, table, plan, out.with_suffix(".state"), card, find_device(device), step)
+    found = train_scorer(faces, table, plan, out.with_suffix(".state"), card, find_device(device))
     found.save(out)
     _print_card(found.card)
     print(f"written: {out}")

@@ -10,6 +10,7 @@ import typer
 from latentlab import registry
 from latentlab.cli import options, photos
 from latentlab.errors import UserError
+from latentlab.files import list_images
 from latentlab.progress import bar
 
 DirectionName = Annotated[
@@ -39,6 +40,11 @@ MethodName = Annotated[
 ]
 
 
+# Options of `edit` that only one of its two modes uses.
+_FOR_SEEDS = ("seeds", "psi", "resolution")
+_FOR_PHOTOS = ("attribute", "mask", "steps", "tune", "strict")
+
+
 def generate(
     seeds: options.Seeds = "600-607",
     psi: options.Psi = 0.7,
@@ -50,9 +56,10 @@ def generate(
     """Write an image per seed, and a grid of them all."""
     from latentlab.pipelines import Components, SeedSettings, generate_images
 
+    options.check_folder(out)
     numbers, settings = options.parse_seeds(seeds), SeedSettings(psi, resolution)
     components = Components.load(network, device=device)
-    written = generate_images(numbers, components, settings, options.check_folder(out), bar)
+    written = generate_images(numbers, components, settings, out, bar)
     print(f"{len(written)} images in {out}, and grid.png of them all")
 
 
@@ -62,6 +69,7 @@ def label(
     psi: options.Psi = 0.7,
     network: options.Network = "mobile-ffhq",
     scorer: options.ScorerName = "fer",
+    threshold: options.Threshold = None,
     resolution: options.Resolution = None,
     out: Annotated[Path, typer.Option(help="Folder of the sample table, where a stopped run resumes.")] = Path(
         "latentlab-samples"
@@ -71,11 +79,16 @@ def label(
 ) -> None:
     """Draw seeds, score their images, and write the sample table (Parquet)."""
     from latentlab.pipelines import Components, LabelSettings, label_samples
+    from latentlab.scorers import count_labels
 
+    options.check_folder(out)
+    settings = LabelSettings(samples, seed_start, psi, resolution, threshold)
     components = Components.load(network, scorer, device=device)
-    table = label_samples(components, LabelSettings(samples, seed_start, psi, resolution), out, batch, bar)
+    table = label_samples(components, settings, out, batch, bar)
     for name in table.names:
-        print(f"{name:>10} {table.is_positive(name).mean():6.1%}")
+        counts, scores = count_labels(table.labels(name)), table.column(name)
+        share = counts.positive / len(table)
+        print(f"{name:>10} {share:6.1%} ({counts}; scores from {scores.min():.3g} to {scores.max():.3g})")
     print(f"{len(table)} samples in {out}")
 
 
@@ -83,19 +96,25 @@ def fit(
     samples: Annotated[Path, typer.Argument(help="Folder of samples that `latentlab label` wrote.")],
     attribute: options.Attribute = "happy",
     method: MethodName = "svm",
+    threshold: Annotated[
+        str | None, typer.Option(help="Score above which a face is positive; by default that of `latentlab label`.")
+    ] = None,
     out: Annotated[Path, typer.Option(help="File of the direction.")] = Path("direction.safetensors"),
 ) -> None:
     """Learn a direction from labelled samples, and evaluate it on held-out ones."""
     from latentlab import directions
     from latentlab.samples import SampleStore
 
-    direction = directions.fit(SampleStore.load(samples).table(), attribute, method).direction
+    options.check_file(out)
+    table = SampleStore.load(samples).table()
+    direction = directions.fit(table, attribute, method, threshold=threshold).direction
     direction.save(out)
     print(direction.card())
     print(f"written to {out}")
 
 
 def edit(
+    ctx: typer.Context,
     direction: DirectionName,
     seeds: options.Seeds = "600-603",
     strengths: Annotated[
@@ -111,7 +130,7 @@ def edit(
     batch: options.Batch = 4,
     photo: Annotated[
         list[Path] | None,
-        typer.Option(help="Photo to edit instead of seeds; may be given several times."),
+        typer.Option(help="Photo to edit instead of seeds, or folder of photos; may be given several times."),
     ] = None,
     attribute: Annotated[str, typer.Option(help="With --photo: score that is reported.")] = "happy",
     mask: Annotated[
@@ -132,17 +151,21 @@ def edit(
     from latentlab.directions import load_direction
     from latentlab.pipelines import Components
 
-    out, found = options.check_folder(out), load_direction(direction)
+    reason = "with --photo" if photo else "without --photo"
+    options.refuse_without_effect(ctx, dict.fromkeys(_FOR_SEEDS if photo else _FOR_PHOTOS, reason))
+    paths = list_images(photo or ())
+    photos.check_folders(out, paths)
+    found = load_direction(direction)
     series = options.parse_strengths(("-2,0,2" if photo else "-4,0,4") if strengths is None else strengths)
+    numbers = options.parse_seeds(seeds)
     components = Components.load(network, scorer, device=device)
-    if photo:
+    if paths:
         recipe = photos.Recipe(steps=steps, tune=tune, strict=strict, batch=batch)
         settings = photos.edit_settings(recipe, attribute, mask, force)
-        photos.edit_photos(photo, found, series, components, settings, out)
+        photos.edit_photos(paths, found, series, components, settings, out)
         return
     from latentlab.pipelines import SeedSettings, edit_seeds
 
-    numbers = options.parse_seeds(seeds)
     table = edit_seeds(numbers, found, series, components, SeedSettings(psi, resolution, batch, force), out, bar)
     print(f"{len(numbers) * len(table.strengths)} images in {out}, their scores in edits.parquet")
 
@@ -158,7 +181,7 @@ def walk(
     resolution: options.Resolution = None,
     out: Annotated[
         Path,
-        typer.Option(help="A figure (.png, .pdf, .svg) or an animation (.gif; .mp4 with the extra video)."),
+        typer.Option(help="A figure (.png, .pdf, .svg) or an animation (.gif; .mp4 with the package imageio[ffmpeg])."),
     ] = Path("walk.png"),
     device: options.Device = "auto",
     force: Force = False,
@@ -169,7 +192,7 @@ def walk(
     from latentlab.pipelines import Components, SeedSettings, walk_seeds
     from latentlab.pipelines.walks import check_walk_path
 
-    check_walk_path(out)
+    check_walk_path(options.check_file(out))
     numbers, series = options.parse_seeds(seeds), options.parse_strengths(strengths)
     found, settings = load_direction(direction), SeedSettings(psi, resolution, batch, force)
     components = Components.load(network, scorer, device=device)

@@ -8,7 +8,6 @@ from typing import Annotated, Literal
 import typer
 
 from latentlab.cli import options
-from latentlab.progress import bar
 
 app = typer.Typer(
     rich_markup_mode=None,
@@ -23,6 +22,7 @@ HeldOut = Annotated[float, typer.Option(min=0, max=0.9, help="Share that is held
 
 @app.command()
 def drawings(
+    ctx: typer.Context,
     out: Out,
     images: Annotated[
         Path | None, typer.Option("--images", help="A folder of faces; by default they are generated.")
@@ -35,20 +35,23 @@ def drawings(
 ) -> None:
     """Make pairs of a line drawing and its face, for pix2pix."""
     from latentlab.datasets import generated_images, images_of_files, make_drawings
+    from latentlab.files import images_in
     from latentlab.pipelines import Components
-    from latentlab.translation.data.folders import images_in
 
     options.check_folder(out)
+    if images is not None:
+        reason = "with --images, whose faces are drawn"
+        options.refuse_without_effect(ctx, dict.fromkeys(("seeds", "network", "device"), reason))
     if images is None:
+        numbers = options.parse_seeds(seeds)
         components = Components.load(network, device=device)
         generator = components.generator
         origin = f"seeds {seeds} of {generator.fingerprint}"
         render = components.renderer(generator.resolutions[0])
-        source = generated_images(render, options.parse_seeds(seeds), origin=origin)
+        source = generated_images(render, numbers, origin=origin)
     else:
         source = images_of_files(images_in(images), images.name)
-    with bar("drawing") as step:
-        make_drawings(source, out, size, held_out=held_out, progress=step)
+    make_drawings(source, out, size, held_out=held_out)
     print(f"{source.count} pairs are in {out}")
 
 
@@ -95,8 +98,7 @@ def latent(
         components.detector if layout == "instances" else None,
     )
     settings = SetSettings(layout, faces, size, held_out, seed_start)
-    with bar("generating") as step:
-        make_latent_pairs(recipe, settings, out, step)
+    make_latent_pairs(recipe, settings, out)
     print(f"the set is in {out}")
 
 
@@ -113,6 +115,5 @@ def shapes(
     from latentlab.datasets import make_shapes
 
     options.check_folder(out)
-    with bar("drawing") as step:
-        make_shapes(scenes, out, size, most, seed, held_out, step)
+    make_shapes(scenes, out, size, most, seed, held_out)
     print(f"the set is in {out}")

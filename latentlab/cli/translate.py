@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -14,8 +13,8 @@ from latentlab.cli import options, training_sets
 from latentlab.cli.errors import end_with, single_line
 from latentlab.devices import find_device
 from latentlab.errors import UserError
-from latentlab.files import check_distinct_stems
-from latentlab.progress import bar, silent
+from latentlab.files import list_images
+from latentlab.progress import bar
 
 if TYPE_CHECKING:
     import torch
@@ -36,6 +35,7 @@ def _method_names() -> list[str]:
 
 @app.command()
 def train(
+    ctx: typer.Context,
     method: Annotated[
         str,
         typer.Argument(
@@ -81,6 +81,8 @@ def train(
         epochs, decay, batch, accumulate, learning_rate, ema=ema, precision=precision, seed=seed
     )
     found = translation.load_method(method)
+    if not found.paired:
+        options.refuse_without_effect(ctx, {"order": f"with {method}, which does not learn from pairs"})
     config = found.configure(size, base_channels, variant, objective)
     opened = found.open_folder(folder, "train", config, Augmentation.for_resolution(size), order, on_problem)
     part, plain = found.held_out_part(folder), Augmentation.none(size)
@@ -92,14 +94,14 @@ def train(
             print(f"left out: {single_line(str(problem))}")
         print(f"{len(opened.source)} samples, {len(opened.problems)} files left out")
     run = RunOptions(workers, sample_every=sample_every, tensorboard=tensorboard)
-    with (bar if first else silent)("training", "sample") as step:
-        translation.train(config, opened.source, settings, out, held_out, fabric, run, step)
+    translation.train(config, opened.source, settings, out, held_out, fabric, run)
     if first:
         print(f"the translator is {out / MODEL}, its samples are in {out / 'samples'}")
 
 
 @app.command()
 def apply(
+    ctx: typer.Context,
     translator: Source,
     images: Annotated[list[Path], typer.Argument(metavar="IMAGE…", help="Images, or folders of them.")],
     out: Annotated[Path, typer.Option(help="Folder of the translations.")] = Path("latentlab-translated"),
@@ -113,9 +115,10 @@ def apply(
     """Translate images of any size: NAME.png each. Failures are listed at the end, with exit code 2."""
     from latentlab.translation import load_translator
 
-    options.check_folder(out)
-    paths = _files(images)
-    check_distinct_stems(paths)
+    if not dropout:
+        options.refuse_without_effect(ctx, {"seed": "without dropout, which is all that is random"})
+    paths = list_images(images)
+    options.check_folder(out, paths)
     place = find_device(device)
     task = _Application(load_translator(translator, place), way, size, masks, dropout, seed, place)
     failures = []
@@ -126,12 +129,13 @@ def apply(
             except UserError as error:
                 failures.append(f"{path}: {str(error).removeprefix(f'{path}: ')}")
             step(done + 1, len(paths))
-    print(f"translations written to {out}: {len(paths) - len(failures)} of {len(paths)}")
+    print(f"translations written to {out}: {len(paths) - len(failures)} of {len(paths)}", flush=True)
     end_with(failures)
 
 
 @app.command()
 def export(
+    ctx: typer.Context,
     translator: Source,
     out: Annotated[Path, typer.Argument(help="NAME.pth for the published code, or NAME.safetensors.")],
     way: Annotated[Literal["a2b", "b2a"], typer.Option(help="Which of the networks, for a .pth.")] = "a2b",
@@ -139,20 +143,17 @@ def export(
     """Write a translator in another format."""
     from latentlab.translation import load_translator, published
 
+    options.check_file(out, [Path(translator)])
+    if out.suffix not in (".pth", ".safetensors"):
+        raise UserError(f"a translator is written as .pth or .safetensors, not {out.name}")
+    if out.suffix == ".safetensors":
+        options.refuse_without_effect(ctx, {"way": "for .safetensors, which holds all of its networks"})
     loaded = load_translator(translator)
     if out.suffix == ".pth":
         published.save(loaded.network(way), out)
-    elif out.suffix == ".safetensors":
-        loaded.save(out)
     else:
-        raise UserError(f"a translator is written as .pth or .safetensors, not {out.name}")
+        loaded.save(out)
     print(f"written: {out}")
-
-
-def _files(images: Sequence[Path]) -> list[Path]:
-    from latentlab.translation.data.folders import images_in
-
-    return [path for given in images for path in (images_in(given) if given.is_dir() else [given])]
 
 
 @dataclass(frozen=True)

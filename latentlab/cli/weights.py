@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from latentlab.cli import options
+
 app = typer.Typer(rich_markup_mode=None, help="Named weights, and checkpoints of other formats.", no_args_is_help=True)
 
 
@@ -37,6 +39,7 @@ def convert(
     """Convert a network to the project's own format, and check that it still makes the same images."""
     import stylegan2
 
+    options.check_file(target, [Path(source)])
     seeds = (0, 1, 2)
     difference = stylegan2.convert(source, target, seeds=seeds, network=network)
     print(f"{target}: {network} of {source}")

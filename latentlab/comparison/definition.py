@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from latentlab.errors import UserError
-from latentlab.progress import Stage, silent
+from latentlab.progress import Stage
 
 if TYPE_CHECKING:
     from latentlab.comparison.metrics import ExtraMetric
@@ -25,7 +25,17 @@ if TYPE_CHECKING:
     from latentlab.comparison.report import ReportSection
     from latentlab.comparison.run import Comparison
 
-__all__ = ["Choice", "Job", "TaskDefinition", "TaskRun", "check_methods", "choose_methods", "resolve", "run_task"]
+__all__ = [
+    "Choice",
+    "Job",
+    "TaskDefinition",
+    "TaskRun",
+    "check_methods",
+    "choose_methods",
+    "resolve",
+    "run_task",
+    "without_users",
+]
 
 MakeTask: TypeAlias = "Callable[[Any, Any, Job], Task]"
 BuildMethods: TypeAlias = "Callable[[Any, Sequence[str]], list[Method]]"
@@ -42,13 +52,13 @@ class Job:
         Folder of the comparison.
     device
         Name of the networks' device, see `latentlab.devices.find_device`.
-    stage
-        Shows the progress.
+    progress
+        True for a progress bar, False for none, or a `Stage` of your own.
     """
 
     folder: Path
     device: str = "auto"
-    stage: Stage = silent
+    progress: bool | Stage = True
 
 
 @dataclass(frozen=True)
@@ -82,6 +92,9 @@ class TaskDefinition:
     inputs
         Frozen dataclass of what else the task takes, such as photos; its fields become options as those of the
         settings do, and each has a default.
+    unused
+        `unused(settings, inputs, names)` returns the fields of both, and 'epoch_scale', that have no effect beside the
+        others and on methods of these names, each with the reason. It is an error to give one as an option.
     """
 
     summary: str
@@ -94,6 +107,7 @@ class TaskDefinition:
     oracles: tuple[str, ...] = ()
     further_methods: tuple[str, ...] = ()
     inputs: type[Any] | None = None
+    unused: Callable[[Any, Any, Sequence[str]], Mapping[str, str]] | None = None
 
     @property
     def excluded(self) -> tuple[str, ...]:
@@ -124,15 +138,33 @@ def resolve(function: str | Callable[..., Any]) -> Callable[..., Any]:
     return found
 
 
+def without_users(names: Sequence[str], users: Sequence[str], *options: str) -> dict[str, str]:
+    """Return options that have no effect because none of the methods that use them is chosen, with this reason.
+
+    Parameters
+    ----------
+    names
+        Chosen methods.
+    users
+        Methods that use the options.
+    options
+        Names of the fields.
+    """
+    reason = f"without {' or '.join(users)} among the methods"
+    return {} if set(names) & set(users) else dict.fromkeys(options, reason)
+
+
 def check_methods(names: Sequence[str], known: Sequence[str]) -> None:
-    """Refuse unknown names of methods.
+    """Refuse unknown names of methods, and a method that is named twice.
 
     Raises
     ------
     UserError
-        If a name is unknown; suggests the nearest.
+        If a name is unknown, for which the nearest is suggested, or stands there twice.
     """
     for name in names:
+        if list(names).count(name) > 1:
+            raise UserError(f"the method {name} is named twice")
         if name not in known:
             near = difflib.get_close_matches(name, known, n=1)
             hint = f" (did you mean {near[0]}?)" if near else ""
@@ -161,10 +193,13 @@ class TaskRun:
         The results.
     page
         The report.
+    notes
+        What the sections of the report say in a line.
     """
 
     comparison: Comparison
     page: Path
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -215,7 +250,7 @@ def run_task(definition: TaskDefinition, settings: Any, inputs: Any, job: Job, c
     check_methods(names, (*definition.methods, *definition.further_methods))
     task = resolve(definition.make)(settings, inputs, job)
     methods = resolve(definition.build_methods)(task, names)
-    comparison = compare(task, methods, job.stage, choice.metrics)
+    comparison = compare(task, methods, choice.metrics, job.progress)
     sections = () if definition.sections is None else resolve(definition.sections)(comparison, methods, inputs, job)
     page = write_report(comparison, choice.command, sections, definition.excluded)
-    return TaskRun(comparison, page)
+    return TaskRun(comparison, page, tuple(section.note for section in sections if section.note))

@@ -12,7 +12,6 @@ import platform
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 
 import pyarrow as pa
@@ -26,6 +25,7 @@ from latentlab.comparison.protocol import Task
 from latentlab.comparison.run import Comparison, MethodResult
 from latentlab.files import atomic_path
 from latentlab.metrics.intervals import LEAST_IMAGES, format_interval, power_of_ten
+from latentlab.versions import describe_versions
 
 __all__ = ["ReportSection", "summary_lines", "write_report"]
 
@@ -37,7 +37,7 @@ COSTS = (
     ("device_gigabytes", "memory of the GPU, GB"),
     ("megabytes", "learnt parameters, MB"),
 )
-_PACKAGES = ("latentlab", "torch", "numpy", "scikit-learn", "lpips")
+_PACKAGES = ("torch", "numpy", "scikit-learn", "lpips")
 _SHOWN = 12  # rows of the grid
 
 
@@ -53,6 +53,8 @@ class ReportSection:
         Table below the paragraph; empty for none.
     image
         File name of a PNG in the comparison's folder; None for none.
+    note
+        What has to be said on the terminal too, in a line; empty for nothing.
     """
 
     title: str
@@ -60,6 +62,7 @@ class ReportSection:
     header: tuple[str, ...] = ()
     rows: tuple[tuple[str, ...], ...] = ()
     image: str | None = None
+    note: str = ""
 
 
 def write_report(
@@ -206,10 +209,10 @@ def _page(comparison: Comparison, command: str, sections: Sequence[ReportSection
         paragraph(RULE, small=True),
         *(_body(comparison, sections, excluded) if comparison.done else ()),
     ]
-    versions = ", ".join(f"{name} {version(name)}" for name in _PACKAGES)
+    versions = html.escape(describe_versions(*_PACKAGES))
     parts.append(
-        f"<h2>Limits</h2><p>{html.escape(task.limits)}</p><p class=small>Python {platform.python_version()}, "
-        f"{html.escape(versions)}, {html.escape(platform.platform())}. manifest.json has the rest.</p></html>"
+        f"<h2>Limits</h2><p>{html.escape(task.limits)}</p><p class=small>"
+        f"{versions}, {html.escape(platform.platform())}. manifest.json has the rest.</p></html>"
     )
     return "\n".join(parts)
 

@@ -20,7 +20,7 @@ from latentlab.errors import UserError
 from latentlab.files import atomic_path, read_json, write_json
 from latentlab.images import load_image, save_image
 from latentlab.metrics import Interval, mean_interval, share_interval
-from latentlab.progress import Stage, silent
+from latentlab.progress import Stage, stage_of
 
 __all__ = ["Comparison", "MethodResult", "compare", "summarise"]
 
@@ -88,8 +88,8 @@ class Comparison:
 def compare(
     task: Task,
     methods: Sequence[Method],
-    stage: Stage = silent,
     metrics: Mapping[str, ExtraMetric] | None = None,
+    progress: bool | Stage = True,
 ) -> Comparison:
     """Let every method learn from the task and meet its held-out images, and measure the results.
 
@@ -104,11 +104,11 @@ def compare(
         The task.
     methods
         At least one; their names differ.
-    stage
-        Shows the progress.
     metrics
         Further metrics by column name; see `latentlab.comparison.metrics.load_metrics`. They compare the results with
         the true answers or, where the task has none, with the inputs.
+    progress
+        True for a progress bar, False for none, or a `Stage` of your own.
 
     Raises
     ------
@@ -119,7 +119,7 @@ def compare(
     names = [method.name for method in methods]
     if len(set(names)) < len(names) or not names:
         raise UserError(f"a comparison takes at least one method, and names differ; got {', '.join(names) or 'none'}")
-    metrics = {} if metrics is None else metrics
+    metrics, stage = {} if metrics is None else metrics, stage_of(progress)
     measures = (*task.measures, *extra_measures(task, metrics))
     manifest = {
         "task": task.title,

@@ -11,7 +11,7 @@ from latentlab import images
 from latentlab.datasets.manifest import centre_square, claim_folder, part_of
 from latentlab.datasets.pencil import Pencil, reduce_drawing
 from latentlab.datasets.sources import NamedImages
-from latentlab.progress import Step
+from latentlab.progress import Stage, stage_of
 
 
 def make_drawings(
@@ -20,7 +20,7 @@ def make_drawings(
     resolution: int,
     pencil: Pencil | None = None,
     held_out: float = 0.1,
-    progress: Step | None = None,
+    progress: bool | Stage = True,
 ) -> None:
     """Make pairs drawing | image, side by side, in OUT/train and OUT/test.
 
@@ -37,7 +37,7 @@ def make_drawings(
     held_out
         Share of the images, the last ones, that goes to OUT/test.
     progress
-        Called with (done, total).
+        True for a progress bar, False for none, or a `Stage` of your own.
 
     Raises
     ------
@@ -49,12 +49,12 @@ def make_drawings(
     key = {"kind": "drawings", "size": resolution, "pencil": asdict(pencil), "held_out": held_out}
     claim_folder(out, {**key, "made_from": source.origin, "pictures": source.count})
     training = source.count - round(held_out * source.count)
-    for done, (name, image) in enumerate(source.images):
-        path = out / part_of(done, training) / f"{name}.png"
-        if not path.exists():
-            # Drawn from a larger image, if there is one: at 64² eyes and mouths are too small for an edge detector.
-            large = centre_square(image, min(max(resolution, min(image.shape[2:])), 4 * resolution))
-            pair = reduce_drawing(pencil.draw(large), resolution), images.resize(large, resolution, resolution)
-            images.save_image(torch.cat(pair, dim=3), path)
-        if progress is not None:
-            progress(done + 1, source.count)
+    with stage_of(progress)("drawing") as step:
+        for done, (name, image) in enumerate(source.images):
+            path = out / part_of(done, training) / f"{name}.png"
+            if not path.exists():
+                # Drawn from a larger image, if there is one: at 64² eyes and mouths are too small for an edge detector.
+                large = centre_square(image, min(max(resolution, min(image.shape[2:])), 4 * resolution))
+                pair = reduce_drawing(pencil.draw(large), resolution), images.resize(large, resolution, resolution)
+                images.save_image(torch.cat(pair, dim=3), path)
+            step(done + 1, source.count)

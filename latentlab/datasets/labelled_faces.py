@@ -21,12 +21,13 @@ from torch import Tensor
 from latentlab.errors import UserError
 from latentlab.faces.detectors import FaceDetector
 from latentlab.faces.regions import mouth_region
+from latentlab.files import images_in
 from latentlab.images import load_image, reduce, save_image
-from latentlab.progress import Stage, Step
+from latentlab.progress import Stage, Step, stage_of
 from latentlab.rendering import Renderer
 from latentlab.samples import SampleSettings, SampleStore, SampleTable, concatenate, draw_samples
-from latentlab.scorers import Scorer, is_positive, score_column, score_images
-from latentlab.translation.data.folders import images_in
+from latentlab.scorers import Scorer, count_labels, label_scores, score_column, score_images, threshold_of
+from latentlab.scorers.threshold import NEGATIVE, POSITIVE
 from stylegan2.protocol import Generator
 
 Towards: TypeAlias = Literal["positive", "negative"]
@@ -114,8 +115,9 @@ class Labeller:
     def in_target(self, images: Tensor) -> NDArray[np.bool_]:
         """Return whether images are of the target domain, `(n,)`."""
         scores = score_images(self.scorer, images.to(self.device))
-        positive = is_positive(scores, self.scorer.names, self.attribute)
-        return positive if self.towards == "positive" else ~positive
+        labels = label_scores(scores, self.scorer.names, self.attribute, threshold_of(self.scorer))
+        found: NDArray[np.bool_] = labels == (POSITIVE if self.towards == "positive" else NEGATIVE)
+        return found
 
 
 # --- generated faces ----------------------------------------------------------------------------------------
@@ -127,7 +129,7 @@ def renderer_for(generator: Generator, size: int) -> Renderer:
 
 
 def draw_domains(
-    generator: Generator, scorer: Scorer, settings: LabelledFacesSettings, folder: Path, stage: Stage
+    generator: Generator, scorer: Scorer, settings: LabelledFacesSettings, folder: Path, progress: bool | Stage = True
 ) -> Domains:
     """Draw and label seeds until there are enough faces of both domains.
 
@@ -139,8 +141,8 @@ def draw_domains(
         What the set consists of.
     folder
         Folder whose `samples/` keeps what was drawn.
-    stage
-        Shows the progress.
+    progress
+        True for a progress bar, False for none, or a `Stage` of your own.
 
     Raises
     ------
@@ -150,9 +152,9 @@ def draw_domains(
     wanted = settings.faces + settings.held_out
     renderer = renderer_for(generator, settings.size)
     tables: list[SampleTable] = []
-    in_target = np.zeros(0, bool)
-    with stage("drawing samples") as step:
-        while (rarer := min(int(in_target.sum()), int((~in_target).sum()))) < wanted:
+    rarer, labels = 0, np.zeros(0, np.int8)
+    with stage_of(progress)("drawing samples") as step:
+        while rarer < wanted:
             if _DRAWN_AT_ONCE * len(tables) >= _MOST_DRAWN:
                 raise UserError(
                     f"only {rarer} of {_MOST_DRAWN} faces are of the rarer domain of {settings.attribute}, and "
@@ -166,18 +168,21 @@ def draw_domains(
                 seed_start=settings.seed_start + len(tables) * _DRAWN_AT_ONCE,
                 samples=_DRAWN_AT_ONCE,
                 resolution=renderer.resolution,
+                threshold=threshold_of(scorer),
             )
             store = SampleStore.open(folder / "samples" / f"{len(tables):03d}", sample_settings)
-            tables.append(draw_samples(generator, scorer, store, render=renderer))
-            positive = concatenate(tables).is_positive(settings.attribute)
-            in_target = positive if settings.towards == "positive" else ~positive
-            step(min(int(in_target.sum()), int((~in_target).sum()), wanted), wanted)
-    return _split(concatenate(tables), in_target, settings)
+            tables.append(draw_samples(generator, scorer, store, renderer, progress=False))
+            labels = concatenate(tables).labels(settings.attribute)
+            counts = count_labels(labels)
+            rarer = min(counts.positive, counts.negative)
+            step(min(rarer, wanted), wanted)
+    return _split(concatenate(tables), labels, settings)
 
 
-def _split(table: SampleTable, in_target: NDArray[np.bool_], settings: LabelledFacesSettings) -> Domains:
+def _split(table: SampleTable, labels: NDArray[np.int8], settings: LabelledFacesSettings) -> Domains:
     wanted = settings.faces + settings.held_out
-    source, target = (table.subset(np.flatnonzero(rows)[:wanted]) for rows in (~in_target, in_target))
+    order = (NEGATIVE, POSITIVE) if settings.towards == "positive" else (POSITIVE, NEGATIVE)
+    source, target = (table.subset(np.flatnonzero(labels == label)[:wanted]) for label in order)
     first, last = np.arange(settings.faces), np.arange(settings.faces, wanted)
     return Domains(source.subset(first), target.subset(first), source.subset(last), target.subset(last))
 

@@ -14,8 +14,9 @@ from latentlab.datasets.labelled_faces import PHOTO_RESOLUTION, LabelledFacesSet
 from latentlab.errors import UserError
 from latentlab.faces import align_files
 from latentlab.faces.detectors import FaceDetector
+from latentlab.files import check_distinct_stems
 from latentlab.images import save_image
-from latentlab.progress import Stage, Step
+from latentlab.progress import Stage, stage_of
 from latentlab.scorers.attributes.data import Labels, load_labels, split
 
 _SHARES = (0.8, 0.2)  # of the persons in labelled photos: to train on, held out
@@ -64,8 +65,8 @@ def write_photos(
     folder: Path,
     detector: FaceDetector,
     labeller: Labeller,
-    progress: Step,
     excluded: Set[bytes] = frozenset(),
+    progress: bool | Stage = True,
 ) -> WrittenPhotos:
     """Align the faces of photos that are of the source domain, and write them to `folder`.
 
@@ -77,10 +78,10 @@ def write_photos(
         Where the faces are written.
     detector, labeller
         What finds faces, and what decides about their domain.
-    progress
-        Called with (done, total).
     excluded
         Digests of photos to leave out, see `training_digests`.
+    progress
+        True for a progress bar, False for none, or a `Stage` of your own.
 
     Raises
     ------
@@ -90,19 +91,18 @@ def write_photos(
     names: list[str] = []
     left_out: dict[str, str] = {}
     paths = sorted(paths)
-    for k, (path, found) in enumerate(align_files(paths, detector, PHOTO_RESOLUTION)):
-        if isinstance(found, UserError):
-            left_out[path.name] = str(found)
-        elif _digest(path) in excluded:
-            left_out[path.name] = "it shows a person of the training set"
-        elif labeller.in_target(found[0].image)[0]:
-            left_out[path.name] = "it is of the target domain already"
-        elif path.stem in names:
-            left_out[path.name] = "another photo has its name"
-        else:
-            save_image(found[0].image, folder / f"{path.stem}.png")
-            names.append(path.stem)
-        progress(k + 1, len(paths))
+    with stage_of(progress)("aligning photos") as step:
+        for k, (path, found) in enumerate(align_files(paths, detector, PHOTO_RESOLUTION)):
+            if isinstance(found, UserError):
+                left_out[path.name] = str(found)
+            elif _digest(path) in excluded:
+                left_out[path.name] = "it shows a person of the training set"
+            elif labeller.in_target(found[0].image)[0]:
+                left_out[path.name] = "it is of the target domain already"
+            else:
+                save_image(found[0].image, folder / f"{path.stem}.png")
+                names.append(path.stem)
+            step(k + 1, len(paths))
     if len(names) < 2:
         reasons = "; ".join(f"{name}: {why}" for name, why in list(left_out.items())[:3])
         raise UserError(f"{len(names)} of {len(paths)} photos can be edited, and two are needed ({reasons or 'none'})")
@@ -146,9 +146,10 @@ def read_real(real: RealFaces) -> LabelledRows:
     Raises
     ------
     UserError
-        If they cannot be read, or lack the attribute.
+        If they cannot be read, lack the attribute, or name two photos of one stem.
     """
     labels = load_labels(real.labels)
+    check_distinct_stems(labels.files)
     if real.attribute not in labels.names:
         raise UserError(f"{real.labels} has no column {real.attribute}; it has {', '.join(labels.names)}")
     return LabelledRows(labels, labels.values[:, labels.names.index(real.attribute)])
@@ -179,11 +180,13 @@ def write_real(
         "set/testB": (held[in_target[held]], settings.held_out),
     }
     names: dict[str, list[str]] = {part: [] for part in parts}
+    failed = 0
     for part, (chosen, wanted) in parts.items():
         paths = (real.folder / rows.labels.files[row] for row in chosen)
         with stage(f"aligning {part}") as step:
             for path, found in align_files(paths, detector, PHOTO_RESOLUTION):
                 if isinstance(found, UserError):
+                    failed += 1
                     continue
                 save_image(found[0].image, folder / part / f"{path.stem}.png")
                 names[part].append(path.stem)
@@ -191,5 +194,6 @@ def write_real(
                 if len(names[part]) == wanted:
                     break
         if len(names[part]) < wanted:
-            raise UserError(f"{real.folder} gives {len(names[part])} faces for {part}, and {wanted} are needed")
+            more = f" (in {failed} photos none was found)" if failed else ""
+            raise UserError(f"{real.folder} gives {len(names[part])} faces for {part}, and {wanted} are needed{more}")
     return tuple(names["held_out"])

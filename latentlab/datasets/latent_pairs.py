@@ -19,9 +19,10 @@ from latentlab.errors import UserError
 from latentlab.faces.detectors import FaceDetector
 from latentlab.faces.regions import mouth_region
 from latentlab.files import read_json, write_json
-from latentlab.progress import Step
+from latentlab.progress import Stage, stage_of
 from latentlab.rendering import Renderer
-from latentlab.scorers import Scorer, is_positive, score_images
+from latentlab.scorers import Scorer, label_scores, score_images, threshold_of
+from latentlab.scorers.threshold import NEGATIVE, POSITIVE
 
 Layout = Literal["pairs", "unpaired", "instances"]
 _LOG = "seeds.json"
@@ -40,7 +41,7 @@ class LatentPairs:
     low, high
         Strengths of the edit before and after, in units of w.
     scorer, attribute
-        Scorer and its score: a seed is used if the score is not the largest one before, and is after.
+        Scorer and its score: a seed is used if the score is negative before and positive after.
     psi
         Truncation psi.
     detector
@@ -76,8 +77,8 @@ class LatentPairs:
         ws = ws_of_seed(self.render, seed, self.psi)
         before, after = (self.render(edit(ws, self.direction, s)).clamp(-1, 1) for s in (self.low, self.high))
         scores = score_images(self.scorer, torch.cat([before, after]))
-        positive_before, positive_after = is_positive(scores, self.scorer.names, self.attribute)
-        return (before.cpu(), after.cpu()) if positive_after and not positive_before else None
+        labels = label_scores(scores, self.scorer.names, self.attribute, threshold_of(self.scorer))
+        return (before.cpu(), after.cpu()) if labels.tolist() == [NEGATIVE, POSITIVE] else None
 
 
 @dataclass(frozen=True)
@@ -113,7 +114,7 @@ class SetSettings:
         return [f"{part_of(k, self.count)}{side}" for k in range(total) for side in sides]
 
 
-def make_latent_pairs(recipe: LatentPairs, settings: SetSettings, out: Path, progress: Step | None = None) -> None:
+def make_latent_pairs(recipe: LatentPairs, settings: SetSettings, out: Path, progress: bool | Stage = True) -> None:
     """Make a training set of a direction.
 
     Parameters
@@ -125,7 +126,7 @@ def make_latent_pairs(recipe: LatentPairs, settings: SetSettings, out: Path, pro
     out
         Folder of the set.
     progress
-        Called with (faces made, faces in all, number of seeds tried as text).
+        True for a progress bar, False for none, or a `Stage` of your own.
 
     Raises
     ------
@@ -141,20 +142,21 @@ def make_latent_pairs(recipe: LatentPairs, settings: SetSettings, out: Path, pro
     # Which seeds were used, in the order of the places, and how many were tried.
     known: dict[str, Any] = read_json(out / _LOG) if (out / _LOG).exists() else {"used": [], "tried": 0}
     used, tried = list(known["used"]), int(known["tried"])
-    while len(used) < len(places):
-        files = dict(_files(recipe, settings, start + tried, places[len(used)]))
-        for name, image in files.items():
-            images.save_image(image, out / name)
-        if files:
-            used.append(start + tried)
-        tried += 1
-        write_json(out / _LOG, {"used": used, "tried": tried})
-        if tried > 50 and len(used) < 0.1 * tried:
-            raise UserError(
-                f"of {tried} seeds {len(used)} show {recipe.attribute} after and not before: move the strengths apart"
-            )
-        if progress is not None:
-            progress(len(used), len(places), f"{tried} seeds tried")
+    with stage_of(progress)("generating") as step:
+        while len(used) < len(places):
+            files = dict(_files(recipe, settings, start + tried, places[len(used)]))
+            for name, image in files.items():
+                images.save_image(image, out / name)
+            if files:
+                used.append(start + tried)
+            tried += 1
+            write_json(out / _LOG, {"used": used, "tried": tried})
+            if tried > 50 and len(used) < 0.1 * tried:
+                raise UserError(
+                    f"of {tried} seeds {len(used)} show {recipe.attribute} after and not before: move the strengths "
+                    "apart"
+                )
+            step(len(used), len(places), f"{tried} seeds tried")
 
 
 def _files(recipe: LatentPairs, settings: SetSettings, seed: int, place: str) -> Iterator[tuple[str, Tensor]]:

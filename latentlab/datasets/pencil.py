@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from latentlab.errors import UserError
+from latentlab.errors import UserError, missing_package
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Pencil:
             from skimage.feature import canny
             from skimage.measure import label
         except ImportError as error:
-            raise UserError("drawings need scikit-image: pip install 'latentlab[translation]'") from error
+            raise missing_package("drawings need scikit-image", "scikit-image") from error
         grey = image[0].clamp(-1, 1).mean(dim=0).double().numpy()
         side = max(grey.shape)
         lines = canny(  # type: ignore[no-untyped-call]

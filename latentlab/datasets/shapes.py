@@ -13,7 +13,7 @@ from torch import Tensor
 
 from latentlab import images
 from latentlab.datasets.manifest import claim_folder, part_of
-from latentlab.progress import Step
+from latentlab.progress import Stage, stage_of
 
 Shape = Literal["square", "circle"]
 
@@ -45,7 +45,7 @@ def make_shapes(
     most: int = 3,
     seed: int = 0,
     held_out: float = 0.1,
-    progress: Step | None = None,
+    progress: bool | Stage = True,
 ) -> None:
     """Make the two-shape set: squares in OUT/trainA, circles in OUT/trainB, their masks in trainA_seg and trainB_seg.
 
@@ -64,7 +64,7 @@ def make_shapes(
     held_out
         Share of `count` that is added for tests, in testA and testB.
     progress
-        Called with (done, total).
+        True for a progress bar, False for none, or a `Stage` of your own.
 
     Raises
     ------
@@ -75,15 +75,15 @@ def make_shapes(
     claim_folder(out, key)
     total = count + round(held_out * count)
     kinds: tuple[tuple[str, Shape], ...] = (("A", "square"), ("B", "circle"))
-    for k in range(total):
-        part = part_of(k, count)
-        for side, kind in kinds:
-            made = scene(kind, resolution, most, seed * 10**6 + k)
-            for n, mask in enumerate(made.masks[0]):
-                images.save_image(mask.expand(3, -1, -1), out / f"{part}{side}_seg" / f"{k:06d}_{n}.png")
-            images.save_image(made.image, out / f"{part}{side}" / f"{k:06d}.png")
-        if progress is not None:
-            progress(k + 1, total)
+    with stage_of(progress)("drawing scenes") as step:
+        for k in range(total):
+            part = part_of(k, count)
+            for side, kind in kinds:
+                made = scene(kind, resolution, most, seed * 10**6 + k)
+                for n, mask in enumerate(made.masks[0]):
+                    images.save_image(mask.expand(3, -1, -1), out / f"{part}{side}_seg" / f"{k:06d}_{n}.png")
+                images.save_image(made.image, out / f"{part}{side}" / f"{k:06d}.png")
+            step(k + 1, total)
 
 
 def scene(kind: Shape, resolution: int, most: int, seed: int) -> Scene:

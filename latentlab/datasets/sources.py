@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from latentlab import images
+from latentlab.files import check_distinct_stems
 from latentlab.rendering import Renderer
 from stylegan2.sampling import z_from_seeds
 
@@ -39,7 +40,14 @@ def generated_images(render: Renderer, seeds: Sequence[int], psi: float = 0.7, o
 
 
 def images_of_files(paths: Sequence[Path], origin: str = "") -> NamedImages:
-    """Read the images in files, named like the files."""
+    """Read the images in files, named like the files.
+
+    Raises
+    ------
+    UserError
+        If two files have one stem.
+    """
+    check_distinct_stems(paths)
     return NamedImages(((path.stem, images.load_image(path)) for path in paths), len(paths), origin)
 
 

@@ -22,8 +22,9 @@ def conditional(direction: Direction, conditions: Sequence[Direction]) -> Direct
     """Make a direction orthogonal to all `conditions`, so that moving along it changes them less.
 
     n' = n − Cᵀ (C Cᵀ)⁻¹ C n with the conditions as rows of C, scaled to unit length; conditions may be linearly
-    dependent. A direction with a row a layer counts as one long vector. What the direction was judged by before, sigma,
-    intercept and statistics, is dropped, and the share of its length that is left is kept as the statistic `left`.
+    dependent. A direction with a row a layer counts as one long vector. What was known of the direction before, sigma,
+    intercept, strength range and statistics, is dropped, and the share of its length that is left is kept as the
+    statistic `left`.
 
     Parameters
     ----------
@@ -64,6 +65,7 @@ def conditional(direction: Direction, conditions: Sequence[Direction]) -> Direct
         method=f"{direction.method} across {names}",
         sigma=None,
         intercept=None,
+        strength_range=None,
         statistics={"left": left},
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
@@ -18,7 +19,10 @@ if TYPE_CHECKING:
 Space = Literal["z", "w", "w+", "s"]
 Statistic = float | int | str
 
-_CARD = ("space", "layers", "method", "attribute", "sigma", "intercept", "statistics", "generator", "scorer")
+_CARD = (
+    "space", "layers", "method", "attribute", "sigma", "intercept", "strength_range", "statistics",
+    "generator", "scorer",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -45,6 +49,9 @@ class Direction:
         Standard deviation of the population's `coordinates`, in units of w; None if unknown.
     intercept
         The attribute's hyperplane is where the coordinate is −intercept; None if unknown.
+    strength_range
+        Calibrated strengths (away, towards) in units of w, away < 0 < towards: how far edits go until faces lose or
+        get the attribute (see `latentlab.pipelines.calibrate_reach`); None if unknown.
     statistics
         Statistics by name: accuracy, AUC, sample sizes, …
     generator, scorer
@@ -66,6 +73,7 @@ class Direction:
     statistics: dict[str, Statistic] = field(default_factory=dict)
     generator: str | None = None
     scorer: str | None = None
+    strength_range: tuple[float, float] | None = None
 
     def __post_init__(self) -> None:
         vector = np.asarray(self.vector, dtype=np.float32)
@@ -86,11 +94,13 @@ class Direction:
                 "a direction with a row for each layer takes no layers: rows of zeros leave theirs as they are"
             )
         object.__setattr__(self, "vector", vector)
+        object.__setattr__(self, "strength_range", _check_range(self.strength_range))
 
     def __neg__(self) -> Direction:
         """Reverse the direction; published ones point either way."""
         intercept = None if self.intercept is None else -self.intercept
-        return replace(self, vector=-self.vector, intercept=intercept)
+        turned = None if self.strength_range is None else (-self.strength_range[1], -self.strength_range[0])
+        return replace(self, vector=-self.vector, intercept=intercept, strength_range=turned)
 
     def __repr__(self) -> str:
         return f"Direction({self.attribute!r}, {self.method!r}, {self.space!r}, shape {self.vector.shape})"
@@ -206,6 +216,7 @@ class Direction:
             ("layers", self._layers_in_words()),
             ("sigma", self.sigma),
             ("intercept", self.intercept),
+            ("strength range", self._range_in_words()),
             ("generator", self.generator),
             ("scorer", self.scorer),
             *self.statistics.items(),
@@ -219,6 +230,9 @@ class Direction:
             moved = self.vector.any(axis=1)
             layers = None if moved.all() else tuple(np.flatnonzero(moved).tolist())
         return "all" if layers is None else ", ".join(str(layer) for layer in layers)
+
+    def _range_in_words(self) -> str | None:
+        return None if self.strength_range is None else "{:.4g} to {:.4g}".format(*self.strength_range)
 
 
 def directions_of(
@@ -295,6 +309,17 @@ def _coordinates(vector: NDArray[np.float64], w: NDArray[Any]) -> NDArray[np.flo
     return found
 
 
+def _check_range(found: tuple[float, float] | None) -> tuple[float, float] | None:
+    if found is None:
+        return None
+    away, towards = (float(strength) for strength in found) if len(found) == 2 else (math.nan, math.nan)
+    if not -math.inf < away < 0 < towards < math.inf:
+        raise UserError(
+            f"a direction's strength range is a negative and a positive strength (away, towards), not {found}"
+        )
+    return away, towards
+
+
 def _kind() -> Kind:
     from latentlab.cards import Kind  # imports torch, which a direction by itself does not need
 
@@ -309,9 +334,11 @@ def _show(value: object) -> str:
 
 def _parse_card(card: dict[str, Any]) -> dict[str, Any]:
     """Check the fields of a card and their types."""
+    card = {"strength_range": None, **card}  # which cards of earlier versions lack
     types: dict[str, Any] = {
         "space": str, "layers": (list, type(None)), "method": str, "attribute": str, "statistics": dict,
         "sigma": (int, float, type(None)), "intercept": (int, float, type(None)),
+        "strength_range": (list, type(None)),
         "generator": (str, type(None)), "scorer": (str, type(None)),
     }  # fmt: skip
     for name in _CARD:

@@ -36,7 +36,8 @@ class Finder(Protocol):
     Attributes
     ----------
     target
-        What `fit` expects as y: boolean 'labels', 'scores' in [0, 1], or None if it uses w alone.
+        What `fit` expects as y: boolean 'labels', 'scores' (in [0, 1] with the threshold at ½ if one was set, and as
+        the scorer gave them otherwise), or None if it uses w alone.
     """
 
     @property
@@ -214,7 +215,11 @@ class RidgeOnLogit(_LinearFinder):
         """
         y = np.asarray(y, dtype=np.float64)
         if len(y) == 0 or not (y.min() >= 0 and y.max() <= 1):
-            raise UserError("ridge on the logit needs scores from 0 to 1, at least one of them")
+            found = f"these go from {y.min():.4g} to {y.max():.4g}" if len(y) else "there are none"
+            raise UserError(
+                f"ridge on the logit needs scores from 0 to 1, and {found}; set a threshold for them, such as "
+                'threshold="median" (--threshold median)'
+            )
         if y.min() == y.max():
             raise UserError(f"all scores are {y[0]:g}: they give no direction; choose another attribute")
         w = _check_w(w, y)

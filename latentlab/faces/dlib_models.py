@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from latentlab import images
-from latentlab.errors import UserError
+from latentlab.errors import missing_package
 
 
 def import_dlib() -> ModuleType:
@@ -17,9 +17,7 @@ def import_dlib() -> ModuleType:
     try:
         import dlib
     except ImportError as error:
-        raise UserError(
-            'faces are found and compared with dlib, which is not installed: pip install "latentlab[faces]"'
-        ) from error
+        raise missing_package("faces are found and compared with dlib, which is not installed", "dlib-bin") from error
     module: ModuleType = dlib
     return module
 

@@ -9,10 +9,11 @@ import numpy as np
 from latentlab.directions import Direction
 from latentlab.editing import calibrate, from_sigmas
 from latentlab.pipelines.edits import rescore
-from latentlab.progress import Step
+from latentlab.progress import Stage, Step, stage_of
 from latentlab.rendering import Renderer
 from latentlab.samples import SampleTable
 from latentlab.scorers import Scorer
+from latentlab.scorers.threshold import NEGATIVE, POSITIVE
 
 # Faces of each label, and the strengths that are tried, in sigmas.
 _FACES = 12
@@ -48,7 +49,7 @@ def calibrate_reach(
     renderer: Renderer,
     scorer: Scorer,
     batch_size: int = 4,
-    progress: Step | None = None,
+    progress: bool | Stage = True,
 ) -> Reach:
     """Find how far to go along `direction`, towards an attribute and away from it.
 
@@ -60,7 +61,7 @@ def calibrate_reach(
     train
         Training faces. Held-out ones are not for this: a strength chosen on the faces it is judged by flatters itself.
     attribute
-        Name of the score that decides the label.
+        Name of the score that decides the label, at the threshold of `train`.
     direction
         Direction with a sigma.
     renderer, scorer
@@ -68,26 +69,27 @@ def calibrate_reach(
     batch_size
         Images rendered at once.
     progress
-        Called with (images done, images at most).
+        True for a progress bar, False for none, or a `Stage` of your own.
     """
     done, total = 0, 2 * len(_SERIES) * _FACES
+    train = train.resolve(attribute)
+    labels = train.labels(attribute)
 
-    def reach(towards: bool) -> float:
-        others = np.flatnonzero(train.is_positive(attribute) != towards)[:_FACES]
-        faces = train.subset(others)
+    def reach(towards: bool, step: Step) -> float:
+        before, after = (NEGATIVE, POSITIVE) if towards else (POSITIVE, NEGATIVE)
+        faces = train.subset(np.flatnonzero(labels == before)[:_FACES])
 
         def changed(strength: float) -> float:
             nonlocal done
-            edited = rescore(faces, direction, [strength], renderer, scorer, batch_size)
+            edited = rescore(faces, direction, [strength], renderer, scorer, batch_size, progress=False)
             done += len(faces)
-            if progress is not None:
-                progress(min(done, total), total)
-            return float(np.mean(edited.is_positive(attribute) == towards))
+            step(min(done, total), total)
+            return float(np.mean(edited.labels(attribute) == after))
 
         series = [(1 if towards else -1) * from_sigmas(direction, sigmas) for sigmas in _SERIES]
         return calibrate(changed, 1.0, series, bisections=0, fallback="last")
 
-    found = Reach(towards=reach(True), away=reach(False))
-    if progress is not None:
-        progress(total, total)
+    with stage_of(progress)("calibrating") as step:
+        found = Reach(towards=reach(True, step), away=reach(False, step))
+        step(total, total)
     return found

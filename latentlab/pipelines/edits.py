@@ -13,10 +13,10 @@ from torch import Tensor
 from latentlab.directions import Direction
 from latentlab.editing import Mode, edit
 from latentlab.errors import UserError
-from latentlab.progress import Step
+from latentlab.progress import Stage, stage_of
 from latentlab.rendering import Renderer
 from latentlab.samples import EditTable, SampleTable
-from latentlab.scorers import Scorer, score_images
+from latentlab.scorers import Scorer, Threshold, score_images
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,7 +48,6 @@ def render_edits(
     scorer: Scorer,
     batch_size: int = 4,
     mode: Mode = "add",
-    progress: Step | None = None,
 ) -> Iterator[EditedImage]:
     """Render and score faces at every strength, face by face.
 
@@ -62,8 +61,6 @@ def render_edits(
         Networks that render and score the images.
     batch_size
         Images rendered at once.
-    progress
-        Called with (images done, images in all) after every batch.
 
     Raises
     ------
@@ -81,12 +78,14 @@ def render_edits(
         scores = score_images(scorer, images)
         for k in range(len(batch)):
             yield EditedImage(int(face[k]), int(step[k]), images[k : k + 1], scores[k])
-        if progress is not None:
-            progress(start + len(batch), total)
 
 
 def edit_table(
-    scores: Iterable[NDArray[np.float32]], seeds: Sequence[int], strengths: Sequence[float], names: tuple[str, ...]
+    scores: Iterable[NDArray[np.float32]],
+    seeds: Sequence[int],
+    strengths: Sequence[float],
+    names: tuple[str, ...],
+    threshold: Threshold | None = None,
 ) -> EditTable:
     """Collect the scores `(k,)` of edited images, in the order of `render_edits`, in a table.
 
@@ -100,12 +99,15 @@ def edit_table(
         Strengths of each face.
     names
         Names of the `k` scores.
+    threshold
+        Threshold of the table's labels.
     """
     return EditTable(
         seeds=np.asarray(seeds, dtype=np.int64),
         strengths=np.asarray(strengths, dtype=np.float64),
         scores=np.stack(list(scores)).reshape(len(seeds), len(strengths), -1),
         names=names,
+        threshold=threshold,
     )
 
 
@@ -117,12 +119,18 @@ def rescore(
     scorer: Scorer,
     batch_size: int = 4,
     mode: Mode = "add",
-    progress: Step | None = None,
+    progress: bool | Stage = True,
 ) -> EditTable:
     """Edit the faces of a sample table and score them again; the images are not kept.
 
-    For an interruptible run call it in chunks of faces. Parameters and errors are those of `render_edits`.
+    For an interruptible run call it in chunks of faces. The images are labelled at the threshold of `faces`; parameters
+    and errors are those of `render_edits`; `progress` is True for a progress bar, False for none, or a `Stage` of your
+    own.
     """
     ws = faces.ws(renderer.generator.num_ws)
-    edits = render_edits(ws, direction, strengths, renderer, scorer, batch_size, mode, progress)
-    return edit_table((one.scores for one in edits), faces.seeds.tolist(), strengths, scorer.names)
+    scores = []
+    with stage_of(progress)("editing") as step:
+        for one in render_edits(ws, direction, strengths, renderer, scorer, batch_size, mode):
+            scores.append(one.scores)
+            step(len(scores), len(faces) * len(strengths))
+    return edit_table(scores, faces.seeds.tolist(), strengths, scorer.names, faces.threshold)

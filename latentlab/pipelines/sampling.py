@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from latentlab.pipelines.components import Components
-from latentlab.progress import Stage, silent
+from latentlab.progress import Stage
 from latentlab.rendering import Renderer
 from latentlab.samples import SampleSettings, SampleStore, SampleTable, draw_samples
+from latentlab.scorers import Threshold, threshold_of
 
 
 @dataclass(frozen=True)
@@ -25,12 +26,20 @@ class LabelSettings:
         Truncation, above 0 up to 2.
     resolution
         Resolution of the images that are scored; None for the generator's own.
+    threshold
+        Score above which an image is positive: a number, 'median' or quantiles, see
+        `latentlab.scorers.Threshold.parse`; None for the scorer's own.
     """
 
     samples: int = 2000
     seed_start: int = 600
     psi: float = 0.7
     resolution: int | None = None
+    threshold: float | str | None = None
+
+    def __post_init__(self) -> None:
+        if self.threshold is not None:
+            Threshold.parse(self.threshold)  # refuses what is none
 
     def for_components(self, components: Components) -> SampleSettings:
         """The settings of the table that these networks give; UserError if one is out of range."""
@@ -43,6 +52,7 @@ class LabelSettings:
             seed_start=self.seed_start,
             samples=self.samples,
             resolution=components.renderer(self.resolution).resolution,
+            threshold=threshold_of(scorer) if self.threshold is None else Threshold.parse(self.threshold),
         )
 
 
@@ -51,7 +61,7 @@ def label_samples(
     settings: LabelSettings,
     folder: str | Path,
     batch_size: int = 4,
-    progress: Stage = silent,
+    progress: bool | Stage = True,
 ) -> SampleTable:
     """Draw samples, score them, and keep the table in a folder of Parquet files; a stopped run resumes there.
 
@@ -66,7 +76,7 @@ def label_samples(
     batch_size
         Images rendered at once.
     progress
-        Shows the progress.
+        True for a progress bar, False for none, or a `Stage` of your own.
 
     Raises
     ------
@@ -76,5 +86,4 @@ def label_samples(
     chosen = settings.for_components(components)
     store = SampleStore.open(folder, chosen)
     renderer = Renderer(components.generator, chosen.resolution)
-    with progress("drawing samples") as step:
-        return draw_samples(components.generator, components.scorer, store, renderer, batch_size, step)
+    return draw_samples(components.generator, components.scorer, store, renderer, batch_size, progress)

@@ -12,11 +12,13 @@ from torch import Tensor
 
 from latentlab import images
 from latentlab.directions import Direction
+from latentlab.files import strength_names
 from latentlab.pipelines.components import Components
 from latentlab.pipelines.edits import edit_table, render_edits
 from latentlab.pipelines.walks import Walk, render_walk
-from latentlab.progress import Stage, silent
-from latentlab.samples import EditTable, check_psi
+from latentlab.progress import Stage, stage_of
+from latentlab.samples import EditTable, check_distinct_seeds, check_psi
+from latentlab.scorers import threshold_of
 from stylegan2 import z_from_seeds
 
 _THUMBNAIL = 256
@@ -53,7 +55,7 @@ def generate_images(
     components: Components,
     settings: SeedSettings,
     folder: str | Path,
-    progress: Stage = silent,
+    progress: bool | Stage = True,
 ) -> list[Path]:
     """Write a PNG per seed, `seed000600.png`, and `grid.png` of them all.
 
@@ -65,11 +67,12 @@ def generate_images(
     Raises
     ------
     UserError
-        If a setting is out of range, or the folder cannot be written to.
+        If a setting is out of range, a seed is given twice, or the folder cannot be written to.
     """
+    check_distinct_seeds(seeds)
     renderer = components.renderer(settings.resolution)
     thumbnails, paths = [], []
-    with progress("generating") as step:
+    with stage_of(progress)("generating") as step:
         for seed in seeds:
             image = renderer(_ws([seed], components, settings))
             paths.append(Path(folder) / f"seed{seed:06d}.png")
@@ -88,7 +91,7 @@ def edit_seeds(
     components: Components,
     settings: SeedSettings,
     folder: str | Path,
-    progress: Stage = silent,
+    progress: bool | Stage = True,
 ) -> EditTable:
     """Write the image of each seed at each strength, `seed000600_+2.png`, and their scores, `edits.parquet`.
 
@@ -105,7 +108,7 @@ def edit_seeds(
     folder
         Folder of the results.
     progress
-        Shows the progress.
+        True for a progress bar, False for none, or a `Stage` of your own.
 
     Returns
     -------
@@ -115,18 +118,20 @@ def edit_seeds(
     Raises
     ------
     UserError
-        If the direction does not fit the generator, a setting is out of range, or the folder cannot be written to.
+        If the direction does not fit the generator, a setting is out of range, a seed or a strength is given twice, or
+        the folder cannot be written to.
     """
+    check_distinct_seeds(seeds)
     direction.check(components.generator, settings.force)
     renderer, scorer = components.renderer(settings.resolution), components.scorer
     ws = _ws(seeds, components, settings)
-    scores = []
-    with progress("editing") as step:
-        for one in render_edits(ws, direction, strengths, renderer, scorer, settings.batch_size, progress=step):
-            name = f"seed{seeds[one.face]:06d}_{strengths[one.step]:+g}.png"
-            images.save_image(one.image, Path(folder) / name)
+    scores, names = [], strength_names(strengths)
+    with stage_of(progress)("editing") as step:
+        for one in render_edits(ws, direction, strengths, renderer, scorer, settings.batch_size):
+            images.save_image(one.image, Path(folder) / f"seed{seeds[one.face]:06d}_{names[one.step]}.png")
             scores.append(one.scores)
-    table = edit_table(scores, seeds, strengths, scorer.names)
+            step(len(scores), len(seeds) * len(strengths))
+    table = edit_table(scores, seeds, strengths, scorer.names, threshold_of(scorer))
     table.save(Path(folder) / "edits.parquet")
     return table
 
@@ -137,7 +142,7 @@ def walk_seeds(
     strengths: Sequence[float],
     components: Components,
     settings: SeedSettings | None = None,
-    progress: Stage = silent,
+    progress: bool | Stage = True,
 ) -> Walk:
     """Render the walk of some seeds along a direction; its parameters and errors are those of `edit_seeds`.
 
@@ -147,11 +152,11 @@ def walk_seeds(
         Images and scores; it draws itself as a figure, and saves itself as a figure or an animation.
     """
     settings = SeedSettings() if settings is None else settings
+    check_distinct_seeds(seeds)
     direction.check(components.generator, settings.force)
     renderer, scorer = components.renderer(settings.resolution), components.scorer
     ws = _ws(seeds, components, settings)
-    with progress("walking") as step:
-        return render_walk(seeds, ws, direction, strengths, renderer, scorer, settings.batch_size, step)
+    return render_walk(seeds, ws, direction, strengths, renderer, scorer, settings.batch_size, progress)
 
 
 @torch.inference_mode()

@@ -17,7 +17,7 @@ from latentlab.directions import Direction
 from latentlab.errors import UserError
 from latentlab.pipelines.edits import render_edits
 from latentlab.plots.saving import FORMATS, save_figure
-from latentlab.progress import Step
+from latentlab.progress import Stage, stage_of
 from latentlab.rendering import Renderer
 from latentlab.scorers import Scorer, score_column
 from latentlab.video import write_gif, write_mp4
@@ -98,7 +98,7 @@ def render_walk(
     renderer: Renderer,
     scorer: Scorer,
     batch_size: int = 4,
-    progress: Step | None = None,
+    progress: bool | Stage = True,
 ) -> Walk:
     """Render and score faces at every strength, and keep the images at 256 pixels.
 
@@ -108,13 +108,17 @@ def render_walk(
         Numbers that the faces are called by.
     ws
         `(faces, num_ws, w_dim)`.
-    direction, strengths, renderer, scorer, batch_size, progress
+    direction, strengths, renderer, scorer, batch_size
         See `latentlab.pipelines.edits.render_edits`.
+    progress
+        True for a progress bar, False for none, or a `Stage` of your own.
     """
     edits, scores = [], []
-    for one in render_edits(ws, direction, strengths, renderer, scorer, batch_size, progress=progress):
-        edits.append(images.reduce(one.image, RESOLUTION).cpu())
-        scores.append(one.scores)
+    with stage_of(progress)("walking") as step:
+        for one in render_edits(ws, direction, strengths, renderer, scorer, batch_size):
+            edits.append(images.reduce(one.image, RESOLUTION).cpu())
+            scores.append(one.scores)
+            step(len(edits), len(ws) * len(strengths))
     shape = (len(ws), len(strengths))
     return Walk(
         images=torch.cat(edits).reshape(*shape, *edits[0].shape[1:]),

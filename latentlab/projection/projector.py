@@ -15,7 +15,7 @@ from torch import Tensor
 
 from latentlab.errors import UserError
 from latentlab.perceptual import PerceptualDistance, fast_dtype, load_perceptual
-from latentlab.progress import Step
+from latentlab.progress import Stage, stage_of
 from latentlab.projection.inputs import MaskedImages
 from latentlab.projection.latents import check_space, latents_from_ws, w_statistics
 from latentlab.projection.losses import Target, losses_of
@@ -38,7 +38,7 @@ def project(
     perceptual: PerceptualDistance | None = None,
     batch_size: int = 1,
     folder: str | Path | None = None,
-    progress: Step | None = None,
+    progress: bool | Stage = True,
 ) -> Projection:
     """Find the latents of images.
 
@@ -65,7 +65,8 @@ def project(
         Folder of the state, a file an image: a stopped run goes on from there to the same result, and
         one that is done is found again. None keeps none.
     progress
-        Called with (steps done, steps at most, the images' mean LPIPS) after every step.
+        True for a progress bar, False for none, or a `Stage` of your own. It is called
+        with (steps done, steps at most, the images' mean LPIPS).
 
     Returns
     -------
@@ -83,9 +84,9 @@ def project(
     Projector : the same search, step by step.
     """
     projector = Projector(images, generator, settings, start, perceptual, batch_size, folder)
-    for step in projector.steps():
-        if progress is not None:
-            progress(step.done, step.total, f"LPIPS {step.distance:.3f}")
+    with stage_of(progress)("projecting", "step") as show:
+        for step in projector.steps():
+            show(step.done, step.total, f"LPIPS {step.distance:.3f}")
     return projector.result()
 
 

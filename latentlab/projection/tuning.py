@@ -21,7 +21,7 @@ from torch.func import functional_call
 
 from latentlab.errors import UserError
 from latentlab.perceptual import PerceptualDistance, masked_mean
-from latentlab.progress import Step
+from latentlab.progress import Stage, stage_of
 from latentlab.projection.deltas import TunedGenerator, WeightDelta, changed_weights
 from latentlab.projection.descent import Descent, Store, tunable_weights
 from latentlab.projection.drift import Drift, measure_drift
@@ -70,7 +70,7 @@ def tune(
     settings: TuningSettings | None = None,
     noise: Mapping[str, Tensor] | None = None,
     folder: str | Path | None = None,
-    progress: Step | None = None,
+    progress: bool | Stage = True,
 ) -> Tuned:
     """Change the generator's weights, in a delta beside it, so that latents render their images.
 
@@ -96,7 +96,8 @@ def tune(
         Folder of the state, so that a run that was stopped goes on when called again with an equal `perceptual`,
         to the same result.
     progress
-        Called with (steps taken, steps at most, the largest LPIPS in words) after every step.
+        True for a progress bar, False for none, or a `Stage` of your own. It is called
+        with (steps taken, steps at most, the images' largest LPIPS).
 
     Raises
     ------
@@ -109,9 +110,9 @@ def tune(
     Tuner : the same tuning, step by step.
     """
     tuner = Tuner(images, ws, generator, perceptual, settings, noise, folder=folder)
-    for step in tuner.steps():
-        if progress is not None:
-            progress(step.step, tuner.settings.steps, f"LPIPS {max(step.distances):.3f}")
+    with stage_of(progress)("tuning", "step") as show:
+        for step in tuner.steps():
+            show(step.step, tuner.settings.steps, f"LPIPS {max(step.distances):.3f}")
     return tuner.result()
 
 

@@ -9,7 +9,7 @@ from stylegan2.lazy import lazy_names
 if TYPE_CHECKING:
     from latentlab.samples.drawing import draw_samples
     from latentlab.samples.edits import EditTable
-    from latentlab.samples.store import SampleSettings, SampleStore, check_psi
+    from latentlab.samples.store import SampleSettings, SampleStore, check_distinct_seeds, check_psi
     from latentlab.samples.table import SampleTable, concatenate, split
 
 __all__ = [
@@ -17,6 +17,7 @@ __all__ = [
     "SampleSettings",
     "SampleStore",
     "SampleTable",
+    "check_distinct_seeds",
     "check_psi",
     "concatenate",
     "draw_samples",
@@ -30,7 +31,7 @@ if not TYPE_CHECKING:
         {
             "drawing": ("draw_samples",),
             "edits": ("EditTable",),
-            "store": ("SampleSettings", "SampleStore", "check_psi"),
+            "store": ("SampleSettings", "SampleStore", "check_distinct_seeds", "check_psi"),
             "table": ("SampleTable", "concatenate", "split"),
         },
     )

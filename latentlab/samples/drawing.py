@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from latentlab.errors import UserError
-from latentlab.progress import Step
+from latentlab.progress import Stage, stage_of
 from latentlab.samples.store import SampleSettings, SampleStore
 from latentlab.samples.table import SampleTable, concatenate
 from latentlab.scorers import Scorer, score_images
@@ -25,7 +25,7 @@ def draw_samples(
     store: SampleStore,
     render: Callable[[Tensor], Tensor] | None = None,
     batch_size: int = 8,
-    progress: Step | None = None,
+    progress: bool | Stage = True,
 ) -> SampleTable:
     """Draw the samples that `store` lacks, and return the whole table.
 
@@ -45,7 +45,7 @@ def draw_samples(
     batch_size
         Images rendered at once.
     progress
-        Called with the numbers of samples done and of all, first for those that were there already.
+        True for a progress bar, False for none, or a `Stage` of your own.
 
     Raises
     ------
@@ -64,17 +64,16 @@ def draw_samples(
         render = partial(generator.synthesis, noise_mode=settings.noise_mode)
     missing = store.missing()
     done = settings.samples - sum(len(seeds) for seeds in missing.values())
-    for index, shard in missing.items():
-        parts = []
-        for start in range(0, len(shard), batch_size):
-            if progress is not None:
-                progress(done, settings.samples)
-            seeds = shard[start : start + batch_size]
-            parts.append(_draw(generator, scorer, render, settings, seeds))
-            done += len(seeds)
-        store.write(index, concatenate(parts))
-    if progress is not None:
-        progress(done, settings.samples)
+    with stage_of(progress)("drawing samples") as step:
+        step(done, settings.samples)
+        for index, shard in missing.items():
+            parts = []
+            for start in range(0, len(shard), batch_size):
+                seeds = shard[start : start + batch_size]
+                parts.append(_draw(generator, scorer, render, settings, seeds))
+                done += len(seeds)
+                step(done, settings.samples)
+            store.write(index, concatenate(parts))
     return store.table()
 
 
@@ -100,4 +99,5 @@ def _draw(
         names=settings.names,
         generator=settings.generator,
         scorer=settings.scorer,
+        threshold=settings.threshold,
     )

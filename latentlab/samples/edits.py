@@ -13,7 +13,10 @@ from numpy.typing import NDArray
 
 from latentlab.errors import UserError
 from latentlab.files import atomic_path
-from latentlab.scorers.scores import is_positive, score_column
+from latentlab.scorers.scores import label_scores, score_column
+from latentlab.scorers.threshold import POSITIVE, Threshold
+
+_THRESHOLD = b"threshold"  # key in the file's metadata
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,12 +33,16 @@ class EditTable:
         `(faces, strengths, k)` float32.
     names
         Names of the k scores.
+    threshold
+        Threshold in numbers that `labels` cuts scores at; None for the largest of several scores, or one half for a
+        single one.
     """
 
     seeds: NDArray[np.int64]
     strengths: NDArray[np.float64]
     scores: NDArray[np.float32]
     names: tuple[str, ...]
+    threshold: Threshold | None = None
 
     def __post_init__(self) -> None:
         wanted = (len(self.seeds), len(self.strengths), len(self.names))
@@ -46,9 +53,21 @@ class EditTable:
         """Scores called `name`, `(faces, strengths)`; UserError if there are none."""
         return score_column(self.scores, self.names, name)
 
+    def labels(self, name: str) -> NDArray[np.int8]:
+        """Label the images by the score `name`: 1 for positive, −1 for negative, 0 for neither, `(faces, strengths)`.
+
+        Raises
+        ------
+        UserError
+            If there is no such score, or the threshold has quantiles: edits are labelled as the samples were, at the
+            numbers that `SampleTable.resolve` gives.
+        """
+        return label_scores(self.scores, self.names, name, self.threshold)
+
     def is_positive(self, name: str) -> NDArray[np.bool_]:
-        """Whether the attribute `name` is there, `(faces, strengths)`; see `SampleTable.is_positive`."""
-        return is_positive(self.scores, self.names, name)
+        """Whether the images are positive for the score `name`, `(faces, strengths)`; see `labels`."""
+        positive: NDArray[np.bool_] = self.labels(name) == POSITIVE
+        return positive
 
     def save(self, path: str | Path) -> None:
         """Write a Parquet file, atomically, with a row for each face and strength; UserError if that fails."""
@@ -56,8 +75,9 @@ class EditTable:
         columns: dict[str, NDArray[Any]]
         columns = {"seed": np.repeat(self.seeds, strengths), "strength": np.tile(self.strengths, faces)}
         columns |= {name: self.column(name).ravel() for name in self.names}
+        metadata = None if self.threshold is None else {_THRESHOLD: str(self.threshold)}
         with atomic_path(path) as temporary:
-            pq.write_table(pa.table(columns), temporary, write_page_checksum=True)
+            pq.write_table(pa.table(columns, metadata=metadata), temporary, write_page_checksum=True)
 
     @classmethod
     def load(cls, path: str | Path) -> EditTable:
@@ -68,6 +88,13 @@ class EditTable:
             names = tuple(name for name in stored.column_names if name not in ("seed", "strength"))
             width = len(np.unique(strengths))
             scores = np.stack([stored[name].to_numpy().reshape(-1, width) for name in names], axis=-1)
-            return cls(seeds[::width].copy(), strengths[:width].copy(), scores, names)
+            threshold = (stored.schema.metadata or {}).get(_THRESHOLD)
+            return cls(
+                seeds[::width].copy(),
+                strengths[:width].copy(),
+                scores,
+                names,
+                None if threshold is None else Threshold.parse(threshold.decode()),
+            )
         except (OSError, ValueError, KeyError, pa.ArrowException) as error:
             raise UserError(f"cannot read {path} as a table of edits: {error}") from error

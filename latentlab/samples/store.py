@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import warnings
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +16,7 @@ import pyarrow.parquet as pq
 from latentlab.errors import UserError
 from latentlab.files import atomic_path, read_json, write_json
 from latentlab.samples.table import RESERVED, SampleTable, concatenate
+from latentlab.scorers.threshold import Threshold
 
 if TYPE_CHECKING:
     from stylegan2.protocol import NoiseMode
@@ -25,6 +28,13 @@ COLUMNS = ("seed", "psi", "w")
 SEED_END = 2**32  # numpy's RandomState takes seeds below this
 
 
+def check_distinct_seeds(seeds: Sequence[int]) -> None:
+    """Refuse a seed that is given twice, whose image would be written twice under one name; UserError names it."""
+    again = [seed for seed, times in Counter(seeds).items() if times > 1]
+    if again:
+        raise UserError(f"seed {again[0]} is given twice")
+
+
 def check_psi(psi: float) -> float:
     """Return psi if it is above 0 and at most 2; UserError otherwise."""
     if not 0 < psi <= 2:
@@ -34,7 +44,7 @@ def check_psi(psi: float) -> float:
 
 @dataclass(frozen=True)
 class SampleSettings:
-    """All settings that a row depends on: two runs with equal settings draw equal tables.
+    """All settings that a row depends on, and the threshold: two runs with equal settings draw equal tables.
 
     Attributes
     ----------
@@ -52,6 +62,8 @@ class SampleSettings:
         Resolution of the images that are scored, in pixels.
     noise_mode
         'const' or 'none'; with random noise a seed would not determine its image.
+    threshold
+        Threshold of the table's labels. Rows do not depend on it: the same folder serves any.
     """
 
     generator: str
@@ -63,6 +75,7 @@ class SampleSettings:
     resolution: int
     shard_size: int = 64
     noise_mode: NoiseMode = "const"
+    threshold: Threshold | None = None
 
     def __post_init__(self) -> None:
         check_psi(self.psi)
@@ -83,12 +96,17 @@ class SampleSettings:
         return [range(s, min(s + self.shard_size, end)) for s in range(self.seed_start, end, self.shard_size)]
 
 
+def _row_settings(settings: SampleSettings) -> dict[str, Any]:
+    """Settings that rows depend on, as the manifest has them."""
+    values = {name: value for name, value in asdict(settings).items() if name != "threshold"}
+    return {"format_version": FORMAT_VERSION, **values, "names": list(settings.names)}
+
+
 def _check_settings(stored: Any, settings: SampleSettings, folder: Path) -> None:
-    """Refuse a manifest of other settings."""
+    """Refuse a manifest of other rows."""
     if not isinstance(stored, dict):
         raise UserError(f"{folder / MANIFEST} is not a manifest of samples; choose another folder")
-    wanted = {"format_version": FORMAT_VERSION, **asdict(settings), "names": list(settings.names)}
-    for name, value in wanted.items():
+    for name, value in _row_settings(settings).items():
         if stored.get(name) != value:
             raise UserError(
                 f"{folder} holds samples of another run: its {name} is {stored.get(name)}, "
@@ -111,6 +129,8 @@ class SampleStore:
     def open(cls, folder: str | Path, settings: SampleSettings) -> SampleStore:
         """Open the store in `folder`, or create it if there is none.
 
+        Samples that were labelled at another threshold are taken, and the new one is kept.
+
         Raises
         ------
         UserError
@@ -119,12 +139,17 @@ class SampleStore:
         """
         folder = Path(folder)
         manifest = folder / MANIFEST
+        threshold = None if settings.threshold is None else str(settings.threshold)
+        wanted = {**_row_settings(settings), "threshold": threshold}
         if manifest.exists():
-            _check_settings(read_json(manifest), settings, folder)
+            stored = read_json(manifest)
+            _check_settings(stored, settings, folder)
+            if stored.get("threshold") != threshold:
+                write_json(manifest, wanted)
         elif folder.is_dir() and any(folder.glob("*.parquet")):
             raise UserError(f"{folder} holds Parquet files but no {MANIFEST}; choose another folder")
         else:
-            write_json(manifest, {"format_version": FORMAT_VERSION, **asdict(settings)})
+            write_json(manifest, wanted)
         return cls(folder, settings)
 
     @classmethod
@@ -138,11 +163,13 @@ class SampleStore:
         """
         folder = Path(folder)
         stored = read_json(folder / MANIFEST)
-        names = [field.name for field in fields(SampleSettings)]
+        names = [field.name for field in fields(SampleSettings) if field.name != "threshold"]  # older ones have none
         if not isinstance(stored, dict) or any(name not in stored for name in names):
             raise UserError(f"{folder / MANIFEST} is not a manifest of samples")
         try:
             values = {name: stored[name] for name in names}
+            threshold = stored.get("threshold")
+            values["threshold"] = None if threshold is None else Threshold.parse(threshold)
             settings = SampleSettings(**{**values, "names": tuple(values["names"])})
         except TypeError as error:
             raise UserError(f"{folder / MANIFEST} is not a manifest of samples") from error
@@ -223,4 +250,5 @@ def _from_arrow(stored: pa.Table, settings: SampleSettings) -> SampleTable:
         names=settings.names,
         generator=settings.generator,
         scorer=settings.scorer,
+        threshold=settings.threshold,
     )

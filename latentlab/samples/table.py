@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from latentlab.errors import UserError
-from latentlab.scorers.scores import is_positive, score_column
+from latentlab.scorers.scores import label_scores, score_column
+from latentlab.scorers.threshold import POSITIVE, Threshold
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -36,6 +37,8 @@ class SampleTable:
         Names of the k scores.
     generator, scorer
         Fingerprints of the networks that the rows come from; None if unknown.
+    threshold
+        Threshold that `labels` cuts scores at; None for the largest of several scores, or one half for a single one.
     """
 
     seeds: NDArray[np.int64]
@@ -45,6 +48,7 @@ class SampleTable:
     names: tuple[str, ...]
     generator: str | None = None
     scorer: str | None = None
+    threshold: Threshold | None = None
 
     def __post_init__(self) -> None:
         rows = len(self.seeds)
@@ -72,9 +76,44 @@ class SampleTable:
         """
         return score_column(self.scores, self.names, name)
 
-    def is_positive(self, name: str) -> NDArray[np.bool_]:
-        """Whether the score `name` is the row's largest or, if it is the only one, exceeds one half: `(n,)`."""
-        return is_positive(self.scores, self.names, name)
+    def labels(self, name: str, threshold: float | str | Threshold | None = None) -> NDArray[np.int8]:
+        """Label the rows by the score `name`: 1 for positive, −1 for negative, 0 for neither, `(n,)`.
+
+        Parameters
+        ----------
+        name
+            Score that decides.
+        threshold
+            A number, 'median' or quantiles of the rows' scores, see `Threshold.parse`; by default the table's own. If
+            it has none either, rows are positive where the score is the largest of several or, alone, exceeds one half.
+
+        Raises
+        ------
+        UserError
+            If there is no such score, or the threshold is none.
+        """
+        table = self.resolve(name, threshold)
+        return label_scores(table.scores, table.names, name, table.threshold)
+
+    def is_positive(self, name: str, threshold: float | str | Threshold | None = None) -> NDArray[np.bool_]:
+        """Whether the rows are positive for the score `name`: `(n,)`; see `labels`."""
+        positive: NDArray[np.bool_] = self.labels(name, threshold) == POSITIVE
+        return positive
+
+    def resolve(self, name: str, threshold: float | str | Threshold | None = None) -> SampleTable:
+        """Give the table a threshold in numbers: quantiles become those of its scores `name`.
+
+        What is taken from the result, a part of its rows or edits of them, is labelled at the same numbers.
+
+        Parameters
+        ----------
+        name
+            Score that the quantiles are of.
+        threshold
+            See `labels`.
+        """
+        chosen = self.threshold if threshold is None else Threshold.parse(threshold)
+        return self if chosen is None else replace(self, threshold=chosen.resolve(self.column(name)))
 
     def ws(self, num_ws: int) -> Tensor:
         """Repeat w for the synthesis network: `(n, num_ws, w_dim)` float32 on the CPU."""
@@ -89,12 +128,12 @@ def concatenate(tables: list[SampleTable]) -> SampleTable:
     Raises
     ------
     ValueError
-        If the tables differ in names, generator or scorer.
+        If the tables differ in names, generator, scorer or threshold.
     """
     if len({table.names for table in tables}) != 1:
         raise ValueError("only tables with the same scores can be joined")
-    if len({(table.generator, table.scorer) for table in tables}) != 1:
-        raise ValueError("only tables from the same generator and scorer can be joined")
+    if len({(table.generator, table.scorer, table.threshold) for table in tables}) != 1:
+        raise ValueError("only tables from the same generator and scorer, with the same threshold, can be joined")
     return replace(
         tables[0],
         seeds=np.concatenate([table.seeds for table in tables]),

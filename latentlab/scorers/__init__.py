@@ -11,9 +11,18 @@ if TYPE_CHECKING:
     from latentlab.scorers.base import AttributeSet, FunctionScorer, Scorer
     from latentlab.scorers.crop import FFHQ_FACE, FaceCrop
     from latentlab.scorers.expression import EXPRESSIONS, ExpressionScorer
-    from latentlab.scorers.loading import load_scorer
+    from latentlab.scorers.loading import default_scorer, load_scorer
     from latentlab.scorers.mouth import MouthGeometry
-    from latentlab.scorers.scores import check_score, is_positive, score_column, score_images
+    from latentlab.scorers.scores import (
+        check_classes,
+        check_score,
+        is_positive,
+        label_scores,
+        score_column,
+        score_images,
+        threshold_of,
+    )
+    from latentlab.scorers.threshold import LabelCounts, Threshold, count_labels
 
 __all__ = [
     "EXPRESSIONS",
@@ -23,14 +32,21 @@ __all__ = [
     "ExpressionScorer",
     "FaceCrop",
     "FunctionScorer",
+    "LabelCounts",
     "MouthGeometry",
     "Scorer",
+    "Threshold",
+    "check_classes",
     "check_score",
+    "count_labels",
+    "default_scorer",
     "is_positive",
+    "label_scores",
     "load_attributes",
     "load_scorer",
     "score_column",
     "score_images",
+    "threshold_of",
 ]
 
 # Most of them import torch, and whoever only reads scores does without it.
@@ -42,8 +58,17 @@ if not TYPE_CHECKING:
             "base": ("AttributeSet", "FunctionScorer", "Scorer"),
             "crop": ("FFHQ_FACE", "FaceCrop"),
             "expression": ("EXPRESSIONS", "ExpressionScorer"),
-            "loading": ("load_scorer",),
+            "loading": ("default_scorer", "load_scorer"),
             "mouth": ("MouthGeometry",),
-            "scores": ("check_score", "is_positive", "score_column", "score_images"),
+            "scores": (
+                "check_classes",
+                "check_score",
+                "is_positive",
+                "label_scores",
+                "score_column",
+                "score_images",
+                "threshold_of",
+            ),
+            "threshold": ("LabelCounts", "Threshold", "count_labels"),
         },
     )

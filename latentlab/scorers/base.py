@@ -10,11 +10,16 @@ from typing import Protocol, runtime_checkable
 from torch import Tensor, nn
 
 from latentlab.errors import UserError
+from latentlab.scorers.threshold import Threshold
 from stylegan2.fingerprint import fingerprint as state_fingerprint
 
 
 class Scorer(Protocol):
-    """Images to named scores."""
+    """Images to named scores.
+
+    A scorer may also have an attribute `threshold`, the `Threshold` above which its scores are positive; without one an
+    image is positive for the largest of several scores, or for a single score above one half.
+    """
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -58,21 +63,30 @@ class FunctionScorer:
     fingerprint
         Identifies the scorer. By default it hashes the names and either a module's class and state or a function's
         name and source; give one if the scores depend on anything else.
+    threshold
+        Score above which an image has the attribute: a number, 'median' or quantiles of the samples, see
+        `Threshold.parse`; with several names it holds for each. By default an image is positive for the largest of
+        several scores, or for a single score above one half.
 
     Raises
     ------
     UserError
-        If there are no names or one occurs twice; at a call, if the scores have another shape.
+        If there are no names, one occurs twice, or the threshold is none; at a call, if the scores have another shape.
     """
 
     def __init__(
-        self, names: tuple[str, ...], function: Callable[[Tensor], Tensor], fingerprint: str | None = None
+        self,
+        names: tuple[str, ...],
+        function: Callable[[Tensor], Tensor],
+        fingerprint: str | None = None,
+        threshold: float | str | Threshold | None = None,
     ) -> None:
         if not names or len(set(names)) != len(names):
             raise UserError(f"a scorer needs names, each once, not {names}")
         self.names = tuple(names)
         self.function = function
         self.fingerprint = fingerprint or _fingerprint_of(self.names, function)
+        self.threshold = None if threshold is None else Threshold.parse(threshold)
 
     def __repr__(self) -> str:
         return f"FunctionScorer({', '.join(self.names)})"

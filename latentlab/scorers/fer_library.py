@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from latentlab.errors import UserError
+from latentlab.errors import missing_package
 from latentlab.images import to_bytes
 from latentlab.scorers.crop import FFHQ_FACE, FaceCrop
 from latentlab.scorers.expression import EXPRESSIONS, CroppedScorer
@@ -62,9 +62,9 @@ def _detector() -> Any:
     try:
         from fer.fer import FER
     except ImportError as error:
-        raise UserError(
-            f"the scorer fer-library needs the fer library ({error}): pip install 'latentlab[fer]', "
-            "or use the scorer fer, which needs nothing more"
+        need = f"the scorer fer-library needs the fer library ({error}); use fer, which needs nothing more, or"
+        raise missing_package(
+            need, "fer==25.10.3", "tensorflow>=2.16", "setuptools<81", "opencv-contrib-python<5"
         ) from error
 
     class Detector(FER):  # type: ignore[misc]  # it has no types

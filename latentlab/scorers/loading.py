@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import difflib
+
 import torch
 
 from latentlab import registry
@@ -49,3 +51,27 @@ def _load(source: str, device: str | torch.device) -> Scorer:
         return load_attributes(source, device)
     found: Scorer = registry.scorers.load(source)(device)
     return found
+
+
+def default_scorer(attribute: str) -> str:
+    """Name of the scorer that scores an attribute: 'fer' for its expressions, else 'attributes:ATTRIBUTE'.
+
+    Raises
+    ------
+    UserError
+        If neither knows the attribute. Suggests the nearest ones, and how to give another scorer.
+    """
+    from latentlab.scorers.attributes.scorer import SHIPPED, load_shipped
+    from latentlab.scorers.expression import EXPRESSIONS
+
+    if attribute in EXPRESSIONS:
+        return "fer"
+    known = load_shipped().names
+    if attribute in known:
+        return f"{SHIPPED}:{attribute}"
+    near = difflib.get_close_matches(attribute, (*EXPRESSIONS, *known), n=3, cutoff=0.5)
+    hint = f"did you mean {' or '.join(near)}?" if near else f"they know {', '.join((*EXPRESSIONS, *known))}"
+    raise UserError(
+        f"neither fer nor attributes scores {attribute!r}; {hint} Give another scorer with --scorer, or make one of "
+        "your own in Python with latentlab.FunctionScorer"
+    )

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import math
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from latentlab.errors import UserError
+from latentlab.scorers.threshold import HALF, NEGATIVE, POSITIVE, Threshold, count_labels
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -44,8 +46,79 @@ def score_column(scores: NDArray[np.float32], names: tuple[str, ...], name: str)
     return scores[..., names.index(name)]
 
 
-def is_positive(scores: NDArray[np.float32], names: tuple[str, ...], name: str) -> NDArray[np.bool_]:
-    """Whether `name` has the largest of the `scores (…, k)`, or, if it is the only one, exceeds one half: `(…)`."""
+def threshold_of(scorer: Scorer) -> Threshold | None:
+    """Look up the threshold that a scorer brings along; None if it has none, as most have."""
+    value = getattr(scorer, "threshold", None)
+    return None if value is None else Threshold.parse(value)
+
+
+def label_scores(
+    scores: NDArray[np.float32], names: tuple[str, ...], name: str, threshold: Threshold | None = None
+) -> NDArray[np.int8]:
+    """Label images by their scores.
+
+    Parameters
+    ----------
+    scores
+        `(…, k)`.
+    names
+        Names of the k scores.
+    name
+        Score that decides.
+    threshold
+        Threshold in numbers, not quantiles. By default an image is positive where the score is the largest of several
+        or, if it is the only one, exceeds one half.
+
+    Returns
+    -------
+    NDArray
+        `(…)`: 1 for positive, −1 for negative, 0 for neither.
+
+    Raises
+    ------
+    UserError
+        If there is no such score, or the threshold has quantiles.
+    """
     column = score_column(scores, names, name)
-    wins: NDArray[np.bool_] = column > 0.5 if len(names) == 1 else scores.argmax(axis=-1) == names.index(name)
-    return wins
+    if threshold is None and len(names) > 1:
+        largest = scores.argmax(axis=-1) == names.index(name)
+        return np.where(largest, POSITIVE, NEGATIVE).astype(np.int8)
+    return (threshold or HALF).cut(column)
+
+
+def is_positive(
+    scores: NDArray[np.float32], names: tuple[str, ...], name: str, threshold: Threshold | None = None
+) -> NDArray[np.bool_]:
+    """Whether `scores (…, k)` are positive for `name`: `(…)`; see `label_scores`."""
+    positive: NDArray[np.bool_] = label_scores(scores, names, name, threshold) == POSITIVE
+    return positive
+
+
+def check_classes(labels: NDArray[np.int8], scores: NDArray[Any], where: str, name: str) -> None:
+    """Refuse labels of which a class does not occur.
+
+    Parameters
+    ----------
+    labels, scores
+        Labels `(n,)`, 1, −1 or 0, and the scores `(n,)` that they are of.
+    where, name
+        What the rows and the score are called in the message.
+
+    Raises
+    ------
+    UserError
+        If no label is positive, or none negative. Says how many there are, where the scores lie, and what to do.
+    """
+    counts = count_labels(labels)
+    if counts.positive and counts.negative:
+        return
+    low, middle, high = np.quantile(scores, [0, 0.5, 1]) if len(scores) else [math.nan] * 3
+    if middle < high:  # otherwise no score is above the median
+        advice = 'set another threshold, such as threshold="median" (--threshold median)'
+    else:
+        advice = "set another threshold"
+    raise UserError(
+        f"{where} have {counts.positive} positive and {counts.negative} negative labels of {name}, and both are "
+        f"needed; its scores go from {low:.4g} to {high:.4g}, with their median at {middle:.4g}: {advice}, "
+        "draw more samples, or choose another attribute"
+    )

@@ -14,7 +14,7 @@ from latentlab.comparison.protocol import Method, Task
 from latentlab.errors import UserError
 from latentlab.images import resize
 from latentlab.perceptual import PerceptualDistance
-from latentlab.progress import Stage
+from latentlab.progress import Stage, titled
 from latentlab.projection import Projection, ProjectionSettings, project
 from stylegan2.protocol import Generator
 
@@ -117,14 +117,13 @@ class NearestFace(Method):
         """Project; a search that was stopped resumes."""
         truth = self._task.truth() if self.of_truth else None
         watch = Stopwatch(self._folder / "seconds.json")
-        with watch.watching(stage)(f"{self.name}", "step") as step:
-            self._found = project(
-                images if truth is None else truth,
-                self.generator,
-                self.settings,
-                folder=self._folder,
-                progress=step,
-            )
+        self._found = project(
+            images if truth is None else truth,
+            self.generator,
+            self.settings,
+            folder=self._folder,
+            progress=titled(watch.watching(stage), self.name),
+        )
         watch.note()
         return watch.seconds / len(images)
 

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from latentlab.comparison.protocol import Method, Task
 from latentlab.images import resize, resize_masks
-from latentlab.progress import Stage
+from latentlab.progress import Stage, titled
 from latentlab.translation.data.sources import Source
 from latentlab.translation.data.transforms import largest_masks
 from latentlab.translation.methods import TranslationConfig
@@ -67,8 +67,8 @@ class Trained(Method):
         else:
             source, index = self._open_set(stage), task.device.index
             fabric = launch(task.device.type, 1 if index is None else [index], precision=self.settings.precision)
-            with stage(f"training {self.name}", "sample") as step:
-                self._translator = train(self.config, source, self.settings, folder, fabric=fabric, progress=step)
+            shown = titled(stage, f"training {self.name}")
+            self._translator = train(self.config, source, self.settings, folder, fabric=fabric, progress=shown)
         self._translator.to(task.device)
 
     def apply(self, images: Tensor) -> Tensor:

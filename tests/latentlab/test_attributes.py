@@ -16,6 +16,7 @@ from latentlab.scorers.attributes.network import AttributeNet
 from latentlab.scorers.attributes.scorer import AttributeScorer
 from latentlab.scorers.attributes.training import TrainingPlan, calibration_error, train
 from latentlab.scorers.crop import CELEBA_FRAMING, FaceCrop
+from tests.conftest import stage_with
 from tests.latentlab.projection.interrupted import kill_at
 
 PLAN = TrainingPlan(epochs=4, batch_size=16, learning_rate=1e-2, base_channels=4)
@@ -111,13 +112,15 @@ JOB = """
 import sys
 from pathlib import Path
 from latentlab.scorers.attributes.training import train
+from tests.conftest import stage_with
 from tests.latentlab.test_attributes import PLAN, toy
 
 def wait(done, total, note=""):
     print("epochs", done, flush=True)
-    sys.stdin.read()
+    if done:
+        sys.stdin.read()
 
-train(*toy(), PLAN, Path(sys.argv[1]) / "s.state", progress=wait)
+train(*toy(), PLAN, Path(sys.argv[1]) / "s.state", progress=stage_with(wait))
 """
 
 
@@ -128,8 +131,9 @@ def test_a_killed_training_is_resumed_to_the_same_result(trained, tmp_path):
     with pytest.raises(UserError, match="another plan"):
         train(*toy(), TrainingPlan(epochs=1), tmp_path / "s.state")
     epochs = []
-    again = train(*toy(), PLAN, tmp_path / "s.state", progress=lambda done, total, note="": epochs.append(done))
-    assert epochs == [2, 3, 4]
+    progress = stage_with(lambda done, total, note="": epochs.append(done))
+    again = train(*toy(), PLAN, tmp_path / "s.state", progress=progress)
+    assert epochs == [1, 2, 3, 4]
     assert not (tmp_path / "s.state").exists()
     pictures = toy(8)[0][:, :, 4:-4, 4:-4] / 127.5 - 1
     torch.testing.assert_close(again(pictures), trained(pictures), atol=1e-2, rtol=0)

@@ -89,7 +89,7 @@ def test_bad_photos_are_named_after_the_good_ones_are_done(run, photos, tmp_path
     assert all(
         str(photos / name) in line for name, line in zip(["wall.png", "notes.png", "missing.png"], lines, strict=True)
     )
-    assert (tmp_path / "pair.png").exists() and ": 1, of 1 photos" in out
+    assert (tmp_path / "pair.png").exists() and ": 1, of 4 photos; 3 failed" in out
     assert f"{photos / 'pair.png'}: pair: 2 faces; the largest was taken" in out
 
 

@@ -13,6 +13,7 @@ from latentlab.errors import UserError
 from latentlab.samples import SampleSettings, SampleStore, SampleTable, concatenate, draw_samples, split
 from latentlab.scorers import FunctionScorer
 from stylegan2.sampling import z_from_seeds
+from tests.conftest import stage_with
 from tests.latentlab.projection.interrupted import kill_at
 
 
@@ -94,10 +95,11 @@ def test_pandas_reads_the_folder(tiny, scorer, tmp_path):
 def test_progress_counts_every_sample_once(tiny, scorer, tmp_path):
     store = SampleStore.open(tmp_path, make_settings(tiny, scorer))
     seen = []
-    draw_samples(tiny, scorer, store, batch_size=4, progress=lambda done, total: seen.append((done, total)))
+    stage = stage_with(lambda done, total: seen.append((done, total)))
+    draw_samples(tiny, scorer, store, batch_size=4, progress=stage)
     assert seen == [(n, 22) for n in (0, 4, 6, 10, 12, 16, 18, 22)]
     seen.clear()
-    draw_samples(tiny, scorer, store, progress=lambda done, total: seen.append((done, total)))
+    draw_samples(tiny, scorer, store, progress=stage)
     assert seen == [(22, 22)]
 
 
@@ -106,7 +108,7 @@ import sys, torch
 torch.set_num_threads(1)
 from latentlab.samples import SampleStore, draw_samples
 from latentlab.scorers import FunctionScorer
-from tests.conftest import make_tiny
+from tests.conftest import make_tiny, stage_with
 from tests.latentlab.test_samples import brightness, make_settings
 
 def wait(done, total):
@@ -116,7 +118,7 @@ def wait(done, total):
 
 tiny, scorer = make_tiny(), FunctionScorer(("bright", "dark"), brightness)
 store = SampleStore.open(sys.argv[1], make_settings(tiny, scorer, samples=160))
-draw_samples(tiny, scorer, store, batch_size=4, progress=wait)
+draw_samples(tiny, scorer, store, batch_size=4, progress=stage_with(wait))
 """
 
 
@@ -129,7 +131,7 @@ def test_a_killed_run_goes_on_and_gives_the_same_table(tiny, scorer, tmp_path):
     torch.set_num_threads(1)  # as in the script: sums in another order would differ in the last bit
     steps: list[tuple[int, int]] = []
     store = SampleStore.open(tmp_path / "killed", settings)
-    draw_samples(tiny, scorer, store, batch_size=4, progress=lambda *done: steps.append(done[:2]))
+    draw_samples(tiny, scorer, store, batch_size=4, progress=stage_with(lambda *done: steps.append(done)))
     whole = draw_samples(tiny, scorer, SampleStore.open(tmp_path / "whole", settings), batch_size=4)
     torch.set_num_threads(threads)
     assert steps[0] == (6 * len(shards), 160)

@@ -62,7 +62,7 @@ def test_bad_input_is_refused_and_writes_nothing(tmp_path, fps):
 
 def test_mp4_without_its_extra_says_what_to_install(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "imageio_ffmpeg", None)  # what an import of it finds when it is absent
-    with pytest.raises(UserError, match=r'pip install "latentlab\[video\]"'):
+    with pytest.raises(UserError, match=r'pip install "imageio\[ffmpeg\]"'):
         write_mp4(frames(), tmp_path / "walk.mp4")
 
 

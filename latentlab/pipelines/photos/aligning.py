@@ -10,7 +10,7 @@ from latentlab.errors import UserError
 from latentlab.faces import AlignedFace, align_files
 from latentlab.pipelines.checks import QualityCheck, check_photo, describe_poor
 from latentlab.pipelines.components import Components
-from latentlab.progress import Stage, silent
+from latentlab.progress import Stage, stage_of
 
 OnChecks = Callable[[Path, Sequence[QualityCheck]], object]
 """Called with a photo and its quality checks as soon as it was aligned."""
@@ -39,7 +39,7 @@ def check_photos(
     paths: Sequence[str | Path],
     components: Components,
     strict: bool = False,
-    progress: Stage = silent,
+    progress: bool | Stage = True,
     on_checks: OnChecks | None = None,
 ) -> Iterator[tuple[Path, CheckedPhoto | UserError]]:
     """Align photos and check their quality; a bad one never ends the batch.
@@ -55,7 +55,7 @@ def check_photos(
     strict
         Whether a photo with a poor check counts as bad.
     progress
-        Shows the progress.
+        True for a progress bar, False for none, or a `Stage` of your own.
     on_checks
         Called with each photo in which a face was found, and its checks.
 
@@ -67,7 +67,7 @@ def check_photos(
         Its largest face, or what is wrong with the photo.
     """
     resolution = components.generator.resolution
-    with progress("aligning") as step:
+    with stage_of(progress)("aligning") as step:
         for done, (path, found) in enumerate(align_files(paths, components.detector, resolution, "all"), 1):
             if isinstance(found, UserError):
                 yield path, found

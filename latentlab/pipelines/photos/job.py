@@ -8,14 +8,14 @@ from pathlib import Path
 
 from latentlab.directions import Direction
 from latentlab.errors import UserError
-from latentlab.files import check_distinct_stems
+from latentlab.files import check_distinct_stems, strength_names
 from latentlab.pipelines.components import Components
 from latentlab.pipelines.photos.aligning import CheckedPhoto, OnChecks, check_photos
 from latentlab.pipelines.photos.edits import PhotoEdit, edit_portrait
 from latentlab.pipelines.photos.portraits import Portrait, make_portrait, project_faces
 from latentlab.pipelines.photos.settings import PhotoEditSettings, PhotoSettings
 from latentlab.pipelines.photos.writing import write_edits, write_portrait
-from latentlab.progress import Stage, silent
+from latentlab.progress import Stage, stage_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,7 +48,7 @@ def edit_photo(
     components: Components | None = None,
     settings: PhotoEditSettings | None = None,
     folder: str | Path = "latentlab-edits",
-    progress: Stage = silent,
+    progress: bool | Stage = True,
     on_checks: OnChecks | None = None,
 ) -> PhotoResult:
     """Edit the face in one photo along a direction.
@@ -74,7 +74,7 @@ def edit_photos(
     components: Components | None = None,
     settings: PhotoEditSettings | None = None,
     folder: str | Path = "latentlab-edits",
-    progress: Stage = silent,
+    progress: bool | Stage = True,
     on_checks: OnChecks | None = None,
 ) -> Iterator[tuple[Path, PhotoResult | UserError]]:
     """Edit the largest face of each photo along a direction; a bad photo never ends the batch.
@@ -97,7 +97,7 @@ def edit_photos(
         `photo_STRENGTH.png` and `crop_STRENGTH.png`, `comparison.png`, `projection.safetensors`,
         `delta.safetensors`, `report.md` and `report.json`.
     progress
-        Shows the progress.
+        True for a progress bar, False for none, or a `Stage` of your own.
     on_checks
         Called with each photo and its quality checks, before any is projected.
 
@@ -111,21 +111,22 @@ def edit_photos(
     Raises
     ------
     UserError
-        If the direction does not fit the generator, there is no such attribute, or two photos would be written into
-        one folder.
+        If the direction does not fit the generator, there is no such attribute, a strength is given twice, or two
+        photos would be written into one folder.
     """
     components = Components.load() if components is None else components
     settings = PhotoEditSettings() if settings is None else settings
     folder = Path(folder)
     direction.check(components.generator, settings.force)
     components.check_attribute(settings.attribute)
+    strength_names(strengths)  # an error is told before the long work
     for path, portrait in _portraits(paths, components, settings, folder, progress, on_checks):
         if isinstance(portrait, UserError):
             yield path, portrait
             continue
         own = write_portrait(portrait, folder)
         edits = []
-        with progress(f"editing {path.name}") as step:
+        with stage_of(progress)(f"editing {path.name}") as step:
             for one in edit_portrait(portrait, direction, strengths, components, settings.attribute, settings.mask):
                 edits.append(one)
                 step(len(edits), len(strengths))
@@ -138,7 +139,7 @@ def project_photos(
     components: Components | None = None,
     settings: PhotoSettings | None = None,
     folder: str | Path = "latentlab-projections",
-    progress: Stage = silent,
+    progress: bool | Stage = True,
     on_checks: OnChecks | None = None,
 ) -> Iterator[tuple[Path, PhotoResult | UserError]]:
     """Project the largest face of each photo, and tune the generator on it; a bad photo never ends the batch.
@@ -160,7 +161,7 @@ def _portraits(
     components: Components,
     settings: PhotoSettings,
     folder: Path,
-    progress: Stage,
+    progress: bool | Stage,
     on_checks: OnChecks | None,
 ) -> Iterator[tuple[Path, Portrait | UserError]]:
     """Portraits of the photos; those without a face first, with what is wrong with them."""

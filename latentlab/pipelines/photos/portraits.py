@@ -15,7 +15,7 @@ from latentlab.pipelines.checks import QualityCheck, check_projection
 from latentlab.pipelines.components import Components
 from latentlab.pipelines.photos.aligning import CheckedPhoto
 from latentlab.pipelines.photos.settings import PhotoSettings, steps_left_out
-from latentlab.progress import Stage, silent
+from latentlab.progress import Stage, titled
 from latentlab.projection import Projection, Tuned, project, tune, w_statistics
 from latentlab.rendering import Renderer, with_noise_maps
 from stylegan2.protocol import Generator
@@ -74,20 +74,23 @@ class Portrait:
 
 
 def project_faces(
-    photos: list[CheckedPhoto], components: Components, settings: PhotoSettings, folder: Path, progress: Stage = silent
+    photos: list[CheckedPhoto],
+    components: Components,
+    settings: PhotoSettings,
+    folder: Path,
+    progress: bool | Stage = True,
 ) -> Projection:
     """Project the faces of photos; the state is kept in `folder / "state"`, where a stopped run resumes."""
-    with progress("projecting", "step") as step:
-        return project(
-            torch.cat([photo.face.image for photo in photos]),
-            components.generator,
-            settings.projection,
-            settings.start,
-            perceptual=components.fast_perceptual,
-            batch_size=settings.batch_size,
-            folder=folder / STATE,
-            progress=step,
-        )
+    return project(
+        torch.cat([photo.face.image for photo in photos]),
+        components.generator,
+        settings.projection,
+        settings.start,
+        perceptual=components.fast_perceptual,
+        batch_size=settings.batch_size,
+        folder=folder / STATE,
+        progress=progress,
+    )
 
 
 def make_portrait(
@@ -96,7 +99,7 @@ def make_portrait(
     components: Components,
     settings: PhotoSettings,
     folder: Path,
-    progress: Stage = silent,
+    progress: bool | Stage = True,
 ) -> Portrait:
     """Tune the generator on a projected photo, render it, and check the result.
 
@@ -113,7 +116,7 @@ def make_portrait(
     folder
         Folder of the job; the state of the tuning is kept in `state/`, where a stopped run resumes.
     progress
-        Shows the progress.
+        True for a progress bar, False for none, or a `Stage` of your own.
 
     Raises
     ------
@@ -158,19 +161,18 @@ def _tuned(
     components: Components,
     settings: PhotoSettings,
     folder: Path,
-    progress: Stage,
+    progress: bool | Stage,
 ) -> Tuned:
-    with progress(f"tuning on {photo.path.name}", "step") as step:
-        return tune(
-            photo.face.image,
-            ws,
-            components.generator,
-            components.fast_perceptual,
-            settings.tuning,
-            projection.noise(),
-            folder=folder / STATE / f"tuning-{photo.path.stem}",
-            progress=step,
-        )
+    return tune(
+        photo.face.image,
+        ws,
+        components.generator,
+        components.fast_perceptual,
+        settings.tuning,
+        projection.noise(),
+        folder=folder / STATE / f"tuning-{photo.path.stem}",
+        progress=titled(progress, f"tuning on {photo.path.name}"),
+    )
 
 
 @torch.no_grad()

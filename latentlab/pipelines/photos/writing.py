@@ -12,7 +12,7 @@ import torch
 
 from latentlab import images
 from latentlab.directions import Direction
-from latentlab.files import atomic_path, write_json
+from latentlab.files import atomic_path, strength_names, write_json
 from latentlab.images import reduce
 from latentlab.pipelines.checks import QualityCheck, format_value
 from latentlab.pipelines.photos.edits import PhotoEdit, or_unknown
@@ -44,9 +44,9 @@ def write_portrait(portrait: Portrait, folder: Path) -> Path:
 
 def write_edits(portrait: Portrait, edits: Sequence[PhotoEdit], direction: Direction, own: Path, command: str) -> None:
     """Write the edited photos into the portrait's folder, with a figure of all of them, report.md and report.json."""
-    for edit in edits:
-        images.save_image(edit.photo, own / f"photo_{edit.strength:+g}.png")
-        images.save_image(edit.crop.clamp(-1, 1), own / f"crop_{edit.strength:+g}.png")
+    for edit, name in zip(edits, strength_names([edit.strength for edit in edits]), strict=True):
+        images.save_image(edit.photo, own / f"photo_{name}.png")
+        images.save_image(edit.crop.clamp(-1, 1), own / f"crop_{name}.png")
     save_figure(_comparison(portrait, edits, direction.attribute), own / "comparison.png")
     facts = [
         {"strength": edit.strength, "score": _finite(edit.score), "identity": _finite(edit.identity)} for edit in edits
@@ -65,8 +65,9 @@ def _comparison(portrait: Portrait, edits: Sequence[PhotoEdit], attribute: str) 
     ]
     if all(edit.strength for edit in edits):
         shown.append(("projected", portrait.rendered.cpu(), None, ""))
-    for edit in sorted(edits, key=lambda edit: edit.strength):
-        title = f"{attribute} {_signed(edit.strength)}" if edit.strength else "projected"
+    edits = sorted(edits, key=lambda edit: edit.strength)
+    for edit, name in zip(edits, _signed(edits), strict=True):
+        title = f"{attribute} {name}" if edit.strength else "projected"
         shown.append((title, edit.crop, edit.photo, edit.values()))
     return portrait_figure(
         [title for title, *_ in shown],
@@ -112,7 +113,10 @@ def _markdown(portrait: Portrait, edits: Sequence[PhotoEdit], direction: Directi
         "",
         f"| {direction.attribute}, units of w | score | identity |",
         "| ---: | ---: | ---: |",
-        *(f"| {_signed(e.strength)} | {or_unknown(e.score)} | {or_unknown(e.identity)} |" for e in edits),
+        *(
+            f"| {name} | {or_unknown(e.score)} | {or_unknown(e.identity)} |"
+            for e, name in zip(edits, _signed(edits), strict=True)
+        ),
         *(f"\n{why}" for why in unknown),
         "",
         "## How far to trust it",
@@ -157,5 +161,6 @@ def _recipe(portrait: Portrait) -> list[str]:
     return [text, *(["", f"This is a quick look: {cut}."] if cut else [])]
 
 
-def _signed(strength: float) -> str:
-    return f"{strength:+g}".replace("-", "\N{MINUS SIGN}") if strength else "0"
+def _signed(edits: Sequence[PhotoEdit]) -> list[str]:
+    names = strength_names([edit.strength for edit in edits])
+    return ["0" if name == "+0" else name.replace("-", "\N{MINUS SIGN}") for name in names]

@@ -11,7 +11,9 @@ from latentlab.pipelines.study.context import StudyContext
 from latentlab.pipelines.study.results import HeldOutEdits, Study
 from latentlab.pipelines.walks import Walk, render_walk
 from latentlab.plots import response_figure, save_figure
+from latentlab.progress import titled
 from latentlab.samples import SampleTable
+from latentlab.scorers.threshold import NEGATIVE, POSITIVE
 
 _ROWS = 3  # of faces without the attribute, and as many with it
 _COLUMNS = 7  # strengths in the figure
@@ -44,8 +46,8 @@ def draw_figures(context: StudyContext, study: Study, main: str) -> None:
 def _faces(study: Study) -> SampleTable:
     """Held-out faces to show: the first ones without the attribute and the first ones with it, by seed."""
     test = study.table.subset(study.test)
-    has = test.is_positive(study.settings.attribute)
-    rows = [*np.flatnonzero(~has)[:_ROWS], *np.flatnonzero(has)[:_ROWS]]
+    labels = test.labels(study.settings.attribute)
+    rows = [*np.flatnonzero(labels == NEGATIVE)[:_ROWS], *np.flatnonzero(labels == POSITIVE)[:_ROWS]]
     return test.subset(np.array(rows))
 
 
@@ -54,21 +56,20 @@ def _render(
 ) -> Walk:
     components = context.components
     ws = faces.ws(components.generator.num_ws)
-    with context.stage(title) as step:
-        return render_walk(
-            faces.seeds.tolist(),
-            ws,
-            direction,
-            strengths,
-            components.renderer(),
-            components.scorer,
-            context.batch_size,
-            step,
-        )
+    return render_walk(
+        faces.seeds.tolist(),
+        ws,
+        direction,
+        strengths,
+        components.renderer(),
+        components.scorer,
+        context.batch_size,
+        titled(context.stage, title),
+    )
 
 
 def _draw_response(context: StudyContext, edits: HeldOutEdits) -> None:
     name = context.settings.attribute
-    tables = {f"faces not {name}": edits.towards, f"faces {name}": edits.away}
+    tables = {f"not {name}, edited towards it": edits.towards, f"{name}, edited away from it": edits.away}
     curves = {label: (table.strengths, table.column(name)) for label, table in tables.items()}
     save_figure(response_figure(curves, score_name=f"{name} score"), context.folder / "response.png")

@@ -17,6 +17,7 @@ from latentlab.pipelines.study.context import StudyContext
 from latentlab.pipelines.study.results import HeldOutEdits
 from latentlab.progress import Step
 from latentlab.samples import EditTable, SampleTable
+from latentlab.scorers.threshold import NEGATIVE, POSITIVE
 
 # Faces per file of edits: what an interrupted run may lose.
 _CHUNK = 8
@@ -28,9 +29,8 @@ def find_reach(context: StudyContext, direction: Direction, train: SampleTable) 
     if path.exists():
         stored = read_json(path)
         return Reach(stored["towards"], stored["away"])
-    with context.stage("calibrating") as step:
-        attribute, scorer = context.settings.attribute, context.components.scorer
-        reach = calibrate_reach(train, attribute, direction, context.renderer, scorer, context.batch_size, step)
+    attribute, scorer = context.settings.attribute, context.components.scorer
+    reach = calibrate_reach(train, attribute, direction, context.renderer, scorer, context.batch_size, context.stage)
     write_json(path, {"towards": reach.towards, "away": reach.away, "direction": direction.method})
     return reach
 
@@ -48,9 +48,9 @@ def edit_held_out(
     Those without the attribute are moved towards it and those with it away, by fractions of the calibrated
     strengths; the first faces by seed, as many as the settings say.
     """
-    has = test.is_positive(context.settings.attribute)
+    labels = test.labels(context.settings.attribute)
     most = context.settings.edited_faces
-    without, having = (test.subset(np.flatnonzero(chosen)[:most]) for chosen in (~has, has))
+    without, having = (test.subset(np.flatnonzero(labels == label)[:most]) for label in (NEGATIVE, POSITIVE))
     with context.stage(f"editing ({method})") as step:
         count = _Counter(step, (len(without) + len(having)) * len(fractions))
         folder = context.folder / "edits"
@@ -80,7 +80,7 @@ def _edit(
         path = folder / f"part-{start // _CHUNK:03d}.parquet"
         part = _load_chunk(path)
         if part is None:
-            part = rescore(chunk, direction, strengths, context.renderer, scorer, context.batch_size)
+            part = rescore(chunk, direction, strengths, context.renderer, scorer, context.batch_size, progress=False)
             part.save(path)
         parts.append(part)
         count.add(len(chunk) * len(strengths))
@@ -90,6 +90,7 @@ def _edit(
         strengths=np.array([0.0, *strengths]),
         scores=np.concatenate([faces.scores[:, None], edited], axis=1),
         names=faces.names,
+        threshold=faces.threshold,
     )
 
 

@@ -11,6 +11,7 @@ from latentlab.directions import Fit
 from latentlab.pipelines.calibration import Reach
 from latentlab.pipelines.study.settings import StudySettings
 from latentlab.samples import EditTable, SampleTable
+from latentlab.scorers import LabelCounts, count_labels
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ class Study:
     settings
         Settings of the study, with the names of the networks.
     table
-        The samples.
+        The samples, with the threshold of their labels in numbers.
     train, test
         Masks `(samples,)` of the samples that directions were learnt on, and of those held out.
     fits
@@ -56,3 +57,14 @@ class Study:
     fits: dict[str, Fit]
     reach: Reach
     edits: dict[str, HeldOutEdits]
+
+    @property
+    def labels(self) -> NDArray[np.int8]:
+        """Labels `(samples,)`: 1 for faces with the attribute, −1 for those without, 0 for neither."""
+        return self.table.labels(self.settings.attribute)
+
+    @property
+    def counts(self) -> dict[str, LabelCounts]:
+        """Numbers of faces with each label: of 'all' samples, of the 'training' ones, and of the 'held out' ones."""
+        parts = {"all": self.train | self.test, "training": self.train, "held out": self.test}
+        return {part: count_labels(self.labels[rows]) for part, rows in parts.items()}

@@ -8,6 +8,7 @@ from typing import Any, Literal, get_args
 
 from latentlab.errors import UserError
 from latentlab.files import read_json, write_json
+from latentlab.scorers.threshold import Threshold
 
 MANIFEST = "run.json"
 FORMAT_VERSION = 1
@@ -17,14 +18,18 @@ Rendering = Literal["auto", "preview", "full"]
 
 @dataclass(frozen=True)
 class StudySettings:
-    """The settings of a study of one attribute; the defaults are the smile job's.
+    """The settings of a study of one attribute.
 
     Attributes
     ----------
-    name
-        Name of the direction.
     attribute
-        Score to study: a face has the attribute where this is the largest of its scores.
+        Score to study.
+    name
+        Name of the direction and of its files; empty for that of the attribute.
+    threshold
+        Score above which a face has the attribute: a number, 'median' or quantiles of the training samples, see
+        `latentlab.scorers.Threshold.parse`. By default the scorer's own; without one, a face has the attribute where
+        the score is the largest of several or, alone, exceeds one half.
     network, scorer
         Names of the networks in the report; None for those that the components were loaded by.
     seed_start, samples
@@ -39,8 +44,9 @@ class StudySettings:
         Number of held-out faces without the attribute, and as many with it, that are edited and scored again.
     """
 
-    name: str = "smile"
     attribute: str = "happy"
+    name: str = ""
+    threshold: float | str | None = None
     network: str | None = None
     scorer: str | None = None
     seed_start: int = 600
@@ -50,6 +56,11 @@ class StudySettings:
     edited_faces: int = 40
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "name", self.name or self.attribute)
+        if Path(self.name).name != self.name:
+            raise UserError(f"files are called by the name of the direction, so it is no path, unlike {self.name!r}")
+        if self.threshold is not None:
+            object.__setattr__(self, "threshold", str(Threshold.parse(self.threshold)))
         if self.samples < 20:
             raise UserError(f"a study needs 20 samples or more to learn and to test on, not {self.samples}")
         if self.rendering not in get_args(Rendering):

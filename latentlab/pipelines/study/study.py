@@ -21,8 +21,9 @@ from latentlab.pipelines.study.edits import edit_held_out, find_reach
 from latentlab.pipelines.study.report import write_report
 from latentlab.pipelines.study.results import Study
 from latentlab.pipelines.study.settings import StudySettings, claim
-from latentlab.progress import Stage, silent
+from latentlab.progress import Stage, stage_of
 from latentlab.samples import SampleTable, split
+from latentlab.scorers import threshold_of
 
 METHODS = ("mean", "svm")
 MAIN = "svm"  # the direction that faces are edited along; the other is compared with it
@@ -37,7 +38,7 @@ def study_attribute(
     folder: str | Path,
     command: str = "latentlab.study_attribute",
     batch_size: int = 4,
-    progress: Stage = silent,
+    progress: bool | Stage = True,
 ) -> Study:
     """Run a study of one attribute, or finish one that was stopped.
 
@@ -55,7 +56,7 @@ def study_attribute(
     batch_size
         Images rendered at once.
     progress
-        Shows the progress.
+        True for a progress bar, False for none, or a `Stage` of your own.
 
     Returns
     -------
@@ -68,25 +69,31 @@ def study_attribute(
         If the folder has something else, a class has no samples, or a setting is out of range.
     """
     folder = Path(folder)
-    settings = replace(
-        settings,
-        network=settings.network or components.network_name,
-        scorer=settings.scorer or components.scorer_name,
-    )
-    sampling = LabelSettings(
-        settings.samples, settings.seed_start, settings.psi, _scored_resolution(components, settings)
-    )
+    settings = _complete(settings, components)
+    resolution = _scored_resolution(components, settings)
+    sampling = LabelSettings(settings.samples, settings.seed_start, settings.psi, resolution, settings.threshold)
     sampling.for_components(components)  # to refuse settings out of range before anything is written
     components.check_attribute(settings.attribute)
     generator, scorer = components.generator.fingerprint, components.scorer.fingerprint
     claim(folder, settings, {"generator": generator, "scorer_weights": scorer})
     renderer = components.renderer(sampling.resolution)
-    context = StudyContext(components, settings, folder, renderer, batch_size, progress)
+    context = StudyContext(components, settings, folder, renderer, batch_size, stage_of(progress))
     table = label_samples(components, sampling, folder / "samples", batch_size, progress)
     study = _measure(context, table)
     draw_figures(context, study, MAIN)
     write_report(context, study, command)
     return study
+
+
+def _complete(settings: StudySettings, components: Components) -> StudySettings:
+    """The settings with what they leave to the components."""
+    own = threshold_of(components.scorer)
+    return replace(
+        settings,
+        network=settings.network or components.network_name,
+        scorer=settings.scorer or components.scorer_name,
+        threshold=str(own) if settings.threshold is None and own is not None else settings.threshold,
+    )
 
 
 def _scored_resolution(components: Components, settings: StudySettings) -> int:
@@ -101,6 +108,9 @@ def _scored_resolution(components: Components, settings: StudySettings) -> int:
 def _measure(context: StudyContext, table: SampleTable) -> Study:
     """Learn the directions, calibrate how far they go, and edit held-out faces along them."""
     train, test = split(table)
+    # Quantiles are those of the training samples, and hold for all others and for edits.
+    threshold = table.subset(train).resolve(context.settings.attribute).threshold
+    table = replace(table, threshold=threshold)
     fits = _fit_directions(context, table)
     reach = find_reach(context, fits[MAIN].direction, table.subset(train))
     edits = {}

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from latentlab import images
 from latentlab.errors import UserError
-from latentlab.progress import Step
+from latentlab.progress import Stage, stage_of
 from latentlab.scorers.attributes.network import RESOLUTION
 from latentlab.scorers.crop import FaceCrop
 
@@ -65,10 +65,11 @@ def load_labels(path: Path) -> Labels:
     return Labels(tuple(r["image"] for r in rows), tuple(r["identity"] for r in rows), names, values)
 
 
-def load_faces(folder: Path, labels: Labels, crop: FaceCrop, progress: Step | None = None) -> Tensor:
+def load_faces(folder: Path, labels: Labels, crop: FaceCrop, progress: bool | Stage = True) -> Tensor:
     """Load all images as the network sees them, with a margin of `MARGIN` pixels: `(n, 3, 72, 72)` uint8.
 
-    The margin repeats the border of the crop.
+    The margin repeats the border of the crop. `progress` is True for a progress bar, False for none, or a `Stage` of
+    your own.
 
     Raises
     ------
@@ -81,11 +82,10 @@ def load_faces(folder: Path, labels: Labels, crop: FaceCrop, progress: Step | No
         return images.to_bytes(torch.nn.functional.pad(face, [MARGIN] * 4, mode="replicate"))
 
     found = []
-    with ThreadPoolExecutor() as pool:
-        for done, image in enumerate(pool.map(one, labels.files)):
+    with ThreadPoolExecutor() as pool, stage_of(progress)("reading") as step:
+        for image in pool.map(one, labels.files):
             found.append(image)
-            if progress is not None:
-                progress(done + 1, len(labels.files))
+            step(len(found), len(labels.files))
     return torch.cat(found)
 
 

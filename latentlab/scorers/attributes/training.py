@@ -19,7 +19,7 @@ from torch import Tensor
 
 from latentlab import cards
 from latentlab.errors import UserError
-from latentlab.progress import Step
+from latentlab.progress import Stage, stage_of
 from latentlab.scorers.attributes.data import MARGIN, Labels, split
 from latentlab.scorers.attributes.network import RESOLUTION, AttributeNet
 from latentlab.scorers.attributes.scorer import AttributeScorer
@@ -76,7 +76,7 @@ def train(
     state: Path,
     card: Mapping[str, Any] | None = None,
     device: torch.device | str = "cpu",
-    progress: Step | None = None,
+    progress: bool | Stage = True,
 ) -> AttributeScorer:
     """Train a classifier; a training that was stopped is resumed and ends in the result it would have had.
 
@@ -95,7 +95,8 @@ def train(
     device
         Device to train on.
     progress
-        Called with the number of epochs done, the number of all, and the loss in words.
+        True for a progress bar, False for none, or a `Stage` of your own. It is called
+        with (epochs done, epochs in all, the loss).
 
     Raises
     ------
@@ -108,7 +109,7 @@ def train(
         lone = [name for name, row in zip(labels.names, labels.values[part].T, strict=True) if row.min() == row.max()]
         if lone:
             raise UserError(f"{', '.join(lone)}: a part of the images has one value only; leave it out or add images")
-    network = _trained(images, labels, parts[0], plan, state, torch.device(device), progress)
+    network = _trained(images, labels, parts[0], plan, state, torch.device(device), stage_of(progress))
     slopes, offsets = _calibrated(_logits(network, images[parts[1]]), labels.values[parts[1]])
     held_out = _logits(network, images[parts[2]]) * slopes + offsets
     statistics = _statistics(held_out, labels.values[parts[2]], labels.names)
@@ -134,7 +135,7 @@ def _trained(
     plan: TrainingPlan,
     state: Path,
     device: torch.device,
-    progress: Step | None,
+    stage: Stage,
 ) -> AttributeNet:
     torch.manual_seed(plan.seed)
     network = AttributeNet(len(labels.names), plan.base_channels).to(device)
@@ -147,24 +148,25 @@ def _trained(
     first = _resume(state, key, network, optimiser)
     targets = torch.from_numpy(labels.values).float()
     steps = plan.epochs * -(-len(rows) // plan.batch_size)
-    for epoch in range(first, plan.epochs):
-        rng = torch.Generator().manual_seed(plan.seed * 10_000 + epoch)
-        torch.manual_seed(plan.seed * 10_000 + epoch)  # dropout
-        losses = []
-        network.train()
-        order = torch.from_numpy(rows)[torch.randperm(len(rows), generator=rng)]
-        for k, some in enumerate(torch.split(order, plan.batch_size)):
-            for group in optimiser.param_groups:
-                group["lr"] = plan.rate_at(epoch * -(-len(rows) // plan.batch_size) + k, steps)
-            logits = network(_augmented(images[some], rng).to(device))
-            loss = F.binary_cross_entropy_with_logits(logits, targets[some].to(device))
-            optimiser.zero_grad()
-            torch.autograd.backward(loss)
-            optimiser.step()
-            losses.append(float(loss.detach()))
-        _keep(state, key, network, optimiser, epoch + 1)
-        if progress is not None:
-            progress(epoch + 1, plan.epochs, f"loss {np.mean(losses):.3f}")
+    with stage("training", "epoch") as step:
+        step(first, plan.epochs)
+        for epoch in range(first, plan.epochs):
+            rng = torch.Generator().manual_seed(plan.seed * 10_000 + epoch)
+            torch.manual_seed(plan.seed * 10_000 + epoch)  # dropout
+            losses = []
+            network.train()
+            order = torch.from_numpy(rows)[torch.randperm(len(rows), generator=rng)]
+            for k, some in enumerate(torch.split(order, plan.batch_size)):
+                for group in optimiser.param_groups:
+                    group["lr"] = plan.rate_at(epoch * -(-len(rows) // plan.batch_size) + k, steps)
+                logits = network(_augmented(images[some], rng).to(device))
+                loss = F.binary_cross_entropy_with_logits(logits, targets[some].to(device))
+                optimiser.zero_grad()
+                torch.autograd.backward(loss)
+                optimiser.step()
+                losses.append(float(loss.detach()))
+            _keep(state, key, network, optimiser, epoch + 1)
+            step(epoch + 1, plan.epochs, f"loss {np.mean(losses):.3f}")
     return network.eval().requires_grad_(False)
 
 

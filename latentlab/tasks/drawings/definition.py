@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from latentlab.comparison.definition import TaskDefinition
+from latentlab.comparison.definition import TaskDefinition, without_users
 
 __all__ = ["DRAWINGS", "METHODS", "PRESETS", "DrawingsInputs", "DrawingsSettings"]
 
@@ -82,6 +82,14 @@ class DrawingsInputs:
     )
 
 
+def _unused(settings: DrawingsSettings, inputs: DrawingsInputs, names: Sequence[str]) -> dict[str, str]:
+    return {
+        **without_users(names, ("pix2pix",), "base_channels", "epoch_scale", "seed"),
+        **without_users(names, ("projection-of-drawing", "projection-of-face"), "projection_steps"),
+        **({} if inputs.folder is None else {"faces": "with --folder, all of whose faces are used"}),
+    }
+
+
 DRAWINGS = TaskDefinition(
     summary="Paint faces from line drawings: pix2pix against projections into a generator.",
     presets=PRESETS,
@@ -91,4 +99,5 @@ DRAWINGS = TaskDefinition(
     baselines=("retrieval",),
     oracles=("projection-of-face",),
     inputs=DrawingsInputs,
+    unused=_unused,
 )

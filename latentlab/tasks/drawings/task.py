@@ -11,15 +11,15 @@ from latentlab.comparison.protocol import Method
 from latentlab.datasets.drawings import make_drawings
 from latentlab.datasets.sources import NamedImages, generated_images, images_of_files
 from latentlab.errors import UserError
+from latentlab.files import images_in
 from latentlab.pipelines.components import Components
-from latentlab.progress import Stage, silent
+from latentlab.progress import Stage
 from latentlab.projection import DEFAULTS
 from latentlab.rendering import Renderer
 from latentlab.tasks.baselines import NearestFace
 from latentlab.tasks.drawings.definition import METHODS, DrawingsInputs, DrawingsSettings
 from latentlab.tasks.paired import TRAINED_ONCE, PairedTask, PairedTaskText, open_folder
 from latentlab.tasks.trained import Trained
-from latentlab.translation.data.folders import images_in
 from latentlab.translation.methods import load_method
 from stylegan2.protocol import Generator
 
@@ -44,8 +44,8 @@ def make_drawings_task(
     components: Components,
     folder: Path,
     faces: Path | None = None,
-    stage: Stage = silent,
     with_identity: bool = True,
+    progress: bool | Stage = True,
 ) -> DrawingsTask:
     """Draw faces in `folder`, or find the drawings there.
 
@@ -60,10 +60,10 @@ def make_drawings_task(
         Folder of the comparison.
     faces
         Folder of aligned faces.
-    stage
-        Shows the progress.
     with_identity
         Whether identity is measured, which needs the face descriptor.
+    progress
+        True for a progress bar, False for none, or a `Stage` of your own.
 
     Raises
     ------
@@ -78,8 +78,8 @@ def make_drawings_task(
     pairs = folder / f"pairs-{digest([source.origin, source.count, settings.held_out, settings.size])}"
 
     def make() -> None:
-        with stage("drawing") as step:
-            make_drawings(source, pairs, settings.size, held_out=settings.held_out / source.count, progress=step)
+        share = settings.held_out / source.count
+        make_drawings(source, pairs, settings.size, held_out=share, progress=progress)
 
     made_once(pairs, make)
     training, held_out = (open_folder(pairs / part, "AB") for part in ("train", "test"))
@@ -111,7 +111,7 @@ def _source(settings: DrawingsSettings, generator: Generator, faces: Path | None
 def make_from_inputs(settings: DrawingsSettings, inputs: DrawingsInputs, job: Job) -> DrawingsTask:
     """Make the task of `latentlab compare drawings`."""
     components = Components.load(inputs.network, device=job.device)
-    return make_drawings_task(settings, components, job.folder, inputs.folder, job.stage)
+    return make_drawings_task(settings, components, job.folder, inputs.folder, progress=job.progress)
 
 
 def drawings_methods(task: DrawingsTask, names: Sequence[str] = METHODS) -> list[Method]:

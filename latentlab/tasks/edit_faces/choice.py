@@ -89,13 +89,9 @@ def complete_settings(settings: EditSettings, inputs: EditInputs, labelling: Lab
         settings,
         attribute=labelling.attribute,
         judged=judged,
-        conditions=conditions if inputs.conditions is None else _names(inputs.conditions),
-        related=related if inputs.related is None else _names(inputs.related),
+        conditions=conditions if inputs.conditions is None else inputs.conditions,
+        related=related if inputs.related is None else inputs.related,
     )
-
-
-def _names(text: str) -> tuple[str, ...]:
-    return tuple(name.strip() for name in text.split(",") if name.strip())
 
 
 def make_from_inputs(settings: EditSettings, inputs: EditInputs, job: Job) -> EditTask:
@@ -108,8 +104,8 @@ def make_from_inputs(settings: EditSettings, inputs: EditInputs, job: Job) -> Ed
     """
     if inputs.paste and inputs.photos is None:
         raise UserError("--paste puts edits back into --photos, and there are none")
-    if (inputs.folder is None) != (inputs.labels is None):
-        raise UserError("real faces are a --folder of photos and their --labels")
+    if (settings.data == "real") != (inputs.folder is not None) or (inputs.folder is None) != (inputs.labels is None):
+        raise UserError("--data real takes a --folder of photos and their --labels, and no other data does")
     labelling = choose_labelling(inputs)
     device = find_device(job.device)
     scorer, judge = load_scorer(labelling.scorer, device), load_attributes(inputs.judge, device)
@@ -123,4 +119,4 @@ def make_from_inputs(settings: EditSettings, inputs: EditInputs, job: Job) -> Ed
         real = RealFaces(inputs.folder, inputs.labels, judged)
     check_inputs(settings, scorer, judge, inputs.photos, real)
     components = Components.load(inputs.network, scorer=scorer, device=device)
-    return make_edit_task(settings, components, judge, job.folder, inputs.photos, real, job.stage)
+    return make_edit_task(settings, components, judge, job.folder, inputs.photos, real, job.progress)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal, TypeAlias, get_args
 
 from latentlab import registry
-from latentlab.comparison.definition import TaskDefinition
+from latentlab.comparison.definition import TaskDefinition, without_users
 from latentlab.errors import UserError
 
 __all__ = ["EDIT", "METHODS", "PRESETS", "PROJECTION", "EditInputs", "EditSettings"]
@@ -136,7 +136,7 @@ class EditInputs:
     Attributes
     ----------
     attribute, judged, conditions, related
-        See `EditSettings`; lists are separated by commas. None for what fits the others.
+        See `EditSettings`; None for what fits the others.
     scorer, judge, network
         Labelling scorer, judging classifier and generator, by name or file. The scorer is None for one that knows the
         attribute.
@@ -162,10 +162,10 @@ class EditInputs:
     judged: str | None = field(
         default=None, metadata={"help": "Attribute of the judge that means the same as --attribute."}
     )
-    conditions: str | None = field(
+    conditions: tuple[str, ...] | None = field(
         default=None, metadata={"help": "Attributes, separated by commas, that latent-conditional keeps."}
     )
-    related: str | None = field(
+    related: tuple[str, ...] | None = field(
         default=None, metadata={"help": "Attributes, separated by commas, whose change is no leakage."}
     )
     photos: Path | None = field(default=None, metadata={"help": "Folder of photos to edit; by default held-out faces."})
@@ -181,6 +181,15 @@ class EditInputs:
 
 _FURTHER = tuple(name for name in registry.translators.names() if name not in TRANSLATORS)
 
+
+def _unused(settings: EditSettings, inputs: EditInputs, names: Sequence[str]) -> dict[str, str]:
+    return {
+        **without_users(names, ("latent-conditional",), "conditions"),
+        **without_users(names, LATENT, "projection_steps"),
+        **without_users(names, (*TRANSLATORS, *_FURTHER), "base_channels", "epoch_scale"),
+    }
+
+
 EDIT = TaskDefinition(
     summary="Edit an attribute of faces, such as a smile: latent methods against translators.",
     presets=PRESETS,
@@ -191,4 +200,5 @@ EDIT = TaskDefinition(
     sections="latentlab.tasks.edit_faces.sections:sections_from_inputs",
     baselines=(PROJECTION,),
     inputs=EditInputs,
+    unused=_unused,
 )

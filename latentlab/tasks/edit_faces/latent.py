@@ -74,15 +74,14 @@ class Projector:
         done = folder / f"done-{key}.json"
         watch = Stopwatch(folder / f"seconds-{key}.json")
         components = self._task.components
-        with watch.watching(stage)("projecting", "step") as step:
-            found = project(
-                photos,
-                components.generator,
-                self._settings,
-                perceptual=components.fast_perceptual,
-                folder=folder,
-                progress=step,
-            )
+        found = project(
+            photos,
+            components.generator,
+            self._settings,
+            perceptual=components.fast_perceptual,
+            folder=folder,
+            progress=watch.watching(stage),
+        )
         if not done.exists():
             write_json(done, {"seconds": watch.seconds / len(photos)})
         return Projected(found.ws(components.generator), float(read_json(done)["seconds"]))

@@ -10,14 +10,14 @@ from torch import Tensor
 from latentlab.comparison.run import Comparison
 from latentlab.datasets.labelled_faces import PHOTO_RESOLUTION
 from latentlab.faces import align, paste_back
+from latentlab.files import images_in
 from latentlab.images import load_image, resize, save_image
-from latentlab.progress import Stage, silent
+from latentlab.progress import Stage, stage_of
 from latentlab.tasks.edit_faces.definition import LATENT, PROJECTION
 from latentlab.tasks.edit_faces.task import EditTask
-from latentlab.translation.data.folders import images_in
 
 
-def paste_edits(comparison: Comparison, photos: Path, stage: Stage = silent) -> None:
+def paste_edits(comparison: Comparison, photos: Path, progress: bool | Stage = True) -> None:
     """Put every method's edit of every photo back: FOLDER/pasted/METHOD/PHOTO.png.
 
     What a method changed is added to the photo, the rest of which stays sharp: see `paste_back`. A latent method
@@ -29,15 +29,15 @@ def paste_edits(comparison: Comparison, photos: Path, stage: Stage = silent) -> 
         A comparison of an `EditTask`.
     photos
         Folder of the photos.
-    stage
-        Shows the progress.
+    progress
+        True for a progress bar, False for none, or a `Stage` of your own.
     """
     task = comparison.task
     assert isinstance(task, EditTask)
     paths = {path.stem: path for path in images_in(photos)}
     shown = task.shown()
     projected = next((one.images for one in comparison.done if one.name == PROJECTION), None)
-    with stage("pasting") as step:
+    with stage_of(progress)("pasting") as step:
         for k, name in enumerate(task.names):
             photo = load_image(paths[name])
             face = align(photo, task.components.detector, PHOTO_RESOLUTION, name=str(paths[name]))[0]

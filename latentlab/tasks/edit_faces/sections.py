@@ -18,6 +18,7 @@ from latentlab.tasks.edit_faces.strengths import CurvePoint, Strengths, strength
 from latentlab.tasks.edit_faces.task import EditTask
 
 _REPORTED = ("judge_reached", "judge", "identity", "lpips_outside", "l1_outside")
+_REASONS = 3  # reasons that a line on the terminal names
 _LOST = ("identity", "lpips_outside", "l1_outside")
 
 
@@ -26,8 +27,8 @@ def sections_from_inputs(
 ) -> list[ReportSection]:
     """Return the sections of `latentlab compare edit`; put the edits back into the photos where that was asked for."""
     if inputs.paste and inputs.photos is not None:
-        paste_edits(comparison, inputs.photos, job.stage)
-    return edit_sections(comparison, strengths_of(comparison, methods, job.stage))
+        paste_edits(comparison, inputs.photos, job.progress)
+    return edit_sections(comparison, strengths_of(comparison, methods, job.progress))
 
 
 def edit_sections(comparison: Comparison, strengths: Strengths) -> list[ReportSection]:
@@ -123,4 +124,8 @@ def _lost(strengths: Strengths, titles: Mapping[str, str]) -> ReportSection:
 
 
 def _left_out(task: EditTask) -> ReportSection:
-    return ReportSection("Photos left out", "They could not be edited.", ("photo", "why"), tuple(task.left_out.items()))
+    left, given = len(task.left_out), len(task.names) + len(task.left_out)
+    note = f"{len(task.names)} of {given} photos were edited; {left} could not be"
+    rows = tuple(task.left_out.items())
+    reasons = "; ".join(f"{name}: {why}" for name, why in rows[:_REASONS]) + ("; …" if left > _REASONS else "")
+    return ReportSection("Photos left out", f"{note}.", ("photo", "why"), rows, note=f"{note} ({reasons})")

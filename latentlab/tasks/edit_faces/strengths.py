@@ -13,7 +13,7 @@ from latentlab.datasets.labelled_faces import PHOTO_RESOLUTION
 from latentlab.editing import in_sigmas
 from latentlab.images import resize
 from latentlab.metrics import Interval, mean_interval
-from latentlab.progress import Stage, silent
+from latentlab.progress import Stage, stage_of
 from latentlab.tasks.edit_faces.definition import PROJECTION
 from latentlab.tasks.edit_faces.latent import Latent
 from latentlab.tasks.edit_faces.response import CALIBRATION_FACES
@@ -103,7 +103,7 @@ class _Planned:
         return CurvePoint(self.method.name, sigmas, intervals, self.against)
 
 
-def strengths_of(comparison: Comparison, methods: Sequence[Method], stage: Stage = silent) -> Strengths:
+def strengths_of(comparison: Comparison, methods: Sequence[Method], progress: bool | Stage = True) -> Strengths:
     """Measure curves, losses and equal responses of the latent methods of a comparison of edits.
 
     Parameters
@@ -112,10 +112,10 @@ def strengths_of(comparison: Comparison, methods: Sequence[Method], stage: Stage
         A comparison of an `EditTask`; methods that failed are left out.
     methods
         Those that were compared.
-    stage
-        Shows the progress.
+    progress
+        True for a progress bar, False for none, or a `Stage` of your own.
     """
-    task = comparison.task
+    task, stage = comparison.task, stage_of(progress)
     assert isinstance(task, EditTask)
     results = {one.name: one for one in comparison.done}
     latent = [method for method in methods if isinstance(method, Latent) and method.name in results]

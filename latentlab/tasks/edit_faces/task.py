@@ -24,11 +24,11 @@ from latentlab.datasets.labelled_faces import (
 )
 from latentlab.datasets.labelled_photos import RealFaces, read_real, training_digests, write_photos, write_real
 from latentlab.errors import UserError
-from latentlab.files import read_json, write_json
+from latentlab.files import check_distinct_stems, images_in, read_json, write_json
 from latentlab.images import load_image, resize
 from latentlab.metrics import Interval
 from latentlab.pipelines.components import Components
-from latentlab.progress import Stage, silent
+from latentlab.progress import Stage, stage_of
 from latentlab.rendering import Renderer
 from latentlab.samples import SampleTable, concatenate
 from latentlab.scorers import Scorer, check_score
@@ -36,7 +36,6 @@ from latentlab.scorers.attributes.scorer import AttributeScorer
 from latentlab.tasks.distributions import LIMITS as DISTRIBUTION_LIMITS
 from latentlab.tasks.edit_faces.definition import EditSettings
 from latentlab.tasks.edit_faces.evaluator import EditEvaluator, edit_measures
-from latentlab.translation.data.folders import images_in
 
 _LIMITS = (
     "Scorers were trained on photographs of real persons and have their biases; a score is not a feeling. The "
@@ -179,7 +178,7 @@ def make_edit_task(
     folder: Path,
     photos: Path | None = None,
     real: RealFaces | None = None,
-    stage: Stage = silent,
+    progress: bool | Stage = True,
 ) -> EditTask:
     """Draw, label, split and write the faces of a comparison, or find them in `folder`.
 
@@ -198,8 +197,8 @@ def make_edit_task(
         the methods are given only the image.
     real
         Labelled photos, if `settings.data` is 'real'.
-    stage
-        Shows the progress.
+    progress
+        True for a progress bar, False for none, or a `Stage` of your own.
 
     Raises
     ------
@@ -218,13 +217,12 @@ def make_edit_task(
     }
     _claim(folder, training)
     faces = _faces_settings(settings)
-    domains = draw_domains(generator, components.scorer, faces, folder, stage)
-    names, left_out = _write(faces, components, folder, domains, real, stage), {}
+    domains = draw_domains(generator, components.scorer, faces, folder, progress)
+    names, left_out = _write(faces, components, folder, domains, real, stage_of(progress)), {}
     if photos is not None:
         excluded = frozenset() if real is None else training_digests(real, faces)
         labeller = Labeller(components.scorer, settings.attribute, settings.towards, components.device)
-        with stage("aligning photos") as step:
-            written = write_photos(paths, folder / "held_out", components.detector, labeller, step, excluded)
+        written = write_photos(paths, folder / "held_out", components.detector, labeller, excluded, progress)
         names, left_out = written.names, written.left_out
     held_out = {"photos": files_digest(folder / "held_out" / f"{name}.png" for name in names)}
     generated = photos is None and real is None
@@ -256,7 +254,7 @@ def check_inputs(
     if isinstance(scorer, AttributeScorer) and scorer.network_fingerprint == judge.network_fingerprint:
         raise UserError("the scorer that labels may not judge: give another classifier with --judge")
     if photos is not None:
-        images_in(photos)
+        check_distinct_stems(images_in(photos))
     if (real is None) != (settings.data != "real"):
         raise UserError("real faces are a folder and labels for the data 'real', and for no other")
     if real is not None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from latentlab.comparison.definition import TaskDefinition
+from latentlab.comparison.definition import TaskDefinition, without_users
 
 __all__ = ["FACADES", "METHODS", "PIX2PIX_VARIANTS", "PRESETS", "FacadesInputs", "FacadesSettings"]
 
@@ -72,6 +72,10 @@ class FacadesInputs:
     )
 
 
+def _unused(settings: FacadesSettings, inputs: FacadesInputs, names: Sequence[str]) -> dict[str, str]:
+    return without_users(names, (*PIX2PIX_VARIANTS, "cyclegan"), "base_channels", "epoch_scale", "seed")
+
+
 FACADES = TaskDefinition(
     summary="Build facades from their labels: pix2pix, its variants without some part, and CycleGAN.",
     presets=PRESETS,
@@ -80,4 +84,5 @@ FACADES = TaskDefinition(
     build_methods="latentlab.tasks.facades.task:facades_methods",
     baselines=("retrieval",),
     inputs=FacadesInputs,
+    unused=_unused,
 )

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from latentlab.comparison.definition import TaskDefinition
+from latentlab.comparison.definition import TaskDefinition, without_users
 from latentlab.errors import UserError
 
 __all__ = ["BASELINES", "METHODS", "PRESETS", "SHAPES", "ShapesSettings"]
@@ -66,6 +66,11 @@ PRESETS = {
 }
 """'quick': within 20 minutes on two cores; 'full': for a GPU."""
 
+
+def _unused(settings: ShapesSettings, inputs: None, names: Sequence[str]) -> dict[str, str]:
+    return without_users(names, ("instagan", "cyclegan"), "base_channels", "epoch_scale")
+
+
 SHAPES = TaskDefinition(
     summary="Turn squares into circles: InstaGAN against CycleGAN where every mask is known.",
     presets=PRESETS,
@@ -73,4 +78,5 @@ SHAPES = TaskDefinition(
     make="latentlab.tasks.shapes.task:make_from_inputs",
     build_methods="latentlab.tasks.shapes.task:shapes_methods",
     baselines=BASELINES,
+    unused=_unused,
 )

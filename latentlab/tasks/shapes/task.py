@@ -16,13 +16,14 @@ from latentlab.comparison.definition import Job, choose_methods
 from latentlab.comparison.protocol import Columns, Measure, Method
 from latentlab.datasets.shapes import ground_of, make_shapes
 from latentlab.devices import find_device
+from latentlab.files import images_in
 from latentlab.metrics import Interval
-from latentlab.progress import Stage, silent
+from latentlab.progress import Stage
 from latentlab.tasks.baselines import Nothing
 from latentlab.tasks.shapes.definition import METHODS, ShapesSettings
 from latentlab.tasks.shapes.judging import circle_of, judge_scene, shapes_of
 from latentlab.tasks.trained import Trained
-from latentlab.translation.data.folders import images_in, masked_in
+from latentlab.translation.data.folders import masked_in
 from latentlab.translation.data.sources import Source
 from latentlab.translation.data.transforms import Augmentation
 from latentlab.translation.methods import load_method
@@ -130,7 +131,7 @@ def true_masks(images: Tensor) -> list[Tensor | None]:
 
 
 def make_shapes_task(
-    settings: ShapesSettings, folder: Path, stage: Stage = silent, device: torch.device | str = "cpu"
+    settings: ShapesSettings, folder: Path, device: torch.device | str = "cpu", progress: bool | Stage = True
 ) -> ShapesTask:
     """Draw the scenes of a comparison in `folder`, or find them there.
 
@@ -140,10 +141,10 @@ def make_shapes_task(
         What is asked for.
     folder
         Folder of the comparison.
-    stage
-        Shows the progress.
     device
         Device of the networks.
+    progress
+        True for a progress bar, False for none, or a `Stage` of your own.
 
     Raises
     ------
@@ -154,9 +155,8 @@ def make_shapes_task(
     scenes = folder / f"scenes-{digest(key)}"
 
     def make() -> None:
-        with stage("drawing scenes") as step:
-            share = settings.held_out / settings.scenes
-            make_shapes(settings.scenes, scenes, settings.size, settings.most, settings.seed, share, step)
+        share = settings.held_out / settings.scenes
+        make_shapes(settings.scenes, scenes, settings.size, settings.most, settings.seed, share, progress)
 
     made_once(scenes, make)
     return ShapesTask(settings, folder, scenes, torch.device(device))
@@ -164,7 +164,7 @@ def make_shapes_task(
 
 def make_from_inputs(settings: ShapesSettings, inputs: None, job: Job) -> ShapesTask:
     """Make the task of `latentlab compare shapes`."""
-    return make_shapes_task(settings, job.folder, job.stage, find_device(job.device))
+    return make_shapes_task(settings, job.folder, find_device(job.device), job.progress)
 
 
 def shapes_methods(task: ShapesTask, names: Sequence[str] = METHODS) -> list[Method]:

@@ -15,14 +15,13 @@ from torch import Tensor
 
 from latentlab import images
 from latentlab.errors import UserError
+from latentlab.files import images_in
 
 Order = Literal["AB", "BA"]
 OnProblem = Literal["error", "skip"]
 _Half = Literal["left", "right"]
 _HALVES: tuple[_Half, _Half] = ("left", "right")
 
-# Suffixes of images; other files of a folder are ignored.
-SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp"})
 _MASK = re.compile(r"(?P<name>.+)_(?P<number>\d+)")
 
 
@@ -97,22 +96,6 @@ class CheckedPairs:
     before: ImageFiles
     after: ImageFiles
     problems: tuple[Problem, ...]
-
-
-def images_in(folder: Path) -> list[Path]:
-    """List the images of a folder, in the order of their names.
-
-    Raises
-    ------
-    UserError
-        There is no such folder, or no image in it.
-    """
-    if not folder.is_dir():
-        raise UserError(f"there is no folder {folder}")
-    paths = sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES)
-    if not paths:
-        raise UserError(f"there is no image in {folder}; it takes files ending in {', '.join(sorted(SUFFIXES))}")
-    return paths
 
 
 def pairs_in(folder: Path, order: Order, on_problem: OnProblem) -> CheckedPairs:

@@ -10,7 +10,7 @@ from typing import Any
 from torch import Tensor
 
 from latentlab import images
-from latentlab.errors import UserError
+from latentlab.errors import missing_package
 from latentlab.progress import Step
 from latentlab.translation.training.history import History
 from latentlab.translation.training.settings import RunOptions
@@ -53,19 +53,18 @@ class TrainingLogger:
         How often to write, and whether to write for TensorBoard.
     start
         Step from which the training goes on.
-    progress
-        Called after every step, see `train`.
+    show
+        Called after every step with (samples seen, samples in all, the losses).
     writes
         Whether this process writes.
     """
 
-    def __init__(
-        self, folder: Path, extent: Extent, options: RunOptions, start: int, progress: Step | None, writes: bool
-    ):
-        self.folder, self.extent, self.options, self.progress = folder, extent, options, progress
+    def __init__(self, folder: Path, extent: Extent, options: RunOptions, start: int, show: Step, writes: bool):
+        self.folder, self.extent, self.options, self.show = folder, extent, options, show
         self.recent: list[dict[str, float]] = []
         self.since = time.monotonic()
         self.history = History(folder / HISTORY, start) if writes else None
+        self.show(start * extent.samples_per_step, extent.steps * extent.samples_per_step)
         self.board = _open_tensorboard(folder) if writes and options.tensorboard else None
 
     def log_losses(self, step: int, losses: Losses, learning_rate: float) -> None:
@@ -74,9 +73,8 @@ class TrainingLogger:
             return
         steps, samples = self.extent.steps, step * self.extent.samples_per_step
         self.recent.append({name: value for own in losses.values() for name, value in own.items()})
-        if self.progress is not None:
-            note = ", ".join(f"{optimiser} {sum(own.values()):.3g}" for optimiser, own in losses.items() if own)
-            self.progress(samples, steps * self.extent.samples_per_step, note)
+        note = ", ".join(f"{optimiser} {sum(own.values()):.3g}" for optimiser, own in losses.items() if own)
+        self.show(samples, steps * self.extent.samples_per_step, note)
         if step % self.options.log_every and step != steps:
             return
         means = self._means()
@@ -107,5 +105,5 @@ def _open_tensorboard(folder: Path) -> Any:
     try:
         from torch.utils.tensorboard import SummaryWriter
     except ImportError as error:
-        raise UserError("TensorBoard is not installed: pip install 'latentlab[tensorboard]'") from error
+        raise missing_package("TensorBoard is not installed", "tensorboard") from error
     return SummaryWriter(folder / "tensorboard")

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import nn
 
-from latentlab.errors import UserError
-from latentlab.progress import Step
+from latentlab.errors import UserError, missing_package
+from latentlab.progress import Stage, stage_of
 from latentlab.translation.data.sources import Batch, Source, move_batch
 from latentlab.translation.methods import OptimiserStep, TranslationConfig
 from latentlab.translation.training.grids import examples_of, grid_of
@@ -42,7 +42,7 @@ def train(
     held_out: Source | None = None,
     fabric: Fabric | None = None,
     options: RunOptions | None = None,
-    progress: Step | None = None,
+    progress: bool | Stage = True,
 ) -> Translator:
     """Train a translator, or resume a training that was stopped, with the same result.
 
@@ -63,12 +63,13 @@ def train(
     options
         Options of this run that do not change the result.
     progress
-        Called with (samples seen, samples in all, losses as text) after every step.
+        True for a progress bar, False for none, or a `Stage` of your own. It is called
+        with (samples seen, samples in all, the losses), in the first process only.
 
     Raises
     ------
     UserError
-        `folder` holds another training, a loss is not finite, or an extra is missing.
+        `folder` holds another training, a loss is not finite, or a package is missing.
     """
     fabric = launch(precision=settings.precision) if fabric is None else fabric
     folder, options = Path(folder), RunOptions() if options is None else options
@@ -80,23 +81,24 @@ def train(
     store.load(state)
     steps = settings.steps_for(len(source), fabric.world_size)
     extent = Extent(steps, len(source), settings.samples_per_step(fabric.world_size))
-    logger = TrainingLogger(folder, extent, options, state.step, progress, writes=fabric.global_rank == 0)
     sampler = BatchSampler(settings, steps, state.step, fabric.global_rank, fabric.world_size)
     batches = load_batches(source, sampler, options.workers)
     examples = examples_of(held_out or source, fabric.device)
-    saved = time.monotonic()
-    while state.step < steps:
-        learning_rate = settings.learning_rate_at(state.step, steps)
-        some = [move_batch(next(batches), fabric.device) for _ in range(settings.accumulate)]
-        losses = take_step(fabric, state, some, learning_rate)
-        logger.log_losses(state.step, losses, learning_rate)
-        if state.step % options.sample_every == 0 or state.step == steps:
-            logger.log_samples(state.step, grid_of(method, state, examples))
-        # The clocks of processes differ: that of the first one decides.
-        due = fabric.broadcast(time.monotonic() - saved > SAVE_SECONDS)
-        if due or state.step == steps:
-            store.save(state)
-            saved = time.monotonic()
+    saved, first = time.monotonic(), fabric.global_rank == 0
+    with stage_of(progress if first else False)("training", "sample") as show:
+        logger = TrainingLogger(folder, extent, options, state.step, show, writes=first)
+        while state.step < steps:
+            learning_rate = settings.learning_rate_at(state.step, steps)
+            some = [move_batch(next(batches), fabric.device) for _ in range(settings.accumulate)]
+            losses = take_step(fabric, state, some, learning_rate)
+            logger.log_losses(state.step, losses, learning_rate)
+            if state.step % options.sample_every == 0 or state.step == steps:
+                logger.log_samples(state.step, grid_of(method, state, examples))
+            # The clocks of processes differ: that of the first one decides.
+            due = fabric.broadcast(time.monotonic() - saved > SAVE_SECONDS)
+            if due or state.step == steps:
+                store.save(state)
+                saved = time.monotonic()
     return _finish(fabric, state, key, folder)
 
 
@@ -113,7 +115,7 @@ def launch(
     try:
         from lightning_fabric import Fabric
     except ImportError as error:
-        raise UserError("training needs Lightning Fabric: pip install 'latentlab[translation]'") from error
+        raise missing_package("training needs Lightning Fabric", "lightning-fabric") from error
     many = (devices if isinstance(devices, int) else len(devices)) * nodes > 1
     fabric = Fabric(
         accelerator=accelerator,

@@ -23,7 +23,7 @@ class RunOptions:
     log_every, sample_every
         Steps between rows of the history, and between grids of samples.
     tensorboard
-        Whether losses and grids are also written for TensorBoard (extra `tensorboard`).
+        Whether losses and grids are also written for TensorBoard (needs the package `tensorboard`).
     """
 
     workers: int = 0

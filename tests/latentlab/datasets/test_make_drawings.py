@@ -4,7 +4,7 @@ import torch
 
 from latentlab import images
 from latentlab.datasets import NamedImages, Pencil, make_drawings, reduce_drawing
-from latentlab.translation.data.folders import images_in
+from latentlab.files import images_in
 from latentlab.translation.data.sets import open_pairs
 from latentlab.translation.data.transforms import Augmentation
 

@@ -12,11 +12,12 @@ from latentlab.datasets import LatentPairs, SetSettings, make_latent_pairs
 from latentlab.directions import Direction
 from latentlab.errors import UserError
 from latentlab.faces.detectors import FaceFound
+from latentlab.files import images_in
 from latentlab.rendering import Renderer
 from latentlab.scorers import FunctionScorer
-from latentlab.translation.data.folders import images_in
 from latentlab.translation.data.sets import open_unpaired
 from latentlab.translation.data.transforms import Augmentation
+from tests.conftest import stage_with
 
 
 class Guess:
@@ -93,7 +94,7 @@ def test_a_set_of_pairs_that_was_stopped_goes_on(brighter, tmp_path):
             raise Stopped
 
     with pytest.raises(Stopped):
-        make_latent_pairs(brighter, SetSettings("unpaired", 3, 16), tmp_path / "stopped", progress=stop)
+        make_latent_pairs(brighter, SetSettings("unpaired", 3, 16), tmp_path / "stopped", stage_with(stop))
     make_latent_pairs(brighter, SetSettings("unpaired", 3, 16), tmp_path / "stopped")
     make_latent_pairs(brighter, SetSettings("unpaired", 3, 16), tmp_path / "whole")
     stopped, whole = (

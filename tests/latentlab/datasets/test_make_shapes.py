@@ -7,7 +7,7 @@ import torch
 
 from latentlab.datasets import ground_of, make_shapes, scene
 from latentlab.errors import UserError
-from latentlab.translation.data.folders import images_in
+from latentlab.files import images_in
 from latentlab.translation.data.sets import open_unpaired
 from latentlab.translation.data.transforms import Augmentation
 

@@ -23,6 +23,16 @@ def test_a_direction_comes_back_from_its_file(tmp_path):
     assert replace(back, vector=direction.vector).__dict__ == direction.__dict__
 
 
+def test_the_calibrated_range_comes_back_and_shows(tmp_path):
+    direction = make(strength_range=(-1.5, 2.25))
+    direction.save(tmp_path / "a.safetensors")
+    back = Direction.load(tmp_path / "a.safetensors")
+    assert back.strength_range == (-1.5, 2.25)
+    assert (-back).strength_range == (-2.25, 1.5)
+    assert "| strength range | -1.5 to 2.25 |" in back.card()
+    assert "| strength range | unknown |" in make().card()
+
+
 @settings(max_examples=40)
 @given(arrays(np.float64, st.integers(1, 40), elements=st.floats(-1e3, 1e3)), st.text(max_size=20))
 def test_any_finder_result_survives_the_file(tmp_path_factory, vector, attribute):
@@ -72,6 +82,9 @@ def test_what_cannot_fit_is_refused_even_if_forced(tiny):
         ({"space": "y"}, "space is one of"),
         ({"layers": ()}, "row numbers"),
         ({"layers": (-1,)}, "row numbers"),
+        ({"strength_range": (1.0, 2.0)}, "a negative and a positive strength"),
+        ({"strength_range": (-1.0, float("inf"))}, "a negative and a positive strength"),
+        ({"strength_range": (-1.0, 0.5, 2.0)}, "a negative and a positive strength"),
     ],
 )
 def test_impossible_directions_are_refused(change, message):

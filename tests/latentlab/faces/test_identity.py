@@ -104,5 +104,5 @@ def test_other_shapes_are_refused(describe, shape):
 @pytest.mark.weights
 def test_without_dlib_the_message_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "dlib", None)
-    with pytest.raises(UserError, match=r'pip install "latentlab\[faces\]"'):
+    with pytest.raises(UserError, match="pip install dlib-bin"):
         FaceDescriptor()

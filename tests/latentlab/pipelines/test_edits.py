@@ -12,6 +12,7 @@ from latentlab.rendering import Renderer
 from latentlab.samples import SampleTable
 from latentlab.scorers import FunctionScorer
 from stylegan2.sampling import z_from_seeds
+from tests.conftest import stage_with
 
 
 @pytest.fixture(scope="module")
@@ -47,12 +48,13 @@ def test_chunks_batches_and_places_agree(tiny, scene):
     scorer, learnt = scene
     faces, renderer, strengths = faces_of(tiny, range(5)), Renderer(tiny, 16), [0.5, -0.5]
     seen = []
-    whole = rescore(faces, learnt, strengths, renderer, scorer, mode="place", progress=lambda *p: seen.append(p))
+    progress = stage_with(lambda *call: seen.append(call))
+    whole = rescore(faces, learnt, strengths, renderer, scorer, mode="place", progress=progress)
     parts = [
         rescore(faces.subset(np.array([i])), learnt, strengths, renderer, scorer, batch_size=1, mode="place")
         for i in range(5)
     ]
     np.testing.assert_allclose(np.concatenate([part.scores for part in parts]), whole.scores, atol=1e-5)
-    assert seen == [(4, 10), (8, 10), (10, 10)]
+    assert seen == [(k, 10) for k in range(1, 11)]
     with pytest.raises(UserError, match="different numbers"):
         rescore(faces, learnt, [1.0, 1.0], renderer, scorer)

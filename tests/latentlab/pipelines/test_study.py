@@ -260,7 +260,7 @@ def test_once_more_renders_nothing_and_gives_the_same(finished, lively):
     seen = []
 
     @contextmanager
-    def stage(title):
+    def stage(title, unit="image"):
         yield lambda done, total: seen.append((title, done, total))
 
     with one_thread():
@@ -397,7 +397,7 @@ DRIVER = """
     from test_study import SETTINGS, make_generator, make_scorer, run_study
 
     @contextmanager
-    def stage(title):
+    def stage(title, unit="image"):
         def step(done, total):
             print(title, done, total, sep=",", flush=True)
             sys.stdin.readline()  # goes on when it is told to

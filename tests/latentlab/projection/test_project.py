@@ -26,7 +26,7 @@ from latentlab.projection.losses import Target, losses_of
 from latentlab.projection.noise import fresh_maps, noise_regulariser, standardise_
 from latentlab.projection.starts import nearest
 from latentlab.rendering import Renderer
-from tests.conftest import TINY, make_tiny
+from tests.conftest import TINY, make_tiny, stage_with
 from tests.latentlab.projection.interrupted import kill_at
 
 VARIED = replace(TINY, mapping_lr_multiplier=1.0)
@@ -255,7 +255,8 @@ def test_it_is_deterministic_and_leaves_the_generator_alone(vgg):
 def test_progress_and_steps_see_every_step(tiny, vgg):
     _, target = pictures_of(tiny, [1, 2])
     calls = []
-    found = project(target, tiny, SHORT, perceptual=vgg, batch_size=2, progress=lambda *call: calls.append(call))
+    progress = stage_with(lambda *call: calls.append(call))
+    found = project(target, tiny, SHORT, perceptual=vgg, batch_size=2, progress=progress)
     projector = Projector(target, tiny, SHORT, perceptual=vgg, batch_size=2)
     with pytest.raises(UserError, match="not done"):
         projector.result()

@@ -18,7 +18,7 @@ from latentlab.projection.inputs import MaskedImages
 from latentlab.projection.settings import PTI, TuningSettings
 from latentlab.projection.tuning import Tuner, neighbour, tune
 from stylegan2.sampling import z_from_seeds
-from tests.conftest import make_tiny
+from tests.conftest import make_tiny, stage_with
 from tests.latentlab.projection.interrupted import kill_at
 
 QUICK = TuningSettings(
@@ -140,7 +140,8 @@ def test_the_size_of_batches_does_not_matter(tiny):
 def test_it_stops_when_it_is_near_enough(tiny):
     pictures, ws = inputs()
     calls = []
-    whole = tune(pictures, ws, tiny, EdgeDistance(), QUICK, progress=lambda *call: calls.append(call))
+    progress = stage_with(lambda *call: calls.append(call))
+    whole = tune(pictures, ws, tiny, EdgeDistance(), QUICK, progress=progress)
     assert whole.steps == 12
     assert [call[:2] for call in calls] == [(step, 12) for step in range(1, 13)]
     steps = list(Tuner(pictures, ws, tiny, EdgeDistance(), QUICK).steps())

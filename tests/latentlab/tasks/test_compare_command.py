@@ -30,7 +30,7 @@ from latentlab.scorers.attributes.scorer import AttributeScorer
         (["facades"], "takes a --folder with train/ and val/"),
         (["edit", "--methods", "latent-mean,magic"], "no method of this task is called 'magic'; there are latent-mean"),
         (["edit", "--paste"], "--photos, and there are none"),
-        (["edit", "--folder", "x"], "a --folder of photos and their --labels"),
+        (["edit", "--folder", "x"], "--data real takes a --folder of photos and their --labels"),
         (["edit", "--attribute", "young"], "add --scorer FILE.safetensors:young"),
         (["edit", "--size", "32"], "64 pixels or more"),
         (["edit", "--scorer", "attributes:smiling", "--attribute", "smiling"], "may not judge"),
@@ -51,7 +51,7 @@ def test_bad_input_is_refused_before_any_work(words, message, refused, tmp_path,
         (["edit", "--scorer", "fer", "--attribute", "glee"], "no score of fer is called 'glee'"),
         (["edit", "--attribute", "sad"], "add --judged NAME"),
         (["edit", "--photos", "nowhere"], "nowhere"),
-        (["edit", "--data", "real"], "real faces are a folder and labels"),
+        (["edit", "--data", "real"], "--data real takes a --folder"),
     ],
 )
 def test_what_networks_have_to_be_asked_for_is_refused_before_any_work(words, message, refused, tmp_path, monkeypatch):

@@ -280,7 +280,7 @@ def test_an_option_that_is_missing_is_named(judge):
 
 
 def test_conditions_and_related_attributes_can_be_chosen():
-    inputs = EditInputs("young", conditions="male, eyeglasses", related="bags_under_eyes")
+    inputs = EditInputs("young", conditions=("male", "eyeglasses"), related=("bags_under_eyes",))
     settings = complete_settings(PRESETS["quick"], inputs, Labelling("x", "young"), "young")
     assert settings.conditions == ("male", "eyeglasses") and settings.related == ("bags_under_eyes",)
 
@@ -306,6 +306,7 @@ def test_photos_that_cannot_be_edited_are_left_out_with_a_reason(components, jud
     assert [one.failure for one in comparison.results] == ["", ""]
     sections = edit_sections(comparison, Strengths((), (), {}, (), ()))
     assert sections[0].title == "Photos left out" and len(sections[0].rows) == 2
+    assert sections[0].note.startswith("2 of 4 photos were edited; 2 could not be (bright.png: it is of the target")
     paste_edits(comparison, photos)
     pasted, photo = images.load_image(out / "pasted" / "latent-mean" / "one.png"), images.load_image(photos / "one.png")
     assert pasted.shape == photo.shape and torch.equal(pasted[..., :20, :20], photo[..., :20, :20])

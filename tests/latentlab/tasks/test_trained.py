@@ -65,7 +65,7 @@ def test_a_training_that_was_stopped_goes_on(task, tmp_path, monkeypatch):
     stopped, whole = small(), small()
     stopped.fit(task, tmp_path / "stopped", stopping_at(None))
     whole.fit(task, tmp_path / "whole", silent)
-    assert seen == [1, 2, 3, 3, 4]
+    assert seen == [0, 1, 2, 3, 2, 3, 4]
     assert torch.equal(stopped.apply(task.inputs()), whole.apply(task.inputs()))
 
 

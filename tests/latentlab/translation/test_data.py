@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from latentlab.errors import UserError
-from latentlab.translation.data.folders import images_in, load_masks, masked_in, pairs_in, singles_in
+from latentlab.files import images_in
+from latentlab.translation.data.folders import load_masks, masked_in, pairs_in, singles_in
 from latentlab.translation.data.sets import open_pairs, open_unpaired
 from latentlab.translation.data.transforms import Augmentation, Placement, largest_masks
 

@@ -20,6 +20,7 @@ from latentlab.translation.training import RunOptions, TrainingSettings, launch,
 from latentlab.translation.training.sampler import BatchSampler, ShuffledSource
 from latentlab.translation.training.settings import TrainingSettings as Settings
 from latentlab.translation.translator import Translator
+from tests.conftest import stage_with
 from tests.latentlab.translation.toys import Toy
 
 SMALL = CycleGANConfig(ResNetConfig(1, 4), PatchConfig(16, 4), pool_size=0)
@@ -101,7 +102,7 @@ def test_what_is_written(tmp_path):
         replace(SETTINGS, epochs=2),
         tmp_path,
         options=RunOptions(log_every=3, sample_every=4),
-        progress=lambda done, total, note="": calls.append((done, total, note)),
+        progress=stage_with(lambda done, total, note="": calls.append((done, total, note))),
     )
     with open(tmp_path / "history.csv", newline="") as file:
         rows = list(csv.DictReader(file))

@@ -1,0 +1,131 @@
+"""`latentlab smile` and `latentlab study`: study the smile, or any other attribute."""
+
+from __future__ import annotations
+
+import time
+from enum import Enum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from latentlab.cli import options
+from latentlab.progress import bar
+
+if TYPE_CHECKING:
+    from latentlab.pipelines import StudySettings
+
+
+class RenderName(str, Enum):
+    """Images that are scored."""
+
+    auto = "auto"
+    preview = "preview"
+    full = "full"
+
+
+Render = Annotated[
+    RenderName,
+    typer.Option(help="Images that are scored: full ones, previews, or auto for previews where there are any."),
+]
+
+
+def smile(
+    samples: options.Samples = 2000,
+    seed_start: options.SeedStart = 600,
+    psi: options.Psi = 0.7,
+    network: options.Network = "mobile-ffhq",
+    scorer: options.ScorerName = "fer",
+    threshold: options.Threshold = None,
+    out: Annotated[Path, typer.Option(help="Folder of the results, where a stopped run resumes.")] = Path(
+        "latentlab-smile"
+    ),
+    render: Render = RenderName.auto,
+    edited_faces: Annotated[
+        int, typer.Option(help="Number of held-out faces to edit: so many that smile, and so many that do not.")
+    ] = 40,
+    device: options.Device = "auto",
+    batch: options.Batch = 4,
+) -> None:
+    """Find the smile direction, edit held-out faces along it both ways, and report how well that went.
+
+    Draws samples, scores them, learns the direction by two methods, edits held-out faces, and writes
+    tables, directions, figures, an animation and report.md. Stopped at any moment, the same command resumes.
+    """
+    from latentlab.pipelines import StudySettings
+
+    settings = StudySettings(
+        name="smile",
+        threshold=threshold,
+        seed_start=seed_start,
+        samples=samples,
+        psi=psi,
+        rendering=render.value,
+        edited_faces=edited_faces,
+    )
+    _run(settings, network, scorer, out, device, batch)
+
+
+def study(
+    attribute: Annotated[
+        str, typer.Option(help="Attribute to study, such as young or happy: a score that the scorer gives.")
+    ],
+    name: Annotated[
+        str | None, typer.Option(help="Name of the direction and its files; by default the attribute's.")
+    ] = None,
+    samples: options.Samples = 2000,
+    seed_start: options.SeedStart = 600,
+    psi: options.Psi = 0.7,
+    network: options.Network = "mobile-ffhq",
+    scorer: Annotated[
+        str | None,
+        typer.Option(
+            help="Scorer: fer, attributes:NAME, FILE.safetensors:NAME, or one of another package; by default fer for "
+            "its expressions, and attributes:ATTRIBUTE for all else."
+        ),
+    ] = None,
+    threshold: options.Threshold = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Folder of the results, where a stopped run resumes; by default latentlab-NAME."),
+    ] = None,
+    render: Render = RenderName.auto,
+    edited_faces: Annotated[
+        int, typer.Option(help="Number of held-out faces to edit: so many with the attribute, and so many without.")
+    ] = 40,
+    device: options.Device = "auto",
+    batch: options.Batch = 4,
+) -> None:
+    """Find the direction of any attribute, edit held-out faces along it both ways, and report how well that went.
+
+    Does what `latentlab smile` does for the smile. An attribute of your own is studied in Python: see
+    `latentlab.FunctionScorer` and `latentlab.study_attribute`.
+    """
+    from latentlab.pipelines import StudySettings
+    from latentlab.scorers import default_scorer
+
+    settings = StudySettings(
+        attribute=attribute,
+        name=name or attribute,
+        threshold=threshold,
+        seed_start=seed_start,
+        samples=samples,
+        psi=psi,
+        rendering=render.value,
+        edited_faces=edited_faces,
+    )
+    folder = Path(f"latentlab-{settings.name}") if out is None else out
+    _run(settings, network, scorer or default_scorer(attribute), folder, device, batch)
+
+
+def _run(settings: StudySettings, network: str, scorer: str, out: Path, device: str, batch: int) -> None:
+    """Run a study, and print what it found."""
+    from latentlab.pipelines import Components, study_attribute
+    from latentlab.pipelines.study import summary
+
+    begun = time.monotonic()
+    options.check_folder(out)
+    components = Components.load(network, scorer, device=device)
+    found = study_attribute(components, settings, out, options.this_command(), batch, bar)
+    print("\n".join(summary(found)))
+    print(f"{out / 'report.md'} describes the results; done in {time.monotonic() - begun:.0f} s")
