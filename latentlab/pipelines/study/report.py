@@ -45,8 +45,9 @@ def summary(study: Study) -> list[str]:
         held_out, edits = _held_out(fit), study.edits[method]
         caution = f" ({held_out.caution})" if held_out.caution else ""
         lines.append(
-            f"{method}: held-out AUC {_auc(held_out)}{caution}; {_changed(edits.towards, attribute, POSITIVE)} "
-            f"became {attribute}, {_changed(edits.away, attribute, NEGATIVE)} stopped being {attribute}"
+            f"{method}: held-out AUC {_auc(held_out)}{caution}; edits changed the label of "
+            f"{_changed(edits.towards, attribute, POSITIVE)} towards {attribute}, "
+            f"{_changed(edits.away, attribute, NEGATIVE)} away from it"
         )
     return [*lines, *_few_faces(study)]
 
@@ -96,7 +97,7 @@ def _samples(context: StudyContext, study: Study) -> str:
         "## Samples",
         f"Seeds {settings.seed_start} … {last} at psi {settings.psi:g}, rendered "
         f"{'at the full resolution' if full else 'as previews'} ({resolution}×{resolution}) and "
-        f"scored by `{settings.scorer}`. {_rule(study)} That are {share(study.labels == POSITIVE)} of the samples. "
+        f"scored by `{settings.scorer}`. {_rule(study)} {share(study.labels == POSITIVE)} of the samples do. "
         f"Directions are learnt on {int(study.train.sum())} samples; {int(study.test.sum())} are held out. "
         "The seed alone decides which of the two a sample belongs to.",
         _counts(study),
@@ -111,14 +112,14 @@ def _rule(study: Study) -> str:
     threshold, asked, name = study.table.threshold, study.settings.threshold, study.settings.attribute
     if threshold is None:
         rule = "is its largest score" if len(study.table.names) > 1 else "score is above one half"
-        return f"A face is *{name}* where that {rule}."
+        return f"A face counts as *{name}* where that {rule}."
     origin = "" if asked == str(threshold) else f" ({asked} of the training samples)"
-    above = f"A face is *{name}* where that score is above {threshold.high:.4g}"
+    above = f"A face counts as *{name}* where that score is above {threshold.high:.4g}"
     if threshold.low == threshold.high:
         return f"{above}{origin}."
     return (
-        f"{above}, and *not {name}* where it is below {threshold.low:.4g}{origin}; between them it is neither, "
-        "and no direction is learnt from it or judged by it."
+        f"{above}, and as *not {name}* where it is below {threshold.low:.4g}{origin}; between them it counts as "
+        "neither, and no direction is learnt from it or judged by it."
     )
 
 
@@ -167,9 +168,9 @@ def _edits(study: Study) -> str:
     name = study.settings.attribute
     parts = [
         "## Edits of held-out faces",
-        f"Faces that are not {name} are moved towards it, faces that are away from it: w + strength · n. "
-        "The strengths were calibrated on training faces, along the svm direction; the mean direction is compared "
-        "with it at the largest strengths. The edited images are scored, rendered as the samples were.",
+        f"Faces *not {name}* are moved towards it, faces *{name}* away from it: w + strength · n. "
+        f"{_range(study)} The mean direction is compared with the svm direction at the largest strengths. The edited "
+        "images are scored, rendered as the samples were.",
         *(f"**{sentence}**" for sentence in _few_faces(study)),
     ]
     header = ["edit", "strength", "changed label [95 %]", f"mean {name} score"]
@@ -179,6 +180,20 @@ def _edits(study: Study) -> str:
         lines += _edit_lines(edits.away, name, NEGATIVE, direction)
         parts.append(f"### {method}\n\n" + _table(header, lines))
     return "\n\n".join(parts)
+
+
+def _range(study: Study) -> str:
+    """Describe the calibrated strengths; and, where they did not change all faces that they were calibrated on, that."""
+    reach, direction = study.reach, study.fits["svm"].direction
+    ends = {
+        f"{strength:+.2f} ({in_sigmas(direction, strength):+.1f} σ)": changed
+        for strength, changed in ((reach.away, reach.changed_away), (reach.towards, reach.changed_towards))
+    }
+    text = f"The strengths were calibrated on training faces, along the svm direction: from {' to '.join(ends)}."
+    for strength, changed in ends.items():
+        if changed is not None and changed < 1:
+            text += f" At {strength}, the furthest that was tried, {changed:.0%} of these faces changed their label."
+    return text
 
 
 def _edit_lines(table: EditTable, name: str, wanted: int, direction: Direction) -> Iterator[list[str]]:
