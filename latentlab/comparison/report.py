@@ -191,7 +191,7 @@ def _worst_grid(comparison: Comparison, excluded: Sequence[str], path: Path) -> 
             assert images is not None
             row.append(blank if one is None else torch.cat([before[one.index], images[one.index]], dim=2))
         rows.append(torch.stack(row))
-    titles = [textwrap.fill(measure.title, 20) for measure in measures]
+    titles = [textwrap.fill(scaled_title(measure), 20) for measure in measures]
     plots.save_figure(plots.grid_figure(torch.stack(rows), methods, titles), path)
 
 
@@ -264,6 +264,7 @@ def _unknown(comparison: Comparison) -> list[str]:
     images = len(comparison.task.names)
     notes = []
     for measure in comparison.measures:
+        title = scaled_title(measure)
         whole: dict[str, list[str]] = {}
         part = []
         for one in comparison.done:
@@ -273,10 +274,10 @@ def _unknown(comparison: Comparison) -> list[str]:
             elif value.missing:
                 part.append(f"{value.missing} of {images} images of {one.name}")
         for why, names in whole.items():
-            notes.append(f"{measure.title} is unknown of {', '.join(names)}" + (f": {why}." if why else "."))
+            notes.append(f"{title} is unknown for {', '.join(names)}" + (f": {why}." if why else "."))
         if part:
             notes.append(
-                f"{measure.title} is unknown for {', '.join(part)}, which are left out of the mean"
+                f"{title} is unknown for {', '.join(part)}, which are left out of the mean"
                 + (f": {measure.unknown}." if measure.unknown else ".")
             )
     return notes
@@ -300,7 +301,7 @@ def _worst(comparison: Comparison, excluded: Sequence[str]) -> str:
     if not found:
         return ""
     labels = _labels(comparison.task)
-    rows = [[one.measure.title, one.method, labels[one.index], f"{one.value:.2g}"] for one in found]
+    rows = [[scaled_title(one.measure), one.method, labels[one.index], f"{one.value:.2g}"] for one in found]
     return (
         "<h2>Worst images</h2><p>Chosen by rule: where each method does worst by each measure, before and after.</p>"
         + image(comparison.task.folder / "worst.png", "a row for each measure, a column for each method")

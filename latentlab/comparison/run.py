@@ -151,7 +151,7 @@ def _failed(task: Task, method: Method, error: Exception) -> MethodResult:
     path = Path(FAILURES) / f"{method.name}.txt"
     with atomic_path(task.folder / path) as temporary:
         temporary.write_text("".join(traceback.format_exception(error)), encoding="utf-8")
-    failure = f"{type(error).__name__}: {error}"
+    failure = str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
     return MethodResult(method.name, None, {}, {}, {}, failure, path.as_posix())
 
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from latentlab import plots
+from latentlab.comparison.conclusions import scaled_title
 from latentlab.comparison.definition import Job
 from latentlab.comparison.protocol import Method
 from latentlab.comparison.report import ReportSection
@@ -43,7 +44,7 @@ def edit_sections(comparison: Comparison, strengths: Strengths) -> list[ReportSe
     """
     task = comparison.task
     assert isinstance(task, EditTask)
-    titles = {measure.name: measure.title for measure in task.measures}
+    titles = {measure.name: scaled_title(measure) for measure in task.measures}
     sections = [_left_out(task)] if task.left_out else []
     if strengths.curve:
         image = "tradeoff.png" if _draw(comparison, strengths) else None
