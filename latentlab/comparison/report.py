@@ -39,6 +39,7 @@ COSTS = (
 )
 _PACKAGES = ("torch", "numpy", "scikit-learn", "lpips")
 _SHOWN = 12  # rows of the grid
+_ARROWS = {"more": " ↑", "less": " ↓", "neither": ""}
 
 
 @dataclass(frozen=True)
@@ -165,7 +166,7 @@ def _intervals(comparison: Comparison, path: Path) -> None:
     for measure in comparison.measures:
         values = {one.name: one.intervals[measure.name] for one in comparison.done}
         power = power_of_ten(values.values())
-        panels[scaled_title(measure, power)] = {
+        panels[scaled_title(measure, power) + _ARROWS[measure.better]] = {
             name: (value.mean / 10**power, value.low / 10**power, value.high / 10**power)
             for name, value in values.items()
         }
@@ -241,12 +242,11 @@ def _measures(comparison: Comparison, excluded: Sequence[str]) -> str:
     """The main table, what its cells mean, and why some of them are unknown."""
     done, measures = comparison.done, comparison.measures
     best = best_methods(done, measures, excluded)
-    arrows = {"more": " ↑", "less": " ↓", "neither": ""}
     rows, bold = [], []
     for i, measure in enumerate(measures):
         values = [one.intervals[measure.name] for one in done]
         power = power_of_ten(values)
-        title = scaled_title(measure, power) + arrows[measure.better]
+        title = scaled_title(measure, power) + _ARROWS[measure.better]
         rows.append([title, *(format_interval(value, power) for value in values)])
         bold += [(i, j + 1) for j, one in enumerate(done) if best.get(measure.name) == one.name]
     images = len(comparison.task.names)

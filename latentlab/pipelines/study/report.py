@@ -97,7 +97,7 @@ def _samples(context: StudyContext, study: Study) -> str:
         "## Samples",
         f"Seeds {settings.seed_start} … {last} at psi {settings.psi:g}, rendered "
         f"{'at the full resolution' if full else 'as previews'} ({resolution}×{resolution}) and "
-        f"scored by `{settings.scorer}`. {_rule(study)} {share(study.labels == POSITIVE)} of the samples do. "
+        f"scored by `{settings.scorer}`. {_rule(study)} {share(study.labels == POSITIVE)} do. "
         f"Directions are learnt on {int(study.train.sum())} samples; {int(study.test.sum())} are held out. "
         "The seed alone decides which of the two a sample belongs to.",
         _counts(study),
