@@ -29,6 +29,8 @@ from latentlab.versions import describe_versions
 
 __all__ = ["ReportSection", "summary_lines", "write_report"]
 
+DECIMALS = 3
+"""Most decimals of a value in a table."""
 COSTS = (
     ("fit_seconds", "learning, s"),
     ("prepare_seconds", "projection, s an image"),
@@ -247,7 +249,7 @@ def _measures(comparison: Comparison, excluded: Sequence[str]) -> str:
         values = [one.intervals[measure.name] for one in done]
         power = power_of_ten(values)
         title = scaled_title(measure, power) + _ARROWS[measure.better]
-        rows.append([title, *(format_interval(value, power) for value in values)])
+        rows.append([title, *(format_interval(value, power, DECIMALS) for value in values)])
         bold += [(i, j + 1) for j, one in enumerate(done) if best.get(measure.name) == one.name]
     images = len(comparison.task.names)
     caption = f"Means over {images} held-out images with 95 % intervals. ↑ more is better, ↓ less is."

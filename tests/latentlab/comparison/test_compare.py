@@ -443,7 +443,7 @@ def test_what_cannot_be_measured_is_unknown_and_the_report_says_why(tmp_path):
     assert "Its level is unknown for dark: it is dark." in page
     assert "Its level is unknown for 2 of 4 images of half, which are left out of the mean: it is dark." in page
     assert "<td>unknown</td>" in page and "nan" not in page.split("base64")[0]
-    assert "<td>fourth</td>" in page and "<td>d</td>" not in page  # in the table of the worst images
+    assert '<td class="text">fourth</td>' in page and '<td class="text">d</td>' not in page  # of the worst images
     assert "No method is called best: 4 held-out images are too few" in page and "<b>" not in page
 
 
