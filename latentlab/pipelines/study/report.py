@@ -183,7 +183,7 @@ def _edits(study: Study) -> str:
 
 
 def _range(study: Study) -> str:
-    """Describe the calibrated strengths; and, where they did not change all faces that they were calibrated on, that."""
+    """Describe the calibrated strengths, and the faces that even they did not change."""
     reach, direction = study.reach, study.fits["svm"].direction
     ends = {
         f"{strength:+.2f} ({in_sigmas(direction, strength):+.1f} σ)": changed
@@ -227,6 +227,7 @@ def _reproduction(context: StudyContext, command: str) -> str:
         ["command", f"`{command}`"],
         ["versions", describe_versions(*_PACKAGES)],
         ["generator", f"`{settings.network}`, fingerprint `{components.generator.fingerprint}`"],
+        *([] if settings.class_label is None else [["class", str(settings.class_label)]]),
         ["scorer", f"`{settings.scorer}`, fingerprint `{components.scorer.fingerprint}`"],
         ["device", str(components.generator.w_avg.device)],
     ]

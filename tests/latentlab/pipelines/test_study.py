@@ -139,7 +139,7 @@ def test_the_files_are_there(finished):
         *(f"edits/{m}-{side}/part-{k:03d}.parquet" for m in METHODS for side in SIDES for k in (0, 1)),
     }  # fmt: skip
     with Image.open(folder / "walk.gif") as animation:
-        assert animation.n_frames == 2 * 13 - 2
+        assert animation.n_frames == 60
         assert animation.size == (3 * 16, 16)
     for figure in ("walk.png", "response.png"):
         with Image.open(folder / figure) as image:
@@ -299,6 +299,7 @@ def test_what_was_removed_is_made_again(finished, lively, tmp_path):
         ({"network": "other"}, "network: tiny, not other"),
         ({"edited_faces": 11}, "edited_faces: 10, not 11"),
         ({"rendering": "full"}, "rendering: auto, not full"),
+        ({"threshold": 0.4}, "threshold: None, not 0.4"),
     ],
 )
 def test_other_settings_are_refused(finished, lively, change, words):
@@ -336,6 +337,8 @@ def test_other_networks_are_refused(finished, lively):
         ({"attribute": "loud"}, "no score is called 'loud'; there are dark, bright"),
         ({"rendering": "preview"}, "no preview"),
         ({"rendering": "half"}, "not 'half'"),
+        ({"threshold": "high"}, "a threshold is a number"),
+        ({"name": "a/b"}, "it is no path"),
     ],
     ids=str,
 )
@@ -384,8 +387,104 @@ def test_a_single_score_has_two_sides(lively, tmp_path):
     share = study.table.is_positive("bright").mean()
     assert 0 < share < 1
     report = report_of(tmp_path)
-    assert f"| bright | {round(80 * share)} | {share:.1%} |" in report
+    assert f"| samples | bright | not bright |\n| --- | --- | --- |\n| all | {round(80 * share)} | " in report
     assert "above one half" in report
+
+
+# --- other attributes, other scales -------------------------------------------------------------------------
+
+
+def light(pictures: torch.Tensor) -> torch.Tensor:
+    """Mean brightness from 0 to 255: (b,)."""
+    return 127.5 + 127.5 * pictures.clamp(-1, 1).mean(dim=(1, 2, 3))
+
+
+@pytest.fixture(scope="module")
+def on_another_scale(lively, tmp_path_factory):
+    """A study of a score from 0 to 255, cut at two quantiles, and its folder."""
+    folder = tmp_path_factory.mktemp("scale") / "run"
+    scorer = FunctionScorer(("light",), light, fingerprint="light 1", threshold="q0.3,q0.7")
+    settings = StudySettings(attribute="light", samples=80, edited_faces=2)
+    return run_study(lively, scorer, settings, folder), folder, scorer, settings
+
+
+def test_two_quantiles_part_the_samples(on_another_scale):
+    """Cut at one half all samples were positive, and nothing could be learnt."""
+    study, folder, _, _ = on_another_scale
+    assert study.settings.name == "light" and (folder / "light-svm.safetensors").exists()
+    scores = pd.read_parquet(folder / "samples").sort_values("seed")["light"].to_numpy().astype(np.float64)
+    low, high = np.quantile(scores[study.train], [0.3, 0.7])
+    positive, negative = scores > high, scores < low
+    between = ~(positive | negative)
+    lines = report_of(folder).splitlines()
+    for part, rows in (("all", slice(None)), ("training", study.train), ("held out", study.test)):
+        assert f"| {part} | {positive[rows].sum()} | {negative[rows].sum()} | {between[rows].sum()} |" in lines
+    assert f"above {high:.4g}, and as *not light* where it is below {low:.4g} (q0.3,q0.7 of" in report_of(folder)
+    for found in study.fits.values():
+        held_out = (positive | negative)[study.test]
+        assert (found.held_out.n, found.held_out.n_positive) == (held_out.sum(), positive[study.test].sum())
+        assert found.direction.statistics["n_train"] == (positive | negative)[study.train].sum()
+    seeds = study.table.seeds
+    for edits in study.edits.values():
+        assert edits.towards.seeds.tolist() == seeds[study.test & negative][:2].tolist()
+        assert edits.away.seeds.tolist() == seeds[study.test & positive][:2].tolist()
+        np.testing.assert_array_equal(edits.towards.is_positive("light"), edits.towards.column("light") > high)
+        assert (edits.away.labels("light")[:, 0] == 1).all()
+
+
+def test_studies_at_other_thresholds_do_not_mix(on_another_scale, lively):
+    _, folder, scorer, settings = on_another_scale
+    before = content(folder)
+    for threshold in ("median", 100.0):
+        with pytest.raises(UserError, match=f"another threshold: q0.3,q0.7, not {threshold:.3}"[:40]):
+            run_study(lively, scorer, replace(settings, threshold=threshold), folder)
+    counting = Counting(lively)
+    plain = FunctionScorer(("light",), light, fingerprint="light 1")
+    run_study(counting, plain, replace(settings, threshold="q0.3,q0.7"), folder)  # asked for in another place
+    assert counting.pictures == 0
+    assert content(folder) == before
+
+
+def test_a_study_without_a_threshold_was_written_without_one(finished, lively, tmp_path):
+    """A folder of an earlier version, whose files know of no thresholds and no shares, goes on."""
+    _, folder = finished
+    for name, data in content(folder).items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes((folder / name).read_bytes() if name.endswith(".safetensors") else data)
+    for name in ("run.json", "calibration.json", "samples/_manifest.json"):
+        stored = json.loads((tmp_path / name).read_text())
+        for key in ("threshold", "changed_towards", "changed_away"):
+            stored.pop(key, None)
+        (tmp_path / name).write_text(json.dumps(stored))
+    counting = Counting(lively)
+    run_study(counting, make_scorer(), SETTINGS, tmp_path)
+    assert counting.pictures == 0
+
+
+def test_the_range_travels_with_the_main_direction(finished):
+    study, folder = finished
+    main, other = (Direction.load(folder / f"light-{method}.safetensors") for method in ("svm", "mean"))
+    assert main.strength_range == (study.reach.away, study.reach.towards)
+    assert other.strength_range is None
+    low, high = (f"{s:+.2f} ({in_sigmas(main, s):+.1f} σ)" for s in main.strength_range)
+    assert f"calibrated on training faces, along the svm direction: from {low} to {high}." in report_of(folder)
+
+
+def test_a_range_that_does_not_do_is_told(lively, tmp_path):
+    """Scores that no edit moves: the last strength changes none of the faces, and the report says so."""
+    seen = {}
+
+    def fixed(pictures: torch.Tensor) -> torch.Tensor:
+        # The first 80 pictures are the samples; whatever is rendered later is an edit of a negative or positive one.
+        seen["n"] = seen.get("n", 0) + len(pictures)
+        return brightness(pictures)[:, 1] if seen["n"] <= 80 else torch.full((len(pictures),), 0.45)
+
+    scorer = FunctionScorer(("bright",), fixed, fingerprint="fixed")
+    study = run_study(lively, scorer, StudySettings(attribute="bright", samples=80, edited_faces=1), tmp_path)
+    assert (study.reach.changed_towards, study.reach.changed_away) == (0.0, 1.0)
+    report = report_of(tmp_path)
+    assert "(+8.0 σ), the furthest that was tried, 0% of these faces changed their label." in report
+    assert report.count("furthest that was tried") == 1
 
 
 # --- killed -------------------------------------------------------------------------------------------------
