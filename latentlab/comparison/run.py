@@ -151,7 +151,7 @@ def _failed(task: Task, method: Method, error: Exception) -> MethodResult:
     _log.warning("the method %s failed", method.name, exc_info=error)
     path = Path(FAILURES) / f"{method.name}.txt"
     write_text(task.folder / path, "".join(traceback.format_exception(error)))
-    failure = f"{type(error).__name__}: {error}"
+    failure = str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
     return MethodResult(method.name, None, {}, {}, {}, failure, path.as_posix())
 
 

@@ -196,7 +196,7 @@ def test_the_report_is_that_of_the_tables(finished):
     samples = pd.read_parquet(folder / "samples").sort_values("seed")
     w = np.stack(samples["w"]).astype(np.float64)
     bright = (samples["bright"] > samples["dark"]).to_numpy()
-    assert f"{bright.sum()}/160 = {bright.mean():.1%} [" in report
+    assert re.search(rf" {100 * bright.mean():.0f} % \[\d+, \d+\] \({bright.sum()} of 160\) do\.", report)
     assert f"| bright | {bright.sum()} | {bright.mean():.1%} |" in report
     assert f"| dark | {(~bright).sum()} | {(~bright).mean():.1%} |" in report
     seeds = samples["seed"].to_numpy()
@@ -210,9 +210,11 @@ def test_the_report_is_that_of_the_tables(finished):
         decision = w @ vectors[method].astype(np.float64) + direction.intercept
         accuracy = ((decision > 0) == bright)[test].mean()
         auc = roc_auc_score(bright[test], decision[test])
-        line = f"| {method} | {accuracy:.3f} | {auc:.3f} ["
-        (found,) = [one for one in report.splitlines() if one.startswith(line)]
-        assert found.endswith(f"] | {test.sum()} ({bright[test].sum()} positive) |")
+        (found,) = [one for one in report.splitlines() if one.startswith(f"| {method} |")]
+        _, _, share, area, *counts, _ = (cell.strip() for cell in found.split("|"))
+        assert share.endswith(f" ({round(accuracy * test.sum())} of {test.sum()})")
+        assert float(area.split(" [")[0]) == pytest.approx(auc, abs=0.006)
+        assert counts == [str(bright[test].sum()), str((~bright)[test].sum())]
         assert direction.statistics["held_out_auc"] == pytest.approx(auc, abs=1e-3)
         lines = report.split(f"### {method}\n")[1].splitlines()
         for side, word in SIDES.items():
@@ -222,11 +224,11 @@ def test_the_report_is_that_of_the_tables(finished):
                 k, n = rows["changed"].sum(), len(rows)
                 sigmas = strength / np.std(w[~test] @ vectors[method])
                 assert in_sigmas(direction, strength) == pytest.approx(sigmas, rel=1e-4)
-                line = f"| {word} bright | {strength:+.2f} ({sigmas:+.1f} σ) | {k}/{n} = {k / n:.1%} ["
+                line = f"| {word} bright | {strength:+.2f} ({sigmas:+.1f} σ) | {100 * k / n:.0f} % ["
                 found = next(one for one in lines if one.startswith(line))
-                assert found.endswith(f"| {start:.3f} → {rows['bright'].mean():.3f} |")
+                assert found.endswith(f" ({k} of {n}) | {start:.2f} → {rows['bright'].mean():.2f} |")
     cosine = float(vectors["mean"] @ vectors["svm"])
-    assert f"Cosine between mean and svm: {cosine:.3f}." in report
+    assert f"Cosine between mean and svm: {cosine:.2f}." in report
 
 
 def test_the_report_says_how_to_make_it_again(finished, lively):
@@ -238,7 +240,7 @@ def test_the_report_says_how_to_make_it_again(finished, lively):
     lines = summary(study)
     assert len(lines) == 3
     for method, line in zip(METHODS, lines[1:], strict=True):
-        assert f"AUC {study.fits[method].held_out.auc:.3f}" in line
+        assert f"{method}: held-out AUC {study.fits[method].held_out.auc:.2f}" in line
 
 
 def test_directions_carry_their_cards(finished, lively):
