@@ -34,6 +34,8 @@ autodoc_member_order = "groupwise"
 autodoc_typehints = "signature"
 autodoc_typehints_format = "short"
 autodoc_preserve_defaults = True
+# Imported for type checkers alone, where it has its name from the protocol.
+autodoc_type_aliases = {"Generator": "stylegan2.protocol.Generator"}
 python_use_unqualified_type_names = True
 python_maximum_signature_line_length = 100
 toc_object_entries_show_parents = "hide"
