@@ -25,6 +25,8 @@ extensions = [
     "sphinx_gallery.gen_gallery",
 ]
 exclude_patterns = ["_build", "**/sg_execution_times.rst"]
+# Overloads are read as text, where `Generator` may be the network or the protocol; a link to either will do.
+suppress_warnings = ["ref.python"]
 default_role = "py:obj"  # in docstrings single backticks hold code, which becomes a link where it names something
 
 myst_enable_extensions = ["colon_fence", "deflist", "dollarmath"]
@@ -34,8 +36,6 @@ autodoc_member_order = "groupwise"
 autodoc_typehints = "signature"
 autodoc_typehints_format = "short"
 autodoc_preserve_defaults = True
-# Imported for type checkers alone, where it has its name from the protocol.
-autodoc_type_aliases = {"Generator": "stylegan2.protocol.Generator"}
 python_use_unqualified_type_names = True
 python_maximum_signature_line_length = 100
 toc_object_entries_show_parents = "hide"
