@@ -59,6 +59,7 @@ sphinx_gallery_conf = {
     "reset_modules": (),
     "capture_repr": (),
     "abort_on_example_error": True,
+    "notebook_images": True,
     "remove_config_comments": True,
     "show_memory": False,
     "show_signature": False,
