@@ -62,7 +62,7 @@ result = ll.paste_back(edited, face.geometry, photo)
 ll.save_image(result, OUT / "photo.png")
 
 shown = torch.cat([ll.images.resize(image, 512, 512) for image in (face.image, found, edited)])
-ll.grid_figure(shown[None], ["the face", "projected and tuned", "edited"], [""])
+ll.grid_figure(shown[None], ["the face", "projected and tuned", "edited"], [""], dpi=250)
 
 # %%
 # Whether it is still the same person: 1 for the same image, about 0 for strangers.
