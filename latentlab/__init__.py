@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from latentlab.errors import UserError
     from latentlab.faces import align, paste_back
     from latentlab.images import load_image, save_image, to_pil
+    from latentlab.latents import load_latents
     from latentlab.metrics import LPIPS, FrechetDistance, Identity, KernelDistance, Leakage, OutsideChange, Sharpness
     from latentlab.perceptual import load_perceptual
     from latentlab.pipelines import Components, LabelSettings, edit_photo, edit_photos, study_attribute
@@ -64,6 +65,7 @@ _NAMES = {
     "load_direction": "latentlab.directions:load_direction",
     "load_generator": "stylegan2:load",
     "load_image": "latentlab.images:load_image",
+    "load_latents": "latentlab.latents:load_latents",
     "load_perceptual": "latentlab.perceptual:load_perceptual",
     "load_scorer": "latentlab.scorers:load_scorer",
     "load_translator": "latentlab.translation:load_translator",
@@ -89,6 +91,7 @@ _MODULES = (
     "editing",
     "faces",
     "images",
+    "latents",
     "metrics",
     "perceptual",
     "pipelines",
@@ -131,6 +134,7 @@ __all__ = [
     "load_direction",
     "load_generator",
     "load_image",
+    "load_latents",
     "load_perceptual",
     "load_scorer",
     "load_translator",

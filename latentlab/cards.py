@@ -15,6 +15,7 @@ from torch import Tensor
 
 from latentlab.errors import UserError
 from latentlab.files import atomic_path
+from stylegan2.defaults import plain_defaults
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,7 @@ def write(path: str | Path, kind: Kind, tensors: Mapping[str, Tensor], card: Map
         temporary.write_bytes(content)
 
 
+@plain_defaults()
 def read(path: str | Path, kind: Kind) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Read the tensors, on the CPU, and the card of a file that `write` wrote.
 
@@ -71,6 +73,15 @@ def read(path: str | Path, kind: Kind) -> tuple[dict[str, Tensor], dict[str, Any
         raise UserError(f"cannot read {path} as {kind.noun}: {error}; {kind.remedy}") from error
     with guard(path, kind):
         return tensors, dict(json.loads(metadata["card"]))
+
+
+def has_card(path: str | Path) -> bool:
+    """Whether a file is one that `write` wrote, of whatever kind; False for other files and broken ones."""
+    try:
+        with safe_open(str(path), framework="pt") as file:
+            return str((file.metadata() or {}).get("format", "")).startswith("latentlab.")
+    except (OSError, SafetensorError):
+        return False
 
 
 @contextmanager

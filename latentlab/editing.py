@@ -14,6 +14,7 @@ from latentlab.directions import Direction
 from latentlab.errors import UserError
 
 Mode = Literal["add", "place"]
+Units = Literal["w", "sigma", "published"]
 
 
 def _sigma(direction: Direction) -> float:
@@ -30,6 +31,51 @@ def in_sigmas(direction: Direction, strength: float) -> float:
 def from_sigmas(direction: Direction, sigmas: float) -> float:
     """Convert standard deviations of the population along `direction` to a strength in units of w."""
     return sigmas * _sigma(direction)
+
+
+def from_published(direction: Direction, strength: float) -> float:
+    """Convert a strength as the publication of `direction` gives it, in lengths of its array, to units of w."""
+    if direction.length is None:
+        raise UserError(f"the {direction.attribute} direction is no published array; give strengths in units of w")
+    return strength * direction.length
+
+
+def in_w(direction: Direction, strength: float, units: Units) -> float:
+    """Convert a strength to units of w: from these, from sigmas, or from the publication's."""
+    if units == "w":
+        return strength
+    return from_sigmas(direction, strength) if units == "sigma" else from_published(direction, strength)
+
+
+# How far edits go along a direction whose range nobody has calibrated.
+_SIGMAS = 3.0
+_UNITS = 2.0
+
+
+def strength_range(direction: Direction) -> tuple[float, float]:
+    """Strengths (away, towards) between which edits change an attribute and little else, in units of w.
+
+    The direction's own calibrated range; where that is unknown, three sigmas to either side; where sigma is unknown as
+    well, two units of w.
+    """
+    if direction.strength_range is not None:
+        return direction.strength_range
+    side = _UNITS if not direction.sigma else _SIGMAS * direction.sigma
+    return -side, side
+
+
+def default_strengths(direction: Direction, steps: int = 3) -> tuple[float, ...]:
+    """Choose an odd number of strengths from one end of `strength_range` through 0 to the other.
+
+    They are evenly spaced on either side of 0, and rounded to three digits, as they are shown and name files.
+    """
+    return tuple(float(f"{strength:.3g}") for strength in spread(*strength_range(direction), steps))
+
+
+def spread(away: float, towards: float, steps: int) -> tuple[float, ...]:
+    """Spread an odd number of strengths from `away` through 0 to `towards`, evenly on either side."""
+    side = steps // 2
+    return (*(away * k / side for k in range(side, 0, -1)), *(towards * k / side for k in range(side + 1)))
 
 
 def edit(ws: Tensor, direction: Direction, strength: float | Tensor, mode: Mode = "add") -> Tensor:

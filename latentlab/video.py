@@ -13,8 +13,39 @@ from latentlab.errors import UserError, missing_package
 from latentlab.files import atomic_path
 from latentlab.images import to_pil_list
 
+FPS = 25.0
+FASTEST = {".gif": 50.0, ".mp4": 120.0}  # frames per second
 
-def write_gif(frames: Tensor, path: str | Path, fps: float = 15) -> None:
+
+def check_video(path: str | Path, fps: float = FPS) -> None:
+    """Check that a GIF or MP4 can be written, before frames are made for it.
+
+    Raises
+    ------
+    UserError
+        If fps is out of range, or imageio[ffmpeg], which MP4 needs, is not installed.
+    """
+    suffix = Path(path).suffix.lower()
+    _check_fps(fps, FASTEST[suffix])
+    if suffix == ".mp4":
+        _import_imageio()
+
+
+def _check_fps(fps: float, fastest: float) -> None:
+    if not 0 < fps <= fastest:
+        raise UserError(f"fps must be above 0 and at most {fastest:g}, not {fps:g}")
+
+
+def _import_imageio() -> tuple[Any, Any]:
+    try:
+        import imageio.v2 as imageio
+        import imageio_ffmpeg
+    except ImportError as error:
+        raise missing_package("MP4 needs imageio with ffmpeg (GIF works without it)", "imageio[ffmpeg]") from error
+    return imageio, imageio_ffmpeg
+
+
+def write_gif(frames: Tensor, path: str | Path, fps: float = FPS) -> None:
     """Write a GIF that loops for ever.
 
     All frames share one palette, taken from all of them, with Floyd-Steinberg dithering: with a palette
@@ -27,8 +58,8 @@ def write_gif(frames: Tensor, path: str | Path, fps: float = 15) -> None:
     path
         The file; an existing one is replaced.
     fps
-        Frames per second, above 0 up to 50; GIF counts in hundredths of a second, and viewers slow down
-        anything faster.
+        Frames per second, above 0 up to 50. GIF counts in hundredths of a second, so that 50, 25, 20 and 10 are exact
+        and others rounded; browsers slow down anything faster.
 
     Raises
     ------
@@ -37,7 +68,7 @@ def write_gif(frames: Tensor, path: str | Path, fps: float = 15) -> None:
     ValueError
         The frames have another shape.
     """
-    originals = _checked(frames, fps, 50)
+    originals = _checked(frames, fps, FASTEST[".gif"])
     palette = _shared_palette(originals)
     images = [image.quantize(palette=palette, dither=Image.Dither.FLOYDSTEINBERG) for image in originals]
     with atomic_path(path) as temporary:
@@ -55,9 +86,8 @@ def write_gif(frames: Tensor, path: str | Path, fps: float = 15) -> None:
 def _checked(frames: Tensor, fps: float, fastest: float) -> list[Image.Image]:
     if not len(frames):
         raise UserError("a video needs at least one frame")
-    if not 0 < fps <= fastest:
-        raise UserError(f"fps must be above 0 and at most {fastest:g}, not {fps:g}")
-    return to_pil_list(frames)
+    _check_fps(fps, fastest)
+    return [image.convert("RGB") for image in to_pil_list(frames)]
 
 
 def _shared_palette(images: list[Image.Image]) -> Image.Image:
@@ -74,7 +104,7 @@ def _shared_palette(images: list[Image.Image]) -> Image.Image:
     return sheet.quantize(256, method=Image.Quantize.FASTOCTREE)
 
 
-def write_mp4(frames: Tensor, path: str | Path, fps: float = 15) -> None:
+def write_mp4(frames: Tensor, path: str | Path, fps: float = FPS) -> None:
     """Write H.264 in MP4, which every player takes; needs the package `imageio[ffmpeg]`.
 
     Odd heights and widths are extended by a row or column: H.264's colour planes have half the size.
@@ -95,12 +125,8 @@ def write_mp4(frames: Tensor, path: str | Path, fps: float = 15) -> None:
     ValueError
         The frames have another shape.
     """
-    try:
-        import imageio.v2 as imageio
-        import imageio_ffmpeg
-    except ImportError as error:
-        raise missing_package("MP4 needs imageio with ffmpeg (GIF works without it)", "imageio[ffmpeg]") from error
-    images = _checked(frames, fps, 120)
+    imageio, imageio_ffmpeg = _import_imageio()
+    images = _checked(frames, fps, FASTEST[".mp4"])
     failure = UserError(f"cannot write {path}: ffmpeg failed; is the disk full?")
     with atomic_path(path) as temporary:
         try:

@@ -8,6 +8,7 @@ import shlex
 import sys
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from enum import Enum
 from pathlib import Path
 from typing import Annotated
 
@@ -21,6 +22,9 @@ ScorerName = Annotated[
     typer.Option("--scorer", help="Scorer: fer, attributes:NAME, FILE.safetensors:NAME, or one of another package."),
 ]
 Psi = Annotated[float, typer.Option(help="Truncation psi, 0 < psi <= 2; 1 is none, 0.7 the usual choice.")]
+ClassLabel = Annotated[
+    int | None, typer.Option("--class", min=0, help="Class of a conditional generator, from 0; for no other one.")
+]
 SeedStart = Annotated[int, typer.Option(help="First seed.")]
 Samples = Annotated[int, typer.Option(help="Number of consecutive seeds.")]
 Seeds = Annotated[str, typer.Option(help="Seeds, such as 600-605,612.")]
@@ -37,7 +41,45 @@ Threshold = Annotated[
         "faces are neither; by default one half, or the largest of several scores."
     ),
 ]
-Strengths = Annotated[str, typer.Option(help="Strengths in units of w, such as -4,-2,0,2,4.")]
+Strengths = Annotated[
+    str | None,
+    typer.Option(
+        help="Strengths, such as -2,0,2; by default across the direction's calibrated range or, where its card has "
+        "none, 3 sigmas or else 2 units of w to either side."
+    ),
+]
+
+
+class Units(str, Enum):
+    """Units of strengths on the command line."""
+
+    w = "w"
+    sigma = "sigma"
+    published = "published"
+
+
+StrengthUnits = Annotated[
+    Units,
+    typer.Option(
+        "--units",
+        help="Units of --strengths: units of w; sigma, the population's standard deviation along the direction; or "
+        "published, lengths of a published array, in which its publication counts.",
+    ),
+]
+Layers = Annotated[
+    str | None,
+    typer.Option(
+        help="Layers (rows of ws) to move: all, or such as 0-3,5. With it, directions and codes of another number of "
+        "rows than the generator's are matched to it by resolution."
+    ),
+]
+LatentsFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--latents",
+        help="File of latent codes instead of seeds: latents.pt of e4e or pSp, projected_w.npz, or the like.",
+    ),
+]
 
 
 def parse_seeds(text: str) -> list[int]:
@@ -63,6 +105,26 @@ def parse_seeds(text: str) -> list[int]:
     if again := [seed for seed, times in Counter(seeds).items() if times > 1]:
         raise UserError(f"seed {again[0]} is given twice in {text!r}")
     return seeds
+
+
+def parse_layers(text: str) -> list[int] | None:
+    """Parse layers such as '0-3,5'; None for 'all'.
+
+    Raises
+    ------
+    UserError
+        If it is neither.
+    """
+    if text.strip() == "all":
+        return None
+    layers: set[int] = set()
+    for part in text.split(","):
+        match = re.fullmatch(r"\s*(\d{1,3})(?:\s*-\s*(\d{1,3}))?\s*", part)
+        first, last = (int(match[1]), int(match[2] or match[1])) if match else (1, 0)
+        if first > last:
+            raise UserError(f"layers are all, or numbers and ranges such as 0-3,5, not {text!r}")
+        layers.update(range(first, last + 1))
+    return sorted(layers)
 
 
 def parse_strengths(text: str) -> list[float]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -13,10 +15,18 @@ from latentlab.errors import UserError
 from latentlab.files import list_images
 from latentlab.progress import bar
 
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from latentlab.directions import Direction
+    from latentlab.pipelines import Components
+
 DirectionName = Annotated[
     str,
     typer.Option(
-        "--direction", help="Direction: smile, which comes with the package, or a file that `latentlab fit` wrote."
+        "--direction",
+        help="Direction: smile, which comes with the package, or a file: of `latentlab fit`, or a published array "
+        "(.npy, .npz, .pt, .safetensors).",
     ),
 ]
 Force = Annotated[bool, typer.Option("--force", help="Apply it to a generator that it was not learnt on.")]
@@ -40,14 +50,10 @@ MethodName = Annotated[
 ]
 
 
-# Options of `edit` that only one of its two modes uses.
-_FOR_SEEDS = ("seeds", "psi", "resolution")
-_FOR_PHOTOS = ("attribute", "mask", "steps", "tune", "strict")
-
-
 def generate(
     seeds: options.Seeds = "600-607",
     psi: options.Psi = 0.7,
+    class_label: options.ClassLabel = None,
     network: options.Network = "mobile-ffhq",
     resolution: options.Resolution = None,
     out: Annotated[Path, typer.Option(help="Folder of the images.")] = Path("latentlab-images"),
@@ -57,7 +63,7 @@ def generate(
     from latentlab.pipelines import Components, SeedSettings, generate_images
 
     options.check_folder(out)
-    numbers, settings = options.parse_seeds(seeds), SeedSettings(psi, resolution)
+    numbers, settings = options.parse_seeds(seeds), SeedSettings(psi, resolution, class_label=class_label)
     components = Components.load(network, device=device)
     written = generate_images(numbers, components, settings, out, bar)
     print(f"{len(written)} images in {out}, and grid.png of them all")
@@ -67,6 +73,7 @@ def label(
     samples: options.Samples = 2000,
     seed_start: options.SeedStart = 600,
     psi: options.Psi = 0.7,
+    class_label: options.ClassLabel = None,
     network: options.Network = "mobile-ffhq",
     scorer: options.ScorerName = "fer",
     threshold: options.Threshold = None,
@@ -82,7 +89,7 @@ def label(
     from latentlab.scorers import count_labels
 
     options.check_folder(out)
-    settings = LabelSettings(samples, seed_start, psi, resolution, threshold)
+    settings = LabelSettings(samples, seed_start, psi, resolution, threshold, class_label)
     components = Components.load(network, scorer, device=device)
     table = label_samples(components, settings, out, batch, bar)
     for name in table.names:
@@ -113,14 +120,22 @@ def fit(
     print(f"written to {out}")
 
 
+# Options of `edit` and `walk` that some of their modes do not use, and why.
+_NOT_FOR_PHOTOS = ("seeds", "psi", "class_label", "resolution", "latents")
+_FOR_PHOTOS = ("attribute", "mask", "steps", "tune", "strict")
+_FOR_FIGURES = ("attribute", "scorer")
+_FOR_ANIMATIONS = ("frames", "fps")
+
+
 def edit(
     ctx: typer.Context,
     direction: DirectionName,
     seeds: options.Seeds = "600-603",
-    strengths: Annotated[
-        str | None, typer.Option(help="Strengths in units of w; by default -4,0,4, for photos -2,0,2.")
-    ] = None,
+    strengths: options.Strengths = None,
+    units: options.StrengthUnits = options.Units.w,
+    layers: options.Layers = None,
     psi: options.Psi = 0.7,
+    class_label: options.ClassLabel = None,
     network: options.Network = "mobile-ffhq",
     scorer: options.ScorerName = "fer",
     resolution: options.Resolution = None,
@@ -128,6 +143,7 @@ def edit(
     device: options.Device = "auto",
     force: Force = False,
     batch: options.Batch = 4,
+    latents: options.LatentsFile = None,
     photo: Annotated[
         list[Path] | None,
         typer.Option(help="Photo to edit instead of seeds, or folder of photos; may be given several times."),
@@ -145,40 +161,54 @@ def edit(
 ) -> None:
     """Write each seed's image at each strength, and the scores of all as a table.
 
-    With --photo: align, check, project, tune, edit and paste back; each photo gets a folder with everything, where
-    the same command resumes after a stop.
+    With --latents: the images of latent codes from a file. With --photo: align, check, project, tune, edit and paste
+    back; each photo gets a folder with everything, where the same command resumes after a stop.
     """
-    from latentlab.directions import load_direction
-    from latentlab.pipelines import Components
+    from latentlab.editing import default_strengths
+    from latentlab.pipelines import Components, SeedSettings, edit_latents, edit_seeds
 
     reason = "with --photo" if photo else "without --photo"
-    options.refuse_without_effect(ctx, dict.fromkeys(_FOR_SEEDS if photo else _FOR_PHOTOS, reason))
+    options.refuse_without_effect(ctx, dict.fromkeys(_NOT_FOR_PHOTOS if photo else _FOR_PHOTOS, reason))
+    _check_sources(ctx, latents, strengths)
     paths = list_images(photo or ())
     photos.check_folders(out, paths)
-    found = load_direction(direction)
-    series = options.parse_strengths(("-2,0,2" if photo else "-4,0,4") if strengths is None else strengths)
+    wanted = _Edit.read(direction, strengths, units, layers, latents)
     numbers = options.parse_seeds(seeds)
     components = Components.load(network, scorer, device=device)
+    wanted = wanted.matched(components)
     if paths:
         recipe = photos.Recipe(steps=steps, tune=tune, strict=strict, batch=batch)
         settings = photos.edit_settings(recipe, attribute, mask, force)
-        photos.edit_photos(paths, found, series, components, settings, out)
+        series = wanted.strengths or default_strengths(wanted.direction)
+        photos.edit_photos(paths, wanted.direction, series, components, settings, out)
         return
-    from latentlab.pipelines import SeedSettings, edit_seeds
-
-    table = edit_seeds(numbers, found, series, components, SeedSettings(psi, resolution, batch, force), out, bar)
-    print(f"{len(numbers) * len(table.strengths)} images in {out}, their scores in edits.parquet")
+    chosen = SeedSettings(psi, resolution, batch, force, class_label)
+    if wanted.codes is not None:
+        table = edit_latents(wanted.codes, wanted.direction, wanted.strengths, components, chosen, out, bar)
+    else:
+        table = edit_seeds(numbers, wanted.direction, wanted.strengths, components, chosen, out, bar)
+    print(f"{len(table.seeds) * len(table.strengths)} images in {out}, their scores in edits.parquet")
 
 
 def walk(
+    ctx: typer.Context,
     direction: DirectionName,
     seeds: options.Seeds = "600-603",
-    strengths: options.Strengths = "-6,-4,-2,0,2,4,6",
-    attribute: Annotated[str, typer.Option(help="Score to show under each image.")] = "happy",
+    strengths: options.Strengths = None,
+    units: options.StrengthUnits = options.Units.w,
+    layers: options.Layers = None,
+    attribute: Annotated[str, typer.Option(help="Score to show under each image of a figure.")] = "happy",
     psi: options.Psi = 0.7,
+    class_label: options.ClassLabel = None,
     network: options.Network = "mobile-ffhq",
     scorer: options.ScorerName = "fer",
-    resolution: options.Resolution = None,
+    resolution: Annotated[
+        int | None, typer.Option(min=1, help="Height and width of each face; 256, or the generator's own if less.")
+    ] = None,
+    frames: Annotated[int, typer.Option(min=2, help="Frames of an animation, there and back.")] = 60,
+    fps: Annotated[
+        float, typer.Option(help="Frames per second of an animation; GIF has 50, 25, 20, 10 exactly, and at most 50.")
+    ] = 25,
     out: Annotated[
         Path,
         typer.Option(help="A figure (.png, .pdf, .svg) or an animation (.gif; .mp4 with the package imageio[ffmpeg])."),
@@ -186,16 +216,81 @@ def walk(
     device: options.Device = "auto",
     force: Force = False,
     batch: options.Batch = 4,
+    latents: options.LatentsFile = None,
 ) -> None:
-    """Draw a walk along a direction: a row per face, a column per strength, the score under each image."""
-    from latentlab.directions import load_direction
-    from latentlab.pipelines import Components, SeedSettings, walk_seeds
-    from latentlab.pipelines.walks import check_walk_path
+    """Draw a walk along a direction: a row per face, a column per strength, the score under each image.
 
-    check_walk_path(options.check_file(out))
-    numbers, series = options.parse_seeds(seeds), options.parse_strengths(strengths)
-    found, settings = load_direction(direction), SeedSettings(psi, resolution, batch, force)
+    Or animate it, to the other end of the strengths and back.
+    """
+    from latentlab.editing import strength_range
+    from latentlab.pipelines import Components, SeedSettings, walk_latents, walk_seeds
+    from latentlab.pipelines.walks import check_walk_path, is_animation, sweep
+
+    animated = is_animation(options.check_file(out, () if latents is None else [latents]))
+    check_walk_path(out, fps)
+    reason = "on an animation" if animated else "on a figure"
+    options.refuse_without_effect(ctx, dict.fromkeys(_FOR_FIGURES if animated else _FOR_ANIMATIONS, reason))
+    _check_sources(ctx, latents, strengths)
+    wanted = _Edit.read(direction, strengths, units, layers, latents)
+    numbers, settings = options.parse_seeds(seeds), SeedSettings(psi, resolution, batch, force, class_label)
     components = Components.load(network, scorer, device=device)
-    components.check_attribute(attribute)
-    walk_seeds(numbers, found, series, components, settings, bar).save(out, attribute)
+    wanted = wanted.matched(components)
+    series: Sequence[float] | None = wanted.strengths
+    if animated:
+        series = sweep(*(strength_range(wanted.direction) if series is None else (min(series), max(series))), frames)
+    else:
+        components.check_attribute(attribute)
+    if wanted.codes is not None:
+        made = walk_latents(wanted.codes, wanted.direction, series, components, settings, not animated, bar)
+    else:
+        made = walk_seeds(numbers, wanted.direction, series, components, settings, not animated, bar)
+    made.save(out, attribute, fps)
     print(f"written to {out}")
+
+
+@dataclass(frozen=True, eq=False)
+class _Edit:
+    """Direction, strengths and latent codes of `edit` and `walk`, as the options say."""
+
+    direction: Direction
+    strengths: list[float] | None
+    codes: Tensor | None
+    layers: list[int] | None
+    match: bool  # whether rows are matched to the generator's
+
+    @classmethod
+    def read(
+        cls, direction: str, strengths: str | None, units: options.Units, layers: str | None, latents: Path | None
+    ) -> _Edit:
+        """Read the files, before any network is loaded."""
+        from latentlab.directions import load_direction
+        from latentlab.editing import in_w
+        from latentlab.latents import load_latents
+
+        found = load_direction(direction)
+        series = None if strengths is None else options.parse_strengths(strengths)
+        return cls(
+            found,
+            None if series is None else [in_w(found, strength, units.value) for strength in series],
+            None if latents is None else load_latents(latents),
+            None if layers is None else options.parse_layers(layers),
+            layers is not None,
+        )
+
+    def matched(self, components: Components) -> _Edit:
+        """Match direction and codes to the generator, if --layers says so."""
+        from latentlab.directions import match_layers
+        from latentlab.latents import match_rows
+
+        if not self.match:
+            return self
+        num_ws = components.generator.num_ws
+        codes = None if self.codes is None else match_rows(self.codes, num_ws)
+        return replace(self, direction=match_layers(self.direction, num_ws, self.layers), codes=codes)
+
+
+def _check_sources(ctx: typer.Context, latents: Path | None, strengths: str | None) -> None:
+    if latents is not None:
+        options.refuse_without_effect(ctx, dict.fromkeys(("seeds", "psi", "class_label"), "with --latents"))
+    if strengths is None:
+        options.refuse_without_effect(ctx, {"units": "without --strengths"})

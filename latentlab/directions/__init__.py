@@ -11,6 +11,7 @@ from stylegan2.lazy import lazy_names
 if TYPE_CHECKING:
     from latentlab.directions.finders import Finder, LinearSVM, MeanDifference, RidgeOnLogit, Target
     from latentlab.directions.fitting import Fit, fit
+    from latentlab.directions.matching import match_layers
     from latentlab.directions.shipped import load_direction
     from latentlab.directions.statistics import DirectionStatistics, card_figures, evaluate
 
@@ -32,6 +33,7 @@ __all__ = [
     "evaluate",
     "fit",
     "load_direction",
+    "match_layers",
 ]
 
 # Finders import scikit-learn, which takes a second or two; editing along a known direction does without it.
@@ -41,6 +43,7 @@ if not TYPE_CHECKING:
         {
             "finders": ("Finder", "LinearSVM", "MeanDifference", "RidgeOnLogit", "Target"),
             "fitting": ("Fit", "fit"),
+            "matching": ("match_layers",),
             "shipped": ("load_direction",),
             "statistics": ("DirectionStatistics", "card_figures", "evaluate"),
         },

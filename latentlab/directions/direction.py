@@ -127,6 +127,12 @@ class Direction:
         """Width of the space: size of the vector, or of each row."""
         return int(self.vector.shape[-1])
 
+    @property
+    def length(self) -> float | None:
+        """Length of the published array that it was loaded from; None for other directions."""
+        length = self.statistics.get("length")
+        return float(length) if isinstance(length, int | float) else None
+
     def rows(self, num_ws: int) -> NDArray[np.float32]:
         """Expand it to what strength 1 adds to each row of ws: `(num_ws, w_dim)`, zero for layers that stay.
 
@@ -136,13 +142,11 @@ class Direction:
             If its rows or layers do not fit `num_ws`.
         """
         if self.vector.ndim == 2:
-            if len(self.vector) != num_ws:
-                raise UserError(f"the direction has {len(self.vector)} rows, one for each layer; ws have {num_ws}")
+            self._check_rows(num_ws)
             return self.vector
         if self.layers is None:
             return np.tile(self.vector, (num_ws, 1))
-        if max(self.layers) >= num_ws:
-            raise UserError(f"the direction is for layer {max(self.layers)}; ws have {num_ws} rows")
+        self._check_rows(num_ws)
         rows = np.zeros((num_ws, self.w_dim), dtype=np.float32)
         rows[list(self.layers)] = self.vector
         return rows
@@ -196,15 +200,25 @@ class Direction:
         name = f"the {self.attribute} direction"
         if self.w_dim != generator.w_dim:
             raise UserError(f"{name} has {self.w_dim} numbers, the generator's w {generator.w_dim}")
-        if self.vector.ndim == 2 and len(self.vector) != generator.num_ws:
-            raise UserError(f"{name} has {len(self.vector)} rows; the generator has {generator.num_ws}")
-        if self.layers is not None and max(self.layers) >= generator.num_ws:
-            raise UserError(f"{name} is for layer {max(self.layers)}; the generator has {generator.num_ws}")
+        self._check_rows(generator.num_ws)
         if not force and self.generator != generator.fingerprint:
             origin = f"generator {self.generator[:12]}…" if self.generator else "an unknown generator"
             raise UserError(
                 f"{name} was learnt on {origin}, not on {generator.fingerprint[:12]}…; "
                 "learn one on this generator, or force it"
+            )
+
+    def _check_rows(self, num_ws: int) -> None:
+        has = None
+        if self.vector.ndim == 2 and len(self.vector) != num_ws:
+            has = f"has {len(self.vector)} rows"
+        elif self.layers is not None and max(self.layers) >= num_ws:
+            has = f"is for layer {max(self.layers)}"
+        if has is not None:
+            raise UserError(
+                f"the {self.attribute} direction {has}, the generator's ws have {num_ws} rows: match them by "
+                "resolution with --layers all, or choose layers, as in --layers 0-7; in Python, by "
+                "latentlab.directions.match_layers"
             )
 
     def card(self) -> str:

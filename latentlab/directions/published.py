@@ -1,31 +1,28 @@
-"""Directions as publications give them: bare arrays in .npy, .npz or .pt files."""
+"""Directions as publications give them: bare arrays in the files of NumPy, torch or safetensors."""
 
 from __future__ import annotations
 
-import zipfile
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from latentlab.arrays import read_arrays
 from latentlab.directions.direction import Direction, longest_row
 from latentlab.errors import UserError
-
-SUFFIXES = (".npy", ".npz", ".pt", ".pth")
+from latentlab.latents import are_codes
 
 
 def load_published(path: str | Path, attribute: str, generator: str | None = None) -> Direction:
     """Load a direction from a file with a single array: one row, or a row for each layer.
 
-    Equal rows become a single vector; rows that differ become a direction with a row for each layer. The direction has
-    unit length, and the original length (of the longest row) is kept as the statistic `length`: strength s in the
-    publication is s · length here.
+    Equal rows become a single vector; rows that differ become a direction with a row for each layer, and rows of zeros
+    leave theirs as they are. The direction has unit length and the array's sign, and the array's length (of its longest
+    row) is kept as `Direction.length`: `latentlab.editing.from_published` gives the strength here of one there.
 
     Parameters
     ----------
     path
-        An .npy or .npz file, or one that `torch.save` wrote, with floating-point numbers in the shape `(w_dim,)`,
+        A file as `latentlab.arrays.read_arrays` takes it, with numbers of any type in the shape `(w_dim,)`,
         `(1, w_dim)`, `(num_ws, w_dim)` or `(1, num_ws, w_dim)`. No code in the file is run.
     attribute
         Attribute that grows along it.
@@ -35,17 +32,20 @@ def load_published(path: str | Path, attribute: str, generator: str | None = Non
     Raises
     ------
     UserError
-        If the file cannot be read, or holds something else.
+        If the file cannot be read, or holds something else, such as latent codes.
     """
-    path = Path(path)
-    array = _read_torch(path) if path.suffix in (".pt", ".pth") else _read_numpy(path)
-    if array.dtype.kind != "f" or array.ndim not in (1, 2, 3) or array.size == 0:
-        raise _is_none(path)
-    if array.ndim == 3:
-        if len(array) != 1:
-            raise _is_none(path)
-        array = array[0]
-    rows = np.atleast_2d(array).astype(np.float64)
+    arrays = read_arrays(path)
+    if are_codes(arrays):
+        raise UserError(f"{path} holds latent codes, not a direction: edit them with --latents, see load_latents")
+    if len(arrays) != 1:
+        raise UserError(f"{path} holds {len(arrays)} arrays; save the direction by itself")
+    array = next(iter(arrays.values()))
+    if array.dtype.kind not in "fiu" or array.ndim not in (1, 2, 3) or array.size == 0:
+        raise UserError(
+            f"{path} is not a direction: that takes one array of numbers, a row or a row for each layer, "
+            f"not {array.dtype} {array.shape}"
+        )
+    rows = np.atleast_2d(array[0] if array.ndim == 3 else array).astype(np.float64)
     length = longest_row(rows)
     if not (np.isfinite(length) and length > 0):
         raise UserError(f"{path} is not a direction: its length is {length:g}")
@@ -58,35 +58,3 @@ def load_published(path: str | Path, attribute: str, generator: str | None = Non
         statistics={"length": length},
         generator=generator,
     )
-
-
-def _is_none(path: Path) -> UserError:
-    return UserError(
-        f"{path} is not a direction: that takes one array of floating-point numbers, a row or a row for each layer"
-    )
-
-
-def _read_numpy(path: Path) -> NDArray[Any]:
-    try:
-        found = np.load(path, allow_pickle=False)
-        if isinstance(found, np.ndarray):
-            return found
-        with found:
-            arrays = [found[name] for name in found.files]
-    except (OSError, ValueError, EOFError, MemoryError, zipfile.BadZipFile) as error:
-        raise UserError(f"cannot read {path} as a NumPy array: {error}") from error
-    if len(arrays) != 1:
-        raise UserError(f"{path} holds {len(arrays)} arrays; save the direction by itself")
-    return np.asarray(arrays[0])
-
-
-def _read_torch(path: Path) -> NDArray[Any]:
-    from stylegan2.safe_pickle import CheckpointError, floats, read_pickled  # needs torch
-
-    try:
-        numbers: NDArray[Any] = floats(read_pickled(memoryview(path.read_bytes())), "what it holds").numpy()
-    except OSError as error:
-        raise UserError(f"cannot read {path}: {error}") from error
-    except CheckpointError as error:
-        raise UserError(f"cannot read {path} as a direction: {error}") from error
-    return numbers

@@ -21,7 +21,14 @@ if TYPE_CHECKING:
         project_photos,
     )
     from latentlab.pipelines.sampling import LabelSettings, label_samples
-    from latentlab.pipelines.seeds import SeedSettings, edit_seeds, generate_images, walk_seeds
+    from latentlab.pipelines.seeds import (
+        SeedSettings,
+        edit_latents,
+        edit_seeds,
+        generate_images,
+        walk_latents,
+        walk_seeds,
+    )
     from latentlab.pipelines.study import Study, StudySettings, study_attribute
     from latentlab.pipelines.walks import Walk
 
@@ -41,6 +48,7 @@ __all__ = [
     "check_photo",
     "check_photos",
     "check_projection",
+    "edit_latents",
     "edit_photo",
     "edit_photos",
     "edit_seeds",
@@ -49,6 +57,7 @@ __all__ = [
     "label_samples",
     "project_photos",
     "study_attribute",
+    "walk_latents",
     "walk_seeds",
 ]
 
@@ -70,7 +79,7 @@ if not TYPE_CHECKING:
                 "project_photos",
             ),
             "sampling": ("LabelSettings", "label_samples"),
-            "seeds": ("SeedSettings", "edit_seeds", "generate_images", "walk_seeds"),
+            "seeds": ("SeedSettings", "edit_latents", "edit_seeds", "generate_images", "walk_latents", "walk_seeds"),
             "study": ("Study", "StudySettings", "study_attribute"),
             "walks": ("Walk",),
         },

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from latentlab.directions import Direction
-from latentlab.editing import calibrate, from_sigmas
+from latentlab.editing import calibrate, from_sigmas, spread
 from latentlab.pipelines.edits import rescore
 from latentlab.progress import Stage, Step, stage_of
 from latentlab.rendering import Renderer
@@ -37,9 +37,7 @@ class Reach:
 
     def strengths(self, steps: int) -> tuple[float, ...]:
         """An odd number of strengths from `away` through 0 to `towards`, evenly spaced on either side."""
-        side = steps // 2
-        away = tuple(self.away * k / side for k in range(side, 0, -1))
-        return away + tuple(self.towards * k / side for k in range(side + 1))
+        return spread(self.away, self.towards, steps)
 
 
 def calibrate_reach(

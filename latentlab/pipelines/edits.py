@@ -20,6 +20,38 @@ from latentlab.scorers import Scorer, Threshold, score_images
 
 
 @dataclass(frozen=True, eq=False)
+class Faces:
+    """Latents of faces, and what the faces are called.
+
+    Attributes
+    ----------
+    ws
+        `(faces, num_ws, w_dim)`.
+    numbers
+        Their seeds, or other numbers.
+    noun
+        What a number is: 'seed', or 'code' for latents of a file.
+    """
+
+    ws: Tensor
+    numbers: tuple[int, ...]
+    noun: str = "seed"
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    @property
+    def titles(self) -> tuple[str, ...]:
+        """Titles in figures, such as 'seed 600'."""
+        return tuple(f"{self.noun} {number}" for number in self.numbers)
+
+    @property
+    def stems(self) -> tuple[str, ...]:
+        """Beginnings of file names, such as 'seed000600'."""
+        return tuple(f"{self.noun}{number:06d}" for number in self.numbers)
+
+
+@dataclass(frozen=True, eq=False)
 class EditedImage:
     """One edited image.
 
@@ -45,7 +77,7 @@ def render_edits(
     direction: Direction,
     strengths: Sequence[float],
     renderer: Renderer,
-    scorer: Scorer,
+    scorer: Scorer | None,
     batch_size: int = 4,
     mode: Mode = "add",
 ) -> Iterator[EditedImage]:
@@ -58,7 +90,7 @@ def render_edits(
     direction, strengths, mode
         See `latentlab.editing.edit`. All strengths must differ.
     renderer, scorer
-        Networks that render and score the images.
+        Networks that render and score the images; without a scorer there are no scores, k = 0.
     batch_size
         Images rendered at once.
 
@@ -73,9 +105,9 @@ def render_edits(
     for start in range(0, total, batch_size):
         face, step = np.divmod(np.arange(start, min(start + batch_size, total)), len(strengths))
         batch = ws[torch.from_numpy(face).to(ws.device)].to(renderer.generator.w_avg.device)  # (b, num_ws, w_dim)
-        distance = torch.tensor([strengths[i] for i in step], device=batch.device)
+        distance = torch.tensor([strengths[i] for i in step], dtype=batch.dtype, device=batch.device)
         images = renderer(edit(batch, direction, distance, mode))
-        scores = score_images(scorer, images)
+        scores = np.zeros((len(batch), 0), np.float32) if scorer is None else score_images(scorer, images)
         for k in range(len(batch)):
             yield EditedImage(int(face[k]), int(step[k]), images[k : k + 1], scores[k])
 

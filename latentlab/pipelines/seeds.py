@@ -1,4 +1,4 @@
-"""Seeds to images: as they are, edited, or as a walk along a direction."""
+"""Seeds, or latent codes of a file, to images: as they are, edited, or as a walk along a direction."""
 
 from __future__ import annotations
 
@@ -12,14 +12,17 @@ from torch import Tensor
 
 from latentlab import images
 from latentlab.directions import Direction
+from latentlab.editing import default_strengths
+from latentlab.errors import UserError
 from latentlab.files import strength_names
+from latentlab.latents import match_rows
+from latentlab.mapping import ws_of_seeds
 from latentlab.pipelines.components import Components
-from latentlab.pipelines.edits import edit_table, render_edits
-from latentlab.pipelines.walks import Walk, render_walk
+from latentlab.pipelines.edits import Faces, edit_table, render_edits
+from latentlab.pipelines.walks import COLUMNS, Walk, render_walk, walk_renderer
 from latentlab.progress import Stage, stage_of
 from latentlab.samples import EditTable, check_distinct_seeds, check_psi
 from latentlab.scorers import threshold_of
-from stylegan2 import z_from_seeds
 
 _THUMBNAIL = 256
 
@@ -33,17 +36,20 @@ class SeedSettings:
     psi
         Truncation, above 0 up to 2.
     resolution
-        Resolution of the images; None for the generator's own.
+        Resolution of the images; None for the generator's own, and for 256 pixels in walks.
     batch_size
         Images rendered at once when they are edited.
     force
         Whether to apply a direction to a generator that it was not learnt on.
+    class_label
+        Class of a conditional generator, from 0; None for an unconditional one.
     """
 
     psi: float = 0.7
     resolution: int | None = None
     batch_size: int = 4
     force: bool = False
+    class_label: int | None = None
 
     def __post_init__(self) -> None:
         check_psi(self.psi)
@@ -57,7 +63,7 @@ def generate_images(
     folder: str | Path,
     progress: bool | Stage = True,
 ) -> list[Path]:
-    """Write a PNG per seed, `seed000600.png`, and `grid.png` of them all.
+    """Write a PNG per seed, `seed000600.png`, and `grid.png` of them all; grey ones if the generator's images are.
 
     Returns
     -------
@@ -70,6 +76,7 @@ def generate_images(
         If a setting is out of range, a seed is given twice, or the folder cannot be written to.
     """
     check_distinct_seeds(seeds)
+    components.check_images()
     renderer = components.renderer(settings.resolution)
     thumbnails, paths = [], []
     with stage_of(progress)("generating") as step:
@@ -87,7 +94,7 @@ def generate_images(
 def edit_seeds(
     seeds: Sequence[int],
     direction: Direction,
-    strengths: Sequence[float],
+    strengths: Sequence[float] | None,
     components: Components,
     settings: SeedSettings,
     folder: str | Path,
@@ -100,7 +107,8 @@ def edit_seeds(
     seeds
         Seeds of the faces.
     direction, strengths
-        Direction of the edits, and their strengths in units of w, which must differ.
+        Direction of the edits, and their strengths in units of w, which must differ; None for both ends of its range
+        and 0 (see `latentlab.editing.strength_range`).
     components
         Networks; the generator and the scorer are used.
     settings
@@ -122,16 +130,63 @@ def edit_seeds(
         the folder cannot be written to.
     """
     check_distinct_seeds(seeds)
+    components.check_images(scored=True)
     direction.check(components.generator, settings.force)
+    faces = Faces(_ws(seeds, components, settings), tuple(seeds))
+    return _edit(faces, direction, strengths, components, settings, folder, progress)
+
+
+def edit_latents(
+    ws: Tensor,
+    direction: Direction,
+    strengths: Sequence[float] | None,
+    components: Components,
+    settings: SeedSettings,
+    folder: str | Path,
+    progress: bool | Stage = True,
+) -> EditTable:
+    """Write the image of each latent code at each strength, `code000000_+2.png`, and their scores, `edits.parquet`.
+
+    Parameters
+    ----------
+    ws
+        `(n, num_ws, w_dim)`, or `(n, 1, w_dim)` in W, as `latentlab.load_latents` reads them.
+    direction, strengths, components, settings, folder, progress
+        See `edit_seeds`; psi is not used.
+
+    Returns
+    -------
+    EditTable
+        The scores of all images; its seeds are the numbers of the codes, from 0.
+
+    Raises
+    ------
+    UserError
+        If the codes do not fit the generator, or as `edit_seeds` says.
+    """
+    components.check_images(scored=True)
+    direction.check(components.generator, settings.force)
+    return _edit(_faces_of(ws, components), direction, strengths, components, settings, folder, progress)
+
+
+def _edit(
+    faces: Faces,
+    direction: Direction,
+    strengths: Sequence[float] | None,
+    components: Components,
+    settings: SeedSettings,
+    folder: str | Path,
+    progress: bool | Stage,
+) -> EditTable:
     renderer, scorer = components.renderer(settings.resolution), components.scorer
-    ws = _ws(seeds, components, settings)
+    strengths = default_strengths(direction) if strengths is None else strengths
     scores, names = [], strength_names(strengths)
     with stage_of(progress)("editing") as step:
-        for one in render_edits(ws, direction, strengths, renderer, scorer, settings.batch_size):
-            images.save_image(one.image, Path(folder) / f"seed{seeds[one.face]:06d}_{names[one.step]}.png")
+        for one in render_edits(faces.ws, direction, strengths, renderer, scorer, settings.batch_size):
+            images.save_image(one.image, Path(folder) / f"{faces.stems[one.face]}_{names[one.step]}.png")
             scores.append(one.scores)
-            step(len(scores), len(seeds) * len(strengths))
-    table = edit_table(scores, seeds, strengths, scorer.names, threshold_of(scorer))
+            step(len(scores), len(faces) * len(strengths))
+    table = edit_table(scores, faces.numbers, strengths, scorer.names, threshold_of(scorer))
     table.save(Path(folder) / "edits.parquet")
     return table
 
@@ -139,29 +194,89 @@ def edit_seeds(
 def walk_seeds(
     seeds: Sequence[int],
     direction: Direction,
-    strengths: Sequence[float],
+    strengths: Sequence[float] | None,
     components: Components,
     settings: SeedSettings | None = None,
+    scored: bool = True,
     progress: bool | Stage = True,
 ) -> Walk:
-    """Render the walk of some seeds along a direction; its parameters and errors are those of `edit_seeds`.
+    """Render the walk of some seeds along a direction.
+
+    Parameters
+    ----------
+    seeds, direction, components, progress
+        See `edit_seeds`.
+    strengths
+        Strengths in units of w; None for seven between the ends of the direction's range. For an animation see
+        `latentlab.pipelines.walks.sweep`.
+    settings
+        How the images are made; None for the defaults. The resolution is that of each face in the walk.
+    scored
+        Whether to score the images, which a figure shows and an animation does not.
 
     Returns
     -------
     Walk
         Images and scores; it draws itself as a figure, and saves itself as a figure or an animation.
+
+    Raises
+    ------
+    UserError
+        As `edit_seeds` says.
     """
     settings = SeedSettings() if settings is None else settings
     check_distinct_seeds(seeds)
+    components.check_images(scored=scored)
     direction.check(components.generator, settings.force)
-    renderer, scorer = components.renderer(settings.resolution), components.scorer
-    ws = _ws(seeds, components, settings)
-    return render_walk(seeds, ws, direction, strengths, renderer, scorer, settings.batch_size, progress)
+    faces = Faces(_ws(seeds, components, settings), tuple(seeds))
+    return _walk(faces, direction, strengths, components, settings, scored, progress)
+
+
+def walk_latents(
+    ws: Tensor,
+    direction: Direction,
+    strengths: Sequence[float] | None,
+    components: Components,
+    settings: SeedSettings | None = None,
+    scored: bool = True,
+    progress: bool | Stage = True,
+) -> Walk:
+    """Render the walk of latent codes along a direction: what `edit_latents` is to `edit_seeds`."""
+    settings = SeedSettings() if settings is None else settings
+    components.check_images(scored=scored)
+    direction.check(components.generator, settings.force)
+    return _walk(_faces_of(ws, components), direction, strengths, components, settings, scored, progress)
+
+
+def _walk(
+    faces: Faces,
+    direction: Direction,
+    strengths: Sequence[float] | None,
+    components: Components,
+    settings: SeedSettings,
+    scored: bool,
+    progress: bool | Stage,
+) -> Walk:
+    renderer, size = walk_renderer(components, settings.resolution)
+    scorer = components.scorer if scored else None
+    strengths = default_strengths(direction, COLUMNS) if strengths is None else strengths
+    return render_walk(faces, direction, strengths, renderer, scorer, size, settings.batch_size, progress)
+
+
+def _faces_of(ws: Tensor, components: Components) -> Faces:
+    """The faces of latent codes; UserError if the codes do not fit the generator."""
+    num_ws, w_dim = components.generator.num_ws, components.generator.w_dim
+    if ws.ndim != 3 or ws.shape[2] != w_dim:
+        raise UserError(f"latent codes of this generator are (n, {num_ws}, {w_dim}), not {tuple(ws.shape)}")
+    if ws.shape[1] not in (1, num_ws):
+        raise UserError(
+            f"the latent codes have {ws.shape[1]} rows, the generator's ws {num_ws}: match them by resolution with "
+            "--layers all; in Python, by latentlab.latents.match_rows"
+        )
+    return Faces(match_rows(ws, num_ws), tuple(range(len(ws))), "code")
 
 
 @torch.inference_mode()
 def _ws(seeds: Sequence[int], components: Components, settings: SeedSettings) -> Tensor:
     """Latents `(b, num_ws, w_dim)` of seeds, on the generator's device."""
-    generator = components.generator
-    z = z_from_seeds(seeds, generator.z_dim).to(generator.w_avg.device)
-    return generator.mapping(z, psi=settings.psi)
+    return ws_of_seeds(components.generator, seeds, settings.psi, settings.class_label)

@@ -15,17 +15,20 @@ from torch import Tensor
 from latentlab import images
 from latentlab.directions import Direction
 from latentlab.errors import UserError
-from latentlab.pipelines.edits import render_edits
+from latentlab.pipelines.components import Components
+from latentlab.pipelines.edits import Faces, render_edits
 from latentlab.plots.saving import FORMATS, save_figure
 from latentlab.progress import Stage, stage_of
 from latentlab.rendering import Renderer
 from latentlab.scorers import Scorer, score_column
-from latentlab.video import write_gif, write_mp4
+from latentlab.video import FPS, check_video, write_gif, write_mp4
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 RESOLUTION = 256  # each face in the figure and in the animation
+COLUMNS = 7  # strengths in a figure
+FRAMES = 60  # of an animation, there and back
 
 _WRITERS = {".gif": write_gif, ".mp4": write_mp4}
 
@@ -37,11 +40,12 @@ class Walk:
     Attributes
     ----------
     images
-        `(faces, strengths, 3, h, w)` on the CPU, of at most 256 pixels.
+        `(faces, strengths, 3, h, w)` on the CPU.
     scores
-        `(faces, strengths, k)`, of the images as they were rendered, before they were reduced.
-    seeds
-        Seeds of the faces.
+        `(faces, strengths, k)`, of the images as they were rendered, before they were reduced; k = 0 if they were not
+        scored.
+    titles
+        What the faces are called, such as 'seed 600'.
     strengths
         Strengths in units of w.
     names
@@ -50,25 +54,42 @@ class Walk:
 
     images: Tensor
     scores: NDArray[np.float32]
-    seeds: tuple[int, ...]
+    titles: tuple[str, ...]
     strengths: tuple[float, ...]
     names: tuple[str, ...]
 
     def figure(self, attribute: str) -> Figure:
-        """Draw a row per face, a column per strength, and the score `attribute` under each image."""
+        """Draw a row per face, a column per strength, and the score `attribute` under each image.
+
+        Raises
+        ------
+        UserError
+            If there is no such score, or the walk was not scored.
+        """
         from latentlab.plots import walk_figure  # matplotlib takes half a second to import
 
+        if not self.names:
+            raise UserError("this walk was rendered without scores, for an animation; a figure shows them")
         column = score_column(self.scores, self.names, attribute)
-        titles = [f"seed {seed}" for seed in self.seeds]
-        return walk_figure(self.images, column, self.strengths, titles, score_name=attribute)
+        dpi = round(150 * max(1, self.images.shape[-1] / RESOLUTION))
+        return walk_figure(self.images, column, self.strengths, self.titles, attribute, dpi)
 
     def frames(self) -> Tensor:
         """Frames `(t, 3, h, w)`: all faces side by side, from the first strength to the last one and back."""
-        there = torch.stack([images.grid(self.images[:, k], len(self.seeds)) for k in range(len(self.strengths))])
+        there = torch.stack([images.grid(self.images[:, k], len(self.titles)) for k in range(len(self.strengths))])
         return torch.cat([there, there.flip(0)[1:-1]])
 
-    def save(self, path: str | Path, attribute: str) -> None:
+    def save(self, path: str | Path, attribute: str = "", fps: float = FPS) -> None:
         """Write the figure (.png, .pdf, .svg) or the animation (.gif, .mp4), as the suffix of `path` says.
+
+        Parameters
+        ----------
+        path
+            The file; an existing one is replaced.
+        attribute
+            Score that the figure shows.
+        fps
+            Frames per second of the animation; see `latentlab.video`.
 
         Raises
         ------
@@ -76,54 +97,117 @@ class Walk:
             If the suffix is another one, there is no score `attribute`, or the file cannot be written.
         """
         check_walk_path(path)
-        write = _WRITERS.get(Path(path).suffix.lower())
-        if write is None:
-            save_figure(self.figure(attribute), path)
+        if is_animation(path):
+            _WRITERS[Path(path).suffix.lower()](self.frames(), path, fps)
         else:
-            write(self.frames(), path)
+            save_figure(self.figure(attribute), path)
 
 
-def check_walk_path(path: str | Path) -> None:
-    """Refuse a file name that `Walk.save` cannot write, before any work is done; UserError then."""
+def is_animation(path: str | Path) -> bool:
+    """Whether `Walk.save` writes an animation to a file of this name, and not a figure."""
+    return Path(path).suffix.lower() in _WRITERS
+
+
+def check_walk_path(path: str | Path, fps: float = FPS) -> None:
+    """Refuse a file that `Walk.save` cannot write, before any work is done.
+
+    Raises
+    ------
+    UserError
+        If the suffix is none that it writes, fps is out of the range of an animation, or an .mp4 needs a package that
+        is not installed.
+    """
     known = (*FORMATS, *_WRITERS)
     if Path(path).suffix.lower() not in known:
         raise UserError(f"cannot write {path}: the file name of a walk ends in one of {', '.join(known)}")
+    if is_animation(path):
+        check_video(path, fps)
 
 
-def render_walk(
-    seeds: Sequence[int],
-    ws: Tensor,
-    direction: Direction,
-    strengths: Sequence[float],
-    renderer: Renderer,
-    scorer: Scorer,
-    batch_size: int = 4,
-    progress: bool | Stage = True,
-) -> Walk:
-    """Render and score faces at every strength, and keep the images at 256 pixels.
+def sweep(low: float, high: float, frames: int = FRAMES) -> tuple[float, ...]:
+    """Choose the strengths of a smooth animation, which goes from `low` to `high` and back in so many frames.
+
+    The steps follow a cosine: an animation that turned round at full speed would jerk at its ends.
 
     Parameters
     ----------
-    seeds
-        Numbers that the faces are called by.
-    ws
-        `(faces, num_ws, w_dim)`.
+    low, high
+        Strengths at the ends, which must differ.
+    frames
+        Frames there and back, rounded up to an even number, at least 2.
+
+    Returns
+    -------
+    tuple of float
+        frames / 2 + 1 strengths from `low` to `high`; `Walk.frames` adds the way back.
+    """
+    if frames < 2 or low == high:
+        raise UserError(f"an animation goes between two strengths in 2 frames or more, not {low:g}, {high:g}, {frames}")
+    shares = (1 - np.cos(np.linspace(0, np.pi, -(-frames // 2) + 1))) / 2
+    return tuple((low + (high - low) * shares).tolist())
+
+
+def walk_renderer(components: Components, resolution: int | None = None) -> tuple[Renderer, int]:
+    """Choose how the faces of a walk are rendered, and the size that they are reduced to.
+
+    Parameters
+    ----------
+    components
+        Networks; the generator is used.
+    resolution
+        Height and width of each face; None for 256, or the generator's own where that is less.
+
+    Returns
+    -------
+    tuple of Renderer and int
+        The generator at the least of its resolutions that is large enough, and the size.
+
+    Raises
+    ------
+    UserError
+        If the generator's images are smaller than `resolution`.
+    """
+    most = components.generator.resolution
+    size = min(RESOLUTION, most) if resolution is None else resolution
+    if not 0 < size <= most:
+        raise UserError(f"the faces of a walk have 1 to {most} pixels with this generator, not {size}")
+    return components.renderer(next(offered for offered in components.generator.resolutions if offered >= size)), size
+
+
+def render_walk(
+    faces: Faces,
+    direction: Direction,
+    strengths: Sequence[float],
+    renderer: Renderer,
+    scorer: Scorer | None = None,
+    size: int = RESOLUTION,
+    batch_size: int = 4,
+    progress: bool | Stage = True,
+) -> Walk:
+    """Render faces at every strength, score them if there is a scorer, and keep them at a size.
+
+    Parameters
+    ----------
+    faces
+        Latents of the faces, and their titles.
     direction, strengths, renderer, scorer, batch_size
         See `latentlab.pipelines.edits.render_edits`.
+    size
+        Height and width that larger images are reduced to.
     progress
         True for a progress bar, False for none, or a `Stage` of your own.
     """
-    edits, scores = [], []
+    kept, scores = [], []
     with stage_of(progress)("walking") as step:
-        for one in render_edits(ws, direction, strengths, renderer, scorer, batch_size):
-            edits.append(images.reduce(one.image, RESOLUTION).cpu())
+        for one in render_edits(faces.ws, direction, strengths, renderer, scorer, batch_size):
+            kept.append(images.reduce(one.image, size).cpu())
             scores.append(one.scores)
-            step(len(edits), len(ws) * len(strengths))
-    shape = (len(ws), len(strengths))
+            step(len(kept), len(faces) * len(strengths))
+    shape = (len(faces), len(strengths))
     return Walk(
-        images=torch.cat(edits).reshape(*shape, *edits[0].shape[1:]),
-        scores=np.stack(scores).reshape(*shape, -1),
-        seeds=tuple(seeds),
+        images=torch.cat(kept).reshape(*shape, *kept[0].shape[1:]),
+        scores=np.stack(scores).reshape(*shape, scores[0].size),
+        titles=faces.titles,
         strengths=tuple(strengths),
-        names=scorer.names,
+        names=() if scorer is None else scorer.names,
     )

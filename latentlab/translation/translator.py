@@ -22,6 +22,7 @@ from latentlab.translation.networks import (
     config_to_dict,
     infer,
 )
+from stylegan2.defaults import plain_defaults
 
 KIND = cards.Kind("latentlab.translator", 1, "a translator", "train it anew or fetch it again")
 
@@ -122,12 +123,12 @@ class Translator:
         cards.write(path, KIND, tensors, {**self.card, "networks": shapes})
 
     @classmethod
+    @plain_defaults()
     def load(cls, source: str | Path, device: torch.device | str = "cpu") -> Translator:
         """See `load_translator`."""
         known = {row.name for row in weights.known() if row.kind == "translator"}
-        if str(source) in known and not Path(source).exists():
-            network = _load_generator(_only_file(str(source)))
-            return cls({"a2b": network}, {"method": "published", "name": str(source)}).to(device)
+        if isinstance(source, str) and source in known:
+            return cls({"a2b": _load_generator(_only_file(source))}, {"method": "published", "name": source}).to(device)
         if Path(source).suffix.lower() in (".pth", ".pt"):
             return cls({"a2b": _load_generator(Path(source))}, {"method": "published"}).to(device)
         tensors, card = cards.read(source, KIND)
@@ -148,7 +149,8 @@ def load_translator(source: str | Path, device: torch.device | str = "cpu") -> T
     Parameters
     ----------
     source
-        File that `Translator.save` wrote, a published `.pth`, or a name (`vintagify`).
+        Name (`vintagify`), file that `Translator.save` wrote, or a published `.pth`. Names come before files: give a
+        file that is called like one as ./NAME, or as a Path.
     device
         Device of the networks.
 
@@ -191,5 +193,5 @@ def pad(x: Tensor, multiple: int, least: int) -> Tensor:
 
 def _mirrored(side: int, length: int) -> Tensor:
     """Return the indices 0 … side − 1, side − 1 … 0, 0 …, `length` of them."""
-    places = torch.arange(length) % (2 * side)
+    places = torch.arange(length, device="cpu") % (2 * side)
     return torch.minimum(places, 2 * side - 1 - places)

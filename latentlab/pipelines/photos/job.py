@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from latentlab.directions import Direction
+from latentlab.editing import default_strengths
 from latentlab.errors import UserError
 from latentlab.files import check_distinct_stems, strength_names
 from latentlab.pipelines.components import Components
@@ -44,7 +45,7 @@ class PhotoResult:
 def edit_photo(
     path: str | Path,
     direction: Direction,
-    strengths: Sequence[float],
+    strengths: Sequence[float] | None = None,
     components: Components | None = None,
     settings: PhotoEditSettings | None = None,
     folder: str | Path = "latentlab-edits",
@@ -70,7 +71,7 @@ def edit_photo(
 def edit_photos(
     paths: Sequence[str | Path],
     direction: Direction,
-    strengths: Sequence[float],
+    strengths: Sequence[float] | None = None,
     components: Components | None = None,
     settings: PhotoEditSettings | None = None,
     folder: str | Path = "latentlab-edits",
@@ -87,7 +88,8 @@ def edit_photos(
     paths
         Files of the photos.
     direction, strengths
-        Direction of the edits, and their strengths in units of w.
+        Direction of the edits, and their strengths in units of w; None for both ends of its range and 0 (see
+        `latentlab.editing.strength_range`).
     components
         Networks; None for the defaults of `Components.load`.
     settings
@@ -117,8 +119,10 @@ def edit_photos(
     components = Components.load() if components is None else components
     settings = PhotoEditSettings() if settings is None else settings
     folder = Path(folder)
+    components.check_makes_colour()
     direction.check(components.generator, settings.force)
     components.check_attribute(settings.attribute)
+    strengths = default_strengths(direction) if strengths is None else strengths
     strength_names(strengths)  # an error is told before the long work
     for path, portrait in _portraits(paths, components, settings, folder, progress, on_checks):
         if isinstance(portrait, UserError):
@@ -149,6 +153,7 @@ def project_photos(
     components = Components.load() if components is None else components
     settings = PhotoSettings() if settings is None else settings
     folder = Path(folder)
+    components.check_makes_colour()
     for path, portrait in _portraits(paths, components, settings, folder, progress, on_checks):
         if isinstance(portrait, UserError):
             yield path, portrait

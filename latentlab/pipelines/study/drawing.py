@@ -2,45 +2,45 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
-
 import numpy as np
 
-from latentlab.directions import Direction
+from latentlab.errors import UserError
+from latentlab.pipelines.edits import Faces
 from latentlab.pipelines.study.context import StudyContext
 from latentlab.pipelines.study.results import HeldOutEdits, Study
-from latentlab.pipelines.walks import Walk, render_walk
+from latentlab.pipelines.walks import COLUMNS, render_walk, sweep, walk_renderer
 from latentlab.plots import response_figure, save_figure
 from latentlab.progress import titled
 from latentlab.samples import SampleTable
 from latentlab.scorers.threshold import NEGATIVE, POSITIVE
+from latentlab.video import check_video
 
 _ROWS = 3  # of faces without the attribute, and as many with it
-_COLUMNS = 7  # strengths in the figure
-_FRAMES = 13  # from one end of the animation to the other
 
 
 def draw_figures(context: StudyContext, study: Study, main: str) -> None:
     """Draw what is missing of `walk.png`, `response.png`, `walk.gif` and, if ffmpeg is installed, `walk.mp4`.
 
-    Images are rendered at the full resolution, whatever was scored for the tables, and the scores under them are
-    their own.
+    The images of the figure are rendered at the full resolution, whatever was scored for the tables, and the scores
+    under them are their own. Those of the animation are not scored.
     """
-    attribute = context.settings.attribute
-    direction = study.fits[main].direction
     faces = _faces(study)
     if not (context.folder / "response.png").exists():
         _draw_response(context, study.edits[main])
     if not (context.folder / "walk.png").exists():
-        walk = _render(context, faces, direction, study.reach.strengths(_COLUMNS), "drawing the walk")
-        walk.save(context.folder / "walk.png", attribute)
-    names = ["walk.gif", *(["walk.mp4"] if find_spec("imageio_ffmpeg") else [])]
-    missing = [name for name in names if not (context.folder / name).exists()]
-    if missing:
+        _draw_walk(context, study, main, faces)
+    names = [name for name in _animations() if not (context.folder / name).exists()]
+    if names:
         shown = faces.subset(np.unique(np.linspace(0, len(faces) - 1, 3).round().astype(int)))
-        walk = _render(context, shown, direction, study.reach.strengths(_FRAMES), "animating the walk")
-        for name in missing:
-            walk.save(context.folder / name, attribute)
+        _animate_walk(context, study, main, shown, names)
+
+
+def _animations() -> list[str]:
+    try:
+        check_video("walk.mp4")
+    except UserError:
+        return ["walk.gif"]
+    return ["walk.gif", "walk.mp4"]
 
 
 def _faces(study: Study) -> SampleTable:
@@ -51,21 +51,36 @@ def _faces(study: Study) -> SampleTable:
     return test.subset(np.array(rows))
 
 
-def _render(
-    context: StudyContext, faces: SampleTable, direction: Direction, strengths: tuple[float, ...], title: str
-) -> Walk:
-    components = context.components
-    ws = faces.ws(components.generator.num_ws)
-    return render_walk(
-        faces.seeds.tolist(),
-        ws,
-        direction,
-        strengths,
-        components.renderer(),
-        components.scorer,
-        context.batch_size,
-        titled(context.stage, title),
+def _named(faces: SampleTable, context: StudyContext) -> Faces:
+    return Faces(faces.ws(context.components.generator.num_ws), tuple(faces.seeds.tolist()))
+
+
+def _draw_walk(context: StudyContext, study: Study, main: str, faces: SampleTable) -> None:
+    walk = render_walk(
+        _named(faces, context),
+        study.fits[main].direction,
+        study.reach.strengths(COLUMNS),
+        context.components.renderer(),
+        context.components.scorer,
+        batch_size=context.batch_size,
+        progress=titled(context.stage, "drawing the walk"),
     )
+    walk.save(context.folder / "walk.png", context.settings.attribute)
+
+
+def _animate_walk(context: StudyContext, study: Study, main: str, faces: SampleTable, names: list[str]) -> None:
+    renderer, size = walk_renderer(context.components)
+    walk = render_walk(
+        _named(faces, context),
+        study.fits[main].direction,
+        sweep(study.reach.away, study.reach.towards),
+        renderer,
+        size=size,
+        batch_size=context.batch_size,
+        progress=titled(context.stage, "animating the walk"),
+    )
+    for name in names:
+        walk.save(context.folder / name)
 
 
 def _draw_response(context: StudyContext, edits: HeldOutEdits) -> None:

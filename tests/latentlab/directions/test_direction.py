@@ -169,7 +169,7 @@ def test_impossible_rows_are_refused(rows, change, message):
 def test_rows_must_fit_the_generator(tiny):
     fits = Direction(unequal(tiny.num_ws, tiny.w_dim), "happy", "m", "w+")
     fits.check(tiny, force=True)
-    with pytest.raises(UserError, match="3 rows; the generator has"):
+    with pytest.raises(UserError, match="has 3 rows, the generator's ws have 6 rows.*--layers all"):
         Direction(unequal(3, tiny.w_dim), "happy", "m", "w+").check(tiny, force=True)
 
 

@@ -139,7 +139,7 @@ def test_the_files_are_there(finished):
         *(f"edits/{m}-{side}/part-{k:03d}.parquet" for m in METHODS for side in SIDES for k in (0, 1)),
     }  # fmt: skip
     with Image.open(folder / "walk.gif") as animation:
-        assert animation.n_frames == 2 * 13 - 2
+        assert animation.n_frames == 60
         assert animation.size == (3 * 16, 16)
     for figure in ("walk.png", "response.png"):
         with Image.open(folder / figure) as image:

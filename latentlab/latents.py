@@ -1,0 +1,83 @@
+"""Latent codes of images: read them as encoders and projectors save them, and match their rows to a generator's."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from latentlab.arrays import BARE, Arrays, read_arrays
+from latentlab.errors import UserError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+Rows = TypeVar("Rows", "Tensor", "NDArray[Any]")
+
+# Names under which files keep codes: the public projector's, those of encoders, our own projections'.
+_CODES = ("ws", "w", "latents", "latent", "code.ws", "code.w")
+_DIRECTIONS = ("vector", "direction", "boundary")
+
+
+def load_latents(path: str | Path) -> Tensor:
+    """Load latent codes of images.
+
+    Parameters
+    ----------
+    path
+        The `latents.pt` of e4e and pSp, the `projected_w.npz` of the public projector, a `Projection.save` of this
+        package, or another .npy, .npz, .pt or .safetensors file with one array: `(w_dim,)` or `(1, w_dim)`, a code of
+        W; `(rows, w_dim)`, a code of W+; or `(n, rows, w_dim)`, n codes. No code in the file is run.
+
+    Returns
+    -------
+    Tensor
+        `(n, rows, w_dim)` float32 on the CPU; codes of W have a single row. `latentlab.latents.match_rows` gives them
+        the rows that a generator takes.
+
+    Raises
+    ------
+    UserError
+        If the file cannot be read, or holds something else.
+    """
+    import torch
+
+    codes = np.asarray(_codes_among(read_arrays(path), path))
+    if codes.dtype.kind not in "fiu" or codes.ndim not in (1, 2, 3) or codes.size == 0 or not np.isfinite(codes).all():
+        raise UserError(
+            f"{path} holds no latent codes: these are finite numbers (w_dim), (rows, w_dim) or (n, rows, w_dim), "
+            f"not {codes.dtype} {codes.shape}"
+        )
+    if codes.ndim < 3:
+        codes = np.atleast_2d(codes)[None]
+    return torch.from_numpy(codes.astype(np.float32))
+
+
+def are_codes(arrays: Arrays) -> bool:
+    """Whether the arrays of a file show by a name or their number that they are codes and no direction."""
+    return any(name in _CODES or (array.ndim == 3 and len(array) > 1) for name, array in arrays.items())
+
+
+def match_rows(ws: Rows, num_ws: int) -> Rows:
+    """Match rows to those of another generator, by resolution: `(…, rows, w_dim)` to `(…, num_ws, w_dim)`.
+
+    Rows 2k − 1 and 2k belong to the resolution 4 · 2^k in every StyleGAN2, and in the mobile generator. So finer rows
+    than the generator has are left out, and where it has finer ones the last row is repeated, as the one row of W is.
+    """
+    last = ws.shape[-2] - 1
+    matched: Rows = ws[..., [min(row, last) for row in range(num_ws)], :]
+    return matched
+
+
+def _codes_among(arrays: Arrays, path: str | Path) -> NDArray[Any]:
+    if set(arrays) & set(_DIRECTIONS):
+        raise UserError(f"{path} holds a direction, not latent codes; give it as the direction")
+    named = [arrays[name] for name in _CODES if name in arrays]
+    if len(named) == 1:
+        return named[0]
+    if len(arrays) == 1:
+        return next(iter(arrays.values()))
+    names = ", ".join(name for name in sorted(arrays) if name != BARE)
+    raise UserError(f"{path} holds {len(arrays)} arrays ({names or 'no names'}) and no single one called w or ws")
