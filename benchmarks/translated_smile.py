@@ -1,8 +1,8 @@
 """Expressions of faces before and after a translation between neutral and smiling, as a classifier sees them.
 
     latentlab translate make latent --layout instances --faces 300 --size 64 --out SET
-    python examples/smile_cyclegan.py --folder SET --epochs 30 --batch 1 --out RUN
-    python benchmarks/translated_smile.py SET RUN/training/translator.safetensors
+    latentlab translate train cyclegan SET --size 64 --base-channels 32 --epochs 30 --out RUN
+    python benchmarks/translated_smile.py SET RUN/translator.safetensors
 
 Held-out images of SET, testA (neutral) and testB (smiling), and their translations: the share of smiles, with a 95 %
 interval, and the difference of a translation from its input. The classifier that chose the images of SET is also the

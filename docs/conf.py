@@ -61,5 +61,5 @@ sphinx_gallery_conf = {
     "show_memory": False,
     "show_signature": False,
     "parallel": 2,
-    "default_thumb_file": str(HERE / "walk.jpg"),
+    "default_thumb_file": str(HERE / "images" / "walk.jpg"),
 }

@@ -17,14 +17,15 @@ SEEDS = [600, 601, 602]
 FRAMES = 12  # from one seed, or end, to the next
 OUT = Path("latent_walk")
 
+ll.keep_freed_memory()
 generator = ll.load_generator("mobile-ffhq")
 z = ll.z_from_seeds(SEEDS, generator.z_dim)
 ws = generator.mapping(z, psi=0.7)  # (seeds, num_ws, w_dim)
 
 
 def render(stops):
-    """Frames `(t, 3, 256, 256)` of latents `(t, num_ws, w_dim)`."""
-    return torch.cat([ll.images.reduce(generator.synthesis(one[None]), 256) for one in stops])
+    """Frames of latents `(t, num_ws, w_dim)`: the generator's previews, which are quicker than the full 1024²."""
+    return torch.cat([generator.synthesis(one[None], resolution=generator.resolutions[0]) for one in stops])
 
 
 # %%

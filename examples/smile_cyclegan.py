@@ -5,7 +5,7 @@ Neutral to smiling faces with CycleGAN
 Two sets of faces and no pairs: images of the generator along the smile direction, each face in one set only. A network
 for each way learns from what the other makes of its results.
 
-.. image:: /smile_cyclegan.jpg
+.. image:: /images/smile_cyclegan.jpg
    :alt: Faces that do not smile, translated and back; faces that smile, translated and back
 
 This page was not executed: visible smiles take some 9,000 samples, three quarters of an hour on two cores. The image

@@ -14,9 +14,10 @@ import latentlab as ll
 from latentlab.directions import cosine
 from latentlab.samples import split
 
-SAMPLES = 300
+SAMPLES = 240
 OUT = Path("smile_direction")
 
+ll.keep_freed_memory()
 networks = ll.Components.load("mobile-ffhq", scorer="fer")
 generator = networks.generator
 
@@ -53,7 +54,7 @@ _, test = split(table)
 ws = table.subset(test).ws(generator.num_ws)[:3]
 strengths = [-2.0, -1.0, 0.0, 1.0, 2.0]
 walk = ll.walk(ws, found["svm"], strengths)  # (faces, strengths, num_ws, w_dim)
-images = torch.stack([generator.synthesis(person) for person in walk])
+images = torch.stack([generator.synthesis(person, resolution=256) for person in walk])
 scores = torch.stack([networks.scorer(person)[:, networks.scorer.names.index("happy")] for person in images])
 
 titles = [f"seed {seed}" for seed in table.subset(test).seeds[:3]]

@@ -4,11 +4,11 @@ A smile in the mouth alone with InstaGAN
 
 Two sets of faces, each with the mask of its mouth: the network changes the mouth and its mask, and leaves the rest.
 
-.. image:: /smile_instagan.jpg
+.. image:: /images/smile_instagan.jpg
    :alt: Faces and the masks of their mouths, translated; the masks of closed mouths grow into those of smiles
 
-This page was not executed: the run takes some seven minutes on two cores. The image is of such a run. The masks of closed
-mouths grow into those of smiles; the images stay coarse, and the way back is hardly learnt.
+This page was not executed: the run takes some seven minutes on two cores. The image is of such a run. The masks of
+closed mouths grow into those of smiles; the images stay coarse, and the way back is hardly learnt.
 """
 
 from pathlib import Path

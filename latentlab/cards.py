@@ -15,6 +15,7 @@ from torch import Tensor
 
 from latentlab.errors import UserError
 from latentlab.files import atomic_path
+from stylegan2.defaults import plain_defaults
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,7 @@ def write(path: str | Path, kind: Kind, tensors: Mapping[str, Tensor], card: Map
         temporary.write_bytes(content)
 
 
+@plain_defaults()
 def read(path: str | Path, kind: Kind) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Read the tensors, on the CPU, and the card of a file that `write` wrote.
 

@@ -171,6 +171,22 @@ def check_distinct_stems(paths: Iterable[str | os.PathLike[str]]) -> None:
         )
 
 
+def write_text(path: str | os.PathLike[str], text: str) -> None:
+    """Write `text` as UTF-8, atomically.
+
+    Where the system's encoding is narrower than the names of its files, Python holds the bytes of a name that it could
+    not decode as lone surrogates; here they become what they were, or a question mark.
+
+    Raises
+    ------
+    UserError
+        `path` cannot be written.
+    """
+    readable = text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    with atomic_path(path) as temporary:
+        temporary.write_text(readable, encoding="utf-8")
+
+
 def write_json(path: str | os.PathLike[str], data: Any) -> None:
     """Write `data` as indented JSON, atomically; keys keep their order.
 
@@ -181,9 +197,7 @@ def write_json(path: str | os.PathLike[str], data: Any) -> None:
     ValueError
         `data` holds NaN or an infinity, which JSON does not have.
     """
-    text = json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-    with atomic_path(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+    write_text(path, json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
 
 
 def read_json(path: str | os.PathLike[str]) -> Any:

@@ -1,6 +1,7 @@
 """Images between files, PIL and tensors.
 
-Images in the program are a float tensor `(batch, 3, height, width)`, RGB, in [-1, 1]. The byte of a
+Images in the program are a float tensor `(batch, 3, height, width)`, RGB, in [-1, 1]; those of grey generators have one
+channel, here and in what only draws or writes them. The byte of a
 value v is round((v + 1) * 127.5), halves up, clamped to 0 … 255; a byte b means b / 127.5 - 1. Bytes
 survive the round trip.
 """
@@ -20,6 +21,9 @@ from torch import Tensor
 from latentlab.errors import UserError
 from latentlab.files import atomic_path
 
+CHANNELS = (1, 3)
+"""Channels of an image: grey or RGB."""
+
 
 def to_bytes(images: Tensor) -> Tensor:
     """Convert `images`, floats in [-1, 1] of any shape, clamped, to uint8 on their device."""
@@ -32,12 +36,12 @@ def to_pil(image: Tensor) -> Image.Image:
     Parameters
     ----------
     image
-        `(3, h, w)` or `(1, 3, h, w)`, RGB, in [-1, 1]; values beyond are clamped.
+        `(3, h, w)` or `(1, 3, h, w)`, RGB, in [-1, 1]; values beyond are clamped. Grey has one channel in place of 3.
 
     Returns
     -------
     PIL.Image.Image
-        RGB, 8 bits a channel.
+        RGB or grey (mode L), 8 bits a channel.
 
     Raises
     ------
@@ -45,7 +49,7 @@ def to_pil(image: Tensor) -> Image.Image:
         The shape is another one (`grid` arranges a batch as one image), or a value is not a number.
     """
     single = image[None] if image.ndim == 3 else image
-    if single.ndim != 4 or single.shape[:2] != (1, 3) or 0 in single.shape:
+    if single.ndim != 4 or len(single) != 1 or single.shape[1] not in CHANNELS or 0 in single.shape:
         hint = "; use grid for one image of the whole batch, to_pil_list for a list" if single.ndim == 4 else ""
         raise ValueError(f"an image is (3, height, width) or (1, 3, height, width), not {tuple(image.shape)}{hint}")
     return to_pil_list(single)[0]
@@ -56,7 +60,8 @@ def to_pil_list(images: Tensor) -> list[Image.Image]:
     _check(images)
     if torch.isnan(images).any():
         raise ValueError("an image holds values that are not numbers (NaN)")
-    return [Image.fromarray(array) for array in to_bytes(images).permute(0, 2, 3, 1).cpu().numpy()]
+    arrays = to_bytes(images).permute(0, 2, 3, 1).cpu().numpy()
+    return [Image.fromarray(array[:, :, 0] if images.shape[1] == 1 else array) for array in arrays]
 
 
 def from_pil(image: Image.Image) -> Tensor:
@@ -195,5 +200,5 @@ def grid(images: Tensor, columns: int) -> Tensor:
 
 
 def _check(images: Tensor) -> None:
-    if images.ndim != 4 or images.shape[1] != 3:
+    if images.ndim != 4 or images.shape[1] not in CHANNELS:
         raise ValueError(f"images are (batch, 3, height, width), not {tuple(images.shape)}")

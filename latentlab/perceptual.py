@@ -21,6 +21,7 @@ from torch.overrides import TorchFunctionMode
 
 from latentlab import weights
 from latentlab.errors import UserError
+from stylegan2.defaults import plain_defaults
 from stylegan2.safe_pickle import floats, read_pickled
 
 if TYPE_CHECKING:  # they take seconds to import, and most of latentlab does without them
@@ -69,18 +70,20 @@ class PerceptualDistance(nn.Module):
     def pyramid(self, images: Tensor) -> Pyramid:
         """Compute the features of `images (b, 3, h, w)` in [-1, 1], once for many comparisons with a target.
 
+        Grey images `(b, 1, h, w)` are taken as colour ones of three equal channels.
+
         Raises
         ------
         UserError
             If they are too small for the backbone, or no images.
         """
         least = MIN_RESOLUTION[self.model.pnet_type]
-        if images.ndim != 4 or images.shape[1] != 3 or min(images.shape[2:]) < least:
+        if images.ndim != 4 or images.shape[1] not in (1, 3) or min(images.shape[2:]) < least:
             raise UserError(
                 f"LPIPS compares images (batch, 3, height, width) of at least {least}x{least}, "
                 f"not {tuple(images.shape)}"
             )
-        x = self.model.scaling_layer(images.float()).to(self.dtype)
+        x = self.model.scaling_layer(images.float().expand(-1, 3, -1, -1)).to(self.dtype)
         features = self.model.net(x.contiguous(memory_format=torch.channels_last))
         return Pyramid(tuple(_normalised(layer.float()) for layer in features))
 
@@ -139,6 +142,7 @@ def fast_dtype(device: torch.device | str) -> torch.dtype:
     return torch.bfloat16 if has_bfloat16() else torch.float32
 
 
+@plain_defaults()
 def load_perceptual(
     net: Backbone = "vgg", device: torch.device | str = "cpu", dtype: torch.dtype = torch.float32
 ) -> PerceptualDistance:

@@ -22,7 +22,7 @@ Latents = dict[str, Tensor]
 
 @dataclass(frozen=True)
 class Renderer:
-    """Renders latents as images `(b, 3, resolution, resolution)`.
+    """Renders latents as images `(b, img_channels, resolution, resolution)`.
 
     Attributes
     ----------
@@ -61,7 +61,7 @@ class Renderer:
         Returns
         -------
         Tensor
-            Images `(b, 3, resolution, resolution)` in about [-1, 1].
+            Images `(b, img_channels, resolution, resolution)` in about [-1, 1].
 
         Raises
         ------
@@ -102,6 +102,12 @@ class _FromStyles(nn.Module):
     def forward(self, styles: Mapping[str, Tensor], noise_mode: NoiseMode) -> Tensor:
         images: Tensor = self.synthesis.from_styles(styles, noise_mode)
         return images
+
+
+def img_channels(generator: Generator) -> int:
+    """Channels of the generator's images: its attribute of that name, which the protocol does not ask for, or 3."""
+    channels: int = getattr(generator, "img_channels", 3)
+    return channels
 
 
 def synthesis_module(generator: Generator) -> nn.Module:

@@ -87,7 +87,7 @@ def _checked(frames: Tensor, fps: float, fastest: float) -> list[Image.Image]:
     if not len(frames):
         raise UserError("a video needs at least one frame")
     _check_fps(fps, fastest)
-    return to_pil_list(frames)
+    return [image.convert("RGB") for image in to_pil_list(frames)]
 
 
 def _shared_palette(images: list[Image.Image]) -> Image.Image:

@@ -1,6 +1,6 @@
 """What the networks are made of: layers with equalised learning rate, and small helpers.
 
-Parameters and buffers carry the names of the PyTorch release.
+Parameters and buffers carry the names of the PyTorch release. They are float32, whatever torch's default is.
 Letters in shape comments: b batch, i and o channels in and out, r side of a feature map in pixels.
 """
 
@@ -57,8 +57,8 @@ class FullyConnected(nn.Module):
     def __init__(self, i: int, o: int, lrelu: bool = False, lr_multiplier: float = 1.0, bias_init: float = 0.0) -> None:
         super().__init__()
         # In place: on the meta device, where `load` builds networks, a plain quotient imports torch's compiler (2 s).
-        self.weight = nn.Parameter(torch.randn(o, i).div_(lr_multiplier))
-        self.bias = nn.Parameter(torch.full((o,), bias_init))
+        self.weight = nn.Parameter(torch.randn(o, i, dtype=torch.float32).div_(lr_multiplier))
+        self.bias = nn.Parameter(torch.full((o,), bias_init, dtype=torch.float32))
         self.lrelu = lrelu
         act_gain = ops.LRELU_GAIN if lrelu else 1.0  # passes through the leaky ReLU
         self.weight_gain = act_gain * lr_multiplier / math.sqrt(i)
@@ -94,8 +94,8 @@ class Conv2d(nn.Module):
         conv_clamp: float | None = None,
     ) -> None:
         super().__init__()
-        self.weight = nn.Parameter(torch.randn(o, i, kernel, kernel))
-        self.bias = None if linear else nn.Parameter(torch.zeros(o))
+        self.weight = nn.Parameter(torch.randn(o, i, kernel, kernel, dtype=torch.float32))
+        self.bias = None if linear else nn.Parameter(torch.zeros(o, dtype=torch.float32))
         self.register_buffer("resample_filter", resample_buffer(taps))
         self.weight_gain = 1 / math.sqrt(i * kernel * kernel)
         self.lrelu, self.up, self.down, self.conv_clamp = not linear, up, down, conv_clamp

@@ -26,6 +26,7 @@ from stylegan2.networks import MappingNetwork
 from stylegan2.noise import check_noise_mode, layer_noise, random_source
 from stylegan2.ops import needs_grad
 from stylegan2.protocol import NoiseMode
+from stylegan2.sampling import one_psi
 
 
 @dataclass(frozen=True)
@@ -72,13 +73,14 @@ class MobileConfig:
         return 2 * len(self.block_resolutions) + 2
 
 
-def haar_matrix(dtype: torch.dtype = torch.float32) -> Tensor:
+def haar_matrix(dtype: torch.dtype = torch.float32, device: torch.device | str = "cpu") -> Tensor:
     """The inverse 2D Haar transform of one 2×2 block, `(4 pixels, 4 bands)`; orthogonal.
 
     Pixels in the order (top left, top right, bottom left, bottom right); bands LL, LH, HL, HH, where LH is
     the difference of rows and HL that of columns.
     """
-    return 0.5 * torch.tensor([[1, 1, 1, 1], [1, 1, -1, -1], [1, -1, 1, -1], [1, -1, -1, 1]], dtype=dtype)
+    signs = [[1, 1, 1, 1], [1, 1, -1, -1], [1, -1, 1, -1], [1, -1, -1, 1]]
+    return 0.5 * torch.tensor(signs, dtype=dtype, device=device)
 
 
 def inverse_haar(x: Tensor) -> Tensor:
@@ -88,7 +90,7 @@ def inverse_haar(x: Tensor) -> Tensor:
     """
     b, c, h, w = x.shape
     bands = x.permute(0, 2, 3, 1).view(b, h, w, 4, c // 4)  # (b, h, w, 4, c/4): a view in channels_last
-    pixels = haar_matrix(x.dtype).to(x.device) @ bands  # (b, h, w, 4, c/4)
+    pixels = haar_matrix(x.dtype, x.device) @ bands  # (b, h, w, 4, c/4)
     pixels = pixels.view(b, h, w, 2, 2, c // 4).transpose(2, 3)  # (b, h, 2, w, 2, c/4)
     return pixels.reshape(b, 2 * h, 2 * w, c // 4).permute(0, 3, 1, 2)
 
@@ -109,15 +111,15 @@ class ModulatedConv(nn.Module):
 
     def __init__(self, channels_in: int, channels_out: int, w_dim: int, resolution: int, full: bool = False):
         super().__init__()
-        self.affine = nn.Linear(w_dim, channels_in)
+        self.affine = nn.Linear(w_dim, channels_in, dtype=torch.float32)
         if full:
-            self.weight = nn.Parameter(torch.randn(channels_out, channels_in, 3, 3))
+            self.weight = nn.Parameter(torch.randn(channels_out, channels_in, 3, 3, dtype=torch.float32))
         else:
-            self.depthwise = nn.Parameter(torch.randn(channels_in, 1, 3, 3))
-            self.weight = nn.Parameter(torch.randn(channels_out, channels_in, 1, 1))
-        self.bias = nn.Parameter(torch.zeros(channels_out))
-        self.noise_strength = nn.Parameter(torch.zeros([]))
-        self.register_buffer("noise_const", torch.randn(resolution, resolution))
+            self.depthwise = nn.Parameter(torch.randn(channels_in, 1, 3, 3, dtype=torch.float32))
+            self.weight = nn.Parameter(torch.randn(channels_out, channels_in, 1, 1, dtype=torch.float32))
+        self.bias = nn.Parameter(torch.zeros(channels_out, dtype=torch.float32))
+        self.noise_strength = nn.Parameter(torch.zeros([], dtype=torch.float32))
+        self.register_buffer("noise_const", torch.randn(resolution, resolution, dtype=torch.float32))
         self.full = full
         self.gain = 1 / math.sqrt(9 * channels_in)  # He scaling of 3×3 weights, applied to the style
 
@@ -144,7 +146,7 @@ class MobileBlock(nn.Module):
 
     def __init__(self, channels_in: int, channels_out: int, w_dim: int, resolution: int):
         super().__init__()
-        self.up = nn.Linear(w_dim, channels_in)
+        self.up = nn.Linear(w_dim, channels_in, dtype=torch.float32)
         self.conv0 = ModulatedConv(channels_in // 4, channels_out, w_dim, resolution)
         self.conv1 = ModulatedConv(channels_out, channels_out, w_dim, resolution)
 
@@ -165,9 +167,9 @@ class ToImage(nn.Module):
 
     def __init__(self, channels: int, w_dim: int):
         super().__init__()
-        self.affine = nn.Linear(w_dim, channels)
-        self.weight = nn.Parameter(torch.randn(12, channels, 1, 1))
-        self.bias = nn.Parameter(torch.zeros(12))
+        self.affine = nn.Linear(w_dim, channels, dtype=torch.float32)
+        self.weight = nn.Parameter(torch.randn(12, channels, 1, 1, dtype=torch.float32))
+        self.bias = nn.Parameter(torch.zeros(12, dtype=torch.float32))
         self.gain = 1 / math.sqrt(channels)
 
     def forward(self, x: Tensor, style: Tensor) -> Tensor:
@@ -194,9 +196,9 @@ class PreviewHead(nn.Module):
 
     def __init__(self, channels: int, w_dim: int):
         super().__init__()
-        self.register_buffer("kernels", torch.zeros(3 * 12, channels, 3, 3))
-        self.register_buffer("colour", torch.zeros(12, w_dim))
-        self.register_buffer("bias", torch.zeros(12))
+        self.register_buffer("kernels", torch.zeros(3 * 12, channels, 3, 3, dtype=torch.float32))
+        self.register_buffer("colour", torch.zeros(12, w_dim, dtype=torch.float32))
+        self.register_buffer("bias", torch.zeros(12, dtype=torch.float32))
 
     @staticmethod
     def modulations(up: Tensor, conv: Tensor) -> Tensor:
@@ -227,7 +229,7 @@ class MobileSynthesis(nn.Module):
         super().__init__()
         self.config = config
         width = config.channels(4)
-        self.const = nn.Parameter(torch.randn(width, 4, 4))
+        self.const = nn.Parameter(torch.randn(width, 4, 4, dtype=torch.float32))
         self.b4 = ModulatedConv(width, width, config.w_dim, 4, full=True)
         for resolution in config.block_resolutions:
             width_in, width = width, config.channels(resolution)
@@ -326,7 +328,7 @@ class MobileSynthesis(nn.Module):
 class MobileGenerator(nn.Module):
     """Mapping and mobile synthesis: meets the protocol `stylegan2.protocol.Generator`."""
 
-    c_dim = 0
+    c_dim, img_channels = 0, 3
 
     def __init__(self, config: MobileConfig):
         super().__init__()
@@ -360,13 +362,14 @@ class MobileGenerator(nn.Module):
         self,
         z: Tensor,
         c: Tensor | None = None,
-        psi: float = 1.0,
+        psi: float | None = None,
         cutoff: int | None = None,
         noise_mode: NoiseMode = "const",
         rng: torch.Generator | int | None = None,
+        truncation_psi: float | None = None,
     ) -> Tensor:
         """Images `(b, 3, resolution, resolution)` in about [-1, 1] of `z (b, z_dim)`."""
-        return self.synthesis(self.mapping(z, c, psi, cutoff), noise_mode, rng)
+        return self.synthesis(self.mapping(z, c, one_psi(psi, truncation_psi), cutoff), noise_mode, rng)
 
     if TYPE_CHECKING:
         __call__ = forward

@@ -27,7 +27,7 @@ from stylegan2.layers import (
 )
 from stylegan2.noise import check_noise_mode, layer_noise, random_source
 from stylegan2.protocol import NoiseMode
-from stylegan2.sampling import truncate
+from stylegan2.sampling import one_psi, truncate
 
 # --- z to w -------------------------------------------------------------------------------------------------
 
@@ -60,9 +60,16 @@ class MappingNetwork(nn.Module):
         for k in range(layers):
             self.add_module(f"fc{k}", FullyConnected(widths[k], widths[k + 1], True, lr_multiplier))
         if num_ws is not None:
-            self.register_buffer("w_avg", torch.zeros(w_dim))
+            self.register_buffer("w_avg", torch.zeros(w_dim, dtype=torch.float32))
 
-    def forward(self, z: Tensor | None, c: Tensor | None = None, psi: float = 1.0, cutoff: int | None = None) -> Tensor:
+    def forward(
+        self,
+        z: Tensor | None,
+        c: Tensor | None = None,
+        psi: float | None = None,
+        cutoff: int | None = None,
+        truncation_psi: float | None = None,
+    ) -> Tensor:
         """Map latents to the rows of ws that the synthesis network takes.
 
         Parameters
@@ -71,8 +78,8 @@ class MappingNetwork(nn.Module):
             `(batch, z_dim)`, float; None or of width 0 where z_dim is 0.
         c
             `(batch, c_dim)`, float, for a conditional network; None or of width 0 without.
-        psi, cutoff
-            Truncation, as in `stylegan2.truncate`.
+        psi, cutoff, truncation_psi
+            Truncation, as in `stylegan2.truncate`: psi has two names.
 
         Returns
         -------
@@ -82,8 +89,9 @@ class MappingNetwork(nn.Module):
         Raises
         ------
         ValueError
-            z or c of the wrong shape or type or missing, psi not finite, cutoff out of range.
+            z or c of the wrong shape or type or missing, psi not finite or given twice, cutoff out of range.
         """
+        psi = one_psi(psi, truncation_psi)
         parts, dtype = [], self.fc0.weight.dtype
         if self.z_dim:
             z = check_rows("z", z, self.z_dim).to(dtype)
@@ -125,13 +133,13 @@ class SynthesisLayer(nn.Module):
     def __init__(self, i: int, o: int, resolution: int, up: int, config: GeneratorConfig) -> None:
         super().__init__()
         self.affine = FullyConnected(config.w_dim, i, bias_init=1.0)
-        self.weight = nn.Parameter(torch.randn(o, i, 3, 3))
-        self.bias = nn.Parameter(torch.zeros(o))
+        self.weight = nn.Parameter(torch.randn(o, i, 3, 3, dtype=torch.float32))
+        self.bias = nn.Parameter(torch.zeros(o, dtype=torch.float32))
         self.register_buffer("resample_filter", resample_buffer(config.resample_filter))
         self.up, self.use_noise, self.conv_clamp = up, config.use_noise, config.conv_clamp
         if config.use_noise:
-            self.register_buffer("noise_const", torch.randn(resolution, resolution))
-            self.noise_strength = nn.Parameter(torch.zeros([]))
+            self.register_buffer("noise_const", torch.randn(resolution, resolution, dtype=torch.float32))
+            self.noise_strength = nn.Parameter(torch.zeros([], dtype=torch.float32))
 
     def forward(
         self, x: Tensor, style: Tensor, noise_mode: NoiseMode, rng: torch.Generator | None, gain: float = 1.0
@@ -154,8 +162,8 @@ class ToRGB(nn.Module):
     def __init__(self, i: int, config: GeneratorConfig) -> None:
         super().__init__()
         self.affine = FullyConnected(config.w_dim, i, bias_init=1.0)
-        self.weight = nn.Parameter(torch.randn(config.img_channels, i, 1, 1))
-        self.bias = nn.Parameter(torch.zeros(config.img_channels))
+        self.weight = nn.Parameter(torch.randn(config.img_channels, i, 1, 1, dtype=torch.float32))
+        self.bias = nn.Parameter(torch.zeros(config.img_channels, dtype=torch.float32))
         self.weight_gain = 1 / math.sqrt(i)
         self.conv_clamp = config.conv_clamp
 
@@ -177,7 +185,7 @@ class SynthesisBlock(nn.Module):
         taps, o = config.resample_filter, config.channels(resolution)
         self.register_buffer("resample_filter", resample_buffer(taps))
         if resolution == 4:
-            self.const = nn.Parameter(torch.randn(o, 4, 4))
+            self.const = nn.Parameter(torch.randn(o, 4, 4, dtype=torch.float32))
         else:
             i = config.channels(resolution // 2)
             self.conv0 = SynthesisLayer(i, o, resolution, 2, config)
@@ -347,7 +355,7 @@ class Generator(nn.Module):
         super().__init__()
         self.config = config
         self.z_dim, self.c_dim, self.w_dim = config.z_dim, config.c_dim, config.w_dim
-        self.num_ws, self.resolution = config.num_ws, config.resolution
+        self.num_ws, self.resolution, self.img_channels = config.num_ws, config.resolution, config.img_channels
         layers, lr_multiplier, beta = config.mapping_layers, config.mapping_lr_multiplier, config.w_avg_beta
         self.mapping = MappingNetwork(
             config.z_dim, config.c_dim, config.w_dim, config.num_ws, layers, lr_multiplier, beta
@@ -384,13 +392,14 @@ class Generator(nn.Module):
         self,
         z: Tensor,
         c: Tensor | None = None,
-        psi: float = 1.0,
+        psi: float | None = None,
         cutoff: int | None = None,
         noise_mode: NoiseMode = "const",
         rng: torch.Generator | int | None = None,
+        truncation_psi: float | None = None,
     ) -> Tensor:
         """Map `z (batch, z_dim)`, then render: images `(batch, img_channels, resolution, resolution)`."""
-        return self.synthesis(self.mapping(z, c, psi, cutoff), noise_mode, rng)
+        return self.synthesis(self.mapping(z, c, one_psi(psi, truncation_psi), cutoff), noise_mode, rng)
 
     if TYPE_CHECKING:
         __call__ = forward

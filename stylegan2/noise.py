@@ -39,4 +39,4 @@ def layer_noise(
         return noise_const * noise_strength
     shape = (batch, 1, *noise_const.shape)
     device = noise_const.device if rng is None else rng.device
-    return torch.randn(shape, generator=rng, device=device).to(noise_const.device) * noise_strength
+    return torch.randn(shape, generator=rng, dtype=torch.float32, device=device).to(noise_const.device) * noise_strength

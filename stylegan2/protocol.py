@@ -12,7 +12,11 @@ NoiseMode = Literal["const", "random", "none"]
 
 
 class Mapping(Protocol):
-    """z to w."""
+    """z to w.
+
+    Truncation is called `psi`. The generators of this package also take it as `truncation_psi`, its name in NVIDIA's
+    code; another generator need not.
+    """
 
     def __call__(self, z: Tensor, c: Tensor | None = None, psi: float = 1.0, cutoff: int | None = None) -> Tensor:
         """Map `z (batch, z_dim)` to `ws (batch, num_ws, w_dim)`, truncated towards w_avg by psi."""

@@ -43,7 +43,23 @@ def z_from_seeds(seeds: int | Iterable[int], z_dim: int) -> Tensor:
     return torch.from_numpy(np.concatenate(rows or [np.empty((0, z_dim))]).astype(np.float32))
 
 
-def truncate(ws: Tensor, w_avg: Tensor, psi: float = 1.0, cutoff: int | None = None) -> Tensor:
+def one_psi(psi: float | None, truncation_psi: float | None) -> float:
+    """Return the truncation that was given under either of its two names, or 1; ValueError if under both."""
+    if psi is not None and truncation_psi is not None:
+        raise ValueError(
+            f"psi and truncation_psi are two names of one number: give one, not {psi} and {truncation_psi}"
+        )
+    given = truncation_psi if psi is None else psi
+    return 1.0 if given is None else given
+
+
+def truncate(
+    ws: Tensor,
+    w_avg: Tensor,
+    psi: float | None = None,
+    cutoff: int | None = None,
+    truncation_psi: float | None = None,
+) -> Tensor:
     """Pull ws towards the mean: w_avg + psi (w - w_avg). The truncation trick (Karras et al. 2019, B).
 
     Parameters
@@ -53,9 +69,11 @@ def truncate(ws: Tensor, w_avg: Tensor, psi: float = 1.0, cutoff: int | None = N
     w_avg
         `(w_dim,)`.
     psi
-        1 changes nothing, 0 gives w_avg; any finite number.
+        1, the default, changes nothing, 0 gives w_avg; any finite number.
     cutoff
         Truncate the first `cutoff` rows only, 0 … num_ws; None for all.
+    truncation_psi
+        Another name of psi.
 
     Returns
     -------
@@ -65,8 +83,9 @@ def truncate(ws: Tensor, w_avg: Tensor, psi: float = 1.0, cutoff: int | None = N
     Raises
     ------
     ValueError
-        psi is not finite, or cutoff is not an integer in its range.
+        psi is not finite or given under both names, or cutoff is not an integer in its range.
     """
+    psi = one_psi(psi, truncation_psi)
     if not math.isfinite(psi):
         raise ValueError(f"psi must be a finite number, not {psi}")
     num_ws = ws.shape[1]

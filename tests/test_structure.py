@@ -19,8 +19,21 @@ LEVELS = (
     {"editing", "translation", "projection", "metrics"},
     {"samples", "directions"},
     {"scorers", "faces"},
-    {"images", "video", "weights", "registry", "rendering", "perceptual", "devices", "cards", "files", "progress"}
-    | {"arrays", "latents"},
+    {
+        "images",
+        "video",
+        "weights",
+        "registry",
+        "rendering",
+        "mapping",
+        "perceptual",
+        "devices",
+        "cards",
+        "files",
+        "progress",
+        "arrays",
+        "latents",
+    },
     {"errors", "versions"},
 )
 LEVEL = {name: len(LEVELS) - k for k, names in enumerate(LEVELS) for name in names}

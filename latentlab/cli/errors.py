@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable
+import warnings
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import typer
@@ -28,6 +30,23 @@ def print_error(text: str) -> None:
     print(f"latentlab: {single_line(text)}", file=sys.stderr)
 
 
+@contextmanager
+def _plain_warnings() -> Iterator[None]:
+    """Show warnings for the user as one line, without the place in the code."""
+    usual = warnings.formatwarning
+
+    def shown(message: Warning | str, category: type[Warning], *place: Any, **more: Any) -> str:
+        if category is UserWarning:
+            return f"latentlab: {single_line(str(message))}\n"
+        return usual(message, category, *place, **more)
+
+    warnings.formatwarning = shown
+    try:
+        yield
+    finally:
+        warnings.formatwarning = usual
+
+
 def end_with(failures: Iterable[object]) -> None:
     """Print a line for each input that failed; end with exit code 2 if there is one."""
     failed = [str(failure) for failure in failures]
@@ -40,7 +59,8 @@ def end_with(failures: Iterable[object]) -> None:
 def run_app(app: typer.Typer, arguments: list[str] | None = None) -> None:
     """Run a command line, by default the process's; the exit code is 2 for bad input, 130 after Ctrl-C."""
     try:
-        code = app(arguments, standalone_mode=False)
+        with _plain_warnings():
+            code = app(arguments, standalone_mode=False)
         if code == _INTERRUPTED:  # newer versions of typer catch Ctrl-C themselves
             raise KeyboardInterrupt
         sys.exit(code)
@@ -56,10 +76,3 @@ def run_app(app: typer.Typer, arguments: list[str] | None = None) -> None:
     except (KeyboardInterrupt, typer.Abort):
         print_error("interrupted; run the same command again to resume")
         sys.exit(_INTERRUPTED)
-
-
-def run(command: Callable[..., object]) -> None:
-    """Run a script that consists of one command, as `run_app` does."""
-    app = typer.Typer(rich_markup_mode=None, add_completion=False, pretty_exceptions_enable=False)
-    app.command()(command)
-    run_app(app)

@@ -22,6 +22,9 @@ ScorerName = Annotated[
     typer.Option("--scorer", help="Scorer: fer, attributes:NAME, FILE.safetensors:NAME, or one of another package."),
 ]
 Psi = Annotated[float, typer.Option(help="Truncation psi, 0 < psi <= 2; 1 is none, 0.7 the usual choice.")]
+ClassLabel = Annotated[
+    int | None, typer.Option("--class", min=0, help="Class of a conditional generator, from 0; for no other one.")
+]
 SeedStart = Annotated[int, typer.Option(help="First seed.")]
 Samples = Annotated[int, typer.Option(help="Number of consecutive seeds.")]
 Seeds = Annotated[str, typer.Option(help="Seeds, such as 600-605,612.")]

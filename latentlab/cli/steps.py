@@ -53,6 +53,7 @@ MethodName = Annotated[
 def generate(
     seeds: options.Seeds = "600-607",
     psi: options.Psi = 0.7,
+    class_label: options.ClassLabel = None,
     network: options.Network = "mobile-ffhq",
     resolution: options.Resolution = None,
     out: Annotated[Path, typer.Option(help="Folder of the images.")] = Path("latentlab-images"),
@@ -62,7 +63,7 @@ def generate(
     from latentlab.pipelines import Components, SeedSettings, generate_images
 
     options.check_folder(out)
-    numbers, settings = options.parse_seeds(seeds), SeedSettings(psi, resolution)
+    numbers, settings = options.parse_seeds(seeds), SeedSettings(psi, resolution, class_label=class_label)
     components = Components.load(network, device=device)
     written = generate_images(numbers, components, settings, out, bar)
     print(f"{len(written)} images in {out}, and grid.png of them all")
@@ -72,6 +73,7 @@ def label(
     samples: options.Samples = 2000,
     seed_start: options.SeedStart = 600,
     psi: options.Psi = 0.7,
+    class_label: options.ClassLabel = None,
     network: options.Network = "mobile-ffhq",
     scorer: options.ScorerName = "fer",
     threshold: options.Threshold = None,
@@ -87,7 +89,7 @@ def label(
     from latentlab.scorers import count_labels
 
     options.check_folder(out)
-    settings = LabelSettings(samples, seed_start, psi, resolution, threshold)
+    settings = LabelSettings(samples, seed_start, psi, resolution, threshold, class_label)
     components = Components.load(network, scorer, device=device)
     table = label_samples(components, settings, out, batch, bar)
     for name in table.names:
@@ -119,7 +121,7 @@ def fit(
 
 
 # Options of `edit` and `walk` that some of their modes do not use, and why.
-_NOT_FOR_PHOTOS = ("seeds", "psi", "resolution", "latents")
+_NOT_FOR_PHOTOS = ("seeds", "psi", "class_label", "resolution", "latents")
 _FOR_PHOTOS = ("attribute", "mask", "steps", "tune", "strict")
 _FOR_FIGURES = ("attribute", "scorer")
 _FOR_ANIMATIONS = ("frames", "fps")
@@ -133,6 +135,7 @@ def edit(
     units: options.StrengthUnits = options.Units.w,
     layers: options.Layers = None,
     psi: options.Psi = 0.7,
+    class_label: options.ClassLabel = None,
     network: options.Network = "mobile-ffhq",
     scorer: options.ScorerName = "fer",
     resolution: options.Resolution = None,
@@ -179,7 +182,7 @@ def edit(
         series = wanted.strengths or default_strengths(wanted.direction)
         photos.edit_photos(paths, wanted.direction, series, components, settings, out)
         return
-    chosen = SeedSettings(psi, resolution, batch, force)
+    chosen = SeedSettings(psi, resolution, batch, force, class_label)
     if wanted.codes is not None:
         table = edit_latents(wanted.codes, wanted.direction, wanted.strengths, components, chosen, out, bar)
     else:
@@ -196,6 +199,7 @@ def walk(
     layers: options.Layers = None,
     attribute: Annotated[str, typer.Option(help="Score to show under each image of a figure.")] = "happy",
     psi: options.Psi = 0.7,
+    class_label: options.ClassLabel = None,
     network: options.Network = "mobile-ffhq",
     scorer: options.ScorerName = "fer",
     resolution: Annotated[
@@ -228,7 +232,7 @@ def walk(
     options.refuse_without_effect(ctx, dict.fromkeys(_FOR_FIGURES if animated else _FOR_ANIMATIONS, reason))
     _check_sources(ctx, latents, strengths)
     wanted = _Edit.read(direction, strengths, units, layers, latents)
-    numbers, settings = options.parse_seeds(seeds), SeedSettings(psi, resolution, batch, force)
+    numbers, settings = options.parse_seeds(seeds), SeedSettings(psi, resolution, batch, force, class_label)
     components = Components.load(network, scorer, device=device)
     wanted = wanted.matched(components)
     series: Sequence[float] | None = wanted.strengths
@@ -287,6 +291,6 @@ class _Edit:
 
 def _check_sources(ctx: typer.Context, latents: Path | None, strengths: str | None) -> None:
     if latents is not None:
-        options.refuse_without_effect(ctx, dict.fromkeys(("seeds", "psi"), "with --latents"))
+        options.refuse_without_effect(ctx, dict.fromkeys(("seeds", "psi", "class_label"), "with --latents"))
     if strengths is None:
         options.refuse_without_effect(ctx, {"units": "without --strengths"})

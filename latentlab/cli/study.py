@@ -34,6 +34,7 @@ def smile(
     samples: options.Samples = 2000,
     seed_start: options.SeedStart = 600,
     psi: options.Psi = 0.7,
+    class_label: options.ClassLabel = None,
     network: options.Network = "mobile-ffhq",
     scorer: options.ScorerName = "fer",
     threshold: options.Threshold = None,
@@ -60,6 +61,7 @@ def smile(
         seed_start=seed_start,
         samples=samples,
         psi=psi,
+        class_label=class_label,
         rendering=render.value,
         edited_faces=edited_faces,
     )
@@ -76,6 +78,7 @@ def study(
     samples: options.Samples = 2000,
     seed_start: options.SeedStart = 600,
     psi: options.Psi = 0.7,
+    class_label: options.ClassLabel = None,
     network: options.Network = "mobile-ffhq",
     scorer: Annotated[
         str | None,
@@ -111,6 +114,7 @@ def study(
         seed_start=seed_start,
         samples=samples,
         psi=psi,
+        class_label=class_label,
         rendering=render.value,
         edited_faces=edited_faces,
     )

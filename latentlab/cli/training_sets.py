@@ -45,7 +45,7 @@ def drawings(
     if images is None:
         numbers = options.parse_seeds(seeds)
         components = Components.load(network, device=device)
-        generator = components.generator
+        generator = components.plain_generator
         origin = f"seeds {seeds} of {generator.fingerprint}"
         render = components.renderer(generator.resolutions[0])
         source = generated_images(render, numbers, origin=origin)
@@ -84,7 +84,7 @@ def latent(
     options.check_folder(out)
     check_psi(psi)
     components = Components.load(network, scorer, device=device)
-    generator, found = components.generator, load_direction(direction)
+    generator, found = components.plain_generator, load_direction(direction)
     components.check_attribute(attribute)
     found.check(generator)
     recipe = LatentPairs(

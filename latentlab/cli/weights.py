@@ -34,7 +34,9 @@ def get(name: Annotated[str, typer.Argument(help="A name from `latentlab weights
 def convert(
     source: Annotated[str, typer.Argument(help="A checkpoint in any supported format, or the name of known weights.")],
     target: Annotated[Path, typer.Argument(help="The file to write (safetensors).")],
-    network: Annotated[str, typer.Option(help="Which network of the file: G_ema, G or D.")] = "G_ema",
+    network: Annotated[
+        str | None, typer.Option(help="Which network of the file: G_ema, G or D; by default its generator for images.")
+    ] = None,
 ) -> None:
     """Convert a network to the project's own format, and check that it still makes the same images."""
     import stylegan2
@@ -42,6 +44,6 @@ def convert(
     options.check_file(target, [Path(source)])
     seeds = (0, 1, 2)
     difference = stylegan2.convert(source, target, seeds=seeds, network=network)
-    print(f"{target}: {network} of {source}")
+    print(f"{target}: {network or 'the generator'} of {source}")
     shown = ", ".join(map(str, seeds))
     print(f"largest difference of a pixel before and after, seeds {shown}: {difference:.3g}")

@@ -181,7 +181,7 @@ def _worst_grid(comparison: Comparison, excluded: Sequence[str], path: Path) -> 
     made = {one.name: one.images for one in comparison.done}
     methods = list(dict.fromkeys(one.method for one in found))
     measures = list(dict.fromkeys(one.measure for one in found))
-    blank = torch.ones(3, before.shape[2], 2 * before.shape[3])
+    blank = before.new_ones(3, before.shape[2], 2 * before.shape[3])
     cells = {(one.measure.name, one.method): one for one in found}
     rows = []
     for measure in measures:

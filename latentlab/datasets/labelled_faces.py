@@ -223,7 +223,7 @@ def write_masks(part: Path, detector: FaceDetector, progress: Step) -> None:
         if not out.exists():
             image = load_image(path)
             region = find_mouth(image, detector, image.shape[3])
-            mask = torch.zeros(1, 1, *image.shape[2:]) if region is None else region
+            mask = image.new_zeros(1, 1, *image.shape[2:]) if region is None else region
             save_image((2 * mask - 1).expand(-1, 3, -1, -1), out)
         progress(k + 1, len(paths))
 

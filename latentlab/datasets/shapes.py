@@ -108,7 +108,7 @@ def scene(kind: Shape, resolution: int, most: int, seed: int) -> Scene:
         mask = torch.from_numpy(inside)
         colour = _contrast(rng, ground[:, mask])
         image = torch.where(mask, colour.reshape(1, 3, 1, 1), image)
-        masks.append(torch.where(mask, 1.0, -1.0))
+        masks.append(torch.where(mask, 1.0, -1.0).float())
         if len(masks) == wanted:
             break
     return Scene(image, torch.stack(masks)[None])
@@ -129,7 +129,7 @@ def ground_of(resolution: int) -> Tensor:
     instance normalisation: that removes the mean of an image, and with it the colour of a plain ground, and divides by
     the deviation, which on a plain ground is that of the shapes, whose contrast is then lost.
     """
-    line = _RISE * (2 * (torch.arange(resolution) + 0.5) / resolution - 1)
+    line = _RISE * (2 * (torch.arange(resolution, dtype=torch.float32, device="cpu") + 0.5) / resolution - 1)
     right, down = line.expand(resolution, resolution), line[:, None].expand(resolution, resolution)
     return torch.stack([right, down, -(right + down) / 2])
 

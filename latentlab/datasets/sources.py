@@ -10,9 +10,10 @@ import torch
 from torch import Tensor
 
 from latentlab import images
+from latentlab.errors import UserError
 from latentlab.files import check_distinct_stems
+from latentlab.mapping import ws_of_seeds
 from latentlab.rendering import Renderer
-from stylegan2.sampling import z_from_seeds
 
 
 @dataclass(frozen=True)
@@ -53,10 +54,11 @@ def images_of_files(paths: Sequence[Path], origin: str = "") -> NamedImages:
 
 @torch.no_grad()
 def ws_of_seed(render: Renderer, seed: int, psi: float) -> Tensor:
-    """Map a seed to the generator's ws, `(1, num_ws, w_dim)`."""
-    generator = render.generator
-    z = z_from_seeds([seed], generator.z_dim).to(generator.w_avg.device)
-    return generator.mapping(z, psi=psi)
+    """Map a seed to the generator's ws, `(1, num_ws, w_dim)`; UserError if it is conditional."""
+    classes = render.generator.c_dim
+    if classes:
+        raise UserError(f"training sets are made by unconditional generators; this one has {classes} classes")
+    return ws_of_seeds(render.generator, [seed], psi)
 
 
 def _rendered(render: Renderer, seeds: Sequence[int], psi: float) -> Iterator[tuple[str, Tensor]]:

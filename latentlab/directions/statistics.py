@@ -12,6 +12,12 @@ from sklearn.metrics import accuracy_score, roc_auc_score
 
 from latentlab.directions.finders import Classifier, check_labels
 
+CHANCE = 0.5
+"""AUC of a direction that knows nothing."""
+LEAST_ROWS = 10
+"""Fewest held-out rows of a class that an AUC is trusted on: with fewer, the interval is too narrow, and where the
+classes happen not to overlap it has no width at all."""
+
 
 @dataclass(frozen=True)
 class DirectionStatistics:
@@ -36,15 +42,32 @@ class DirectionStatistics:
     n: int
     n_positive: int
 
+    @property
+    def caution(self) -> str:
+        """Why the direction is not to be trusted, in a few words; empty if nothing speaks against it."""
+        rarer = min(self.n_positive, self.n - self.n_positive)
+        if self.auc_low <= CHANCE <= self.auc_high:
+            return f"not above chance: the interval of the AUC includes {CHANCE}"
+        if self.auc_high < CHANCE:
+            return "below chance: it points the other way on held-out samples"
+        if rarer < LEAST_ROWS:
+            return f"uncertain: only {rarer} held-out samples of the rarer class"
+        return ""
+
     def as_dict(self) -> dict[str, float | int]:
         """Statistics by name, for a `Direction`'s card."""
         return asdict(self)
 
 
 def card_figures(n_train: int, held_out: DirectionStatistics | None) -> dict[str, float | int | str]:
-    """Statistics for a direction's card: `n_train`, and those of held-out rows under `held_out_` and their names."""
+    """Statistics for a direction's card: `n_train`, and those of held-out rows under `held_out_` and their names.
+
+    Where they call for caution, `held_out_caution` says why.
+    """
     held = {} if held_out is None else held_out.as_dict()
-    return {"n_train": n_train, **{f"held_out_{name}": value for name, value in held.items()}}
+    figures: dict[str, float | int | str] = {"n_train": n_train}
+    figures |= {f"held_out_{name}": value for name, value in held.items()}
+    return figures | ({"held_out_caution": held_out.caution} if held_out and held_out.caution else {})
 
 
 def auc_deviation(y: NDArray[np.bool_], decision: NDArray[Any]) -> float:

@@ -104,8 +104,8 @@ def _padded(image: Tensor, geometry: CropGeometry) -> Tensor:
 def _reflected(count: int, before: int, after: int) -> Tensor:
     """Indices that continue 0 … count − 1 by reflection about the first and the last."""
     if count == 1:
-        return torch.zeros(before + 1 + after, dtype=torch.long)
-    folded = torch.arange(-before, count + after) % (2 * count - 2)
+        return torch.zeros(before + 1 + after, dtype=torch.long, device="cpu")
+    folded = torch.arange(-before, count + after, device="cpu") % (2 * count - 2)
     return torch.minimum(folded, 2 * count - 2 - folded)
 
 

@@ -71,11 +71,11 @@ def _of_five(landmarks: Array) -> Points:
 
 
 def quad_of(points: Points) -> Array:
-    """Compute the corners `(4, 2)` of FFHQ's crop: upper left, lower left, lower right, upper right.
+    r"""Compute the corners `(4, 2)` of FFHQ's crop: upper left, lower left, lower right, upper right.
 
     e leads from eye to eye, m from between them to between the mouth's corners. The half axis x is e + m
-    turned a quarter anticlockwise, scaled to max(2 · |e|, 1.8 · |m|); y is x turned a quarter clockwise; the
-    centre lies 0.1 · m below the eyes.
+    turned a quarter anticlockwise, scaled to :math:`\max(2\,\lVert e\rVert, 1.8\,\lVert m\rVert)`; y is x turned a
+    quarter clockwise; the centre lies 0.1 · m below the eyes.
 
     Source: the alignment of FFHQ (Karras et al. 2019).
     """

@@ -59,10 +59,14 @@ def sharpness(images: Tensor) -> Tensor:
 def leakage(
     before: NDArray[np.float64], after: NDArray[np.float64], deviation: NDArray[np.float64], target: int
 ) -> NDArray[np.float64]:
-    """How far each attribute moves with the target, all in standard deviations of the population.
+    r"""How far each attribute moves with the target, all in standard deviations of the population.
 
-    |mean change of the attribute's logit / its standard deviation|, divided by the same quantity of the target: 0 for
-    an attribute that stays, 1 for one that moves as far as the target does.
+    With :math:`\overline{\Delta}_k` the mean change of attribute k's logit, :math:`\sigma_k` its standard deviation
+    and t the target:
+
+    .. math:: \frac{\lvert\overline{\Delta}_k\rvert / \sigma_k}{\lvert\overline{\Delta}_t\rvert / \sigma_t}
+
+    It is 0 for an attribute that stays, 1 for one that moves as far as the target does.
 
     Parameters
     ----------
@@ -85,11 +89,13 @@ def leakage(
 
 
 def frechet_distance(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:
-    """Fréchet distance of two Gaussians with the means and covariances of features `(n, d)` and `(m, d)`.
+    r"""Fréchet distance of two Gaussians with the means and covariances of features `(n, d)` and `(m, d)`.
 
-    |μ₁ − μ₂|² + tr(C₁ + C₂ − 2 (C₁ C₂)^½), Heusel et al. 2017, "GANs Trained by a Two Time-Scale Update Rule Converge
-    to a Local Nash Equilibrium", equation (6). With Inception's features it is FID. It is biased upwards for small
-    sets: with fewer than several times d images compare by `kernel_distance`.
+    .. math:: \lVert\mu_1 - \mu_2\rVert^2 + \operatorname{tr}\left(C_1 + C_2 - 2\,(C_1 C_2)^{1/2}\right)
+
+    Heusel et al. 2017, "GANs Trained by a Two Time-Scale Update Rule Converge to a Local Nash Equilibrium", equation
+    (6). With Inception's features it is FID. It is biased upwards for small sets: with fewer than several times d
+    images compare by `kernel_distance`.
     """
     first, second = _root(one), _root(other)
     # With C₁ = A' A and C₂ = B' B the roots of the eigenvalues of C₁ C₂ are the singular values of A B'.
@@ -107,10 +113,15 @@ def _root(features: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def kernel_distance(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:
-    """Unbiased squared maximum mean discrepancy of features `(n, d)` and `(m, d)`: about 0 for one distribution.
+    r"""Unbiased squared maximum mean discrepancy of features `(n, d)` and `(m, d)`: about 0 for one distribution.
 
-    Kernel (x·y / d + 1)³, Bińkowski et al. 2018, "Demystifying MMD GANs", section 4. With Inception's features it is
-    KID. All pairs are used; n and m are at least 2.
+    .. math::
+
+        \overline{k(x, x')}_{x \neq x'} + \overline{k(y, y')}_{y \neq y'} - 2\,\overline{k(x, y)},
+        \qquad k(x, y) = \left(\frac{x \cdot y}{d} + 1\right)^3
+
+    with means over all pairs; n and m are at least 2. Bińkowski et al. 2018, "Demystifying MMD GANs", section 4. With
+    Inception's features it is KID.
     """
     n, m, d = len(one), len(other), one.shape[1]
     within_one, within_other, across = ((x @ y.T / d + 1) ** 3 for x, y in ((one, one), (other, other), (one, other)))

@@ -8,13 +8,14 @@ from pathlib import Path
 import torch
 
 import stylegan2
+from latentlab import images
 from latentlab.devices import find_device
 from latentlab.errors import UserError
 from latentlab.faces import FaceDetector, load_detector
 from latentlab.faces.identity import FaceDescriptor
 from latentlab.perceptual import PerceptualDistance, fast_dtype, load_perceptual
-from latentlab.rendering import Renderer
-from latentlab.scorers import Scorer, check_score, load_scorer
+from latentlab.rendering import Renderer, img_channels
+from latentlab.scorers import Scorer, check_score, load_scorer, scored_channels
 from stylegan2.protocol import Generator
 
 
@@ -90,14 +91,50 @@ class Components:
 
     @cached_property
     def generator(self) -> Generator:
-        """The generator; UserError if it is conditional."""
+        """The generator."""
         given = self._network
-        generator = stylegan2.load(given, device=self.device) if isinstance(given, str | Path) else given
-        if generator.c_dim:
+        return stylegan2.load(given, device=self.device) if isinstance(given, str | Path) else given
+
+    @property
+    def plain_generator(self) -> Generator:
+        """The generator, for training sets and comparisons: unconditional and of colour images; UserError otherwise."""
+        if self.generator.c_dim:
             raise UserError(
-                f"{self.network_name} is conditional (c_dim {generator.c_dim}); pipelines take unconditional generators"
+                f"{self.network_name} is conditional ({self.generator.c_dim} classes); training sets and comparisons "
+                "take an unconditional generator"
             )
-        return generator
+        if img_channels(self.generator) != 3:
+            raise UserError(f"{self._makes()}; training sets and comparisons take a generator of colour images (3)")
+        return self.generator
+
+    def check_images(self, scored: bool = False) -> None:
+        """Refuse a generator whose images cannot be written as files or, if `scored`, that the scorer does not take.
+
+        Raises
+        ------
+        UserError
+            Then; names the network, its channels and the scorer.
+        """
+        channels, makes = img_channels(self.generator), self._makes()
+        if channels not in images.CHANNELS:
+            raise UserError(f"{makes}; images of 1 (grey) or 3 (colour) are written to files")
+        if scored and scored_channels(self.scorer) not in (None, channels):
+            raise UserError(
+                f"{makes}, but the scorer {self.scorer_name} takes colour; score them by a function of your own "
+                "(latentlab.FunctionScorer)"
+            )
+
+    def check_makes_colour(self) -> None:
+        """Refuse a generator of other images than colour ones, for photos of faces; UserError then."""
+        if img_channels(self.generator) != 3:
+            raise UserError(
+                f"{self._makes()}, but faces in photos are found, compared and pasted back in colour; the latents of "
+                "grey images are found in Python, by latentlab.project"
+            )
+
+    def _makes(self) -> str:
+        channels = img_channels(self.generator)
+        return f"{self.network_name} makes images of {channels} {'channel' if channels == 1 else 'channels'}"
 
     def renderer(self, resolution: int | None = None) -> Renderer:
         """The generator at a resolution, by default its own; UserError if it does not render at that one."""

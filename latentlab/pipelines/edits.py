@@ -105,7 +105,7 @@ def render_edits(
     for start in range(0, total, batch_size):
         face, step = np.divmod(np.arange(start, min(start + batch_size, total)), len(strengths))
         batch = ws[torch.from_numpy(face).to(ws.device)].to(renderer.generator.w_avg.device)  # (b, num_ws, w_dim)
-        distance = torch.tensor([strengths[i] for i in step], device=batch.device)
+        distance = torch.tensor([strengths[i] for i in step], dtype=batch.dtype, device=batch.device)
         images = renderer(edit(batch, direction, distance, mode))
         scores = np.zeros((len(batch), 0), np.float32) if scorer is None else score_images(scorer, images)
         for k in range(len(batch)):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from latentlab.mapping import check_class
 from latentlab.pipelines.components import Components
 from latentlab.progress import Stage
 from latentlab.rendering import Renderer
@@ -29,6 +30,8 @@ class LabelSettings:
     threshold
         Score above which an image is positive: a number, 'median' or quantiles, see
         `latentlab.scorers.Threshold.parse`; None for the scorer's own.
+    class_label
+        Class of a conditional generator, from 0; None for an unconditional one.
     """
 
     samples: int = 2000
@@ -36,13 +39,16 @@ class LabelSettings:
     psi: float = 0.7
     resolution: int | None = None
     threshold: float | str | None = None
+    class_label: int | None = None
 
     def __post_init__(self) -> None:
         if self.threshold is not None:
             Threshold.parse(self.threshold)  # refuses what is none
 
     def for_components(self, components: Components) -> SampleSettings:
-        """The settings of the table that these networks give; UserError if one is out of range."""
+        """The settings of the table that these networks give; UserError if one is out of range, or none is possible."""
+        check_class(components.generator, self.class_label)
+        components.check_images(scored=True)
         generator, scorer = components.generator, components.scorer
         return SampleSettings(
             generator=generator.fingerprint,
@@ -53,6 +59,7 @@ class LabelSettings:
             samples=self.samples,
             resolution=components.renderer(self.resolution).resolution,
             threshold=threshold_of(scorer) if self.threshold is None else Threshold.parse(self.threshold),
+            class_label=self.class_label,
         )
 
 

@@ -16,13 +16,13 @@ from latentlab.editing import default_strengths
 from latentlab.errors import UserError
 from latentlab.files import strength_names
 from latentlab.latents import match_rows
+from latentlab.mapping import ws_of_seeds
 from latentlab.pipelines.components import Components
 from latentlab.pipelines.edits import Faces, edit_table, render_edits
 from latentlab.pipelines.walks import COLUMNS, Walk, render_walk, walk_renderer
 from latentlab.progress import Stage, stage_of
 from latentlab.samples import EditTable, check_distinct_seeds, check_psi
 from latentlab.scorers import threshold_of
-from stylegan2 import z_from_seeds
 
 _THUMBNAIL = 256
 
@@ -41,12 +41,15 @@ class SeedSettings:
         Images rendered at once when they are edited.
     force
         Whether to apply a direction to a generator that it was not learnt on.
+    class_label
+        Class of a conditional generator, from 0; None for an unconditional one.
     """
 
     psi: float = 0.7
     resolution: int | None = None
     batch_size: int = 4
     force: bool = False
+    class_label: int | None = None
 
     def __post_init__(self) -> None:
         check_psi(self.psi)
@@ -60,7 +63,7 @@ def generate_images(
     folder: str | Path,
     progress: bool | Stage = True,
 ) -> list[Path]:
-    """Write a PNG per seed, `seed000600.png`, and `grid.png` of them all.
+    """Write a PNG per seed, `seed000600.png`, and `grid.png` of them all; grey ones if the generator's images are.
 
     Returns
     -------
@@ -73,6 +76,7 @@ def generate_images(
         If a setting is out of range, a seed is given twice, or the folder cannot be written to.
     """
     check_distinct_seeds(seeds)
+    components.check_images()
     renderer = components.renderer(settings.resolution)
     thumbnails, paths = [], []
     with stage_of(progress)("generating") as step:
@@ -126,6 +130,7 @@ def edit_seeds(
         the folder cannot be written to.
     """
     check_distinct_seeds(seeds)
+    components.check_images(scored=True)
     direction.check(components.generator, settings.force)
     faces = Faces(_ws(seeds, components, settings), tuple(seeds))
     return _edit(faces, direction, strengths, components, settings, folder, progress)
@@ -159,6 +164,7 @@ def edit_latents(
     UserError
         If the codes do not fit the generator, or as `edit_seeds` says.
     """
+    components.check_images(scored=True)
     direction.check(components.generator, settings.force)
     return _edit(_faces_of(ws, components), direction, strengths, components, settings, folder, progress)
 
@@ -220,6 +226,7 @@ def walk_seeds(
     """
     settings = SeedSettings() if settings is None else settings
     check_distinct_seeds(seeds)
+    components.check_images(scored=scored)
     direction.check(components.generator, settings.force)
     faces = Faces(_ws(seeds, components, settings), tuple(seeds))
     return _walk(faces, direction, strengths, components, settings, scored, progress)
@@ -236,6 +243,7 @@ def walk_latents(
 ) -> Walk:
     """Render the walk of latent codes along a direction: what `edit_latents` is to `edit_seeds`."""
     settings = SeedSettings() if settings is None else settings
+    components.check_images(scored=scored)
     direction.check(components.generator, settings.force)
     return _walk(_faces_of(ws, components), direction, strengths, components, settings, scored, progress)
 
@@ -271,6 +279,4 @@ def _faces_of(ws: Tensor, components: Components) -> Faces:
 @torch.inference_mode()
 def _ws(seeds: Sequence[int], components: Components, settings: SeedSettings) -> Tensor:
     """Latents `(b, num_ws, w_dim)` of seeds, on the generator's device."""
-    generator = components.generator
-    z = z_from_seeds(seeds, generator.z_dim).to(generator.w_avg.device)
-    return generator.mapping(z, psi=settings.psi)
+    return ws_of_seeds(components.generator, seeds, settings.psi, settings.class_label)

@@ -78,7 +78,7 @@ def walk_figure(
 def _thumbnails(images: Tensor, side: int) -> NDArray[np.float32]:
     """Images as matplotlib takes them, shrunk to `side` pixels: `(faces, strengths, h, w, 3)` in [0, 1]."""
     faces, columns = images.shape[:2]
-    flat = images.detach().float().cpu().flatten(0, 1)  # (faces · strengths, 3, h, w)
+    flat = images.detach().float().cpu().flatten(0, 1).expand(-1, 3, -1, -1)  # (faces · strengths, 3, h, w)
     if min(flat.shape[-2:]) > side:
         flat = torch.nn.functional.interpolate(flat, size=(side, side), mode="bicubic", antialias=True)
     array: NDArray[np.float32] = (flat / 2 + 0.5).clamp(0, 1).permute(0, 2, 3, 1).numpy()

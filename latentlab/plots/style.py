@@ -38,7 +38,7 @@ def draw_image(figure: Figure, image: Tensor, box: tuple[float, float, float, fl
     width, height = figure.get_size_inches()
     left, bottom, wide, tall = box
     axes = figure.add_axes((left / width, bottom / height, wide / width, tall / height))
-    axes.imshow((image.detach().float().cpu() / 2 + 0.5).clamp(0, 1).permute(1, 2, 0).numpy())
+    axes.imshow((image.detach().float().cpu() / 2 + 0.5).clamp(0, 1).expand(3, -1, -1).permute(1, 2, 0).numpy())
     axes.set_axis_off()
     return axes
 

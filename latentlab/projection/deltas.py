@@ -19,10 +19,11 @@ from torch import Tensor, nn
 
 from latentlab import cards
 from latentlab.errors import UserError
-from latentlab.rendering import synthesis_module
+from latentlab.rendering import img_channels, synthesis_module
 from stylegan2 import protocol
 from stylegan2.fingerprint import fingerprint
 from stylegan2.protocol import Generator, NoiseMode
+from stylegan2.sampling import one_psi
 
 KIND = cards.Kind("latentlab.weight-delta", 1, "a weight delta", "tune again")
 # What stands behind a parameter's name for the two factors of its change; a whole change has the bare name.
@@ -80,7 +81,7 @@ class TunedGenerator:
     def __init__(self, original: Generator, delta: WeightDelta):
         self.z_dim, self.c_dim, self.w_dim = original.z_dim, original.c_dim, original.w_dim
         self.num_ws, self.resolution = original.num_ws, original.resolution
-        self.original, self.delta = original, delta
+        self.original, self.delta, self.img_channels = original, delta, img_channels(original)
         self.mapping: protocol.Mapping = original.mapping
         self.synthesis: protocol.Synthesis = _with_changes(synthesis_module(original), delta)
 
@@ -103,13 +104,14 @@ class TunedGenerator:
         self,
         z: Tensor,
         c: Tensor | None = None,
-        psi: float = 1.0,
+        psi: float | None = None,
         cutoff: int | None = None,
         noise_mode: NoiseMode = "const",
         rng: torch.Generator | int | None = None,
+        truncation_psi: float | None = None,
     ) -> Tensor:
         """Render `z (b, z_dim)` as images in about [-1, 1]."""
-        return self.synthesis(self.mapping(z, c, psi, cutoff), noise_mode, rng)
+        return self.synthesis(self.mapping(z, c, one_psi(psi, truncation_psi), cutoff), noise_mode, rng)
 
 
 def _with_changes(synthesis: nn.Module, delta: WeightDelta) -> Any:

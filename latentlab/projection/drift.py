@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from latentlab.images import reduce
+from latentlab.mapping import map_any_class
 from latentlab.perceptual import PerceptualDistance
 from stylegan2.protocol import Generator
 from stylegan2.sampling import z_from_seeds
@@ -50,7 +51,7 @@ def measure_drift(
     """Measure how the images of `seeds` at `psi` differ between two generators, at `resolution` pixels."""
     lpips, rms = [], []
     for seed in seeds:
-        ws = original.mapping(z_from_seeds(seed, original.z_dim).to(original.w_avg.device), psi=psi)
+        ws = map_any_class(original, z_from_seeds(seed, original.z_dim).to(original.w_avg.device), psi, seed)
         a, b = (reduce(generator.synthesis(ws), resolution) for generator in (original, tuned))
         lpips.append(perceptual(b, a))
         rms.append((b - a).square().mean(dim=(1, 2, 3)).sqrt() * 127.5)

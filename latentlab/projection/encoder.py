@@ -20,6 +20,7 @@ from torch import Tensor, nn
 
 from latentlab import perceptual
 from latentlab.errors import UserError
+from stylegan2.defaults import plain_defaults
 from stylegan2.protocol import Generator
 
 RESOLUTION = 128  # of the image that the backbone sees
@@ -108,6 +109,7 @@ class Encoder(nn.Module):
         return groups.view(len(groups), int(self.rows.max()) + 1, -1)[:, self.rows]
 
     @classmethod
+    @plain_defaults()
     def load(cls, path: str | os.PathLike[str]) -> Encoder:
         """Read an encoder that scripts/train_encoder.py wrote.
 
@@ -127,6 +129,7 @@ class Encoder(nn.Module):
         return cls(tensors, metadata)
 
 
+@plain_defaults()
 def load_encoder(generator: Generator) -> Encoder | None:
     """Load the package's encoder for `generator`, on its device; None if there is none.
 

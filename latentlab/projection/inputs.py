@@ -8,6 +8,8 @@ import torch
 from torch import Tensor
 
 from latentlab.errors import UserError
+from latentlab.rendering import img_channels
+from stylegan2.protocol import Generator
 
 
 @dataclass(frozen=True, eq=False)
@@ -17,7 +19,7 @@ class MaskedImages:
     Attributes
     ----------
     images
-        `(n, 3, h, h)` in [-1, 1].
+        `(n, 3, h, h)` in [-1, 1]; `(n, 1, h, h)` for a generator of grey images.
     mask
         `(n or 1, 1, h, h)` in 0 … 1, nowhere 0 for a whole image; None counts all pixels alike.
 
@@ -32,7 +34,7 @@ class MaskedImages:
 
     def __post_init__(self) -> None:
         images, mask = self.images, self.mask
-        if images.ndim != 4 or images.shape[1] != 3 or images.shape[2] != images.shape[3] or not len(images):
+        if images.ndim != 4 or images.shape[1] not in (1, 3) or images.shape[2] != images.shape[3] or not len(images):
             raise UserError(f"images must be (n, 3, h, h) with n at least 1, not {tuple(images.shape)}")
         if not images.isfinite().all():
             raise UserError("the images hold numbers that are not finite")
@@ -51,6 +53,12 @@ class MaskedImages:
 
     def __len__(self) -> int:
         return len(self.images)
+
+    def check_channels(self, generator: Generator) -> None:
+        """Raise UserError unless the images have as many channels as the generator's."""
+        found, wanted = self.images.shape[1], img_channels(generator)
+        if found != wanted:
+            raise UserError(f"this generator makes images of {wanted} channels; those to reconstruct have {found}")
 
     def on(self, device: torch.device) -> MaskedImages:
         """Images and a mask for each of them, on `device`."""

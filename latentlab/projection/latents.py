@@ -8,8 +8,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from latentlab.mapping import map_any_class
 from latentlab.projection.settings import ProjectionSpace
 from latentlab.rendering import Latents, check_has_styles, from_styles, synthesis_module
+from stylegan2.defaults import plain_defaults
 from stylegan2.protocol import Generator
 
 
@@ -47,13 +49,14 @@ class WStatistics:
 
 
 @torch.no_grad()
+@plain_defaults()
 def w_statistics(generator: Generator, samples: int = 10_000, seed: int = 123) -> WStatistics:
     """Mean and sigma of w over random z, as the StyleGAN2 paper's projector takes them (appendix D)."""
     rng = torch.Generator().manual_seed(seed)
     device = generator.w_avg.device
     w = torch.cat(
         [
-            generator.mapping(torch.randn(n, generator.z_dim, generator=rng).to(device))[:, 0]
+            map_any_class(generator, torch.randn(n, generator.z_dim, generator=rng).to(device))[:, 0]
             for n in (min(1000, samples - start) for start in range(0, samples, 1000))
         ]
     )  # (samples, w_dim)

@@ -23,7 +23,7 @@ def fresh_maps(generator: Generator, seed: int) -> dict[str, Tensor]:
     maps = {}
     for name in noise_names(generator):
         stored = synthesis_module(generator).get_buffer(name)
-        maps[name] = torch.randn(1, 1, *stored.shape, generator=rng).to(stored)
+        maps[name] = torch.randn(1, 1, *stored.shape, generator=rng, dtype=torch.float32, device="cpu").to(stored)
     return maps
 
 

@@ -25,11 +25,13 @@ from latentlab.projection.search import Search
 from latentlab.projection.settings import DEFAULTS, ProjectionSettings, ProjectionSpace, Start
 from latentlab.projection.starts import starting_points
 from latentlab.rendering import Latents, Renderer, noise_maps_in, with_noise_maps
+from stylegan2.defaults import plain_defaults
 from stylegan2.protocol import Generator
 
 SAVE_SECONDS = 30.0
 
 
+@plain_defaults()
 def project(
     images: Tensor | MaskedImages,
     generator: Generator,
@@ -148,6 +150,7 @@ class Projector:
         self._render = Renderer(generator, generator.resolution)
         self._device = generator.w_avg.device
         self._inputs = MaskedImages.of(images).on(self._device)
+        self._inputs.check_channels(generator)
         if perceptual is None:
             perceptual = load_perceptual("vgg", self._device, fast_dtype(self._device))
         self.perceptual = perceptual
@@ -256,7 +259,7 @@ class Projector:
         """Noise on the latent of one search, `(1, …)`: it depends on the seed and the step alone."""
         strength = self.settings.phases[search.phase].w_noise_at(search.step) * self._sigma
         rng = torch.Generator().manual_seed((self.settings.seed << 32) + search.steps)
-        return strength * torch.randn(1, *like.shape[1:], generator=rng).to(like)
+        return strength * torch.randn(1, *like.shape[1:], generator=rng, dtype=torch.float32, device="cpu").to(like)
 
     def _new_search(self, image: int) -> Search:
         latents = self._origin([image])

@@ -68,17 +68,26 @@ class Phase:
         return self.learning_rate * ramp * (min(1.0, t / self.rampup) if self.rampup else 1.0)
 
     def w_noise_at(self, step: int) -> float:
-        """Strength of the noise on w at `step`, in sigmas: w_noise · max(0, 1 − t / until)² (Karras et al. 2020, D)."""
+        r"""Strength of the noise on w at `step`, in sigmas (Karras et al. 2020, D).
+
+        .. math:: \mathrm{strength} \cdot \max(0, 1 - t / t_\text{until})^2
+        """
         return self.w_noise * max(0.0, 1.0 - step / self.steps / self.w_noise_until) ** 2
 
 
 @dataclass(frozen=True)
 class ProjectionSettings:
-    """Everything that decides the result of a projection, except the images and the generator.
+    r"""Everything that decides the result of a projection, except the images and the generator.
 
-    The loss of an image is LPIPS + pixel_weight · MSE + spread_weight · spread + noise_weight · R, where spread is
-    the mean square, in sigmas of w, by which the rows of ws differ from their mean (0 in W; for S that of the
-    styles from where they started), and R the regulariser of the noise maps.
+    The loss of an image is
+
+    .. math::
+
+        \mathrm{LPIPS} + \lambda_\text{pixel} \cdot \mathrm{MSE} + \lambda_\text{spread} \cdot \mathrm{spread}
+        + \lambda_\text{noise} \cdot R
+
+    where spread is the mean square, in sigmas of w, by which the rows of ws differ from their mean (0 in W; for S that
+    of the styles from where they started), and R the regulariser of the noise maps.
 
     Attributes
     ----------
@@ -177,12 +186,15 @@ DEFAULTS: dict[ProjectionSpace, ProjectionSettings] = {
 
 @dataclass(frozen=True)
 class TuningSettings:
-    """Everything that decides the result of a tuning, except the images, their latents and the two networks.
+    r"""Everything that decides the result of a tuning, except the images, their latents and the two networks.
 
     The loss is the mean over the images of LPIPS + pixel_weight · MSE, both at `resolution` pixels and of images in
     [-1, 1]; plus locality_weight times that loss between what the tuned and the original generator make of
-    w_r = w_p + locality_distance · (w_z − w_p) / |w_z − w_p|, where w_p is the latent of an image, each in its turn,
-    and w_z a random one at psi `locality_psi`, a new one each step (the paper's section 3.2; norms over all rows).
+
+    .. math:: w_r = w_p + \mathrm{distance} \cdot \frac{w_z - w_p}{\lVert w_z - w_p\rVert}
+
+    where :math:`w_p` is the latent of an image, each in its turn, and :math:`w_z` a random one at psi `locality_psi`,
+    a new one each step (the paper's section 3.2; norms over all rows).
 
     Attributes
     ----------

@@ -8,18 +8,21 @@ import torch
 from torch import Tensor
 
 from latentlab.errors import UserError
+from latentlab.mapping import map_any_class
 from latentlab.perceptual import PerceptualDistance
 from latentlab.projection.encoder import load_encoder
 from latentlab.projection.latents import WStatistics
 from latentlab.projection.losses import Target
 from latentlab.projection.settings import Start
 from latentlab.rendering import Renderer
+from stylegan2.defaults import plain_defaults
 from stylegan2.protocol import Generator
 
 CANDIDATES = 64
 RESOLUTION = 128
 
 
+@plain_defaults()
 def starting_points(
     images: Tensor,
     generator: Generator,
@@ -76,8 +79,8 @@ def nearest(
     best = torch.full((len(images),), float("inf"), device=images.device)
     found = generator.w_avg.new_zeros(len(images), generator.num_ws, generator.w_dim)
     render = Renderer(generator, generator.resolutions[0])
-    for _ in range(candidates):
-        ws = generator.mapping(torch.randn(1, generator.z_dim, generator=rng).to(generator.w_avg.device), psi=psi)
+    for k in range(candidates):
+        ws = map_any_class(generator, torch.randn(1, generator.z_dim, generator=rng).to(generator.w_avg.device), psi, k)
         rendered = target.to_size(render(ws))
         own = perceptual.pyramid(rendered)
         for i in range(len(images)):

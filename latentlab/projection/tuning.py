@@ -20,6 +20,7 @@ from torch import Tensor
 from torch.func import functional_call
 
 from latentlab.errors import UserError
+from latentlab.mapping import map_any_class
 from latentlab.perceptual import PerceptualDistance, masked_mean
 from latentlab.progress import Stage, stage_of
 from latentlab.projection.deltas import TunedGenerator, WeightDelta, changed_weights
@@ -29,6 +30,7 @@ from latentlab.projection.inputs import MaskedImages
 from latentlab.projection.losses import Target
 from latentlab.projection.settings import TuningSettings
 from latentlab.rendering import synthesis_module
+from stylegan2.defaults import plain_defaults
 from stylegan2.protocol import Generator
 
 STATE = "tuning.safetensors"
@@ -62,6 +64,7 @@ class Tuned:
     steps: int
 
 
+@plain_defaults()
 def tune(
     images: Tensor | MaskedImages,
     ws: Tensor,
@@ -161,6 +164,7 @@ class Tuner:
             raise UserError(f"batch_size must be 1 at least, not {batch_size}")
         self.settings, self.generator, self.perceptual = settings or TuningSettings(), generator, perceptual
         inputs, noise = MaskedImages.of(images), dict(noise or {})
+        inputs.check_channels(generator)
         self._synthesis, device = synthesis_module(generator), generator.w_avg.device
         buffers = dict(self._synthesis.named_buffers())
         _check(len(inputs), ws, generator, noise, buffers)
@@ -272,7 +276,7 @@ def neighbour(pivot: Tensor, generator: Generator, distance: float, psi: float, 
     """Move from `pivot (1, num_ws, w_dim)` by `distance` towards a random latent at `psi` (the paper's section 3.2)."""
     z = np.random.default_rng(seed).standard_normal((1, generator.z_dim)).astype(np.float32)
     with torch.no_grad():
-        way = generator.mapping(torch.from_numpy(z).to(pivot.device), psi=psi) - pivot
+        way = map_any_class(generator, torch.from_numpy(z).to(pivot.device), psi, seed[1]) - pivot
         moved: Tensor = pivot + distance * way / way.norm()
     return moved
 

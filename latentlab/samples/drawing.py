@@ -10,12 +10,12 @@ import torch
 from torch import Tensor
 
 from latentlab.errors import UserError
+from latentlab.mapping import check_class, ws_of_seeds
 from latentlab.progress import Stage, stage_of
 from latentlab.samples.store import SampleSettings, SampleStore
 from latentlab.samples.table import SampleTable, concatenate
 from latentlab.scorers import Scorer, score_images
 from stylegan2.protocol import Generator
-from stylegan2.sampling import z_from_seeds
 
 
 @torch.inference_mode()
@@ -36,7 +36,7 @@ def draw_samples(
     Parameters
     ----------
     generator, scorer
-        Networks that the store's settings name; the generator is unconditional.
+        Networks that the store's settings name.
     store
         Folder of the shards, and their settings.
     render
@@ -50,14 +50,13 @@ def draw_samples(
     Raises
     ------
     UserError
-        If generator or scorer are not those of the store, the generator is conditional, the images have another
-        resolution than the settings say, or the disk is full. What was drawn stays.
+        If generator or scorer are not those of the store, the settings' class is none of the generator's, the
+        images have another resolution than the settings say, or the disk is full. What was drawn stays.
     """
     settings = store.settings
     if (generator.fingerprint, scorer.fingerprint) != (settings.generator, settings.scorer):
         raise UserError(f"{store.folder} is for another generator or scorer; choose another folder")
-    if generator.c_dim:
-        raise UserError("samples are drawn from unconditional generators only; this one takes a condition")
+    check_class(generator, settings.class_label)
     if batch_size < 1:
         raise UserError(f"batch_size must be 1 or more, not {batch_size}")
     if render is None:
@@ -85,8 +84,7 @@ def _draw(
     seeds: range,
 ) -> SampleTable:
     """Draw one batch of rows."""
-    z = z_from_seeds(list(seeds), generator.z_dim).to(generator.w_avg.device)  # (b, z_dim)
-    ws = generator.mapping(z, psi=settings.psi)  # (b, num_ws, w_dim), equal rows
+    ws = ws_of_seeds(generator, list(seeds), settings.psi, settings.class_label)  # (b, num_ws, w_dim), equal rows
     images = render(ws)  # (b, 3, r, r)
     if images.shape[-2:] != (settings.resolution, settings.resolution):
         size = "×".join(str(number) for number in images.shape[-2:])

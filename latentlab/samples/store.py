@@ -35,6 +35,10 @@ def check_distinct_seeds(seeds: Sequence[int]) -> None:
         raise UserError(f"seed {again[0]} is given twice")
 
 
+# Settings that older manifests do not have.
+_LATER = ("threshold", "class_label")
+
+
 def check_psi(psi: float) -> float:
     """Return psi if it is above 0 and at most 2; UserError otherwise."""
     if not 0 < psi <= 2:
@@ -64,6 +68,8 @@ class SampleSettings:
         'const' or 'none'; with random noise a seed would not determine its image.
     threshold
         Threshold of the table's labels. Rows do not depend on it: the same folder serves any.
+    class_label
+        Class of a conditional generator; None for an unconditional one.
     """
 
     generator: str
@@ -76,6 +82,7 @@ class SampleSettings:
     shard_size: int = 64
     noise_mode: NoiseMode = "const"
     threshold: Threshold | None = None
+    class_label: int | None = None
 
     def __post_init__(self) -> None:
         check_psi(self.psi)
@@ -163,12 +170,13 @@ class SampleStore:
         """
         folder = Path(folder)
         stored = read_json(folder / MANIFEST)
-        names = [field.name for field in fields(SampleSettings) if field.name != "threshold"]  # older ones have none
+        names = [field.name for field in fields(SampleSettings) if field.name not in _LATER]
         if not isinstance(stored, dict) or any(name not in stored for name in names):
             raise UserError(f"{folder / MANIFEST} is not a manifest of samples")
         try:
             values = {name: stored[name] for name in names}
             threshold = stored.get("threshold")
+            values["class_label"] = stored.get("class_label")
             values["threshold"] = None if threshold is None else Threshold.parse(threshold)
             settings = SampleSettings(**{**values, "names": tuple(values["names"])})
         except TypeError as error:

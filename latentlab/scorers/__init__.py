@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         label_scores,
         score_column,
         score_images,
+        scored_channels,
         threshold_of,
     )
     from latentlab.scorers.threshold import LabelCounts, Threshold, count_labels
@@ -46,6 +47,7 @@ __all__ = [
     "load_scorer",
     "score_column",
     "score_images",
+    "scored_channels",
     "threshold_of",
 ]
 
@@ -67,6 +69,7 @@ if not TYPE_CHECKING:
                 "label_scores",
                 "score_column",
                 "score_images",
+                "scored_channels",
                 "threshold_of",
             ),
             "threshold": ("LabelCounts", "Threshold", "count_labels"),

@@ -84,7 +84,7 @@ CELEBA_FRAMING = FaceCrop(top=18 / 109, left=4.5 / 89, size=80 / 89)
 def _triangle(size: int, resolution: int) -> Tensor:
     """Weights `(resolution, size)` of a linear resize: plain interpolation to enlarge, averaging to shrink."""
     scale = size / resolution
-    centres = (torch.arange(resolution, dtype=torch.float64)[:, None] + 0.5) * scale  # (resolution, 1)
-    positions = torch.arange(size, dtype=torch.float64)[None] + 0.5  # (1, size)
+    centres = (torch.arange(resolution, dtype=torch.float64, device="cpu")[:, None] + 0.5) * scale  # (resolution, 1)
+    positions = torch.arange(size, dtype=torch.float64, device="cpu")[None] + 0.5  # (1, size)
     filters = (1 - (positions - centres).abs() / max(scale, 1.0)).clamp_min(0)
     return (filters / filters.sum(1, keepdim=True)).float()

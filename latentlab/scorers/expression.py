@@ -46,6 +46,7 @@ class CroppedScorer(ABC):
     """
 
     names = EXPRESSIONS
+    img_channels = 3
 
     def __init__(self, crop: FaceCrop) -> None:
         self.crop = crop

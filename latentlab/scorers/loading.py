@@ -9,8 +9,10 @@ import torch
 from latentlab import registry
 from latentlab.errors import UserError
 from latentlab.scorers.base import AttributeSet, Scorer
+from stylegan2.defaults import plain_defaults
 
 
+@plain_defaults()
 def load_scorer(name: str = "fer", device: str | torch.device = "cpu") -> Scorer:
     """Load a scorer by its name.
 

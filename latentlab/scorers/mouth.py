@@ -33,6 +33,7 @@ class MouthGeometry:
     """
 
     names = ("corner_lift", "width", "opening")
+    img_channels = 3
 
     def __init__(self, detector: FaceDetector) -> None:
         self.detector = detector

@@ -23,8 +23,12 @@ def score_images(scorer: Scorer, images: Tensor) -> NDArray[np.float32]:
     Raises
     ------
     UserError
-        If the scorer returns another shape than `(b, k)`, or values that are not finite.
+        If the scorer takes images of other channels, or returns another shape than `(b, k)` or values that are not
+        finite.
     """
+    channels = scored_channels(scorer)
+    if channels not in (None, images.shape[1]):
+        raise UserError(f"{scorer!r} scores images of {channels} channels, not of {images.shape[1]}")
     scores = scorer(images)
     wanted = (len(images), len(scorer.names))
     if tuple(scores.shape) != wanted:
@@ -32,6 +36,12 @@ def score_images(scorer: Scorer, images: Tensor) -> NDArray[np.float32]:
     if not bool(scores.isfinite().all()):
         raise UserError(f"the scorer returned values that are not finite for {', '.join(scorer.names)}")
     return scores.detach().float().cpu().numpy()
+
+
+def scored_channels(scorer: Scorer) -> int | None:
+    """Channels of the images that the scorer takes: its `img_channels`, which it need not have; None if unknown."""
+    channels: int | None = getattr(scorer, "img_channels", None)
+    return channels
 
 
 def check_score(names: tuple[str, ...], name: str) -> None:

@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from latentlab.errors import UserError
+from stylegan2.defaults import plain_defaults
 
 RESOLUTION = 64
 CLASSES = 7
@@ -97,6 +98,7 @@ def _keras_names() -> dict[str, str]:
 _KERNEL, _DEPTHWISE = (3, 2, 0, 1), (2, 3, 0, 1)
 
 
+@plain_defaults()
 def load(path: Path) -> MiniXception:
     """Load the network with the weights of the Keras file `path`, in eval mode, its parameters frozen.
 

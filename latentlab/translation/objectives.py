@@ -58,7 +58,9 @@ def discriminator_losses(
 
 
 def gradient_penalty(discriminate: Discriminate, real: Tensor, fake: Tensor, rng: torch.Generator) -> Tensor:
-    """E (|∇D(x)| − 1)² at a random point x between each real image `(b, …)` and its generated one.
+    r"""Gradient penalty at a random point x between each real image `(b, …)` and its generated one.
+
+    .. math:: \mathbb{E}_x\left(\lVert\nabla D(x)\rVert - 1\right)^2
 
     Gulrajani et al. 2017, "Improved Training of Wasserstein GANs", equation (3). The norm is over all values of
     the gradient of an image's mean logit. `rng` is on the CPU.

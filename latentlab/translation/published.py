@@ -26,12 +26,14 @@ from latentlab.translation.networks import (
 )
 from latentlab.translation.networks.layers import Norm
 from latentlab.translation.networks.patch import LAYERS
+from stylegan2.defaults import plain_defaults
 from stylegan2.errors import CheckpointError
 from stylegan2.safe_pickle import TensorView, floats, read_pickled
 
 State = dict[str, Tensor]
 
 
+@plain_defaults()
 def load(path: str | Path) -> nn.Module:
     """Load the network in a published file, in evaluation mode.
 

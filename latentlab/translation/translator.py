@@ -22,6 +22,7 @@ from latentlab.translation.networks import (
     config_to_dict,
     infer,
 )
+from stylegan2.defaults import plain_defaults
 
 KIND = cards.Kind("latentlab.translator", 1, "a translator", "train it anew or fetch it again")
 
@@ -122,6 +123,7 @@ class Translator:
         cards.write(path, KIND, tensors, {**self.card, "networks": shapes})
 
     @classmethod
+    @plain_defaults()
     def load(cls, source: str | Path, device: torch.device | str = "cpu") -> Translator:
         """See `load_translator`."""
         known = {row.name for row in weights.known() if row.kind == "translator"}
@@ -191,5 +193,5 @@ def pad(x: Tensor, multiple: int, least: int) -> Tensor:
 
 def _mirrored(side: int, length: int) -> Tensor:
     """Return the indices 0 … side − 1, side − 1 … 0, 0 …, `length` of them."""
-    places = torch.arange(length) % (2 * side)
+    places = torch.arange(length, device="cpu") % (2 * side)
     return torch.minimum(places, 2 * side - 1 - places)

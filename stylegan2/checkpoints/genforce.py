@@ -10,13 +10,13 @@ from typing import Any
 from torch import Tensor
 
 from stylegan2.checkpoints.format import Content, Loaded, Networks, State
+from stylegan2.checkpoints.found import by_names
 from stylegan2.checkpoints.layout import common_taps, discriminator_config, generator_config
 from stylegan2.errors import CheckpointError
 from stylegan2.safe_pickle import floats
 
 READS = "genforce (.pth)"
 
-_NETWORKS = {"G_ema": "generator_smooth", "G": "generator", "D": "discriminator"}
 _PARAMETERS = {
     "weight": "weight",
     "bias": "bias",
@@ -29,16 +29,16 @@ _PARAMETERS = {
 
 def networks(content: Content) -> Networks | None:
     """Return the networks of the file by name; see `format.Format`."""
-    raw = content.pickled
-    if not isinstance(raw, dict):
-        return None
-    found = {name: raw[key] for name, key in _NETWORKS.items() if isinstance(raw.get(key), dict)}
-    if not found:
-        return None
+    found = by_names(content.networks, _is_generator, lambda own: "input0.weight" in own)
     return {
         name: partial(_read_discriminator if name == "D" else _read_generator, tensors)
         for name, tensors in found.items()
-    }
+    } or None
+
+
+def _is_generator(tensors: Mapping[str, Any]) -> bool:
+    """Whether these are the names of one of its generators, StyleGAN2's or another of its zoo."""
+    return not tensors.keys().isdisjoint(("mapping.dense0.weight", "synthesis.layer0.weight", "layer0.weight"))
 
 
 def _read_generator(tensors: Mapping[str, Any]) -> Loaded:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from importlib.metadata import entry_points
@@ -15,11 +16,12 @@ from stylegan2.checkpoints import genforce, native, nvidia, openvino, rosinality
 from stylegan2.checkpoints.build import build
 from stylegan2.checkpoints.format import Content, Format, Networks
 from stylegan2.checkpoints.kinds import Network
+from stylegan2.defaults import plain_defaults
 from stylegan2.discriminator import Discriminator
 from stylegan2.errors import MALFORMED, CheckpointError, ForbiddenGlobalError
 from stylegan2.mobile import MobileGenerator
 from stylegan2.networks import Generator
-from stylegan2.safe_pickle import read_pickled
+from stylegan2.safe_pickle import Module, read_pickled
 from stylegan2.sampling import z_from_seeds
 
 # Tried in this order. See `format` for what a format is and how to add one.
@@ -29,7 +31,7 @@ _NAMES = ("G_ema", "G", "D")
 
 @overload
 def load(
-    path_or_name: str | Path, network: Literal["G_ema", "G"] = "G_ema", device: str | torch.device = "cpu"
+    path_or_name: str | Path, network: Literal["G_ema", "G"] | None = None, device: str | torch.device = "cpu"
 ) -> Generator | MobileGenerator: ...
 
 
@@ -38,14 +40,19 @@ def load(path_or_name: str | Path, network: Literal["D"], device: str | torch.de
 
 
 @overload
-def load(path_or_name: str | Path, network: str, device: str | torch.device = "cpu") -> Network: ...
+def load(path_or_name: str | Path, network: str | None, device: str | torch.device = "cpu") -> Network: ...
 
 
-def load(path_or_name: str | Path, network: str = "G_ema", device: str | torch.device = "cpu") -> Network:
+@plain_defaults()
+def load(path_or_name: str | Path, network: str | None = None, device: str | torch.device = "cpu") -> Network:
     """Load a network from a file, a folder or a name.
 
     No code in a file ever runs. The format is recognised from the content, the architecture from names and
     shapes.
+
+    Beside the files that a code base writes, its modules (`torch.save(G)`) and state dicts load: alone, or under a
+    usual key such as 'state_dict', 'params_ema' or 'generator', with or without the prefix 'module.'. A state dict has
+    no settings: it is read without the clamp of half precision.
 
     Parameters
     ----------
@@ -56,7 +63,7 @@ def load(path_or_name: str | Path, network: str = "G_ema", device: str | torch.d
         `stylegan2.weights`). Names come before files: give a file that is called like one as ./NAME, or as a Path.
     network
         'G_ema', the generator for images (Gs in TensorFlow's words); 'G', the one in training; 'D', the
-        discriminator.
+        discriminator. None: 'G_ema', or 'G' with a warning where a file has no other generator.
     device
         Device of the network.
 
@@ -71,21 +78,40 @@ def load(path_or_name: str | Path, network: str = "G_ema", device: str | torch.d
     CheckpointError
         No such file, name or network; damaged, truncated or unsupported contents.
     """
-    if network not in _NAMES:
+    if network is not None and network not in _NAMES:
         raise CheckpointError(f"no network is called {network!r}; there are {', '.join(_NAMES)}")
     path = _resolve(path_or_name)
     # Making networks draws numbers, and loading one must not change what the caller draws next.
     with _errors_name(path), torch.random.fork_rng(devices=[]):
         found = _networks(Content(path))
-        if network not in found:
-            raise CheckpointError(f"it has no network {network!r}; it has {', '.join(found)}")
-        result = build(found[network]())
-    if isinstance(result, Discriminator) != (network == "D"):
-        raise CheckpointError(f"{path}: its {network} is a {type(result).__name__}")
+        name = _choose(found, network, path)
+        result = build(found[name]())
+    if isinstance(result, Discriminator) != (name == "D"):
+        raise CheckpointError(f"{path}: its {name} is a {type(result).__name__}")
     return result.to(device)
 
 
-def convert(source: str | Path, target: str | Path, seeds: Iterable[int] = (0, 1, 2), network: str = "G_ema") -> float:
+def _choose(found: Networks, wanted: str | None, path: Path) -> str:
+    """Return the name of the network to load."""
+    has = ", ".join(name for name in _NAMES if name in found)
+    if wanted is not None and wanted not in found:
+        raise CheckpointError(f"it has no network {wanted!r}; it has {has}")
+    if wanted is not None or "G_ema" in found:
+        return wanted or "G_ema"
+    if "G" not in found:
+        raise CheckpointError(f"it has no generator; it has {has}, which `stylegan2.load(path, {has!r})` loads")
+    warnings.warn(
+        f"{path}: it has no G_ema, the average of a training that gives the better images; loaded its G, the generator "
+        "in training",
+        stacklevel=3,
+    )
+    return "G"
+
+
+@plain_defaults()
+def convert(
+    source: str | Path, target: str | Path, seeds: Iterable[int] = (0, 1, 2), network: str | None = None
+) -> float:
     """Convert a checkpoint to the project's own format, and compare both.
 
     Parameters
@@ -172,8 +198,8 @@ def _why_none(content: Content) -> str:
         return "it is a folder without OpenVINO files (SynthesisNetwork.xml); name the file within it"
     if not content.data:
         return "it is empty; download or copy it again"
-    if content.pickled is not None:
-        return f"unsupported: {_describe(content.pickled)}; {_supported()}"
+    if content.plain is not None:
+        return f"unsupported: {_describe(content.plain)}; {_supported()}"
     head = bytes(content.data[:200]).lstrip().lower()
     if head.startswith((b"<!doctype", b"<html")):
         return (
@@ -192,7 +218,9 @@ def _why_none(content: Content) -> str:
 
 
 def _describe(raw: Any) -> str:
-    """Describe a pickle that has none of the formats."""
+    """Describe contents that have none of the formats."""
+    if isinstance(raw, Module):
+        return f"it is a pickled module of class {raw.name[:100]}, not a StyleGAN2 network"
     if not isinstance(raw, dict):
         return f"it is a pickled {type(raw).__name__}, not a StyleGAN2 checkpoint"
     if {"GAN", "version"} <= raw.keys():

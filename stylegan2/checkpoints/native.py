@@ -1,10 +1,11 @@
-"""The project's own format: safetensors, with the configuration as JSON in the metadata."""
+"""The project's own format: safetensors, with the configuration as JSON in the metadata; and its pickled networks."""
 
 from __future__ import annotations
 
 import json
 import os
 import struct
+from collections.abc import Mapping
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -15,8 +16,11 @@ import safetensors.torch
 import torch
 
 from stylegan2.checkpoints.format import Content, Loaded, Networks
-from stylegan2.checkpoints.kinds import KINDS, Network, kind_of
+from stylegan2.checkpoints.found import Tensors, tensors_of
+from stylegan2.checkpoints.kinds import KINDS, Config, Network, kind_of
 from stylegan2.errors import CheckpointError
+from stylegan2.safe_pickle import Module, Record, floats
+from stylegan2.safe_pickle.inert import OWN_CONFIGS
 
 READS = "stylegan2.save (.safetensors)"
 
@@ -72,9 +76,9 @@ def networks(content: Content) -> Networks | None:
 
     A file holds one network: a generator answers to G_ema and to G, whichever it was.
     """
+    if not content.is_safetensors:
+        return _pickled(content.networks)
     data = content.data
-    if len(data) < 9 or bytes(data[8:9]) != b"{":
-        return None
     (length,) = struct.unpack("<Q", data[:8])
     if length > len(data) - 8:
         raise CheckpointError("it is truncated: a safetensors file whose header ends beyond its end")
@@ -85,10 +89,7 @@ def networks(content: Content) -> Networks | None:
     except (ValueError, AttributeError, RecursionError) as error:
         raise CheckpointError("it is damaged: a safetensors file with an unreadable header") from error
     if form != FORMAT:
-        raise CheckpointError(
-            f"unsupported: a safetensors file of another format ({str(form)[:40]}); supported are "
-            "those that `stylegan2.save` wrote"
-        )
+        return None
     if metadata.get("version") != str(VERSION) or kind not in KINDS:
         raise CheckpointError(
             f"too new: a {str(kind)[:40]!r} of version {str(metadata.get('version'))[:40]} of the project's "
@@ -96,6 +97,28 @@ def networks(content: Content) -> Networks | None:
         )
     names = ("D",) if kind == "discriminator" else ("G_ema", "G")
     return dict.fromkeys(names, partial(_read, data, kind, metadata.get("config")))
+
+
+def _pickled(networks: Mapping[str, Module | Tensors]) -> Networks | None:
+    """Return networks of the project that were pickled as they are: their attributes have the configuration."""
+    found: Networks = {}
+    for name, network in networks.items():
+        config = network.state.get("config") if isinstance(network, Module) else None
+        if isinstance(network, Module) and isinstance(config, Record) and config.name in OWN_CONFIGS:
+            kind = OWN_CONFIGS[config.name]
+            if (kind == "discriminator") == (name == "D"):
+                found[name] = partial(_read_module, network, KINDS[kind], config)
+        elif name != "D" and "synthesis.toimg.weight" in tensors_of(network):
+            raise CheckpointError(
+                "unsupported: it is the state dict of a mobile generator, which has no configuration; "
+                "write the generator itself, with `stylegan2.save`"
+            )
+    return found or None
+
+
+def _read_module(network: Module, config_class: type[Config], config: Record) -> Loaded:
+    state = {name: floats(value, name) for name, value in tensors_of(network).items()}
+    return Loaded(config_class(**config.state), state)
 
 
 def _read(data: memoryview, kind: str, text: Any) -> Loaded:

@@ -1,38 +1,51 @@
-"""Pickles of the PyTorch release: stylegan2-ada-pytorch, and the StyleGAN2 networks of its successor.
+"""Networks of the PyTorch release: stylegan2-ada-pytorch, and the StyleGAN2 networks of its successor.
 
-The names are the project's already. Settings are read off the modules' attributes, not off the arguments they were
-made with: those differ from one code base to the next.
+The names are the project's already. Settings of pickled modules are read off their attributes, not off the arguments
+they were made with: those differ from one code base to the next. State dicts have no settings; these are then the
+defaults of `GeneratorConfig`, which are the code base's but for the clamp of half precision.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+import re
 from functools import partial
 from typing import Any
 
 from stylegan2.checkpoints.format import Content, Loaded, Networks, State
+from stylegan2.checkpoints.found import Tensors, by_names, walk
 from stylegan2.checkpoints.layout import common_taps, discriminator_config, generator_config
 from stylegan2.errors import CheckpointError
-from stylegan2.safe_pickle import Module, TensorView, floats
+from stylegan2.safe_pickle import Module, ReleasedModule, TensorView, floats
 
 READS = "stylegan2-ada-pytorch and stylegan3 (.pkl, StyleGAN2 networks)"
 
-_NETWORKS = ("G_ema", "G", "D")
+_OF_GENERATOR, _OF_DISCRIMINATOR = "synthesis.b4.conv1.weight", "b4.out.weight"
 _LINEAR = ("affine", "embed", "skip", "out")  # layers without an activation
 _LAYERS = ("SynthesisLayer", "ToRGBLayer", "FullyConnectedLayer", "Conv2dLayer")
 
 
 def networks(content: Content) -> Networks | None:
     """Return the networks of the file by name; see `format.Format`."""
-    raw = content.pickled
-    if not isinstance(raw, dict) or not any(isinstance(value, Module) for value in raw.values()):
-        return None
-    return {name: partial(_read, raw[name]) for name in _NETWORKS if isinstance(raw.get(name), Module)}
+    if any(isinstance(network, ReleasedModule) for network in content.networks.values()):
+        modules = {n: network for n, network in content.networks.items() if isinstance(network, ReleasedModule)}
+        return {name: partial(_read, network) for name, network in modules.items()}
+    found = by_names(content.networks, lambda own: _OF_GENERATOR in own, lambda own: _OF_DISCRIMINATOR in own)
+    return {name: partial(_read_tensors, tensors) for name, tensors in found.items()} or None
+
+
+def _read_tensors(tensors: Tensors) -> Loaded:
+    """Read a state dict, which has no settings."""
+    values = {name: floats(value, name) for name, value in tensors.items()}
+    state = {name: value for name, value in values.items() if not name.endswith("resample_filter")}
+    is_generator = _OF_GENERATOR in tensors
+    resampling = rf"b\d+\.({'conv0' if is_generator else 'conv1'}|skip)\.resample_filter$"
+    taps = common_taps({name: value for name, value in values.items() if re.search(resampling, name)})
+    return Loaded(generator_config(state, taps) if is_generator else discriminator_config(state, taps), state)
 
 
 def _read(network: Module) -> Loaded:
-    modules = dict(_walk(network))
+    modules = dict(walk(network))
     _refuse_others(modules)
     tensors = {
         f"{path}{name}": value
@@ -69,18 +82,6 @@ def _read(network: Module) -> Loaded:
         **shared,
     )
     return Loaded(config, state)
-
-
-def _walk(module: Module, path: str = "", depth: int = 0) -> Iterator[tuple[str, Module]]:
-    """The module and those within it, by path. Depth and width of a real network are small."""
-    children = module.state.get("_modules", {})
-    if depth > 5 or len(children) > 50:
-        raise CheckpointError("unsupported: its modules are nested deeper than those of any StyleGAN2")
-    yield path, module
-    for name, child in children.items():
-        if not isinstance(child, Module):
-            raise CheckpointError(f"it is damaged: {path}{name} is not a module")
-        yield from _walk(child, f"{path}{name}.", depth + 1)
 
 
 def _refuse_others(modules: dict[str, Module]) -> None:

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from stylegan2.checkpoints.format import Content, Loaded, Networks, State
+from stylegan2.checkpoints.found import by_names
 from stylegan2.checkpoints.layout import common_taps, discriminator_config, generator_config
 from stylegan2.errors import CheckpointError
 from stylegan2.networks import MappingNetwork
@@ -19,7 +20,6 @@ from stylegan2.safe_pickle import floats
 
 READS = "rosinality, pSp and e4e (.pt)"
 
-_NETWORKS = {"G_ema": "g_ema", "G": "g", "D": "d"}
 _LAYER = {
     "conv.weight": "weight",
     "conv.modulation.weight": "affine.weight",
@@ -37,27 +37,12 @@ def networks(content: Content) -> Networks | None:
     Files of training have no mean of w. It is then the mean over 10,000 z's drawn with seed 0, so that
     truncation works as it does for other files.
     """
-    raw = content.pickled
-    if not isinstance(raw, dict):
-        return None
-    raw = _without_encoder(raw)
-    found = {name: raw[key] for name, key in _NETWORKS.items() if isinstance(raw.get(key), dict)}
-    if not any("style.1.weight" in tensors or "convs.0.0.weight" in tensors for tensors in found.values()):
-        return None
-    mean = raw.get("latent_avg")
+    found = by_names(content.networks, lambda own: "style.1.weight" in own, lambda own: "convs.0.0.weight" in own)
+    mean = content.plain.get("latent_avg") if found and isinstance(content.plain, dict) else None
     return {
         name: partial(_read_discriminator, tensors) if name == "D" else partial(_read_generator, tensors, mean)
         for name, tensors in found.items()
-    }
-
-
-def _without_encoder(raw: Mapping[Any, Any]) -> Mapping[Any, Any]:
-    """Take the generator out of the state dict of pSp and e4e, where it is called `decoder`."""
-    state = raw.get("state_dict")
-    if not isinstance(state, dict) or "decoder.style.1.weight" not in state:
-        return raw
-    decoder = {n.removeprefix("decoder."): v for n, v in state.items() if str(n).startswith("decoder.")}
-    return {"g_ema": decoder, "latent_avg": raw.get("latent_avg")}
+    } or None
 
 
 def _read_generator(tensors: Mapping[str, Any], mean: Any) -> Loaded:

@@ -6,8 +6,9 @@
 What never happens
     No code of a file runs. The names in it are looked up in one table (`inert.ALLOWED`) of functions of this package
     that build data; nothing is imported, looked up as an attribute or called besides, and a name that is not there
-    ends the reading. Neither Python's unpickler nor torch's loader takes part; no file or connection is opened.
-    A torch file nested in a pickle may hold one storage, and no further nesting.
+    ends the reading, unless it is the class of a torch module: its objects come out as inert data. Neither Python's
+    unpickler nor torch's loader takes part; no file or connection is opened. A torch file nested in a pickle may hold
+    one storage, and no further nesting.
 What is bounded
     Every size that a file declares (text, bytes, storages, arrays, tensors with their strides) is compared with the
     bytes that are there before memory is taken. Compressed archives are refused. Bytes come out as views of the file,
@@ -19,8 +20,8 @@ What is raised
     name that is not allowed; nothing else, whatever the file holds. Messages do not name the file: callers do.
 What is read
     Pickle protocols 2 to 5, as far as weights need them; the zip archives of torch.save, and its older streams. A
-    module of NVIDIA's releases comes out as a `Module`, other objects as a `Record`: the name of the class and inert
-    state. Sets come out as lists.
+    torch module comes out as a `Module` (one of NVIDIA's releases as a `ReleasedModule`), other objects as a `Record`:
+    the name of the class and inert state. Sets come out as lists, paths as text.
 """
 
 from typing import TYPE_CHECKING
@@ -30,7 +31,7 @@ from stylegan2.lazy import lazy_names
 
 if TYPE_CHECKING:
     from stylegan2.safe_pickle.containers import looks_pickled, read_pickled
-    from stylegan2.safe_pickle.inert import Array, Module, TensorView, floats
+    from stylegan2.safe_pickle.inert import Array, Module, ReleasedModule, TensorView, floats
     from stylegan2.safe_pickle.machine import Record
 
 __all__ = [
@@ -39,6 +40,7 @@ __all__ = [
     "ForbiddenGlobalError",
     "Module",
     "Record",
+    "ReleasedModule",
     "TensorView",
     "floats",
     "looks_pickled",
@@ -51,7 +53,7 @@ if not TYPE_CHECKING:
         __name__,
         {
             "containers": ("looks_pickled", "read_pickled"),
-            "inert": ("Array", "Module", "TensorView", "floats"),
+            "inert": ("Array", "Module", "ReleasedModule", "TensorView", "floats"),
             "machine": ("Record",),
         },
     )

@@ -13,8 +13,8 @@ import zipfile
 from typing import Any
 
 from stylegan2.errors import MALFORMED, CheckpointError
-from stylegan2.safe_pickle.inert import ALLOWED, STORAGE_DTYPES, Storage, storage_of
-from stylegan2.safe_pickle.machine import Allowed, unpickle
+from stylegan2.safe_pickle.inert import ALLOWED, STORAGE_DTYPES, Module, Storage, storage_of
+from stylegan2.safe_pickle.machine import Allowed, StandIn, UnknownClass, unpickle
 
 _ZIP_MAGIC = b"PK\x03\x04"
 _LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
@@ -46,7 +46,7 @@ def read_pickled(data: memoryview) -> Any:
         It is truncated, damaged or of an unknown kind.
     """
     try:
-        return _read(data, {**ALLOWED, "torch.storage._load_from_bytes": _nested_storage})
+        return _read(data, {**ALLOWED, "torch.storage._load_from_bytes": _nested_storage}, Module)
     except CheckpointError:
         raise
     except MALFORMED as error:
@@ -64,25 +64,28 @@ def _nested_storage(data: Any) -> Storage:
     return storage
 
 
-def _read(data: memoryview, allowed: Allowed) -> Any:
+def _read(data: memoryview, allowed: Allowed, stand_in: StandIn | None = None) -> Any:
     if data[:4] == _ZIP_MAGIC:
-        return _read_zip(data, allowed)
-    value, end = unpickle(data, allowed)
-    return _read_stream(data, allowed, end) if value == _LEGACY_MAGIC else value
+        return _read_zip(data, allowed, stand_in)
+    value, end = unpickle(data, allowed, stand_in=stand_in)
+    return _read_stream(data, allowed, end, stand_in) if value == _LEGACY_MAGIC else value
 
 
-def _read_stream(data: memoryview, allowed: Allowed, start: int) -> Any:
+def _read_stream(data: memoryview, allowed: Allowed, start: int, stand_in: StandIn | None) -> Any:
     """torch's older container: magic, protocol, system, object, keys, and each key's storage in turn."""
     storages: dict[str, Storage] = {}
 
-    def persistent(identifier: Any) -> Storage:
+    def persistent(identifier: Any) -> Storage | UnknownClass:
+        # The class of a module stands beside its source, which is for warnings about changes.
+        if isinstance(identifier, tuple) and identifier[:1] == ("module",) and isinstance(identifier[1], UnknownClass):
+            return identifier[1]
         return _shared(storages, *storage_of(identifier))
 
     protocol, start = unpickle(data, allowed, start=start)
     system, start = unpickle(data, allowed, start=start)
     if protocol != 1001 or not isinstance(system, dict) or system.get("little_endian") is not True:
         raise CheckpointError("it is a torch file of an unknown version, or of a big-endian machine")
-    value, start = unpickle(data, allowed, persistent, start)
+    value, start = unpickle(data, allowed, persistent, start, stand_in)
     keys, start = unpickle(data, allowed, start=start)
     if not isinstance(keys, list) or sorted(map(str, keys)) != sorted(storages):
         raise CheckpointError("it is damaged: its tensors and its list of storages disagree")
@@ -105,7 +108,7 @@ def _shared(storages: dict[str, Storage], key: str, storage: Storage) -> Storage
     return known
 
 
-def _read_zip(data: memoryview, allowed: Allowed) -> Any:
+def _read_zip(data: memoryview, allowed: Allowed, stand_in: StandIn | None) -> Any:
     """torch's newer container: a zip of data.pkl and a member for each storage."""
     members = _zip_members(data)
     pickles = [name for name in members if name.endswith("/data.pkl")]
@@ -125,7 +128,7 @@ def _read_zip(data: memoryview, allowed: Allowed) -> Any:
         storage.fill(members[f"{folder}data/{key}"])
         return _shared(storages, key, storage)
 
-    return unpickle(members[pickles[0]], allowed, persistent)[0]
+    return unpickle(members[pickles[0]], allowed, persistent, stand_in=stand_in)[0]
 
 
 def _zip_members(data: memoryview) -> dict[str, memoryview]:

@@ -188,13 +188,36 @@ def _encode(text: str, encoding: str) -> bytes:
     return text.encode("latin1")
 
 
-class Module(Record):
-    """A network of the PyTorch release: the name of its class and its attributes; its source is dropped."""
+_PARTS = ("_parameters", "_buffers", "_modules")
 
-    def __init__(self, meta: Any, *_rest: Any) -> None:
-        if not (isinstance(meta, dict) and isinstance(meta.get("state"), dict)):
-            raise CheckpointError("it is damaged: a module without state")
-        super().__init__(str(meta.get("class_name"))[:100], meta["state"])
+
+class Module(Record):
+    """A network as inert data: the name of its class and its attributes; its code is neither kept nor looked for.
+
+    `state` holds the attributes, tensors among them as `_parameters` and `_buffers`, and the modules within as
+    `_modules`.
+    """
+
+    def set_state(self, state: Any) -> None:
+        """Take the attributes, if they are those of a torch module."""
+        if isinstance(state, dict) and all(isinstance(state.get(part), dict) for part in _PARTS):
+            self.state = state
+
+
+class ReleasedModule(Module):
+    """A network of NVIDIA's PyTorch releases, whose attributes say all settings."""
+
+
+def _released(meta: Any, *_rest: Any) -> ReleasedModule:
+    if not (isinstance(meta, dict) and isinstance(meta.get("state"), dict)):
+        raise CheckpointError("it is damaged: a module without state")
+    return ReleasedModule(str(meta.get("class_name"))[:100], meta["state"])
+
+
+def _path(*parts: Any) -> str:
+    if not all(isinstance(part, str) for part in parts):
+        raise CheckpointError("it is damaged: a path that is not text")
+    return "/".join(parts)
 
 
 def _record(name: str) -> Callable[..., Record]:
@@ -207,6 +230,14 @@ _NUMPY: Allowed = {
     "numeric._frombuffer": _array_from_buffer,
 }
 
+# Configurations of this project's networks, by the kinds of `stylegan2.checkpoints.kinds`.
+OWN_CONFIGS = {
+    "stylegan2.config.GeneratorConfig": "generator",
+    "stylegan2.config.DiscriminatorConfig": "discriminator",
+    "stylegan2.mobile.MobileConfig": "mobile-generator",
+}
+_PATHS = ("Path", "PosixPath", "WindowsPath", "PurePath", "PurePosixPath", "PureWindowsPath")
+
 # Every name that a file may mention; None: it may be passed on, not called.
 ALLOWED: Allowed = {
     **dict.fromkeys(STORAGE_DTYPES),
@@ -214,12 +245,18 @@ ALLOWED: Allowed = {
     "torch._utils._rebuild_parameter": _parameter,
     "torch.Size": _parameter,
     "torch.device": _record("torch.device"),
-    "torch_utils.persistence._reconstruct_persistent_obj": Module,
+    "torch_utils.persistence._reconstruct_persistent_obj": _released,
     "dnnlib.util.EasyDict": _dictionary,
     "dnnlib.EasyDict": _dictionary,
     "dnnlib.tflib.network.Network": _record("dnnlib.tflib.network.Network"),
     "collections.OrderedDict": _dictionary,
     "argparse.Namespace": _record("argparse.Namespace"),
+    # Networks of this project, which are saved whole by who does not know `stylegan2.save`.
+    **{name: _record(name) for name in OWN_CONFIGS},
+    # What attributes of networks mention.
+    **dict.fromkeys(f"torch.{dtype}" for dtype in ("float16", "bfloat16", "float32", "float64")),
+    # What arguments of a training hold; newer versions of Python keep paths in another module.
+    **{f"pathlib{inner}.{kind}": _path for inner in ("", "._local") for kind in _PATHS},
     "builtins.set": lambda items=(): list(items),
     "__builtin__.set": lambda items=(): list(items),
     "_codecs.encode": _encode,
@@ -231,12 +268,14 @@ ALLOWED: Allowed = {
 
 def floats(value: Any, name: str) -> Tensor:
     """Convert a tensor, array or number of a file to a float32 tensor with memory of its own; `name` is for errors."""
-    if isinstance(value, TensorView):
+    if isinstance(value, Tensor):
+        tensor = value
+    elif isinstance(value, TensorView):
         tensor = value.read()
     elif isinstance(value, Array) and value.state is not None:
         tensor = torch.from_numpy(value.state.astype(np.float32))
     elif isinstance(value, (int, float)):
-        tensor = torch.tensor(float(value))
+        tensor = torch.tensor(float(value), dtype=torch.float32)
     else:
         raise CheckpointError(f"it is damaged: {name} is not a tensor")
     if not tensor.is_floating_point():

@@ -5,6 +5,9 @@ read an attribute or to call anything but the functions of the table it is given
 at worst be refused. It also knows only the opcodes that checkpoints use. Bytes are not copied: they
 come out as read-only views of the file.
 
+Classes of networks are the one kind of name outside of the table that can be let in: their objects come out as inert
+stand-ins, if the file makes them without arguments and gives them a state that the stand-in takes.
+
 Source: the opcodes as documented in the standard library's `pickletools`.
 """
 
@@ -30,6 +33,13 @@ class Global:
     build: Callable[..., Any] | None
 
 
+@dataclass(frozen=True)
+class UnknownClass:
+    """A name that is not in the table: at best a class of networks, which is known when the reading ends."""
+
+    name: str
+
+
 @dataclass
 class Record:
     """An object of the file as inert data: the name of its class, and the state that would have been set."""
@@ -48,6 +58,7 @@ _ARGUMENTS_PER_BYTE = 16
 
 Allowed = Mapping[str, Callable[..., Any] | None]
 Persistent = Callable[[Any], Any]
+StandIn = Callable[[str], Record]
 
 
 def refuse_persistent(identifier: Any) -> Any:
@@ -55,8 +66,20 @@ def refuse_persistent(identifier: Any) -> Any:
     raise CheckpointError("it is damaged: it refers to data outside of the pickle")
 
 
+def _forbidden(name: str) -> ForbiddenGlobalError:
+    return ForbiddenGlobalError(
+        f"refused: it asks for the Python global {name[:200]!r}, which no supported checkpoint needs "
+        "and which could run code; nothing of it was executed. If you trust its origin, load it with "
+        "the code that wrote it, and save its tensors alone, as a state dict"
+    )
+
+
 def unpickle(
-    data: memoryview, allowed: Allowed, persistent: Persistent = refuse_persistent, start: int = 0
+    data: memoryview,
+    allowed: Allowed,
+    persistent: Persistent = refuse_persistent,
+    start: int = 0,
+    stand_in: StandIn | None = None,
 ) -> tuple[Any, int]:
     """Read one pickle.
 
@@ -70,6 +93,9 @@ def unpickle(
         Returns the object of a persistent id; torch's containers use these for storages.
     start
         Offset of the pickle in bytes.
+    stand_in
+        Makes the inert stand-in for an object of a class that is not in the table, from the class's name; the
+        stand-in keeps a state of None if the object turns out to be no network. None: there are no such objects.
 
     Returns
     -------
@@ -83,7 +109,7 @@ def unpickle(
     CheckpointError
         It is truncated or damaged.
     """
-    machine = _Machine(data, allowed, persistent, start)
+    machine = _Machine(data, allowed, persistent, start, stand_in)
     try:
         return machine.run(), machine.position
     except (IndexError, KeyError, TypeError, ValueError, ArithmeticError, struct.error) as error:
@@ -95,11 +121,16 @@ def unpickle(
 class _Machine:
     """The state of one reading: the file, the stack, the stacks below the marks, and the memo."""
 
-    def __init__(self, data: memoryview, allowed: Allowed, persistent: Persistent, start: int) -> None:
+    def __init__(
+        self, data: memoryview, allowed: Allowed, persistent: Persistent, start: int, stand_in: StandIn | None
+    ) -> None:
         self.data = data
         self.position = start
         self.allowed = allowed
         self.persistent = persistent
+        self.stand_in = stand_in
+        # Objects of classes that are not in the table, by the name of the class.
+        self.unknown: dict[str, list[Record]] = {}
         self.stack: list[Any] = []
         self.below: list[list[Any]] = []
         self.memo: dict[int, Any] = {}
@@ -109,6 +140,7 @@ class _Machine:
         while True:
             opcode = bytes(self.read(1))
             if opcode == pickle.STOP:
+                self.check_unknown()
                 return self.stack.pop()
             if opcode not in _OPCODES:
                 raise CheckpointError(
@@ -138,17 +170,31 @@ class _Machine:
         self.stack = self.below.pop()
         return items
 
-    def mention(self, module: str, name: str) -> Global:
+    def mention(self, module: str, name: str) -> Global | UnknownClass:
         full = f"{module}.{name}"
-        if full not in self.allowed:
-            raise ForbiddenGlobalError(
-                f"refused: it asks for the Python global {full[:200]!r}, which no supported checkpoint needs "
-                "and which could run code; nothing of it was executed. If you trust its origin, load it with "
-                "the code that wrote it, and save its tensors alone, as a state dict"
-            )
-        return Global(full, self.allowed[full])
+        if full in self.allowed:
+            return Global(full, self.allowed[full])
+        if self.stand_in is None:
+            raise _forbidden(full)
+        self.unknown.setdefault(full, [])
+        return UnknownClass(full)
+
+    def check_unknown(self) -> None:
+        """Refuse names that are not in the table, unless each turned out to be a class of networks."""
+        for name, objects in self.unknown.items():
+            if not objects or any(made.state is None for made in objects):
+                raise _forbidden(name)
+
+    def new(self, made_of: Any, arguments: Any) -> Any:
+        if not isinstance(made_of, UnknownClass) or arguments != () or self.stand_in is None:
+            return self.build(made_of, arguments)
+        made = self.stand_in(made_of.name)
+        self.unknown[made_of.name].append(made)
+        return made
 
     def build(self, function: Any, arguments: Any) -> Any:
+        if isinstance(function, UnknownClass):
+            raise _forbidden(function.name)
         if not isinstance(function, Global) or function.build is None or not isinstance(arguments, tuple):
             raise CheckpointError("refused: it calls something that supported checkpoints do not")
         self.count(arguments)
@@ -317,10 +363,16 @@ def _update(machine: _Machine, items: list[Any]) -> None:
         target[key] = value
 
 
-@_opcode(pickle.REDUCE, pickle.NEWOBJ)
+@_opcode(pickle.REDUCE)
 def _call(machine: _Machine) -> None:
     arguments, function = machine.stack.pop(), machine.stack.pop()
     machine.stack.append(machine.build(function, arguments))
+
+
+@_opcode(pickle.NEWOBJ)
+def _new(machine: _Machine) -> None:
+    arguments, made_of = machine.stack.pop(), machine.stack.pop()
+    machine.stack.append(machine.new(made_of, arguments))
 
 
 @_opcode(pickle.BUILD)

@@ -178,8 +178,13 @@ def test_many_methods_find_a_colour_and_each_is_drawn():
     for name, point in points.items():
         np.testing.assert_allclose(drawn[name], [point])
     assert (axes.get_xlabel(), axes.get_ylabel()) == ("gained", "kept")
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == [*curves, *points]
+    unknown = {"nowhere": (0.5, np.nan)}
+    figure = tradeoff_figure({"lost": [(0.1, np.nan)]}, {**points, **unknown}, ("gained", "kept"))
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == [*points]
+    assert tradeoff_figure({}, unknown, ("gained", "kept")).legends == []
     few = pixels(tradeoff_figure(curves, {}, ("gained", "kept")))
-    more = pixels(figure)
+    more = pixels(tradeoff_figure(curves, points, ("gained", "kept")))
     assert few.shape == more.shape
     assert coloured(more, INK).sum() > coloured(few, INK).sum() + 9 * 20  # nine markers more
 
@@ -194,6 +199,7 @@ def test_intervals_are_drawn_and_what_is_not_a_number_is_left_out():
     interval, mean = first.get_lines()
     assert interval.get_xydata().tolist() == [[0.4, 1], [0.6, 1]]
     assert mean.get_xydata().tolist() == [[0.5, 1]]
+    assert [text.get_text() for text in first.texts] == ["unknown"]
     assert second.get_lines()[0].get_xydata().tolist() == [[0, 0], [1, 0]]
     assert not third.get_visible()
     assert first.get_title().replace("\n", " ") == title

@@ -8,6 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from stylegan2.mobile import MobileConfig, MobileGenerator
 from stylegan2.sampling import lerp, slerp, style_mix, truncate, z_from_seeds
 
 quick = settings(max_examples=50, derandomize=True)
@@ -137,3 +138,17 @@ def test_slerp_resolves_the_steps_of_path_length_in_float32():
     step = (slerp(a, b, t + 1e-4) - slerp(a, b, t)).norm(dim=1) / 1e-4
     angle = torch.nn.functional.cosine_similarity(a.double(), b.double()).acos().float()
     torch.testing.assert_close(step, angle, rtol=5e-3, atol=0)
+
+
+def test_truncation_has_two_names(tiny):
+    z, mobile = z_from_seeds([1, 2], tiny.z_dim), MobileGenerator(MobileConfig(16, 32, 32, channel_base=64))
+    ws = tiny.mapping(z, psi=0.3)
+    assert torch.equal(tiny.mapping(z, truncation_psi=0.3), ws)
+    assert torch.equal(truncate(tiny.mapping(z), tiny.w_avg, truncation_psi=0.3), ws)
+    assert not torch.equal(tiny.mapping(z), ws)
+    for generator in (tiny, mobile):
+        with torch.no_grad():
+            assert torch.equal(generator(z, truncation_psi=0.3), generator(z, psi=0.3))
+    for call in (tiny, tiny.mapping, mobile, mobile.mapping):
+        with pytest.raises(ValueError, match=r"psi and truncation_psi are two names.*0\.5 and 1"):
+            call(z, psi=0.5, truncation_psi=1)

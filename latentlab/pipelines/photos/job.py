@@ -119,6 +119,7 @@ def edit_photos(
     components = Components.load() if components is None else components
     settings = PhotoEditSettings() if settings is None else settings
     folder = Path(folder)
+    components.check_makes_colour()
     direction.check(components.generator, settings.force)
     components.check_attribute(settings.attribute)
     strengths = default_strengths(direction) if strengths is None else strengths
@@ -152,6 +153,7 @@ def project_photos(
     components = Components.load() if components is None else components
     settings = PhotoSettings() if settings is None else settings
     folder = Path(folder)
+    components.check_makes_colour()
     for path, portrait in _portraits(paths, components, settings, folder, progress, on_checks):
         if isinstance(portrait, UserError):
             yield path, portrait

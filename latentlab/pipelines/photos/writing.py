@@ -12,7 +12,7 @@ import torch
 
 from latentlab import images
 from latentlab.directions import Direction
-from latentlab.files import atomic_path, strength_names, write_json
+from latentlab.files import strength_names, write_json, write_text
 from latentlab.images import reduce
 from latentlab.pipelines.checks import QualityCheck, format_value
 from latentlab.pipelines.photos.edits import PhotoEdit, or_unknown
@@ -52,8 +52,7 @@ def write_edits(portrait: Portrait, edits: Sequence[PhotoEdit], direction: Direc
         {"strength": edit.strength, "score": _finite(edit.score), "identity": _finite(edit.identity)} for edit in edits
     ]
     write_json(own / "report.json", _facts(portrait) | {"direction": direction.attribute, "edits": facts})
-    with atomic_path(own / "report.md") as temporary:
-        temporary.write_text(_markdown(portrait, edits, direction, command), encoding="utf-8")
+    write_text(own / "report.md", _markdown(portrait, edits, direction, command))
 
 
 def _comparison(portrait: Portrait, edits: Sequence[PhotoEdit], attribute: str) -> Figure:

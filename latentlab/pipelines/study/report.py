@@ -194,6 +194,7 @@ def _reproduction(context: StudyContext, command: str) -> str:
         ["command", f"`{command}`"],
         ["versions", describe_versions(*_PACKAGES)],
         ["generator", f"`{settings.network}`, fingerprint `{components.generator.fingerprint}`"],
+        *([] if settings.class_label is None else [["class", str(settings.class_label)]]),
         ["scorer", f"`{settings.scorer}`, fingerprint `{components.scorer.fingerprint}`"],
         ["device", str(components.generator.w_avg.device)],
     ]

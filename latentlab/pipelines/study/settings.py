@@ -42,6 +42,8 @@ class StudySettings:
         faces: benchmarks/preview_agreement.py.)
     edited_faces
         Number of held-out faces without the attribute, and as many with it, that are edited and scored again.
+    class_label
+        Class of a conditional generator, from 0; None for an unconditional one.
     """
 
     attribute: str = "happy"
@@ -54,6 +56,7 @@ class StudySettings:
     psi: float = 0.7
     rendering: Rendering = "auto"
     edited_faces: int = 40
+    class_label: int | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "name", self.name or self.attribute)

@@ -71,7 +71,9 @@ def study_attribute(
     folder = Path(folder)
     settings = _complete(settings, components)
     resolution = _scored_resolution(components, settings)
-    sampling = LabelSettings(settings.samples, settings.seed_start, settings.psi, resolution, settings.threshold)
+    sampling = LabelSettings(
+        settings.samples, settings.seed_start, settings.psi, resolution, settings.threshold, settings.class_label
+    )
     sampling.for_components(components)  # to refuse settings out of range before anything is written
     components.check_attribute(settings.attribute)
     generator, scorer = components.generator.fingerprint, components.scorer.fingerprint

@@ -15,6 +15,7 @@ from latentlab import cards
 from latentlab.errors import UserError
 from latentlab.scorers.attributes.network import RESOLUTION, AttributeNet
 from latentlab.scorers.crop import FaceCrop
+from stylegan2.defaults import plain_defaults
 from stylegan2.fingerprint import fingerprint
 
 KIND = cards.Kind("latentlab.attribute-scorer", 1, "an attribute classifier", "train it anew or fetch it again")
@@ -49,6 +50,8 @@ class AttributeScorer:
     UserError
         If a wanted attribute is unknown.
     """
+
+    img_channels = 3
 
     def __init__(
         self,
@@ -103,6 +106,7 @@ class AttributeScorer:
         cards.write(path, KIND, {**halves, "slopes": self.slopes, "offsets": self.offsets}, {**self.card, **shape})
 
     @classmethod
+    @plain_defaults()
     def load(cls, path: str | Path, device: torch.device | str = "cpu") -> AttributeScorer:
         """Read what `save` wrote.
 

@@ -23,6 +23,7 @@ from latentlab.progress import Stage, stage_of
 from latentlab.scorers.attributes.data import MARGIN, Labels, split
 from latentlab.scorers.attributes.network import RESOLUTION, AttributeNet
 from latentlab.scorers.attributes.scorer import AttributeScorer
+from stylegan2.defaults import plain_defaults
 from stylegan2.fingerprint import fingerprint
 
 SHARES = (0.8, 0.1, 0.1)  # shares of the persons to train, calibrate and judge on
@@ -69,6 +70,7 @@ class TrainingPlan:
         return self.learning_rate * min(t / 0.1, 1.0) * (0.5 + 0.5 * float(np.cos(np.pi * t)))
 
 
+@plain_defaults()
 def train(
     images: Tensor,
     labels: Labels,

@@ -83,9 +83,11 @@ class DrawingsInputs:
 
 
 def _unused(settings: DrawingsSettings, inputs: DrawingsInputs, names: Sequence[str]) -> dict[str, str]:
+    projections = ("projection-of-drawing", "projection-of-face")
     return {
         **without_users(names, ("pix2pix",), "base_channels", "epoch_scale", "seed"),
-        **without_users(names, ("projection-of-drawing", "projection-of-face"), "projection_steps"),
+        **without_users(names, projections, "projection_steps"),
+        **({} if inputs.folder is None else without_users(names, projections, "network")),
         **({} if inputs.folder is None else {"faces": "with --folder, all of whose faces are used"}),
     }
 

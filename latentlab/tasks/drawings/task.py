@@ -70,7 +70,7 @@ def make_drawings_task(
     UserError
         If there are too few faces, or scikit-image is missing.
     """
-    source = _source(settings, components.generator, faces)
+    source = _source(settings, components.plain_generator, faces)
     if min(settings.held_out, source.count - settings.held_out) < 1:
         raise UserError(
             f"there must be faces to learn from besides those held out: {settings.held_out} of {source.count} are"

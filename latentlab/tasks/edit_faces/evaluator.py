@@ -95,8 +95,8 @@ class EditEvaluator:
         """Where edits may change `shown`, `(n, 1, size, size)`, 1 within: the mouths, or nowhere."""
         size = self.settings.size
         if self.settings.judged not in MOUTH_ATTRIBUTES:
-            return torch.zeros(len(self._photos), 1, size, size)
-        usual = torch.zeros(1, 1, size, size)
+            return self._photos.new_zeros(len(self._photos), 1, size, size)
+        usual = self._photos.new_zeros(1, 1, size, size)
         top, bottom, left, right = (round(share * size) for share in _USUAL_MOUTH)
         usual[..., top:bottom, left:right] = 1
         found = (find_mouth(photo, self._components.detector, size) for photo in torch.split(self._photos, 1))

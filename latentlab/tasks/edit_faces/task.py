@@ -206,7 +206,7 @@ def make_edit_task(
         As `check_inputs` says; if `folder` holds a comparison with other faces; if there are too few faces or photos.
     """
     check_inputs(settings, components.scorer, judge, photos, real)
-    generator = components.generator
+    generator = components.plain_generator
     if generator.resolution < settings.size:
         raise UserError(f"the generator renders at {generator.resolution} pixels at most, not at {settings.size}")
     paths = [] if photos is None else images_in(photos)

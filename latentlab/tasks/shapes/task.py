@@ -126,7 +126,7 @@ def true_masks(images: Tensor) -> list[Tensor | None]:
     found = []
     for image in images:
         masks = [torch.from_numpy(region) for region in shapes_of(image, ground_of(image.shape[2]))]
-        found.append(torch.where(torch.stack(masks), 1.0, -1.0)[None] if masks else None)
+        found.append(torch.where(torch.stack(masks), 1.0, -1.0).float()[None] if masks else None)
     return found
 
 

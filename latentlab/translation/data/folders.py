@@ -78,7 +78,7 @@ class MaskedFiles(ImageFiles):
     def masks(self, index: int) -> Tensor:
         """Read the masks of an image, `(1, n, h, w)` in {-1, 1}."""
         masks = [images.load_image(path)[:, :1] for path in self.mask_paths[index]]
-        return torch.where(torch.cat(masks, dim=1) > 0, 1.0, -1.0)
+        return torch.where(torch.cat(masks, dim=1) > 0, 1.0, -1.0).float()
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from latentlab.errors import UserError
 from latentlab.translation.networks.base import NetworkConfig, TranslationGenerator
 from latentlab.translation.networks.layers import Norm, check_norm, check_size, norm_layer
 from latentlab.translation.networks.resnet import Decoder, Encoder
+from stylegan2.defaults import plain_defaults
 
 AT_ONCE = 2
 """Instances of a sequential mini-batch, unless a configuration says otherwise."""
@@ -37,6 +38,7 @@ class InstaGeneratorConfig(NetworkConfig):
     def __post_init__(self) -> None:
         check_norm(self.norm)
 
+    @plain_defaults()
     def build(self) -> InstaGenerator:
         """See `NetworkConfig`."""
         return InstaGenerator(self)
@@ -55,6 +57,7 @@ class InstaDiscriminatorConfig(NetworkConfig):
     def __post_init__(self) -> None:
         check_norm(self.norm)
 
+    @plain_defaults()
     def build(self) -> InstaDiscriminator:
         """See `NetworkConfig`."""
         return InstaDiscriminator(self)

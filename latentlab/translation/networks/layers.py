@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from latentlab.errors import UserError
+from stylegan2.defaults import plain_defaults
 
 Norm = Literal["batch", "instance", "instance-affine", "none"]
 
@@ -34,6 +35,7 @@ def has_bias(kind: Norm) -> bool:
 
 
 @torch.no_grad()
+@plain_defaults()
 def initialise_(network: nn.Module, spread: float = 0.02, seed: int = 0) -> None:
     """Draw weights as the papers do: N(0, spread²); scales of norms N(1, spread²); biases 0.
 

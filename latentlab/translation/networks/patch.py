@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from latentlab.errors import UserError
 from latentlab.translation.networks.base import NetworkConfig
 from latentlab.translation.networks.layers import Norm, check_norm, check_size, has_bias, norm_layer
+from stylegan2.defaults import plain_defaults
 
 # Receptive field in pixels -> number of convolutions that halve the resolution; those of one pixel are 1×1.
 LAYERS = {1: 0, 16: 1, 34: 2, 70: 3, 142: 4, 286: 5}
@@ -48,6 +49,7 @@ class PatchConfig(NetworkConfig):
             known = ", ".join(map(str, LAYERS))
             raise UserError(f"a patch discriminator sees {known} pixels, not {self.receptive_field}")
 
+    @plain_defaults()
     def build(self) -> PatchDiscriminator:
         """See `NetworkConfig`."""
         return PatchDiscriminator(self)

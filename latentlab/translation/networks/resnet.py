@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from latentlab.errors import UserError
 from latentlab.translation.networks.base import NetworkConfig, TranslationGenerator
 from latentlab.translation.networks.layers import Norm, check_norm, check_size, has_bias, norm_layer
+from stylegan2.defaults import plain_defaults
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,7 @@ class ResNetConfig(NetworkConfig):
         if self.blocks < 0 or self.ngf < 1:
             raise UserError(f"a ResNet generator has at least 0 blocks and 1 channel, unlike {self}")
 
+    @plain_defaults()
     def build(self) -> ResNetGenerator:
         """See `NetworkConfig`."""
         return ResNetGenerator(self)

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from latentlab.errors import UserError
 from latentlab.translation.networks.base import NetworkConfig, TranslationGenerator
 from latentlab.translation.networks.layers import Norm, check_norm, check_size, has_bias, norm_layer
+from stylegan2.defaults import plain_defaults
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,7 @@ class UNetConfig(NetworkConfig):
         if self.size < 4 or self.size & (self.size - 1):
             raise UserError(f"a U-Net's size is a power of two from 4, not {self.size}")
 
+    @plain_defaults()
     def build(self) -> UNet:
         """See `NetworkConfig`."""
         return UNet(self)

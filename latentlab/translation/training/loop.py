@@ -26,6 +26,7 @@ from latentlab.translation.training.sampler import BatchSampler, load_batches
 from latentlab.translation.training.settings import RunOptions, TrainingSettings
 from latentlab.translation.training.state import StateFolder, TrainingState
 from latentlab.translation.translator import Translator
+from stylegan2.defaults import plain_defaults
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -34,6 +35,7 @@ SAVE_SECONDS = 120.0
 MODEL = "translator.safetensors"
 
 
+@plain_defaults()
 def train(
     config: TranslationConfig,
     source: Source,

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +25,7 @@ from latentlab.comparison import (
     worst_images,
     write_report,
 )
+from latentlab.comparison.conclusions import best_methods
 from latentlab.comparison.costs import PeakMemory, Stopwatch
 from latentlab.comparison.metrics import load_metrics
 from latentlab.errors import UserError
@@ -245,21 +247,60 @@ def result_of(name, values, measure="x"):
     return MethodResult(name, images, {measure: values}, {measure: mean_interval(values)}, {})
 
 
+NOISE = np.linspace(-0.1, 0.1, 12)
+
+
 @pytest.mark.parametrize("better", ["more", "less"])
-def test_conclusions_follow_from_the_intervals(better):
+def test_conclusions_follow_from_the_differences_on_the_same_images(better):
     sign = 1.0 if better == "more" else -1.0
     measures = [Measure("x", "X", better)]
-    spread = np.array([-0.1, 0.0, 0.1, 0.0])
-    far, near, best = (result_of(n, sign * (v + spread)) for n, v in (("far", 0.0), ("near", 0.95), ("best", 1.0)))
+    far, near, best = (
+        result_of(name, sign * (value + spread))
+        for name, value, spread in (("far", 0.0, NOISE), ("near", 0.995, NOISE[::-1]), ("best", 1.0, NOISE))
+    )
     (ahead,) = draw_conclusions([far, best], measures)
-    assert ahead.startswith("X: best is best") and ahead.endswith("its interval overlaps no other method's.")
+    assert ahead.startswith("X: best is best, ")
     (close,) = draw_conclusions([far, near, best], measures)
-    assert "best has the best mean" in close and close.endswith("the intervals cannot separate it from near.")
+    assert "best has the best mean" in close and close.endswith("cannot be told from near.")
     (all_close,) = draw_conclusions([near, best], measures)
-    assert all_close.endswith("cannot separate it from any other method.")
+    assert all_close.endswith("cannot be told from any other method.")
     assert draw_conclusions([best], measures) == [] and draw_conclusions([far, best], measures, excluded=["far"]) == []
     assert draw_conclusions([far, best], [Measure("x", "X", "neither")]) == []
-    assert draw_conclusions([far, result_of("none", [np.nan] * 4)], measures) == []
+    assert draw_conclusions([far, result_of("none", [np.nan] * 12)], measures) == []
+
+
+def test_images_that_differ_much_do_not_hide_a_difference_on_each_of_them():
+    """The intervals overlap, the differences of pairs do not."""
+    images = np.linspace(0, 10, 12)
+    one, other = result_of("one", images + 0.1 + NOISE / 10), result_of("other", images)
+    assert one.intervals["x"].overlaps(other.intervals["x"])
+    measures = [Measure("x", "X", "more")]
+    assert draw_conclusions([one, other], measures)[0].startswith("X: one is best")
+    assert best_methods([one, other], measures) == {"x": "one"}
+
+
+def test_no_method_wins_on_few_images_however_far_it_is_ahead():
+    measures = [Measure("x", "X", "more"), Measure("y", "Y", "more")]
+    few = [result_of(name, value + NOISE[:9]) for name, value in (("far", 0.0), ("ahead", 100.0))]
+    assert draw_conclusions(few, measures[:1]) == [
+        "No method is called best: 9 held-out images are too few, it takes 10."
+    ]
+    assert best_methods(few, measures[:1]) == {}
+    both = [
+        replace(one, intervals={**one.intervals, "y": Interval(k, k - 0.1, k + 0.1, 12)}) for k, one in enumerate(few)
+    ]
+    first, second = draw_conclusions(both, measures)
+    assert first.startswith("Y: ahead is best") and second.startswith("No method is called best by X: 9 held-out")
+
+
+def test_the_best_of_many_has_to_be_further_ahead_than_the_better_of_two():
+    """A t of 2.3 with 11 degrees of freedom: 0.04 for a pair, and too much for one of five pairs."""
+    spread = NOISE - NOISE.mean()
+    step = 2.3 * spread.std(ddof=1) / 12**0.5
+    best, *others = [result_of("best", spread + step), *(result_of(f"other{k}", np.zeros(12)) for k in range(5))]
+    measures = [Measure("x", "X", "more")]
+    assert best_methods([best, others[0]], measures) == {"x": "best"}
+    assert best_methods([best, *others], measures) == {}
 
 
 def test_the_worst_are_the_worst():
@@ -372,6 +413,38 @@ def test_metrics_are_found_by_name_and_their_names_differ_from_the_tasks(tmp_pat
         load_metrics(["sharpnes"])
     with pytest.raises(UserError, match="measures far already"):
         compare(Brighter(tmp_path), [Add("a", 0.1)], metrics={"far": MeanShift()})
+
+
+def test_what_cannot_be_measured_is_unknown_and_the_report_says_why(tmp_path):
+    class TooSmall(MeanShift):
+        title = "likeness"
+
+        def update(self, before, after):
+            raise UserError("images of 16 pixels are too small")
+
+    class Lit(Brighter):
+        """Of dark images there is no level."""
+
+        measures = (*Brighter.measures[:2], Measure("level", "its level", "neither", unknown="it is dark"))
+        labels = ("first", "second", "third", "fourth")
+
+        def measure(self, made):
+            found = super().measure(made)
+            return found | {"level": np.where(found["level"] > 0, found["level"], np.nan)}
+
+        def measure_set(self, made):
+            return {}
+
+    methods = [Add("dark", -0.5), Add("half", 0.0), Add("light", 0.9)]
+    comparison = compare(Lit(tmp_path), methods, metrics={"likeness": TooSmall()})
+    assert not any(one.failure for one in comparison.results)
+    page = write_report(comparison, "a command").read_text()
+    assert "likeness is unknown of dark, half, light: images of 16 pixels are too small." in page
+    assert "its level is unknown of dark: it is dark." in page
+    assert "its level is unknown for 2 of 4 images of half, which are left out of the mean: it is dark." in page
+    assert "<td>unknown</td>" in page and "nan" not in page.split("base64")[0]
+    assert "<td>fourth</td>" in page and "<td>d</td>" not in page  # in the table of the worst images
+    assert "No method is called best: 4 held-out images are too few" in page and "<b>" not in page
 
 
 def test_a_metric_without_an_interval_is_told(tmp_path):

@@ -11,7 +11,6 @@ from latentlab import perceptual, registry
 from latentlab.errors import UserError
 from latentlab.metrics import (
     LPIPS,
-    UNKNOWN,
     FrechetDistance,
     Identity,
     Interval,
@@ -41,7 +40,7 @@ def colours(images):
 
 @pytest.mark.parametrize("metric", [OutsideChange(), Sharpness(), Identity(lambda images: images[:, 0, 0, :128])])
 def test_batches_add_up_and_reset_forgets(metric):
-    before, after = noise(0), noise(1)
+    before, after = noise(0, size=64), noise(1, size=64)
     metric.update(before, after)
     whole, values = metric.compute(), metric.values
     assert len(values) == 3 and whole == mean_interval(values)
@@ -76,11 +75,22 @@ def test_identity_is_1_for_the_same_face_and_counts_those_that_are_not_found():
         return found
 
     metric = Identity(describe)
-    white = torch.ones(1, 3, 32, 32)
-    metric.update(torch.cat([noise(0, 2), white]), torch.cat([noise(0, 2), white]))
+    faces = torch.cat([noise(0, 2, 64), torch.ones(1, 3, 64, 64)])
+    metric.update(faces, faces)
     assert metric.values[:2] == pytest.approx([1, 1]) and np.isnan(metric.values[2])
     found = metric.compute()
     assert (found.n, found.missing) == (2, 1) and found.mean == pytest.approx(1)
+    metric.reset()
+    metric.update(faces[2:], faces[2:])
+    assert metric.compute().why == "no face is found"
+
+
+def test_identity_of_faces_that_are_too_small_is_unknown_and_says_so():
+    metric = Identity(lambda images: pytest.fail("they are not described"))
+    metric.update(noise(0), noise(1))
+    found = metric.compute()
+    assert not found.known and found.missing == 3
+    assert found.why == "faces of 32 pixels are too small for the descriptor"
 
 
 def test_what_is_compared_against_is_described_once():
@@ -90,11 +100,11 @@ def test_what_is_compared_against_is_described_once():
         calls.append(len(images))
         return images[:, 0, 0, :128]
 
-    metric, before = Identity(describe), noise(0)
+    metric, before = Identity(describe), noise(0, size=64)
     for seed in (1, 2, 3):
-        metric.update(before, noise(seed))
+        metric.update(before, noise(seed, size=64))
     assert len(calls) == 4
-    metric.update(before.clone(), noise(1))  # an equal tensor, but another one
+    metric.update(before.clone(), noise(1, size=64))  # an equal tensor, but another one
     assert len(calls) == 6
     assert LastResult(len)(before) == 3
 
@@ -121,6 +131,7 @@ def test_sharpness_is_a_share_and_nothing_where_there_is_no_edge():
     metric.reset()
     metric.update(torch.zeros_like(before), before)
     assert np.isnan(metric.values).all() and metric.compute().missing == 3
+    assert metric.compute().why == "the image before is plain"
 
 
 class Classifier:
@@ -141,28 +152,28 @@ def test_leakage_is_a_share_of_the_targets_move():
     found = metric.compute()
     assert found.mean == pytest.approx((0.25 / 2) / (0.5 / 0.5)) and found.low < found.mean < found.high
     both = np.stack([colours(before), colours(after)], axis=1)
-    expected = statistic_interval(lambda x: float(leakage(x[:, 0], x[:, 1], deviation, 0)[[2]].mean()), both)
+    expected = statistic_interval(lambda x: float(leakage(x[:, 0], x[:, 1], deviation, 0)[[2]].mean()), both, least=0)
     assert found == expected
     metric.reset()
     assert np.isnan(metric.compute().mean)
     metric.update(before, before + 0.05)  # a tenth of a deviation: too little to be a unit
-    assert metric.compute() is UNKNOWN
+    assert not metric.compute().known and metric.compute().why == "the edited attribute itself hardly moved"
     with pytest.raises(UserError, match="knows no grin; it knows smiling, related, other"):
         Leakage(Classifier(), "grin", [])
 
 
 @pytest.mark.parametrize(
-    ("metric", "function"),
+    ("metric", "function", "least"),
     [
-        (KernelDistance(colours), lambda a, b: 1000 * kernel_distance(a, b)),
-        (FrechetDistance(colours), frechet_distance),
+        (KernelDistance(colours), lambda a, b: 1000 * kernel_distance(a, b), -np.inf),
+        (FrechetDistance(colours), frechet_distance, 0),
     ],
 )
-def test_distances_between_sets_are_those_of_their_features(metric, function):
+def test_distances_between_sets_are_those_of_their_features(metric, function, least):
     made, reference = noise(0, 12), noise(1, 9) / 2
     metric.update(reference, made)
     found = metric.compute()
-    assert found == statistic_interval(function, colours(made), colours(reference))
+    assert found == statistic_interval(function, colours(made), colours(reference), least=least)
     metric.reset()
     for some in made.split(5):
         metric.update(None, some)
@@ -171,7 +182,7 @@ def test_distances_between_sets_are_those_of_their_features(metric, function):
     assert parts.mean == pytest.approx(found.mean) and parts.n == 12
     metric.reset()
     metric.update(reference, made[:1])
-    assert metric.compute() is UNKNOWN  # one image has no distribution
+    assert metric.compute().why == "a set of fewer than two images has no distribution"
     assert "colours" in metric.title and not {"FID", "KID"} & set(metric.title.split())
 
 
@@ -201,8 +212,8 @@ def test_lpips_is_that_of_the_network_and_of_a_region_only_what_lies_outside(vgg
 def test_vgg16_features_are_called_so(vgg):
     features = VGG16Features(vgg)
     assert features(noise(0)).shape == (3, 1472)
-    assert KernelDistance(features).title == "Kernel distance · 1000 (VGG16 features)"
-    assert FrechetDistance(features).title == "Fréchet distance (VGG16 features)"
+    assert KernelDistance(features).title == "Kernel distance × 1000 (VGG16)"
+    assert FrechetDistance(features).title == "Fréchet distance (VGG16)"
     same = KernelDistance(features)
     same.update(noise(0, 4), noise(0, 4))
     different = KernelDistance(features)

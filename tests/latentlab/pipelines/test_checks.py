@@ -20,6 +20,7 @@ from latentlab.pipelines.checks import (
     QualityCheck,
     check_photo,
     check_projection,
+    describe_poor,
     detail,
     format_checks,
     residual,
@@ -80,7 +81,7 @@ def by_name(checks: list[QualityCheck]) -> dict[str, QualityCheck]:
 )
 def test_verdicts_turn_at_the_limits(limits, verdicts):
     assert {value: limits.verdict(value) for value in verdicts} == verdicts
-    assert limits.verdict(math.nan) == "poor"
+    assert limits.verdict(math.nan) == "unknown"
 
 
 def test_the_residual_is_the_distance_to_the_mean_face_in_percent():
@@ -224,9 +225,35 @@ def test_the_blame_goes_where_the_error_is(faces, lpips):
 def test_without_a_face_the_identity_is_unknown_and_says_where(faces, lpips, describe):
     grey = torch.zeros(1, 3, 256, 256)
     check = by_name(check_projection(faces[:1], grey, None, STATISTICS, lpips, describe))["identity"]
-    assert math.isnan(check.value) and check.verdict == "poor"
+    assert math.isnan(check.value) and check.verdict == "unknown"
     assert check.cause == "no face is found in the projection"
-    assert "unknown" in format_checks([check])
+    assert format_checks([check]) == "identity  -  unknown  no face is found in the projection\n"
+
+
+@pytest.mark.weights
+def test_a_projection_that_was_cut_short_is_not_blamed_on_the_person(faces, lpips):
+    noise = torch.rand(1, 3, 256, 256, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    shortcut = "only 5 of the recipe's 280 steps were taken"
+    checks = by_name(check_projection(faces[:1], noise, None, STATISTICS, lpips, shortcut=shortcut))
+    assert checks["LPIPS"].cause == f"likely because {shortcut}"
+
+
+def test_what_small_crops_cannot_tell_is_unknown_and_not_poor():
+    small = by_name(check_photo(drawn(0, side=32)))
+    assert small["detail"].verdict == "unknown" and "32 pixels" in small["detail"].cause
+    assert not describe_poor([small["detail"]]), "--strict leaves nothing out for it"
+    few = by_name(check_photo(drawn(0, size=150, side=32)))["resolution"]
+    assert few.cause == f"the photo is small: the face has {few.value:.0f} pixels", "nothing was enlarged to 32 pixels"
+
+
+@pytest.mark.weights
+def test_identity_of_small_crops_is_unknown_and_no_error(lpips):
+    crop = torch.zeros(1, 3, 32, 32)
+    describe = lambda images: pytest.fail("it is not described")  # noqa: E731
+    checks = by_name(check_projection(crop, crop, None, STATISTICS, lpips, describe))
+    for name in ("identity", "identity distance"):
+        assert checks[name].verdict == "unknown"
+        assert checks[name].cause == "faces of 32 pixels are too small for the descriptor"
 
 
 @pytest.mark.weights
@@ -248,8 +275,8 @@ def test_the_report_is_an_aligned_table():
         QualityCheck("resolution", 1024.4, "px", "good", ""),
     ]
     assert format_checks(checks).splitlines() == [
-        "yaw                 -38.4°              poor  the head is turned 38°",
-        "alignment residual  1.23% of the width  good",
+        "yaw                 -38°                poor  the head is turned 38°",
+        "alignment residual  1.2 % of the width  good",
         "resolution          1024 px             good",
     ]
     assert format_checks([]) == ""

@@ -5,7 +5,9 @@ import json
 import subprocess
 import sys
 from contextlib import contextmanager
+from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
@@ -24,7 +26,9 @@ from latentlab.pipelines import (
     project_photos,
 )
 from latentlab.pipelines.photos import edit_portrait
-from latentlab.projection import DEFAULTS, Projection, TuningSettings, WeightDelta
+from latentlab.pipelines.photos.settings import steps_left_out
+from latentlab.projection import DEFAULTS, PUBLISHED, Projection, TuningSettings, WeightDelta
+from tests.conftest import TINY, make_tiny
 
 pytestmark = pytest.mark.weights
 
@@ -170,6 +174,33 @@ def test_a_portrait_of_space_s_has_no_latent_to_edit(portrait, components):
         PhotoEditSettings(DEFAULTS["s"], None)
     with pytest.raises(UserError, match="do not tune"):
         PhotoSettings(DEFAULTS["s"], SETTINGS.tuning)
+
+
+def test_a_generator_of_32_pixels_projects_and_edits_and_what_is_too_small_is_unknown(components, folder, tmp_path):
+    tiny = make_tiny(replace(TINY, resolution=32))
+    direction = Direction(np.eye(tiny.w_dim, dtype=np.float32)[0], "smile", "made up", generator=tiny.fingerprint)
+    settings = PhotoEditSettings(DEFAULTS["w+"].shortened(2), None)
+    small = Components.load(tiny, components.scorer, components.detector, perceptual=components.perceptual)
+    result = edit_photo(folder / "face.png", direction, [1.0], small, settings, tmp_path)
+    (edit,) = result.edits
+    assert np.isnan(edit.score) and np.isnan(edit.identity)
+    assert edit.values("happy") == "happy unknown, identity unknown"
+    facts = json.loads((result.folder / "report.json").read_text())
+    assert facts["edits"] == [{"strength": 1.0, "score": None, "identity": None}]
+    report = (result.folder / "report.md").read_text()
+    assert "| +1 | unknown | unknown |" in report
+    assert "Identity is unknown: faces of 32 pixels are too small for the descriptor." in report
+    assert "The score happy is unknown: a face is scored on images" in report
+    assert "LPIPS, MSE, PSNR (poor): likely because only 2 of the recipe's 280 steps were taken." in report
+    assert "This is a quick look: only 2 of the recipe's 280 steps were taken." in report
+    assert "hair, hat" not in report
+    assert "descriptor" not in vars(small), "nothing is fetched for what cannot be measured"
+
+
+def test_a_recipe_that_was_cut_is_told_from_a_whole_one_and_from_ones_own():
+    assert steps_left_out(DEFAULTS["w+"]) == "" == steps_left_out(PUBLISHED["w"])
+    assert steps_left_out(PUBLISHED["w"].shortened(100)) == "only 100 of the recipe's 1000 steps were taken"
+    assert steps_left_out(replace(DEFAULTS["w"].shortened(5), seed=3)) == ""
 
 
 # --- the checks before the long work ------------------------------------------------------------------------
