@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -172,10 +172,10 @@ def edit(
     _check_sources(ctx, latents, strengths)
     paths = list_images(photo or ())
     photos.check_folders(out, paths)
-    wanted = _Edit.read(direction, strengths, units, layers, latents)
+    read = _read_edit(direction, strengths, units, layers, latents)
     numbers = options.parse_seeds(seeds)
     components = Components.load(network, scorer, device=device)
-    wanted = wanted.matched(components)
+    wanted = read(components)
     if paths:
         recipe = photos.Recipe(steps=steps, tune=tune, strict=strict, batch=batch)
         settings = photos.edit_settings(recipe, attribute, mask, force)
@@ -231,10 +231,10 @@ def walk(
     reason = "on an animation" if animated else "on a figure"
     options.refuse_without_effect(ctx, dict.fromkeys(_FOR_FIGURES if animated else _FOR_ANIMATIONS, reason))
     _check_sources(ctx, latents, strengths)
-    wanted = _Edit.read(direction, strengths, units, layers, latents)
+    read = _read_edit(direction, strengths, units, layers, latents)
     numbers, settings = options.parse_seeds(seeds), SeedSettings(psi, resolution, batch, force, class_label)
     components = Components.load(network, scorer, device=device)
-    wanted = wanted.matched(components)
+    wanted = read(components)
     series: Sequence[float] | None = wanted.strengths
     if animated:
         series = sweep(*(strength_range(wanted.direction) if series is None else (min(series), max(series))), frames)
@@ -250,43 +250,36 @@ def walk(
 
 @dataclass(frozen=True, eq=False)
 class _Edit:
-    """Direction, strengths and latent codes of `edit` and `walk`, as the options say."""
+    """Direction, strengths in units of w, and latent codes of `edit` and `walk`."""
 
     direction: Direction
     strengths: list[float] | None
     codes: Tensor | None
-    layers: list[int] | None
-    match: bool  # whether rows are matched to the generator's
 
-    @classmethod
-    def read(
-        cls, direction: str, strengths: str | None, units: options.Units, layers: str | None, latents: Path | None
-    ) -> _Edit:
-        """Read the files, before any network is loaded."""
-        from latentlab.directions import load_direction
-        from latentlab.editing import in_w
-        from latentlab.latents import load_latents
 
-        found = load_direction(direction)
-        series = None if strengths is None else options.parse_strengths(strengths)
-        return cls(
-            found,
-            None if series is None else [in_w(found, strength, units.value) for strength in series],
-            None if latents is None else load_latents(latents),
-            None if layers is None else options.parse_layers(layers),
-            layers is not None,
-        )
+def _read_edit(
+    direction: str, strengths: str | None, units: options.Units, layers: str | None, latents: Path | None
+) -> Callable[[Components], _Edit]:
+    """Read what the options name, before any network is loaded; what it gives matches it to the networks."""
+    from latentlab.directions import load_direction, match_layers
+    from latentlab.editing import in_w
+    from latentlab.latents import load_latents, match_rows
 
-    def matched(self, components: Components) -> _Edit:
-        """Match direction and codes to the generator, if --layers says so."""
-        from latentlab.directions import match_layers
-        from latentlab.latents import match_rows
+    found = load_direction(direction)
+    series = None if strengths is None else options.parse_strengths(strengths)
+    codes = None if latents is None else load_latents(latents)
+    chosen = None if layers is None else options.parse_layers(layers)
 
-        if not self.match:
-            return self
-        num_ws = components.generator.num_ws
-        codes = None if self.codes is None else match_rows(self.codes, num_ws)
-        return replace(self, direction=match_layers(self.direction, num_ws, self.layers), codes=codes)
+    def matched(components: Components) -> _Edit:
+        own, ws = found, codes
+        if layers is not None:
+            num_ws = components.generator.num_ws
+            own, ws = match_layers(found, num_ws, chosen), None if codes is None else match_rows(codes, num_ws)
+        # Where rows are left out, the length that strengths are counted in is another.
+        in_units = None if series is None else [in_w(own, strength, units.value) for strength in series]
+        return _Edit(own, in_units, ws)
+
+    return matched
 
 
 def _check_sources(ctx: typer.Context, latents: Path | None, strengths: str | None) -> None:
