@@ -22,6 +22,8 @@ from torch.overrides import TorchFunctionMode
 from latentlab import weights
 from latentlab.devices import find_device
 from latentlab.errors import UserError
+from latentlab.images import as_batch
+from latentlab.reprs import ShortRepr
 from stylegan2.defaults import plain_defaults
 from stylegan2.safe_pickle import floats, read_pickled
 
@@ -35,8 +37,8 @@ MIN_RESOLUTION = {"vgg": 16, "alex": 31}
 _INDEX_FILES = {"vgg": ("vgg16.ckpt", "VGG16_0"), "alex": ("alexnet.ckpt", "AlexNet_0")}
 
 
-@dataclass(frozen=True, eq=False)
-class Pyramid:
+@dataclass(frozen=True, eq=False, repr=False)
+class Pyramid(ShortRepr):
     """Features of images that LPIPS compares, normalised over channels: `(b, c, h, w)` a layer."""
 
     layers: tuple[Tensor, ...]
@@ -78,8 +80,8 @@ class PerceptualDistance(nn.Module):
         UserError
             If they are too small for the backbone, or no images.
         """
-        least = MIN_RESOLUTION[self.model.pnet_type]
-        if images.ndim != 4 or images.shape[1] not in (1, 3) or min(images.shape[2:]) < least:
+        images, least = as_batch(images, channels=(1, 3)), MIN_RESOLUTION[self.model.pnet_type]
+        if min(images.shape[2:]) < least:
             raise UserError(
                 f"LPIPS compares images (batch, 3, height, width) of at least {least}x{least}, "
                 f"not {tuple(images.shape)}"

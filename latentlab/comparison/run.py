@@ -21,6 +21,7 @@ from latentlab.files import read_json, write_json, write_text
 from latentlab.images import load_image, save_image
 from latentlab.metrics import Interval, mean_interval, share_interval
 from latentlab.progress import Stage, stage_of
+from latentlab.reprs import ShortRepr
 
 __all__ = ["Comparison", "MethodResult", "compare", "summarise"]
 
@@ -29,8 +30,8 @@ FAILURES = "failures"
 _log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, eq=False)
-class MethodResult:
+@dataclass(frozen=True, eq=False, repr=False)
+class MethodResult(ShortRepr):
     """What a method made of the held-out images, and how it was measured.
 
     Attributes
@@ -61,8 +62,8 @@ class MethodResult:
     traceback: str = ""
 
 
-@dataclass(frozen=True, eq=False)
-class Comparison:
+@dataclass(frozen=True, eq=False, repr=False)
+class Comparison(ShortRepr):
     """A task and the result of each method, in the order in which they were given.
 
     Attributes
@@ -150,7 +151,7 @@ def _failed(task: Task, method: Method, error: Exception) -> MethodResult:
     _log.warning("the method %s failed", method.name, exc_info=error)
     path = Path(FAILURES) / f"{method.name}.txt"
     write_text(task.folder / path, "".join(traceback.format_exception(error)))
-    failure = f"{type(error).__name__}: {error}"
+    failure = str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
     return MethodResult(method.name, None, {}, {}, {}, failure, path.as_posix())
 
 

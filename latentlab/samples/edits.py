@@ -13,14 +13,15 @@ from numpy.typing import NDArray
 
 from latentlab.errors import UserError
 from latentlab.files import atomic_path
+from latentlab.reprs import ShortRepr
 from latentlab.scorers.scores import label_scores, score_column
 from latentlab.scorers.threshold import POSITIVE, Threshold
 
 _THRESHOLD = b"threshold"  # key in the file's metadata
 
 
-@dataclass(frozen=True, eq=False)
-class EditTable:
+@dataclass(frozen=True, eq=False, repr=False)
+class EditTable(ShortRepr):
     """Scores of faces edited at a series of strengths.
 
     Attributes

@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 
 from latentlab.errors import UserError
 from latentlab.files import atomic_path, read_json, write_json
+from latentlab.resuming import check_same
 from latentlab.samples.table import RESERVED, SampleTable, concatenate
 from latentlab.scorers.threshold import Threshold
 
@@ -113,12 +114,7 @@ def _check_settings(stored: Any, settings: SampleSettings, folder: Path) -> None
     """Refuse a manifest of other rows."""
     if not isinstance(stored, dict):
         raise UserError(f"{folder / MANIFEST} is not a manifest of samples; choose another folder")
-    for name, value in _row_settings(settings).items():
-        if stored.get(name) != value:
-            raise UserError(
-                f"{folder} holds samples of another run: its {name} is {stored.get(name)}, "
-                f"not {value}; choose another folder"
-            )
+    check_same(folder, "samples", stored, _row_settings(settings))
 
 
 class SampleStore:

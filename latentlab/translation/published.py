@@ -190,7 +190,10 @@ def _state_of(content: Any) -> State:
     Some files call the layers of a residual block `block`, which others call `conv_block`.
     """
     if not isinstance(content, dict) or not all(isinstance(value, TensorView) for value in content.values()):
-        raise UserError("it is no state dict, as which the published training code saves a network")
+        raise UserError(
+            "it is no state dict, as which the published training code saves a network; save one with "
+            "torch.save(network.state_dict(), …)"
+        )
     prefix = "module." if content and all(name.startswith("module.") for name in content) else ""
     weights = {}
     for name, value in content.items():

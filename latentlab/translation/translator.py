@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from latentlab import cards, weights
 from latentlab.devices import find_device
 from latentlab.errors import UserError
+from latentlab.images import as_batch
 from latentlab.translation import published
 from latentlab.translation.methods import load_method
 from latentlab.translation.networks import (
@@ -42,6 +43,11 @@ class Translator:
     def __init__(self, networks: Mapping[Way, TranslationGenerator], card: Mapping[str, Any]):
         self.networks, self.card = dict(networks), dict(card)
 
+    def __repr__(self) -> str:
+        method, ways = self.card.get("method", "unknown"), " and ".join(self.networks)
+        steps = f", {self.card['steps']} steps" if "steps" in self.card else ""
+        return f"Translator({method}, {ways}{steps})"
+
     def __call__(
         self,
         images: Tensor,
@@ -58,7 +64,7 @@ class Translator:
         Parameters
         ----------
         images
-            `(b, 3, h, w)` in [-1, 1], on the networks' device.
+            `(b, 3, h, w)` or, for one, `(3, h, w)`, in [-1, 1], on the networks' device.
         way
             'a2b' or 'b2a'.
         masks
@@ -78,7 +84,7 @@ class Translator:
         UserError
             It does not translate that way, or masks are missing or not wanted.
         """
-        network = self.network(way)
+        network, images = self.network(way), as_batch(images)
         if network.takes_masks != (masks is not None):
             raise UserError("this translator needs masks" if network.takes_masks else "this translator takes no masks")
         infer(network, dropout)

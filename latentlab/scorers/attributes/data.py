@@ -16,14 +16,15 @@ from latentlab import images
 from latentlab.errors import UserError
 from latentlab.files import check_no_folder
 from latentlab.progress import Stage, stage_of
+from latentlab.reprs import ShortRepr
 from latentlab.scorers.attributes.network import RESOLUTION
 from latentlab.scorers.crop import FaceCrop
 
 MARGIN = 4  # pixels beyond each border of the network's input, for random shifts
 
 
-@dataclass(frozen=True)
-class Labels:
+@dataclass(frozen=True, repr=False)
+class Labels(ShortRepr):
     """Attributes of labelled images.
 
     Attributes

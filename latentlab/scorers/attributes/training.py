@@ -21,6 +21,7 @@ from latentlab import cards
 from latentlab.devices import find_device
 from latentlab.errors import UserError
 from latentlab.progress import Stage, stage_of
+from latentlab.resuming import check_same
 from latentlab.scorers.attributes.data import MARGIN, Labels, split
 from latentlab.scorers.attributes.network import RESOLUTION, AttributeNet
 from latentlab.scorers.attributes.scorer import AttributeScorer
@@ -256,8 +257,7 @@ def _resume(path: Path, key: Mapping[str, Any], network: AttributeNet, optimiser
         return 0
     tensors, card = cards.read(path, _STATE)
     with cards.guard(path, _STATE):
-        if card["key"] != json.loads(json.dumps(key)):
-            raise UserError(f"{path} is of a training on other data or with another plan: remove it to start anew")
+        check_same(path, "the state of a training", card["key"], key, "ask for the same, or remove it to start anew")
         own = {name.removeprefix("network."): v for name, v in tensors.items() if name.startswith("network.")}
         network.load_state_dict(own)
         for k, weight in enumerate(network.parameters()):
