@@ -121,7 +121,7 @@ def paired_difference(
     Returns
     -------
     Interval
-        Of `one` minus `other`; unknown with fewer than two images.
+        That of `one` minus `other`; unknown with fewer than two images.
     """
     difference = np.asarray(one, dtype=np.float64) - np.asarray(other, dtype=np.float64)
     known = difference[~np.isnan(difference)]
