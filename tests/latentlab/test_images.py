@@ -79,7 +79,7 @@ def test_one_image_becomes_one_of_pil_and_other_tensors_are_refused():
     assert np.array_equal(images.to_pil(image[0]), images.to_pil(image))
     several = images.to_pil_list(torch.cat([image, -image]))
     assert len(several) == 2 and np.array_equal(several[0], images.to_pil(image))
-    for shape in [(2, 3, 4, 5), (1, 1, 4, 5), (4, 5), (3, 0, 5), (1, 4, 4, 5)]:
+    for shape in [(2, 3, 4, 5), (1, 2, 4, 5), (4, 5), (3, 0, 5), (1, 4, 4, 5)]:
         with pytest.raises(ValueError, match=re.escape(str(shape))):
             images.to_pil(torch.zeros(shape))
     with pytest.raises(ValueError, match="NaN"):
