@@ -387,8 +387,10 @@ def test_a_single_score_has_two_sides(lively, tmp_path):
     share = study.table.is_positive("bright").mean()
     assert 0 < share < 1
     report = report_of(tmp_path)
-    assert f"| samples | bright | not bright |\n| --- | --- | --- |\n| all | {round(80 * share)} | " in report
+    assert f"| samples | bright | not bright |\n| --- | ---: | ---: |\n| all | {round(80 * share)} | " in report
     assert "above one half" in report
+    few = "Edits of 2 faces are a first look: it takes 10 of each label to tell methods apart."
+    assert f"**{few}**" in report and summary(study)[-1] == few
 
 
 # --- other attributes, other scales -------------------------------------------------------------------------
