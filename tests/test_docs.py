@@ -70,7 +70,7 @@ def test_examples_of_the_packages_run(module, folder):
 def command_lines(path):
     """Every `latentlab …` of a page: in fences for the console, with or without a prompt, and in indented blocks."""
     text = path.read_text("utf-8")
-    indented = re.findall(r"^ {4}(latentlab .*)$", _FENCE.sub("", text), re.MULTILINE)
+    indented = re.findall(r"^ {4}(?:.* && )?(latentlab .*)$", _FENCE.sub("", text), re.MULTILINE)
     fenced = "\n".join(blocks(path, "console", "bash", "sh")).replace("\\\n", " ")
     return [*indented, *re.findall(r"^(?:\$ )?(latentlab .*)$", fenced, re.MULTILINE)]
 
