@@ -39,7 +39,9 @@ def read_arrays(path: str | Path) -> Arrays:
     path = Path(path)
     try:
         with path.open("rb") as file:
-            head = file.read(8)
+            head = file.read(9)
+        if head[4:] == b"\0\0\0\0{":  # safetensors: the header's length in eight bytes, which may begin like a pickle
+            return _read_safetensors(path)
         if head.startswith(b"\x93NUMPY") or (head.startswith(b"PK") and not _is_torch_archive(path)):
             return _read_numpy(path)
         return _read_torch(path) if head.startswith((b"PK", b"\x80")) else _read_safetensors(path)
@@ -92,7 +94,7 @@ def _numbers(value: Any) -> NDArray[Any]:
 
 def _read_safetensors(path: Path) -> Arrays:
     from safetensors import SafetensorError
-    from safetensors.torch import load_file  # NumPy's reader knows no bfloat16
+    from safetensors.torch import load_file  # NumPy's has no bfloat16
 
     try:
         tensors = load_file(path)

@@ -13,10 +13,13 @@ from latentlab.editing import (
     Response,
     TargetNotReached,
     calibrate,
+    default_strengths,
     edit,
     edit_many,
     from_sigmas,
     in_sigmas,
+    in_w,
+    strength_range,
     walk,
 )
 from latentlab.errors import UserError
@@ -114,7 +117,7 @@ def test_what_does_not_fit_is_refused():
         ({"direction": direction(intercept=None), "mode": "place"}, "no hyperplane"),
         ({"mode": "put"}, "mode"),
         ({"strength": torch.ones(2)}, "strength"),
-        ({"ws": ws[:, :3], "direction": layered}, "4 rows, one for each layer; ws have 3"),
+        ({"ws": ws[:, :3], "direction": layered}, "4 rows, the generator's ws have 3 rows"),
         ({"ws": ws[..., :3]}, "do not fit"),
         ({"ws": ws[0]}, "do not fit"),
     ]:
@@ -225,3 +228,17 @@ def test_broken_tables_are_refused(tmp_path, content):
     (tmp_path / "edits.parquet").write_bytes(content)
     with pytest.raises(UserError, match="edits.parquet"):
         EditTable.load(tmp_path / "edits.parquet")
+
+
+def test_default_strengths_are_those_of_the_calibrated_range():
+    smile = direction(strength_range=(-1.65611, 1.38009))
+    assert default_strengths(smile) == (-1.66, 0, 1.38)
+    assert default_strengths(smile, 5) == (-1.66, -0.828, 0, 0.69, 1.38)
+    assert strength_range(direction(sigma=0.5)) == (-1.5, 1.5)
+    assert strength_range(direction(sigma=None)) == (-2, 2)
+
+
+def test_strengths_in_other_units():
+    assert in_w(direction(sigma=0.5), 3, "sigma") == 1.5
+    assert in_w(direction(statistics={"length": 20.0}), -0.1, "published") == pytest.approx(-2)
+    assert in_w(direction(), 3, "w") == 3

@@ -10,7 +10,7 @@ from PIL import Image, ImageSequence
 
 from latentlab.errors import UserError
 from latentlab.images import to_pil_list
-from latentlab.video import write_gif, write_mp4
+from latentlab.video import check_video, write_gif, write_mp4
 
 
 def frames(t: int = 12, height: int = 48, width: int = 64) -> torch.Tensor:
@@ -64,6 +64,15 @@ def test_mp4_without_its_extra_says_what_to_install(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "imageio_ffmpeg", None)  # what an import of it finds when it is absent
     with pytest.raises(UserError, match=r'pip install "imageio\[ffmpeg\]"'):
         write_mp4(frames(), tmp_path / "walk.mp4")
+    with pytest.raises(UserError, match=r'pip install "imageio\[ffmpeg\]"'):
+        check_video(tmp_path / "walk.mp4")
+    check_video(tmp_path / "walk.gif")
+
+
+def test_a_gif_is_smooth_in_browsers_by_default(tmp_path):
+    write_gif(frames(), tmp_path / "walk.gif")
+    with Image.open(tmp_path / "walk.gif") as gif:
+        assert gif.info["duration"] == 40
 
 
 def test_an_mp4_has_every_frame(tmp_path):

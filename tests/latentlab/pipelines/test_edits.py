@@ -1,5 +1,7 @@
 """Rendering and scoring faces at a series of strengths, on a tiny generator."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -7,7 +9,9 @@ import torch
 from latentlab.directions import Direction, RidgeOnLogit
 from latentlab.editing import edit, from_sigmas
 from latentlab.errors import UserError
+from latentlab.pipelines import Components, walk_seeds
 from latentlab.pipelines.edits import rescore
+from latentlab.pipelines.walks import sweep
 from latentlab.rendering import Renderer
 from latentlab.samples import SampleTable
 from latentlab.scorers import FunctionScorer
@@ -58,3 +62,26 @@ def test_chunks_batches_and_places_agree(tiny, scene):
     assert seen == [(k, 10) for k in range(1, 11)]
     with pytest.raises(UserError, match="different numbers"):
         rescore(faces, learnt, [1.0, 1.0], renderer, scorer)
+
+
+def test_a_walk_keeps_to_the_range_and_scores_only_for_a_figure(tiny, scene, tmp_path):
+    scorer, learnt = scene
+    near = replace(learnt, strength_range=(-0.25, 0.5))
+    components = Components.load(tiny, scorer, device="cpu")
+    walk = walk_seeds([3, 4], near, None, components, progress=False)
+    assert walk.strengths == (-0.25, -0.167, -0.0833, 0, 0.167, 0.333, 0.5)
+    assert walk.scores.shape == (2, 7, 1) and walk.titles == ("seed 3", "seed 4")
+    walk.save(tmp_path / "walk.png", "bright")
+    assert (tmp_path / "walk.png").stat().st_size > 0
+    silent = walk_seeds([3, 4], near, [-0.25, 0.5], components, scored=False, progress=False)
+    torch.testing.assert_close(silent.images, walk.images[:, [0, 6]], atol=1e-4, rtol=0)
+    with pytest.raises(UserError, match="without scores"):
+        silent.figure("bright")
+
+
+def test_a_sweep_slows_down_at_its_ends():
+    strengths = np.array(sweep(-1.0, 2.0, 60))
+    steps = np.diff(strengths)
+    assert (strengths[0], strengths[-1], len(strengths)) == (-1, 2, 31)
+    assert (steps > 0).all() and steps[0] < 0.1 * steps[15] and steps[-1] < 0.1 * steps[15]
+    assert len(sweep(0.0, 1.0, 7)) == 5

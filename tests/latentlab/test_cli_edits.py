@@ -1,0 +1,149 @@
+"""`latentlab edit` and `walk`: strengths, layers, latent codes and animations, on a tiny generator."""
+
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from conftest import make_tiny
+from PIL import Image, ImageSequence
+
+import stylegan2
+from latentlab.directions import Direction
+from latentlab.images import load_image
+from stylegan2.config import GeneratorConfig
+
+CONFIG = GeneratorConfig(resolution=64, z_dim=16, w_dim=16, mapping_layers=2, channel_base=512, channel_max=16)
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    return tmp_path_factory.mktemp("edits")
+
+
+@pytest.fixture(scope="module")
+def generator():
+    return make_tiny(CONFIG)
+
+
+@pytest.fixture(scope="module")
+def network(place, generator):
+    stylegan2.save(generator, place / "tiny.safetensors")
+    return place / "tiny.safetensors"
+
+
+@pytest.fixture(scope="module")
+def direction(place, generator):
+    vector = np.eye(1, CONFIG.w_dim, dtype=np.float32)[0]
+    found = Direction(vector, "bright", "m", strength_range=(-0.5, 0.25), generator=generator.fingerprint)
+    found.save(place / "bright.safetensors")
+    return place / "bright.safetensors"
+
+
+@pytest.fixture(scope="module")
+def published(place):
+    """A published direction of 18 rows; the generator's ws have ten."""
+    rows = np.arange(18 * CONFIG.w_dim, dtype=np.int32).reshape(1, 18, CONFIG.w_dim) % 7
+    np.save(place / "rows.npy", rows)
+    return place / "rows.npy"
+
+
+# --- animations, which need no scorer -----------------------------------------------------------------------
+
+
+def test_an_animation_is_smooth_and_keeps_to_the_range(run, network, direction, tmp_path, generator):
+    words = ["--direction", direction, "--network", network, "--seeds", "3"]
+    code, out, _ = run("walk", *words, "--out", tmp_path / "walk.gif")
+    assert code == 0 and "written to" in out
+    with Image.open(tmp_path / "walk.gif") as gif:
+        assert (gif.n_frames, gif.size) == (60, (64, 64))
+        assert {frame.info["duration"] for frame in ImageSequence.Iterator(gif)} == {40}
+        gif.seek(30)  # the end towards the attribute
+        shown = np.asarray(gif.convert("RGB")).astype(float)
+    ws = generator.mapping(stylegan2.z_from_seeds([3], 16), psi=0.7)
+    ws[:, :, 0] += 0.25
+    wanted = (generator.synthesis(ws)[0].permute(1, 2, 0).clamp(-1, 1).numpy() + 1) * 127.5
+    assert np.abs((shown - wanted).mean(axis=(0, 1))).max() < 3  # dithering errs about the true colours
+    assert np.abs(shown - wanted).mean() < 20
+
+
+def test_frames_speed_and_size_are_chosen(run, network, direction, tmp_path):
+    words = ["--direction", direction, "--network", network, "--seeds", "3", "--resolution", 32]
+    assert run("walk", *words, "--frames", 8, "--fps", 10, "--out", tmp_path / "a.gif")[0] == 0
+    with Image.open(tmp_path / "a.gif") as gif:
+        assert (gif.n_frames, gif.size, gif.info["duration"]) == (8, (32, 32), 100)
+
+
+@pytest.mark.parametrize(
+    ("name", "words", "message"),
+    [
+        ("a.gif", ["--fps", 60], "fps must be above 0 and at most 50"),
+        ("a.gif", ["--resolution", 65], "1 to 64 pixels"),
+        ("a.gif", ["--scorer", "fer"], "--scorer has no effect on an animation"),
+        ("a.png", ["--frames", 20], "--frames has no effect on a figure"),
+        ("a.png", ["--fps", 20], "--fps has no effect on a figure"),
+        ("a.gif", ["--strengths", "1"], "between two strengths"),
+        ("a.gif", ["--units", "sigma"], "--units has no effect without --strengths"),
+        ("a.gif", ["--strengths", "-1,1", "--units", "sigma"], "has no sigma"),
+        ("a.gif", ["--strengths", "-1,1", "--units", "published"], "is no published array"),
+        ("a.gif", ["--layers", "3-1"], "layers are all, or numbers and ranges"),
+        ("a.gif", ["--layers", "3-10"], "the layers 0 to 9, not 10"),
+    ],
+)
+def test_what_cannot_be_drawn_is_refused(refused, network, direction, tmp_path, name, words, message):
+    assert message in refused("walk", "--direction", direction, "--network", network, *words, "--out", tmp_path / name)
+    assert not (tmp_path / name).exists()
+
+
+def test_an_mp4_without_its_package_is_refused_before_anything_is_loaded(refused, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "imageio_ffmpeg", None)  # what an import of it finds when it is absent
+    line = refused("walk", "--direction", "smile", "--network", tmp_path / "missing.pt", "--out", tmp_path / "a.mp4")
+    assert 'pip install "imageio[ffmpeg]"' in line
+
+
+# --- rows of another number, and latent codes ---------------------------------------------------------------
+
+
+def test_rows_of_another_number_are_a_choice(run, refused, network, published, tmp_path):
+    words = ["walk", "--direction", published, "--network", network, "--seeds", 1, "--force", "--frames", 2]
+    line = refused(*words, "--out", tmp_path / "a.gif")
+    assert "has 18 rows, the generator's ws have 10 rows" in line and "--layers all" in line
+    for layers in ("all", "0-3"):  # as the message says
+        code, out, err = run(*words, "--layers", layers, "--out", tmp_path / f"{layers}.gif")
+        assert code == 0, err
+
+
+@pytest.mark.weights
+def test_codes_are_edited_like_seeds(run, refused, network, generator, published, tmp_path):
+    codes = torch.randn(2, 18, CONFIG.w_dim, generator=torch.Generator().manual_seed(0))
+    torch.save(codes, tmp_path / "latents.pt")
+    words = ["edit", "--direction", published, "--network", network, "--latents", tmp_path / "latents.pt", "--force"]
+    more = ["--strengths", "0,0.1", "--units", "published", "--out", tmp_path / "out"]
+    assert "has no effect with --latents" in refused(*words, *more, "--psi", 0.5)
+    code, out, err = run(*words, *more, "--layers", "0-3")
+    assert code == 0 and "4 images" in out, err
+    names = sorted(path.name for path in (tmp_path / "out").glob("*.png"))
+    assert [name[:10] for name in names] == ["code000000"] * 2 + ["code000001"] * 2
+    assert sorted(set(pd.read_parquet(tmp_path / "out" / "edits.parquet")["seed"])) == [0, 1]
+    ws = codes[1:, :10].clone()
+    ws[:, :4] += 0.1 * torch.from_numpy(np.load(published))[:, :4]
+    wanted = generator.synthesis(ws).clamp(-1, 1)
+    unedited, edited = (load_image(tmp_path / "out" / name) for name in names[2:])
+    assert (edited - wanted).abs().mean() < 0.01 < 0.1 < (unedited - wanted).abs().mean()
+
+
+def test_codes_of_another_number_of_rows_are_a_choice(run, refused, network, direction, tmp_path):
+    np.savez(tmp_path / "projected_w.npz", w=np.zeros((1, 18, CONFIG.w_dim), np.float32))
+    words = ["walk", "--direction", direction, "--network", network, "--latents", tmp_path / "projected_w.npz"]
+    line = refused(*words, "--frames", 2, "--out", tmp_path / "a.gif")
+    assert "the latent codes have 18 rows, the generator's ws 10" in line and "--layers all" in line
+    assert run(*words, "--layers", "all", "--frames", 2, "--out", tmp_path / "a.gif")[0] == 0
+
+
+@pytest.mark.weights
+def test_edits_keep_to_the_range(run, network, direction, tmp_path):
+    words = ["--direction", direction, "--network", network, "--seeds", "3"]
+    code, out, err = run("edit", *words, "--out", tmp_path / "edits")
+    assert code == 0, err
+    assert sorted(set(pd.read_parquet(tmp_path / "edits" / "edits.parquet")["strength"])) == [-0.5, 0, 0.25]
