@@ -168,7 +168,8 @@ class StateFolder:
             stored = card["key"]
             before = float(stored["settings"]["epochs"])
             same = {**stored, "settings": {**stored["settings"], "epochs": epochs}}
-            check_same(self.root.parent, "a training", same, self.key)
+        check_same(self.root.parent, "a training", same, self.key)
+        with cards.guard(found[-1], KIND):
             own, _ = cards.read(found[-1] / f"pools-{self.rank}.safetensors", KIND)
             state.take(shared, own, int(card["step"]))
             state.earlier = tuple(card.get("earlier", ()))
