@@ -8,6 +8,7 @@ from types import NoneType
 from typing import Any, get_args, get_origin, get_type_hints
 
 import typer
+from typer.core import TyperArgument, TyperCommand
 from typer.models import ArgumentInfo, ParameterInfo
 
 _BY_TYPE = {int: "N", float: "X", str: "TEXT", Path: "PATH"}
@@ -22,6 +23,7 @@ def metavar_of(kind: Any) -> str | None:
 def name_values(app: typer.Typer) -> typer.Typer:
     """Name the values of all options and arguments that have no name yet, and return the app."""
     for command in app.registered_commands:
+        command.cls = _Command
         if command.callback is not None:
             _name_values_of(command.callback)
     for group in app.registered_groups:
@@ -38,3 +40,14 @@ def _name_values_of(function: Callable[..., Any]) -> None:
         for info in others:
             if isinstance(info, ParameterInfo) and info.metavar is None:
                 info.metavar = name.upper() if isinstance(info, ArgumentInfo) else metavar_of(kind)
+
+
+class _Command(TyperCommand):
+    """A command whose arguments stand in the help by their names alone; newer versions of typer add their types."""
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        params = super().get_params(ctx)
+        for param in params:
+            if isinstance(param, TyperArgument):
+                setattr(param, "display_type_rich", lambda ctx: None)  # noqa: B010 (older versions have none)
+        return params
