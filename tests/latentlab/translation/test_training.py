@@ -220,7 +220,7 @@ def test_a_folder_of_another_training_is_refused(tmp_path):
             SMALL,
             Toy(4),
             replace(SETTINGS, seed=1, batch_size=1),
-            "settings.batch_size 2, not 1, settings.seed 0, not 1;",
+            "settings.batch_size is 2, not 1, settings.seed is 0, not 1;",
         ),
         (SMALL, Toy(6), SETTINGS, "data.count is 4, not 6;"),
         (replace(SMALL, cycle_weight=1.0), Toy(4), SETTINGS, "method.cycle_weight is 10.0, not 1.0;"),
