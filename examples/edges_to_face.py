@@ -31,8 +31,8 @@ make_drawings(faces, OUT / "pairs", SIZE)
 # %%
 # The training
 # ------------
-# The paper's run is 200 epochs with 64 base channels on larger images; this one stops after a minute, and can go on:
-# everything is in the folder.
+# The paper's run is 200 epochs with 64 base channels on larger images. This one stops after a minute or two, when the
+# shape, the hair and the skin are there and little else, and can go on: everything is in the folder.
 
 config = Pix2Pix.configure(SIZE, BASE_CHANNELS)
 pairs = Pix2Pix.open_folder(OUT / "pairs", "train", config, Augmentation.for_resolution(SIZE)).source
