@@ -247,7 +247,7 @@ def test_studies_of_different_classes_do_not_mix(tmp_path):
     study = StudySettings("bright", network="n", scorer="s", samples=40, class_label=1)
     claim(tmp_path, study, {})
     claim(tmp_path, study, {})
-    with pytest.raises(UserError, match="class_label: 1, not 2"):
+    with pytest.raises(UserError, match="class_label is 1, not 2"):
         claim(tmp_path, replace(study, class_label=2), {})
 
 
