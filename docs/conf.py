@@ -25,6 +25,8 @@ extensions = [
     "sphinx_gallery.gen_gallery",
 ]
 exclude_patterns = ["_build", "**/sg_execution_times.rst"]
+# Overloads are read as text, where `Generator` may be the network or the protocol; a link to either will do.
+suppress_warnings = ["ref.python"]
 default_role = "py:obj"  # in docstrings single backticks hold code, which becomes a link where it names something
 
 myst_enable_extensions = ["colon_fence", "deflist", "dollarmath"]
@@ -57,6 +59,7 @@ sphinx_gallery_conf = {
     "reset_modules": (),
     "capture_repr": (),
     "abort_on_example_error": True,
+    "notebook_images": True,
     "remove_config_comments": True,
     "show_memory": False,
     "show_signature": False,

@@ -6,11 +6,10 @@ Find the face, search for its latent, tune the generator around it, edit the lat
 photo. ``latentlab.edit_photo`` and ``latentlab edit --photo PHOTO --direction smile`` do the same in one go, with more
 checks.
 
-``python examples/edit_photo.py PHOTO`` takes a photo of yours. Here a generated face stands in for one; it is easier
-than a photo, so that a tenth of the usual steps will do.
+``PHOTO`` may name a photo of yours. Here a generated face stands in for one; it is easier than a photo, so that a few
+steps will do.
 """
 
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,8 +19,8 @@ import latentlab as ll
 from latentlab.faces.identity import similarity
 from latentlab.projection import DEFAULTS, TuningSettings
 
-PHOTO = sys.argv[1] if len(sys.argv) > 1 else None
-STEPS, TUNING_STEPS = (280, 80) if PHOTO else (30, 20)
+PHOTO = None
+STEPS, TUNING_STEPS = (280, 80) if PHOTO else (16, 8)
 STRENGTH = 2.0  # in units of w
 OUT = Path("edit_photo")
 
@@ -63,7 +62,7 @@ result = ll.paste_back(edited, face.geometry, photo)
 ll.save_image(result, OUT / "photo.png")
 
 shown = torch.cat([ll.images.resize(image, 512, 512) for image in (face.image, found, edited)])
-ll.grid_figure(shown[None], ["the face", "projected and tuned", "edited"], [""])
+ll.grid_figure(shown[None], ["the face", "projected and tuned", "edited"], [""], dpi=250)
 
 # %%
 # Whether it is still the same person: 1 for the same image, about 0 for strangers.

@@ -13,7 +13,6 @@ Tyleček and Šára 2013). The image is of a run with the settings below, five m
 come out where they should, blurred. The paper's run has 256² pixels, 64 base channels, 200 epochs and a batch of 1.
 """
 
-import sys
 from pathlib import Path
 
 import torch
@@ -21,7 +20,7 @@ import torch
 import latentlab as ll
 from latentlab.translation import Augmentation, Pix2Pix, TrainingSettings, train
 
-DATA = Path(sys.argv[1] if len(sys.argv) > 1 else "facades")
+DATA = Path("facades")
 SIZE, BASE_CHANNELS, EPOCHS = 64, 32, 30
 OUT = Path("facades_training")
 

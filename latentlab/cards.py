@@ -14,8 +14,9 @@ from safetensors.torch import save as to_bytes
 from torch import Tensor
 
 from latentlab.errors import UserError
-from latentlab.files import atomic_path
+from latentlab.files import atomic_path, check_no_folder
 from stylegan2.defaults import plain_defaults
+from stylegan2.errors import CheckpointError
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,7 @@ def read(path: str | Path, kind: Kind) -> tuple[dict[str, Tensor], dict[str, Any
     UserError
         The file is missing, broken, of another kind or of another version. Names the file.
     """
+    check_no_folder(path)
     try:
         with safe_open(str(path), framework="pt") as file:
             metadata = file.metadata() or {}
@@ -86,9 +88,16 @@ def has_card(path: str | Path) -> bool:
 
 @contextmanager
 def guard(path: str | Path, kind: Kind) -> Iterator[None]:
-    """Turn what a broken card or a missing tensor raises in the block into a UserError that names the file."""
+    """Turn what a broken card or a missing tensor raises in the block into a UserError that names the file.
+
+    The project's own errors say already what is wrong: of them only the file is named, where they do not.
+    """
     try:
         yield
+    except (UserError, CheckpointError) as error:
+        if str(path) in str(error):
+            raise
+        raise type(error)(f"{path}: {error}") from error
     except (ValueError, TypeError, KeyError) as error:
         raise UserError(f"the card in {path} is broken ({error!r}); {kind.remedy}") from error
 

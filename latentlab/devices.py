@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from latentlab.errors import UserError
+from stylegan2.errors import DeviceError
 
 if TYPE_CHECKING:
     import torch
@@ -21,17 +22,11 @@ def find_device(name: str | torch.device = "auto") -> torch.device:
     Raises
     ------
     UserError
-        If the device is not available.
+        If the device is not available; names those that are.
     """
-    import torch  # the command line imports this module before it needs torch
+    from stylegan2 import devices  # the command line imports this module before it needs torch
 
-    if name == "auto":
-        mps = torch.backends.mps.is_available()
-        return torch.device("cuda" if torch.cuda.is_available() else "mps" if mps else "cpu")
     try:
-        device = torch.device(name)
-        torch.empty(1, device=device).cpu()
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
-        reason = str(error).splitlines()[0]
-        raise UserError(f"device {str(name)!r} is not available ({reason}); use cpu or auto") from None
-    return device
+        return devices.find_device(name)
+    except DeviceError as error:
+        raise UserError(str(error)) from None

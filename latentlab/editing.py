@@ -79,16 +79,20 @@ def spread(away: float, towards: float, steps: int) -> tuple[float, ...]:
 
 
 def edit(ws: Tensor, direction: Direction, strength: float | Tensor, mode: Mode = "add") -> Tensor:
-    """Move ws along a direction; differentiable in ws and strength.
+    r"""Move ws along a direction; differentiable in ws and strength.
 
-    With n the direction's vector, a row w of its layers becomes
+    With n the direction's vector, b its intercept and s the strength, a row w of its layers becomes
 
-    - add: w + strength · n;
-    - place: w + (strength − (w·n + intercept)) · n, which lies at signed distance `strength` from the
-      attribute's hyperplane, whatever it was before (both in Shen et al. 2020, InterFaceGAN).
+    .. math::
 
-    If the direction has a row n_l for each layer, w_l becomes w_l + s · n_l. For 'add' s is the strength; for 'place'
-    it is strength − (Σ n_l·w_l / Σ n_l² + intercept), by which ws are placed as a whole.
+        \text{add:} \quad & w + s\,n \\
+        \text{place:} \quad & w + \left(s - (w \cdot n + b)\right) n
+
+    'place' leaves it at signed distance s from the attribute's hyperplane, whatever it was before (both in Shen et al.
+    2020, InterFaceGAN). If the direction has a row :math:`n_l` for each layer, :math:`w_l` becomes
+    :math:`w_l + s\,n_l`, and 'place' puts ws as a whole at that distance:
+
+    .. math:: w_l + \left(s - \left(\frac{\sum_l n_l \cdot w_l}{\sum_l \lVert n_l\rVert^2} + b\right)\right) n_l
 
     Other layers stay as they are.
 

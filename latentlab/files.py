@@ -97,6 +97,12 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
         sync_folder(path.parent)
 
 
+def check_no_folder(path: str | os.PathLike[str]) -> None:
+    """Refuse a folder in the place of a file that is to be read; UserError names it."""
+    if Path(path).is_dir():
+        raise UserError(f"{path} is a folder; give a file in it")
+
+
 def images_in(folder: Path) -> list[Path]:
     """List the images of a folder, in the order of their names; hidden files are left out.
 
@@ -171,20 +177,25 @@ def check_distinct_stems(paths: Iterable[str | os.PathLike[str]]) -> None:
         )
 
 
-def write_text(path: str | os.PathLike[str], text: str) -> None:
-    """Write `text` as UTF-8, atomically.
+def readable(text: str) -> str:
+    """Return text that UTF-8 can hold.
 
     Where the system's encoding is narrower than the names of its files, Python holds the bytes of a name that it could
-    not decode as lone surrogates; here they become what they were, or a question mark.
+    not decode as lone surrogates; they become the characters that they were, or question marks.
+    """
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+
+
+def write_text(path: str | os.PathLike[str], text: str) -> None:
+    """Write `text` as UTF-8, atomically; see `readable`.
 
     Raises
     ------
     UserError
         `path` cannot be written.
     """
-    readable = text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
     with atomic_path(path) as temporary:
-        temporary.write_text(readable, encoding="utf-8")
+        temporary.write_text(readable(text), encoding="utf-8")
 
 
 def write_json(path: str | os.PathLike[str], data: Any) -> None:
@@ -208,6 +219,7 @@ def read_json(path: str | os.PathLike[str]) -> Any:
     UserError
         The file is missing, unreadable or broken. Names the file.
     """
+    check_no_folder(path)
     try:
         return json.loads(Path(path).read_text(encoding="utf-8"))
     except OSError as error:

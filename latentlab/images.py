@@ -1,9 +1,10 @@
 """Images between files, PIL and tensors.
 
-Images in the program are a float tensor `(batch, 3, height, width)`, RGB, in [-1, 1]; those of grey generators have one
+Images are everywhere a float tensor `(batch, 3, height, width)`, RGB, in [-1, 1]; those of grey generators have one
 channel, here and in what only draws or writes them. The byte of a
 value v is round((v + 1) * 127.5), halves up, clamped to 0 … 255; a byte b means b / 127.5 - 1. Bytes
-survive the round trip.
+survive the round trip. What takes images takes one image `(3, height, width)` too, as a batch of one; what gives
+images always gives a batch. See `as_batch`.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import os
 import warnings
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,10 +21,43 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
 
 from latentlab.errors import UserError
-from latentlab.files import atomic_path
+from latentlab.files import atomic_path, check_no_folder
 
 CHANNELS = (1, 3)
 """Channels of an image: grey or RGB."""
+
+
+def as_batch(images: Any, noun: str = "images", channels: tuple[int, ...] = (3,)) -> Tensor:
+    """Return images as a batch: `(b, c, h, w)` as they are, and one image `(c, h, w)` as a batch of one.
+
+    Parameters
+    ----------
+    images
+        The images, floats in [-1, 1].
+    noun
+        Word for them in messages.
+    channels
+        Numbers of channels that are taken: 3 for RGB, 1 for grey.
+
+    Raises
+    ------
+    UserError
+        If they are anything else. Says how arrays and PIL images are converted.
+    """
+    if not isinstance(images, Tensor):
+        advice = "latentlab.images.from_pil converts a PIL image, and Image.fromarray an array to one"
+        raise UserError(f"{noun} must be a tensor of floats in [-1, 1], not {type(images).__name__}; {advice}")
+    shape = tuple(images.shape)
+    last = images.ndim in (3, 4) and shape[-1] in channels and shape[-3] not in channels
+    if not images.is_floating_point():
+        turned = ".permute(2, 0, 1)" if last and images.ndim == 3 else ""
+        advice = f"bytes x become images as x{turned} / 127.5 - 1"
+        raise UserError(f"{noun} must be floats in [-1, 1], not {images.dtype}; {advice}")
+    if images.ndim not in (3, 4) or shape[-3] not in channels or 0 in shape:
+        advice = "; move the channels to the front with .movedim(-1, -3)" if last else ""
+        kinds = " or ".join(f"(batch, {c}, height, width) or ({c}, height, width)" for c in sorted(channels)[::-1])
+        raise UserError(f"{noun} must be {kinds}, not {shape}{advice}")
+    return images[None] if images.ndim == 3 else images
 
 
 def to_bytes(images: Tensor) -> Tensor:
@@ -45,9 +80,10 @@ def to_pil(image: Tensor) -> Image.Image:
 
     Raises
     ------
-    ValueError
+    UserError, ValueError
         The shape is another one (`grid` arranges a batch as one image), or a value is not a number.
     """
+    image = as_batch(image, "an image", channels=(1, 3))
     single = image[None] if image.ndim == 3 else image
     if single.ndim != 4 or len(single) != 1 or single.shape[1] not in CHANNELS or 0 in single.shape:
         hint = "; use grid for one image of the whole batch, to_pil_list for a list" if single.ndim == 4 else ""
@@ -107,6 +143,7 @@ def load_image(path: str | os.PathLike[str]) -> Tensor:
     UserError
         The file is missing, is not an image, or is a broken or huge one. Names the file.
     """
+    check_no_folder(path)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
@@ -186,7 +223,7 @@ def grid(images: Tensor, columns: int) -> Tensor:
     Returns
     -------
     Tensor
-        `(3, rows * h, columns * w)` with rows = ceil(b / columns).
+        `(1, 3, rows * h, columns * w)` with rows = ceil(b / columns).
     """
     _check(images)
     if columns < 1 or len(images) == 0:
@@ -196,7 +233,7 @@ def grid(images: Tensor, columns: int) -> Tensor:
     cells = images.new_ones((rows * columns, channels, height, width))
     cells[:count] = images
     cells = cells.reshape(rows, columns, channels, height, width).permute(2, 0, 3, 1, 4)
-    return cells.reshape(channels, rows * height, columns * width)
+    return cells.reshape(1, channels, rows * height, columns * width)
 
 
 def _check(images: Tensor) -> None:

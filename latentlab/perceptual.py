@@ -20,7 +20,10 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from latentlab import weights
+from latentlab.devices import find_device
 from latentlab.errors import UserError
+from latentlab.images import as_batch
+from latentlab.reprs import ShortRepr
 from stylegan2.defaults import plain_defaults
 from stylegan2.safe_pickle import floats, read_pickled
 
@@ -34,8 +37,8 @@ MIN_RESOLUTION = {"vgg": 16, "alex": 31}
 _INDEX_FILES = {"vgg": ("vgg16.ckpt", "VGG16_0"), "alex": ("alexnet.ckpt", "AlexNet_0")}
 
 
-@dataclass(frozen=True, eq=False)
-class Pyramid:
+@dataclass(frozen=True, eq=False, repr=False)
+class Pyramid(ShortRepr):
     """Features of images that LPIPS compares, normalised over channels: `(b, c, h, w)` a layer."""
 
     layers: tuple[Tensor, ...]
@@ -77,8 +80,8 @@ class PerceptualDistance(nn.Module):
         UserError
             If they are too small for the backbone, or no images.
         """
-        least = MIN_RESOLUTION[self.model.pnet_type]
-        if images.ndim != 4 or images.shape[1] not in (1, 3) or min(images.shape[2:]) < least:
+        images, least = as_batch(images, channels=(1, 3)), MIN_RESOLUTION[self.model.pnet_type]
+        if min(images.shape[2:]) < least:
             raise UserError(
                 f"LPIPS compares images (batch, 3, height, width) of at least {least}x{least}, "
                 f"not {tuple(images.shape)}"
@@ -151,15 +154,16 @@ def load_perceptual(
     Raises
     ------
     UserError
-        If the backbone is unknown, or its weights are available from neither place.
+        If the backbone is unknown, its weights are available from neither place, or the device is not available.
     """
+    place = find_device(device)
     if net not in get_args(Backbone):
         raise UserError(f"LPIPS has the backbones {', '.join(get_args(Backbone))}, not {net!r}")
     model = _with_torchvision(net)
     if model is None:
         model = _bare(net)
         model.net.load_state_dict(dict(_from_index(net, list(model.net.state_dict()))))
-    return PerceptualDistance(model.to(device), dtype)
+    return PerceptualDistance(model.to(place), dtype)
 
 
 def _with_torchvision(net: Backbone) -> lpips.LPIPS | None:

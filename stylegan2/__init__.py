@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from stylegan2 import (
         checkpoints,
         config,
+        devices,
         discriminator,
         errors,
         fingerprint,
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from stylegan2.checkpoints import convert, load, save
     from stylegan2.config import DiscriminatorConfig, GeneratorConfig
     from stylegan2.discriminator import Discriminator
-    from stylegan2.errors import CheckpointError
+    from stylegan2.errors import CheckpointError, DeviceError
     from stylegan2.mobile import MobileConfig, MobileGenerator
     from stylegan2.networks import Generator
     from stylegan2.sampling import lerp, slerp, style_mix, truncate, z_from_seeds
@@ -42,7 +43,7 @@ _LATER = {
     **dict.fromkeys(("convert", "load", "save"), "checkpoints"),
     **dict.fromkeys(("DiscriminatorConfig", "GeneratorConfig"), "config"),
     "Discriminator": "discriminator",
-    "CheckpointError": "errors",
+    **dict.fromkeys(("CheckpointError", "DeviceError"), "errors"),
     **dict.fromkeys(("MobileConfig", "MobileGenerator"), "mobile"),
     "Generator": "networks",
     **dict.fromkeys(("lerp", "slerp", "style_mix", "truncate", "z_from_seeds"), "sampling"),
@@ -50,6 +51,7 @@ _LATER = {
 _MODULES = (
     "checkpoints",
     "config",
+    "devices",
     "discriminator",
     "errors",
     "fingerprint",
@@ -66,6 +68,7 @@ _MODULES = (
 
 __all__ = [
     "CheckpointError",
+    "DeviceError",
     "Discriminator",
     "DiscriminatorConfig",
     "Generator",
@@ -76,6 +79,7 @@ __all__ = [
     "checkpoints",
     "config",
     "convert",
+    "devices",
     "discriminator",
     "errors",
     "fingerprint",

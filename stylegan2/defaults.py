@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 
 import torch
 
@@ -16,10 +16,12 @@ def plain_defaults() -> Iterator[None]:
     `torch.set_default_dtype` and `torch.set_default_device`. Tensors that name their type or device keep it.
     """
     before = torch.get_default_dtype()
-    elsewhere = torch.get_default_device().type != "cpu"
     torch.set_default_dtype(torch.float32)
     try:
-        with torch.device("cpu") if elsewhere else nullcontext():
+        if torch.get_default_device().type == "cpu":  # no context, which every call of torch would pass through
             yield
+        else:
+            with torch.device("cpu"):
+                yield
     finally:
         torch.set_default_dtype(before)

@@ -9,6 +9,10 @@ class CheckpointError(ValueError):
     """A checkpoint cannot be used: the message says what it is, what is wrong and what to do."""
 
 
+class DeviceError(ValueError):
+    """A device is not available: the message says which there are."""
+
+
 class ForbiddenGlobalError(CheckpointError):
     """A pickle asks for a Python name that no supported checkpoint needs; nothing of it was executed."""
 

@@ -244,7 +244,12 @@ def modulated_conv2d(
     gain: float = 1.0,
     bias: Tensor | None = None,
 ) -> Tensor:
-    """Convolve with weights whose input channels are scaled by a style (StyleGAN2, section 2.2).
+    r"""Convolve with weights whose input channels are scaled by a style (StyleGAN2, section 2.2).
+
+    With the style s, the weights and, if they are demodulated, their norms are (the paper's equations 1 and 3)
+
+    .. math:: w'_{oik} = s_i\,w_{oik}, \qquad
+              w''_{oik} = \frac{w'_{oik}}{\sqrt{\sum_{i,k} {w'_{oik}}^2 + \epsilon}}
 
     Parameters
     ----------

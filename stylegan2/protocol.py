@@ -41,6 +41,8 @@ class Synthesis(Protocol):
 class Generator(Protocol):
     """A generator: met by the StyleGAN2 network and the mobile one, and open to others.
 
+    One whose images are not in colour also has an attribute `img_channels`; without it, they are taken to have 3.
+
     Attributes
     ----------
     z_dim, c_dim, w_dim, num_ws

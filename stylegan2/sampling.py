@@ -60,7 +60,9 @@ def truncate(
     cutoff: int | None = None,
     truncation_psi: float | None = None,
 ) -> Tensor:
-    """Pull ws towards the mean: w_avg + psi (w - w_avg). The truncation trick (Karras et al. 2019, B).
+    r"""Pull ws towards the mean: the truncation trick (Karras et al. 2019, B).
+
+    .. math:: w' = \bar w + \psi\,(w - \bar w)
 
     Parameters
     ----------
@@ -133,7 +135,7 @@ def style_mix(ws_a: Tensor, ws_b: Tensor, layers: range | slice | Sequence[int])
 
 
 def lerp(a: Tensor, b: Tensor, t: float | Tensor) -> Tensor:
-    """Interpolate along the straight line: a + t (b - a). Use it in W.
+    r"""Interpolate along the straight line, :math:`a + t\,(b - a)`; use it in W.
 
     Parameters
     ----------
@@ -146,10 +148,13 @@ def lerp(a: Tensor, b: Tensor, t: float | Tensor) -> Tensor:
 
 
 def slerp(a: Tensor, b: Tensor, t: float | Tensor) -> Tensor:
-    """Interpolate along the great circle between the directions of a and b; use it in Z.
+    r"""Interpolate along the great circle between the directions of a and b; use it in Z.
 
     As perceptual path length defines it (Karras et al. 2019, section 4.1): both ends are put on the unit
-    sphere first, and so is every point between. The networks normalise z, so its length does not matter.
+    sphere first, and so is every point between. The networks normalise z, so its length does not matter. With
+    :math:`\theta` the angle between the two,
+
+    .. math:: \frac{\sin((1 - t)\,\theta)\,a + \sin(t\,\theta)\,b}{\sin\theta}
 
     Parameters
     ----------

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
+import latentlab
 import stylegan2
 from latentlab import perceptual
 from latentlab.datasets import make_shapes
 from latentlab.faces.cropping import _reflected
-from latentlab.projection import Phase, ProjectionSettings, TuningSettings, load_encoder, project, tune
+from latentlab.projection import Phase, ProjectionSettings, TuningSettings, project, tune
+from latentlab.projection.encoder import Encoder
 from latentlab.projection.noise import fresh_maps
 from latentlab.scorers import load_scorer
 from latentlab.translation.networks import InstaGeneratorConfig, PatchConfig, ResNetConfig, UNetConfig, initialise_
@@ -96,8 +99,8 @@ def test_scorer_distance_and_encoder(other):
     assert_alike(other(lambda: after(images)), before(images))
     first, second = perceptual.load_perceptual("alex"), other(lambda: perceptual.load_perceptual("alex"))
     assert_alike(other(lambda: second(images, -images)), first(images, -images))
-    generator = stylegan2.load("mobile-ffhq")
-    one, two = load_encoder(generator), other(lambda: load_encoder(generator))
+    path = Path(latentlab.__file__).parent / "data" / "encoder-mobile-ffhq.safetensors"
+    one, two = Encoder.load(path), other(lambda: Encoder.load(path))
     assert_alike(other(lambda: two(images)), one(images))
 
 

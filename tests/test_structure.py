@@ -34,6 +34,7 @@ LEVELS = (
         "arrays",
         "latents",
     },
+    {"resuming", "reprs"},
     {"errors", "versions"},
 )
 LEVEL = {name: len(LEVELS) - k for k, names in enumerate(LEVELS) for name in names}
@@ -95,7 +96,7 @@ def test_stylegan2_knows_nothing_of_latentlab():
 
 
 def test_translation_is_a_leaf():
-    helpers = {"images", "files", "cards", "progress", "errors", "registry", "weights", "devices"}
+    helpers = {"images", "files", "cards", "progress", "resuming", "reprs", "errors", "registry", "weights", "devices"}
     assert edges()["translation"] <= helpers
 
 

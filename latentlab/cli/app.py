@@ -9,6 +9,7 @@ import typer
 
 from latentlab.cli import compare, faces, photos, scorer, steps, study, translate, weights
 from latentlab.cli.errors import run_app
+from latentlab.cli.metavars import name_values
 from stylegan2.memory import keep_freed_memory
 
 # Help is plain text here and in all groups: the library that draws boxes around it takes as long to import as the rest.
@@ -35,6 +36,7 @@ app.add_typer(compare.app, name="compare")
 app.add_typer(translate.app, name="translate")
 app.add_typer(scorer.app, name="scorer")
 app.add_typer(weights.app, name="weights")
+name_values(app)
 
 
 def _print_version(wanted: bool) -> None:

@@ -20,6 +20,7 @@ import typer.main
 
 from latentlab import registry
 from latentlab.cli import options
+from latentlab.cli.metavars import metavar_of
 from latentlab.errors import UserError
 from latentlab.progress import bar
 
@@ -131,7 +132,7 @@ def _has_epochs(definition: TaskDefinition) -> bool:
 def _option(
     name: str, kind: Any, default: Any, description: str, least: float | None = None, flags: Sequence[str] = ()
 ) -> inspect.Parameter:
-    info = typer.Option(*flags, help=description, min=least)
+    info = typer.Option(*flags, help=description, min=least, metavar=metavar_of(kind))
     return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[kind, info])
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 import warnings
 from collections.abc import Iterable, Iterator
@@ -11,7 +12,7 @@ from typing import Any
 import typer
 
 from latentlab.errors import UserError
-from stylegan2.errors import CheckpointError
+from stylegan2.errors import CheckpointError, DeviceError
 
 # A command line that cannot be parsed. Of click's family of errors (newer versions of typer hold their own
 # copy of it) only this one's child has a public name.
@@ -56,8 +57,16 @@ def end_with(failures: Iterable[object]) -> None:
         raise typer.Exit(2)
 
 
+def _escape_unprintable() -> None:
+    """Let the standard streams escape what their encoding lacks: a path is no reason to fail after the work is done."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
 def run_app(app: typer.Typer, arguments: list[str] | None = None) -> None:
     """Run a command line, by default the process's; the exit code is 2 for bad input, 130 after Ctrl-C."""
+    _escape_unprintable()
     try:
         with _plain_warnings():
             code = app(arguments, standalone_mode=False)
@@ -70,7 +79,7 @@ def run_app(app: typer.Typer, arguments: list[str] | None = None) -> None:
             sys.exit(0)
         print_error(f"{error.format_message()} (see --help)")
         sys.exit(error.exit_code)
-    except (UserError, CheckpointError) as error:
+    except (UserError, CheckpointError, DeviceError) as error:
         print_error(str(error))
         sys.exit(2)
     except (KeyboardInterrupt, typer.Abort):

@@ -33,7 +33,7 @@ class Detector(str, Enum):
 
 
 def align(
-    photos: Annotated[list[Path], typer.Argument(metavar="PHOTO…", help="Photos with faces, or folders of them.")],
+    photos: Annotated[list[Path], typer.Argument(metavar="PHOTO", help="Photos with faces, or folders of them.")],
     out: Annotated[Path, typer.Option(help="Folder of the aligned faces.")] = Path("latentlab-faces"),
     resolution: Annotated[
         int, typer.Option(min=16, max=4096, help="Resolution of the aligned faces in pixels.")

@@ -105,7 +105,7 @@ def edit_settings(recipe: Recipe, attribute: str, mask: MaskName, force: bool) -
 
 def project(
     ctx: typer.Context,
-    photos: Annotated[list[Path], typer.Argument(metavar="PHOTO…", help="Photos with a face, or folders of them.")],
+    photos: Annotated[list[Path], typer.Argument(metavar="PHOTO", help="Photos with a face, or folders of them.")],
     out: Annotated[Path, typer.Option(help="Folder of the results, where a stopped run resumes.")] = Path(
         "latentlab-projections"
     ),

@@ -103,7 +103,7 @@ def train(
 def apply(
     ctx: typer.Context,
     translator: Source,
-    images: Annotated[list[Path], typer.Argument(metavar="IMAGE…", help="Images, or folders of them.")],
+    images: Annotated[list[Path], typer.Argument(metavar="IMAGE", help="Images, or folders of them.")],
     out: Annotated[Path, typer.Option(help="Folder of the translations.")] = Path("latentlab-translated"),
     way: Annotated[Literal["a2b", "b2a"], typer.Option(help="From A to B, or back.")] = "a2b",
     size: Annotated[int | None, typer.Option(min=4, help="Resize the shorter side to so many pixels first.")] = None,

@@ -20,10 +20,11 @@ RULE = (
 )
 
 
-def scaled_title(measure: Measure, power: int) -> str:
-    """Return a measure's title with the unit that its values are written in, such as 'L1, in 10⁻³'."""
+def scaled_title(measure: Measure, power: int = 0) -> str:
+    """Return a measure's title as a heading, with the unit that its values are written in, such as 'L1, in 10⁻³'."""
+    title = measure.title[:1].upper() + measure.title[1:]
     superscript = str(power).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
-    return f"{measure.title}, in 10{superscript}" if power else measure.title
+    return f"{title}, in 10{superscript}" if power else title
 
 
 def draw_conclusions(
@@ -105,7 +106,7 @@ def _differ(one: MethodResult, other: MethodResult, measure: Measure, level: flo
 
 def _say_too_few(results: Sequence[MethodResult], measures: Sequence[Measure], everything: bool) -> str:
     most = max(one.intervals[measure.name].n for measure in measures for one in results)
-    by = "" if everything else f" by {'; '.join(measure.title for measure in measures)}"
+    by = "" if everything else f" by {'; '.join(scaled_title(measure) for measure in measures)}"
     return f"No method is called best{by}: {most} held-out images are too few, it takes {LEAST_IMAGES}."
 
 

@@ -11,17 +11,18 @@ from pathlib import Path
 STYLE = """body{font:15px/1.5 system-ui,sans-serif;max-width:1200px;margin:2em auto;padding:0 1em;color:#222}
 .wide{overflow-x:auto}table{border-collapse:collapse;margin:1em 0;font-size:13px;line-height:1.35}
 td,th{padding:.3em .7em;border-bottom:1px solid #ddd;text-align:right;vertical-align:top;white-space:nowrap}
-td:first-child,th:first-child{text-align:left}th{font-weight:600;vertical-align:bottom;border-bottom-color:#888}
+.text{text-align:left}th{font-weight:600;vertical-align:bottom;border-bottom-color:#888}
 th.long{white-space:normal}td .interval,.small{color:#6e6e6e}td .interval{font-size:11px}.small{font-size:13px}
 pre{background:#f6f6f6;padding:.6em;white-space:pre-wrap;overflow-wrap:anywhere}img{max-width:100%}.failed{color:#b00}"""
 
 # A value with its interval, as `format_interval` writes it.
 _VALUE = re.compile(r"(-?[\d.]+) (\[[^<&]*)")
-_LONG = 16  # characters; longer headings of a column may be broken
+_NUMBER = re.compile(r"-?[\d.]+( |$)")
+_LONG = 20  # characters; longer headings of a column may be broken
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]], bold: Collection[tuple[int, int]] = ()) -> str:
-    """Make a table; intervals go below their values, cells are never broken.
+    """Make a table; intervals go below their values, cells are never broken, columns without numbers are to the left.
 
     Parameters
     ----------
@@ -32,12 +33,21 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]], bold: Collection
     bold
         (row, column) of the cells whose values are set in bold.
     """
-    head = "".join(f"<th{' class=long' * (len(cell) > _LONG)}>{html.escape(cell)}</th>" for cell in header)
-    body = (
-        "<tr>" + "".join(f"<td>{_cell(cell, (i, j) in bold)}</td>" for j, cell in enumerate(row)) + "</tr>"
-        for i, row in enumerate(rows)
+    numbers = [any(_NUMBER.match(row[j]) for row in rows) for j in range(len(header))]
+    kinds = ["" if number else "text" for number in numbers]
+    head = (
+        _element("th", html.escape(cell), f"{kind} long" if len(cell) > _LONG else kind)
+        for cell, kind in zip(header, kinds, strict=True)
     )
-    return f"<div class=wide><table><tr>{head}</tr>{''.join(body)}</table></div>"
+    lines = ["".join(head)]
+    for i, row in enumerate(rows):
+        lines.append("".join(_element("td", _cell(cell, (i, j) in bold), kinds[j]) for j, cell in enumerate(row)))
+    return f"<div class=wide><table>{''.join(_element('tr', line) for line in lines)}</table></div>"
+
+
+def _element(tag: str, content: str, classes: str = "") -> str:
+    attribute = f' class="{classes.strip()}"' if classes else ""
+    return f"<{tag}{attribute}>{content}</{tag}>"
 
 
 def _cell(text: str, bold: bool) -> str:

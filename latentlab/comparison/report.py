@@ -23,12 +23,14 @@ from latentlab.comparison.conclusions import RULE, best_methods, draw_conclusion
 from latentlab.comparison.html import STYLE, bullets, image, paragraph, table
 from latentlab.comparison.protocol import Task
 from latentlab.comparison.run import Comparison, MethodResult
-from latentlab.files import atomic_path
+from latentlab.files import atomic_path, readable, write_text
 from latentlab.metrics.intervals import LEAST_IMAGES, format_interval, power_of_ten
 from latentlab.versions import describe_versions
 
 __all__ = ["ReportSection", "summary_lines", "write_report"]
 
+DECIMALS = 3
+"""Most decimals of a value in a table."""
 COSTS = (
     ("fit_seconds", "learning, s"),
     ("prepare_seconds", "projection, s an image"),
@@ -39,6 +41,7 @@ COSTS = (
 )
 _PACKAGES = ("torch", "numpy", "scikit-learn", "lpips")
 _SHOWN = 12  # rows of the grid
+_ARROWS = {"more": " ↑", "less": " ↓", "neither": ""}
 
 
 @dataclass(frozen=True)
@@ -93,8 +96,7 @@ def write_report(
         _grid(comparison, folder / "grid.png")
         _intervals(comparison, folder / "measures.png")
         _worst_grid(comparison, excluded, folder / "worst.png")
-    with atomic_path(folder / "report.html") as temporary:
-        temporary.write_text(_page(comparison, command, sections, excluded), encoding="utf-8")
+    write_text(folder / "report.html", _page(comparison, command, sections, excluded))
     return folder / "report.html"
 
 
@@ -117,12 +119,12 @@ def _write_results(comparison: Comparison, path: Path) -> None:
     measured = [m.name for m in comparison.measures if any(m.name in one.columns for one in comparison.done)]
     schema = pa.schema([("method", pa.string()), ("image", pa.string())] + [(name, pa.float64()) for name in measured])
     rows = [
-        {"method": one.name, "image": name, **{c: float(values[k]) for c, values in one.columns.items()}}
+        {"method": one.name, "image": readable(name), **{c: float(values[k]) for c, values in one.columns.items()}}
         for one in comparison.done
         for k, name in enumerate(names)
     ]
-    with atomic_path(path) as temporary:
-        pq.write_table(pa.Table.from_pylist(rows, schema=schema), temporary, write_page_checksum=True)
+    with atomic_path(path) as temporary, temporary.open("wb") as file:
+        pq.write_table(pa.Table.from_pylist(rows, schema=schema), file, write_page_checksum=True)
 
 
 def _write_table(comparison: Comparison, path: Path) -> None:
@@ -165,7 +167,7 @@ def _intervals(comparison: Comparison, path: Path) -> None:
     for measure in comparison.measures:
         values = {one.name: one.intervals[measure.name] for one in comparison.done}
         power = power_of_ten(values.values())
-        panels[scaled_title(measure, power)] = {
+        panels[scaled_title(measure, power) + _ARROWS[measure.better]] = {
             name: (value.mean / 10**power, value.low / 10**power, value.high / 10**power)
             for name, value in values.items()
         }
@@ -191,7 +193,7 @@ def _worst_grid(comparison: Comparison, excluded: Sequence[str], path: Path) -> 
             assert images is not None
             row.append(blank if one is None else torch.cat([before[one.index], images[one.index]], dim=2))
         rows.append(torch.stack(row))
-    titles = [textwrap.fill(measure.title, 20) for measure in measures]
+    titles = [textwrap.fill(scaled_title(measure), 20) for measure in measures]
     plots.save_figure(plots.grid_figure(torch.stack(rows), methods, titles), path)
 
 
@@ -241,13 +243,12 @@ def _measures(comparison: Comparison, excluded: Sequence[str]) -> str:
     """The main table, what its cells mean, and why some of them are unknown."""
     done, measures = comparison.done, comparison.measures
     best = best_methods(done, measures, excluded)
-    arrows = {"more": " ↑", "less": " ↓", "neither": ""}
     rows, bold = [], []
     for i, measure in enumerate(measures):
         values = [one.intervals[measure.name] for one in done]
         power = power_of_ten(values)
-        title = scaled_title(measure, power) + arrows[measure.better]
-        rows.append([title, *(format_interval(value, power) for value in values)])
+        title = scaled_title(measure, power) + _ARROWS[measure.better]
+        rows.append([title, *(format_interval(value, power, DECIMALS) for value in values)])
         bold += [(i, j + 1) for j, one in enumerate(done) if best.get(measure.name) == one.name]
     images = len(comparison.task.names)
     caption = f"Means over {images} held-out images with 95 % intervals. ↑ more is better, ↓ less is."
@@ -264,6 +265,7 @@ def _unknown(comparison: Comparison) -> list[str]:
     images = len(comparison.task.names)
     notes = []
     for measure in comparison.measures:
+        title = scaled_title(measure)
         whole: dict[str, list[str]] = {}
         part = []
         for one in comparison.done:
@@ -273,10 +275,10 @@ def _unknown(comparison: Comparison) -> list[str]:
             elif value.missing:
                 part.append(f"{value.missing} of {images} images of {one.name}")
         for why, names in whole.items():
-            notes.append(f"{measure.title} is unknown of {', '.join(names)}" + (f": {why}." if why else "."))
+            notes.append(f"{title} is unknown for {', '.join(names)}" + (f": {why}." if why else "."))
         if part:
             notes.append(
-                f"{measure.title} is unknown for {', '.join(part)}, which are left out of the mean"
+                f"{title} is unknown for {', '.join(part)}, which are left out of the mean"
                 + (f": {measure.unknown}." if measure.unknown else ".")
             )
     return notes
@@ -300,7 +302,7 @@ def _worst(comparison: Comparison, excluded: Sequence[str]) -> str:
     if not found:
         return ""
     labels = _labels(comparison.task)
-    rows = [[one.measure.title, one.method, labels[one.index], f"{one.value:.2g}"] for one in found]
+    rows = [[scaled_title(one.measure), one.method, labels[one.index], f"{one.value:.2g}"] for one in found]
     return (
         "<h2>Worst images</h2><p>Chosen by rule: where each method does worst by each measure, before and after.</p>"
         + image(comparison.task.folder / "worst.png", "a row for each measure, a column for each method")

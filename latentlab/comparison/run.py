@@ -17,10 +17,11 @@ from latentlab.comparison.costs import PeakMemory, Stopwatch
 from latentlab.comparison.metrics import ExtraMetric, extra_measures, measure_with
 from latentlab.comparison.protocol import Columns, Measure, Method, Task
 from latentlab.errors import UserError
-from latentlab.files import atomic_path, read_json, write_json
+from latentlab.files import read_json, write_json, write_text
 from latentlab.images import load_image, save_image
 from latentlab.metrics import Interval, mean_interval, share_interval
 from latentlab.progress import Stage, stage_of
+from latentlab.reprs import ShortRepr
 
 __all__ = ["Comparison", "MethodResult", "compare", "summarise"]
 
@@ -29,8 +30,8 @@ FAILURES = "failures"
 _log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, eq=False)
-class MethodResult:
+@dataclass(frozen=True, eq=False, repr=False)
+class MethodResult(ShortRepr):
     """What a method made of the held-out images, and how it was measured.
 
     Attributes
@@ -61,8 +62,8 @@ class MethodResult:
     traceback: str = ""
 
 
-@dataclass(frozen=True, eq=False)
-class Comparison:
+@dataclass(frozen=True, eq=False, repr=False)
+class Comparison(ShortRepr):
     """A task and the result of each method, in the order in which they were given.
 
     Attributes
@@ -149,9 +150,8 @@ def _failed(task: Task, method: Method, error: Exception) -> MethodResult:
     """Log an error with its traceback, and write it beside the report."""
     _log.warning("the method %s failed", method.name, exc_info=error)
     path = Path(FAILURES) / f"{method.name}.txt"
-    with atomic_path(task.folder / path) as temporary:
-        temporary.write_text("".join(traceback.format_exception(error)), encoding="utf-8")
-    failure = f"{type(error).__name__}: {error}"
+    write_text(task.folder / path, "".join(traceback.format_exception(error)))
+    failure = str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
     return MethodResult(method.name, None, {}, {}, {}, failure, path.as_posix())
 
 

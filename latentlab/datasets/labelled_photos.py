@@ -17,6 +17,7 @@ from latentlab.faces.detectors import FaceDetector
 from latentlab.files import check_distinct_stems
 from latentlab.images import save_image
 from latentlab.progress import Stage, stage_of
+from latentlab.reprs import ShortRepr
 from latentlab.scorers.attributes.data import Labels, load_labels, split
 
 _SHARES = (0.8, 0.2)  # of the persons in labelled photos: to train on, held out
@@ -124,8 +125,8 @@ def _digest(path: Path) -> bytes:
     return hashlib.sha256(path.read_bytes()).digest()
 
 
-@dataclass(frozen=True, eq=False)
-class LabelledRows:
+@dataclass(frozen=True, eq=False, repr=False)
+class LabelledRows(ShortRepr):
     """Labels of photos, and which of them have the attribute.
 
     Attributes

@@ -13,8 +13,8 @@ from typing import Any
 from torch import Tensor
 
 from latentlab import images
-from latentlab.errors import UserError
 from latentlab.files import read_json, write_json
+from latentlab.resuming import check_same
 
 MANIFEST = "manifest.json"
 
@@ -25,11 +25,11 @@ def claim_folder(folder: Path, manifest: Mapping[str, Any]) -> None:
     Raises
     ------
     UserError
-        The folder holds another training set, or cannot be written.
+        The folder holds another training set (names what differs, with both values), or cannot be written.
     """
     path = folder / MANIFEST
-    if path.exists() and read_json(path) != manifest:
-        raise UserError(f"{folder} holds another training set (its {MANIFEST} differs); choose another folder")
+    if path.exists():
+        check_same(folder, "a training set", read_json(path), manifest)
     write_json(path, manifest)
 
 

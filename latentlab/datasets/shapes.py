@@ -14,6 +14,7 @@ from torch import Tensor
 from latentlab import images
 from latentlab.datasets.manifest import claim_folder, part_of
 from latentlab.progress import Stage, stage_of
+from latentlab.reprs import ShortRepr
 
 Shape = Literal["square", "circle"]
 
@@ -22,8 +23,8 @@ _CONTRAST = 0.6  # least difference, in one channel, between a shape and the gro
 _ATTEMPTS = 100  # to find places for the shapes of a scene
 
 
-@dataclass(frozen=True)
-class Scene:
+@dataclass(frozen=True, repr=False)
+class Scene(ShortRepr):
     """An image and the masks of its shapes.
 
     Attributes

@@ -14,10 +14,11 @@ from latentlab.errors import UserError
 from latentlab.files import check_distinct_stems
 from latentlab.mapping import ws_of_seeds
 from latentlab.rendering import Renderer
+from latentlab.reprs import ShortRepr
 
 
-@dataclass(frozen=True)
-class NamedImages:
+@dataclass(frozen=True, repr=False)
+class NamedImages(ShortRepr):
     """Images with names, read or rendered one after the other.
 
     Attributes

@@ -19,12 +19,13 @@ _LEAST = 0.05
 
 
 def conditional(direction: Direction, conditions: Sequence[Direction]) -> Direction:
-    """Make a direction orthogonal to all `conditions`, so that moving along it changes them less.
+    r"""Make a direction orthogonal to all `conditions`, so that moving along it changes them less.
 
-    n' = n − Cᵀ (C Cᵀ)⁻¹ C n with the conditions as rows of C, scaled to unit length; conditions may be linearly
-    dependent. A direction with a row a layer counts as one long vector. What was known of the direction before, sigma,
-    intercept, strength range and statistics, is dropped, and the share of its length that is left is kept as the
-    statistic `left`.
+    .. math:: n' = n - C^\top (C\,C^\top)^{-1} C\,n
+
+    with the conditions as rows of C, scaled to unit length; conditions may be linearly dependent. A direction with a
+    row a layer counts as one long vector. What was known of the direction before, sigma, intercept, strength range and
+    statistics, is dropped, and the share of its length that is left is kept as the statistic `left`.
 
     Parameters
     ----------

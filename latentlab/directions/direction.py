@@ -152,9 +152,10 @@ class Direction:
         return rows
 
     def coordinates(self, w: NDArray[Any]) -> NDArray[np.float64]:
-        """Project `w (n, w_dim)` on the direction: coordinates `(n,)` in units of w.
+        r"""Project `w (n, w_dim)` on the direction: coordinates `(n,)` in units of w.
 
-        For a single vector n they are n·w; for rows n_l they are the least-squares strength, Σ n_l·w / Σ n_l².
+        For a single vector n they are :math:`n \cdot w`; for rows :math:`n_l` they are the least-squares strength,
+        :math:`\sum_l n_l \cdot w \,/ \sum_l \lVert n_l\rVert^2`.
         """
         return _coordinates(np.asarray(self.vector, dtype=np.float64), w)
 

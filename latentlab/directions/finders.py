@@ -30,7 +30,7 @@ class Finder(Protocol):
     It may also offer:
 
     - `intercept_`: a number, or one a component: the hyperplane is where the coordinate on the direction,
-      w·direction_, is −intercept_, in units of w;
+      `w·direction_`, is `−intercept_`, in units of w;
     - `decision_function(w) -> (n,)`: positive for the positive class; by it a direction is judged on held-out rows.
 
     Attributes

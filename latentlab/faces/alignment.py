@@ -81,7 +81,7 @@ def align(
     Parameters
     ----------
     photo
-        `(1, 3, h, w)` in [-1, 1], upright, of any size.
+        `(1, 3, h, w)` or `(3, h, w)` in [-1, 1], upright, of any size.
     detector
         Detector of faces and landmarks, see `load_detector`.
     resolution
@@ -100,7 +100,12 @@ def align(
     ------
     NoFace
         If no face was found.
+    UserError
+        If the photo is not one image.
     """
+    photo = images.as_batch(photo, "a photo")
+    if len(photo) > 1:
+        raise UserError(f"align takes one photo at a time, not a batch of {len(photo)}")
     faces = detector(photo)
     if not faces:
         raise NoFace(

@@ -13,6 +13,8 @@ from torch import Tensor
 from latentlab import weights
 from latentlab.errors import UserError
 from latentlab.faces.dlib_models import import_dlib, to_array
+from latentlab.images import as_batch
+from latentlab.reprs import ShortRepr
 
 # Faces are searched on a copy of the photo of about so many pixels. dlib's detector looks for faces of 80
 # pixels and more, here a seventeenth of the width of a square photo, however large or small the photo is.
@@ -25,8 +27,8 @@ BOX_PIXELS = 600
 DOUBTFUL = 0.25
 
 
-@dataclass(frozen=True, eq=False)
-class FaceFound:
+@dataclass(frozen=True, eq=False, repr=False)
+class FaceFound(ShortRepr):
     """One face in an upright photo. Positions are continuous: pixel (i, j) covers [j, j + 1) × [i, i + 1).
 
     Attributes
@@ -102,8 +104,9 @@ class _Dlib:
         self._predict = dlib.shape_predictor(str(weights.get("face-landmarks") / self._model))
 
     def __call__(self, photo: Tensor) -> list[FaceFound]:
-        """Find the faces in `photo (1, 3, h, w)` in [-1, 1], the largest first."""
-        if photo.ndim != 4 or photo.shape[:2] != (1, 3):
+        """Find the faces in `photo (1, 3, h, w)` or `(3, h, w)` in [-1, 1], the largest first."""
+        photo = as_batch(photo, "a photo")
+        if len(photo) != 1:
             raise ValueError(f"a photo is (1, 3, height, width), not {tuple(photo.shape)}")
         height, width = photo.shape[2:]
         scale = (SEARCH_PIXELS / (height * width)) ** 0.5

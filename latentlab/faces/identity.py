@@ -12,6 +12,7 @@ from latentlab import weights
 from latentlab.errors import UserError
 from latentlab.faces.dlib_models import import_dlib, to_array
 from latentlab.faces.means import mean_descriptor
+from latentlab.images import as_batch
 
 MIN_RESOLUTION = 128
 WIDTH = 128
@@ -72,7 +73,8 @@ class FaceDescriptor:
         UserError
             If the images are not square, or too small.
         """
-        if images.ndim != 4 or images.shape[1] != 3 or images.shape[2] != images.shape[3]:
+        images = as_batch(images)
+        if images.shape[2] != images.shape[3]:
             raise UserError(f"faces are described in square crops (batch, 3, h, h), not {tuple(images.shape)}")
         if images.shape[2] < MIN_RESOLUTION:
             raise UserError(

@@ -15,6 +15,7 @@ from torch import Tensor
 from latentlab.errors import UserError
 from latentlab.faces.cropping import cut, sample
 from latentlab.faces.geometry import Array, CropGeometry, apply
+from latentlab.images import as_batch
 
 Mask = Literal["feather", "hull"]
 
@@ -61,11 +62,11 @@ def paste_back(
     Parameters
     ----------
     edited
-        Edited crop `(1, 3, r, r)` in [-1, 1], of any resolution r.
+        Edited crop `(1, 3, r, r)` or `(3, r, r)` in [-1, 1], of any resolution r.
     geometry
         Geometry of the crop in the photo.
     photo
-        `(1, 3, h, w)` in [-1, 1], the photo itself.
+        `(1, 3, h, w)` or `(3, h, w)` in [-1, 1], the photo itself.
     mask
         'feather': the whole crop, fading over a tenth of its width towards its edges, and where the crop
         holds what was made up or blurred beside the photo's border. 'hull': the face alone, with forehead
@@ -76,7 +77,7 @@ def paste_back(
     match_colour
         Whether to add the offset.
     original
-        `(1, 3, r, r)`, the crop before the edit.
+        `(1, 3, r, r)` or `(3, r, r)`, the crop before the edit.
 
     Returns
     -------
@@ -90,7 +91,9 @@ def paste_back(
     ValueError
         If the shapes do not fit each other.
     """
-    if edited.ndim != 4 or edited.shape[:2] != (1, 3) or edited.shape[2] != edited.shape[3]:
+    edited, photo = as_batch(edited, "an edited crop"), as_batch(photo, "a photo")
+    original = None if original is None else as_batch(original, "a crop")
+    if edited.shape[0] != 1 or edited.shape[2] != edited.shape[3]:
         raise ValueError(f"an edited crop must be (1, 3, r, r), not {tuple(edited.shape)}")
     if original is not None and original.shape != edited.shape:
         raise ValueError(f"the crop is {tuple(original.shape)} before the edit and {tuple(edited.shape)} after it")

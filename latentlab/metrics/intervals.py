@@ -178,7 +178,7 @@ def statistic_interval(
 # --- for readers --------------------------------------------------------------------------------------------
 
 
-def format_interval(value: Interval, power: int = 0) -> str:
+def format_interval(value: Interval, power: int = 0, most_decimals: int | None = None) -> str:
     """Write a value and its interval with the digits that the interval supports, such as '0.84 [0.80, 0.87]'.
 
     Parameters
@@ -187,6 +187,8 @@ def format_interval(value: Interval, power: int = 0) -> str:
         The value.
     power
         It is written in units of 10 to this power; see `power_of_ten`.
+    most_decimals
+        Most decimals, for a table in which values of very different sizes stand side by side.
 
     Returns
     -------
@@ -196,9 +198,11 @@ def format_interval(value: Interval, power: int = 0) -> str:
     if not value.known:
         return "unknown"
     mean, low, high = (end / 10**power for end in (value.mean, value.low, value.high))
+    decimals = _decimals_of(high - low if low < high else abs(mean) / 10)
+    if most_decimals is not None:
+        decimals = min(decimals, most_decimals)
     if not low < high:
-        return _fixed(mean, _decimals_of(abs(mean) / 10))
-    decimals = _decimals_of(high - low)
+        return _fixed(mean, decimals)
     number = f"{_fixed(mean, decimals)} [{_fixed(low, decimals)}, {_fixed(high, decimals)}]"
     return f"{number}, n = {value.n}" if value.missing else number
 

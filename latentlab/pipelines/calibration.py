@@ -30,10 +30,15 @@ class Reach:
         Strength, positive, at which faces without the attribute get it.
     away
         Strength, negative, at which faces with the attribute lose it.
+    changed_towards, changed_away
+        Shares of the training faces whose label changed at the two: below 1 where the last strength that was tried did
+        not change them all. None if unknown.
     """
 
     towards: float
     away: float
+    changed_towards: float | None = None
+    changed_away: float | None = None
 
     def strengths(self, steps: int) -> tuple[float, ...]:
         """An odd number of strengths from `away` through 0 to `towards`, evenly spaced on either side."""
@@ -73,7 +78,8 @@ def calibrate_reach(
     train = train.resolve(attribute)
     labels = train.labels(attribute)
 
-    def reach(towards: bool, step: Step) -> float:
+    def reach(towards: bool, step: Step) -> tuple[float, float]:
+        shares: dict[float, float] = {}
         before, after = (NEGATIVE, POSITIVE) if towards else (POSITIVE, NEGATIVE)
         faces = train.subset(np.flatnonzero(labels == before)[:_FACES])
 
@@ -82,12 +88,14 @@ def calibrate_reach(
             edited = rescore(faces, direction, [strength], renderer, scorer, batch_size, progress=False)
             done += len(faces)
             step(min(done, total), total)
-            return float(np.mean(edited.labels(attribute) == after))
+            shares[strength] = float(np.mean(edited.labels(attribute) == after))
+            return shares[strength]
 
         series = [(1 if towards else -1) * from_sigmas(direction, sigmas) for sigmas in _SERIES]
-        return calibrate(changed, 1.0, series, bisections=0, fallback="last")
+        strength = calibrate(changed, 1.0, series, bisections=0, fallback="last")
+        return strength, shares[strength]
 
     with stage_of(progress)("calibrating") as step:
-        found = Reach(towards=reach(True, step), away=reach(False, step))
+        (towards, changed_towards), (away, changed_away) = reach(True, step), reach(False, step)
         step(total, total)
-    return found
+    return Reach(towards, away, changed_towards, changed_away)

@@ -15,7 +15,7 @@ from latentlab.faces import FaceDetector, load_detector
 from latentlab.faces.identity import FaceDescriptor
 from latentlab.perceptual import PerceptualDistance, fast_dtype, load_perceptual
 from latentlab.rendering import Renderer, img_channels
-from latentlab.scorers import Scorer, check_score, load_scorer, scored_channels
+from latentlab.scorers import Scorer, check_score, default_scorer, load_scorer, scored_channels
 from stylegan2.protocol import Generator
 
 
@@ -141,8 +141,15 @@ class Components:
         return Renderer(self.generator, self.generator.resolution if resolution is None else resolution)
 
     def check_attribute(self, attribute: str) -> None:
-        """Refuse an attribute that the scorer does not score, with those that it does; UserError then."""
-        check_score(self.scorer.names, attribute)
+        """Refuse an attribute that the scorer does not score, with those and the scorer that do; UserError then."""
+        try:
+            check_score(self.scorer.names, attribute)
+        except UserError as error:
+            try:
+                other = default_scorer(attribute)
+            except UserError:
+                raise error from None
+            raise UserError(f"{error}; the scorer {other} scores it") from None
 
     @cached_property
     def scorer(self) -> Scorer:

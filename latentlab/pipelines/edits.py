@@ -15,12 +15,13 @@ from latentlab.editing import Mode, edit
 from latentlab.errors import UserError
 from latentlab.progress import Stage, stage_of
 from latentlab.rendering import Renderer
+from latentlab.reprs import ShortRepr
 from latentlab.samples import EditTable, SampleTable
 from latentlab.scorers import Scorer, Threshold, score_images
 
 
-@dataclass(frozen=True, eq=False)
-class Faces:
+@dataclass(frozen=True, eq=False, repr=False)
+class Faces(ShortRepr):
     """Latents of faces, and what the faces are called.
 
     Attributes
@@ -51,8 +52,8 @@ class Faces:
         return tuple(f"{self.noun}{number:06d}" for number in self.numbers)
 
 
-@dataclass(frozen=True, eq=False)
-class EditedImage:
+@dataclass(frozen=True, eq=False, repr=False)
+class EditedImage(ShortRepr):
     """One edited image.
 
     Attributes

@@ -16,7 +16,7 @@ from latentlab.editing import default_strengths
 from latentlab.errors import UserError
 from latentlab.files import strength_names
 from latentlab.latents import match_rows
-from latentlab.mapping import ws_of_seeds
+from latentlab.mapping import check_class, ws_of_seeds
 from latentlab.pipelines.components import Components
 from latentlab.pipelines.edits import Faces, edit_table, render_edits
 from latentlab.pipelines.walks import COLUMNS, Walk, render_walk, walk_renderer
@@ -76,7 +76,7 @@ def generate_images(
         If a setting is out of range, a seed is given twice, or the folder cannot be written to.
     """
     check_distinct_seeds(seeds)
-    components.check_images()
+    _check(components, settings, scored=False)
     renderer = components.renderer(settings.resolution)
     thumbnails, paths = [], []
     with stage_of(progress)("generating") as step:
@@ -130,7 +130,7 @@ def edit_seeds(
         the folder cannot be written to.
     """
     check_distinct_seeds(seeds)
-    components.check_images(scored=True)
+    _check(components, settings, scored=True)
     direction.check(components.generator, settings.force)
     faces = Faces(_ws(seeds, components, settings), tuple(seeds))
     return _edit(faces, direction, strengths, components, settings, folder, progress)
@@ -226,7 +226,7 @@ def walk_seeds(
     """
     settings = SeedSettings() if settings is None else settings
     check_distinct_seeds(seeds)
-    components.check_images(scored=scored)
+    _check(components, settings, scored)
     direction.check(components.generator, settings.force)
     faces = Faces(_ws(seeds, components, settings), tuple(seeds))
     return _walk(faces, direction, strengths, components, settings, scored, progress)
@@ -274,6 +274,12 @@ def _faces_of(ws: Tensor, components: Components) -> Faces:
             "--layers all; in Python, by latentlab.latents.match_rows"
         )
     return Faces(match_rows(ws, num_ws), tuple(range(len(ws))), "code")
+
+
+def _check(components: Components, settings: SeedSettings, scored: bool) -> None:
+    """Refuse a class or images that the networks do not go with, before any work; UserError then."""
+    check_class(components.generator, settings.class_label)
+    components.check_images(scored)
 
 
 @torch.inference_mode()

@@ -20,6 +20,7 @@ from latentlab.pipelines.edits import Faces, render_edits
 from latentlab.plots.saving import FORMATS, save_figure
 from latentlab.progress import Stage, stage_of
 from latentlab.rendering import Renderer
+from latentlab.reprs import ShortRepr
 from latentlab.scorers import Scorer, score_column
 from latentlab.video import FPS, check_video, write_gif, write_mp4
 
@@ -33,8 +34,8 @@ FRAMES = 60  # of an animation, there and back
 _WRITERS = {".gif": write_gif, ".mp4": write_mp4}
 
 
-@dataclass(frozen=True, eq=False)
-class Walk:
+@dataclass(frozen=True, eq=False, repr=False)
+class Walk(ShortRepr):
     """Faces at a series of strengths along one direction.
 
     Attributes
@@ -76,7 +77,7 @@ class Walk:
 
     def frames(self) -> Tensor:
         """Frames `(t, 3, h, w)`: all faces side by side, from the first strength to the last one and back."""
-        there = torch.stack([images.grid(self.images[:, k], len(self.titles)) for k in range(len(self.strengths))])
+        there = torch.cat([images.grid(self.images[:, k], len(self.titles)) for k in range(len(self.strengths))])
         return torch.cat([there, there.flip(0)[1:-1]])
 
     def save(self, path: str | Path, attribute: str = "", fps: float = FPS) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import MaxNLocator, NullLocator
 from numpy.typing import NDArray
 
 from latentlab.plots.style import COLOURS, INK, PALE, new_figure
@@ -137,7 +137,7 @@ def _draw_intervals(
             across = axes.get_yaxis_transform()
             axes.text(0.02, place, "unknown", transform=across, fontsize=6, color=PALE, va="center")
     axes.set_ylim(-0.6, len(names) - 0.4)
-    axes.xaxis.set_major_locator(MaxNLocator(5))
+    axes.xaxis.set_major_locator(MaxNLocator(5) if axes.lines else NullLocator())
     axes.set_title(textwrap.fill(title, 44), fontsize=7, color=INK)
     axes.set_yticks(range(len(names)), list(reversed(names)), fontsize=7)
     axes.tick_params(axis="x", labelsize=6)

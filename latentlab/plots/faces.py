@@ -195,7 +195,7 @@ def grid_figure(images: Tensor, columns: Sequence[str], rows: Sequence[str], dpi
     """
     if images.shape[:2] != (len(rows), len(columns)):
         raise ValueError(f"{len(rows)} × {len(columns)} titles do not fit images {tuple(images.shape)}")
-    high, left, top = 1.1, 0.12 + 0.075 * max(len(line) for row in rows for line in row.split("\n")), _TITLE
+    high, left, top = 1.1, 0.12 + 0.062 * max(len(line) for row in rows for line in row.split("\n")), _TITLE
     wide = high * images.shape[4] / images.shape[3]
     size = (left + len(columns) * (wide + GAP) + MARGIN, top + len(rows) * (high + GAP) + MARGIN)
     figure = new_figure(*size, dpi)

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from latentlab import cards
 from latentlab.errors import UserError
 from latentlab.rendering import img_channels, synthesis_module
+from latentlab.reprs import ShortRepr
 from stylegan2 import protocol
 from stylegan2.fingerprint import fingerprint
 from stylegan2.protocol import Generator, NoiseMode
@@ -124,8 +125,8 @@ def _with_changes(synthesis: nn.Module, delta: WeightDelta) -> Any:
     return view
 
 
-@dataclass(frozen=True, eq=False)
-class WeightDelta:
+@dataclass(frozen=True, eq=False, repr=False)
+class WeightDelta(ShortRepr):
     """Change of a generator's synthesis network by tuning, and its card.
 
     Attributes

@@ -11,12 +11,13 @@ from torch import Tensor
 from latentlab.images import reduce
 from latentlab.mapping import map_any_class
 from latentlab.perceptual import PerceptualDistance
+from latentlab.reprs import ShortRepr
 from stylegan2.protocol import Generator
 from stylegan2.sampling import z_from_seeds
 
 
-@dataclass(frozen=True, eq=False)
-class Drift:
+@dataclass(frozen=True, eq=False, repr=False)
+class Drift(ShortRepr):
     """Change of other images by tuning.
 
     Attributes

@@ -8,12 +8,14 @@ import torch
 from torch import Tensor
 
 from latentlab.errors import UserError
+from latentlab.images import as_batch
 from latentlab.rendering import img_channels
+from latentlab.reprs import ShortRepr
 from stylegan2.protocol import Generator
 
 
-@dataclass(frozen=True, eq=False)
-class MaskedImages:
+@dataclass(frozen=True, eq=False, repr=False)
+class MaskedImages(ShortRepr):
     """Images, and how much each of their pixels counts.
 
     Attributes
@@ -48,8 +50,8 @@ class MaskedImages:
 
     @classmethod
     def of(cls, images: Tensor | MaskedImages) -> MaskedImages:
-        """Images without a mask, or masked images as they are."""
-        return images if isinstance(images, MaskedImages) else cls(images)
+        """Images, a batch or a single one, without a mask; or masked images as they are."""
+        return images if isinstance(images, MaskedImages) else cls(as_batch(images, channels=(1, 3)))
 
     def __len__(self) -> int:
         return len(self.images)

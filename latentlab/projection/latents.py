@@ -11,6 +11,7 @@ from torch import Tensor
 from latentlab.mapping import map_any_class
 from latentlab.projection.settings import ProjectionSpace
 from latentlab.rendering import Latents, check_has_styles, from_styles, synthesis_module
+from latentlab.reprs import ShortRepr
 from stylegan2.defaults import plain_defaults
 from stylegan2.protocol import Generator
 
@@ -32,8 +33,8 @@ def latents_from_ws(ws: Tensor, generator: Generator, space: ProjectionSpace) ->
     return from_styles({name: style.clone() for name, style in synthesis.styles(ws).items()})
 
 
-@dataclass(frozen=True, eq=False)
-class WStatistics:
+@dataclass(frozen=True, eq=False, repr=False)
+class WStatistics(ShortRepr):
     """Mean and spread of a generator's w.
 
     Attributes

@@ -14,10 +14,11 @@ from latentlab.projection.inputs import MaskedImages
 from latentlab.projection.noise import noise_regulariser
 from latentlab.projection.settings import ProjectionSettings
 from latentlab.rendering import Latents, noise_maps_in, styles_in
+from latentlab.reprs import ShortRepr
 
 
-@dataclass(frozen=True, eq=False)
-class Target:
+@dataclass(frozen=True, eq=False, repr=False)
+class Target(ShortRepr):
     """Images to reconstruct, at one resolution.
 
     Attributes

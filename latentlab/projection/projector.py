@@ -25,6 +25,7 @@ from latentlab.projection.search import Search
 from latentlab.projection.settings import DEFAULTS, ProjectionSettings, ProjectionSpace, Start
 from latentlab.projection.starts import starting_points
 from latentlab.rendering import Latents, Renderer, noise_maps_in, with_noise_maps
+from latentlab.reprs import ShortRepr
 from stylegan2.defaults import plain_defaults
 from stylegan2.protocol import Generator
 
@@ -51,7 +52,8 @@ def project(
     Parameters
     ----------
     images
-        `(n, 3, h, h)` in [-1, 1], framed as those that the generator was trained on (see `latentlab.faces`).
+        `(n, 3, h, h)` or, for one, `(3, h, h)`, in [-1, 1], framed as those that the generator was trained on (see
+        `latentlab.faces`).
     generator
         Generator to project into; it is not changed.
     settings
@@ -92,8 +94,8 @@ def project(
     return projector.result()
 
 
-@dataclass(frozen=True, eq=False)
-class ProjectionStep:
+@dataclass(frozen=True, eq=False, repr=False)
+class ProjectionStep(ShortRepr):
     """One step of the images that are searched for at a time.
 
     Attributes

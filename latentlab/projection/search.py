@@ -8,10 +8,10 @@ from typing import Any
 import torch
 
 from latentlab import cards
-from latentlab.errors import UserError
 from latentlab.projection.adam import Adam
 from latentlab.projection.settings import Phase, ProjectionSettings, with_present_names
 from latentlab.rendering import Latents, is_noise_map
+from latentlab.resuming import check_same
 
 KIND = cards.Kind("latentlab.projection-state", 2, "the state of a stopped projection", "remove it")
 LATENT = "code."  # what stands before the names of latents in files
@@ -103,8 +103,5 @@ class Search:
 
 
 def check_key(path: Path, found: dict[str, Any], wanted: dict[str, Any]) -> None:
-    """Refuse a state of another run: UserError if any entry of the keys differs."""
-    found = with_present_names(found)
-    different = sorted(name for name in wanted if found.get(name) != wanted[name])
-    if different:
-        raise UserError(f"{path} belongs to a run with other {', '.join(different)}; choose another folder")
+    """Refuse a state of another run; UserError if any entry of the keys differs, with both values."""
+    check_same(path, "the state of a run", with_present_names(found), wanted)

@@ -10,7 +10,7 @@ from torch import Tensor
 from latentlab.errors import UserError
 from latentlab.mapping import map_any_class
 from latentlab.perceptual import PerceptualDistance
-from latentlab.projection.encoder import load_encoder
+from latentlab.projection.encoder import MIN_RESOLUTION, load_encoder
 from latentlab.projection.latents import WStatistics
 from latentlab.projection.losses import Target
 from latentlab.projection.settings import Start
@@ -41,7 +41,8 @@ def starting_points(
         Generator, LPIPS, and the generator's statistics of w.
     start
         'average': the mean of w; 'best': the nearest of 64 random images at psi 0.7; 'encoder': the guess of
-        the generator's encoder; 'auto': the encoder's where the generator has one, or else the average. Or ws.
+        the generator's encoder; 'auto': the encoder's where the generator has one and the images are not too small for
+        it, or else the average. Or ws.
     seed
         Random seed of 'best'.
 
@@ -59,7 +60,8 @@ def starting_points(
         raise UserError(f"the start must be one of {', '.join(get_args(Start))}, not {start!r}")
     if start == "best":
         return nearest(images, generator, perceptual, CANDIDATES, seed)
-    encoder = load_encoder(generator) if start in ("auto", "encoder") else None
+    fits = images.shape[2] >= MIN_RESOLUTION
+    encoder = load_encoder(generator) if start == "encoder" or (start == "auto" and fits) else None
     if encoder is not None:
         with torch.no_grad():
             ws: Tensor = encoder(images)

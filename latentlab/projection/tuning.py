@@ -30,6 +30,7 @@ from latentlab.projection.inputs import MaskedImages
 from latentlab.projection.losses import Target
 from latentlab.projection.settings import TuningSettings
 from latentlab.rendering import synthesis_module
+from latentlab.reprs import ShortRepr
 from stylegan2.defaults import plain_defaults
 from stylegan2.protocol import Generator
 
@@ -37,8 +38,8 @@ STATE = "tuning.safetensors"
 SAVE_SECONDS = 30.0
 
 
-@dataclass(frozen=True, eq=False)
-class Tuned:
+@dataclass(frozen=True, eq=False, repr=False)
+class Tuned(ShortRepr):
     """Result of a tuning.
 
     Attributes
@@ -83,7 +84,7 @@ def tune(
     Parameters
     ----------
     images
-        `(n, 3, h, h)` in [-1, 1]: one, or several that share the delta.
+        `(n, 3, h, h)` or, for one, `(3, h, h)`, in [-1, 1]: one, or several that share the delta.
     ws
         Latents `(n, num_ws, w_dim)` of the images, the pivots.
     generator

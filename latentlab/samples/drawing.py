@@ -12,6 +12,7 @@ from torch import Tensor
 from latentlab.errors import UserError
 from latentlab.mapping import check_class, ws_of_seeds
 from latentlab.progress import Stage, stage_of
+from latentlab.resuming import check_same
 from latentlab.samples.store import SampleSettings, SampleStore
 from latentlab.samples.table import SampleTable, concatenate
 from latentlab.scorers import Scorer, score_images
@@ -54,8 +55,8 @@ def draw_samples(
         images have another resolution than the settings say, or the disk is full. What was drawn stays.
     """
     settings = store.settings
-    if (generator.fingerprint, scorer.fingerprint) != (settings.generator, settings.scorer):
-        raise UserError(f"{store.folder} is for another generator or scorer; choose another folder")
+    stored = {"generator": settings.generator, "scorer": settings.scorer}
+    check_same(store.folder, "samples", stored, {"generator": generator.fingerprint, "scorer": scorer.fingerprint})
     check_class(generator, settings.class_label)
     if batch_size < 1:
         raise UserError(f"batch_size must be 1 or more, not {batch_size}")

@@ -13,14 +13,15 @@ from numpy.typing import NDArray
 
 from latentlab.errors import UserError
 from latentlab.files import atomic_path
+from latentlab.reprs import ShortRepr
 from latentlab.scorers.scores import label_scores, score_column
 from latentlab.scorers.threshold import POSITIVE, Threshold
 
 _THRESHOLD = b"threshold"  # key in the file's metadata
 
 
-@dataclass(frozen=True, eq=False)
-class EditTable:
+@dataclass(frozen=True, eq=False, repr=False)
+class EditTable(ShortRepr):
     """Scores of faces edited at a series of strengths.
 
     Attributes
@@ -76,14 +77,15 @@ class EditTable:
         columns = {"seed": np.repeat(self.seeds, strengths), "strength": np.tile(self.strengths, faces)}
         columns |= {name: self.column(name).ravel() for name in self.names}
         metadata = None if self.threshold is None else {_THRESHOLD: str(self.threshold)}
-        with atomic_path(path) as temporary:
-            pq.write_table(pa.table(columns, metadata=metadata), temporary, write_page_checksum=True)
+        with atomic_path(path) as temporary, temporary.open("wb") as file:
+            pq.write_table(pa.table(columns, metadata=metadata), file, write_page_checksum=True)
 
     @classmethod
     def load(cls, path: str | Path) -> EditTable:
         """Read a file that `save` wrote; UserError if it is missing, broken or something else."""
         try:
-            stored = pq.ParquetFile(path, page_checksum_verification=True).read()
+            with open(path, "rb") as file:  # pyarrow itself takes no path that is not UTF-8
+                stored = pq.ParquetFile(file, page_checksum_verification=True).read()
             seeds, strengths = stored["seed"].to_numpy(), stored["strength"].to_numpy()
             names = tuple(name for name in stored.column_names if name not in ("seed", "strength"))
             width = len(np.unique(strengths))

@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 
 from latentlab.errors import UserError
 from latentlab.files import atomic_path, read_json, write_json
+from latentlab.resuming import check_same
 from latentlab.samples.table import RESERVED, SampleTable, concatenate
 from latentlab.scorers.threshold import Threshold
 
@@ -113,12 +114,7 @@ def _check_settings(stored: Any, settings: SampleSettings, folder: Path) -> None
     """Refuse a manifest of other rows."""
     if not isinstance(stored, dict):
         raise UserError(f"{folder / MANIFEST} is not a manifest of samples; choose another folder")
-    for name, value in _row_settings(settings).items():
-        if stored.get(name) != value:
-            raise UserError(
-                f"{folder} holds samples of another run: its {name} is {stored.get(name)}, "
-                f"not {value}; choose another folder"
-            )
+    check_same(folder, "samples", stored, _row_settings(settings))
 
 
 class SampleStore:
@@ -169,6 +165,8 @@ class SampleStore:
             If there is none, or its manifest is broken or of a newer version.
         """
         folder = Path(folder)
+        if not (folder / MANIFEST).exists():
+            raise UserError(f"there are no samples in {folder}; `latentlab label --out {folder}` draws some")
         stored = read_json(folder / MANIFEST)
         names = [field.name for field in fields(SampleSettings) if field.name not in _LATER]
         if not isinstance(stored, dict) or any(name not in stored for name in names):
@@ -204,8 +202,8 @@ class SampleStore:
         """
         if table.names != self.settings.names or table.seeds.tolist() != list(self.settings.shards[index]):
             raise ValueError(f"these rows are not those of shard {index}")
-        with atomic_path(self.path(index)) as temporary:
-            pq.write_table(_to_arrow(table), temporary, write_page_checksum=True)
+        with atomic_path(self.path(index)) as temporary, temporary.open("wb") as file:
+            pq.write_table(_to_arrow(table), file, write_page_checksum=True)
 
     def table(self) -> SampleTable:
         """Read all rows, in the order of their seeds.
@@ -228,7 +226,8 @@ class SampleStore:
         if not path.exists():
             return None
         try:
-            stored = pq.ParquetFile(path, page_checksum_verification=True).read()
+            with path.open("rb") as file:  # pyarrow itself takes no path that is not UTF-8
+                stored = pq.ParquetFile(file, page_checksum_verification=True).read()
             table = _from_arrow(stored, self.settings)
             if table.seeds.tolist() == list(seeds):
                 return table

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from latentlab.errors import UserError
+from latentlab.reprs import ShortRepr
 from latentlab.scorers.scores import label_scores, score_column
 from latentlab.scorers.threshold import POSITIVE, Threshold
 
@@ -19,8 +20,8 @@ if TYPE_CHECKING:
 RESERVED = ("seed", "psi", "w", "strength")
 
 
-@dataclass(frozen=True, eq=False)
-class SampleTable:
+@dataclass(frozen=True, eq=False, repr=False)
+class SampleTable(ShortRepr):
     """Rows of seed, psi, w and scores.
 
     Attributes

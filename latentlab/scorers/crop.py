@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from latentlab.errors import UserError
+from latentlab.images import as_batch
 
 MIN_RESOLUTION = 64
 
@@ -42,7 +43,7 @@ class FaceCrop:
         Parameters
         ----------
         images
-            `(b, 3, h, w)`, h and w at least 64.
+            `(b, 3, h, w)` or, for one, `(3, h, w)`, h and w at least 64.
         resolution
             Width and height of the result in pixels.
 
@@ -56,8 +57,9 @@ class FaceCrop:
         UserError
             If the images are too small, or the box reaches beyond them.
         """
+        images = as_batch(images, "images of faces")
         height, width = images.shape[-2:]
-        if images.ndim != 4 or images.shape[1] != 3 or min(height, width) < MIN_RESOLUTION:
+        if min(height, width) < MIN_RESOLUTION:
             raise UserError(
                 f"a face is scored on images (batch, 3, height, width) of at least {MIN_RESOLUTION}x{MIN_RESOLUTION}, "
                 f"not {tuple(images.shape)}"

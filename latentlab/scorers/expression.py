@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from latentlab import weights
+from latentlab.devices import find_device
 from latentlab.images import to_bytes
 from latentlab.scorers import xception
 from latentlab.scorers.crop import FFHQ_FACE, FaceCrop
@@ -99,4 +100,5 @@ def load_fer(device: str | torch.device = "cpu") -> ExpressionScorer:
     UserError
         The weights cannot be had.
     """
-    return ExpressionScorer(xception.load(weights.get("fer") / "emotion_model.hdf5").to(device))
+    place = find_device(device)
+    return ExpressionScorer(xception.load(weights.get("fer") / "emotion_model.hdf5").to(place))

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from latentlab.errors import UserError
 from latentlab.faces.detectors import FaceDetector
+from latentlab.images import as_batch
 
 # Landmarks of iBUG 300-W: the eyes, the corners of the mouth, and the middles of the lips' outer and inner edges.
 _RIGHT_EYE, _LEFT_EYE = slice(36, 42), slice(42, 48)
@@ -51,6 +52,7 @@ class MouthGeometry:
         UserError
             If the detector finds other landmarks.
         """
+        images = as_batch(images)
         rows = [self._of(image[None]) for image in images.detach()]
         return torch.tensor(np.stack(rows), dtype=torch.float32, device=images.device)
 

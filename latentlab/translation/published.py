@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from latentlab.errors import UserError
-from latentlab.files import atomic_path
+from latentlab.files import atomic_path, check_no_folder
 from latentlab.translation.networks import (
     InstaDiscriminatorConfig,
     InstaGeneratorConfig,
@@ -44,6 +44,7 @@ def load(path: str | Path) -> nn.Module:
     UserError
         The file cannot be read, or holds an unknown network. Names the file.
     """
+    check_no_folder(path)
     try:
         state = _state_of(read_pickled(memoryview(Path(path).read_bytes())))
         config = infer_config({name: tuple(value.shape) for name, value in state.items()})
@@ -189,7 +190,10 @@ def _state_of(content: Any) -> State:
     Some files call the layers of a residual block `block`, which others call `conv_block`.
     """
     if not isinstance(content, dict) or not all(isinstance(value, TensorView) for value in content.values()):
-        raise UserError("it is no state dict, as which the published training code saves a network")
+        raise UserError(
+            "it is no state dict, as which the published training code saves a network; save one with "
+            "torch.save(network.state_dict(), …)"
+        )
     prefix = "module." if content and all(name.startswith("module.") for name in content) else ""
     weights = {}
     for name, value in content.items():

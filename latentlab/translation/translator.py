@@ -10,7 +10,9 @@ import torch
 from torch import Tensor, nn
 
 from latentlab import cards, weights
+from latentlab.devices import find_device
 from latentlab.errors import UserError
+from latentlab.images import as_batch
 from latentlab.translation import published
 from latentlab.translation.methods import load_method
 from latentlab.translation.networks import (
@@ -41,6 +43,11 @@ class Translator:
     def __init__(self, networks: Mapping[Way, TranslationGenerator], card: Mapping[str, Any]):
         self.networks, self.card = dict(networks), dict(card)
 
+    def __repr__(self) -> str:
+        method, ways = self.card.get("method", "unknown"), " and ".join(self.networks)
+        steps = f", {self.card['steps']} steps" if "steps" in self.card else ""
+        return f"Translator({method}, {ways}{steps})"
+
     def __call__(
         self,
         images: Tensor,
@@ -57,7 +64,7 @@ class Translator:
         Parameters
         ----------
         images
-            `(b, 3, h, w)` in [-1, 1], on the networks' device.
+            `(b, 3, h, w)` or, for one, `(3, h, w)`, in [-1, 1], on the networks' device.
         way
             'a2b' or 'b2a'.
         masks
@@ -77,7 +84,7 @@ class Translator:
         UserError
             It does not translate that way, or masks are missing or not wanted.
         """
-        network = self.network(way)
+        network, images = self.network(way), as_batch(images)
         if network.takes_masks != (masks is not None):
             raise UserError("this translator needs masks" if network.takes_masks else "this translator takes no masks")
         infer(network, dropout)
@@ -106,8 +113,9 @@ class Translator:
 
     def to(self, device: torch.device | str) -> Translator:
         """Move the networks to `device` and return the translator."""
+        place = find_device(device)
         for network in self.networks.values():
-            network.to(device)
+            network.to(place)
         return self
 
     def save(self, path: str | Path) -> None:
@@ -126,11 +134,12 @@ class Translator:
     @plain_defaults()
     def load(cls, source: str | Path, device: torch.device | str = "cpu") -> Translator:
         """See `load_translator`."""
+        place = find_device(device)
         known = {row.name for row in weights.known() if row.kind == "translator"}
         if isinstance(source, str) and source in known:
-            return cls({"a2b": _load_generator(_only_file(source))}, {"method": "published", "name": source}).to(device)
+            return cls({"a2b": _load_generator(_only_file(source))}, {"method": "published", "name": source}).to(place)
         if Path(source).suffix.lower() in (".pth", ".pt"):
-            return cls({"a2b": _load_generator(Path(source))}, {"method": "published"}).to(device)
+            return cls({"a2b": _load_generator(Path(source))}, {"method": "published"}).to(place)
         tensors, card = cards.read(source, KIND)
         others = _other_networks(card)
         with cards.guard(source, KIND):
@@ -140,7 +149,7 @@ class Translator:
                 own = {k.removeprefix(f"{way}."): v for k, v in tensors.items() if k.startswith(f"{way}.")}
                 network.load_state_dict(own)
                 networks[way] = network
-        return cls(networks, card).to(device)
+        return cls(networks, card).to(place)
 
 
 def load_translator(source: str | Path, device: torch.device | str = "cpu") -> Translator:
@@ -157,7 +166,7 @@ def load_translator(source: str | Path, device: torch.device | str = "cpu") -> T
     Raises
     ------
     UserError
-        There is no such file or name, or it holds no translator.
+        There is no such file, name or device, or the file holds no translator.
     """
     return Translator.load(source, device)
 

@@ -93,5 +93,17 @@ def get(name: str) -> Path:
 
 
 def locate(name: str) -> Path | None:
-    """Do as `get`, but return None for an unknown name; `stylegan2.load` calls it by its entry point."""
-    return get(name) if name in REGISTRY else None
+    """Do as `get`, but return None for an unknown name; `stylegan2.load` calls it by its entry point.
+
+    Raises
+    ------
+    LookupError
+        If the name is nearly that of a generator; suggests it.
+    """
+    if name in REGISTRY:
+        return get(name)
+    generators = [entry.name for entry in REGISTRY.values() if entry.kind == "generator"]
+    near = difflib.get_close_matches(name, generators, n=1)
+    if near:
+        raise LookupError(f"did you mean {near[0]}?")
+    return None

@@ -17,6 +17,7 @@ from stylegan2.checkpoints.build import build
 from stylegan2.checkpoints.format import Content, Format, Networks
 from stylegan2.checkpoints.kinds import Network
 from stylegan2.defaults import plain_defaults
+from stylegan2.devices import find_device
 from stylegan2.discriminator import Discriminator
 from stylegan2.errors import MALFORMED, CheckpointError, ForbiddenGlobalError
 from stylegan2.mobile import MobileGenerator
@@ -77,7 +78,10 @@ def load(path_or_name: str | Path, network: str | None = None, device: str | tor
     ------
     CheckpointError
         No such file, name or network; damaged, truncated or unsupported contents.
+    DeviceError
+        The device is not available.
     """
+    place = find_device(device)
     if network is not None and network not in _NAMES:
         raise CheckpointError(f"no network is called {network!r}; there are {', '.join(_NAMES)}")
     path = _resolve(path_or_name)
@@ -88,7 +92,7 @@ def load(path_or_name: str | Path, network: str | None = None, device: str | tor
         result = build(found[name]())
     if isinstance(result, Discriminator) != (name == "D"):
         raise CheckpointError(f"{path}: its {name} is a {type(result).__name__}")
-    return result.to(device)
+    return result.to(place)
 
 
 def _choose(found: Networks, wanted: str | None, path: Path) -> str:
@@ -151,19 +155,22 @@ def _output(network: Network, seed: int) -> Tensor:
 
 
 def _resolve(path_or_name: str | Path) -> Path:
+    hints: list[str] = []
     # Known names come first: a file or folder that happens to be called so is given as ./NAME, or as a Path.
     if isinstance(path_or_name, str):
         for entry in entry_points(group="stylegan2.weights"):
-            located = entry.load()(path_or_name)
+            try:
+                located = entry.load()(path_or_name)
+            except LookupError as error:  # it knows a name that is nearly this one
+                hints.append(str(error))
+                continue
             if located is not None:
                 return Path(located)
     path = Path(path_or_name)
     if path.exists():
         return path
-    raise CheckpointError(
-        f"{path_or_name}: neither a file, nor a folder, nor the name of known weights; "
-        "check the path, or see `latentlab weights list` for the names"
-    )
+    hint = " or ".join(hints) or "check the path, or see `latentlab weights list` for the names"
+    raise CheckpointError(f"{path_or_name}: neither a file, nor a folder, nor the name of known weights; {hint}")
 
 
 @contextmanager

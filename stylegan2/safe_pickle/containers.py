@@ -115,8 +115,6 @@ def _read_zip(data: memoryview, allowed: Allowed, stand_in: StandIn | None) -> A
     if len(pickles) != 1:
         raise CheckpointError("it is damaged: a torch archive with several data.pkl")
     folder = pickles[0].removesuffix("data.pkl")
-    if f"{folder}constants.pkl" in members:
-        raise CheckpointError("it is a TorchScript program, not weights; save the state dict of its module")
     if f"{folder}byteorder" in members and bytes(members[f"{folder}byteorder"]) != b"little":
         raise CheckpointError("it was written on a big-endian machine; save it again on a little-endian one")
     storages: dict[str, Storage] = {}
@@ -147,6 +145,10 @@ def _zip_members(data: memoryview) -> dict[str, memoryview]:
         raise CheckpointError("it is truncated or damaged: a zip archive without a readable index") from error
     if not any(entry.filename.endswith("/data.pkl") for entry in entries):
         raise CheckpointError("unsupported: a zip archive that torch.save did not write (no data.pkl)")
+    if any(entry.filename.endswith("/constants.pkl") for entry in entries):  # before its compressed code is met
+        raise CheckpointError(
+            "it is a TorchScript program, not weights; save the state_dict() of what torch.jit.load gives"
+        )
     members = {}
     for entry in entries:
         if entry.compress_type != zipfile.ZIP_STORED or entry.flag_bits & 1:

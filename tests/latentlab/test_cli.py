@@ -75,6 +75,7 @@ def direction(run, place, samples) -> Path:
 
 COMMANDS = {
     "smile": ["--samples", "--seed-start", "--psi", "--network", "--scorer", "--out", "--render", "--device"],
+    "study": ["--attribute", "--name", "--samples", "--threshold", "--scorer", "--out", "--render"],
     "generate": ["--seeds", "--psi", "--network", "--resolution", "--out", "--device"],
     "label": ["--samples", "--seed-start", "--psi", "--network", "--scorer", "--out", "--device"],
     "fit": ["--attribute", "--method", "--out"],
@@ -148,10 +149,24 @@ def test_every_option_has_a_help_text(run, monkeypatch):
             assert " ".join(parameter.help.split()[:3]) in out, (name, parameter.name)
 
 
+def test_help_names_values_and_choices_not_types(run, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
+    for name, _ in all_commands(typer.main.get_command(app_module.app)):
+        _, out, _ = run(*name.split(), "--help")
+        assert not re.search(r"^ +--.* <(bool|int|float|str|path|list)", out, re.MULTILINE | re.IGNORECASE), name
+    assert re.search(r"--render .auto\|preview\|full.", run("smile", "--help")[1])
+
+
+def test_mistyped_weights_are_suggested(refused):
+    assert "did you mean mobile-ffhq?" in refused("generate", "--network", "mobile-ffq")
+    assert "did you mean mobile-ffhq" in refused("weights", "get", "mobile-ffq")
+    assert "did you mean fer?" in refused("label", "--scorer", "ferr")
+
+
 def test_without_a_command_there_is_help(run):
     code, out, err = run()
     assert (code, err) == (0, "")
-    for name in ("smile", "generate", "label", "fit", "edit", "walk", "weights"):
+    for name in ("smile", "study", "generate", "label", "fit", "edit", "walk", "weights"):
         assert name in out
 
 
@@ -253,6 +268,37 @@ def test_the_main_job(smiled, network):
     assert len(list((smiled / "samples").glob("*.parquet"))) == 2
 
 
+def test_any_attribute_is_studied(run, network, tmp_path, monkeypatch):
+    """By the classifier that comes with the package; its scores of nonsense are cut in the middle."""
+    monkeypatch.chdir(tmp_path)
+    words = ["--attribute", "young", "--threshold", "median", "--samples", 40, "--edited-faces", 1, "--batch", 8]
+    code, out, err = run("study", "--network", network, *words)
+    assert code == 0, err
+    assert re.match(r"[\d.]+% of 40 samples are labelled young: \d+ positive, \d+ negative\n", out)
+    report = (tmp_path / "latentlab-young" / "report.md").read_text(encoding="utf-8")
+    assert report.startswith("# Young in W of") and "scored by `attributes:young`" in report
+    assert "(median of the training samples)" in report
+    assert "smil" not in report and "happy" not in report
+    assert Direction.load(tmp_path / "latentlab-young" / "young-svm.safetensors").attribute == "young"
+
+
+def test_a_threshold_is_chosen_when_samples_are_there(run, refused, network, tmp_path):
+    """Labels follow the threshold without another rendering; fitting takes that of the table, or another."""
+    words = ["label", "--network", network, "--samples", 40, "--scorer", "attributes:young", "--out", tmp_path / "s"]
+    for threshold, positive in (([], None), (["--threshold", "median"], "20 positive, 20 negative")):
+        code, out, err = run(*words, *threshold)
+        assert code == 0, err
+        assert re.search(r"young +[\d.]+% \(\d+ positive, \d+ negative; scores from [\d.]+ to [\d.]+\)", out)
+        assert positive is None or positive in out
+    fit = ["fit", tmp_path / "s", "--attribute", "young", "--method", "mean", "--out", tmp_path / "d.safetensors"]
+    code, out, _ = run(*fit)
+    assert code == 0 and "| threshold | 0." in out
+    code, out, _ = run(*fit, "--threshold", "q0.3,q0.7")
+    assert code == 0 and re.search(r"\| threshold \| 0.\d+,0.\d+ \|", out)
+    line = refused(*fit, "--threshold", 2)
+    assert "0 positive" in line and "--threshold median" in line
+
+
 # --- bad input ----------------------------------------------------------------------------------------------
 
 
@@ -317,6 +363,12 @@ def test_options_out_of_range(refused, network, tmp_path, words, said):
         (["smile", "--edited-faces", "0"], "edited_faces must be 1"),
         (["smile", "--render", "preview"], "has no preview"),
         (["smile", "--scorer", "fr"], "did you mean fer"),
+        (["smile", "--threshold", "high"], "a threshold is a number"),
+        (["study", "--attribute", "yung"], "did you mean young?"),
+        (["study", "--attribute", "xylophone"], "they know angry, "),
+        (["study", "--attribute", "young", "--scorer", "fer"], "the scorer attributes:young scores it"),
+        (["study", "--attribute", "young", "--threshold", "q2"], "quantiles lie above 0"),
+        (["label", "--threshold", "high"], "a threshold is a number"),
         (["label", "--scorer", "ferr"], "did you mean fer"),
         (["label", "--samples", "0"], "samples must be 1 or more"),
         (["label", "--seed-start", "-1"], "seeds must lie in"),
@@ -377,9 +429,9 @@ def test_an_output_folder_that_is_a_file(refused, network, direction, tmp_path, 
 @pytest.mark.weights
 def test_output_folders_of_other_settings(refused, smiled, samples, network):
     words = ["--network", network, "--edited-faces", 3, "--out", smiled]
-    assert "another samples: 80, not 90" in refused("smile", *words, "--samples", 90)
+    assert "samples is 80, not 90" in refused("smile", *words, "--samples", 90)
     line = refused("smile", *words, "--samples", SAMPLES, "--psi", 0.5)
-    assert "another psi: 0.7, not 0.5; choose another folder with --out" in line
+    assert "psi is 0.7, not 0.5; ask for the same, or choose another folder" in line
     line = refused("label", "--network", network, "--out", samples, "--samples", 81)
     assert "its samples is 80, not 81" in line
 

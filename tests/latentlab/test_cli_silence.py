@@ -1,5 +1,6 @@
 """Nothing that is given is passed over in silence: it has an effect, or is refused by name before any work."""
 
+import re
 import shutil
 from pathlib import Path
 
@@ -220,13 +221,29 @@ def test_a_folder_of_photos_is_aligned_and_failures_are_counted(run, photo, tmp_
 @pytest.mark.weights
 def test_photos_that_fail_are_counted(run, photo, tmp_path):
     shutil.copy(photo, photo.with_name("you.png"))
-    network = make_tiny(CONFIG)
-    stylegan2.save(network, tmp_path / "net.safetensors")
-    vector = np.eye(16, dtype=np.float32)[0]
-    Direction(vector, "x", "Mean", generator=network.fingerprint).save(tmp_path / "x.safetensors")
-    for words in (
-        ["project", photo.parent],
-        ["edit", "--direction", tmp_path / "x.safetensors", "--photo", photo.parent],
-    ):
-        code, out, err = run(*words, "--network", tmp_path / "net.safetensors", "--out", tmp_path / "out")
-        assert code == 2 and "0 of 2 photos are done; 2 failed" in out, err
+    stylegan2.save(make_tiny(CONFIG), tmp_path / "net.safetensors")
+    code, out, err = run("project", photo.parent, "--network", tmp_path / "net.safetensors", "--out", tmp_path / "out")
+    assert code == 2 and "0 of 2 photos are done; 2 failed" in out, err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["label", "--scorer", "FOLDER:young"], ["edit", "--direction", "FOLDER"], ["generate", "--network", "FOLDER"],
+        ["scorer", "train", "x", "FOLDER"], ["translate", "apply", "FOLDER", "x.png"],
+        ["translate", "export", "FOLDER", "new.pth"], ["weights", "convert", "FOLDER", "new.safetensors"],
+    ],
+    ids=" ".join,
+)  # fmt: skip
+def test_a_folder_in_the_place_of_what_is_read(refused, tmp_path, monkeypatch, words):
+    """What the system says of it, "Is a directory" or "No such device", helps nobody."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "it.safetensors").mkdir()
+    given = [word.replace("FOLDER", "it.safetensors") for word in words]
+    out = [] if {"export", "convert"} & set(words) else ["--out", "out.safetensors"]
+    line = refused(*given, *out)
+    assert re.search(r"it\.safetensors:? (it )?is a folder", line), line
+
+
+def test_samples_that_are_not_there(refused, tmp_path):
+    assert f"there are no samples in {tmp_path}; `latentlab label" in refused("fit", tmp_path, "--out", tmp_path / "d")

@@ -11,6 +11,9 @@ from PIL import Image
 
 from latentlab import images
 from latentlab.errors import UserError
+from latentlab.faces import FaceFound, align, paste_back
+from latentlab.projection import MaskedImages
+from latentlab.scorers import FunctionScorer
 
 
 def test_every_byte_survives_the_round_trip():
@@ -115,8 +118,8 @@ def test_save_writes_what_load_reads_and_refuses_other_suffixes(tmp_path):
 def test_grid_fills_rows_and_leaves_white():
     pictures = torch.stack([torch.full((3, 2, 3), value) for value in (-1.0, 0.0, 0.5)])
     sheet = images.grid(pictures, 2)
-    assert sheet.shape == (3, 4, 6)
-    assert sheet[0, ::2, ::3].tolist() == [[-1.0, 0.0], [0.5, 1.0]]
+    assert sheet.shape == (1, 3, 4, 6)
+    assert sheet[0, 0, ::2, ::3].tolist() == [[-1.0, 0.0], [0.5, 1.0]]
     with pytest.raises(ValueError, match="a grid needs"):
         images.grid(pictures, 0)
 
@@ -135,3 +138,69 @@ def test_reduce_averages_and_never_enlarges():
     assert images.reduce(pictures, 4).shape == (1, 3, 2, 4)
     assert torch.allclose(images.reduce(pictures, 4), torch.tensor(0.125))
     assert images.reduce(pictures, 8) is pictures
+
+
+# --- one convention of shapes -------------------------------------------------------------------------------
+
+
+def test_one_image_is_a_batch_of_one():
+    batch = torch.zeros(2, 3, 4, 5)
+    assert images.as_batch(batch) is batch
+    assert torch.equal(images.as_batch(batch[0]), batch[:1])
+    assert images.as_batch(torch.zeros(1, 4, 5), channels=(1, 3)).shape == (1, 1, 4, 5)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        (np.zeros((4, 5, 3), dtype=np.uint8), "a photo must be a tensor .*, not ndarray; latentlab.images.from_pil"),
+        (Image.new("RGB", (5, 4)), "not Image; latentlab.images.from_pil converts a PIL image"),
+        (
+            torch.zeros(4, 5, 3, dtype=torch.uint8),
+            r"not torch.uint8; bytes x become images as x.permute\(2, 0, 1\) / 127.5",
+        ),
+        (torch.zeros(4, 5, 3), r"\(4, 5, 3\); move the channels to the front with .movedim\(-1, -3\)"),
+        (torch.zeros(2, 4, 5, 3), r"\(2, 4, 5, 3\); move the channels to the front"),
+        (torch.zeros(4, 5), r"must be \(batch, 3, height, width\) or \(3, height, width\), not \(4, 5\)"),
+        (torch.zeros(0, 3, 4, 5), "not"),
+        (torch.zeros(1, 1, 4, 5), "not"),
+    ],
+)
+def test_anything_else_is_refused_with_the_way_to_convert_it(wrong, words):
+    with pytest.raises(UserError, match=words):
+        images.as_batch(wrong, "a photo")
+
+
+def test_the_advice_gives_an_image():
+    bytes_ = torch.randint(0, 256, (4, 5, 3), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    assert torch.equal(
+        images.as_batch(bytes_.permute(2, 0, 1) / 127.5 - 1), images.from_pil(Image.fromarray(bytes_.numpy()))
+    )
+
+
+class Finder:
+    """Finds one face in every photo."""
+
+    name = "finder"
+
+    def __call__(self, photo):
+        assert photo.shape[:2] == (1, 3)
+        corners = np.array([[20.0, 20], [40, 20], [24, 22], [36, 22], [30, 40]])
+        return [FaceFound((10.0, 10.0, 50.0, 50.0), corners, 1.0)]
+
+
+def test_what_takes_images_takes_one_as_a_batch_of_one():
+    photo = torch.rand(1, 3, 60, 64, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    (face,) = align(photo, Finder(), 32)
+    (again,) = align(photo[0], Finder(), 32)
+    assert torch.equal(face.image, again.image) and face.image.shape == (1, 3, 32, 32)
+    pasted = paste_back(-face.image, face.geometry, photo, original=face.image)
+    assert torch.equal(paste_back(-face.image[0], face.geometry, photo[0], original=face.image[0]), pasted)
+    scorer = FunctionScorer(("bright",), lambda pictures: pictures.mean(dim=(1, 2, 3)))
+    assert torch.equal(scorer(photo[0]), scorer(photo)) and scorer(photo).shape == (1, 1)
+    assert len(MaskedImages.of(face.image[0])) == 1
+    with pytest.raises(UserError, match="one photo at a time, not a batch of 2"):
+        align(photo.expand(2, -1, -1, -1), Finder(), 32)
+    for call in (align, lambda wrong, finder: paste_back(face.image, face.geometry, wrong)):
+        with pytest.raises(UserError, match="a photo must be a tensor .*, not ndarray; .*from_pil"):
+            call(np.zeros((60, 64, 3), dtype=np.uint8), Finder())

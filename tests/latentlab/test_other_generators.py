@@ -26,7 +26,9 @@ from latentlab.pipelines import (
     study_attribute,
     walk_seeds,
 )
+from latentlab.pipelines.study.settings import claim
 from latentlab.projection import Phase, ProjectionSettings, TuningSettings, project, tune, w_statistics
+from latentlab.projection.starts import nearest
 from latentlab.rendering import Renderer
 from latentlab.samples import SampleStore
 from latentlab.scorers import FunctionScorer, load_scorer, score_images
@@ -230,7 +232,7 @@ def test_samples_from_before_there_were_classes_still_load(tiny, tmp_path):
     assert len(label_samples(Components.load(tiny, SCORER), LabelSettings(4), tmp_path, progress=False)) == 4
 
 
-def test_edits_walks_and_studies_of_a_class(conditional, tmp_path):
+def test_edits_and_walks_of_a_class(conditional, tmp_path):
     components, direction = Components.load(conditional, SCORER), direction_of(conditional)
     settings = SeedSettings(class_label=1)
     edit_seeds([1], direction, [2], components, settings, tmp_path / "edits", progress=False)
@@ -240,12 +242,14 @@ def test_edits_walks_and_studies_of_a_class(conditional, tmp_path):
     assert torch.equal(images.to_bytes(written), images.to_bytes(expected))
     walk = walk_seeds([1], direction, [2], components, settings, progress=False)
     torch.testing.assert_close(walk.images[0], expected)
-    study = StudySettings("bright", threshold="median", samples=40, edited_faces=1, class_label=1)
-    found = study_attribute(components, study, tmp_path / "study", progress=False)
-    assert found.table.generator == conditional.fingerprint
-    assert json.loads((tmp_path / "study" / "run.json").read_text())["class_label"] == 1
+
+
+def test_studies_of_different_classes_do_not_mix(conditional, tmp_path):
+    study = StudySettings("bright", samples=40, class_label=1)
+    claim(tmp_path, study, {})
+    claim(tmp_path, study, {})
     with pytest.raises(UserError, match="class_label: 1, not 2"):
-        study_attribute(components, replace(study, class_label=2), tmp_path / "study", progress=False)
+        study_attribute(Components.load(conditional, SCORER), replace(study, class_label=2), tmp_path, progress=False)
 
 
 def test_statistics_of_a_conditional_generator_are_over_its_classes(conditional):
@@ -260,6 +264,7 @@ def test_projection_into_a_conditional_generator(conditional):
     distance = perceptual.load_perceptual("vgg")
     made = conditional(stylegan2.z_from_seeds([1], 32), torch.eye(3)[2:])
     settings = ProjectionSettings("w", (Phase(3, 0.1, resolution=16),))
-    found = project(made, conditional, settings, "best", distance, progress=False)
+    assert nearest(made, conditional, distance, candidates=2, seed=0).shape == (1, conditional.num_ws, 32)
+    found = project(made, conditional, settings, "average", distance, progress=False)
     average = conditional.synthesis(conditional.w_avg.expand(1, conditional.num_ws, -1))
     assert found.distances[0] < distance(average, made)[0]

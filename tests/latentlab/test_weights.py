@@ -386,7 +386,9 @@ def test_names_are_resolved_in_the_users_cache(shelf, cache, monkeypatch):
     assert not rows["toy"].cached and rows["toy"].source == "toy==1.0"
     assert weights.locate("toy") == weights.get("toy") == cache / "toy"
     assert {row.name: row for row in weights.known()}["toy"].cached
-    assert weights.locate("ffhq-1023") is None
+    with pytest.raises(LookupError, match="did you mean ffhq-1024?"):
+        weights.locate("ffhq-1023")
+    assert weights.locate("nothing of the kind") is None
     with pytest.raises(UserError, match="did you mean ffhq-1024"):
         weights.get("ffhq-1023")
     with pytest.raises(UserError, match="weights list"):

@@ -11,13 +11,14 @@ from latentlab.faces import AlignedFace, align_files
 from latentlab.pipelines.checks import QualityCheck, check_photo, describe_poor
 from latentlab.pipelines.components import Components
 from latentlab.progress import Stage, stage_of
+from latentlab.reprs import ShortRepr
 
 OnChecks = Callable[[Path, Sequence[QualityCheck]], object]
 """Called with a photo and its quality checks as soon as it was aligned."""
 
 
-@dataclass(frozen=True, eq=False)
-class CheckedPhoto:
+@dataclass(frozen=True, eq=False, repr=False)
+class CheckedPhoto(ShortRepr):
     """A photo whose face was found and checked.
 
     Attributes

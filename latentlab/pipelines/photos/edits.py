@@ -20,11 +20,12 @@ from latentlab.images import to_pil
 from latentlab.pipelines.components import Components
 from latentlab.pipelines.photos.portraits import Portrait
 from latentlab.pipelines.photos.settings import Mask
+from latentlab.reprs import ShortRepr
 from latentlab.scorers import Scorer, score_column, score_images
 
 
-@dataclass(frozen=True, eq=False)
-class PhotoEdit:
+@dataclass(frozen=True, eq=False, repr=False)
+class PhotoEdit(ShortRepr):
     """A portrait at one strength.
 
     Attributes

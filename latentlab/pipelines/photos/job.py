@@ -17,10 +17,11 @@ from latentlab.pipelines.photos.portraits import Portrait, make_portrait, projec
 from latentlab.pipelines.photos.settings import PhotoEditSettings, PhotoSettings
 from latentlab.pipelines.photos.writing import write_edits, write_portrait
 from latentlab.progress import Stage, stage_of
+from latentlab.reprs import ShortRepr
 
 
-@dataclass(frozen=True, eq=False)
-class PhotoResult:
+@dataclass(frozen=True, eq=False, repr=False)
+class PhotoResult(ShortRepr):
     """A photo, as it was projected and edited.
 
     Attributes

@@ -18,13 +18,14 @@ from latentlab.pipelines.photos.settings import PhotoSettings, steps_left_out
 from latentlab.progress import Stage, titled
 from latentlab.projection import Projection, Tuned, project, tune, w_statistics
 from latentlab.rendering import Renderer, with_noise_maps
+from latentlab.reprs import ShortRepr
 from stylegan2.protocol import Generator
 
 STATE = "state"
 
 
-@dataclass(frozen=True, eq=False)
-class Portrait:
+@dataclass(frozen=True, eq=False, repr=False)
+class Portrait(ShortRepr):
     """A photo, the latent that renders it, and the generator that does so.
 
     Attributes

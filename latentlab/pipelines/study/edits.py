@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
+from dataclasses import asdict, fields
 from pathlib import Path
 
 import numpy as np
@@ -28,10 +29,10 @@ def find_reach(context: StudyContext, direction: Direction, train: SampleTable) 
     path = context.folder / "calibration.json"
     if path.exists():
         stored = read_json(path)
-        return Reach(stored["towards"], stored["away"])
+        return Reach(*(stored.get(field.name) for field in fields(Reach)))
     attribute, scorer = context.settings.attribute, context.components.scorer
     reach = calibrate_reach(train, attribute, direction, context.renderer, scorer, context.batch_size, context.stage)
-    write_json(path, {"towards": reach.towards, "away": reach.away, "direction": direction.method})
+    write_json(path, {**asdict(reach), "direction": direction.method})
     return reach
 
 

@@ -6,11 +6,12 @@ from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import binomtest
 
 from latentlab.directions import Direction, DirectionStatistics, Fit, cosine
 from latentlab.editing import in_sigmas
-from latentlab.files import atomic_path
+from latentlab.files import write_text
+from latentlab.metrics import Interval, format_interval, share_interval
+from latentlab.metrics.intervals import LEAST_IMAGES, format_share
 from latentlab.pipelines.study.context import StudyContext
 from latentlab.pipelines.study.results import Study
 from latentlab.samples import EditTable, SampleTable
@@ -31,8 +32,7 @@ def write_report(context: StudyContext, study: Study, command: str) -> None:
         _IMAGES,
         _reproduction(context, command),
     ]
-    with atomic_path(context.folder / "report.md") as temporary:
-        temporary.write_text("\n\n".join(sections) + "\n", encoding="utf-8")
+    write_text(context.folder / "report.md", "\n\n".join(sections) + "\n")
 
 
 def summary(study: Study) -> list[str]:
@@ -42,19 +42,32 @@ def summary(study: Study) -> list[str]:
     lines = [f"{counts.positive / samples:.1%} of {samples} samples are labelled {attribute}: {counts}"]
     for method, fit in study.fits.items():
         held_out, edits = _held_out(fit), study.edits[method]
+        caution = f" ({held_out.caution})" if held_out.caution else ""
         lines.append(
-            f"{method}: held-out accuracy {held_out.accuracy:.3f}, AUC {held_out.auc:.3f} "
-            f"[{held_out.auc_low:.3f}, {held_out.auc_high:.3f}]; {_changed(edits.towards, attribute, POSITIVE)} "
-            f"became {attribute}, {_changed(edits.away, attribute, NEGATIVE)} stopped being {attribute}"
+            f"{method}: held-out AUC {_auc(held_out)}{caution}; edits changed the label of "
+            f"{_changed(edits.towards, attribute, POSITIVE)} towards {attribute}, "
+            f"{_changed(edits.away, attribute, NEGATIVE)} away from it"
         )
-    return lines
+    return [*lines, *_few_faces(study)]
 
 
 def share(successes: NDArray[np.bool_]) -> str:
-    """Format a share with its 95 % interval (Wilson 1927)."""
-    k, n = int(successes.sum()), len(successes)
-    low, high = binomtest(k, n).proportion_ci(method="wilson")
-    return f"{k}/{n} = {k / n:.1%} [{low:.1%}, {high:.1%}]"
+    """Format a share with its 95 % interval (Wilson 1927) and the counts."""
+    return format_share(share_interval(successes))
+
+
+def _auc(figures: DirectionStatistics) -> str:
+    """The AUC with its interval."""
+    return format_interval(Interval(figures.auc, figures.auc_low, figures.auc_high, figures.n))
+
+
+def _few_faces(study: Study) -> list[str]:
+    """A sentence where too few faces were edited to conclude anything; none otherwise."""
+    edits = next(iter(study.edits.values()))
+    fewest = min(len(edits.towards.seeds), len(edits.away.seeds))
+    if fewest >= LEAST_IMAGES:
+        return []
+    return [f"Edits of {fewest} faces are a first look: it takes {LEAST_IMAGES} of each label to tell methods apart."]
 
 
 def _changed(table: EditTable, attribute: str, wanted: int) -> str:
@@ -69,7 +82,8 @@ def _held_out(fit: Fit) -> DirectionStatistics:
 
 
 def _table(header: list[str], lines: list[list[str]]) -> str:
-    cells = [header, ["---"] * len(header), *lines]
+    """A table whose columns, but for the first, are numbers."""
+    cells = [header, ["---", *["---:"] * (len(header) - 1)], *lines]
     return "\n".join("| " + " | ".join(line) + " |" for line in cells)
 
 
@@ -82,7 +96,7 @@ def _samples(context: StudyContext, study: Study) -> str:
         "## Samples",
         f"Seeds {settings.seed_start} … {last} at psi {settings.psi:g}, rendered "
         f"{'at the full resolution' if full else 'as previews'} ({resolution}×{resolution}) and "
-        f"scored by `{settings.scorer}`. {_rule(study)} That are {share(study.labels == POSITIVE)} of the samples. "
+        f"scored by `{settings.scorer}`. {_rule(study)} {share(study.labels == POSITIVE)} do. "
         f"Directions are learnt on {int(study.train.sum())} samples; {int(study.test.sum())} are held out. "
         "The seed alone decides which of the two a sample belongs to.",
         _counts(study),
@@ -97,14 +111,14 @@ def _rule(study: Study) -> str:
     threshold, asked, name = study.table.threshold, study.settings.threshold, study.settings.attribute
     if threshold is None:
         rule = "is its largest score" if len(study.table.names) > 1 else "score is above one half"
-        return f"A face is *{name}* where that {rule}."
+        return f"A face counts as *{name}* where that {rule}."
     origin = "" if asked == str(threshold) else f" ({asked} of the training samples)"
-    above = f"A face is *{name}* where that score is above {threshold.high:.4g}"
+    above = f"A face counts as *{name}* where that score is above {threshold.high:.4g}"
     if threshold.low == threshold.high:
         return f"{above}{origin}."
     return (
-        f"{above}, and *not {name}* where it is below {threshold.low:.4g}{origin}; between them it is neither, "
-        "and no direction is learnt from it or judged by it."
+        f"{above}, and as *not {name}* where it is below {threshold.low:.4g}{origin}; between them it counts as "
+        "neither, and no direction is learnt from it or judged by it."
     )
 
 
@@ -132,17 +146,20 @@ def _directions(study: Study) -> str:
     lines = []
     for method, fit in study.fits.items():
         figures = _held_out(fit)
-        interval = f"{figures.auc:.3f} [{figures.auc_low:.3f}, {figures.auc_high:.3f}]"
-        lines.append([method, f"{figures.accuracy:.3f}", interval, f"{figures.n} ({figures.n_positive} positive)"])
+        accuracy = share(np.arange(figures.n) < round(figures.accuracy * figures.n))
+        lines.append([method, accuracy, _auc(figures), str(figures.n_positive), str(figures.n - figures.n_positive)])
     first, second = (fit.direction for fit in study.fits.values())
     names = list(study.fits)
+    cautions = {method: _held_out(fit).caution for method, fit in study.fits.items()}
+    warnings = [f"\n\n**{method} is {caution}.**" for method, caution in cautions.items() if caution]
     return (
         "## Directions\n\n"
         "Learnt on the training samples and evaluated on the held-out ones. `mean` is the mean of w over the "
         "samples with the label minus the mean over all samples; `svm` is the normal of a linear support vector "
         "machine, whose C was chosen by cross-validation on the training samples.\n\n"
-        + _table(["method", "held-out accuracy", "held-out AUC [95 %]", "n"], lines)
-        + f"\n\nCosine between {names[0]} and {names[1]}: {cosine(first, second):.3f}."
+        + _table(["method", "held-out accuracy [95 %]", "held-out AUC [95 %]", "with the label", "without"], lines)
+        + "".join(warnings)
+        + f"\n\nCosine between {names[0]} and {names[1]}: {cosine(first, second):.2f}."
     )
 
 
@@ -150,9 +167,10 @@ def _edits(study: Study) -> str:
     name = study.settings.attribute
     parts = [
         "## Edits of held-out faces",
-        f"Faces that are not {name} are moved towards it, faces that are away from it: w + strength · n. "
-        "The strengths were calibrated on training faces, along the svm direction; the mean direction is compared "
-        "with it at the largest strengths. The edited images are scored, rendered as the samples were.",
+        f"Faces *not {name}* are moved towards it, faces *{name}* away from it: w + strength · n. "
+        f"{_range(study)} The mean direction is compared with the svm direction at the largest strengths. The edited "
+        "images are scored, rendered as the samples were.",
+        *(f"**{sentence}**" for sentence in _few_faces(study)),
     ]
     header = ["edit", "strength", "changed label [95 %]", f"mean {name} score"]
     for method, edits in study.edits.items():
@@ -161,6 +179,20 @@ def _edits(study: Study) -> str:
         lines += _edit_lines(edits.away, name, NEGATIVE, direction)
         parts.append(f"### {method}\n\n" + _table(header, lines))
     return "\n\n".join(parts)
+
+
+def _range(study: Study) -> str:
+    """Describe the calibrated strengths, and the faces that even they did not change."""
+    reach, direction = study.reach, study.fits["svm"].direction
+    ends = {
+        f"{strength:+.2f} ({in_sigmas(direction, strength):+.1f} σ)": changed
+        for strength, changed in ((reach.away, reach.changed_away), (reach.towards, reach.changed_towards))
+    }
+    text = f"The strengths were calibrated on training faces, along the svm direction: from {' to '.join(ends)}."
+    for strength, changed in ends.items():
+        if changed is not None and changed < 1:
+            text += f" At {strength}, the furthest that was tried, {changed:.0%} of these faces changed their label."
+    return text
 
 
 def _edit_lines(table: EditTable, name: str, wanted: int, direction: Direction) -> Iterator[list[str]]:
@@ -173,7 +205,7 @@ def _edit_lines(table: EditTable, name: str, wanted: int, direction: Direction) 
                 f"{'towards' if wanted == POSITIVE else 'away from'} {name}",
                 f"{strength:+.2f} ({in_sigmas(direction, strength):+.1f} σ)",
                 share(changed[:, k]),
-                f"{scores[:, 0].mean():.3f} → {scores[:, k].mean():.3f}",
+                f"{scores[:, 0].mean():.2f} → {scores[:, k].mean():.2f}",
             ]
 
 

@@ -10,12 +10,13 @@ from numpy.typing import NDArray
 from latentlab.directions import Fit
 from latentlab.pipelines.calibration import Reach
 from latentlab.pipelines.study.settings import StudySettings
+from latentlab.reprs import ShortRepr
 from latentlab.samples import EditTable, SampleTable
 from latentlab.scorers import LabelCounts, count_labels
 
 
-@dataclass(frozen=True)
-class HeldOutEdits:
+@dataclass(frozen=True, repr=False)
+class HeldOutEdits(ShortRepr):
     """Held-out faces edited along one direction.
 
     Attributes
@@ -30,8 +31,8 @@ class HeldOutEdits:
     away: EditTable
 
 
-@dataclass(frozen=True)
-class Study:
+@dataclass(frozen=True, repr=False)
+class Study(ShortRepr):
     """All results of a study.
 
     Attributes

@@ -8,6 +8,7 @@ from typing import Any, Literal, get_args
 
 from latentlab.errors import UserError
 from latentlab.files import read_json, write_json
+from latentlab.resuming import check_same
 from latentlab.scorers.threshold import Threshold
 
 MANIFEST = "run.json"
@@ -78,20 +79,13 @@ def claim(folder: Path, settings: StudySettings, fingerprints: dict[str, str]) -
     Raises
     ------
     UserError
-        If it has a study of other settings or networks (the message names the first that differs, and both
-        values), or something else altogether.
+        If it has a study of other settings or networks (names what differs, with both values), or something else
+        altogether.
     """
     path = folder / MANIFEST
     wanted: dict[str, Any] = {"format_version": FORMAT_VERSION, **asdict(settings), **fingerprints}
     if path.exists():
-        stored = read_json(path)
-        for key, value in wanted.items():
-            found = stored.get(key) if isinstance(stored, dict) else None
-            if found != value:
-                raise UserError(
-                    f"{folder} holds a run with another {key}: {found}, not {value}; "
-                    "choose another folder with --out, or remove this one"
-                )
+        check_same(folder, "a study", read_json(path), wanted)
     elif folder.exists() and not (folder.is_dir() and all(_is_leftover(entry) for entry in folder.iterdir())):
         raise UserError(f"{folder} exists already and holds no run; choose another folder with --out")
     else:

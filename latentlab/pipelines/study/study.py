@@ -13,6 +13,7 @@ import torch
 
 from latentlab.directions import Fit, fit
 from latentlab.errors import UserError
+from latentlab.pipelines.calibration import Reach
 from latentlab.pipelines.components import Components
 from latentlab.pipelines.sampling import LabelSettings, label_samples
 from latentlab.pipelines.study.context import StudyContext
@@ -113,19 +114,18 @@ def _measure(context: StudyContext, table: SampleTable) -> Study:
     # Quantiles are those of the training samples, and hold for all others and for edits.
     threshold = table.subset(train).resolve(context.settings.attribute).threshold
     table = replace(table, threshold=threshold)
-    fits = _fit_directions(context, table)
+    attribute, name = context.settings.attribute, context.settings.name
+    fits = {method: fit(table, attribute, method, name) for method in METHODS}
     reach = find_reach(context, fits[MAIN].direction, table.subset(train))
+    fits[MAIN] = _with_range(fits[MAIN], reach)  # the other's strengths were not calibrated along it
     edits = {}
     for method, found in fits.items():
+        found.direction.save(context.folder / f"{name}-{method}.safetensors")
         fractions = FRACTIONS if method == MAIN else FRACTIONS[-1:]
         edits[method] = edit_held_out(context, method, found.direction, table.subset(test), reach, fractions)
     return Study(context.settings, table, train, test, fits, reach, edits)
 
 
-def _fit_directions(context: StudyContext, table: SampleTable) -> dict[str, Fit]:
-    """Learn the direction by every method, and save it."""
-    attribute, name = context.settings.attribute, context.settings.name
-    fits = {method: fit(table, attribute, method, name) for method in METHODS}
-    for method, found in fits.items():
-        found.direction.save(context.folder / f"{name}-{method}.safetensors")
-    return fits
+def _with_range(found: Fit, reach: Reach) -> Fit:
+    """Give the direction the strengths that were calibrated along it."""
+    return replace(found, direction=replace(found.direction, strength_range=(reach.away, reach.towards)))

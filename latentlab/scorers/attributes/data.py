@@ -14,15 +14,17 @@ from torch import Tensor
 
 from latentlab import images
 from latentlab.errors import UserError
+from latentlab.files import check_no_folder
 from latentlab.progress import Stage, stage_of
+from latentlab.reprs import ShortRepr
 from latentlab.scorers.attributes.network import RESOLUTION
 from latentlab.scorers.crop import FaceCrop
 
 MARGIN = 4  # pixels beyond each border of the network's input, for random shifts
 
 
-@dataclass(frozen=True)
-class Labels:
+@dataclass(frozen=True, repr=False)
+class Labels(ShortRepr):
     """Attributes of labelled images.
 
     Attributes
@@ -49,6 +51,7 @@ def load_labels(path: Path) -> Labels:
     UserError
         If the file is missing, has other columns, or holds other values.
     """
+    check_no_folder(path)
     try:
         with open(path, newline="", encoding="utf-8") as file:
             rows = list(csv.DictReader(file))

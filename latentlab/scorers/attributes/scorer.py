@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from latentlab import cards
+from latentlab.devices import find_device
 from latentlab.errors import UserError
 from latentlab.scorers.attributes.network import RESOLUTION, AttributeNet
 from latentlab.scorers.crop import FaceCrop
@@ -113,16 +114,17 @@ class AttributeScorer:
         Raises
         ------
         UserError
-            If the file is missing, broken or something else.
+            If the file is missing, broken or something else, or the device is not available.
         """
+        place = find_device(device)
         tensors, card = cards.read(path, KIND)
         with cards.guard(path, KIND):
             names, base_channels = tuple(card.pop("names")), int(card.pop("width"))
             network = AttributeNet(len(names), base_channels)
             own = {name.removeprefix("network."): v for name, v in tensors.items() if name.startswith("network.")}
             network.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in own.items()})
-            network.to(device).eval().requires_grad_(False)
-            return cls(network, names, tensors["slopes"].to(device), tensors["offsets"].to(device), card)
+            network.to(place).eval().requires_grad_(False)
+            return cls(network, names, tensors["slopes"].to(place), tensors["offsets"].to(place), card)
 
 
 def load_attributes(source: str | Path = SHIPPED, device: torch.device | str = "cpu") -> AttributeScorer:

@@ -18,8 +18,10 @@ from sklearn.metrics import roc_auc_score
 from torch import Tensor
 
 from latentlab import cards
+from latentlab.devices import find_device
 from latentlab.errors import UserError
 from latentlab.progress import Stage, stage_of
+from latentlab.resuming import check_same
 from latentlab.scorers.attributes.data import MARGIN, Labels, split
 from latentlab.scorers.attributes.network import RESOLUTION, AttributeNet
 from latentlab.scorers.attributes.scorer import AttributeScorer
@@ -103,15 +105,16 @@ def train(
     Raises
     ------
     UserError
-        If the state belongs to another training, there are too few persons, or an attribute has only one value in a
-        part.
+        If the state belongs to another training, there are too few persons, an attribute has only one value in a
+        part, or the device is not available.
     """
+    place = find_device(device)
     parts = split(labels.persons, SHARES, plan.seed)
     for part in parts:
         lone = [name for name, row in zip(labels.names, labels.values[part].T, strict=True) if row.min() == row.max()]
         if lone:
             raise UserError(f"{', '.join(lone)}: a part of the images has one value only; leave it out or add images")
-    network = _trained(images, labels, parts[0], plan, state, torch.device(device), stage_of(progress))
+    network = _trained(images, labels, parts[0], plan, state, place, stage_of(progress))
     slopes, offsets = _calibrated(_logits(network, images[parts[1]]), labels.values[parts[1]])
     held_out = _logits(network, images[parts[2]]) * slopes + offsets
     statistics = _statistics(held_out, labels.values[parts[2]], labels.names)
@@ -123,10 +126,10 @@ def train(
         "held_out": statistics,
     }
     state.unlink(missing_ok=True)
-    return AttributeScorer(network, labels.names, _tensor(slopes, device), _tensor(offsets, device), whole_card)
+    return AttributeScorer(network, labels.names, _tensor(slopes, place), _tensor(offsets, place), whole_card)
 
 
-def _tensor(values: NDArray[Any], device: torch.device | str) -> Tensor:
+def _tensor(values: NDArray[Any], device: torch.device) -> Tensor:
     return torch.tensor(values, dtype=torch.float32, device=device)
 
 
@@ -254,8 +257,7 @@ def _resume(path: Path, key: Mapping[str, Any], network: AttributeNet, optimiser
         return 0
     tensors, card = cards.read(path, _STATE)
     with cards.guard(path, _STATE):
-        if card["key"] != json.loads(json.dumps(key)):
-            raise UserError(f"{path} is of a training on other data or with another plan: remove it to start anew")
+        check_same(path, "the state of a training", card["key"], key, "ask for the same, or remove it to start anew")
         own = {name.removeprefix("network."): v for name, v in tensors.items() if name.startswith("network.")}
         network.load_state_dict(own)
         for k, weight in enumerate(network.parameters()):

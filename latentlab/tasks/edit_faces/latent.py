@@ -22,13 +22,14 @@ from latentlab.files import read_json, write_json
 from latentlab.images import reduce
 from latentlab.progress import Stage
 from latentlab.projection import DEFAULTS, project
+from latentlab.reprs import ShortRepr
 from latentlab.tasks.edit_faces.definition import PROJECTION
 from latentlab.tasks.edit_faces.response import FacesResponse, Learnt
 from latentlab.tasks.edit_faces.task import EditTask
 
 
-@dataclass(frozen=True, eq=False)
-class Projected:
+@dataclass(frozen=True, eq=False, repr=False)
+class Projected(ShortRepr):
     """Latents of photos.
 
     Attributes

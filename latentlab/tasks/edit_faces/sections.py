@@ -7,9 +7,10 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from latentlab import plots
+from latentlab.comparison.conclusions import scaled_title
 from latentlab.comparison.definition import Job
 from latentlab.comparison.protocol import Method
-from latentlab.comparison.report import ReportSection
+from latentlab.comparison.report import DECIMALS, ReportSection
 from latentlab.comparison.run import Comparison
 from latentlab.metrics import format_interval
 from latentlab.tasks.edit_faces.definition import PROJECTION, EditInputs
@@ -43,7 +44,7 @@ def edit_sections(comparison: Comparison, strengths: Strengths) -> list[ReportSe
     """
     task = comparison.task
     assert isinstance(task, EditTask)
-    titles = {measure.name: measure.title for measure in task.measures}
+    titles = {measure.name: scaled_title(measure) for measure in task.measures}
     sections = [_left_out(task)] if task.left_out else []
     if strengths.curve:
         image = "tradeoff.png" if _draw(comparison, strengths) else None
@@ -82,7 +83,7 @@ def _draw(comparison: Comparison, strengths: Strengths) -> bool:
 
 
 def _table_row(point: CurvePoint, before: Sequence[str]) -> tuple[str, ...]:
-    cells = (format_interval(point.intervals[name]) for name in _REPORTED)
+    cells = (format_interval(point.intervals[name], most_decimals=DECIMALS) for name in _REPORTED)
     return (*before, point.method, f"{point.sigmas:.2f}", *cells)
 
 
@@ -91,7 +92,7 @@ def _even(comparison: Comparison, strengths: Strengths, titles: Mapping[str, str
     results = {one.name: one for one in comparison.done}
     table: list[tuple[str, ...]] = []
     for name, response in strengths.responses.items():
-        own = (format_interval(results[name].intervals[measure]) for measure in _REPORTED)
+        own = (format_interval(results[name].intervals[measure], most_decimals=DECIMALS) for measure in _REPORTED)
         table.append((f"{name} ({response:.3f})", "itself", "", *own))
         table += [_table_row(point, (name,)) for point in strengths.even if point.against == name]
         table += [(name, method, "not reached") for translator, method in strengths.unmatched if translator == name]
@@ -110,7 +111,10 @@ def _lost(strengths: Strengths, titles: Mapping[str, str]) -> ReportSection:
         (
             loss.method,
             titles[name],
-            *(format_interval(part[name]) for part in (loss.projecting, loss.editing, loss.both)),
+            *(
+                format_interval(part[name], most_decimals=DECIMALS)
+                for part in (loss.projecting, loss.editing, loss.both)
+            ),
         )
         for loss in strengths.losses
         for name in _LOST

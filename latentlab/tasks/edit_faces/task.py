@@ -30,6 +30,7 @@ from latentlab.metrics import Interval
 from latentlab.pipelines.components import Components
 from latentlab.progress import Stage, stage_of
 from latentlab.rendering import Renderer
+from latentlab.resuming import check_same
 from latentlab.samples import SampleTable, concatenate
 from latentlab.scorers import Scorer, check_score
 from latentlab.scorers.attributes.scorer import AttributeScorer
@@ -289,8 +290,8 @@ def _real_key(real: RealFaces) -> dict[str, str]:
 
 def _claim(folder: Path, key: dict[str, Any]) -> None:
     path = folder / "faces.json"
-    if path.exists() and read_json(path) != key:
-        raise UserError(f"{folder} holds a comparison with other faces (faces.json differs); choose another folder")
+    if path.exists():
+        check_same(folder, "a comparison", read_json(path), key)
     write_json(path, key)
 
 

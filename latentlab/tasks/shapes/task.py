@@ -149,8 +149,9 @@ def make_shapes_task(
     Raises
     ------
     UserError
-        If the scenes cannot be written.
+        If the scenes cannot be written, or the device is not available.
     """
+    place = find_device(device)
     key = {name: getattr(settings, name) for name in ("size", "scenes", "held_out", "most", "seed")}
     scenes = folder / f"scenes-{digest(key)}"
 
@@ -159,12 +160,12 @@ def make_shapes_task(
         make_shapes(settings.scenes, scenes, settings.size, settings.most, settings.seed, share, progress)
 
     made_once(scenes, make)
-    return ShapesTask(settings, folder, scenes, torch.device(device))
+    return ShapesTask(settings, folder, scenes, place)
 
 
 def make_from_inputs(settings: ShapesSettings, inputs: None, job: Job) -> ShapesTask:
     """Make the task of `latentlab compare shapes`."""
-    return make_shapes_task(settings, job.folder, find_device(job.device), job.progress)
+    return make_shapes_task(settings, job.folder, job.device, job.progress)
 
 
 def shapes_methods(task: ShapesTask, names: Sequence[str] = METHODS) -> list[Method]:

@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from latentlab.errors import UserError
+from latentlab.reprs import ShortRepr
 from latentlab.translation.data.folders import OnProblem, Order
 from latentlab.translation.data.sets import OpenedSet, open_pairs, open_unpaired
 from latentlab.translation.data.sources import Batch
@@ -52,8 +53,8 @@ class TranslationConfig(ABC):
         return 0
 
 
-@dataclass(frozen=True)
-class OptimiserStep:
+@dataclass(frozen=True, repr=False)
+class OptimiserStep(ShortRepr):
     """Losses that one optimiser step minimises.
 
     Attributes

@@ -93,12 +93,12 @@ class TrainingLogger:
         return {name: sum(values) / len(values) for name, values in found.items()}
 
     def log_samples(self, step: int, grid: Tensor) -> None:
-        """Write a grid of samples `(3, h, w)`."""
+        """Write a grid of samples `(1, 3, h, w)`."""
         if self.history is None:
             return
         images.save_image(grid, self.folder / SAMPLES / f"step-{step:08d}.png")
         if self.board is not None:
-            self.board.add_image("samples", (grid + 1) / 2, step)
+            self.board.add_image("samples", (grid[0] + 1) / 2, step)
 
 
 def _open_tensorboard(folder: Path) -> Any:

@@ -20,6 +20,7 @@ from latentlab.errors import UserError, missing_package
 from latentlab.progress import Stage, stage_of
 from latentlab.translation.data.sources import Batch, Source, move_batch
 from latentlab.translation.methods import OptimiserStep, TranslationConfig
+from latentlab.translation.training.epochs import change_epochs
 from latentlab.translation.training.grids import examples_of, grid_of
 from latentlab.translation.training.logger import Extent, Losses, TrainingLogger
 from latentlab.translation.training.sampler import BatchSampler, load_batches
@@ -48,6 +49,10 @@ def train(
 ) -> Translator:
     """Train a translator, or resume a training that was stopped, with the same result.
 
+    With more epochs in its settings, a training goes on, also one that was done. The learning rate falls towards the
+    new end then; where it had begun to fall towards the old one, the result is not that of a training with as many
+    epochs at once, and a warning says so.
+
     Parameters
     ----------
     config
@@ -71,7 +76,8 @@ def train(
     Raises
     ------
     UserError
-        `folder` holds another training, a loss is not finite, or a package is missing.
+        `folder` holds a training with other settings (names them, with both values) or with more epochs already, a
+        loss is not finite, or a package is missing.
     """
     fabric = launch(precision=settings.precision) if fabric is None else fabric
     folder, options = Path(folder), RunOptions() if options is None else options
@@ -80,13 +86,13 @@ def train(
     state = TrainingState(method, settings)
     key = _describe(config, settings, source)
     store = StateFolder(folder, key, fabric.global_rank, fabric.world_size, fabric.barrier)
-    store.load(state)
-    steps = settings.steps_for(len(source), fabric.world_size)
+    before, first = store.load(state), fabric.global_rank == 0
+    steps = change_epochs(state, before, len(source), fabric.world_size, warns=first)
     extent = Extent(steps, len(source), settings.samples_per_step(fabric.world_size))
     sampler = BatchSampler(settings, steps, state.step, fabric.global_rank, fabric.world_size)
     batches = load_batches(source, sampler, options.workers)
     examples = examples_of(held_out or source, fabric.device)
-    saved, first = time.monotonic(), fabric.global_rank == 0
+    saved = time.monotonic()
     with stage_of(progress if first else False)("training", "sample") as show:
         logger = TrainingLogger(folder, extent, options, state.step, show, writes=first)
         while state.step < steps:
@@ -112,20 +118,24 @@ def launch(
     Raises
     ------
     UserError
-        Lightning Fabric is not installed.
+        Lightning Fabric is not installed, or there are no such devices.
     """
     try:
         from lightning_fabric import Fabric
+        from lightning_fabric.utilities.exceptions import MisconfigurationException
     except ImportError as error:
         raise missing_package("training needs Lightning Fabric", "lightning-fabric") from error
     many = (devices if isinstance(devices, int) else len(devices)) * nodes > 1
-    fabric = Fabric(
-        accelerator=accelerator,
-        devices=devices,
-        num_nodes=nodes,
-        precision=precision,  # type: ignore[arg-type]
-        strategy="ddp" if many else "auto",
-    )
+    try:
+        fabric = Fabric(
+            accelerator=accelerator,
+            devices=devices,
+            num_nodes=nodes,
+            precision=precision,  # type: ignore[arg-type]
+            strategy="ddp" if many else "auto",
+        )
+    except (MisconfigurationException, ImportError, RuntimeError, ValueError) as error:
+        raise UserError(f"no training on {devices} of {accelerator!r}: {error}; take auto, or cpu") from error
     fabric.launch()
     return fabric
 
@@ -212,7 +222,8 @@ def _finish(fabric: Fabric, state: TrainingState, key: dict[str, Any], folder: P
     weights = {way: state.final(name) for way, name in method.generators.items()}
     for way, network in networks.items():
         network.load_state_dict(weights[way])
-    card = {"method": method.name, "steps": state.step, "training": key}
+    earlier = {"earlier": list(state.earlier)} if state.earlier else {}
+    card = {"method": method.name, "steps": state.step, "training": {**key, **earlier}}
     translator = Translator({way: network.cpu() for way, network in networks.items()}, card)
     if fabric.global_rank == 0:
         translator.save(folder / MODEL)

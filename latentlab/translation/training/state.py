@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 
 from latentlab import cards
-from latentlab.errors import UserError
 from latentlab.files import sync_folder
+from latentlab.resuming import check_same
 from latentlab.translation.methods.base import TranslationMethod
 from latentlab.translation.training.settings import TrainingSettings
 
@@ -31,6 +31,9 @@ class TrainingState:
         Adam optimisers by name.
     means
         Moving averages of the generators' weights, by network and name; empty without them.
+    earlier
+        Numbers of epochs that it was trained towards before, and until which step, where that changes the result:
+        see `change_epochs`.
     """
 
     def __init__(self, method: TranslationMethod, settings: TrainingSettings):
@@ -39,6 +42,7 @@ class TrainingState:
             name: torch.optim.Adam(method.parameters_of(name), lr=settings.learning_rate, betas=settings.betas)
             for name in method.optimiser_networks
         }
+        self.earlier: tuple[Mapping[str, float], ...] = ()
         self.means: dict[str, dict[str, Tensor]] = {}
         if settings.ema:
             self.means = {name: _clone(method.networks[name].state_dict()) for name in method.generators.values()}
@@ -110,7 +114,7 @@ class StateFolder:
     folder
         Folder of the training.
     key
-        Description of the training; a state with another one is refused.
+        Description of the training; a state with another one is refused, but for the number of epochs.
     rank, processes
         Number of this process, and number of processes.
     barrier
@@ -129,7 +133,7 @@ class StateFolder:
         if self.rank == 0:
             shutil.rmtree(temporary, ignore_errors=True)
         self.barrier()
-        card = {"key": self.key, "step": state.step}
+        card = {"key": self.key, "step": state.step, "earlier": list(state.earlier)}
         cards.write(temporary / f"pools-{self.rank}.safetensors", KIND, state.own(), card)
         if self.rank == 0:
             cards.write(temporary / "networks.safetensors", KIND, state.shared(), card)
@@ -142,22 +146,30 @@ class StateFolder:
                 shutil.rmtree(path)
         self.barrier()
 
-    def load(self, state: TrainingState) -> None:
+    def load(self, state: TrainingState) -> float:
         """Read the last complete state into `state`, if there is one.
+
+        Returns
+        -------
+        float
+            Number of epochs that it was trained towards, which may be another one than the key's.
 
         Raises
         ------
         UserError
             The state is broken, or belongs to a training with another key.
         """
+        epochs = float(self.key["settings"]["epochs"])
         found = sorted(self.root.glob("step-*"))
         if not found:
-            return
+            return epochs
         shared, card = cards.read(found[-1] / "networks.safetensors", KIND)
         with cards.guard(found[-1], KIND):
-            different = sorted(name for name in self.key if card["key"].get(name) != self.key[name])
-            if different:
-                named = ", ".join(different)
-                raise UserError(f"{found[-1]} is of a training with other {named}: choose another folder")
+            stored = card["key"]
+            before = float(stored["settings"]["epochs"])
+            same = {**stored, "settings": {**stored["settings"], "epochs": epochs}}
+            check_same(self.root.parent, "a training", same, self.key)
             own, _ = cards.read(found[-1] / f"pools-{self.rank}.safetensors", KIND)
             state.take(shared, own, int(card["step"]))
+            state.earlier = tuple(card.get("earlier", ()))
+        return before

@@ -403,7 +403,7 @@ def test_a_metric_of_ones_own_is_measured_of_every_method(tmp_path):
     nothing, third = comparison.results
     assert nothing.intervals["shift"].mean == pytest.approx(-1 / 3, abs=1 / 255)
     assert third.columns["shift"] == pytest.approx([0] * 4, abs=1 / 255)
-    assert "brighter than the truth" in write_report(comparison, "a command").read_text()
+    assert "Brighter than the truth" in write_report(comparison, "a command").read_text()
     assert "shift" in pq.read_table(tmp_path / "results.parquet").column_names
 
 
@@ -439,11 +439,11 @@ def test_what_cannot_be_measured_is_unknown_and_the_report_says_why(tmp_path):
     comparison = compare(Lit(tmp_path), methods, metrics={"likeness": TooSmall()})
     assert not any(one.failure for one in comparison.results)
     page = write_report(comparison, "a command").read_text()
-    assert "likeness is unknown of dark, half, light: images of 16 pixels are too small." in page
-    assert "its level is unknown of dark: it is dark." in page
-    assert "its level is unknown for 2 of 4 images of half, which are left out of the mean: it is dark." in page
+    assert "Likeness is unknown for dark, half, light: images of 16 pixels are too small." in page
+    assert "Its level is unknown for dark: it is dark." in page
+    assert "Its level is unknown for 2 of 4 images of half, which are left out of the mean: it is dark." in page
     assert "<td>unknown</td>" in page and "nan" not in page.split("base64")[0]
-    assert "<td>fourth</td>" in page and "<td>d</td>" not in page  # in the table of the worst images
+    assert '<td class="text">fourth</td>' in page and '<td class="text">d</td>' not in page  # of the worst images
     assert "No method is called best: 4 held-out images are too few" in page and "<b>" not in page
 
 

@@ -102,7 +102,7 @@ def test_a_set_of_pairs_that_was_stopped_goes_on(brighter, tmp_path):
         for name in ("stopped", "whole")
     )
     assert stopped == whole
-    with pytest.raises(UserError, match="another training set"):
+    with pytest.raises(UserError, match="a training set whose high is 3.0, not 2.0; ask"):
         make_latent_pairs(replace(brighter, high=2.0), SetSettings("unpaired", 3, 16), tmp_path / "whole")
 
 

@@ -37,5 +37,5 @@ def test_shapes_make_a_set_that_opens_and_goes_on(tmp_path):
     assert len(images_in(tmp_path / "testB")) == 2
     assert json.loads((tmp_path / "manifest.json").read_text())["kind"] == "shapes"
     make_shapes(6, tmp_path, 32, held_out=0.34)
-    with pytest.raises(UserError, match="another training set"):
+    with pytest.raises(UserError, match="a training set whose count is 6, not 7, held_out is 0.34, not 0.1; ask"):
         make_shapes(7, tmp_path, 32)

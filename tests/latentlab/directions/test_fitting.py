@@ -1,10 +1,13 @@
 """Directions from a sample table, by finders of every kind."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from latentlab.directions import (
     Direction,
+    DirectionStatistics,
     LinearSVM,
     MeanDifference,
     RidgeOnLogit,
@@ -37,6 +40,32 @@ def test_fitting_is_split_fit_and_evaluate(method):
     assert found.direction.statistics == card_figures(len(learn), expected)
     assert (found.direction.attribute, found.direction.method) == ("happy", type(finder).__name__)
     assert (found.direction.generator, found.direction.scorer) == ("g" * 64, "s" * 64)
+
+
+def test_a_direction_that_is_not_above_chance_says_so_on_its_card():
+    table = table_of()
+    nonsense = replace(table, scores=np.random.default_rng(5).permutation(table.scores))
+    found = fit(nonsense, "happy", "mean")
+    assert found.held_out.auc_low < 0.5 < found.held_out.auc_high
+    assert found.held_out.caution == "not above chance: the interval of the AUC includes 0.5"
+    assert found.held_out.caution in found.direction.card()
+    assert "caution" not in fit(table, "happy", "mean").direction.card()
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "positive", "words"),
+    [
+        (0.6, 0.9, 30, ""),
+        (0.4, 0.9, 30, "not above chance"),
+        (0.1, 0.4, 30, "the other way"),
+        (1.0, 1.0, 3, "only 3 held-out samples"),
+        (1.0, 1.0, 47, "only 3 held-out samples"),
+    ],
+)
+def test_statistics_call_for_caution_where_they_do_not_carry_a_conclusion(low, high, positive, words):
+    figures = DirectionStatistics(0.8, (low + high) / 2, low, high, 50, positive)
+    assert words in figures.caution and bool(figures.caution) == bool(words)
+    assert ("held_out_caution" in card_figures(150, figures)) == bool(words)
 
 
 def test_without_a_test_share_all_rows_are_learnt_on():

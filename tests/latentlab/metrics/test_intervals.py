@@ -31,6 +31,8 @@ def test_values_have_the_digits_that_their_intervals_support(value, text):
 def test_a_row_of_small_values_gets_its_unit():
     small = [Interval(0.000812, 0.0007, 0.0009, 12), Interval(0.0021, 0.0019, 0.0024, 12)]
     assert power_of_ten(small) == -3
+    assert format_interval(small[0]) == "0.00081 [0.00070, 0.00090]"
+    assert format_interval(small[0], most_decimals=3) == "0.001 [0.001, 0.001]"
     assert [format_interval(value, -3) for value in small] == ["0.81 [0.70, 0.90]", "2.1 [1.9, 2.4]"]
     assert power_of_ten([*small, Interval(0.91, 0.9, 0.92, 12)]) == 0
     assert power_of_ten([Interval(2.5e6, 2e6, 3e6, 2)]) == 6

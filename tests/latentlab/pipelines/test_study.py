@@ -196,7 +196,7 @@ def test_the_report_is_that_of_the_tables(finished):
     samples = pd.read_parquet(folder / "samples").sort_values("seed")
     w = np.stack(samples["w"]).astype(np.float64)
     bright = (samples["bright"] > samples["dark"]).to_numpy()
-    assert f"{bright.sum()}/160 = {bright.mean():.1%} [" in report
+    assert re.search(rf" {100 * bright.mean():.0f} % \[\d+, \d+\] \({bright.sum()} of 160\) do\.", report)
     assert f"| bright | {bright.sum()} | {bright.mean():.1%} |" in report
     assert f"| dark | {(~bright).sum()} | {(~bright).mean():.1%} |" in report
     seeds = samples["seed"].to_numpy()
@@ -210,9 +210,11 @@ def test_the_report_is_that_of_the_tables(finished):
         decision = w @ vectors[method].astype(np.float64) + direction.intercept
         accuracy = ((decision > 0) == bright)[test].mean()
         auc = roc_auc_score(bright[test], decision[test])
-        line = f"| {method} | {accuracy:.3f} | {auc:.3f} ["
-        (found,) = [one for one in report.splitlines() if one.startswith(line)]
-        assert found.endswith(f"] | {test.sum()} ({bright[test].sum()} positive) |")
+        (found,) = [one for one in report.splitlines() if one.startswith(f"| {method} |")]
+        _, _, share, area, *counts, _ = (cell.strip() for cell in found.split("|"))
+        assert share.endswith(f" ({round(accuracy * test.sum())} of {test.sum()})")
+        assert float(area.split(" [")[0]) == pytest.approx(auc, abs=0.006)
+        assert counts == [str(bright[test].sum()), str((~bright)[test].sum())]
         assert direction.statistics["held_out_auc"] == pytest.approx(auc, abs=1e-3)
         lines = report.split(f"### {method}\n")[1].splitlines()
         for side, word in SIDES.items():
@@ -222,11 +224,11 @@ def test_the_report_is_that_of_the_tables(finished):
                 k, n = rows["changed"].sum(), len(rows)
                 sigmas = strength / np.std(w[~test] @ vectors[method])
                 assert in_sigmas(direction, strength) == pytest.approx(sigmas, rel=1e-4)
-                line = f"| {word} bright | {strength:+.2f} ({sigmas:+.1f} σ) | {k}/{n} = {k / n:.1%} ["
+                line = f"| {word} bright | {strength:+.2f} ({sigmas:+.1f} σ) | {100 * k / n:.0f} % ["
                 found = next(one for one in lines if one.startswith(line))
-                assert found.endswith(f"| {start:.3f} → {rows['bright'].mean():.3f} |")
+                assert found.endswith(f" ({k} of {n}) | {start:.2f} → {rows['bright'].mean():.2f} |")
     cosine = float(vectors["mean"] @ vectors["svm"])
-    assert f"Cosine between mean and svm: {cosine:.3f}." in report
+    assert f"Cosine between mean and svm: {cosine:.2f}." in report
 
 
 def test_the_report_says_how_to_make_it_again(finished, lively):
@@ -238,7 +240,7 @@ def test_the_report_says_how_to_make_it_again(finished, lively):
     lines = summary(study)
     assert len(lines) == 3
     for method, line in zip(METHODS, lines[1:], strict=True):
-        assert f"AUC {study.fits[method].held_out.auc:.3f}" in line
+        assert f"{method}: held-out AUC {study.fits[method].held_out.auc:.2f}" in line
 
 
 def test_directions_carry_their_cards(finished, lively):
@@ -290,19 +292,20 @@ def test_what_was_removed_is_made_again(finished, lively, tmp_path):
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"psi": 0.5}, "psi: 0.7, not 0.5"),
-        ({"samples": 200}, "samples: 160, not 200"),
-        ({"seed_start": 0}, "seed_start: 600, not 0"),
-        ({"attribute": "dark"}, "attribute: bright, not dark"),
-        ({"network": "other"}, "network: tiny, not other"),
-        ({"edited_faces": 11}, "edited_faces: 10, not 11"),
-        ({"rendering": "full"}, "rendering: auto, not full"),
+        ({"psi": 0.5}, "psi is 0.7, not 0.5"),
+        ({"samples": 200}, "samples is 160, not 200"),
+        ({"seed_start": 0}, "seed_start is 600, not 0"),
+        ({"attribute": "dark"}, "attribute is bright, not dark"),
+        ({"network": "other"}, "network is tiny, not other"),
+        ({"edited_faces": 11}, "edited_faces is 10, not 11"),
+        ({"rendering": "full"}, "rendering is auto, not full"),
+        ({"threshold": 0.4}, "threshold is None, not 0.4"),
     ],
 )
 def test_other_settings_are_refused(finished, lively, change, words):
     _, folder = finished
     before = content(folder)
-    with pytest.raises(UserError, match=f"another {re.escape(words)}; choose another folder"):
+    with pytest.raises(UserError, match=f"{re.escape(words)}; ask for the same, or choose another folder"):
         run_study(lively, make_scorer(), replace(SETTINGS, **change), folder)
     assert content(folder) == before
 
@@ -310,11 +313,11 @@ def test_other_settings_are_refused(finished, lively, change, words):
 def test_other_networks_are_refused(finished, lively):
     _, folder = finished
     other = FunctionScorer(("dark", "bright"), brightness, fingerprint="brightness 2")
-    with pytest.raises(UserError, match="another scorer_weights: brightness 1, not brightness 2"):
+    with pytest.raises(UserError, match="scorer_weights is brightness 1, not brightness 2"):
         run_study(lively, other, SETTINGS, folder)
     changed = make_generator()
     changed.synthesis.b4.const.data += 1
-    with pytest.raises(UserError, match="another generator: "):
+    with pytest.raises(UserError, match="generator is "):
         run_study(changed, make_scorer(), SETTINGS, folder)
 
 
@@ -334,6 +337,8 @@ def test_other_networks_are_refused(finished, lively):
         ({"attribute": "loud"}, "no score is called 'loud'; there are dark, bright"),
         ({"rendering": "preview"}, "no preview"),
         ({"rendering": "half"}, "not 'half'"),
+        ({"threshold": "high"}, "a threshold is a number"),
+        ({"name": "a/b"}, "it is no path"),
     ],
     ids=str,
 )
@@ -382,8 +387,104 @@ def test_a_single_score_has_two_sides(lively, tmp_path):
     share = study.table.is_positive("bright").mean()
     assert 0 < share < 1
     report = report_of(tmp_path)
-    assert f"| bright | {round(80 * share)} | {share:.1%} |" in report
+    assert f"| samples | bright | not bright |\n| --- | --- | --- |\n| all | {round(80 * share)} | " in report
     assert "above one half" in report
+
+
+# --- other attributes, other scales -------------------------------------------------------------------------
+
+
+def light(pictures: torch.Tensor) -> torch.Tensor:
+    """Mean brightness from 0 to 255: (b,)."""
+    return 127.5 + 127.5 * pictures.clamp(-1, 1).mean(dim=(1, 2, 3))
+
+
+@pytest.fixture(scope="module")
+def on_another_scale(lively, tmp_path_factory):
+    """A study of a score from 0 to 255, cut at two quantiles, and its folder."""
+    folder = tmp_path_factory.mktemp("scale") / "run"
+    scorer = FunctionScorer(("light",), light, fingerprint="light 1", threshold="q0.3,q0.7")
+    settings = StudySettings(attribute="light", samples=80, edited_faces=2)
+    return run_study(lively, scorer, settings, folder), folder, scorer, settings
+
+
+def test_two_quantiles_part_the_samples(on_another_scale):
+    """Cut at one half all samples were positive, and nothing could be learnt."""
+    study, folder, _, _ = on_another_scale
+    assert study.settings.name == "light" and (folder / "light-svm.safetensors").exists()
+    scores = pd.read_parquet(folder / "samples").sort_values("seed")["light"].to_numpy().astype(np.float64)
+    low, high = np.quantile(scores[study.train], [0.3, 0.7])
+    positive, negative = scores > high, scores < low
+    between = ~(positive | negative)
+    lines = report_of(folder).splitlines()
+    for part, rows in (("all", slice(None)), ("training", study.train), ("held out", study.test)):
+        assert f"| {part} | {positive[rows].sum()} | {negative[rows].sum()} | {between[rows].sum()} |" in lines
+    assert f"above {high:.4g}, and as *not light* where it is below {low:.4g} (q0.3,q0.7 of" in report_of(folder)
+    for found in study.fits.values():
+        held_out = (positive | negative)[study.test]
+        assert (found.held_out.n, found.held_out.n_positive) == (held_out.sum(), positive[study.test].sum())
+        assert found.direction.statistics["n_train"] == (positive | negative)[study.train].sum()
+    seeds = study.table.seeds
+    for edits in study.edits.values():
+        assert edits.towards.seeds.tolist() == seeds[study.test & negative][:2].tolist()
+        assert edits.away.seeds.tolist() == seeds[study.test & positive][:2].tolist()
+        np.testing.assert_array_equal(edits.towards.is_positive("light"), edits.towards.column("light") > high)
+        assert (edits.away.labels("light")[:, 0] == 1).all()
+
+
+def test_studies_at_other_thresholds_do_not_mix(on_another_scale, lively):
+    _, folder, scorer, settings = on_another_scale
+    before = content(folder)
+    for threshold in ("median", 100.0):
+        with pytest.raises(UserError, match=f"another threshold: q0.3,q0.7, not {threshold:.3}"[:40]):
+            run_study(lively, scorer, replace(settings, threshold=threshold), folder)
+    counting = Counting(lively)
+    plain = FunctionScorer(("light",), light, fingerprint="light 1")
+    run_study(counting, plain, replace(settings, threshold="q0.3,q0.7"), folder)  # asked for in another place
+    assert counting.pictures == 0
+    assert content(folder) == before
+
+
+def test_a_study_without_a_threshold_was_written_without_one(finished, lively, tmp_path):
+    """A folder of an earlier version, whose files know of no thresholds and no shares, goes on."""
+    _, folder = finished
+    for name, data in content(folder).items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes((folder / name).read_bytes() if name.endswith(".safetensors") else data)
+    for name in ("run.json", "calibration.json", "samples/_manifest.json"):
+        stored = json.loads((tmp_path / name).read_text())
+        for key in ("threshold", "changed_towards", "changed_away"):
+            stored.pop(key, None)
+        (tmp_path / name).write_text(json.dumps(stored))
+    counting = Counting(lively)
+    run_study(counting, make_scorer(), SETTINGS, tmp_path)
+    assert counting.pictures == 0
+
+
+def test_the_range_travels_with_the_main_direction(finished):
+    study, folder = finished
+    main, other = (Direction.load(folder / f"light-{method}.safetensors") for method in ("svm", "mean"))
+    assert main.strength_range == (study.reach.away, study.reach.towards)
+    assert other.strength_range is None
+    low, high = (f"{s:+.2f} ({in_sigmas(main, s):+.1f} σ)" for s in main.strength_range)
+    assert f"calibrated on training faces, along the svm direction: from {low} to {high}." in report_of(folder)
+
+
+def test_a_range_that_does_not_do_is_told(lively, tmp_path):
+    """Scores that no edit moves: the last strength changes none of the faces, and the report says so."""
+    seen = {}
+
+    def fixed(pictures: torch.Tensor) -> torch.Tensor:
+        # The first 80 pictures are the samples; whatever is rendered later is an edit of a negative or positive one.
+        seen["n"] = seen.get("n", 0) + len(pictures)
+        return brightness(pictures)[:, 1] if seen["n"] <= 80 else torch.full((len(pictures),), 0.45)
+
+    scorer = FunctionScorer(("bright",), fixed, fingerprint="fixed")
+    study = run_study(lively, scorer, StudySettings(attribute="bright", samples=80, edited_faces=1), tmp_path)
+    assert (study.reach.changed_towards, study.reach.changed_away) == (0.0, 1.0)
+    report = report_of(tmp_path)
+    assert "(+8.0 σ), the furthest that was tried, 0% of these faces changed their label." in report
+    assert report.count("furthest that was tried") == 1
 
 
 # --- killed -------------------------------------------------------------------------------------------------

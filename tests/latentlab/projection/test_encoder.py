@@ -10,7 +10,9 @@ from safetensors.torch import save_file
 import stylegan2
 from latentlab import perceptual
 from latentlab.errors import UserError
+from latentlab.projection import WStatistics
 from latentlab.projection.encoder import Encoder, load_encoder
+from latentlab.projection.starts import starting_points
 
 SHIPPED = Path(__file__).parents[3] / "latentlab" / "data" / "encoder-mobile-ffhq.safetensors"
 UNSEEN = range(800_000, 800_004)
@@ -62,6 +64,15 @@ def test_ws_for_pictures_of_any_size(mobile, encoder, faces, side):
     with torch.no_grad():
         full = encoder(faces[0][:2])
     assert (ws[0] - full[0]).norm() < 0.7 * (full[1] - full[0]).norm()
+
+
+@pytest.mark.weights
+def test_images_that_are_too_small_for_it_start_from_the_average(mobile):
+    small, statistics = torch.zeros(1, 3, 32, 32), WStatistics(mobile.w_avg + 1, 1.0)
+    start = starting_points(small, mobile, perceptual.load_perceptual("alex"), statistics)
+    assert torch.equal(start, (mobile.w_avg + 1).expand(1, mobile.num_ws, -1))
+    with pytest.raises(UserError, match="at least 64 pixels, not 32"):
+        starting_points(small, mobile, perceptual.load_perceptual("alex"), statistics, "encoder")
 
 
 @pytest.mark.weights

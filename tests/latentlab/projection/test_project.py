@@ -383,7 +383,7 @@ def test_a_projection_of_an_earlier_version_is_read(tiny, vgg, tmp_path):
 def test_a_folder_of_another_run_is_refused(tiny, vgg, tmp_path):
     _, target = pictures_of(tiny, [1])
     project(target, tiny, SHORT, perceptual=vgg, folder=tmp_path)
-    with pytest.raises(UserError, match="other settings"):
+    with pytest.raises(UserError, match="the state of a run whose settings.seed is 0, not 3;"):
         project(target, tiny, replace(SHORT, seed=3), perceptual=vgg, folder=tmp_path)
     project(-target, tiny, SHORT, perceptual=vgg, folder=tmp_path)  # of another picture: another file
     assert len(list(tmp_path.glob("search-*"))) == 2

@@ -231,9 +231,9 @@ def test_a_folder_of_another_run_is_refused(tiny, tmp_path):
     pictures, ws = inputs()
     settings = replace(QUICK, steps=1)
     tune(pictures, ws, tiny, EdgeDistance(), settings, folder=tmp_path)
-    with pytest.raises(UserError, match="belongs to a run with other settings; choose"):
+    with pytest.raises(UserError, match="the state of a run whose settings.steps is 1, not 2; ask for the same"):
         tune(pictures, ws, tiny, EdgeDistance(), replace(settings, steps=2), folder=tmp_path)
-    with pytest.raises(UserError, match="other images"):
+    with pytest.raises(UserError, match="whose images, latents, noise or mask is"):
         tune(-pictures, ws, tiny, EdgeDistance(), settings, folder=tmp_path)
     (tmp_path / tuning.STATE).write_bytes(b"broken")
     with pytest.raises(UserError, match="cannot read"):

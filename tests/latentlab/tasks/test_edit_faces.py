@@ -116,6 +116,7 @@ def test_no_face_is_in_two_parts_and_photos_lie_in_the_source(done):
     assert [len(part) for part in parts] == [8, 8, 2, 2] and len(set.union(*parts)) == 20
     assert not domains.held_source.is_positive("bright").any() and domains.held_target.is_positive("bright").all()
     assert [int(name) for name in task.names] == list(domains.held_source.seeds)
+    assert task.labels == [f"seed {seed}" for seed in domains.held_source.seeds]
     assert task.inputs().shape == (2, 3, 64, 64)  # the generator's own size, where that is below a photo's
 
 
@@ -169,7 +170,7 @@ def test_a_finished_comparison_is_found_again(done, components, judge):
 @pytest.mark.slow
 def test_other_faces_want_another_folder_and_other_methods_do_not(done, components, judge):
     task, _, _, _ = done
-    with pytest.raises(UserError, match="other faces"):
+    with pytest.raises(UserError, match="a comparison whose settings.seed_start is .*, not 5; ask"):
         make_edit_task(replace(SMALL, seed_start=5), components, judge, task.folder)
     make_edit_task(replace(SMALL, base_channels=5, projection_steps=3), components, judge, task.folder)
 
@@ -298,7 +299,7 @@ def test_photos_that_cannot_be_edited_are_left_out_with_a_reason(components, jud
         images.save_image(photo.clamp(-1, 1), photos / f"{name}.png")
     images.save_image(torch.zeros(1, 3, 99, 99), photos / "nobody.png")
     task = make_edit_task(replace(SMALL, faces=2, held_out=2), components, judge, out, photos)
-    assert task.names == ("one", "two") and task.inputs().shape == (2, 3, 256, 256)
+    assert task.names == ("one", "two") == tuple(task.labels) and task.inputs().shape == (2, 3, 256, 256)
     assert "target domain already" in task.left_out["bright.png"] and "no face" in task.left_out["nobody.png"]
     assert (task.evaluator.regions.sum(dim=(1, 2, 3)) > 20).all()
     methods = edit_methods(task, ["latent-mean"])

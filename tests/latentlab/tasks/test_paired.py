@@ -132,6 +132,7 @@ def test_drawings_are_compared(drawn):
     assert [one.failure for one in comparison.results] == [""] * 4
     assert [one.name for one in comparison.results] == list(drawings.METHODS)
     assert len(drawn.training) == 4 and len(drawn.names) == 2
+    assert drawn.labels == [f"seed {int(name)}" for name in drawn.names]
     assert set(drawn.inputs().unique().tolist()) <= {-1.0, 1.0}
     methods = read_json(drawn.folder / "manifest.json")["methods"]
     projected = [methods[name]["projected"] for name in ("projection-of-drawing", "projection-of-face")]

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+import warnings
 from dataclasses import replace
 
 import numpy as np
@@ -213,15 +214,53 @@ def test_two_processes_equal_one(tmp_path):
 
 def test_a_folder_of_another_training_is_refused(tmp_path):
     train(SMALL, Toy(4), SETTINGS, tmp_path)
-    with pytest.raises(UserError, match="other settings"):
-        train(SMALL, Toy(4), replace(SETTINGS, seed=1), tmp_path)
-    with pytest.raises(UserError, match="other data"):
-        train(SMALL, Toy(6), SETTINGS, tmp_path)
-    with pytest.raises(UserError, match="other method"):
-        train(replace(SMALL, cycle_weight=1.0), Toy(4), SETTINGS, tmp_path)
+    for config, toy, settings, difference in (
+        (SMALL, Toy(4), replace(SETTINGS, seed=1), "settings.seed is 0, not 1;"),
+        (
+            SMALL,
+            Toy(4),
+            replace(SETTINGS, seed=1, batch_size=1),
+            "settings.batch_size 2, not 1, settings.seed 0, not 1;",
+        ),
+        (SMALL, Toy(6), SETTINGS, "data.count is 4, not 6;"),
+        (replace(SMALL, cycle_weight=1.0), Toy(4), SETTINGS, "method.cycle_weight is 10.0, not 1.0;"),
+    ):
+        with pytest.raises(UserError) as caught:
+            train(config, toy, settings, tmp_path)
+        assert f"{tmp_path} holds a training whose {difference} ask for the same" in str(caught.value)
+        assert "broken" not in str(caught.value)
     (tmp_path / "state" / "step-00000002" / "networks.safetensors").write_bytes(b"\0" * 50)
     with pytest.raises(UserError, match="cannot read"):
         train(SMALL, Toy(4), SETTINGS, tmp_path)
+
+
+def test_a_training_that_is_done_goes_on_to_the_result_of_one_at_once(tmp_path):
+    constant = replace(SETTINGS, decay=0, ema=0.9)
+    pooled = replace(SMALL, pool_size=3)
+    whole = train(pooled, Toy(4), replace(constant, epochs=3), tmp_path / "whole")
+    train(pooled, Toy(4), constant, tmp_path / "parts")
+    parts = train(pooled, Toy(4), replace(constant, epochs=3), tmp_path / "parts")
+    assert torch.equal(weights_of(parts), weights_of(whole))
+    assert parts.card == whole.card
+    assert "6" in (tmp_path / "parts" / "history.csv").read_text().splitlines()[-1].split(",")[0]
+    with pytest.raises(UserError, match="has had 3 epochs already, more than 2; ask for 3 or more"):
+        train(pooled, Toy(4), replace(constant, epochs=2), tmp_path / "parts")
+
+
+def test_a_learning_rate_that_had_fallen_makes_it_another_result_and_says_so(tmp_path):
+    shorter, longer = replace(SETTINGS, epochs=2), replace(SETTINGS, epochs=3)
+    made = []
+    for name in ("one", "two"):
+        train(SMALL, Toy(4), shorter, tmp_path / name)
+        with pytest.warns(UserWarning, match=r"a training of 2 epochs goes on to 3: .* not that of 3 epochs at once"):
+            made.append(train(SMALL, Toy(4), longer, tmp_path / name))
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            assert train(SMALL, Toy(4), longer, tmp_path / name).card == made[-1].card  # once is enough
+    assert torch.equal(*map(weights_of, made))
+    assert made[0].card["training"]["earlier"] == [{"epochs": 2.0, "until_step": 4}]
+    whole = train(SMALL, Toy(4), longer, tmp_path / "whole")
+    assert not torch.equal(weights_of(made[0]), weights_of(whole)) and "earlier" not in whole.card["training"]
 
 
 def test_a_loss_that_is_not_finite_stops_it(tmp_path):
