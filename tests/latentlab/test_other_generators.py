@@ -23,7 +23,6 @@ from latentlab.pipelines import (
     StudySettings,
     edit_seeds,
     label_samples,
-    study_attribute,
     walk_seeds,
 )
 from latentlab.pipelines.study.settings import claim
@@ -244,12 +243,12 @@ def test_edits_and_walks_of_a_class(conditional, tmp_path):
     torch.testing.assert_close(walk.images[0], expected)
 
 
-def test_studies_of_different_classes_do_not_mix(conditional, tmp_path):
-    study = StudySettings("bright", samples=40, class_label=1)
+def test_studies_of_different_classes_do_not_mix(tmp_path):
+    study = StudySettings("bright", network="n", scorer="s", samples=40, class_label=1)
     claim(tmp_path, study, {})
     claim(tmp_path, study, {})
-    with pytest.raises(UserError, match="class_label: 1, not 2"):
-        study_attribute(Components.load(conditional, SCORER), replace(study, class_label=2), tmp_path, progress=False)
+    with pytest.raises(UserError, match="class_label is 1, not 2"):
+        claim(tmp_path, replace(study, class_label=2), {})
 
 
 def test_statistics_of_a_conditional_generator_are_over_its_classes(conditional):
