@@ -15,7 +15,7 @@ from latentlab.images import resize
 from latentlab.scorers import load_attributes
 from latentlab.tasks.edit_faces import PRESETS, PROJECTION, edit_methods, make_edit_task
 
-FACES, HELD_OUT, STEPS = 60, 4, 15  # `latentlab compare edit` takes 160, 12 and 36
+FACES, HELD_OUT, STEPS = 60, 4, 10  # `latentlab compare edit` takes 160, 12 and 36
 OUT = Path("own_method")
 
 # %%
