@@ -42,8 +42,8 @@ OUT / "loop.gif"
 # %%
 # Along a direction
 # -----------------
-# The same persons, from a straight face to a smile and back. Strengths are in units of w, in which the direction's vector
-# has length 1. How far one can go before faces distort was calibrated when the direction was learnt.
+# The same persons, from a straight face to a smile and back. Strengths are in units of w: the direction's vector has
+# length 1. How far one can go before faces distort was calibrated when the direction was learnt.
 
 smile = ll.load_direction("smile")
 low, high = smile.strength_range
