@@ -24,6 +24,8 @@ DATA = Path("facades")
 SIZE, BASE_CHANNELS, EPOCHS = 64, 32, 30
 OUT = Path("facades_training")
 
+# sphinx_gallery_thumbnail_path = 'images/facades.jpg'
+
 # %%
 # The training
 # ------------

@@ -24,7 +24,7 @@ ws = generator.mapping(z, psi=0.7)  # (seeds, num_ws, w_dim)
 
 
 def render(stops):
-    """Frames of latents `(t, num_ws, w_dim)`: the generator's previews, which are quicker than the full 1024²."""
+    """Frames of latents `(t, num_ws, w_dim)`: previews, which are quicker than images of 1024²."""
     return torch.cat([generator.synthesis(one[None], resolution=generator.resolutions[0]) for one in stops])
 
 
@@ -34,23 +34,26 @@ def render(stops):
 # Round and round, from the last seed back to the first. In W one walks on straight lines. In Z it would be great
 # circles, ``stylegan2.slerp``: z is normally distributed, and all of it lies near a sphere.
 
-loop = [stylegan2.lerp(ws[k - 1], ws[k], t) for k in range(len(SEEDS)) for t in torch.arange(FRAMES) / FRAMES]
+ways = torch.arange(FRAMES) / FRAMES
+loop = [stylegan2.lerp(ws[k - 1], ws[k], t) for k in range(len(SEEDS)) for t in ways]
 write_gif(render(torch.stack(loop)), OUT / "loop.gif")
 OUT / "loop.gif"
 
 # %%
 # Along a direction
 # -----------------
-# The same persons, from a straight face to a smile and back. Strengths are in units of w, the length of the direction's
-# vector; each direction says how wide the population is along it.
+# The same persons, from a straight face to a smile and back. Strengths are in units of w: the direction's vector has
+# length 1. How far one can go before faces distort was calibrated when the direction was learnt.
 
 smile = ll.load_direction("smile")
-print(f"{smile.attribute}, by {smile.method}: one standard deviation is {smile.sigma:.2f}")
+low, high = smile.strength_range
+print(f"from {low:.2f} to {high:.2f}; one standard deviation of the population is {smile.sigma:.2f}")
 
 # %%
 # A wave is smoother than a line that turns on the spot.
 
-strengths = 2.0 * torch.sin(torch.linspace(-torch.pi / 2, 3 * torch.pi / 2, 2 * FRAMES + 1))[:-1]
+wave = (1 - torch.cos(2 * torch.pi * torch.arange(2 * FRAMES) / (2 * FRAMES))) / 2  # 0, up to 1, and back
+strengths = low + (high - low) * wave
 walk = ll.walk(ws, smile, strengths.tolist())  # (seeds, frames, num_ws, w_dim)
 side_by_side = torch.cat([render(person) for person in walk], dim=3)  # (frames, 3, 256, seeds · 256)
 write_gif(side_by_side, OUT / "smile.gif")

@@ -23,6 +23,8 @@ from latentlab.translation import Augmentation, InstaGAN, TrainingSettings, trai
 SCENES, SIZE, BASE_CHANNELS, EPOCHS = 200, 64, 16, 4
 OUT = Path("shapes_instagan")
 
+# sphinx_gallery_thumbnail_path = 'images/shapes.jpg'
+
 # %%
 # The training set
 # ----------------

@@ -22,6 +22,8 @@ from latentlab.translation import Augmentation, CycleGAN, TrainingSettings, trai
 FACES, SIZE, BASE_CHANNELS, EPOCHS = 300, 64, 32, 30
 OUT = Path("smile_cyclegan")
 
+# sphinx_gallery_thumbnail_path = 'images/smile_cyclegan.jpg'
+
 # %%
 # The training set
 # ----------------

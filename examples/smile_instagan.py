@@ -22,6 +22,8 @@ from latentlab.translation import Augmentation, InstaGAN, TrainingSettings, trai
 FACES, SIZE, BASE_CHANNELS, EPOCHS = 100, 64, 32, 4
 OUT = Path("smile_instagan")
 
+# sphinx_gallery_thumbnail_path = 'images/smile_instagan.jpg'
+
 # %%
 # The training set
 # ----------------
