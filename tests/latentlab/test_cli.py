@@ -433,7 +433,7 @@ def test_output_folders_of_other_settings(refused, smiled, samples, network):
     line = refused("smile", *words, "--samples", SAMPLES, "--psi", 0.5)
     assert "psi is 0.7, not 0.5; ask for the same, or choose another folder" in line
     line = refused("label", "--network", network, "--out", samples, "--samples", 81)
-    assert "its samples is 80, not 81" in line
+    assert "samples whose samples is 80, not 81" in line
 
 
 @pytest.mark.weights

@@ -299,7 +299,7 @@ def test_what_was_removed_is_made_again(finished, lively, tmp_path):
         ({"network": "other"}, "network is tiny, not other"),
         ({"edited_faces": 11}, "edited_faces is 10, not 11"),
         ({"rendering": "full"}, "rendering is auto, not full"),
-        ({"threshold": 0.4}, "threshold is None, not 0.4"),
+        ({"threshold": 0.4}, "threshold is none, not 0.4"),
     ],
 )
 def test_other_settings_are_refused(finished, lively, change, words):
@@ -406,7 +406,7 @@ def on_another_scale(lively, tmp_path_factory):
     """A study of a score from 0 to 255, cut at two quantiles, and its folder."""
     folder = tmp_path_factory.mktemp("scale") / "run"
     scorer = FunctionScorer(("light",), light, fingerprint="light 1", threshold="q0.3,q0.7")
-    settings = StudySettings(attribute="light", samples=80, edited_faces=2)
+    settings = StudySettings(attribute="light", network="tiny", samples=80, edited_faces=2)
     return run_study(lively, scorer, settings, folder), folder, scorer, settings
 
 
