@@ -31,8 +31,8 @@ class Reach:
     away
         Strength, negative, at which faces with the attribute lose it.
     changed_towards, changed_away
-        Shares of the training faces whose label changed at the two: below 1 where the last strength that was tried did
-        not change them all. None if unknown.
+        Shares of the training faces whose label changed at the two: below 1 where no strength that was tried changed
+        them all. None if unknown.
     """
 
     towards: float
@@ -56,8 +56,8 @@ def calibrate_reach(
 ) -> Reach:
     """Find how far to go along `direction`, towards an attribute and away from it.
 
-    Each is the first strength at which all of a dozen faces of the other label have changed it, or the last one that
-    was tried where none does that.
+    Each is the first strength at which all of a dozen faces of the other label have changed it. Where none up to 8
+    standard deviations does that, it is the first that changes the most of them: beyond it faces only get distorted.
 
     Parameters
     ----------
@@ -92,7 +92,7 @@ def calibrate_reach(
             return shares[strength]
 
         series = [(1 if towards else -1) * from_sigmas(direction, sigmas) for sigmas in _SERIES]
-        strength = calibrate(changed, 1.0, series, bisections=0, fallback="last")
+        strength = calibrate(changed, 1.0, series, bisections=0, fallback="strongest")
         return strength, shares[strength]
 
     with stage_of(progress)("calibrating") as step:

@@ -191,7 +191,9 @@ def _range(study: Study) -> str:
     text = f"The strengths were calibrated on training faces, along the svm direction: from {' to '.join(ends)}."
     for strength, changed in ends.items():
         if changed is not None and changed < 1:
-            text += f" At {strength}, the furthest that was tried, {changed:.0%} of these faces changed their label."
+            text += f" {changed:.0%} of these faces changed their label at {strength}, and no more at any other."
+    if direction.strength_range is None:
+        text += " So the direction is saved without a range of strengths."
     return text
 
 

@@ -127,5 +127,7 @@ def _measure(context: StudyContext, table: SampleTable) -> Study:
 
 
 def _with_range(found: Fit, reach: Reach) -> Fit:
-    """Give the direction the strengths that were calibrated along it."""
+    """Give the direction the strengths that were calibrated along it, if they do what they are to do."""
+    if any(share is not None and share < 1 for share in (reach.changed_away, reach.changed_towards)):
+        return found
     return replace(found, direction=replace(found.direction, strength_range=(reach.away, reach.towards)))
