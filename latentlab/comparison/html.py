@@ -29,10 +29,11 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]], bold: Collection
     header
         Headings of the columns.
     rows
-        Cells, as plain text.
+        Cells, as plain text; a row may end before the last column.
     bold
         (row, column) of the cells whose values are set in bold.
     """
+    rows = [[*row, *[""] * (len(header) - len(row))] for row in rows]
     numbers = [any(_NUMBER.match(row[j]) for row in rows) for j in range(len(header))]
     kinds = ["" if number else "text" for number in numbers]
     head = (

@@ -19,6 +19,7 @@ from latentlab.comparison import (
     Measure,
     Method,
     MethodResult,
+    ReportSection,
     compare,
     draw_conclusions,
     summary_lines,
@@ -236,6 +237,15 @@ def test_a_second_run_writes_the_same_report(tmp_path):
         for _ in range(2)
     ]
     assert pages[0] == pages[1]
+
+
+def test_a_section_with_a_row_that_ends_early_is_drawn(tmp_path):
+    section = ReportSection(
+        "Strengths", "Of all.", ("method", "strength", "reached"), (("a", "0.5 [0.1, 0.9]", "1"), ("b",))
+    )
+    page = write_report(compare(Brighter(tmp_path), [Add("a", 0.1)]), "a command", [section]).read_text()
+    assert '<td class="text">b</td><td></td><td></td>' in page
+    assert "<td>0.5<br><span class=interval>[0.1, 0.9]</span></td><td>1</td>" in page
 
 
 # --- conclusions -----------------------------------------------------------------------------------------------

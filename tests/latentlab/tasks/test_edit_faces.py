@@ -53,7 +53,7 @@ def brightness(threshold, sharpness=40.0):
         return torch.sigmoid(sharpness * (pictures.clamp(-1, 1).mean(dim=(1, 2, 3)) - threshold))
 
     found = FunctionScorer(("bright",), score, fingerprint=f"brightness above {threshold:.4f}")
-    found.threshold = threshold
+    found.level = threshold
     return found
 
 
@@ -295,7 +295,7 @@ def test_photos_that_cannot_be_edited_are_left_out_with_a_reason(components, jud
     photos, out = tmp_path / "photos", tmp_path / "out"
     for seed, gain, name in ((600, -0.2, "one"), (641, -0.2, "two"), (603, 0.2, "bright")):
         picture = resized(face(seed), 300)
-        photo = on_grey(picture - picture.mean(), 420, 420, 60, 60) + components.scorer.threshold + gain
+        photo = on_grey(picture - picture.mean(), 420, 420, 60, 60) + components.scorer.level + gain
         images.save_image(photo.clamp(-1, 1), photos / f"{name}.png")
     images.save_image(torch.zeros(1, 3, 99, 99), photos / "nobody.png")
     task = make_edit_task(replace(SMALL, faces=2, held_out=2), components, judge, out, photos)
@@ -326,7 +326,7 @@ def test_real_faces_are_parted_by_person(components, judge, tmp_path):
     for person in range(10):
         for smiling in (0, 1):
             picture = resized(face((600, 641, 603)[person % 3]), 200)  # darker than the threshold, and no two alike
-            picture = (picture - picture.mean() + components.scorer.threshold - 0.2 - 0.01 * person).clamp(-1, 1)
+            picture = (picture - picture.mean() + components.scorer.level - 0.2 - 0.01 * person).clamp(-1, 1)
             images.save_image(picture, tmp_path / "real" / f"{person}-{smiling}.png")
             rows.append(f"{person}-{smiling}.png,{person},{smiling}")
     labels = tmp_path / "labels.csv"
