@@ -15,7 +15,7 @@ from latentlab.images import resize
 from latentlab.scorers import load_attributes
 from latentlab.tasks.edit_faces import PRESETS, PROJECTION, edit_methods, make_edit_task
 
-FACES, HELD_OUT, STEPS = 40, 3, 8  # `latentlab compare edit` takes 160, 12 and 36
+FACES, HELD_OUT, STEPS = 40, 2, 20  # `latentlab compare edit` takes 160, 12 and 36
 OUT = Path("own_method")
 
 # %%

@@ -217,7 +217,7 @@ def test_samples_of_different_classes_do_not_mix(conditional, tmp_path):
     expected = conditional.mapping(z, torch.eye(3)[[1] * 4], psi=0.7)[:, 0]
     torch.testing.assert_close(torch.from_numpy(table.w), expected)
     assert SampleStore.load(tmp_path).settings.class_label == 1
-    with pytest.raises(UserError, match="its class_label is 1, not 2"):
+    with pytest.raises(UserError, match="class_label is 1, not 2"):
         label_samples(components, LabelSettings(4, class_label=2), tmp_path, progress=False)
 
 
