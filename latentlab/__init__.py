@@ -25,7 +25,15 @@ if TYPE_CHECKING:
     from latentlab.latents import load_latents
     from latentlab.metrics import LPIPS, FrechetDistance, Identity, KernelDistance, Leakage, OutsideChange, Sharpness
     from latentlab.perceptual import load_perceptual
-    from latentlab.pipelines import Components, LabelSettings, edit_photo, edit_photos, study_attribute
+    from latentlab.pipelines import (
+        Components,
+        LabelSettings,
+        PhotoEditSettings,
+        StudySettings,
+        edit_photo,
+        edit_photos,
+        study_attribute,
+    )
     from latentlab.pipelines import label_samples as sample
     from latentlab.plots import grid_figure, response_figure, save_figure, walk_figure
     from latentlab.projection import project, tune
@@ -51,8 +59,10 @@ _NAMES = {
     "LinearSVM": "latentlab.directions:LinearSVM",
     "MeanDifference": "latentlab.directions:MeanDifference",
     "OutsideChange": "latentlab.metrics:OutsideChange",
+    "PhotoEditSettings": "latentlab.pipelines:PhotoEditSettings",
     "RidgeOnLogit": "latentlab.directions:RidgeOnLogit",
     "Sharpness": "latentlab.metrics:Sharpness",
+    "StudySettings": "latentlab.pipelines:StudySettings",
     "UserError": "latentlab.errors:UserError",
     "align": "latentlab.faces:align",
     "compare": "latentlab.comparison:compare",
@@ -119,8 +129,10 @@ __all__ = [
     "LinearSVM",
     "MeanDifference",
     "OutsideChange",
+    "PhotoEditSettings",
     "RidgeOnLogit",
     "Sharpness",
+    "StudySettings",
     "UserError",
     "__version__",
     "align",

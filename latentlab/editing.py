@@ -231,7 +231,7 @@ def calibrate(
     strengths: Sequence[float],
     bisections: int = 4,
     interpolate: bool = False,
-    fallback: Literal["strongest", "last"] | None = None,
+    fallback: Literal["strongest"] | None = None,
 ) -> float:
     """Find the first strength at which a response reaches a target.
 
@@ -253,7 +253,7 @@ def calibrate(
         Whether to interpolate between the two ends of the narrowed step. Otherwise the result is the end that was
         found to reach the target.
     fallback
-        Result if no strength reaches the target: that with the 'strongest' response, or the 'last' one; None raises.
+        Result if no strength reaches the target: that with the 'strongest' response; None raises.
 
     Raises
     ------
@@ -275,7 +275,7 @@ def calibrate(
     tried = Response(tuple(strengths), tuple(values))
     if fallback is None:
         raise TargetNotReached(target, tried)
-    return tried.strongest if fallback == "strongest" else tried.strengths[-1]
+    return tried.strongest
 
 
 def _narrowed(
