@@ -1,4 +1,4 @@
-"""Look into StyleGAN2's latent space, edit faces in it, and measure how well that did.
+"""Look into StyleGAN2's latent space, edit faces in it, and measure how well that went.
 
 >>> import latentlab as ll
 >>> generator = ll.load_generator("mobile-ffhq")

@@ -16,7 +16,7 @@ from stylegan2.memory import keep_freed_memory
 app = typer.Typer(
     rich_markup_mode=None,
     name="latentlab",
-    help="Look into StyleGAN2's latent space, edit faces in it, and measure how well that did.",
+    help="Look into StyleGAN2's latent space, edit faces in it, and measure how well that went.",
     pretty_exceptions_enable=False,
     context_settings={"max_content_width": 120},
 )

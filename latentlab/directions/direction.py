@@ -203,10 +203,14 @@ class Direction:
             raise UserError(f"{name} has {self.w_dim} numbers, the generator's w {generator.w_dim}")
         self._check_rows(generator.num_ws)
         if not force and self.generator != generator.fingerprint:
-            origin = f"generator {self.generator[:12]}…" if self.generator else "an unknown generator"
+            if not self.generator:
+                raise UserError(
+                    f"{name} does not say which generator it was learnt on: if it was this one, apply it with --force; "
+                    "in Python, give load_direction the generator's fingerprint"
+                )
             raise UserError(
-                f"{name} was learnt on {origin}, not on {generator.fingerprint[:12]}…; "
-                "learn one on this generator, or force it"
+                f"{name} was learnt on generator {self.generator[:12]}…, not on {generator.fingerprint[:12]}…; "
+                "learn one on this generator, or apply it all the same with --force"
             )
 
     def _check_rows(self, num_ws: int) -> None:

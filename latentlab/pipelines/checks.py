@@ -260,14 +260,20 @@ def check_projection(
 
 
 def _identity_checks(a: Tensor, b: Tensor, cause: str) -> list[QualityCheck]:
-    cause = f"it looks like another person: {cause}"
     if a.isnan().any() or b.isnan().any():
         missing = f"no face is found in the {'photo' if a.isnan().any() else 'projection'}"
         return [_unknown(name, missing) for name in ("identity", "identity distance")]
     return [
-        _check("identity", float(similarity(a, b)), "", cause),
-        _check("identity distance", float(distance(a, b)), "", cause),
+        _identity_check("identity", float(similarity(a, b)), cause),
+        _identity_check("identity distance", float(distance(a, b)), cause),
     ]
+
+
+def _identity_check(name: str, value: float, cause: str) -> QualityCheck:
+    check = _check(name, value, "", f"it looks like another person: {cause}")
+    if check.verdict == "fair":
+        return _check(name, value, "", f"it may look like another person: {cause}")
+    return check
 
 
 def _latent_checks(ws: Tensor, statistics: WStatistics) -> list[QualityCheck]:
