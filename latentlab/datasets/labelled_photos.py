@@ -106,7 +106,10 @@ def write_photos(
             step(k + 1, len(paths))
     if len(names) < 2:
         reasons = "; ".join(f"{name}: {why}" for name, why in list(left_out.items())[:3])
-        raise UserError(f"{len(names)} of {len(paths)} photos can be edited, and two are needed ({reasons or 'none'})")
+        more = f"; and {len(left_out) - 3} more" if len(left_out) > 3 else ""
+        raise UserError(
+            f"{len(names)} of {len(paths)} photos can be edited, and two are needed ({reasons or 'none'}{more})"
+        )
     return WrittenPhotos(tuple(names), left_out)
 
 
