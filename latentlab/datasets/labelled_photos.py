@@ -95,7 +95,7 @@ def write_photos(
     with stage_of(progress)("aligning photos") as step:
         for k, (path, found) in enumerate(align_files(paths, detector, PHOTO_RESOLUTION)):
             if isinstance(found, UserError):
-                left_out[path.name] = str(found)
+                left_out[path.name] = str(found).removeprefix(f"{path}: ")
             elif _digest(path) in excluded:
                 left_out[path.name] = "it shows a person of the training set"
             elif labeller.in_target(found[0].image)[0]:

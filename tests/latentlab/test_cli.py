@@ -192,7 +192,8 @@ def test_conversion_is_proven(run, data, tmp_path):
 
 
 def test_conversion_of_a_discriminator_compares_logits(run, data, tmp_path):
-    code, out, _ = run("weights", "convert", data / "net32_nvada_stub.pkl", tmp_path / "d.safetensors", "--network", "D")
+    source, target = data / "net32_nvada_stub.pkl", tmp_path / "d.safetensors"
+    code, out, _ = run("weights", "convert", source, target, "--network", "D")
     assert code == 0
     assert out.splitlines()[-1] == "largest difference of a logit before and after, seeds 0, 1, 2: 0"
 
