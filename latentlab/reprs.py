@@ -27,7 +27,8 @@ def short(value: Any) -> str:
     if isinstance(value, Mapping):
         return "{" + ", ".join(f"{key!r}: {short(one)}" for key, one in value.items()) + "}"
     if isinstance(value, list | tuple):
-        return "(" + ", ".join(map(short, value)) + ")"
+        entries = ", ".join(map(short, value))
+        return f"({entries},)" if len(value) == 1 else f"({entries})"
     if hasattr(value, "state_dict"):  # a network, whose layers take a page
         return f"<{type(value).__name__}>"
     text = repr(value)

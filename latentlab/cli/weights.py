@@ -38,7 +38,7 @@ def convert(
         str | None, typer.Option(help="Which network of the file: G_ema, G or D; by default its generator for images.")
     ] = None,
 ) -> None:
-    """Convert a network to the project's own format, and check that it still makes the same images."""
+    """Convert a network to the project's own format, and compare what it computes before and after."""
     import stylegan2
 
     options.check_file(target, [Path(source)])
@@ -46,4 +46,5 @@ def convert(
     difference = stylegan2.convert(source, target, seeds=seeds, network=network)
     print(f"{target}: {network or 'the generator'} of {source}")
     shown = ", ".join(map(str, seeds))
-    print(f"largest difference of a pixel before and after, seeds {shown}: {difference:.3g}")
+    what = "logit" if network == "D" else "pixel"
+    print(f"largest difference of a {what} before and after, seeds {shown}: {difference:.3g}")

@@ -150,7 +150,8 @@ def without_users(names: Sequence[str], users: Sequence[str], *options: str) -> 
     options
         Names of the fields.
     """
-    reason = f"without {' or '.join(users)} among the methods"
+    listed = " or ".join(filter(None, [", ".join(users[:-1]), users[-1]]))
+    reason = f"without {listed} among the methods"
     return {} if set(names) & set(users) else dict.fromkeys(options, reason)
 
 

@@ -13,7 +13,8 @@ STYLE = """body{font:15px/1.5 system-ui,sans-serif;max-width:1200px;margin:2em a
 td,th{padding:.3em .7em;border-bottom:1px solid #ddd;text-align:right;vertical-align:top;white-space:nowrap}
 .text{text-align:left}th{font-weight:600;vertical-align:bottom;border-bottom-color:#888}
 th.long{white-space:normal}td .interval,.small{color:#6e6e6e}td .interval{font-size:11px}.small{font-size:13px}
-pre{background:#f6f6f6;padding:.6em;white-space:pre-wrap;overflow-wrap:anywhere}img{max-width:100%}.failed{color:#b00}"""
+pre{background:#f6f6f6;padding:.6em;white-space:pre-wrap;overflow-wrap:anywhere}img{max-width:100%}.failed{color:#b00}
+@media(max-width:600px){.wide td:first-child{white-space:normal;min-width:9em}}"""
 
 # A value with its interval, as `format_interval` writes it.
 _VALUE = re.compile(r"(-?[\d.]+) (\[[^<&]*)")

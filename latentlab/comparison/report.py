@@ -41,7 +41,7 @@ COSTS = (
 )
 _PACKAGES = ("torch", "numpy", "scikit-learn", "lpips")
 _SHOWN = 12  # rows of the grid
-_ARROWS = {"more": " ↑", "less": " ↓", "neither": ""}
+_ARROWS = {"more": "\N{NO-BREAK SPACE}↑", "less": "\N{NO-BREAK SPACE}↓", "neither": ""}
 
 
 @dataclass(frozen=True)

@@ -95,7 +95,7 @@ def write_photos(
     with stage_of(progress)("aligning photos") as step:
         for k, (path, found) in enumerate(align_files(paths, detector, PHOTO_RESOLUTION)):
             if isinstance(found, UserError):
-                left_out[path.name] = str(found)
+                left_out[path.name] = str(found).removeprefix(f"{path}: ")
             elif _digest(path) in excluded:
                 left_out[path.name] = "it shows a person of the training set"
             elif labeller.in_target(found[0].image)[0]:
@@ -106,7 +106,10 @@ def write_photos(
             step(k + 1, len(paths))
     if len(names) < 2:
         reasons = "; ".join(f"{name}: {why}" for name, why in list(left_out.items())[:3])
-        raise UserError(f"{len(names)} of {len(paths)} photos can be edited, and two are needed ({reasons or 'none'})")
+        more = f"; and {len(left_out) - 3} more" if len(left_out) > 3 else ""
+        raise UserError(
+            f"{len(names)} of {len(paths)} photos can be edited, and two are needed ({reasons or 'none'}{more})"
+        )
     return WrittenPhotos(tuple(names), left_out)
 
 

@@ -79,6 +79,9 @@ class Components:
         place = find_device(device) if isinstance(network, str | Path) else network.w_avg.device
         return cls(network, scorer, detector, descriptor, perceptual, place)
 
+    def __repr__(self) -> str:
+        return f"Components({self.network_name!r}, {self.scorer_name!r}, on {self.device})"
+
     @property
     def network_name(self) -> str:
         """Name or path that the generator was asked for by; the class of one that was given as an object."""

@@ -191,6 +191,13 @@ def test_conversion_is_proven(run, data, tmp_path):
     assert torch.equal(after(z), before(z))
 
 
+def test_conversion_of_a_discriminator_compares_logits(run, data, tmp_path):
+    source, target = data / "net32_nvada_stub.pkl", tmp_path / "d.safetensors"
+    code, out, _ = run("weights", "convert", source, target, "--network", "D")
+    assert code == 0
+    assert out.splitlines()[-1] == "largest difference of a logit before and after, seeds 0, 1, 2: 0"
+
+
 def test_pictures_are_generated(run, network, tmp_path):
     out = tmp_path / "pictures"
     code, text, _ = run("generate", "--network", network, "--seeds", "600-602,7", "--psi", 0.5, "--out", out)

@@ -12,6 +12,7 @@ from latentlab.datasets import Scene
 from latentlab.faces import AlignedFace, CropGeometry, FaceFound
 from latentlab.pipelines import Walk
 from latentlab.projection import DEFAULTS, MaskedImages, Projection
+from latentlab.reprs import short
 from latentlab.samples import EditTable
 from latentlab.translation import Pix2Pix
 from latentlab.translation.translator import Translator
@@ -60,6 +61,7 @@ def test_shapes_are_shown():
     assert repr(RESULTS[3]) == "Scene(image=<2×3×16×16 float32>, masks=<2×3×16×16 float32>)"
     assert "titles=<40 entries>, strengths=(-1.0, 1.0)" in repr(RESULTS[0])
     assert repr(RESULTS[-1]) == "Translator(pix2pix, a2b, 8 steps)"
+    assert short(("bright",)) == "('bright',)"
 
 
 def test_no_dataclass_prints_its_tensors():

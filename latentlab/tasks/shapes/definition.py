@@ -42,7 +42,7 @@ class ShapesSettings:
         If a setting is out of its range.
     """
 
-    size: int = field(default=64, metadata={"help": "Resolution of the images.", "min": 16})
+    size: int = field(default=64, metadata={"help": "Resolution of the images.", "min": _LEAST_SIZE})
     scenes: int = field(
         default=200, metadata={"help": "Scenes of each kind to learn from.", "min": 2, "flags": ("--scenes", "--faces")}
     )

@@ -39,7 +39,7 @@ def change_epochs(state: TrainingState, before: float, samples: int, processes: 
     if done > steps:
         had = done * settings.samples_per_step(processes) / samples
         raise UserError(
-            f"the training has had {had:g} epochs already, more than {settings.epochs:g}; ask for {had:g} or more, or "
+            f"the training has had {_epochs(had)} already, more than {settings.epochs:g}; ask for {had:g} or more, or "
             "choose another folder"
         )
     former = replace(settings, epochs=before).steps_for(samples, processes)
@@ -48,9 +48,13 @@ def change_epochs(state: TrainingState, before: float, samples: int, processes: 
         state.earlier = (*state.earlier, {"epochs": before, "until_step": done})
         if warns:
             warnings.warn(
-                f"a training of {before:g} epochs goes on to {settings.epochs:g}: its learning rate had begun to fall "
-                f"and rises again, so the result is not that of {settings.epochs:g} epochs at once (with a decay of 0 "
+                f"a training of {_epochs(before)} goes on to {settings.epochs:g}: its learning rate had begun to fall "
+                f"and rises again, so the result is not that of {_epochs(settings.epochs)} at once (with a decay of 0 "
                 "it would be)",
                 stacklevel=3,
             )
     return steps
+
+
+def _epochs(number: float) -> str:
+    return f"{number:g} {'epoch' if number == 1 else 'epochs'}"

@@ -314,8 +314,9 @@ def test_photos_that_cannot_be_edited_are_left_out_with_a_reason(components, jud
 
 
 def test_too_few_photos_are_told(components, judge, tmp_path):
-    images.save_image(torch.zeros(1, 3, 64, 64), tmp_path / "photos" / "a.png")
-    with pytest.raises(UserError, match="0 of 1 photos can be edited, and two are needed"):
+    for name in "abcd":
+        images.save_image(torch.zeros(1, 3, 64, 64), tmp_path / "photos" / f"{name}.png")
+    with pytest.raises(UserError, match=r"0 of 4 photos can be .* two are needed \(a.png: dlib.*; and 1 more\)"):
         make_edit_task(replace(SMALL, faces=2, held_out=2), components, judge, tmp_path / "out", tmp_path / "photos")
 
 
