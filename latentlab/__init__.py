@@ -2,9 +2,9 @@
 
 >>> import latentlab as ll
 >>> generator = ll.load_generator("mobile-ffhq")
->>> ws = generator.mapping(ll.z_from_seeds([600], generator.z_dim), psi=0.7)
->>> smiling = ll.edit(ws, ll.load_direction("smile"), 3.0)
->>> ll.save_image(generator.synthesis(smiling), "600-smiles.png")
+>>> ws = generator.mapping(ll.z_from_seeds([601], generator.z_dim), psi=0.7)
+>>> smiling = ll.edit(ws, ll.load_direction("smile"), 1.5)
+>>> ll.save_image(generator.synthesis(smiling), "601-smiles.png")
 
 Names are imported at their first use: `import latentlab` itself loads neither torch nor anything else that is slow.
 """

@@ -66,7 +66,7 @@ def generate(
     numbers, settings = options.parse_seeds(seeds), SeedSettings(psi, resolution, class_label=class_label)
     components = Components.load(network, device=device)
     written = generate_images(numbers, components, settings, out, bar)
-    print(f"{len(written)} images in {out}, and grid.png of them all")
+    print(f"{_images(len(written))} in {out}, and grid.png of them all")
 
 
 def label(
@@ -187,7 +187,7 @@ def edit(
         table = edit_latents(wanted.codes, wanted.direction, wanted.strengths, components, chosen, out, bar)
     else:
         table = edit_seeds(numbers, wanted.direction, wanted.strengths, components, chosen, out, bar)
-    print(f"{len(table.seeds) * len(table.strengths)} images in {out}, their scores in edits.parquet")
+    print(f"{_images(len(table.seeds) * len(table.strengths))} in {out}, their scores in edits.parquet")
 
 
 def walk(
@@ -287,3 +287,7 @@ def _check_sources(ctx: typer.Context, latents: Path | None, strengths: str | No
         options.refuse_without_effect(ctx, dict.fromkeys(("seeds", "psi", "class_label"), "with --latents"))
     if strengths is None:
         options.refuse_without_effect(ctx, {"units": "without --strengths"})
+
+
+def _images(count: int) -> str:
+    return "1 image" if count == 1 else f"{count} images"

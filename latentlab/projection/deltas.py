@@ -183,7 +183,7 @@ class WeightDelta(ShortRepr):
         if not force and self.generator != generator.fingerprint:
             raise UserError(
                 f"the weight delta was tuned on generator {self.generator[:12]}…, not on "
-                f"{generator.fingerprint[:12]}…; tune on this generator, or force it"
+                f"{generator.fingerprint[:12]}…; tune on this generator, or give force=True"
             )
 
     def apply(self, generator: Generator, force: bool = False) -> TunedGenerator:

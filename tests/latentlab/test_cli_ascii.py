@@ -33,7 +33,7 @@ def test_a_path_is_printed_after_the_work(folder):
     stylegan2.save(make_tiny(), folder / "net.safetensors")
     done = latentlab("generate", "--network", folder / "net.safetensors", "--seeds", "1", "--out", folder)
     assert done.returncode == 0, done.stderr
-    assert "1 images in " in done.stdout and "Traceback" not in done.stderr
+    assert "1 image in " in done.stdout and "Traceback" not in done.stderr
     assert sorted(path.name for path in folder.iterdir()) == ["grid.png", "net.safetensors", "seed000001.png"]
 
 
