@@ -73,6 +73,8 @@ class FaceDescriptor:
         UserError
             If the images are not square, or too small.
         """
+        if isinstance(images, Tensor) and images.ndim == 4 and not len(images):  # such as the edits of no photo
+            return torch.zeros(0, WIDTH, device=images.device)
         images = as_batch(images)
         if images.shape[2] != images.shape[3]:
             raise UserError(f"faces are described in square crops (batch, 3, h, h), not {tuple(images.shape)}")

@@ -150,9 +150,9 @@ def test_what_was_found_survives_json():
 
 
 @pytest.mark.weights
-def test_without_dlib_the_extra_is_named(monkeypatch):
+def test_without_dlib_its_package_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "dlib", None)
-    with pytest.raises(UserError, match=r"latentlab\[faces\]"):
+    with pytest.raises(UserError, match="pip install dlib-bin"):
         faces.load_detector()
 
 

@@ -95,9 +95,9 @@ def test_the_shipped_means_are_of_a_face_in_the_frame():
 
 
 @pytest.mark.weights
-@pytest.mark.parametrize("shape", [(1, 3, 127, 127), (1, 3, 256, 255), (3, 256, 256), (1, 1, 256, 256)])
+@pytest.mark.parametrize("shape", [(1, 3, 127, 127), (1, 3, 256, 255), (256, 256), (1, 1, 256, 256)])
 def test_other_shapes_are_refused(describe, shape):
-    with pytest.raises(UserError, match="128 or more|square crops"):
+    with pytest.raises(UserError, match="128 or more|square crops|images must be"):
         describe(torch.zeros(shape))
 
 
