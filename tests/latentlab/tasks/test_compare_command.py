@@ -23,7 +23,7 @@ from latentlab.scorers.attributes.scorer import AttributeScorer
         (["shapes", "--folder", "x"], "No such option: --folder"),
         (["shapes", "--photos", "x"], "No such option: --photos"),
         (["shapes", "--steps", "3"], "No such option: --steps"),
-        (["shapes", "--size", "32"], "64 pixels or more"),
+        (["shapes", "--size", "32"], "greater than or equal to 64"),
         (["shapes", "--held-outs", "4"], "--held-out"),
         (["facades", "--folder", "x", "--towards", "positive"], "No such option: --towards"),
         (["drawings", "--held-out", "4", "--judged", "young"], "No such option: --judged"),
