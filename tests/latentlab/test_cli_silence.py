@@ -156,7 +156,11 @@ EDIT = ["edit", "--direction", "smile"]
         (["translate", "export", "x", "new.safetensors", "--way", "b2a"], "--way", "for .safetensors"),
         (["compare", "edit", "--methods", "cyclegan", "--steps", "9"], "--steps", "without latent-mean, latent-svm or"),
         (["compare", "edit", "--methods", "latent-svm", "--conditions", "male"], "--conditions", "without latent-cond"),
-        (["compare", "edit", "--methods", "latent-svm", "--epoch-scale", "2"], "--epoch-scale", "without pix2pix, cyclegan or"),
+        (
+            ["compare", "edit", "--methods", "latent-svm", "--epoch-scale", "2"],
+            "--epoch-scale",
+            "without pix2pix, cyclegan or",
+        ),
         (["compare", "drawings", "--methods", "pix2pix", "--steps", "9"], "--steps", "without projection-of-drawing"),
         (["compare", "drawings", "--folder", "x", "--faces", "9"], "--faces", "with --folder"),
         (["compare", "facades", "--folder", "x", "--methods", "retrieval", "--seed", "9"], "--seed", "without pix2pix"),
