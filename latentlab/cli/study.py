@@ -5,15 +5,12 @@ from __future__ import annotations
 import time
 from enum import Enum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from latentlab.cli import options
 from latentlab.progress import bar
-
-if TYPE_CHECKING:
-    from latentlab.pipelines import StudySettings
 
 
 class RenderName(str, Enum):
@@ -53,19 +50,11 @@ def smile(
     Draws samples, scores them, learns the direction by two methods, edits held-out faces, and writes
     tables, directions, figures, an animation and report.md. Stopped at any moment, the same command resumes.
     """
-    from latentlab.pipelines import StudySettings
-
-    settings = StudySettings(
-        name="smile",
-        threshold=threshold,
-        seed_start=seed_start,
-        samples=samples,
-        psi=psi,
-        class_label=class_label,
-        rendering=render.value,
-        edited_faces=edited_faces,
-    )
-    _run(settings, network, scorer, out, device, batch)
+    study(
+        "happy", name="smile", samples=samples, seed_start=seed_start, psi=psi, class_label=class_label,
+        network=network, scorer=scorer, threshold=threshold, out=out, render=render, edited_faces=edited_faces,
+        device=device, batch=batch,
+    )  # fmt: skip
 
 
 def study(
@@ -104,12 +93,15 @@ def study(
     Does what `latentlab smile` does for the smile. An attribute of your own is studied in Python: see
     `latentlab.FunctionScorer` and `latentlab.study_attribute`.
     """
-    from latentlab.pipelines import StudySettings
+    from latentlab.pipelines import Components, StudySettings, study_attribute
+    from latentlab.pipelines.study import summary
     from latentlab.scorers import default_scorer
 
+    begun = time.monotonic()
+    name = name or attribute
     settings = StudySettings(
         attribute=attribute,
-        name=name or attribute,
+        name=name,
         threshold=threshold,
         seed_start=seed_start,
         samples=samples,
@@ -118,18 +110,8 @@ def study(
         rendering=render.value,
         edited_faces=edited_faces,
     )
-    folder = Path(f"latentlab-{settings.name}") if out is None else out
-    _run(settings, network, scorer or default_scorer(attribute), folder, device, batch)
-
-
-def _run(settings: StudySettings, network: str, scorer: str, out: Path, device: str, batch: int) -> None:
-    """Run a study, and print what it found."""
-    from latentlab.pipelines import Components, study_attribute
-    from latentlab.pipelines.study import summary
-
-    begun = time.monotonic()
-    options.check_folder(out)
-    components = Components.load(network, scorer, device=device)
-    found = study_attribute(components, settings, out, options.this_command(), batch, bar)
+    folder = options.check_folder(out or Path(f"latentlab-{name}"))
+    components = Components.load(network, scorer or default_scorer(attribute), device=device)
+    found = study_attribute(components, settings, folder, options.this_command(), batch, bar)
     print("\n".join(summary(found)))
-    print(f"{out / 'report.md'} describes the results; done in {time.monotonic() - begun:.0f} s")
+    print(f"{folder / 'report.md'} describes the results; done in {time.monotonic() - begun:.0f} s")

@@ -76,7 +76,8 @@ def generate_images(
         If a setting is out of range, a seed is given twice, or the folder cannot be written to.
     """
     check_distinct_seeds(seeds)
-    _check(components, settings, scored=False)
+    check_class(components.generator, settings.class_label)
+    components.check_images()
     renderer = components.renderer(settings.resolution)
     thumbnails, paths = [], []
     with stage_of(progress)("generating") as step:
@@ -129,10 +130,7 @@ def edit_seeds(
         If the direction does not fit the generator, a setting is out of range, a seed or a strength is given twice, or
         the folder cannot be written to.
     """
-    check_distinct_seeds(seeds)
-    _check(components, settings, scored=True)
-    direction.check(components.generator, settings.force)
-    faces = Faces(_ws(seeds, components, settings), tuple(seeds))
+    faces = _faces_of_seeds(seeds, direction, components, settings)
     return _edit(faces, direction, strengths, components, settings, folder, progress)
 
 
@@ -164,9 +162,8 @@ def edit_latents(
     UserError
         If the codes do not fit the generator, or as `edit_seeds` says.
     """
-    components.check_images(scored=True)
-    direction.check(components.generator, settings.force)
-    return _edit(_faces_of(ws, components), direction, strengths, components, settings, folder, progress)
+    faces = _faces_of_codes(ws, direction, components, settings)
+    return _edit(faces, direction, strengths, components, settings, folder, progress)
 
 
 def _edit(
@@ -225,10 +222,7 @@ def walk_seeds(
         As `edit_seeds` says.
     """
     settings = SeedSettings() if settings is None else settings
-    check_distinct_seeds(seeds)
-    _check(components, settings, scored)
-    direction.check(components.generator, settings.force)
-    faces = Faces(_ws(seeds, components, settings), tuple(seeds))
+    faces = _faces_of_seeds(seeds, direction, components, settings, scored)
     return _walk(faces, direction, strengths, components, settings, scored, progress)
 
 
@@ -243,9 +237,8 @@ def walk_latents(
 ) -> Walk:
     """Render the walk of latent codes along a direction: what `edit_latents` is to `edit_seeds`."""
     settings = SeedSettings() if settings is None else settings
-    components.check_images(scored=scored)
-    direction.check(components.generator, settings.force)
-    return _walk(_faces_of(ws, components), direction, strengths, components, settings, scored, progress)
+    faces = _faces_of_codes(ws, direction, components, settings, scored)
+    return _walk(faces, direction, strengths, components, settings, scored, progress)
 
 
 def _walk(
@@ -263,8 +256,23 @@ def _walk(
     return render_walk(faces, direction, strengths, renderer, scorer, size, settings.batch_size, progress)
 
 
-def _faces_of(ws: Tensor, components: Components) -> Faces:
-    """The faces of latent codes; UserError if the codes do not fit the generator."""
+def _faces_of_seeds(
+    seeds: Sequence[int], direction: Direction, components: Components, settings: SeedSettings, scored: bool = True
+) -> Faces:
+    """The faces of seeds; UserError, before any work, if they, the direction or the networks do not go together."""
+    check_distinct_seeds(seeds)
+    check_class(components.generator, settings.class_label)
+    components.check_images(scored)
+    direction.check(components.generator, settings.force)
+    return Faces(_ws(seeds, components, settings), tuple(seeds))
+
+
+def _faces_of_codes(
+    ws: Tensor, direction: Direction, components: Components, settings: SeedSettings, scored: bool = True
+) -> Faces:
+    """The faces of latent codes; UserError, before any work, as `_faces_of_seeds` says."""
+    components.check_images(scored)
+    direction.check(components.generator, settings.force)
     num_ws, w_dim = components.generator.num_ws, components.generator.w_dim
     if ws.ndim != 3 or ws.shape[2] != w_dim:
         raise UserError(f"latent codes of this generator are (n, {num_ws}, {w_dim}), not {tuple(ws.shape)}")
@@ -274,12 +282,6 @@ def _faces_of(ws: Tensor, components: Components) -> Faces:
             "--layers all; in Python, by latentlab.latents.match_rows"
         )
     return Faces(match_rows(ws, num_ws), tuple(range(len(ws))), "code")
-
-
-def _check(components: Components, settings: SeedSettings, scored: bool) -> None:
-    """Refuse a class or images that the networks do not go with, before any work; UserError then."""
-    check_class(components.generator, settings.class_label)
-    components.check_images(scored)
 
 
 @torch.inference_mode()
