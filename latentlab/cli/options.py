@@ -82,6 +82,13 @@ LatentsFile = Annotated[
 ]
 
 
+def _parse_ranges(text: str) -> list[tuple[int, int]] | None:
+    """First and last number of each part of a list such as '600-605,612'; None if it is no such list."""
+    matches = [re.fullmatch(r"\s*(\d{1,10})(?:\s*-\s*(\d{1,10}))?\s*", part) for part in text.split(",")]
+    found = [(int(match[1]), int(match[2] or match[1])) for match in matches if match is not None]
+    return found if len(found) == len(matches) else None
+
+
 def parse_seeds(text: str) -> list[int]:
     """Parse seeds such as '600-605,612'.
 
@@ -90,17 +97,16 @@ def parse_seeds(text: str) -> list[int]:
     UserError
         If it is no list of seeds in 0 … 2**32 − 1, or one is given twice.
     """
+    ranges = _parse_ranges(text)
+    if ranges is None:
+        raise UserError(f"seeds are numbers and ranges such as 600-605,612, not {text!r}")
     seeds: list[int] = []
-    for part in text.split(","):
-        match = re.fullmatch(r"\s*(\d{1,10})(?:\s*-\s*(\d{1,10}))?\s*", part)
-        if match is None:
-            raise UserError(f"seeds are numbers and ranges such as 600-605,612, not {text!r}")
-        first = int(match[1])
-        last = int(match[2] or first)
+    for first, last in ranges:
+        part = str(first) if first == last else f"{first}-{last}"
         if not first <= last < 2**32:
-            raise UserError(f"seeds lie in 0 … {2**32 - 1} and ranges go upwards, not {part.strip()!r}")
+            raise UserError(f"seeds lie in 0 … {2**32 - 1} and ranges go upwards, not {part!r}")
         if last - first >= 100_000:
-            raise UserError(f"{part.strip()!r} names {last - first + 1} seeds; 100000 is the most")
+            raise UserError(f"{part!r} names {last - first + 1} seeds; 100000 is the most")
         seeds += range(first, last + 1)
     if again := [seed for seed, times in Counter(seeds).items() if times > 1]:
         raise UserError(f"seed {again[0]} is given twice in {text!r}")
@@ -117,14 +123,10 @@ def parse_layers(text: str) -> list[int] | None:
     """
     if text.strip() == "all":
         return None
-    layers: set[int] = set()
-    for part in text.split(","):
-        match = re.fullmatch(r"\s*(\d{1,3})(?:\s*-\s*(\d{1,3}))?\s*", part)
-        first, last = (int(match[1]), int(match[2] or match[1])) if match else (1, 0)
-        if first > last:
-            raise UserError(f"layers are all, or numbers and ranges such as 0-3,5, not {text!r}")
-        layers.update(range(first, last + 1))
-    return sorted(layers)
+    ranges = _parse_ranges(text)
+    if ranges is None or any(not first <= last < 1000 for first, last in ranges):
+        raise UserError(f"layers are all, or numbers and ranges such as 0-3,5, not {text!r}")
+    return sorted({layer for first, last in ranges for layer in range(first, last + 1)})
 
 
 def parse_strengths(text: str) -> list[float]:
