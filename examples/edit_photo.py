@@ -6,8 +6,8 @@ Find the face, search for its latent, tune the generator around it, edit the lat
 photo. ``latentlab.edit_photo`` and ``latentlab edit --photo PHOTO --direction smile`` do the same in one go, with more
 checks.
 
-``PHOTO`` may name a photo of yours. Here a generated face stands in for one; it is easier than a photo, so that a
-tenth of the usual steps will do.
+``PHOTO`` may name a photo of yours. Here a generated face stands in for one; it is easier than a photo, so that
+far fewer steps than usual will do.
 """
 
 from dataclasses import replace

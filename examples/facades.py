@@ -5,12 +5,13 @@ Labels to facades with pix2pix
 The task of the paper: from a map of walls, windows and doors to a photo.
 
 .. image:: /images/facades.jpg
-   :alt: Label maps, translations and photos of facades
+   :alt: Label maps, what seven methods make of them, and the photos
 
 This page was not executed: the data is for you to fetch. ``facades/`` has ``train/`` and ``val/`` with pairs of
 512×256 pixels, photo left and labels right, as pix2pix's authors publish them (CMP facades: for research; credit
-Tyleček and Šára 2013). The image is of a run with the settings below, five minutes on two cores: windows and balconies
-come out where they should, blurred. The paper's run has 256² pixels, 64 base channels, 200 epochs and a batch of 1.
+Tyleček and Šára 2013). The run takes five minutes on two cores: windows and balconies come out where they should,
+blurred. The image is of ``latentlab compare facades``, whose trainings are shorter. The paper's run has 256² pixels, 64
+base channels, 200 epochs and a batch of 1.
 """
 
 from pathlib import Path

@@ -8,8 +8,8 @@ for each way learns from what the other makes of its results.
 .. image:: /images/smile_cyclegan.jpg
    :alt: Faces that do not smile, translated and back; faces that smile, translated and back
 
-This page was not executed: visible smiles take some 9,000 samples, three quarters of an hour on two cores. The image
-is of such a run, with 30 epochs of 300 faces.
+This page was not executed: visible smiles take some 9,000 samples, some fifty minutes on two cores. The image is of
+such a run, with 30 epochs of 300 faces.
 """
 
 from pathlib import Path
