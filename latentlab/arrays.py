@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zipfile
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from latentlab.errors import UserError
+from stylegan2.errors import MALFORMED
 
 Arrays = dict[str, NDArray[Any]]
 
 BARE = ""  # name of an array that is a file's whole content
+
+# What NumPy raises for files that are damaged or hold objects.
+_DAMAGE: tuple[type[Exception], ...] = (*MALFORMED, EOFError, zipfile.BadZipFile, zlib.error)
 
 
 def read_arrays(path: str | Path) -> Arrays:
@@ -64,7 +69,7 @@ def _read_numpy(path: Path) -> Arrays:
             return {BARE: found}
         with found:
             return {name: found[name] for name in found.files}
-    except (ValueError, EOFError, MemoryError, zipfile.BadZipFile) as error:
+    except _DAMAGE as error:
         raise UserError(f"cannot read {path} as NumPy arrays: {error}") from error
 
 

@@ -74,6 +74,8 @@ def default_strengths(direction: Direction, steps: int = 3) -> tuple[float, ...]
 
 def spread(away: float, towards: float, steps: int) -> tuple[float, ...]:
     """Spread an odd number of strengths from `away` through 0 to `towards`, evenly on either side."""
+    if steps < 3 or steps % 2 == 0:
+        raise UserError(f"strengths on either side of 0 must be an odd number, at least 3, not {steps}")
     side = steps // 2
     return (*(away * k / side for k in range(side, 0, -1)), *(towards * k / side for k in range(side + 1)))
 

@@ -1,10 +1,9 @@
 """Images between files, PIL and tensors.
 
 Images are everywhere a float tensor `(batch, 3, height, width)`, RGB, in [-1, 1]; those of grey generators have one
-channel, here and in what only draws or writes them. The byte of a
-value v is round((v + 1) * 127.5), halves up, clamped to 0 … 255; a byte b means b / 127.5 - 1. Bytes
-survive the round trip. What takes images takes one image `(3, height, width)` too, as a batch of one; what gives
-images always gives a batch. See `as_batch`.
+channel, here and in what only draws or writes them. The byte of a value v is round((v + 1) * 127.5), halves up,
+clamped to 0 … 255; a byte b means b / 127.5 - 1. Bytes survive the round trip. What takes images takes one image
+`(3, height, width)` too, as a batch of one; what gives images always gives a batch. See `as_batch`.
 """
 
 from __future__ import annotations
@@ -83,12 +82,13 @@ def to_pil(image: Tensor) -> Image.Image:
     UserError, ValueError
         The shape is another one (`grid` arranges a batch as one image), or a value is not a number.
     """
-    image = as_batch(image, "an image", channels=(1, 3))
-    single = image[None] if image.ndim == 3 else image
-    if single.ndim != 4 or len(single) != 1 or single.shape[1] not in CHANNELS or 0 in single.shape:
-        hint = "; use grid for one image of the whole batch, to_pil_list for a list" if single.ndim == 4 else ""
-        raise ValueError(f"an image is (3, height, width) or (1, 3, height, width), not {tuple(image.shape)}{hint}")
-    return to_pil_list(single)[0]
+    batch = as_batch(image, "an image", CHANNELS)
+    if len(batch) != 1:
+        raise ValueError(
+            f"an image is (3, height, width) or (1, 3, height, width), not {tuple(batch.shape)}; "
+            "use grid for one image of the whole batch, to_pil_list for a list"
+        )
+    return to_pil_list(batch)[0]
 
 
 def to_pil_list(images: Tensor) -> list[Image.Image]:

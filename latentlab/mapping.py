@@ -1,4 +1,4 @@
-"""Seeds to latents, by any generator: a conditional one takes a class, which is one of its numbers 0 … c_dim − 1."""
+"""Seeds to latents, by any generator; a conditional one takes a class as well, a number from 0 to c_dim − 1."""
 
 from __future__ import annotations
 

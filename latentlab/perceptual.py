@@ -22,7 +22,7 @@ from torch.overrides import TorchFunctionMode
 from latentlab import weights
 from latentlab.devices import find_device
 from latentlab.errors import UserError
-from latentlab.images import as_batch
+from latentlab.images import CHANNELS, as_batch
 from latentlab.reprs import ShortRepr
 from stylegan2.defaults import plain_defaults
 from stylegan2.safe_pickle import floats, read_pickled
@@ -80,7 +80,7 @@ class PerceptualDistance(nn.Module):
         UserError
             If they are too small for the backbone, or no images.
         """
-        images, least = as_batch(images, channels=(1, 3)), MIN_RESOLUTION[self.model.pnet_type]
+        images, least = as_batch(images, channels=CHANNELS), MIN_RESOLUTION[self.model.pnet_type]
         if min(images.shape[2:]) < least:
             raise UserError(
                 f"LPIPS compares images (batch, 3, height, width) of at least {least}x{least}, "

@@ -31,8 +31,9 @@ def match_layers(direction: Direction, num_ws: int, layers: Sequence[int] | None
     Returns
     -------
     Direction
-        The direction for ws of `num_ws` rows. Where rows are left out, the longest one that is left has length 1:
-        `length` and `strength_range` follow, while sigma and intercept, those of all rows together, are dropped.
+        The direction for ws of `num_ws` rows. If the rows of a direction with a row a layer change, the longest of the
+        new ones has length 1: `length` and `strength_range` follow, while sigma and intercept, which hold for all the
+        old rows together, are dropped.
 
     Raises
     ------

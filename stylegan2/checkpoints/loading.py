@@ -107,7 +107,7 @@ def _choose(found: Networks, wanted: str | None, path: Path) -> str:
     warnings.warn(
         f"{path}: it has no G_ema, the average of a training that gives the better images; loaded its G, the generator "
         "in training",
-        stacklevel=3,
+        stacklevel=4,  # past `load` and its decorator
     )
     return "G"
 

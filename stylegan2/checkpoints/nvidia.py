@@ -27,8 +27,8 @@ _LAYERS = ("SynthesisLayer", "ToRGBLayer", "FullyConnectedLayer", "Conv2dLayer")
 
 def networks(content: Content) -> Networks | None:
     """Return the networks of the file by name; see `format.Format`."""
-    if any(isinstance(network, ReleasedModule) for network in content.networks.values()):
-        modules = {n: network for n, network in content.networks.items() if isinstance(network, ReleasedModule)}
+    modules = {name: network for name, network in content.networks.items() if isinstance(network, ReleasedModule)}
+    if modules:
         return {name: partial(_read, network) for name, network in modules.items()}
     found = by_names(content.networks, lambda own: _OF_GENERATOR in own, lambda own: _OF_DISCRIMINATOR in own)
     return {name: partial(_read_tensors, tensors) for name, tensors in found.items()} or None

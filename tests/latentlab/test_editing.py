@@ -233,6 +233,9 @@ def test_default_strengths_are_those_of_the_calibrated_range():
     smile = direction(strength_range=(-1.65611, 1.38009))
     assert default_strengths(smile) == (-1.66, 0, 1.38)
     assert default_strengths(smile, 5) == (-1.66, -0.828, 0, 0.69, 1.38)
+    for steps in (1, 4):
+        with pytest.raises(UserError, match=f"an odd number, at least 3, not {steps}"):
+            default_strengths(smile, steps)
     assert strength_range(direction(sigma=0.5)) == (-1.5, 1.5)
     assert strength_range(direction(sigma=None)) == (-2, 2)
 

@@ -164,8 +164,9 @@ def test_a_training_without_mean_weights(data, tmp_path):
     del content["g_ema"]
     content["args"] = argparse.Namespace(path=Path("/data/faces"), inner=argparse.Namespace(size=32))
     torch.save(content, tmp_path / "x.pt")
-    with pytest.warns(UserWarning, match=r"x\.pt.*no G_ema.*loaded its G"):
+    with pytest.warns(UserWarning, match=r"x\.pt.*no G_ema.*loaded its G") as caught:
         loaded = stylegan2.load(tmp_path / "x.pt")
+    assert [warning.filename for warning in caught] == [__file__]  # the line of the caller
     assert loaded.fingerprint == stylegan2.load(data / "net32_rosinality_train.pt", "G").fingerprint
     assert stylegan2.load(tmp_path / "x.pt", "G").fingerprint == loaded.fingerprint  # asked for, so without a warning
     assert "no network 'G_ema'; it has G, D" in refusal(tmp_path / "x.pt", "G_ema")

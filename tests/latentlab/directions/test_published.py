@@ -104,6 +104,17 @@ def test_other_arrays_are_refused(tmp_path):
         load_direction(tmp_path / "a.pt")
 
 
+def test_damage_within_a_compressed_file_is_told(tmp_path):
+    path = tmp_path / "a.npz"
+    np.savez_compressed(path, smile=np.random.default_rng(0).standard_normal((4, 512)))
+    whole = path.read_bytes()
+    index = whole.rindex(b"PK\x01\x02")
+    for place in [*range(60, index, 97), index + 10]:  # the data, and the method of compression
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 0xFF]) + whole[place + 1 :])
+        with pytest.raises(UserError, match="a.npz"):
+            load_direction(path)
+
+
 @pytest.mark.parametrize("name", ["code_projected_w.npz", "codes_latents_2x18x512.pt"])
 def test_latent_codes_are_no_directions(data, name):
     with pytest.raises(UserError, match="holds latent codes.*--latents"):
