@@ -69,8 +69,8 @@ def project(
         Folder of the state, a file an image: a stopped run goes on from there to the same result, and
         one that is done is found again. None keeps none.
     progress
-        True for a progress bar, False for none, or a `Stage` of your own. It is called
-        with (steps done, steps at most, the images' mean LPIPS).
+        True for a progress bar, False for none, or a `Stage` of your own, whose step is called with
+        (steps done, steps at most, the images' mean LPIPS).
 
     Returns
     -------
