@@ -60,8 +60,9 @@ class FaceDescriptor:
         Parameters
         ----------
         images
-            `(b, 3, h, h)` in [-1, 1], in FFHQ's crop, of 128 pixels or more. Smaller ones lose the person: at
-            128 pixels the descriptor of a face moves by 0.08 in the median, at 64 by 0.24 (50 generated faces).
+            `(b, 3, h, h)` or, for one, `(3, h, h)`, in [-1, 1], in FFHQ's crop, of 128 pixels or more. Smaller ones
+            lose the person: at 128 pixels the descriptor of a face moves by 0.08 in the median, at 64 by 0.24 (50
+            generated faces).
 
         Returns
         -------

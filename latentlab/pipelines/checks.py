@@ -233,7 +233,8 @@ def check_projection(
     photo_checks
         Results of `check_photo`: a poor value there is the likely cause of one here.
     shortcut
-        What the projection was spared, such as 'only 5 of its 280 steps were taken': the first cause of a poor value.
+        What the projection was spared, such as "only 5 of the recipe's 280 steps were taken": the first
+        cause of a poor value.
 
     Returns
     -------
@@ -270,10 +271,8 @@ def _identity_checks(a: Tensor, b: Tensor, cause: str) -> list[QualityCheck]:
 
 
 def _identity_check(name: str, value: float, cause: str) -> QualityCheck:
-    check = _check(name, value, "", f"it looks like another person: {cause}")
-    if check.verdict == "fair":
-        return _check(name, value, "", f"it may look like another person: {cause}")
-    return check
+    looks = "may look" if LIMITS[name].verdict(value) == "fair" else "looks"
+    return _check(name, value, "", f"it {looks} like another person: {cause}")
 
 
 def _latent_checks(ws: Tensor, statistics: WStatistics) -> list[QualityCheck]:
@@ -330,7 +329,7 @@ def format_checks(checks: Sequence[QualityCheck]) -> str:
 
 
 def describe_poor(checks: Sequence[QualityCheck]) -> list[str]:
-    """Describe each poor check in a few words, such as "detail 3.1% is poor (the photo is blurred …)"."""
+    """Describe each poor check in a few words, such as "detail 3.1 % is poor (the photo is blurred …)"."""
     return [f"{c.name} {format_value(c)} is poor ({c.cause})" for c in checks if c.verdict == "poor"]
 
 
@@ -338,7 +337,7 @@ def format_value(check: QualityCheck) -> str:
     """Format the value of a check with its unit; '-' where it is unknown."""
     if math.isnan(check.value):
         return "-"
-    if check.unit:
+    if check.unit in _DECIMALS:
         number = f"{round(check.value, _DECIMALS[check.unit]) + 0.0:.{_DECIMALS[check.unit]}f}"
     else:
         number = f"{check.value:.3g}" if abs(check.value) < 100 else f"{check.value:.0f}"

@@ -121,9 +121,11 @@ class Components:
         channels, makes = img_channels(self.generator), self._makes()
         if channels not in images.CHANNELS:
             raise UserError(f"{makes}; images of 1 (grey) or 3 (colour) are written to files")
-        if scored and scored_channels(self.scorer) not in (None, channels):
+        takes = scored_channels(self.scorer) if scored else None
+        if takes not in (None, channels):
+            kind = "colour" if takes == 3 else f"images of {takes}"
             raise UserError(
-                f"{makes}, but the scorer {self.scorer_name} takes colour; score them by a function of your own "
+                f"{makes}, but the scorer {self.scorer_name} takes {kind}; score them by a function of your own "
                 "(latentlab.FunctionScorer)"
             )
 

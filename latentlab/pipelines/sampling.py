@@ -43,10 +43,16 @@ class LabelSettings:
 
     def __post_init__(self) -> None:
         if self.threshold is not None:
-            Threshold.parse(self.threshold)  # refuses what is none
+            Threshold.parse(self.threshold)  # refuses what cannot be read
 
     def for_components(self, components: Components) -> SampleSettings:
-        """The settings of the table that these networks give; UserError if one is out of range, or none is possible."""
+        """The settings of the table that these networks give.
+
+        Raises
+        ------
+        UserError
+            If a setting is out of range, the generator has no such class, or the scorer does not take its images.
+        """
         check_class(components.generator, self.class_label)
         components.check_images(scored=True)
         generator, scorer = components.generator, components.scorer

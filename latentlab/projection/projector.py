@@ -69,8 +69,8 @@ def project(
         Folder of the state, a file an image: a stopped run goes on from there to the same result, and
         one that is done is found again. None keeps none.
     progress
-        True for a progress bar, False for none, or a `Stage` of your own. It is called
-        with (steps done, steps at most, the images' mean LPIPS).
+        True for a progress bar, False for none, or a `Stage` of your own, whose step is called with
+        (steps done, steps at most, the images' mean LPIPS).
 
     Returns
     -------
@@ -193,13 +193,13 @@ class Projector:
     ) -> ProjectionStep:
         """What the last step did to the images of these `numbers`."""
         steps, begun = self.settings.steps, [*self._done.values(), *active.values()]
-        resolution = self.generator.resolution
+        shape = self._inputs.images.shape[1], self.generator.resolution, self.generator.resolution
         return ProjectionStep(
             images=tuple(numbers),
             steps=tuple(search.steps for search in searches),
             losses=tuple(search.loss for search in searches),
             distances=tuple(search.distance for search in searches),
-            rendered=torch.cat(renderings) if renderings else self._ws.new_zeros(0, 3, resolution, resolution),
+            rendered=torch.cat(renderings) if renderings else self._ws.new_zeros(0, *shape),
             done=len(self._done) * steps + sum(search.steps for search in active.values()),
             total=len(self._inputs) * steps,
             distance=sum(search.distance for search in begun) / len(begun),

@@ -100,8 +100,8 @@ def tune(
         Folder of the state, so that a run that was stopped goes on when called again with an equal `perceptual`,
         to the same result.
     progress
-        True for a progress bar, False for none, or a `Stage` of your own. It is called
-        with (steps taken, steps at most, the images' largest LPIPS).
+        True for a progress bar, False for none, or a `Stage` of your own, whose step is called with
+        (steps taken, steps at most, the images' largest LPIPS).
 
     Raises
     ------

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from latentlab.errors import UserError
 from latentlab.files import atomic_path
 from latentlab.reprs import ShortRepr
-from latentlab.scorers.scores import label_scores, score_column
-from latentlab.scorers.threshold import POSITIVE, Threshold
+from latentlab.scorers.scores import is_positive, label_scores, score_column
+from latentlab.scorers.threshold import Threshold
 
 _THRESHOLD = b"threshold"  # key in the file's metadata
 
@@ -67,8 +67,7 @@ class EditTable(ShortRepr):
 
     def is_positive(self, name: str) -> NDArray[np.bool_]:
         """Whether the images are positive for the score `name`, `(faces, strengths)`; see `labels`."""
-        positive: NDArray[np.bool_] = self.labels(name) == POSITIVE
-        return positive
+        return is_positive(self.scores, self.names, name, self.threshold)
 
     def save(self, path: str | Path) -> None:
         """Write a Parquet file, atomically, with a row for each face and strength; UserError if that fails."""

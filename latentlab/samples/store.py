@@ -27,6 +27,7 @@ FORMAT_VERSION = 1
 MANIFEST = "_manifest.json"
 COLUMNS = ("seed", "psi", "w")
 SEED_END = 2**32  # numpy's RandomState takes seeds below this
+_LATER = ("threshold", "class_label")  # settings that older manifests do not have
 
 
 def check_distinct_seeds(seeds: Sequence[int]) -> None:
@@ -34,10 +35,6 @@ def check_distinct_seeds(seeds: Sequence[int]) -> None:
     again = [seed for seed, times in Counter(seeds).items() if times > 1]
     if again:
         raise UserError(f"seed {again[0]} is given twice")
-
-
-# Settings that older manifests do not have.
-_LATER = ("threshold", "class_label")
 
 
 def check_psi(psi: float) -> float:

@@ -91,7 +91,7 @@ class SampleTable(ShortRepr):
         Raises
         ------
         UserError
-            If there is no such score, or the threshold is none.
+            If there is no such score, or the threshold cannot be read.
         """
         table = self.resolve(name, threshold)
         return label_scores(table.scores, table.names, name, table.threshold)

@@ -19,7 +19,8 @@ class Scorer(Protocol):
     """Images to named scores.
 
     A scorer may also have an attribute `threshold`, the `Threshold` above which its scores are positive; without one an
-    image is positive for the largest of several scores, or for a single score above one half.
+    image is positive for the largest of several scores, or for a single score above one half. And it may have an
+    attribute `img_channels`, the channels of the images that it takes: 3 for colour, 1 for grey.
     """
 
     @property
@@ -72,7 +73,8 @@ class FunctionScorer:
     Raises
     ------
     UserError
-        If there are no names, one occurs twice, or the threshold is none; at a call, if the scores have another shape.
+        If there are no names, one occurs twice, or the threshold cannot be read; at a call, if the scores have
+        another shape.
     """
 
     def __init__(

@@ -72,7 +72,7 @@ def default_scorer(attribute: str) -> str:
     if attribute in known:
         return f"{SHIPPED}:{attribute}"
     near = difflib.get_close_matches(attribute, (*EXPRESSIONS, *known), n=3, cutoff=0.5)
-    hint = f"did you mean {' or '.join(near)}?" if near else f"they know {', '.join((*EXPRESSIONS, *known))}"
+    hint = f"did you mean {' or '.join(near)}?" if near else f"they know {', '.join((*EXPRESSIONS, *known))}."
     raise UserError(
         f"neither fer nor attributes scores {attribute!r}; {hint} Give another scorer with --scorer, or make one of "
         "your own in Python with latentlab.FunctionScorer"

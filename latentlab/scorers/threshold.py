@@ -30,7 +30,7 @@ class Threshold:
     Raises
     ------
     UserError
-        If they are not finite, not in order, or no quantiles.
+        If they are not finite, not in order, or, as quantiles, not between 0 and 1.
     """
 
     low: float

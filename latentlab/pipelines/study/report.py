@@ -81,9 +81,9 @@ def _held_out(fit: Fit) -> DirectionStatistics:
     return fit.held_out
 
 
-def _table(header: list[str], lines: list[list[str]]) -> str:
-    """A table whose columns, but for the first, are numbers."""
-    cells = [header, ["---", *["---:"] * (len(header) - 1)], *lines]
+def _table(header: list[str], lines: list[list[str]], numbers: bool = True) -> str:
+    """A table whose columns, but for the first, are aligned as numbers or as text."""
+    cells = [header, ["---", *["---:" if numbers else "---"] * (len(header) - 1)], *lines]
     return "\n".join("| " + " | ".join(line) + " |" for line in cells)
 
 
@@ -96,7 +96,8 @@ def _samples(context: StudyContext, study: Study) -> str:
         "## Samples",
         f"Seeds {settings.seed_start} … {last} at psi {settings.psi:g}, rendered "
         f"{'at the full resolution' if full else 'as previews'} ({resolution}×{resolution}) and "
-        f"scored by `{settings.scorer}`. {_rule(study)} {share(study.labels == POSITIVE)} do. "
+        f"scored by `{settings.scorer}`. {_rule(study)} {share(study.labels == POSITIVE)} count as "
+        f"*{settings.attribute}*. "
         f"Directions are learnt on {int(study.train.sum())} samples; {int(study.test.sum())} are held out. "
         "The seed alone decides which of the two a sample belongs to.",
         _counts(study),
@@ -232,4 +233,4 @@ def _reproduction(context: StudyContext, command: str) -> str:
         ["scorer", f"`{settings.scorer}`, fingerprint `{components.scorer.fingerprint}`"],
         ["device", str(components.generator.w_avg.device)],
     ]
-    return "## How to reproduce it\n\n" + _table(["what", "value"], lines)
+    return "## How to reproduce it\n\n" + _table(["what", "value"], lines, numbers=False)

@@ -67,5 +67,6 @@ class Study(ShortRepr):
     @property
     def counts(self) -> dict[str, LabelCounts]:
         """Numbers of faces with each label: of 'all' samples, of the 'training' ones, and of the 'held out' ones."""
+        labels = self.labels
         parts = {"all": self.train | self.test, "training": self.train, "held out": self.test}
-        return {part: count_labels(self.labels[rows]) for part, rows in parts.items()}
+        return {part: count_labels(labels[rows]) for part, rows in parts.items()}

@@ -99,8 +99,8 @@ def train(
     device
         Device to train on.
     progress
-        True for a progress bar, False for none, or a `Stage` of your own. It is called
-        with (epochs done, epochs in all, the loss).
+        True for a progress bar, False for none, or a `Stage` of your own, whose step is called with
+        (epochs done, epochs in all, the loss).
 
     Raises
     ------

@@ -196,7 +196,9 @@ def test_the_report_is_that_of_the_tables(finished):
     samples = pd.read_parquet(folder / "samples").sort_values("seed")
     w = np.stack(samples["w"]).astype(np.float64)
     bright = (samples["bright"] > samples["dark"]).to_numpy()
-    assert re.search(rf" {100 * bright.mean():.0f} % \[\d+, \d+\] \({bright.sum()} of 160\) do\.", report)
+    assert re.search(
+        rf" {100 * bright.mean():.0f} % \[\d+, \d+\] \({bright.sum()} of 160\) count as \*bright\*\.", report
+    )
     assert f"| bright | {bright.sum()} | {bright.mean():.1%} |" in report
     assert f"| dark | {(~bright).sum()} | {(~bright).mean():.1%} |" in report
     seeds = samples["seed"].to_numpy()
