@@ -31,7 +31,7 @@ class Faces(ShortRepr):
     numbers
         Their seeds, or other numbers.
     noun
-        What a number is: 'seed', or 'code' for latents of a file.
+        What a number is: 'seed', or 'latent' for latents of a file.
     """
 
     ws: Tensor

@@ -143,7 +143,7 @@ def edit_latents(
     folder: str | Path,
     progress: bool | Stage = True,
 ) -> EditTable:
-    """Write the image of each latent code at each strength, `code000000_+2.png`, and their scores, `edits.parquet`.
+    """Write the image of each latent code at each strength, `latent000000_+2.png`, and their scores, `edits.parquet`.
 
     Parameters
     ----------
@@ -281,7 +281,7 @@ def _faces_of_codes(
             f"the latent codes have {ws.shape[1]} rows, the generator's ws {num_ws}: match them by resolution with "
             "--layers all; in Python, by latentlab.latents.match_rows"
         )
-    return Faces(match_rows(ws, num_ws), tuple(range(len(ws))), "code")
+    return Faces(match_rows(ws, num_ws), tuple(range(len(ws))), "latent")
 
 
 @torch.inference_mode()

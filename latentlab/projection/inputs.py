@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from latentlab.errors import UserError
-from latentlab.images import as_batch
+from latentlab.images import CHANNELS, as_batch
 from latentlab.rendering import img_channels
 from latentlab.reprs import ShortRepr
 from stylegan2.protocol import Generator
@@ -36,7 +36,7 @@ class MaskedImages(ShortRepr):
 
     def __post_init__(self) -> None:
         images, mask = self.images, self.mask
-        if images.ndim != 4 or images.shape[1] not in (1, 3) or images.shape[2] != images.shape[3] or not len(images):
+        if images.ndim != 4 or images.shape[1] not in CHANNELS or images.shape[2] != images.shape[3] or not len(images):
             raise UserError(f"images must be (n, 3, h, h) with n at least 1, not {tuple(images.shape)}")
         if not images.isfinite().all():
             raise UserError("the images hold numbers that are not finite")
@@ -51,7 +51,7 @@ class MaskedImages(ShortRepr):
     @classmethod
     def of(cls, images: Tensor | MaskedImages) -> MaskedImages:
         """Images, a batch or a single one, without a mask; or masked images as they are."""
-        return images if isinstance(images, MaskedImages) else cls(as_batch(images, channels=(1, 3)))
+        return images if isinstance(images, MaskedImages) else cls(as_batch(images, channels=CHANNELS))
 
     def __len__(self) -> int:
         return len(self.images)

@@ -10,7 +10,7 @@ from typing import Protocol, runtime_checkable
 from torch import Tensor, nn
 
 from latentlab.errors import UserError
-from latentlab.images import as_batch
+from latentlab.images import CHANNELS, as_batch
 from latentlab.scorers.threshold import Threshold
 from stylegan2.fingerprint import fingerprint as state_fingerprint
 
@@ -96,7 +96,7 @@ class FunctionScorer:
 
     def __call__(self, images: Tensor) -> Tensor:
         """Score `images (b, 3, h, w)`, or one `(3, h, w)`: `(b, len(names))`."""
-        images = as_batch(images, channels=(1, 3))
+        images = as_batch(images, channels=CHANNELS)
         scores = self.function(images)
         if len(self.names) == 1 and scores.shape == (len(images),):
             scores = scores[:, None]

@@ -26,9 +26,9 @@ def score_images(scorer: Scorer, images: Tensor) -> NDArray[np.float32]:
         If the scorer takes images of other channels, or returns another shape than `(b, k)` or values that are not
         finite.
     """
-    from latentlab.images import as_batch  # which imports torch, that tables of scores do without
+    from latentlab.images import CHANNELS, as_batch  # which imports torch, that tables of scores do without
 
-    images = as_batch(images, channels=(1, 3))
+    images = as_batch(images, channels=CHANNELS)
     channels = scored_channels(scorer)
     if channels not in (None, images.shape[1]):
         raise UserError(f"{scorer!r} scores images of {channels} channels, not of {images.shape[1]}")

@@ -125,7 +125,7 @@ def test_codes_are_edited_like_seeds(run, refused, network, generator, published
     code, out, err = run(*words, *more, "--layers", "0-3")
     assert code == 0 and "4 images" in out, err
     names = sorted(path.name for path in (tmp_path / "out").glob("*.png"))
-    assert [name[:10] for name in names] == ["code000000"] * 2 + ["code000001"] * 2
+    assert [name[:12] for name in names] == ["latent000000"] * 2 + ["latent000001"] * 2
     assert sorted(set(pd.read_parquet(tmp_path / "out" / "edits.parquet")["seed"])) == [0, 1]
     ws = codes[1:, :10].clone()
     ws[:, :4] += 0.1 * torch.from_numpy(np.load(published))[:, :4]

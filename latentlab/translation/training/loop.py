@@ -70,7 +70,7 @@ def train(
     options
         Options of this run that do not change the result.
     progress
-        True for a progress bar, False for none, or a `Stage` of your own. It is called
+        True for a progress bar, False for none, or a `Stage` of your own, whose step is called
         with (samples seen, samples in all, the losses), in the first process only.
 
     Raises
