@@ -184,8 +184,8 @@ def write_real(
         "set/testB": (held[in_target[held]], settings.held_out),
     }
     names: dict[str, list[str]] = {part: [] for part in parts}
-    failed = 0
     for part, (chosen, wanted) in parts.items():
+        failed = 0
         paths = (real.folder / rows.labels.files[row] for row in chosen)
         with stage(f"aligning {part}") as step:
             for path, found in align_files(paths, detector, PHOTO_RESOLUTION):
@@ -198,6 +198,6 @@ def write_real(
                 if len(names[part]) == wanted:
                     break
         if len(names[part]) < wanted:
-            more = f" (in {failed} photos none was found)" if failed else ""
+            more = f" ({failed} of its photos could not be read, or show none)" if failed else ""
             raise UserError(f"{real.folder} gives {len(names[part])} faces for {part}, and {wanted} are needed{more}")
     return tuple(names["held_out"])
