@@ -230,7 +230,7 @@ def test_settings_that_cannot_be_are_refused(wrong):
 
 def test_a_domain_that_does_not_come_together_is_told(components, judge, tmp_path, monkeypatch):
     monkeypatch.setattr(labelled_faces, "_MOST_DRAWN", 192)
-    rare = Components.load(components.generator, brightness(5.0))
+    rare = Components.load(components.generator, brightness(5.0), components.detector)
     with pytest.raises(UserError, match="only 0 of 192 faces are of the rarer domain"):
         make_edit_task(replace(SMALL, psi=0.1), rare, judge, tmp_path)
 
