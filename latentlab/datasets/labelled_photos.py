@@ -183,6 +183,9 @@ def write_real(
         "held_out": (held[~in_target[held]], settings.held_out),
         "set/testB": (held[in_target[held]], settings.held_out),
     }
+    for part, (chosen, wanted) in parts.items():  # known before any is aligned
+        if len(chosen) < wanted:
+            raise UserError(f"{real.labels} lists {len(chosen)} photos for {part}, and {wanted} are needed")
     names: dict[str, list[str]] = {part: [] for part in parts}
     for part, (chosen, wanted) in parts.items():
         failed = 0
