@@ -16,8 +16,8 @@ th.long{white-space:normal}td .interval,.small{color:#6e6e6e}td .interval{font-s
 pre{background:#f6f6f6;padding:.6em;white-space:pre-wrap;overflow-wrap:anywhere}img{max-width:100%}.failed{color:#b00}
 @media(max-width:600px){.wide td:first-child{white-space:normal;min-width:9em}}"""
 
-# A value with its interval, as `format_interval` writes it.
-_VALUE = re.compile(r"(-?[\d.]+) (\[[^<&]*)")
+# A value, as `format_interval` writes it: with its interval, unless that is a point.
+_VALUE = re.compile(r"(-?[\d.]+)(?: (\[[^<&]*))?")
 _NUMBER = re.compile(r"-?[\d.]+( |$)")
 _LONG = 20  # characters; longer headings of a column may be broken
 
@@ -56,8 +56,9 @@ def _cell(text: str, bold: bool) -> str:
     found = _VALUE.fullmatch(text)
     if found is None:
         return html.escape(text)
-    mean, interval = (part.replace("-", "\N{MINUS SIGN}") for part in found.groups())
-    return f"{f'<b>{mean}</b>' if bold else mean}<br><span class=interval>{interval}</span>"
+    mean, interval = (part.replace("-", "\N{MINUS SIGN}") for part in found.groups(default=""))
+    below = f"<br><span class=interval>{interval}</span>" if interval else ""
+    return f"{f'<b>{mean}</b>' if bold else mean}{below}"
 
 
 def bullets(lines: Sequence[str]) -> str:

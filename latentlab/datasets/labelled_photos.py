@@ -183,9 +183,12 @@ def write_real(
         "held_out": (held[~in_target[held]], settings.held_out),
         "set/testB": (held[in_target[held]], settings.held_out),
     }
+    for part, (chosen, wanted) in parts.items():  # known before any is aligned
+        if len(chosen) < wanted:
+            raise UserError(f"{real.labels} lists {len(chosen)} photos for {part}, and {wanted} are needed")
     names: dict[str, list[str]] = {part: [] for part in parts}
-    failed = 0
     for part, (chosen, wanted) in parts.items():
+        failed = 0
         paths = (real.folder / rows.labels.files[row] for row in chosen)
         with stage(f"aligning {part}") as step:
             for path, found in align_files(paths, detector, PHOTO_RESOLUTION):
@@ -198,6 +201,6 @@ def write_real(
                 if len(names[part]) == wanted:
                     break
         if len(names[part]) < wanted:
-            more = f" (in {failed} photos none was found)" if failed else ""
+            more = f" ({failed} of its photos could not be read, or show none)" if failed else ""
             raise UserError(f"{real.folder} gives {len(names[part])} faces for {part}, and {wanted} are needed{more}")
     return tuple(names["held_out"])

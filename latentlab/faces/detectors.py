@@ -12,7 +12,7 @@ from torch import Tensor
 
 from latentlab import weights
 from latentlab.errors import UserError
-from latentlab.faces.dlib_models import import_dlib, to_array
+from latentlab.faces.dlib_models import import_dlib, load_predictor, to_array
 from latentlab.images import as_batch
 from latentlab.reprs import ShortRepr
 
@@ -101,7 +101,7 @@ class _Dlib:
         dlib = import_dlib()
         self._rectangle = dlib.rectangle
         self._detect = dlib.get_frontal_face_detector()
-        self._predict = dlib.shape_predictor(str(weights.get("face-landmarks") / self._model))
+        self._predict = load_predictor(weights.get("face-landmarks") / self._model)
 
     def __call__(self, photo: Tensor) -> list[FaceFound]:
         """Find the faces in `photo (1, 3, h, w)` or `(3, h, w)` in [-1, 1], the largest first."""

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from functools import cache
+from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +23,12 @@ def import_dlib() -> ModuleType:
         raise missing_package("faces are found and compared with dlib, which is not installed", "dlib-bin") from error
     module: ModuleType = dlib
     return module
+
+
+@cache
+def load_predictor(path: Path) -> Any:
+    """Load a predictor of landmarks, once: it is 100 MB, never changes, and serves detector and descriptor alike."""
+    return import_dlib().shape_predictor(str(path))
 
 
 def to_array(image: Tensor) -> NDArray[np.uint8]:

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from latentlab import weights
 from latentlab.errors import UserError
-from latentlab.faces.dlib_models import import_dlib, to_array
+from latentlab.faces.dlib_models import import_dlib, load_predictor, to_array
 from latentlab.faces.means import mean_descriptor
 from latentlab.images import as_batch
 
@@ -47,9 +47,7 @@ class FaceDescriptor:
         dlib = import_dlib()
         self._start = dlib.rectangle(*_START)
         self._detect = dlib.get_frontal_face_detector()
-        self._predict = dlib.shape_predictor(
-            str(weights.get("face-landmarks") / "shape_predictor_68_face_landmarks.dat")
-        )
+        self._predict = load_predictor(weights.get("face-landmarks") / "shape_predictor_68_face_landmarks.dat")
         self._network = dlib.face_recognition_model_v1(
             str(weights.get("face-descriptor") / "dlib_face_recognition_resnet_model_v1.dat")
         )

@@ -179,4 +179,7 @@ class Components:
     @cached_property
     def fast_perceptual(self) -> PerceptualDistance:
         """Perceptual distance in the floating-point type that the hardware is fastest in, for optimisation."""
-        return self._perceptual or load_perceptual("vgg", self.device, fast_dtype(self.device))
+        dtype = fast_dtype(self.device)
+        if self._perceptual is not None or dtype is torch.float32:
+            return self.perceptual
+        return load_perceptual("vgg", self.device, dtype)

@@ -12,7 +12,7 @@ from latentlab.comparison.definition import Job
 from latentlab.comparison.protocol import Method
 from latentlab.comparison.report import DECIMALS, ReportSection
 from latentlab.comparison.run import Comparison
-from latentlab.metrics import format_interval
+from latentlab.metrics import Interval, format_interval
 from latentlab.tasks.edit_faces.definition import PROJECTION, EditInputs
 from latentlab.tasks.edit_faces.pasting import paste_edits
 from latentlab.tasks.edit_faces.strengths import CurvePoint, Strengths, strengths_of
@@ -83,8 +83,12 @@ def _draw(comparison: Comparison, strengths: Strengths) -> bool:
 
 
 def _table_row(point: CurvePoint, before: Sequence[str]) -> tuple[str, ...]:
-    cells = (format_interval(point.intervals[name], most_decimals=DECIMALS) for name in _REPORTED)
+    cells = (_cell(point.intervals[name]) for name in _REPORTED)
     return (*before, point.method, f"{point.sigmas:.2f}", *cells)
+
+
+def _cell(value: Interval) -> str:
+    return format_interval(value, most_decimals=DECIMALS)
 
 
 def _even(comparison: Comparison, strengths: Strengths, titles: Mapping[str, str]) -> ReportSection:
@@ -92,7 +96,7 @@ def _even(comparison: Comparison, strengths: Strengths, titles: Mapping[str, str
     results = {one.name: one for one in comparison.done}
     table: list[tuple[str, ...]] = []
     for name, response in strengths.responses.items():
-        own = (format_interval(results[name].intervals[measure], most_decimals=DECIMALS) for measure in _REPORTED)
+        own = (_cell(results[name].intervals[measure]) for measure in _REPORTED)
         table.append((f"{name} ({response:.3f})", "itself", "", *own))
         table += [_table_row(point, (name,)) for point in strengths.even if point.against == name]
         table += [(name, method, "not reached") for translator, method in strengths.unmatched if translator == name]
@@ -111,10 +115,7 @@ def _lost(strengths: Strengths, titles: Mapping[str, str]) -> ReportSection:
         (
             loss.method,
             titles[name],
-            *(
-                format_interval(part[name], most_decimals=DECIMALS)
-                for part in (loss.projecting, loss.editing, loss.both)
-            ),
+            *(_cell(part[name]) for part in (loss.projecting, loss.editing, loss.both)),
         )
         for loss in strengths.losses
         for name in _LOST

@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from torch import Tensor
-
 from latentlab.comparison.protocol import Columns, Method
 from latentlab.comparison.run import Comparison, MethodResult, summarise
 from latentlab.datasets.labelled_faces import PHOTO_RESOLUTION
 from latentlab.editing import in_sigmas
 from latentlab.images import resize
-from latentlab.metrics import Interval, mean_interval
+from latentlab.metrics import Interval
 from latentlab.progress import Stage, stage_of
 from latentlab.tasks.edit_faces.definition import PROJECTION
 from latentlab.tasks.edit_faces.latent import Latent
@@ -162,13 +160,13 @@ def _responses(task: EditTask, methods: Sequence[Method]) -> dict[str, float]:
 
 
 def _loss(task: EditTask, name: str, results: dict[str, MethodResult]) -> Loss:
-    projected, edited = results[PROJECTION].images, results[name].images
-    assert projected is not None and edited is not None
+    """Where a latent method loses; the comparison has measured both against the photo."""
+    projection, edited = results[PROJECTION], results[name]
+    assert projection.images is not None and edited.images is not None
     evaluator = task.evaluator
-
-    def between(before: Tensor, after: Tensor) -> dict[str, Interval]:
-        columns: Columns = {**evaluator.changes(before, after), "identity": evaluator.identity(before, after)}
-        return {measure: mean_interval(values) for measure, values in columns.items()}
-
-    shown = task.shown()
-    return Loss(name, between(shown, projected), between(projected, edited), between(shown, edited))
+    columns: Columns = {
+        **evaluator.changes(projection.images, edited.images),
+        "identity": evaluator.identity(projection.images, edited.images),
+    }
+    projecting, both = ({measure: one.intervals[measure] for measure in columns} for one in (projection, edited))
+    return Loss(name, projecting, summarise(task, columns), both)

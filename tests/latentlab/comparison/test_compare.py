@@ -28,6 +28,7 @@ from latentlab.comparison import (
 )
 from latentlab.comparison.conclusions import best_methods
 from latentlab.comparison.costs import PeakMemory, Stopwatch
+from latentlab.comparison.html import table
 from latentlab.comparison.metrics import load_metrics
 from latentlab.errors import UserError
 from latentlab.images import load_image, to_bytes
@@ -246,6 +247,11 @@ def test_a_section_with_a_row_that_ends_early_is_drawn(tmp_path):
     page = write_report(compare(Brighter(tmp_path), [Add("a", 0.1)]), "a command", [section]).read_text()
     assert '<td class="text">b</td><td></td><td></td>' in page
     assert "<td>0.5<br><span class=interval>[0.1, 0.9]</span></td><td>1</td>" in page
+
+
+def test_the_best_value_is_bold_also_where_its_interval_is_a_point():
+    page = table(["", "a", "b"], [["x", "0", "-0.5 [-0.6, -0.4]"]], [(0, 1), (0, 2)])
+    assert "<td><b>0</b></td>" in page and "<td><b>\N{MINUS SIGN}0.5</b><br>" in page
 
 
 # --- conclusions -----------------------------------------------------------------------------------------------

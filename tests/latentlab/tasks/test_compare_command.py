@@ -110,17 +110,20 @@ def test_shapes_are_compared_and_found_again(run, tmp_path):
 @pytest.mark.weights
 @pytest.mark.slow
 def test_any_attribute_is_edited_with_a_second_classifier_that_knows_it(run, tmp_path, monkeypatch):
-    """The second classifier is the shipped one with other offsets: another network by its fingerprint."""
-    monkeypatch.setattr("latentlab.datasets.labelled_faces._DRAWN_AT_ONCE", 24)
+    """The second classifier is the shipped one with other offsets: another network by its fingerprint.
+
+    Of the attribute, the first twelve faces hold the four of each domain that are needed.
+    """
+    monkeypatch.setattr("latentlab.datasets.labelled_faces._DRAWN_AT_ONCE", 12)
     second = load_attributes()
     second = AttributeScorer(second.network, second.all_names, second.slopes, second.offsets + 0.01)
     second.save(tmp_path / "second.safetensors")
-    words = ["compare", "edit", "--attribute", "young", "--scorer", f"{tmp_path / 'second.safetensors'}:young"]
+    words = ["compare", "edit", "--attribute", "male", "--scorer", f"{tmp_path / 'second.safetensors'}:male"]
     words += ["--towards", "negative", "--methods", "latent-mean", "--faces", 2, "--held-out", 2, "--steps", 1]
     code, printed, err = run(*words, "--out", tmp_path / "out", "--device", "cpu")
     assert code == 0 and "The report is" in printed, err
     assert "failed" not in printed
     page = (tmp_path / "out" / "report.html").read_text()
-    assert "Editing 2 faces to be less young" in page and "LPIPS to the photo" in page
+    assert "Editing 2 faces to be less male" in page and "LPIPS to the photo" in page
     results = pq.read_table(tmp_path / "out" / "results.parquet").to_pandas()
     assert set(results["method"]) == {"projection alone", "latent-mean"}

@@ -230,7 +230,7 @@ def test_settings_that_cannot_be_are_refused(wrong):
 
 def test_a_domain_that_does_not_come_together_is_told(components, judge, tmp_path, monkeypatch):
     monkeypatch.setattr(labelled_faces, "_MOST_DRAWN", 192)
-    rare = Components.load(components.generator, brightness(5.0))
+    rare = Components.load(components.generator, brightness(5.0), components.detector)
     with pytest.raises(UserError, match="only 0 of 192 faces are of the rarer domain"):
         make_edit_task(replace(SMALL, psi=0.1), rare, judge, tmp_path)
 
@@ -346,12 +346,14 @@ def test_real_faces_are_parted_by_person(components, judge, tmp_path):
     photos.mkdir()
     for name, person in (("x", min(persons["trainA"])), ("y", task.names[0][0]), ("z", task.names[1][0])):
         (photos / f"{name}.png").write_bytes((tmp_path / "real" / f"{person}-0.png").read_bytes())
-    of_photos = make_edit_task(settings, components, judge, tmp_path / "d", photos, real)
+    of_photos = make_edit_task(settings, components, judge, tmp_path / "out", photos, real)
     assert of_photos.names == ("y", "z") and "of the training set" in of_photos.left_out["x.png"]
     with pytest.raises(UserError, match="no column grin"):
         make_edit_task(settings, components, judge, tmp_path / "b", real=RealFaces(tmp_path / "real", labels, "grin"))
-    with pytest.raises(UserError, match="9 are needed"):
+    with pytest.raises(UserError, match="lists 8 photos for set/trainA, and 9 are needed"):
         make_edit_task(replace(settings, faces=9), components, judge, tmp_path / "c", real=real)
+    with pytest.raises(UserError, match="gives 0 faces for set/trainA, and 3 are needed .8 of its photos could not"):
+        make_edit_task(settings, components, judge, tmp_path / "d", real=replace(real, folder=tmp_path / "nowhere"))
 
 
 def test_a_mouth_is_found_where_it_is(components):
