@@ -195,3 +195,14 @@ def styles_of_w(generator: Generator, w: NDArray[Any], batch_size: int = 256) ->
         for some in torch.split(torch.from_numpy(w).to(generator.w_avg), batch_size):
             parts.append({name: style.float().cpu() for name, style in styles_of({"w": some}, generator).items()})
     return {name: torch.cat([part[name] for part in parts]).numpy() for name in parts[0]}
+
+
+def style_widths(generator: Generator) -> dict[str, int]:
+    """Number of channels of each layer's style, by layer; UserError if the generator has no space S."""
+    import torch
+
+    from latentlab.rendering import styles_of
+
+    with torch.no_grad():
+        styles = styles_of({"w": generator.w_avg[None]}, generator)
+    return {name: style.shape[1] for name, style in styles.items()}
