@@ -17,10 +17,9 @@ _NOISE = "noise."
 _STYLE = "style."
 
 Latents = dict[str, Tensor]
-"""Latents of a batch of images by name: "z" `(b, z_dim)` with the truncation "psi" `(b,)`, and "c" `(b, c_dim)` where the
-generator is conditional, in Z; "w" `(b, w_dim)` in W,
-"ws" `(b, num_ws, w_dim)` in W+, or "style.LAYER" `(b, channels)` in S; and, where the images have noise maps of their
-own, "noise.MAP" `(b, 1, r, r)`."""
+"""Latents of a batch of images by name: "z" `(b, z_dim)` with the truncation "psi" `(b,)`, and "c"
+`(b, c_dim)` where the generator is conditional, in Z; "w" `(b, w_dim)` in W, "ws" `(b, num_ws, w_dim)` in W+, or
+"style.LAYER" `(b, channels)` in S; and, where the images have noise maps of their own, "noise.MAP" `(b, 1, r, r)`."""
 
 
 @dataclass(frozen=True)
@@ -145,7 +144,7 @@ def ws_in(latents: Latents, num_ws: int) -> Tensor | None:
 
 
 def ws_of(latents: Latents, generator: Generator) -> Tensor | None:
-    """ws `(b, num_ws, w_dim)` of latents, mapped from z where they are of Z; None in S, whose styles come from no ws."""
+    """ws `(b, num_ws, w_dim)` of latents, mapped from z where they are of Z; None in S, where styles come from none."""
     if "z" not in latents:
         return ws_in(latents, generator.num_ws)
     mapped = generator.mapping(latents["z"], latents.get("c"))  # (b, num_ws, w_dim)

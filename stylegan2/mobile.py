@@ -189,9 +189,9 @@ class PreviewHead(nn.Module):
     """Features to the image reduced to twice their resolution, in place of all the layers that follow.
 
     A 3×3 convolution to the 2×2 pixels of each position, plus a colour that is linear in w: the head's own style, as
-    every layer has one. Its kernel follows the styles that the next block puts on these channels, first u at its wavelet transform and then v
-    at its first convolution: kernel = K0 + K1 · u + K2 · u · v. That makes it linear in the features and their
-    modulated copies, and so it was fitted, in closed form (`scripts/fit_preview.py`).
+    every layer has one. Its kernel follows the styles that the next block puts on these channels, first u at its
+    wavelet transform and then v at its first convolution: kernel = K0 + K1 · u + K2 · u · v. That makes it linear in
+    the features and their modulated copies, and so it was fitted, in closed form (`scripts/fit_preview.py`).
     """
 
     kernels: Tensor

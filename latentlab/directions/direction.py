@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 Space = Literal["z", "w", "w+", "s"]
 Statistic = float | int | str
 
+
 @dataclass(frozen=True, eq=False, repr=False)
 class Direction:
     """A direction in latent space and its card.
@@ -52,7 +53,8 @@ class Direction:
     intercept
         The attribute's hyperplane is where the coordinate is −intercept; None if unknown.
     strength_range
-        Calibrated strengths (away, towards), away < 0 < towards: how far edits go until faces lose or get the attribute (see `latentlab.pipelines.calibrate_reach`); None if unknown.
+        Calibrated strengths (away, towards), away < 0 < towards: how far edits go until faces lose or get the attribute
+        (see `latentlab.pipelines.calibrate_reach`); None if unknown.
     statistics
         Statistics by name: accuracy, AUC, sample sizes, …
     generator, scorer
@@ -82,7 +84,7 @@ class Direction:
     def __post_init__(self) -> None:
         vector = np.asarray(self.vector, dtype=np.float32)
         _check_vector(vector, self.space, self.channels)
-        _check_layers(self.layers, self.space)
+        _check_layers(self.layers, vector, self.space)
         object.__setattr__(self, "vector", vector)
         object.__setattr__(self, "strength_range", _check_range(self.strength_range))
 
@@ -150,7 +152,9 @@ class Direction:
             If its rows or layers do not fit `num_ws`, or it is of space z or s.
         """
         if self.space not in ("w", "w+"):
-            raise UserError(f"ws move along directions of space w or w+; the {self.attribute} direction is of {self.space}")
+            raise UserError(
+                f"ws move along directions of space w or w+; the {self.attribute} direction is of {self.space}"
+            )
         if self.vector.ndim == 2:
             self._check_rows(num_ws)
             return self.vector
@@ -371,22 +375,19 @@ def _check_vector(vector: NDArray[np.float32], space: str, channels: StyleChanne
         raise UserError(f"a direction's space is one of {', '.join(get_args(Space))}, not {space!r}")
     if vector.ndim == 2 and space != "w+":
         raise UserError(f"a direction with a row for each layer is of space w+, not {space}")
-    if vector.ndim == 1 and space == "w+":
-        raise UserError("a direction of space w+ has a row for each layer; a single vector is of space w")
     if (channels is not None) != (space == "s"):
         raise UserError("a direction of space s, and no other, has style channels")
     if channels is not None and len(channels) != len(vector):
         raise UserError(f"a direction has a number for each style channel, not {len(vector)} for {len(channels)}")
 
 
-def _check_layers(layers: tuple[int, ...] | None, space: str) -> None:
+def _check_layers(layers: tuple[int, ...] | None, vector: NDArray[np.float32], space: str) -> None:
     if layers is None:
         return
-    if space != "w":
-        raise UserError(
-            f"only a direction of space w takes layers, and this one is of {space}: in a row for each layer, rows of "
-            "zeros leave theirs as they are"
-        )
+    if space in ("z", "s"):
+        raise UserError(f"a direction of space {space} moves no rows of ws, and takes no layers")
+    if vector.ndim == 2:
+        raise UserError("a direction with a row for each layer takes no layers: rows of zeros leave theirs as they are")
     if not layers or min(layers) < 0:
         raise UserError(f"a direction's layers are row numbers from 0, not {layers}")
 

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from latentlab.directions.direction import Direction
-from latentlab.directions.styles import StyleSpace, style_moves
+from latentlab.directions.styles import StyleSpace
+from latentlab.rendering import styles_of
 
 if TYPE_CHECKING:
     from stylegan2.protocol import Generator
@@ -48,8 +49,8 @@ class Explanation:
 def explain(direction: Direction, generator: Generator) -> Explanation:
     """Tell which layers and style channels carry a direction.
 
-    A direction of w, w+ or z is followed to the styles from the mean latent; styles are affine in ws, so only in z does
-    it matter where from. Channels are standardised by their spread over random faces at psi 1.
+    A direction of w or w+ is followed to the styles, which are affine in ws; one of z as the mean over random z.
+    Channels are standardised by their spread over random faces at psi 1.
 
     Parameters
     ----------
@@ -65,7 +66,7 @@ def explain(direction: Direction, generator: Generator) -> Explanation:
     """
     direction.check(generator, force=True)
     space = StyleSpace.measure(generator, _population(generator))
-    moves = space.flatten(style_moves(direction, generator))[0]  # (C,)
+    moves = _moves(direction, generator, space)  # (C,)
     standardised = np.divide(moves, space.scale, out=np.zeros_like(moves), where=space.scale > 0)
     squares = standardised**2
     total = float(squares.sum()) or 1.0
@@ -77,6 +78,36 @@ def explain(direction: Direction, generator: Generator) -> Explanation:
     names = space.names
     order = [k for k in np.argsort(-np.abs(standardised), kind="stable") if standardised[k] != 0]
     return Explanation(shares, {names[k]: float(standardised[k]) for k in order})
+
+
+def _moves(direction: Direction, generator: Generator, space: StyleSpace) -> NDArray[np.float64]:
+    """What strength 1 adds to the channels of a style space, `(C,)`."""
+    import torch
+
+    if direction.channels is not None:
+        moves = np.zeros(len(space))
+        columns = {name: k for k, name in enumerate(space.names)}
+        steps = direction.vector * direction.channels.scales
+        for name, step in zip(direction.channels.names, steps.tolist(), strict=True):
+            if name in columns:  # a channel of toRGB is none of the space
+                moves[columns[name]] = step
+        return moves
+    vector = torch.from_numpy(direction.vector).to(generator.w_avg)
+    if direction.space == "z":
+        z = torch.randn(_SAMPLES, generator.z_dim, generator=torch.Generator().manual_seed(_SEED)).to(vector)
+        psi = torch.ones(len(z))
+        before, after = {"z": z, "psi": psi}, {"z": z + vector, "psi": psi}
+    else:
+        ws = generator.w_avg.expand(1, generator.num_ws, -1)
+        rows = torch.from_numpy(direction.rows(generator.num_ws)).to(ws)
+        before, after = {"ws": ws}, {"ws": ws + rows}
+    with torch.no_grad():
+        flat = [
+            space.flatten({name: style.float().cpu() for name, style in styles_of(latents, generator).items()})
+            for latents in (before, after)
+        ]
+    difference: NDArray[np.float64] = (flat[1] - flat[0]).mean(axis=0)
+    return difference
 
 
 def _population(generator: Generator) -> NDArray[np.float32]:

@@ -22,9 +22,7 @@ _LEAST = 0.05
 _JUDGED = "held_out_"
 
 
-def orthogonalise(
-    direction: Direction, conditions: Sequence[Direction], w: NDArray[Any] | None = None
-) -> Direction:
+def orthogonalise(direction: Direction, conditions: Sequence[Direction], w: NDArray[Any] | None = None) -> Direction:
     r"""Make a direction orthogonal to all `conditions`.
 
     .. math:: n' = n - C^\top (C\,C^\top)^{-1} C\,n

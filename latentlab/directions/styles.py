@@ -172,7 +172,7 @@ class StyleSpace(ShortRepr):
         layers = np.repeat(np.array(self.layers), self.widths)
         indices = np.concatenate([np.arange(width) for width in self.widths])
         chosen = np.asarray(columns, dtype=np.intp)
-        return StyleChannels(tuple(layers[chosen].tolist()), indices[chosen], self.scale[chosen])
+        return StyleChannels(tuple(layers[chosen].tolist()), indices[chosen], self.scale[chosen].astype(np.float32))
 
 
 def styles_of_w(generator: Generator, w: NDArray[Any], batch_size: int = 256) -> dict[str, NDArray[np.float32]]:
