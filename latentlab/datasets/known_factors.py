@@ -225,11 +225,11 @@ class KnownFactors(nn.Module):
 
     A factor with the unit vector n has the value :math:`n \cdot (w - \bar w) / \sigma + o`, with σ the standard
     deviation of :math:`n \cdot w` over the population and o the factor's offset. Its vector is the normal of its
-    hyperplane, what a classifier's should be. The vectors of 'mouth' and 'stripe' lie at an angle of 60°, so that moving along one
-    changes the other by a known amount; those of the others are orthogonal. The covariance of w is far from round
-    (its deviations go from 1 to 0.1, along axes that are no factor's): values of orthogonal factors are correlated,
-    and the mean difference of two classes is not the normal. One style channel drives each factor (`channel`); all
-    others do nothing, though they are correlated with the factors, since they come from the same w.
+    hyperplane, what a classifier's should be. The vectors of 'mouth' and 'stripe' lie at an angle of 60°, so that
+    moving along one changes the other by a known amount; those of the others are orthogonal. The covariance of w is far
+    from round (its deviations go from 1 to 0.1, along axes that are no factor's): values of orthogonal factors are
+    correlated, and the mean difference of two classes is not the normal. One style channel drives each factor
+    (`channel`); all others do nothing, though they are correlated with the factors, since they come from the same w.
 
     Parameters
     ----------

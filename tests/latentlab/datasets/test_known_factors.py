@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import doctest
+
 import numpy as np
 import pytest
 import torch
 
 import stylegan2
-from latentlab.datasets import KnownFactors, KnownFactorScorer
+from latentlab.datasets import KnownFactors, KnownFactorScorer, known_factors
 from latentlab.errors import UserError
 from latentlab.rendering import Renderer, from_styles
 from latentlab.scorers import score_images
@@ -102,3 +104,7 @@ def test_unknown_factors_are_refused(known):
     for wrong in (known.direction, known.channel, known.scorer, known.scorer().of):
         with pytest.raises(UserError, match="no factor is called 'nose'; there are position, size"):
             wrong("nose")
+
+
+def test_its_example_runs():
+    assert doctest.testmod(known_factors).failed == 0
