@@ -5,7 +5,7 @@ its `setup.cfg`::
 
     [options.entry_points]
     latentlab.finders =
-        lda = my_package:LDA
+        medians = my_package:MedianDifference
 
 Names are known without importing what they stand for, so that the command line can offer them at once.
 """
@@ -29,6 +29,10 @@ _BUILT_IN: dict[str, dict[str, str]] = {
         "svm": "latentlab.directions.finders:LinearSVM",
         "mean": "latentlab.directions.finders:MeanDifference",
         "ridge": "latentlab.directions.finders:RidgeOnLogit",
+        "logistic": "latentlab.directions.finders:Logistic",
+        "lda": "latentlab.directions.finders:LDA",
+        "interfacegan": "latentlab.directions.finders:InterFaceGAN",
+        "ganspace": "latentlab.directions.finders:GANSpace",
     },
     "latentlab.translators": {
         "pix2pix": "latentlab.translation.methods.pix2pix:Pix2Pix",
