@@ -21,7 +21,7 @@ from latentlab.errors import UserError
 from latentlab.rendering import Renderer
 from latentlab.samples.table import SampleTable, split
 from latentlab.scorers.base import Scorer
-from latentlab.scorers.scores import check_classes
+from latentlab.scorers.scores import check_classes, check_score
 from latentlab.scorers.threshold import NEITHER, POSITIVE, ThresholdLike
 
 
@@ -98,8 +98,10 @@ def fit(
         given, or one is not that of the samples.
     """
     finder = _make(method)
+    if _target_of(finder) is not None:
+        check_score(table.names, attribute)
     data = _prepare(table, finder, test_share, renderer, scorer)
-    return _fit(finder, data, attribute, name, threshold)
+    return _fit(finder, data, attribute, threshold, name)
 
 
 def fit_many(
@@ -134,12 +136,15 @@ def fit_many(
     """
     if not attributes or len(set(attributes)) < len(attributes):
         raise UserError(f"directions are learnt for attributes, each given once, not for {list(attributes)}")
-    finders = {attribute: copy.copy(_make(method)) for attribute in attributes}
-    data = _prepare(table, next(iter(finders.values())), test_share, renderer, scorer)
-    if _target_of(next(iter(finders.values()))) is not None:
+    finder = _make(method)
+    target = _target_of(finder)
+    if target is not None:
         for attribute in attributes:
-            table.column(attribute)  # to refuse an unknown one before any work is done
-    return {attribute: _fit(finder, data, attribute, None, threshold) for attribute, finder in finders.items()}
+            check_score(table.names, attribute)
+    data = _prepare(table, finder, test_share, renderer, scorer)
+    if target == "scores" and hasattr(finder, "fit_many"):
+        return _fit_together(finder, data, attributes, threshold)
+    return {attribute: _fit(copy.copy(finder), data, attribute, threshold) for attribute in attributes}
 
 
 @dataclass(frozen=True, eq=False)
@@ -180,24 +185,51 @@ def _prepare(
     return _Data(_Rows(learn, points_of(learn, space, renderer, styles)), held_out, styles, renderer, scorer)
 
 
-def _fit(finder: Finder, data: _Data, attribute: str, name: str | None, threshold: ThresholdLike | None) -> Fit:
+def _fit(finder: Finder, data: _Data, attribute: str, threshold: ThresholdLike | None, name: str | None = None) -> Fit:
     """Fit a finder, and judge it on the held-out rows."""
-    target, learn = _target_of(finder), data.learn
-    fill_in(finder, learn.table, attribute, data.renderer, data.scorer, data.styles)
+    target = _target_of(finder)
+    fill_in(finder, data.learn.table, attribute, data.renderer, data.scorer, data.styles)
+    learn = data.learn
     if target is not None or isinstance(finder, Classifier):
-        learn = replace(learn, table=learn.table.resolve(attribute, threshold))
-    n_train = _fit_finder(finder, target, learn, attribute)
-    held_out = None
+        learn = _resolved(learn, attribute, threshold)
+    if target is None:
+        x, y = learn.x, None
+    elif target == "labels":
+        x, y = _classes(learn, attribute, "the training rows")
+    else:
+        known = _scored(learn, attribute)
+        x, y = learn.x[known], _centred(learn.table, attribute)[known]
+    finder.fit(x, y)
+    return _judged(finder, replace(data, learn=learn), attribute, name, len(x))
+
+
+def _fit_together(
+    finder: Any, data: _Data, attributes: Sequence[str], threshold: ThresholdLike | None
+) -> dict[str, Fit]:
+    """Fit a finder that learns from scores for several attributes at once, as far as they have the same rows."""
+    learn = {attribute: _resolved(data.learn, attribute, threshold) for attribute in attributes}
+    known = {attribute: _scored(rows, attribute) for attribute, rows in learn.items()}
+    found = {}
+    for rows in {mask.tobytes(): mask for mask in known.values()}.values():
+        group = [attribute for attribute in attributes if np.array_equal(known[attribute], rows)]
+        y = np.stack([_centred(learn[attribute].table, attribute)[rows] for attribute in group], axis=1)
+        for attribute, fitted in zip(group, finder.fit_many(data.learn.x[rows], y), strict=True):
+            found[attribute] = _judged(fitted, replace(data, learn=learn[attribute]), attribute, None, len(y))
+    return {attribute: found[attribute] for attribute in attributes}
+
+
+def _judged(finder: Finder, data: _Data, attribute: str, name: str | None, n_train: int) -> Fit:
+    """Judge a fitted finder on the held-out rows, and make its directions."""
+    table, held_out = data.learn.table, None
     if data.judge is not None and isinstance(finder, Classifier):
-        judge = replace(data.judge, table=replace(data.judge.table, threshold=learn.table.threshold))
+        judge = replace(data.judge, table=replace(data.judge.table, threshold=table.threshold))
         held_out = evaluate(finder, *_classes(judge, attribute, "the held-out rows"))
     statistics = card_figures(n_train, held_out)
-    if target is not None:
-        statistics |= _labelling(learn.table, attribute)
-    table = learn.table
+    if _target_of(finder) is not None:
+        statistics |= _labelling(table, attribute)
     first, *others = directions_of(
         finder,
-        learn.x,
+        data.learn.x,
         attribute if name is None else name,
         statistics=statistics,
         generator=table.generator,
@@ -219,22 +251,23 @@ def _target_of(finder: Finder) -> Target:
     return found
 
 
-def _fit_finder(finder: Finder, target: Target, learn: _Rows, attribute: str) -> int:
-    """Fit a finder to what it learns from; the number of rows that it was given."""
-    if target is None:
-        finder.fit(learn.x, None)
-        return len(learn.x)
-    if target == "labels":
-        x, positive = _classes(learn, attribute, "the training rows")
-        finder.fit(x, positive)
-        return len(x)
-    scores, threshold = learn.table.column(attribute), learn.table.threshold_for(attribute)
-    known = ~np.isnan(scores)
+def _resolved(rows: _Rows, attribute: str, threshold: ThresholdLike | None) -> _Rows:
+    """The rows with a threshold of the attribute in numbers."""
+    return replace(rows, table=rows.table.resolve(attribute, threshold))
+
+
+def _scored(rows: _Rows, attribute: str) -> NDArray[np.bool_]:
+    """Which rows have a score, `(n,)`; UserError if there are none."""
+    known = ~rows.table.missing(attribute)
     if not known.any():
         raise UserError(f"none of the {len(known)} training rows has a score of {attribute}: draw more samples")
-    y = scores[known] if threshold is None else threshold.centre(scores[known])
-    finder.fit(learn.x if known.all() else learn.x[known], y)
-    return int(known.sum())
+    return known
+
+
+def _centred(table: SampleTable, attribute: str) -> NDArray[Any]:
+    """Scores `(n,)`, with the threshold at one half if there is one."""
+    scores, threshold = table.column(attribute), table.threshold_for(attribute)
+    return scores if threshold is None else threshold.centre(scores)
 
 
 def _classes(rows: _Rows, attribute: str, where: str) -> tuple[NDArray[Any], NDArray[np.bool_]]:
