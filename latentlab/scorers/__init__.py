@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from latentlab.scorers.base import AttributeSet, FunctionScorer, Scorer
     from latentlab.scorers.crop import FFHQ_FACE, FaceCrop
     from latentlab.scorers.expression import EXPRESSIONS, ExpressionScorer
+    from latentlab.scorers.geometry import FaceGeometry
+    from latentlab.scorers.lighting import Lighting
     from latentlab.scorers.loading import default_scorer, load_scorer
     from latentlab.scorers.logits import all_logits, logits_of
     from latentlab.scorers.mouth import MouthGeometry
@@ -34,8 +36,10 @@ __all__ = [
     "AttributeSet",
     "ExpressionScorer",
     "FaceCrop",
+    "FaceGeometry",
     "FunctionScorer",
     "LabelCounts",
+    "Lighting",
     "MouthGeometry",
     "Scorer",
     "ScorerSet",
@@ -65,6 +69,8 @@ if not TYPE_CHECKING:
             "base": ("AttributeSet", "FunctionScorer", "Scorer"),
             "crop": ("FFHQ_FACE", "FaceCrop"),
             "expression": ("EXPRESSIONS", "ExpressionScorer"),
+            "geometry": ("FaceGeometry",),
+            "lighting": ("Lighting",),
             "loading": ("default_scorer", "load_scorer"),
             "logits": ("all_logits", "logits_of"),
             "mouth": ("MouthGeometry",),
