@@ -1,4 +1,4 @@
-"""The steps of the smile study as commands of their own: generate, label, fit, edit, walk."""
+"""Images of seeds, edits and walks: generate, edit, walk."""
 
 from __future__ import annotations
 
@@ -9,9 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from latentlab import registry
 from latentlab.cli import options, photos
-from latentlab.errors import UserError
 from latentlab.files import list_images
 from latentlab.progress import bar
 
@@ -32,24 +30,6 @@ DirectionName = Annotated[
 Force = Annotated[bool, typer.Option("--force", help="Apply it to a generator that it was not learnt on.")]
 
 
-def _check_method(name: str) -> str:
-    try:
-        registry.finders.check(name)
-    except UserError as error:
-        raise typer.BadParameter(str(error)) from None
-    return name
-
-
-MethodName = Annotated[
-    str,
-    typer.Option(
-        help="Method by which the direction is learnt: svm, mean, ridge, or one that another package adds.",
-        callback=_check_method,
-        autocompletion=registry.finders.names,
-    ),
-]
-
-
 def generate(
     seeds: options.Seeds = "600-607",
     psi: options.Psi = 0.7,
@@ -67,57 +47,6 @@ def generate(
     components = Components.load(network, device=device)
     written = generate_images(numbers, components, settings, out, bar)
     print(f"{_images(len(written))} in {out}, and grid.png of them all")
-
-
-def label(
-    samples: options.Samples = 2000,
-    seed_start: options.SeedStart = 600,
-    psi: options.Psi = 0.7,
-    class_label: options.ClassLabel = None,
-    network: options.Network = "mobile-ffhq",
-    scorer: options.ScorerName = "fer",
-    threshold: options.Threshold = None,
-    resolution: options.Resolution = None,
-    out: Annotated[Path, typer.Option(help="Folder of the sample table, where a stopped run resumes.")] = Path(
-        "latentlab-samples"
-    ),
-    device: options.Device = "auto",
-    batch: options.Batch = 4,
-) -> None:
-    """Draw seeds, score their images, and write the sample table (Parquet)."""
-    from latentlab.pipelines import Components, LabelSettings, label_samples
-    from latentlab.scorers import count_labels
-
-    options.check_folder(out)
-    settings = LabelSettings(samples, seed_start, psi, resolution, threshold, class_label)
-    components = Components.load(network, scorer, device=device)
-    table = label_samples(components, settings, out, batch, bar)
-    for name in table.names:
-        counts, scores = count_labels(table.labels(name)), table.column(name)
-        share = counts.positive / len(table)
-        print(f"{name:>10} {share:6.1%} ({counts}; scores from {scores.min():.3g} to {scores.max():.3g})")
-    print(f"{len(table)} samples in {out}")
-
-
-def fit(
-    samples: Annotated[Path, typer.Argument(help="Folder of samples that `latentlab label` wrote.")],
-    attribute: options.Attribute = "happy",
-    method: MethodName = "svm",
-    threshold: Annotated[
-        str | None, typer.Option(help="Score above which a face is positive; by default that of `latentlab label`.")
-    ] = None,
-    out: Annotated[Path, typer.Option(help="File of the direction.")] = Path("direction.safetensors"),
-) -> None:
-    """Learn a direction from labelled samples, and evaluate it on held-out ones."""
-    from latentlab import directions
-    from latentlab.samples import SampleStore
-
-    options.check_file(out)
-    table = SampleStore.load(samples).table()
-    direction = directions.fit(table, attribute, method, threshold=threshold).direction
-    direction.save(out)
-    print(direction.card())
-    print(f"written to {out}")
 
 
 # Options of `edit` and `walk` that some of their modes do not use, and why.

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from latentlab.pipelines.calibration import Reach, calibrate_reach
     from latentlab.pipelines.checks import QualityCheck, check_photo, check_projection, format_checks
     from latentlab.pipelines.components import Components
+    from latentlab.pipelines.fitting import fit_samples
     from latentlab.pipelines.photos import (
         PhotoEditSettings,
         PhotoResult,
@@ -52,6 +53,7 @@ __all__ = [
     "edit_photo",
     "edit_photos",
     "edit_seeds",
+    "fit_samples",
     "format_checks",
     "generate_images",
     "label_samples",
@@ -69,6 +71,7 @@ if not TYPE_CHECKING:
             "calibration": ("Reach", "calibrate_reach"),
             "checks": ("QualityCheck", "check_photo", "check_projection", "format_checks"),
             "components": ("Components",),
+            "fitting": ("fit_samples",),
             "photos": (
                 "PhotoEditSettings",
                 "PhotoResult",

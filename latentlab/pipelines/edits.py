@@ -17,7 +17,7 @@ from latentlab.progress import Stage, stage_of
 from latentlab.rendering import Latents, Renderer, rows_of
 from latentlab.reprs import ShortRepr
 from latentlab.samples import EditTable, SampleTable
-from latentlab.scorers import Scorer, Threshold, score_images
+from latentlab.scorers import AnyThreshold, Scorer, score_images
 from stylegan2.protocol import Generator
 from stylegan2.sampling import z_from_seeds
 
@@ -122,7 +122,7 @@ def edit_table(
     seeds: Sequence[int],
     strengths: Sequence[float],
     names: tuple[str, ...],
-    threshold: Threshold | None = None,
+    threshold: AnyThreshold | None = None,
 ) -> EditTable:
     """Collect the scores `(k,)` of edited images, in the order of `render_edits`, in a table.
 

@@ -15,7 +15,7 @@ from latentlab.errors import UserError
 from latentlab.files import atomic_path
 from latentlab.reprs import ShortRepr
 from latentlab.scorers.scores import is_positive, label_scores, score_column
-from latentlab.scorers.threshold import Threshold
+from latentlab.scorers.threshold import AnyThreshold, parse_threshold
 
 _THRESHOLD = b"threshold"  # key in the file's metadata
 
@@ -35,15 +35,15 @@ class EditTable(ShortRepr):
     names
         Names of the k scores.
     threshold
-        Threshold in numbers that `labels` cuts scores at; None for the largest of several scores, or one half for a
-        single one.
+        Threshold in numbers that `labels` cuts scores at, one for all or one for each; None for the largest of several
+        scores, or one half for a single one.
     """
 
     seeds: NDArray[np.int64]
     strengths: NDArray[np.float64]
     scores: NDArray[np.float32]
     names: tuple[str, ...]
-    threshold: Threshold | None = None
+    threshold: AnyThreshold | None = None
 
     def __post_init__(self) -> None:
         wanted = (len(self.seeds), len(self.strengths), len(self.names))
@@ -95,7 +95,7 @@ class EditTable(ShortRepr):
                 strengths[:width].copy(),
                 scores,
                 names,
-                None if threshold is None else Threshold.parse(threshold.decode()),
+                None if threshold is None else parse_threshold(threshold.decode()),
             )
         except (OSError, ValueError, KeyError, pa.ArrowException) as error:
             raise UserError(f"cannot read {path} as a table of edits: {error}") from error

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from latentlab.scorers.geometry import FaceGeometry
     from latentlab.scorers.lighting import Lighting
     from latentlab.scorers.loading import default_scorer, load_scorer
-    from latentlab.scorers.logits import all_logits, logits_of
+    from latentlab.scorers.logits import all_logits, known_logits, logits_of
     from latentlab.scorers.mouth import MouthGeometry
     from latentlab.scorers.scorer_set import ScorerSet
     from latentlab.scorers.scores import (
@@ -27,11 +27,20 @@ if TYPE_CHECKING:
         scored_channels,
         threshold_of,
     )
-    from latentlab.scorers.threshold import LabelCounts, Threshold, count_labels
+    from latentlab.scorers.threshold import (
+        AnyThreshold,
+        LabelCounts,
+        Threshold,
+        ThresholdLike,
+        Thresholds,
+        count_labels,
+        parse_threshold,
+    )
 
 __all__ = [
     "EXPRESSIONS",
     "FFHQ_FACE",
+    "AnyThreshold",
     "AttributeScorer",
     "AttributeSet",
     "ExpressionScorer",
@@ -44,16 +53,20 @@ __all__ = [
     "Scorer",
     "ScorerSet",
     "Threshold",
+    "ThresholdLike",
+    "Thresholds",
     "all_logits",
     "check_classes",
     "check_score",
     "count_labels",
     "default_scorer",
     "is_positive",
+    "known_logits",
     "label_scores",
     "load_attributes",
     "load_scorer",
     "logits_of",
+    "parse_threshold",
     "score_column",
     "score_images",
     "scored_channels",
@@ -72,7 +85,7 @@ if not TYPE_CHECKING:
             "geometry": ("FaceGeometry",),
             "lighting": ("Lighting",),
             "loading": ("default_scorer", "load_scorer"),
-            "logits": ("all_logits", "logits_of"),
+            "logits": ("all_logits", "known_logits", "logits_of"),
             "mouth": ("MouthGeometry",),
             "scorer_set": ("ScorerSet",),
             "scores": (
@@ -85,6 +98,14 @@ if not TYPE_CHECKING:
                 "scored_channels",
                 "threshold_of",
             ),
-            "threshold": ("LabelCounts", "Threshold", "count_labels"),
+            "threshold": (
+                "AnyThreshold",
+                "LabelCounts",
+                "Threshold",
+                "ThresholdLike",
+                "Thresholds",
+                "count_labels",
+                "parse_threshold",
+            ),
         },
     )

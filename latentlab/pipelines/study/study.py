@@ -25,6 +25,7 @@ from latentlab.pipelines.study.settings import StudySettings, claim
 from latentlab.progress import Stage, stage_of
 from latentlab.samples import SampleTable, split
 from latentlab.scorers import threshold_of
+from latentlab.scorers.threshold import threshold_for
 
 METHODS = ("mean", "svm")
 MAIN = "svm"  # the direction that faces are edited along; the other is compared with it
@@ -90,7 +91,7 @@ def study_attribute(
 
 def _complete(settings: StudySettings, components: Components) -> StudySettings:
     """The settings with what they leave to the components."""
-    own = threshold_of(components.scorer)
+    own = threshold_for(threshold_of(components.scorer), settings.attribute)
     return replace(
         settings,
         network=settings.network or components.network_name,
