@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 # Columns of the tables on disk; a score with such a name would overwrite them.
-RESERVED = ("seed", "psi", "w", "strength")
+RESERVED = ("seed", "psi", "w", "strength", "reached")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
