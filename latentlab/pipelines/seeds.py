@@ -43,6 +43,13 @@ class SeedSettings:
         Whether to apply a direction to a generator that it was not learnt on.
     class_label
         Class of a conditional generator, from 0; None for an unconditional one.
+    attribute
+        Score that a target is of.
+    target
+        Score to bring each face to, at a strength of its own, instead of a series of strengths that all share; None
+        for that.
+    search
+        How these strengths are searched for.
     """
 
     psi: float = 0.7
@@ -50,6 +57,9 @@ class SeedSettings:
     batch_size: int = 4
     force: bool = False
     class_label: int | None = None
+    attribute: str = "happy"
+    target: float | ScoreTarget | None = None
+    search: StrengthSettings = StrengthSettings()
 
     def __post_init__(self) -> None:
         check_psi(self.psi)
@@ -103,13 +113,16 @@ def edit_seeds(
 ) -> EditTable:
     """Write the image of each seed at each strength, `seed000600_+2.png`, and their scores, `edits.parquet`.
 
+    Where the settings have a target, each face has strengths of its own: 0, and the one that brings it to the target
+    (see `strength_for`), `seed000600_target0.9.png`.
+
     Parameters
     ----------
     seeds
         Seeds of the faces.
     direction, strengths
         Direction of the edits, and their strengths in units of w, which must differ; None for both ends of its range
-        and 0 (see `latentlab.editing.strength_range`).
+        and 0 (see `latentlab.editing.strength_range`), or with a target.
     components
         Networks; the generator and the scorer are used.
     settings
@@ -122,13 +135,13 @@ def edit_seeds(
     Returns
     -------
     EditTable
-        The scores of all images.
+        The scores of all images; with a target also which faces reached it.
 
     Raises
     ------
     UserError
-        If the direction does not fit the generator, a setting is out of range, a seed or a strength is given twice, or
-        the folder cannot be written to.
+        If the direction does not fit the generator, a setting is out of range, a seed or a strength is given twice,
+        strengths are given with a target, the scorer does not know its attribute, or the folder cannot be written to.
     """
     faces = _faces_of_seeds(seeds, direction, components, settings)
     return _edit(faces, direction, strengths, components, settings, folder, progress)
@@ -176,10 +189,13 @@ def _edit(
     progress: bool | Stage,
 ) -> EditTable:
     renderer, scorer = components.renderer(settings.resolution), components.scorer
-    strengths = default_strengths(direction) if strengths is None else strengths
+    found, series, names = None, default_strengths(direction) if strengths is None else strengths, ()
+    if settings.target is not None:
+        found = _search(faces, direction, renderer, components, settings, progress)
+        own = np.stack([np.zeros(len(faces)), found.strengths], axis=1)
     scores, names = [], strength_names(strengths)
     with stage_of(progress)("editing") as step:
-        for one in render_edits(faces.ws, direction, strengths, renderer, scorer, settings.batch_size):
+        for one in render_edits(faces.latents, direction, strengths, renderer, scorer, settings.batch_size):
             images.save_image(one.image, Path(folder) / f"{faces.stems[one.face]}_{names[one.step]}.png")
             scores.append(one.scores)
             step(len(scores), len(faces) * len(strengths))

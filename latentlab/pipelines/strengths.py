@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,8 +21,10 @@ from latentlab.rendering import Latents, Renderer, rows_of
 from latentlab.reprs import ShortRepr
 from latentlab.scorers import Scorer, check_score, score_column, score_images
 
-CAP = 1.5
-"""Default cap of the strengths, as a multiple of the end of the direction's range on that side."""
+# On 153 faces of training seeds that did not smile, and their strengths to a score of 0.9: within 1.25 times the range,
+# 95 % of them got there, at an identity of 0.63 or more; of the others, half fell below 0.6.
+RANGES = 1.25
+"""Default cap of the strengths, in ends of the direction's range on their side."""
 
 
 @dataclass(frozen=True)
@@ -31,8 +34,10 @@ class StrengthSettings:
     Attributes
     ----------
     cap
-        The most that a face is moved, above 0, in units of w whichever the sign; None for 1.5 times the end of the
-        direction's range (see `latentlab.editing.strength_range`).
+        The most that a face is moved, above 0, in units of w, whichever the sign; None for a multiple of the end of
+        the direction's range (see `latentlab.editing.strength_range`).
+    ranges
+        That multiple.
     healthy
         Region of latents that faces stay in; None for no such bound.
     renders
@@ -47,19 +52,21 @@ class StrengthSettings:
     """
 
     cap: float | None = None
+    ranges: float = RANGES
     healthy: HealthyRegion | None = None
     renders: int = 8
     batch_size: int = 4
 
     def __post_init__(self) -> None:
-        if self.cap is not None and not 0 < self.cap < float("inf"):
-            raise UserError(f"a cap of strengths is a number above 0, not {self.cap:g}")
+        for name, value in (("cap", self.cap), ("ranges", self.ranges)):
+            if value is not None and not 0 < value < math.inf:
+                raise UserError(f"the {name} of strengths must be a finite number above 0, not {value:g}")
         if self.renders < 3:
             raise UserError(f"a strength is found by 3 renders of each face or more, not {self.renders}")
 
     def cap_of(self, direction: Direction, target: ScoreTarget) -> float:
         """The most strength along a direction, without its sign."""
-        return self.cap or CAP * abs(strength_range(direction)[0 if target.away else 1])
+        return self.cap or self.ranges * abs(strength_range(direction)[0 if target.away else 1])
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -68,8 +75,8 @@ class FaceStrengths(ShortRepr):
 
     Attributes
     ----------
-    target
-        The target.
+    attribute, target
+        Name of the score, and what it is to reach.
     strengths
         `(n,)` in units of w, with their sign; 0 for a face that is there unedited. Of one that does not get there, the
         strength that brought it nearest.
@@ -79,12 +86,11 @@ class FaceStrengths(ShortRepr):
         `(n,)`: whether the score is at the target or beyond.
     limits
         `(n,)`: the most that each face might be moved, with the sign.
-    capped
-        `(n,)`: whether a face that did not get there was held back by the cap, and not by its `HealthyRegion`.
     renders
         `(n,)`: images rendered of each face.
     """
 
+    attribute: str
     target: ScoreTarget
     strengths: NDArray[np.float64]
     before: NDArray[np.float64]
@@ -99,6 +105,15 @@ class FaceStrengths(ShortRepr):
     def logits(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Logits `(n,)` before and after; of scores that are no probabilities, the scores."""
         return self.target.to_scale(self.before), self.target.to_scale(self.after)
+
+    def describe(self) -> list[str]:
+        """Say of each face what became of its score, such as 'happy 0.05 to 0.90 at +1.03'."""
+        found = zip(self.before, self.after, self.strengths, self.limits, self.reached, strict=True)
+        return [
+            f"{self.attribute} {before:.2f} to {after:.2f} at {strength:+.2f}"
+            + ("" if reached else f": not {self.target}, and it may go to {limit:+.2f} at most")
+            for before, after, strength, limit, reached in found
+        ]
 
 
 def strength_for(
@@ -172,6 +187,7 @@ def strength_for(
         )
         step(len(faces) * settings.renders, len(faces) * settings.renders)
     return FaceStrengths(
+        attribute=attribute,
         target=goal,
         strengths=goal.sign * found.strengths,
         before=before,
@@ -180,6 +196,21 @@ def strength_for(
         limits=limits,
         renders=found.calls + 1,
     )
+
+
+def check_target(target: float | ScoreTarget, renderer: Renderer, scorer: Scorer, attribute: str) -> None:
+    """Refuse a target out of the range of a score, before any long work, by the score of the generator's mean image.
+
+    Raises
+    ------
+    UserError
+        Then, or if the scorer has no such score.
+    """
+    check_score(scorer.names, attribute)
+    if not isinstance(target, ScoreTarget):
+        with torch.inference_mode():
+            scores = score_images(scorer, renderer({"w": renderer.generator.w_avg[None]}))
+        ScoreTarget.of(target, scorer, score_column(scores, scorer.names, attribute))
 
 
 def _limits(faces: _Faces, goal: ScoreTarget, settings: StrengthSettings) -> NDArray[np.float64]:

@@ -60,8 +60,8 @@ class ScoreTarget:
     def of(cls, value: float, scorer: Scorer, scores: NDArray[np.floating]) -> ScoreTarget:
         """Take a number as the target of faces with some scores.
 
-        Below the scorer's threshold, or one half, it is one to fall to. Where all scores lie between 0 and 1, they are
-        probabilities.
+        Below the scorer's threshold, or one half, it is one to fall to. Scores are probabilities where the scorer says so
+        by an attribute `probabilities` or, if it does not say, where all lie between 0 and 1.
 
         Raises
         ------
@@ -70,8 +70,9 @@ class ScoreTarget:
         """
         threshold = threshold_of(scorer) or HALF
         middle = HALF.low if threshold.quantiles else (threshold.low + threshold.high) / 2
-        is_probability = bool(((scores >= 0) & (scores <= 1)).all())
-        return cls(float(value), value < middle, "probability" if is_probability else "score")
+        within = bool(((scores >= 0) & (scores <= 1)).all())
+        scale: Scale = "probability" if getattr(scorer, "probabilities", within) else "score"
+        return cls(float(value), value < middle, scale)
 
     def __str__(self) -> str:
         """Write the value as files and lines name it."""

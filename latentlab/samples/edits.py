@@ -18,7 +18,7 @@ from latentlab.scorers.scores import is_positive, label_scores, score_column
 from latentlab.scorers.threshold import Threshold
 
 _THRESHOLD = b"threshold"  # key in the file's metadata
-_OWN = ("seed", "strength", "reached")  # columns that are no scores
+_REACHED = "reached"
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -89,7 +89,7 @@ class EditTable(ShortRepr):
         columns: dict[str, NDArray[Any]]
         columns = {"seed": np.repeat(self.seeds, strengths), "strength": self.own_strengths.ravel()}
         if self.reached is not None:
-            columns["reached"] = np.repeat(self.reached, strengths)
+            columns[_REACHED] = np.repeat(self.reached, strengths)
         columns |= {name: self.column(name).ravel() for name in self.names}
         metadata = None if self.threshold is None else {_THRESHOLD: str(self.threshold)}
         with atomic_path(path) as temporary, temporary.open("wb") as file:
@@ -102,10 +102,13 @@ class EditTable(ShortRepr):
             with open(path, "rb") as file:  # pyarrow itself takes no path that is not UTF-8
                 stored = pq.ParquetFile(file, page_checksum_verification=True).read()
             seeds, strengths = stored["seed"].to_numpy(), stored["strength"].to_numpy()
-            names = tuple(name for name in stored.column_names if name not in _OWN)
             width = int((seeds == seeds[0]).sum())
             strengths = strengths.reshape(-1, width)
-            reached = stored["reached"].to_numpy()[::width].copy() if "reached" in stored.column_names else None
+            # Where no target was asked for, a score may be called so.
+            has_target = _REACHED in stored.column_names and pa.types.is_boolean(stored[_REACHED].type)
+            reached = stored[_REACHED].to_numpy()[::width].copy() if has_target else None
+            own = ("seed", "strength", *([_REACHED] if has_target else []))
+            names = tuple(name for name in stored.column_names if name not in own)
             scores = np.stack([stored[name].to_numpy().reshape(-1, width) for name in names], axis=-1)
             threshold = (stored.schema.metadata or {}).get(_THRESHOLD)
             return cls(

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 # Columns of the tables on disk; a score with such a name would overwrite them.
-RESERVED = ("seed", "psi", "w", "strength", "reached")
+RESERVED = ("seed", "psi", "w", "strength")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
