@@ -50,6 +50,10 @@ class Response:
         """Return the lists that JSON holds."""
         return {"strengths": list(self.strengths), "values": list(self.values)}
 
+    def in_words(self) -> str:
+        """Write the responses as shares, such as '25% at +1, 100% at +2'."""
+        return ", ".join(f"{v:.0%} at {s:+.3g}" for s, v in zip(self.strengths, self.values, strict=True) if s)
+
     def __neg__(self) -> Response:
         """Response to the reversed direction."""
         return Response(tuple(-strength for strength in self.strengths), self.values)

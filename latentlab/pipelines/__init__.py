@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from latentlab.pipelines.calibration import Reach, calibrate_reach
     from latentlab.pipelines.checks import QualityCheck, check_photo, check_projection, format_checks
     from latentlab.pipelines.components import Components
+    from latentlab.pipelines.equal_strengths import EqualSettings, EqualStrength, calibrate_equal
+    from latentlab.pipelines.healthy import HealthyRegion
     from latentlab.pipelines.photos import (
         PhotoEditSettings,
         PhotoResult,
@@ -29,21 +31,30 @@ if TYPE_CHECKING:
         walk_latents,
         walk_seeds,
     )
+    from latentlab.pipelines.strengths import FaceStrengths, StrengthSettings, strength_for
     from latentlab.pipelines.study import Study, StudySettings, study_attribute
+    from latentlab.pipelines.targets import ScoreTarget
     from latentlab.pipelines.walks import Walk
 
 __all__ = [
     "Components",
+    "EqualSettings",
+    "EqualStrength",
+    "FaceStrengths",
+    "HealthyRegion",
     "LabelSettings",
     "PhotoEditSettings",
     "PhotoResult",
     "PhotoSettings",
     "QualityCheck",
     "Reach",
+    "ScoreTarget",
     "SeedSettings",
+    "StrengthSettings",
     "Study",
     "StudySettings",
     "Walk",
+    "calibrate_equal",
     "calibrate_reach",
     "check_photo",
     "check_photos",
@@ -56,6 +67,7 @@ __all__ = [
     "generate_images",
     "label_samples",
     "project_photos",
+    "strength_for",
     "study_attribute",
     "walk_latents",
     "walk_seeds",
@@ -69,6 +81,8 @@ if not TYPE_CHECKING:
             "calibration": ("Reach", "calibrate_reach"),
             "checks": ("QualityCheck", "check_photo", "check_projection", "format_checks"),
             "components": ("Components",),
+            "equal_strengths": ("EqualSettings", "EqualStrength", "calibrate_equal"),
+            "healthy": ("HealthyRegion",),
             "photos": (
                 "PhotoEditSettings",
                 "PhotoResult",
@@ -80,7 +94,9 @@ if not TYPE_CHECKING:
             ),
             "sampling": ("LabelSettings", "label_samples"),
             "seeds": ("SeedSettings", "edit_latents", "edit_seeds", "generate_images", "walk_latents", "walk_seeds"),
+            "strengths": ("FaceStrengths", "StrengthSettings", "strength_for"),
             "study": ("Study", "StudySettings", "study_attribute"),
+            "targets": ("ScoreTarget",),
             "walks": ("Walk",),
         },
     )

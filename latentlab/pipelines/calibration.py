@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 
@@ -43,6 +45,18 @@ class Reach:
     changed_towards: float | None = None
     changed_away: float | None = None
     response: Response | None = None
+
+    @classmethod
+    def from_dict(cls, stored: Mapping[str, Any]) -> Reach:
+        """Build it from what `to_dict` gave; earlier versions kept no response."""
+        known = {field.name: stored.get(field.name) for field in fields(cls)}
+        response = known.pop("response")
+        return cls(**known, response=None if response is None else Response.from_dict(response))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what JSON holds."""
+        response = None if self.response is None else self.response.to_dict()
+        return {**{field.name: getattr(self, field.name) for field in fields(self)}, "response": response}
 
     def strengths(self, steps: int) -> tuple[float, ...]:
         """An odd number of strengths from `away` through 0 to `towards`, evenly spaced on either side."""

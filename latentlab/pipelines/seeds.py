@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from latentlab import images
@@ -16,9 +17,11 @@ from latentlab.editing import default_strengths
 from latentlab.errors import UserError
 from latentlab.files import strength_names
 from latentlab.latents import match_rows
-from latentlab.mapping import check_class, ws_of_seeds
+from latentlab.mapping import check_class, latents_of_seeds, ws_of_seeds
 from latentlab.pipelines.components import Components
 from latentlab.pipelines.edits import Faces, edit_table, render_edits
+from latentlab.pipelines.strengths import StrengthSettings, strength_for
+from latentlab.pipelines.targets import ScoreTarget
 from latentlab.pipelines.walks import COLUMNS, Walk, render_walk, walk_renderer
 from latentlab.progress import Stage, stage_of
 from latentlab.samples import EditTable, check_distinct_seeds, check_psi
@@ -189,19 +192,53 @@ def _edit(
     progress: bool | Stage,
 ) -> EditTable:
     renderer, scorer = components.renderer(settings.resolution), components.scorer
-    found, series, names = None, default_strengths(direction) if strengths is None else strengths, ()
-    if settings.target is not None:
-        found = _search(faces, direction, renderer, components, settings, progress)
-        own = np.stack([np.zeros(len(faces)), found.strengths], axis=1)
-    scores, names = [], strength_names(strengths)
+    plan = _plan(faces, direction, strengths, components, settings, progress)
+    scores, total = [], len(faces) * len(plan.names)
     with stage_of(progress)("editing") as step:
-        for one in render_edits(faces.latents, direction, strengths, renderer, scorer, settings.batch_size):
-            images.save_image(one.image, Path(folder) / f"{faces.stems[one.face]}_{names[one.step]}.png")
+        for one in render_edits(faces.latents, direction, plan.strengths, renderer, scorer, settings.batch_size):
+            images.save_image(one.image, Path(folder) / f"{faces.stems[one.face]}_{plan.names[one.step]}.png")
             scores.append(one.scores)
-            step(len(scores), len(faces) * len(strengths))
-    table = edit_table(scores, faces.numbers, strengths, scorer.names, threshold_of(scorer))
+            step(len(scores), total)
+    table = edit_table(scores, faces.numbers, plan.strengths, scorer.names, threshold_of(scorer), plan.reached)
     table.save(Path(folder) / "edits.parquet")
     return table
+
+
+@dataclass(frozen=True, eq=False)
+class _Plan:
+    """Strengths of edits: those that all faces share, or `(faces, 2)`, and what their files are called by."""
+
+    strengths: Sequence[float] | NDArray[np.float64]
+    names: Sequence[str]
+    reached: NDArray[np.bool_] | None = None
+
+
+def _plan(
+    faces: Faces,
+    direction: Direction,
+    strengths: Sequence[float] | None,
+    components: Components,
+    settings: SeedSettings,
+    progress: bool | Stage,
+) -> _Plan:
+    if settings.target is None:
+        series = default_strengths(direction) if strengths is None else strengths
+        return _Plan(series, strength_names(series))
+    if strengths is not None:
+        raise UserError("faces are edited at strengths or to a target; give one of the two")
+    components.check_attribute(settings.attribute)
+    found = strength_for(
+        faces.latents,
+        direction,
+        settings.target,
+        components.renderer(settings.resolution),
+        components.scorer,
+        settings.attribute,
+        replace(settings.search, batch_size=settings.batch_size),
+        progress,
+    )
+    own = np.stack([np.zeros(len(faces)), found.strengths], axis=1)
+    return _Plan(own, ("+0", f"target{found.target}"), found.reached)
 
 
 def walk_seeds(
@@ -280,7 +317,9 @@ def _faces_of_seeds(
     check_class(components.generator, settings.class_label)
     components.check_images(scored)
     direction.check(components.generator, settings.force)
-    return Faces(_ws(seeds, components, settings), tuple(seeds))
+    if direction.space == "z":
+        return Faces(latents_of_seeds(components.generator, seeds, settings.psi, settings.class_label), tuple(seeds))
+    return Faces({"ws": _ws(seeds, components, settings)}, tuple(seeds))
 
 
 def _faces_of_codes(
@@ -297,7 +336,9 @@ def _faces_of_codes(
             f"the latent codes have {ws.shape[1]} rows, the generator's ws {num_ws}: match them by resolution with "
             "--layers all; in Python, by latentlab.latents.match_rows"
         )
-    return Faces(match_rows(ws, num_ws), tuple(range(len(ws))), "latent")
+    if direction.space == "z":
+        raise UserError(f"the {direction.attribute} direction moves z, and latent codes are of w; edit seeds along it")
+    return Faces({"ws": match_rows(ws, num_ws)}, tuple(range(len(ws))), "latent")
 
 
 @torch.inference_mode()
