@@ -22,8 +22,8 @@ class Typicality(ShortRepr):
 
     The distance of x from the mean :math:`\mu` is :math:`\sqrt{(x-\mu)^\top \Sigma^{-1} (x-\mu) / d}` (Mahalanobis
     1936), d being the number of dimensions: about 1 for latents of the population. :math:`\Sigma` is the covariance
-    shrunk towards a multiple of the identity as far as Ledoit and Wolf (2004) say, so that more dimensions than latents,
-    as S has, are no hindrance.
+    shrunk towards a multiple of the identity as far as Ledoit and Wolf (2004) say; so there may be more dimensions than
+    latents, as in S.
 
     Attributes
     ----------

@@ -49,9 +49,10 @@ class Reach:
     @classmethod
     def from_dict(cls, stored: Mapping[str, Any]) -> Reach:
         """Build it from what `to_dict` gave; earlier versions kept no response."""
-        known = {field.name: stored.get(field.name) for field in fields(cls)}
-        response = known.pop("response")
-        return cls(**known, response=None if response is None else Response.from_dict(response))
+        known: dict[str, Any] = {field.name: stored.get(field.name) for field in fields(cls)}
+        if known["response"] is not None:
+            known["response"] = Response.from_dict(known["response"])
+        return cls(**known)
 
     def to_dict(self) -> dict[str, Any]:
         """Return what JSON holds."""

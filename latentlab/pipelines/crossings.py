@@ -79,7 +79,8 @@ def first_crossings(
         The strengths. A response that is there at strength 0 gets 0.
     """
     trails = [[(0.0, float(response))] for response in before]
-    searches = [_search(*of) for of in zip(before - target, limits, tolerances, [most_calls] * len(before), strict=True)]
+    excess = np.asarray(before, dtype=np.float64) - target
+    searches = [_search(*of, most_calls) for of in zip(excess, limits, tolerances, strict=True)]
     wanted = {row: strength for row, search in enumerate(searches) if (strength := next(search, None)) is not None}
     while wanted:
         rows, strengths = np.array(list(wanted), dtype=np.intp), np.array(list(wanted.values()))

@@ -68,7 +68,7 @@ class EqualSettings:
     batch_size
         Images rendered at once.
     folder
-        Folder that keeps what was measured, in `equal_strengths.json`, where a stopped run resumes; None to keep nothing.
+        Folder that keeps what was measured, in `equal_strengths.json`, where a stopped run resumes; None for none.
     """
 
     away: bool = False
@@ -122,7 +122,7 @@ def calibrate_equal(
     settings = EqualSettings() if settings is None else settings
     check_score(scorer.names, attribute)
     if not len(faces) or not 0 < share <= 1:
-        raise UserError(f"a calibration takes one face or more and a share above 0 up to 1, not {len(faces)}, {share:g}")
+        raise UserError(f"a calibration takes faces and a share above 0 up to 1, not {len(faces)} and {share:g}")
     kept = _Kept(settings.folder, _inputs(faces, renderer, scorer, attribute, settings))
     found = {}
     with stage_of(progress)("calibrating", "direction") as step:

@@ -135,8 +135,8 @@ def strength_for(
     Parameters
     ----------
     latents
-        ws `(n, num_ws, w_dim)`, or latents by name (`latentlab.rendering.Latents`), from which the direction's space can
-        be reached.
+        ws `(n, num_ws, w_dim)`, or latents by name (`latentlab.rendering.Latents`) from which the direction's space
+        can be reached.
     direction
         Direction along which the score grows. Faces move against it where the target is one to fall to.
     target

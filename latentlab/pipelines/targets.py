@@ -60,8 +60,8 @@ class ScoreTarget:
     def of(cls, value: float, scorer: Scorer, scores: NDArray[np.floating]) -> ScoreTarget:
         """Take a number as the target of faces with some scores.
 
-        Below the scorer's threshold, or one half, it is one to fall to. Scores are probabilities where the scorer says so
-        by an attribute `probabilities` or, if it does not say, where all lie between 0 and 1.
+        Below the scorer's threshold, or one half, it is one to fall to. Scores are probabilities where the scorer says
+        so, by an attribute `probabilities`, or, if it does not say, where all lie between 0 and 1.
 
         Raises
         ------
@@ -95,7 +95,8 @@ class ScoreTarget:
 
     def from_scale(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         """Turn what `to_scale` gave into scores."""
-        return values if self.scale == "score" else expit(values)
+        scores: NDArray[np.float64] = values if self.scale == "score" else expit(values)
+        return scores
 
     def tolerances(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         """By how much faces with these values, on the scale, may go beyond the target."""

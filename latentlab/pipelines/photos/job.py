@@ -99,8 +99,8 @@ def edit_photos(
         How the photos are projected and edited; None for the defaults.
     folder
         Folder of the results. Each photo gets a folder of its name with `aligned.png`, `projected.png`,
-        `photo_STRENGTH.png` and `crop_STRENGTH.png` (`photo_target0.9.png` with a target), `comparison.png`, `projection.safetensors`,
-        `delta.safetensors`, `report.md` and `report.json`.
+        `photo_STRENGTH.png` and `crop_STRENGTH.png` (`photo_target0.9.png` with a target), `comparison.png`,
+        `projection.safetensors`, `delta.safetensors`, `report.md` and `report.json`.
     progress
         True for a progress bar, False for none, or a `Stage` of your own.
     on_checks
