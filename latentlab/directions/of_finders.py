@@ -85,13 +85,12 @@ def _with_space(
     moved = np.flatnonzero(vector * styles.scale)
     if len(moved) == 0 or not 0 < longest_row(vector[moved]) < np.inf:
         raise UserError(f"{card['method']} found no style channel that changes with {card['attribute']}")
-    kept = vector[moved] / np.linalg.norm(vector[moved])
+    kept = (vector[moved] / np.linalg.norm(vector[moved])).astype(np.float32).astype(np.float64)
+    channels = styles.channels(moved)
     if intercept is not None:  # the finder's coordinates are distances from the mean, the direction's are not
         intercept = intercept / float(np.linalg.norm(vector[moved]))
-        intercept -= float(kept @ (styles.mean[moved] / styles.scale[moved]))
-    direction = Direction(
-        kept.astype(np.float32), space="s", intercept=intercept, channels=styles.channels(moved), **card
-    )
+        intercept -= float(kept @ (styles.mean[moved] / channels.scales.astype(np.float64)))
+    direction = Direction(kept.astype(np.float32), space="s", intercept=intercept, channels=channels, **card)
     return _with_sigma(direction, np.asarray(x, dtype=np.float64)[:, moved] @ kept)
 
 
