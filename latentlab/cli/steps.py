@@ -194,22 +194,22 @@ def edit(
     else:
         table = edit_seeds(numbers, wanted.direction, wanted.strengths, components, chosen, out, bar)
     if target is not None:
-        print_strengths(table, "seed" if wanted.codes is None else "latent", attribute, target)
+        _print_strengths(table, "seed" if wanted.codes is None else "latent", attribute, target)
     print(f"{_images(table.scores[..., 0].size)} in {out}, their scores in edits.parquet")
 
 
-def print_strengths(table: EditTable, noun: str, attribute: str, target: float) -> None:
-    """Print how far each face was moved to a target, and which did not get there."""
+def _print_strengths(table: EditTable, noun: str, attribute: str, target: float) -> None:
+    """Print how far each face was moved to a target, and how many got there."""
+    from latentlab.pipelines.strengths import describe_strength
+
     assert table.reached is not None
-    scores = table.column(attribute)
-    for number, (_, strength), (before, after), reached in zip(
-        table.seeds.tolist(), table.own_strengths.tolist(), scores.tolist(), table.reached.tolist(), strict=True
-    ):
-        end = "" if reached else ", which is the nearest within the cap"
-        print(f"{noun} {number}: {attribute} {before:.2f} to {after:.2f} at {strength:+.2f}{end}")
-    missing = int((~table.reached).sum())
-    told = "all faces" if not missing else f"{len(table.seeds) - missing} of {len(table.seeds)} faces"
-    print(f"{told} reach {attribute} {target:g}" + ("; --cap lets them go further" if missing else ""))
+    scores, faces = table.column(attribute).tolist(), len(table.seeds)
+    for k, number in enumerate(table.seeds.tolist()):
+        strength, reached = float(table.own_strengths[k, 1]), bool(table.reached[k])
+        print(f"{noun} {number}: {describe_strength(attribute, *scores[k], strength, reached)}")
+    there = int(table.reached.sum())
+    told = "all faces reach" if there == faces else f"{there} of {faces} faces reach"
+    print(f"{told} {attribute} {target:g}" + ("" if there == faces else "; --cap lets the others go further"))
 
 
 def walk(

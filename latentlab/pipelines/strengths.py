@@ -107,13 +107,18 @@ class FaceStrengths(ShortRepr):
         return self.target.to_scale(self.before), self.target.to_scale(self.after)
 
     def describe(self) -> list[str]:
-        """Say of each face what became of its score, such as 'happy 0.05 to 0.90 at +1.03'."""
-        found = zip(self.before, self.after, self.strengths, self.limits, self.reached, strict=True)
-        return [
-            f"{self.attribute} {before:.2f} to {after:.2f} at {strength:+.2f}"
-            + ("" if reached else f": not {self.target}, and it may go to {limit:+.2f} at most")
-            for before, after, strength, limit, reached in found
-        ]
+        """Say what became of each face's score; see `describe_strength`."""
+        columns = (self.before, self.after, self.strengths, self.reached)
+        found = zip(*(column.tolist() for column in columns), strict=True)
+        return [describe_strength(self.attribute, *one) for one in found]
+
+
+def describe_strength(attribute: str, before: float, after: float, strength: float, reached: bool) -> str:
+    """Say what became of a score, such as 'happy 0.05 to 0.90 at +1.03'."""
+    if reached and not strength:
+        return f"{attribute} {before:.2f}, there unedited"
+    nearest = "" if reached else ", the nearest within the cap"
+    return f"{attribute} {before:.2f} to {after:.2f} at {strength:+.2f}{nearest}"
 
 
 def strength_for(
