@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from latentlab.pipelines.checks import QualityCheck, check_photo, check_projection, format_checks
     from latentlab.pipelines.components import Components
     from latentlab.pipelines.fitting import fit_samples
+    from latentlab.pipelines.equal_strengths import EqualSettings, EqualStrength, calibrate_equal
+    from latentlab.pipelines.healthy import HealthyRegion
     from latentlab.pipelines.photos import (
         PhotoEditSettings,
         PhotoResult,
@@ -30,21 +32,30 @@ if TYPE_CHECKING:
         walk_latents,
         walk_seeds,
     )
+    from latentlab.pipelines.strengths import FaceStrengths, StrengthSettings, strength_for
     from latentlab.pipelines.study import Study, StudySettings, study_attribute
+    from latentlab.pipelines.targets import ScoreTarget
     from latentlab.pipelines.walks import Walk
 
 __all__ = [
     "Components",
+    "EqualSettings",
+    "EqualStrength",
+    "FaceStrengths",
+    "HealthyRegion",
     "LabelSettings",
     "PhotoEditSettings",
     "PhotoResult",
     "PhotoSettings",
     "QualityCheck",
     "Reach",
+    "ScoreTarget",
     "SeedSettings",
+    "StrengthSettings",
     "Study",
     "StudySettings",
     "Walk",
+    "calibrate_equal",
     "calibrate_reach",
     "check_photo",
     "check_photos",
@@ -58,6 +69,7 @@ __all__ = [
     "generate_images",
     "label_samples",
     "project_photos",
+    "strength_for",
     "study_attribute",
     "walk_latents",
     "walk_seeds",
@@ -72,6 +84,8 @@ if not TYPE_CHECKING:
             "checks": ("QualityCheck", "check_photo", "check_projection", "format_checks"),
             "components": ("Components",),
             "fitting": ("fit_samples",),
+            "equal_strengths": ("EqualSettings", "EqualStrength", "calibrate_equal"),
+            "healthy": ("HealthyRegion",),
             "photos": (
                 "PhotoEditSettings",
                 "PhotoResult",
@@ -83,7 +97,9 @@ if not TYPE_CHECKING:
             ),
             "sampling": ("LabelSettings", "label_samples"),
             "seeds": ("SeedSettings", "edit_latents", "edit_seeds", "generate_images", "walk_latents", "walk_seeds"),
+            "strengths": ("FaceStrengths", "StrengthSettings", "strength_for"),
             "study": ("Study", "StudySettings", "study_attribute"),
+            "targets": ("ScoreTarget",),
             "walks": ("Walk",),
         },
     )

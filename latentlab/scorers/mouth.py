@@ -35,6 +35,7 @@ class MouthGeometry:
 
     names = ("corner_lift", "width", "opening")
     img_channels = 3
+    probabilities = False
 
     def __init__(self, detector: FaceDetector) -> None:
         self.detector = detector
