@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from latentlab.scorers.expression import EXPRESSIONS, ExpressionScorer
     from latentlab.scorers.loading import default_scorer, load_scorer
     from latentlab.scorers.mouth import MouthGeometry
+    from latentlab.scorers.relations import check_related, load_related, related
     from latentlab.scorers.scores import (
         check_classes,
         check_score,
@@ -38,13 +39,16 @@ __all__ = [
     "Scorer",
     "Threshold",
     "check_classes",
+    "check_related",
     "check_score",
     "count_labels",
     "default_scorer",
     "is_positive",
     "label_scores",
     "load_attributes",
+    "load_related",
     "load_scorer",
+    "related",
     "score_column",
     "score_images",
     "scored_channels",
@@ -62,6 +66,7 @@ if not TYPE_CHECKING:
             "expression": ("EXPRESSIONS", "ExpressionScorer"),
             "loading": ("default_scorer", "load_scorer"),
             "mouth": ("MouthGeometry",),
+            "relations": ("check_related", "load_related", "related"),
             "scores": (
                 "check_classes",
                 "check_score",
