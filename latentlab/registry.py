@@ -43,6 +43,12 @@ _BUILT_IN: dict[str, dict[str, str]] = {
         "sharpness": "latentlab.metrics.sharpness:Sharpness",
         "kernel-distance": "latentlab.metrics.kernel_distance:KernelDistance",
         "frechet-distance": "latentlab.metrics.frechet_distance:FrechetDistance",
+        "precision": "latentlab.metrics.manifold:Precision",
+        "recall": "latentlab.metrics.manifold:Recall",
+        "density": "latentlab.metrics.manifold:Density",
+        "coverage": "latentlab.metrics.manifold:Coverage",
+        "fid": "latentlab.metrics.inception:FID",
+        "kid": "latentlab.metrics.inception:KID",
     },
     "latentlab.tasks": {
         "edit": "latentlab.tasks.edit_faces.definition:EDIT",

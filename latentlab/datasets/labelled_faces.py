@@ -236,4 +236,4 @@ def find_mouth(image: Tensor, detector: FaceDetector, size: int) -> Tensor | Non
     Tensor or None
         Region `(1, 1, size, size)`, 1 within the mouth; None where no face is found.
     """
-    return find_region(image, ("mouth",), detector, size)
+    return find_region(image, "mouth", detector, size)

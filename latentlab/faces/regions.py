@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import cache
 from importlib import resources
 
@@ -17,70 +17,72 @@ from latentlab.errors import UserError
 from latentlab.faces.detectors import FaceDetector
 from latentlab.faces.geometry import Array
 from latentlab.faces.means import mean_landmarks
-from latentlab.faces.paste import face_outline
+
+REGIONS: dict[str, tuple[range, ...]] = {
+    "mouth": (range(48, 60),),
+    "eyes": (range(36, 42), range(42, 48)),
+    "glasses": (range(17, 48),),
+    "nose": (range(27, 36),),
+    "lower face": (range(3, 14),),
+    "face": (range(68),),
+}
+"""Landmarks around the parts of each region, among the 68; glasses cover brows, eyes and nose."""
 
 
-def regions_of(attribute: str) -> tuple[str, ...]:
-    """Regions of the face that edits of an attribute may change, such as ('mouth',) for 'smiling'.
+def region_of(attribute: str) -> str | None:
+    """Name the region that edits of an attribute may change, from the package's data, such as 'mouth' for 'smiling'.
 
-    Returns
-    -------
-    tuple of str
-        Names as `face_region` takes them; empty for an attribute of the whole image, such as 'young' or 'male', and
-        for one that the package has no regions for.
+    None for an attribute of the whole image, such as 'young' or 'male', and for one that is not in the data.
     """
-    return _shipped().get(attribute, ())
+    return _shipped().get(attribute)
 
 
-def face_region(landmarks: Array, resolution: int, names: Sequence[str]) -> Tensor:
-    """Mark regions of the face of `landmarks (68, 2)` in a square image: `(1, 1, resolution, resolution)`.
+def face_region(landmarks: Array, name: str, resolution: int, grow: float = 1.5) -> Tensor:
+    """Mark a region of a face in a square image: `(1, 1, resolution, resolution)`, 1 within, else 0.
 
     Parameters
     ----------
     landmarks
-        (x, y) in pixels of the image.
+        `(68, 2)`, in pixels.
+    name
+        One of `REGIONS`. A region is the convex hull of its landmarks, part by part.
     resolution
         Height and width of the image.
-    names
-        'mouth': see `mouth_region`. 'eyes': from the brows to as far below the eyes, where glasses sit. 'brows',
-        'nose'. 'lower face': from the nose to the jaw, where beards grow. 'face': from the jaw to the forehead.
-
-    Returns
-    -------
-    Tensor
-        1 within any of them, else 0; zeros if there are no names.
+    grow
+        How much larger each part is made about the middle of its landmarks.
 
     Raises
     ------
     UserError
-        If a region is unknown (lists them).
+        If there is no such region.
     """
-    region = torch.zeros(1, 1, resolution, resolution)
-    for name in names:
-        if name not in _OUTLINES:
-            raise UserError(f"no region of a face is called {name!r}; there are {', '.join(_OUTLINES)}")
-        for outline in _OUTLINES[name](landmarks):
-            region = torch.maximum(region, _filled(outline, resolution))
-    return region
+    if name not in REGIONS:
+        raise UserError(f"no region is called {name!r}; there are {', '.join(REGIONS)}")
+    parts = [landmarks[list(part)] for part in REGIONS[name]]
+    return _mark([part[ConvexHull(part).vertices] for part in parts], parts, resolution, grow)
 
 
-def find_region(image: Tensor, names: Sequence[str], detector: FaceDetector, resolution: int) -> Tensor | None:
-    """Find regions of the face in `image (1, 3, h, h)`; see `face_region`.
+def mean_region(name: str, resolution: int, grow: float = 1.5) -> Tensor:
+    """Mark a region of the mean face, for images that are framed as FFHQ is; see `face_region`.
+
+    Eyes and mouth lie at the same place in all of these, within a few hundredths of the width, so that no detector is
+    needed: `grow` makes up for the rest.
+    """
+    return face_region(mean_landmarks() * resolution, name, resolution, grow)
+
+
+def find_region(image: Tensor, name: str, detector: FaceDetector, resolution: int) -> Tensor | None:
+    """Find a region of the face in `image (1, 3, h, h)`.
 
     Returns
     -------
     Tensor or None
-        `(1, 1, resolution, resolution)`, 1 within; None where no face is found, or not by 68 landmarks.
+        `(1, 1, resolution, resolution)` as `face_region` marks it; None where no face is found, or not by 68 landmarks.
     """
     found = detector(image)
     if not found or found[0].landmarks.shape != (68, 2):
         return None
-    return face_region(found[0].landmarks * resolution / image.shape[3], resolution, names)
-
-
-def usual_region(names: Sequence[str], resolution: int) -> Tensor:
-    """Mark regions where they mostly lie in FFHQ's crop, `(1, 1, resolution, resolution)`; see `face_region`."""
-    return face_region(mean_landmarks() * resolution, resolution, names)
+    return face_region(found[0].landmarks * resolution / image.shape[3], name, resolution)
 
 
 def mouth_region(landmarks: Array, resolution: int, grow: float = 1.5) -> Tensor:
@@ -88,50 +90,20 @@ def mouth_region(landmarks: Array, resolution: int, grow: float = 1.5) -> Tensor
 
     The outline of the lips, made larger about its middle by `grow`, so that a mouth that opens or widens stays within.
     """
-    return _filled(_grown(landmarks[48:60], grow), resolution)  # once around
+    lips = landmarks[48:60]  # once around
+    return _mark([lips], [lips], resolution, grow)
 
 
-def _filled(outline: Array, resolution: int) -> Tensor:
-    """Mask `(1, 1, resolution, resolution)` of a polygon `(n, 2)`."""
+def _mark(outlines: Sequence[Array], parts: Sequence[Array], resolution: int, grow: float) -> Tensor:
+    """Fill polygons, each made larger about the middle of the landmarks of its part."""
     mask = Image.new("1", (resolution, resolution))
-    ImageDraw.Draw(mask).polygon([tuple(corner) for corner in outline], fill=1)
+    for outline, part in zip(outlines, parts, strict=True):
+        middle = part.mean(axis=0)
+        ImageDraw.Draw(mask).polygon([tuple(corner) for corner in middle + grow * (outline - middle)], fill=1)
     return torch.from_numpy(np.array(mask, dtype=np.float32))[None, None]
 
 
-def _grown(points: Array, factor: float) -> Array:
-    middle = points.mean(axis=0)
-    return np.asarray(middle + factor * (points - middle))
-
-
-def _hull(points: Array, factor: float = 1.0) -> Array:
-    """Corners of the convex hull of `points (n, 2)`, made larger about their middle."""
-    return _grown(points[ConvexHull(points).vertices], factor)
-
-
-def _eyes(landmarks: Array) -> list[Array]:
-    brows, eyes = landmarks[17:27], landmarks[36:48]
-    below = brows + 2 * (eyes.mean(axis=0) - brows.mean(axis=0))
-    return [_hull(np.concatenate([brows, below]), 1.1)]
-
-
-def _brows(landmarks: Array) -> list[Array]:
-    half = (landmarks[36:48].mean(axis=0) - landmarks[17:27].mean(axis=0)) / 2
-    sides = (landmarks[17:22], landmarks[22:27])
-    return [_hull(np.concatenate([side - half, side + half]), 1.1) for side in sides]
-
-
-# Outlines by the name of a region, from landmarks (68, 2).
-_OUTLINES: dict[str, Callable[[Array], list[Array]]] = {
-    "mouth": lambda landmarks: [_grown(landmarks[48:60], 1.5)],
-    "eyes": _eyes,
-    "brows": _brows,
-    "nose": lambda landmarks: [_hull(landmarks[27:36], 1.4)],
-    "lower face": lambda landmarks: [_hull(np.concatenate([landmarks[:17], landmarks[31:36]]), 1.1)],
-    "face": lambda landmarks: [_hull(face_outline(landmarks))],
-}
-
-
 @cache
-def _shipped() -> dict[str, tuple[str, ...]]:
-    stored = json.loads((resources.files("latentlab") / "data" / "regions.json").read_text(encoding="utf-8"))
-    return {attribute: tuple(names) for attribute, names in stored.items()}
+def _shipped() -> dict[str, str]:
+    stored: dict[str, str] = json.loads((resources.files("latentlab") / "data" / "regions.json").read_text("utf-8"))
+    return stored

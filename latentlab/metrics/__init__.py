@@ -1,7 +1,9 @@
-"""Metrics of edits in torchmetrics' manner: `update`, `compute` (a value with its 95 % interval), `reset`.
+"""Metrics of edits and of generators in torchmetrics' manner: `update`, `compute` (a value with its 95 % interval), `reset`.
 
 Metrics of single images (`Identity`, `LPIPS`, `OutsideChange`, `Sharpness`) also keep the value of each image;
-`Leakage`, `KernelDistance` and `FrechetDistance` are properties of a whole set. The arithmetic beneath them is in
+`Leakage`, and the distances and manifolds of sets (`KernelDistance`, `FrechetDistance`, `KID`, `FID`, `Precision`,
+`Recall`, `Density`, `Coverage`) are properties of a whole set. Of a generator are `PerceptualPathLength`, of pairs of its
+images, and `LinearSeparability` and `DCI`, of latents and attributes. The arithmetic beneath them is in
 `latentlab.metrics.functional`.
 """
 
@@ -13,9 +15,11 @@ from stylegan2.lazy import lazy_names
 
 if TYPE_CHECKING:
     from latentlab.metrics.base import ImageMetric, Metric
+    from latentlab.metrics.dci import DCI, DCIScores
     from latentlab.metrics.features import FeatureExtractor, VGG16Features
     from latentlab.metrics.frechet_distance import FrechetDistance
     from latentlab.metrics.identity import Identity
+    from latentlab.metrics.inception import FID, KID, InceptionFeatures
     from latentlab.metrics.intervals import (
         UNKNOWN,
         Interval,
@@ -29,21 +33,35 @@ if TYPE_CHECKING:
     from latentlab.metrics.kernel_distance import KernelDistance
     from latentlab.metrics.leakage import Leakage
     from latentlab.metrics.lpips import LPIPS
+    from latentlab.metrics.manifold import Coverage, Density, Precision, Recall
     from latentlab.metrics.outside_change import OutsideChange
+    from latentlab.metrics.path_length import PerceptualPathLength
+    from latentlab.metrics.separability import LinearSeparability
     from latentlab.metrics.sharpness import Sharpness
 
 __all__ = [
+    "DCI",
+    "FID",
+    "KID",
     "LPIPS",
     "UNKNOWN",
+    "Coverage",
+    "DCIScores",
+    "Density",
     "FeatureExtractor",
     "FrechetDistance",
     "Identity",
     "ImageMetric",
+    "InceptionFeatures",
     "Interval",
     "KernelDistance",
     "Leakage",
+    "LinearSeparability",
     "Metric",
     "OutsideChange",
+    "PerceptualPathLength",
+    "Precision",
+    "Recall",
     "Sharpness",
     "VGG16Features",
     "format_interval",
@@ -59,9 +77,11 @@ if not TYPE_CHECKING:
         __name__,
         {
             "base": ("ImageMetric", "Metric"),
+            "dci": ("DCI", "DCIScores"),
             "features": ("FeatureExtractor", "VGG16Features"),
             "frechet_distance": ("FrechetDistance",),
             "identity": ("Identity",),
+            "inception": ("FID", "KID", "InceptionFeatures"),
             "intervals": (
                 "UNKNOWN",
                 "Interval",
@@ -75,7 +95,10 @@ if not TYPE_CHECKING:
             "kernel_distance": ("KernelDistance",),
             "leakage": ("Leakage",),
             "lpips": ("LPIPS",),
+            "manifold": ("Coverage", "Density", "Precision", "Recall"),
             "outside_change": ("OutsideChange",),
+            "path_length": ("PerceptualPathLength",),
+            "separability": ("LinearSeparability",),
             "sharpness": ("Sharpness",),
         },
     )

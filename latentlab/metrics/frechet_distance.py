@@ -19,10 +19,12 @@ class FrechetDistance(SetDistance):
     ----------
     features
         Feature extractor; None for `VGG16Features`.
+    resamples
+        How often rows are drawn for the interval.
     """
 
-    def __init__(self, features: FeatureExtractor | None = None) -> None:
-        super().__init__(features)
+    def __init__(self, features: FeatureExtractor | None = None, resamples: int = 200) -> None:
+        super().__init__(features, resamples)
         self.title = f"Fréchet distance ({title_of(self.features)})"
 
     def distance(self, made: NDArray[np.float64], reference: NDArray[np.float64]) -> float:

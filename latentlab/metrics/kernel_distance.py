@@ -23,12 +23,14 @@ class KernelDistance(SetDistance):
         Feature extractor; None for `VGG16Features`.
     scale
         Factor that makes the numbers readable.
+    resamples
+        How often rows are drawn for the interval.
     """
 
     least = -math.inf  # unbiased: of two sets from one distribution it lies on either side of 0
 
-    def __init__(self, features: FeatureExtractor | None = None, scale: float = 1000.0) -> None:
-        super().__init__(features)
+    def __init__(self, features: FeatureExtractor | None = None, scale: float = 1000.0, resamples: int = 200) -> None:
+        super().__init__(features, resamples)
         self.scale = scale
         self.title = f"Kernel distance × {scale:g} ({title_of(self.features)})"
 

@@ -1,4 +1,4 @@
-"""The half that distances between sets of images share."""
+"""The halves that metrics of two sets of images share."""
 
 from __future__ import annotations
 
@@ -12,11 +12,9 @@ from latentlab.metrics.base import LastResult, Metric
 from latentlab.metrics.features import FeatureExtractor, VGG16Features
 from latentlab.metrics.intervals import Interval, statistic_interval, unknown_because
 
-_LEAST_IMAGES = 2
 
-
-class SetDistance(Metric):
-    """A distance between the features of images and those of a reference set.
+class FeatureSets(Metric):
+    """A metric of the features of images and of those of a reference set, such as real images.
 
     Parameters
     ----------
@@ -25,12 +23,14 @@ class SetDistance(Metric):
 
     Attributes
     ----------
-    least
-        Least possible distance.
+    least_images
+        Fewest images in either set that the metric is known from.
+    note
+        What readers have to know beside the value; empty for nothing.
     """
 
-    least: float = 0.0
-    higher_is_better = False
+    least_images: int = 2
+    note: str = ""
 
     def __init__(self, features: FeatureExtractor | None = None) -> None:
         self.features: FeatureExtractor = VGG16Features() if features is None else features
@@ -53,17 +53,57 @@ class SetDistance(Metric):
         after
             Images that were made, `(n, 3, h, w)` in [-1, 1]; None adds none.
         """
+        self.update_features(
+            None if before is None else self._reference_features(before),
+            None if after is None else self.features(after),
+        )
+
+    def update_features(self, before: NDArray[np.float64] | None, after: NDArray[np.float64] | None) -> None:
+        """Add images whose features `(m, d)` and `(n, d)` are known; None adds none."""
         if before is not None:
-            self._reference.append(self._reference_features(before))
+            self._reference.append(before)
         if after is not None:
-            self._made.append(self.features(after))
+            self._made.append(after)
 
     def compute(self) -> Interval:
-        """Return the distance with its normal bootstrap interval; unknown with fewer than two images in a set."""
+        """Return the value with its interval; unknown with fewer than `least_images` images in a set."""
         made, reference = (np.concatenate(rows) if rows else np.zeros((0, 1)) for rows in (self._made, self._reference))
-        if min(len(made), len(reference)) < _LEAST_IMAGES:
-            return unknown_because("a set of fewer than two images has no distribution")
-        return statistic_interval(self.distance, made, reference, least=self.least)
+        if min(len(made), len(reference)) < self.least_images:
+            few = "two" if self.least_images == 2 else str(self.least_images)
+            return unknown_because(f"a set of fewer than {few} images has no distribution")
+        return self.interval(made, reference)
+
+    @abstractmethod
+    def interval(self, made: NDArray[np.float64], reference: NDArray[np.float64]) -> Interval:
+        """Return the value of features `(n, d)` and `(m, d)` with its interval."""
+
+
+class SetDistance(FeatureSets):
+    """A distance between the features of images and those of a reference set.
+
+    Parameters
+    ----------
+    features
+        Feature extractor; None for `VGG16Features`.
+    resamples
+        How often rows are drawn for the interval; fewer for sets of thousands, where a distance takes seconds.
+
+    Attributes
+    ----------
+    least
+        Least possible distance.
+    """
+
+    least: float = 0.0
+    higher_is_better = False
+
+    def __init__(self, features: FeatureExtractor | None = None, resamples: int = 200) -> None:
+        super().__init__(features)
+        self.resamples = resamples
+
+    def interval(self, made: NDArray[np.float64], reference: NDArray[np.float64]) -> Interval:
+        """Return the distance with its normal bootstrap interval."""
+        return statistic_interval(self.distance, made, reference, resamples=self.resamples, least=self.least)
 
     @abstractmethod
     def distance(self, made: NDArray[np.float64], reference: NDArray[np.float64]) -> float:

@@ -12,8 +12,10 @@ if TYPE_CHECKING:
     from latentlab.scorers.crop import FFHQ_FACE, FaceCrop
     from latentlab.scorers.expression import EXPRESSIONS, ExpressionScorer
     from latentlab.scorers.loading import default_scorer, load_scorer
+    from latentlab.scorers.logits import all_logits, logits_of
     from latentlab.scorers.mouth import MouthGeometry
     from latentlab.scorers.relations import check_related, load_related, related
+    from latentlab.scorers.scorer_set import ScorerSet
     from latentlab.scorers.scores import (
         check_classes,
         check_score,
@@ -37,7 +39,9 @@ __all__ = [
     "LabelCounts",
     "MouthGeometry",
     "Scorer",
+    "ScorerSet",
     "Threshold",
+    "all_logits",
     "check_classes",
     "check_related",
     "check_score",
@@ -48,6 +52,7 @@ __all__ = [
     "load_attributes",
     "load_related",
     "load_scorer",
+    "logits_of",
     "related",
     "score_column",
     "score_images",
@@ -65,7 +70,9 @@ if not TYPE_CHECKING:
             "crop": ("FFHQ_FACE", "FaceCrop"),
             "expression": ("EXPRESSIONS", "ExpressionScorer"),
             "loading": ("default_scorer", "load_scorer"),
+            "logits": ("all_logits", "logits_of"),
             "mouth": ("MouthGeometry",),
+            "scorer_set": ("ScorerSet",),
             "relations": ("check_related", "load_related", "related"),
             "scores": (
                 "check_classes",

@@ -5,8 +5,7 @@ import json
 import pytest
 
 from latentlab.errors import UserError
-from latentlab.faces.means import mean_landmarks
-from latentlab.faces.regions import face_region, regions_of, usual_region
+from latentlab.faces.regions import mean_region, region_of
 from latentlab.metrics import Leakage
 from latentlab.scorers import EXPRESSIONS, load_attributes, load_related, related
 
@@ -45,16 +44,12 @@ def test_a_list_that_names_an_unknown_attribute_is_refused(tmp_path):
 
 
 def test_regions_lie_where_they_are_called_so():
-    names = {name for attribute in load_attributes().names for name in regions_of(attribute)}
-    middles = {}
-    for name in (*names, "face"):
-        rows, columns = (usual_region([name], 128)[0, 0] > 0).nonzero().float().mean(dim=0).tolist()
-        middles[name] = rows
-        assert 58 < columns < 70, name
-    assert middles["brows"] < middles["eyes"] < middles["nose"] < middles["lower face"] < middles["mouth"]
-    face, mouth = usual_region(["face"], 128), usual_region(["mouth"], 128)
-    assert (mouth <= face).all() and 0.15 < face.mean() < 0.5 and 0.01 < mouth.mean() < 0.06
-    both = face_region(mean_landmarks() * 128, 128, ["mouth", "eyes"])
-    assert both.sum() == mouth.sum() + usual_region(["eyes"], 128).sum()
-    with pytest.raises(UserError, match="no region of a face is called 'hair'; there are mouth"):
-        usual_region(["hair"], 64)
+    named = {region_of(attribute) for attribute in load_attributes().names} - {None}
+    assert region_of("happy") == region_of("smiling") == "mouth" and region_of("young") is None
+    rows = {}
+    for name in named:
+        middle = (mean_region(name, 128)[0, 0] > 0).nonzero().float().mean(dim=0)
+        rows[name], column = middle.tolist()
+        assert 58 < column < 70, name
+        assert (mean_region(name, 128) <= mean_region("face", 128)).float().mean() > 0.98
+    assert rows["eyes"] < rows["nose"] < rows["mouth"] < 128

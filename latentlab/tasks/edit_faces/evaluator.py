@@ -12,7 +12,7 @@ from torch import Tensor
 
 from latentlab.comparison.protocol import Columns, Measure
 from latentlab.datasets.labelled_faces import Labeller
-from latentlab.faces.regions import find_region, regions_of, usual_region
+from latentlab.faces.regions import find_region, mean_region, region_of
 from latentlab.images import reduce
 from latentlab.metrics import LPIPS, Identity, Interval, Leakage, OutsideChange, Sharpness
 from latentlab.metrics.base import LastResult
@@ -27,8 +27,8 @@ from latentlab.tasks.edit_faces.definition import EditSettings
 
 def edit_measures(judged: str) -> tuple[Measure, ...]:
     """Return what is measured of edits of an attribute."""
-    regions = regions_of(judged)
-    where = f"outside the {' and '.join(regions)}" if regions else "to the photo"
+    region = region_of(judged)
+    where = "to the photo" if region is None else f"outside the {region}"
     return (
         Measure("judge_reached", "target reached, by the independent classifier", "more", share=True),
         Measure("reached", "target reached, by the labelling scorer", "more", share=True),
@@ -92,11 +92,11 @@ class EditEvaluator:
     @cached_property
     def regions(self) -> Tensor:
         """Where edits may change `shown`, `(n, 1, size, size)`, 1 within: such as the mouths; nowhere for others."""
-        size, names = self.settings.size, regions_of(self.settings.judged)
-        if not names:
+        size, name = self.settings.size, region_of(self.settings.judged)
+        if name is None:
             return self._photos.new_zeros(len(self._photos), 1, size, size)
-        usual = usual_region(names, size).to(self._photos)
-        found = (find_region(photo, names, self._components.detector, size) for photo in torch.split(self._photos, 1))
+        usual = mean_region(name, size).to(self._photos)
+        found = (find_region(photo, name, self._components.detector, size) for photo in torch.split(self._photos, 1))
         return torch.cat([usual if region is None else region for region in found])
 
     # --- metrics, each built at its first use ---------------------------------------------------------------

@@ -1,0 +1,186 @@
+"""DCI: disentanglement, completeness and informativeness of a latent space."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import t as student
+
+from latentlab.errors import UserError
+from latentlab.metrics.functional import dci_scores
+from latentlab.metrics.intervals import Interval, unknown_because
+from latentlab.metrics.separability import add_rows
+from latentlab.progress import Stage, stage_of
+from latentlab.reprs import ShortRepr
+
+# Strengths of the L1 penalty, as shares of the least one at which no code is used.
+_PENALTIES = np.geomspace(0.5, 0.02, 8)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class DCIScores(ShortRepr):
+    """The three scores, each 1 at best.
+
+    Attributes
+    ----------
+    disentanglement
+        Whether each code matters for one factor alone.
+    completeness
+        Whether each factor is told by one code alone.
+    informativeness
+        How much the codes tell of the factors: 1 − the root-mean-square error of held-out predictions in standard
+        deviations of the factor, averaged over the factors; 0 for predictions no better than the mean.
+    importance
+        `(codes, factors)`: mean absolute weight of each standardised code for each standardised factor.
+    """
+
+    disentanglement: Interval
+    completeness: Interval
+    informativeness: Interval
+    importance: NDArray[np.float64]
+
+
+class DCI:
+    """Disentanglement, completeness and informativeness of codes, by the lasso; see `functional.dci_scores`.
+
+    Eastwood and Williams 2018, "A Framework for the Quantitative Evaluation of Disentangled Representations". The
+    importance of a code for a factor is the absolute weight that a lasso gives it, both standardised. Factors may be
+    what a generator was made from or, as in StyleSpace (Wu et al. 2021), attributes of its images by classifiers: here
+    their logits. Values are comparable only with equal factors, classifiers and numbers of samples.
+
+    Samples are split into folds; the penalty of a fold is the one that does best on the other folds' held-out samples.
+    Intervals are of the delete-a-group jackknife over the folds.
+
+    Parameters
+    ----------
+    names
+        Factors, one for each column of the values; at least two.
+    folds
+        Number of folds, from 3.
+
+    Raises
+    ------
+    UserError
+        If there are fewer than two names or three folds.
+    """
+
+    title = "DCI"
+    higher_is_better = True
+
+    def __init__(self, names: Sequence[str], folds: int = 5) -> None:
+        if len(names) < 2 or folds < 3:
+            raise UserError(f"DCI takes two factors and three folds or more, not {len(names)} and {folds}")
+        self.names, self.folds = tuple(names), folds
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget all samples."""
+        self._codes: list[NDArray[np.float64]] = []
+        self._factors: list[NDArray[np.float64]] = []
+
+    def update(self, codes: NDArray[np.floating], factors: NDArray[np.floating]) -> None:
+        """Add samples.
+
+        Parameters
+        ----------
+        codes
+            `(n, d)`: z, w or styles.
+        factors
+            `(n, len(names))`: values of the factors, such as logits.
+
+        Raises
+        ------
+        UserError
+            If the shapes do not fit, or a value is not finite.
+        """
+        add_rows(self._codes, self._factors, codes, factors, len(self.names))
+
+    def compute(self, progress: bool | Stage = False) -> DCIScores:
+        """Return the scores; unknown with fewer than four samples a fold, or where no code or no factor varies."""
+        codes, factors = (np.concatenate(x) if x else np.zeros((0, 2)) for x in (self._codes, self._factors))
+        why = self._why_unknown(codes, factors)
+        if why:
+            unknown = unknown_because(why)
+            return DCIScores(unknown, unknown, unknown, np.zeros((codes.shape[1], len(self.names))))
+        group = np.random.default_rng(0).permutation(len(codes)) % self.folds
+        weights, errors = [], []
+        with stage_of(progress)("DCI", "factor") as step:
+            for done, factor in enumerate(factors.T):
+                step(done, len(self.names))
+                found, error = _explain(codes, factor, group)
+                weights.append(found)
+                errors.append(error)
+            step(len(self.names), len(self.names))
+        importance = np.stack(weights, axis=2)  # (folds, codes, factors)
+        told = 1 - np.stack(errors, axis=1)  # (folds, factors)
+        both = np.array([dci_scores(one) for one in importance])
+        n = len(codes)
+        return DCIScores(
+            _jackknife(both[:, 0], n),
+            _jackknife(both[:, 1], n),
+            _held_out(told.mean(axis=1), n),
+            importance.mean(axis=0),
+        )
+
+    def _why_unknown(self, codes: NDArray[np.float64], factors: NDArray[np.float64]) -> str:
+        if len(codes) < 4 * self.folds:
+            return f"DCI takes {4 * self.folds} samples or more"
+        if codes.shape[1] < 2 or not (np.ptp(codes, axis=0) > 0).any():
+            return "DCI takes two codes or more that vary"
+        constant = [name for name, one in zip(self.names, factors.T, strict=True) if np.ptp(one) == 0]
+        return f"{', '.join(constant)} is equal in all samples" if constant else ""
+
+
+def _explain(
+    codes: NDArray[np.float64], factor: NDArray[np.float64], group: NDArray[np.int64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Weights `(folds, codes)` of one factor by a lasso without each fold, and its relative error there `(folds,)`."""
+    from sklearn.linear_model import lasso_path
+
+    folds = int(group.max()) + 1
+    weights = np.zeros((folds, codes.shape[1], len(_PENALTIES)))
+    errors = np.zeros((folds, len(_PENALTIES)))
+    for fold in range(folds):
+        fit, held_out = group != fold, group == fold
+        (x, x_new), (y, y_new) = _standardise(codes, fit, held_out), _standardise(factor, fit, held_out)
+        strongest = np.abs(x.T @ y).max() / len(y)
+        if strongest == 0:  # the factor does not vary without this fold
+            errors[fold] = np.square(y_new).mean()
+            continue
+        _, path, _ = lasso_path(np.asfortranarray(x), y, alphas=strongest * _PENALTIES, tol=1e-3, max_iter=300)
+        weights[fold] = np.abs(path)
+        errors[fold] = np.square(y_new[:, None] - x_new @ path).mean(axis=0)
+    others = errors.sum(axis=0) - errors  # what the other folds lose with each penalty
+    chosen = others.argmin(axis=1)
+    rows = np.arange(folds)
+    return weights[rows, :, chosen], np.sqrt(errors[rows, chosen])
+
+
+def _standardise(
+    values: NDArray[np.float64], fit: NDArray[np.bool_], held_out: NDArray[np.bool_]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Bring some rows to mean 0 and deviation 1, and others by the same numbers; what does not vary becomes 0."""
+    mean, deviation = values[fit].mean(axis=0), values[fit].std(axis=0)
+    scale = np.where(deviation > 1e-12 * (1 + np.abs(mean)), deviation, np.inf)
+    return (values[fit] - mean) / scale, (values[held_out] - mean) / scale
+
+
+def _jackknife(values: NDArray[np.float64], n: int) -> Interval:
+    """Mean of values that each lack one fold, with the interval of the delete-a-group jackknife."""
+    folds = len(values)
+    return _interval(values, np.sqrt((folds - 1) / folds * np.square(values - values.mean()).sum()), n)
+
+
+def _held_out(values: NDArray[np.float64], n: int) -> Interval:
+    """Mean of values that are each of one fold, with Student's interval."""
+    return _interval(values, values.std(ddof=1) / np.sqrt(len(values)), n)
+
+
+def _interval(values: NDArray[np.float64], error: float, n: int) -> Interval:
+    if not np.isfinite(values).all():
+        return unknown_because("no code tells anything of the factors")
+    mean, half = float(values.mean()), float(student.ppf(0.975, len(values) - 1) * error)
+    return Interval(mean, mean - half, min(mean + half, 1.0), n)
