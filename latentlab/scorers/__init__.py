@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from latentlab.scorers.loading import default_scorer, load_scorer
     from latentlab.scorers.logits import all_logits, known_logits, logits_of
     from latentlab.scorers.mouth import MouthGeometry
+    from latentlab.scorers.relations import check_related, load_related, related
     from latentlab.scorers.scorer_set import ScorerSet
     from latentlab.scorers.scores import (
         check_classes,
@@ -57,6 +58,7 @@ __all__ = [
     "Thresholds",
     "all_logits",
     "check_classes",
+    "check_related",
     "check_score",
     "count_labels",
     "default_scorer",
@@ -64,9 +66,11 @@ __all__ = [
     "known_logits",
     "label_scores",
     "load_attributes",
+    "load_related",
     "load_scorer",
     "logits_of",
     "parse_threshold",
+    "related",
     "score_column",
     "score_images",
     "scored_channels",
@@ -88,6 +92,7 @@ if not TYPE_CHECKING:
             "logits": ("all_logits", "known_logits", "logits_of"),
             "mouth": ("MouthGeometry",),
             "scorer_set": ("ScorerSet",),
+            "relations": ("check_related", "load_related", "related"),
             "scores": (
                 "check_classes",
                 "check_score",
