@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
 import torch
@@ -12,6 +12,11 @@ from torch import Tensor
 
 from latentlab.directions import Direction
 from latentlab.errors import UserError
+from latentlab.rendering import Latents, from_styles, noise_maps_in, styles_of, with_noise_maps, ws_of
+
+if TYPE_CHECKING:
+    from latentlab.directions import Edits
+    from stylegan2.protocol import Generator
 
 Mode = Literal["add", "place"]
 Units = Literal["w", "sigma", "published"]
@@ -81,7 +86,7 @@ def spread(away: float, towards: float, steps: int) -> tuple[float, ...]:
 
 
 def edit(ws: Tensor, direction: Direction, strength: float | Tensor, mode: Mode = "add") -> Tensor:
-    r"""Move ws along a direction; differentiable in ws and strength.
+    r"""Move ws along a direction of w or w+, or z along one of z; differentiable in ws and strength.
 
     With n the direction's vector, b its intercept and s the strength, a row w of its layers becomes
 
@@ -96,53 +101,109 @@ def edit(ws: Tensor, direction: Direction, strength: float | Tensor, mode: Mode 
 
     .. math:: w_l + \left(s - \left(\frac{\sum_l n_l \cdot w_l}{\sum_l \lVert n_l\rVert^2} + b\right)\right) n_l
 
-    Other layers stay as they are.
+    Other layers stay as they are. `move` takes directions of all spaces.
 
     Parameters
     ----------
     ws
-        `(b, num_ws, w_dim)`.
+        `(b, num_ws, w_dim)`; z `(b, z_dim)` for a direction of space z.
     direction
-        Direction of space w or w+. `Direction.check` says whether it fits the generator.
+        Direction of space w, w+ or z. `Direction.check` says whether it fits the generator.
     strength
-        One number, or `(b,)` with one for each of ws, in units of w along the unit vector (see `from_sigmas`).
+        One number, or `(b,)` with one for each of ws, in units of the unit vector (see `from_sigmas`).
     mode
         'add' or 'place'.
 
     Returns
     -------
     Tensor
-        `(b, num_ws, w_dim)`.
+        `(b, num_ws, w_dim)`, or `(b, z_dim)`.
 
     Raises
     ------
     UserError
-        If the direction is of space z or s, does not fit ws, or has no hyperplane to place at.
+        If the direction is of space s, does not fit ws, or has no hyperplane to place at.
     """
-    if direction.space not in ("w", "w+"):
-        raise UserError(f"ws move along directions of space w or w+, not {direction.space}")
-    if ws.ndim != 3 or ws.shape[2] != direction.w_dim:
-        raise UserError(f"ws {tuple(ws.shape)} do not fit a direction of {direction.w_dim} numbers")
-    distance = torch.as_tensor(strength, dtype=ws.dtype, device=ws.device)
-    if distance.shape not in ((), (len(ws),)):
-        raise UserError(f"strength must be one number, or {len(ws)}, one each; not {tuple(distance.shape)}")
-    distance = distance.reshape(-1, 1)  # (b or 1, 1)
+    if direction.space == "s":
+        raise UserError("ws move along directions of space w or w+, not s; latentlab.editing.move takes all spaces")
+    shape = ("b", direction.width) if direction.space == "z" else ("b", "num_ws", direction.width)
+    if ws.ndim != len(shape) or ws.shape[-1] != direction.width:
+        raise UserError(f"latents {tuple(ws.shape)} do not fit a direction of {direction.width} numbers")
+    distance = _distances(strength, len(ws), ws)  # (b or 1,)
+    if direction.space == "z":
+        vector = torch.from_numpy(direction.vector).to(ws)
+        if _is_placed(mode):
+            distance = distance - (ws @ vector + direction.known_intercept())
+        return ws + distance[:, None] * vector
+    distance = distance[:, None]
     rows = torch.from_numpy(direction.rows(ws.shape[1])).to(ws)  # (num_ws, w_dim)
-    if mode == "place":
+    if _is_placed(mode):
         distance = distance - _signed_distance(ws, direction)  # (b, num_ws or 1)
-    elif mode != "add":
-        raise UserError(f"mode must be 'add' or 'place', not {mode!r}")
     return ws + distance.unsqueeze(-1) * rows
+
+
+def edit_styles(
+    styles: Mapping[str, Tensor], direction: Direction, strength: float | Tensor, mode: Mode = "add"
+) -> dict[str, Tensor]:
+    r"""Move styles along a direction of space s; differentiable in styles and strength.
+
+    Channel j, of standard deviation :math:`\sigma_j`, becomes :math:`s_j + s\,n_j \sigma_j` (Wu et al. 2021,
+    StyleSpace).
+
+    Parameters
+    ----------
+    styles
+        `(b, channels)` by layer.
+    direction, strength, mode
+        See `edit`; the direction is of space s.
+
+    Raises
+    ------
+    UserError
+        If the direction is of another space, its channels are not among the styles, or it has no hyperplane to place
+        at.
+    """
+    channels = direction.channels
+    if channels is None:
+        raise UserError(f"styles move along directions of space s, not {direction.space}")
+    channels.check({name: style.shape[1] for name, style in styles.items()})
+    some = next(iter(styles.values()))
+    distance = _distances(strength, len(some), some)
+    vector, scales = (torch.from_numpy(numbers).to(some) for numbers in (direction.vector, channels.scales))
+    by_layer = {layer: torch.from_numpy(at).to(some.device) for layer, at in channels.by_layer().items()}
+    indices = torch.from_numpy(channels.indices).to(some.device)
+    if _is_placed(mode):
+        for layer, at in by_layer.items():
+            distance = distance - styles[layer][:, indices[at]] @ (vector[at] / scales[at])
+        distance = distance - direction.known_intercept()
+    moved = dict(styles)
+    for layer, at in by_layer.items():
+        step = distance[:, None] * (vector[at] * scales[at])  # (b or 1, channels of the layer)
+        moved[layer] = styles[layer].index_add(1, indices[at], step.expand(len(styles[layer]), -1))
+    return moved
+
+
+def _distances(strength: float | Tensor, count: int, like: Tensor) -> Tensor:
+    """Strengths `(1,)` or `(count,)`; UserError if they are of another shape."""
+    distance = torch.as_tensor(strength, dtype=like.dtype, device=like.device)
+    if distance.shape not in ((), (count,)):
+        raise UserError(f"strength must be one number, or {count}, one each; not {tuple(distance.shape)}")
+    return distance.reshape(-1)
+
+
+def _is_placed(mode: Mode) -> bool:
+    if mode not in get_args(Mode):
+        raise UserError(f"mode must be 'add' or 'place', not {mode!r}")
+    return mode == "place"
 
 
 def _signed_distance(ws: Tensor, direction: Direction) -> Tensor:
     """Signed distance from the hyperplane: `(b, num_ws)` for a single vector, `(b, 1)` for a row for each layer."""
-    if direction.intercept is None:
-        raise UserError(f"the {direction.attribute} direction has no hyperplane; use mode 'add'")
+    intercept = direction.known_intercept()
     vector = torch.from_numpy(direction.vector).to(ws)
     if vector.ndim == 1:
-        return ws @ vector + direction.intercept
-    return ((ws * vector).sum((1, 2)) / vector.square().sum() + direction.intercept).unsqueeze(1)
+        return ws @ vector + intercept
+    return ((ws * vector).sum((1, 2)) / vector.square().sum() + intercept).unsqueeze(1)
 
 
 def walk(ws: Tensor, direction: Direction, strengths: Sequence[float], mode: Mode = "add") -> Tensor:
@@ -150,24 +211,64 @@ def walk(ws: Tensor, direction: Direction, strengths: Sequence[float], mode: Mod
     return torch.stack([edit(ws, direction, strength, mode) for strength in strengths], dim=1)
 
 
-def edit_many(ws: Tensor, edits: Iterable[tuple[Direction, float | Tensor]], mode: Mode = "add") -> Tensor:
-    """Move ws along several directions, one after the other.
+def move(
+    latents: Tensor | Latents,
+    edits: Edits | Iterable[tuple[Direction, float | Tensor]],
+    generator: Generator,
+    mode: Mode = "add",
+) -> Latents:
+    """Move latents along directions of any spaces, all at once; differentiable.
 
-    With 'add' the order does not matter. With 'place' a later edit shifts what an earlier one has placed, unless their
-    directions are orthogonal (see `latentlab.directions.conditional`).
+    Latents go down from z to w, ws and styles, as far as the directions ask for: first along those of z, then along
+    those of w and w+, and at last, in the styles that these give, along those of s.
+
+    With 'add' the order of directions does not matter. With 'place' a later edit shifts what an earlier one has placed,
+    unless their directions are orthogonal (see `Direction.orthogonal_to`).
 
     Parameters
     ----------
-    ws
-        `(b, num_ws, w_dim)`.
+    latents
+        ws `(b, num_ws, w_dim)`, or latents by name (`latentlab.rendering.Latents`). Noise maps stay.
     edits
-        Pairs of a direction and a strength, as `edit` takes them.
+        `Edits`, such as `2 * smile - age`, or pairs of a direction and a strength, as `edit` takes it.
+    generator
+        Generator of the latents.
     mode
         'add' or 'place'; see `edit`.
+
+    Returns
+    -------
+    Latents
+        For `latentlab.rendering.Renderer`, at every resolution.
+
+    Raises
+    ------
+    UserError
+        If a direction is of a space above that of the latents (ws have no z any more, styles no ws), does not fit
+        them, or the generator has no space S.
     """
-    for direction, strength in edits:
-        ws = edit(ws, direction, strength, mode)
-    return ws
+    by_name: Latents = {"ws": latents} if isinstance(latents, Tensor) else dict(latents)
+    steps = list(edits)
+    for direction, strength in (step for step in steps if step[0].space == "z"):
+        if "z" not in by_name:
+            raise UserError(f"the {direction.attribute} direction moves z, which these latents do not have")
+        by_name["z"] = edit(by_name["z"], direction, strength, mode)
+    maps = with_noise_maps({}, noise_maps_in(by_name))
+    in_w = [step for step in steps if step[0].space in ("w", "w+")]
+    if in_w:
+        ws = ws_of(by_name, generator)
+        if ws is None:
+            raise UserError(f"the {in_w[0][0].attribute} direction moves ws, and styles come from none")
+        for direction, strength in in_w:
+            ws = edit(ws, direction, strength, mode)
+        by_name = {"ws": ws, **maps}
+    in_s = [step for step in steps if step[0].space == "s"]
+    if in_s:
+        styles = styles_of(by_name, generator)
+        for direction, strength in in_s:
+            styles = edit_styles(styles, direction, strength, mode)
+        by_name = {**from_styles(styles), **maps}
+    return by_name
 
 
 # --- how far ------------------------------------------------------------------------------------------------

@@ -58,6 +58,24 @@ def map_z(generator: Generator, z: Tensor, psi: float = 1.0, class_label: int | 
     return generator.mapping(z, _one_hot(torch.full((len(z),), class_label, device=z.device), generator), psi=psi)
 
 
+def latents_of_seeds(
+    generator: Generator, seeds: Sequence[int], psi: float, class_label: int | None = None
+) -> dict[str, Tensor]:
+    """Latents of seeds in Z, "z", "psi" and "c", as `latentlab.rendering.Latents` has them, on the generator's device.
+
+    Raises
+    ------
+    UserError
+        As `check_class` says.
+    """
+    check_class(generator, class_label)
+    z = z_from_seeds(seeds, generator.z_dim).to(generator.w_avg)
+    latents = {"z": z, "psi": torch.full((len(z),), psi, dtype=z.dtype, device=z.device)}
+    if class_label is not None:
+        latents["c"] = _one_hot(torch.full((len(z),), class_label, device=z.device), generator)
+    return latents
+
+
 def map_any_class(generator: Generator, z: Tensor, psi: float = 1.0, first: int = 0) -> Tensor:
     """Map `z (b, z_dim)` to ws where no class is meant: of those there are, row i takes (first + i) mod c_dim."""
     if not generator.c_dim:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
@@ -16,8 +17,9 @@ _NOISE = "noise."
 _STYLE = "style."
 
 Latents = dict[str, Tensor]
-"""Latents of a batch of images by name: "w" `(b, w_dim)` in W, "ws" `(b, num_ws, w_dim)` in W+, or "style.LAYER"
-`(b, channels)` in S; and, where the images have noise maps of their own, "noise.MAP" `(b, 1, r, r)`."""
+"""Latents of a batch of images by name: "z" `(b, z_dim)` with the truncation "psi" `(b,)`, and "c"
+`(b, c_dim)` where the generator is conditional, in Z; "w" `(b, w_dim)` in W, "ws" `(b, num_ws, w_dim)` in W+, or
+"style.LAYER" `(b, channels)` in S; and, where the images have noise maps of their own, "noise.MAP" `(b, 1, r, r)`."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,7 @@ class Renderer:
         Parameters
         ----------
         latents
-            ws `(b, num_ws, w_dim)`, or latents of W, W+ or S by name. Noise maps among these take the place of the
+            ws `(b, num_ws, w_dim)`, or latents of Z, W, W+ or S by name. Noise maps among these take the place of the
             generator's own, which noise mode "const" shows.
 
         Returns
@@ -70,7 +72,7 @@ class Renderer:
         """
         if isinstance(latents, Tensor):
             return self._from_ws(latents)
-        maps, ws = noise_maps_in(latents), ws_in(latents, self.generator.num_ws)
+        maps, ws = noise_maps_in(latents), ws_of(latents, self.generator)
         if ws is None:
             return self._from_styles(styles_in(latents), maps)
         if not maps:
@@ -84,11 +86,13 @@ class Renderer:
 
     def _from_styles(self, styles: Mapping[str, Tensor], maps: Mapping[str, Tensor]) -> Tensor:
         check_has_styles(self.generator)
-        if self.resolution != self.generator.resolution:
-            raise UserError(f"styles are rendered at the full resolution, {self.generator.resolution}, alone")
+        if not maps:
+            synthesis: Any = self.generator.synthesis  # the protocol has no styles: not every generator has them
+            images: Tensor = synthesis.from_styles(styles, self.noise_mode, None, self.resolution)
+            return images
         replaced = {f"synthesis.{name}": value for name, value in maps.items()}
         module = _FromStyles(synthesis_module(self.generator))
-        images: Tensor = functional_call(module, replaced, (styles, self.noise_mode))
+        images = functional_call(module, replaced, (styles, self.noise_mode, self.resolution))
         return images
 
 
@@ -99,8 +103,8 @@ class _FromStyles(nn.Module):
         super().__init__()
         self.synthesis = synthesis
 
-    def forward(self, styles: Mapping[str, Tensor], noise_mode: NoiseMode) -> Tensor:
-        images: Tensor = self.synthesis.from_styles(styles, noise_mode)
+    def forward(self, styles: Mapping[str, Tensor], noise_mode: NoiseMode, resolution: int) -> Tensor:
+        images: Tensor = self.synthesis.from_styles(styles, noise_mode, None, resolution)
         return images
 
 
@@ -137,6 +141,37 @@ def ws_in(latents: Latents, num_ws: int) -> Tensor | None:
     if "w" in latents:
         return latents["w"][:, None].expand(-1, num_ws, -1)
     return latents.get("ws")
+
+
+def ws_of(latents: Latents, generator: Generator) -> Tensor | None:
+    """ws `(b, num_ws, w_dim)` of latents, mapped from z where they are of Z; None in S, where styles come from none."""
+    if "z" not in latents:
+        return ws_in(latents, generator.num_ws)
+    mapped = generator.mapping(latents["z"], latents.get("c"))  # (b, num_ws, w_dim)
+    psi = latents["psi"].to(mapped)[:, None, None]
+    return torch.lerp(generator.w_avg.to(mapped), mapped, psi)
+
+
+def styles_of(latents: Latents, generator: Generator) -> dict[str, Tensor]:
+    """Styles `(b, channels)` by layer: those of the latents or, where they are of Z, W or W+, what these give.
+
+    Raises
+    ------
+    UserError
+        If the generator has no space S.
+    """
+    check_has_styles(generator)
+    ws = ws_of(latents, generator)
+    if ws is None:
+        return styles_in(latents)
+    synthesis: Any = generator.synthesis
+    styles: dict[str, Tensor] = synthesis.styles(ws)
+    return styles
+
+
+def rows_of(latents: Latents, rows: Tensor) -> Latents:
+    """Select the latents of some images, by their indices `(b,)`."""
+    return {name: value[rows.to(value.device)] for name, value in latents.items()}
 
 
 def styles_in(latents: Latents) -> dict[str, Tensor]:

@@ -22,11 +22,15 @@ from torch import Tensor, nn
 
 from stylegan2.config import resolutions
 from stylegan2.fingerprint import fingerprint
+from stylegan2.layers import check_rows
 from stylegan2.networks import MappingNetwork
 from stylegan2.noise import check_noise_mode, layer_noise, random_source
 from stylegan2.ops import needs_grad
 from stylegan2.protocol import NoiseMode
 from stylegan2.sampling import one_psi
+
+PREVIEW = "preview"
+"""Name of the preview head's style."""
 
 
 @dataclass(frozen=True)
@@ -184,10 +188,10 @@ class ToImage(nn.Module):
 class PreviewHead(nn.Module):
     """Features to the image reduced to twice their resolution, in place of all the layers that follow.
 
-    A 3×3 convolution to the 2×2 pixels of each position, plus a colour that is linear in w. Its kernel
-    follows the styles that the next block puts on these channels, first u at its wavelet transform and then v
-    at its first convolution: kernel = K0 + K1 · u + K2 · u · v. That makes it linear in the features and their
-    modulated copies, and so it was fitted, in closed form (`scripts/fit_preview.py`).
+    A 3×3 convolution to the 2×2 pixels of each position, plus a colour that is linear in w: the head's own style, as
+    every layer has one. Its kernel follows the styles that the next block puts on these channels, first u at its
+    wavelet transform and then v at its first convolution: kernel = K0 + K1 · u + K2 · u · v. That makes it linear in
+    the features and their modulated copies, and so it was fitted, in closed form (`scripts/fit_preview.py`).
     """
 
     kernels: Tensor
@@ -209,14 +213,18 @@ class PreviewHead(nn.Module):
         """
         return torch.stack([torch.ones_like(up), up, up * conv.repeat(1, 4)])
 
-    def forward(self, x: Tensor, up: Tensor, conv: Tensor, w: Tensor) -> Tensor:
-        """`x (b, channels, r, r)`, the styles as in `modulations`, `w (b, w_dim)`, to `(b, 3, 2r, 2r)`."""
+    def style(self, w: Tensor) -> Tensor:
+        """Colour `(b, 12)` of the 2×2 pixels of `w (b, w_dim)`."""
+        return F.linear(w, self.colour, self.bias)
+
+    def forward(self, x: Tensor, up: Tensor, conv: Tensor, style: Tensor) -> Tensor:
+        """`x (b, channels, r, r)`, the styles as in `modulations`, its own `(b, 12)`, to `(b, 3, 2r, 2r)`."""
         factors = self.modulations(up, conv)
         stacked = self.kernels.view(3, 12, *self.kernels.shape[1:])  # (3, 12, channels, 3, 3)
         kernels = torch.einsum("koihw,kbi->boihw", stacked, factors)  # (b, 12, channels, 3, 3)
         none = x.new_empty(0, 12, *x.shape[2:])  # for an empty batch
         pixels = torch.cat([none, *(F.conv2d(x[k : k + 1], kernels[k], padding=1) for k in range(len(x)))])
-        return F.pixel_shuffle(pixels + F.linear(w, self.colour, self.bias)[:, :, None, None], 2)
+        return F.pixel_shuffle(pixels + style[:, :, None, None], 2)
 
     if TYPE_CHECKING:
         __call__ = forward
@@ -247,6 +255,8 @@ class MobileSynthesis(nn.Module):
 
         Row 0 of ws is b4's. Rows 2k+1 and 2k+2 are the k-th block's: its up-sampling and first convolution,
         its second. The last row is toimg's. So rows stand for the resolutions that they have in StyleGAN2.
+        A preview head has the row of the first convolution that it replaces; its style, "preview", which full images
+        do without, comes last.
         """
         config = self.config
         if ws.ndim != 3 or ws.shape[1:] != (config.num_ws, config.w_dim):
@@ -258,6 +268,9 @@ class MobileSynthesis(nn.Module):
             styles[f"b{resolution}.conv0"] = block.conv0.affine(ws[:, 2 * k + 1])
             styles[f"b{resolution}.conv1"] = block.conv1.affine(ws[:, 2 * k + 2])
         styles["toimg"] = self.toimg.affine(ws[:, -1])
+        if config.preview_resolution is not None:
+            row = 2 * config.block_resolutions.index(config.preview_resolution) + 1
+            styles[PREVIEW] = self.preview.style(ws[:, row])
         return styles
 
     def features(
@@ -283,24 +296,53 @@ class MobileSynthesis(nn.Module):
         styles: Mapping[str, Tensor],
         noise_mode: NoiseMode = "const",
         rng: torch.Generator | int | None = None,
+        resolution: int | None = None,
     ) -> Tensor:
-        """Render styles, as `styles` returns them or edited, at the full resolution.
+        """Render styles, as `styles` returns them or edited, as images `(b, 3, resolution, resolution)`.
 
-        Noise is as for `stylegan2.networks.SynthesisNetwork.from_styles`.
+        Noise is as for `stylegan2.networks.SynthesisNetwork.from_styles`. `resolution` is the full one, which None
+        stands for, or the preview's, for which the styles of the layers that follow are not used.
+
+        Raises
+        ------
+        ValueError
+            A style that this resolution needs is missing or of the wrong width, or the resolution or noise_mode is
+            unknown.
         """
         check_noise_mode(noise_mode)
-        x = self.features(styles, self.config.resolution // 2, noise_mode, random_source(rng))
-        return self.toimg(x, styles["toimg"])
+        preview = self._is_preview(resolution)
+        self._check_styles(styles, preview)
+        source, most = random_source(rng), self.config.preview_resolution if preview else self.config.resolution
+        assert most is not None  # of a preview
+        x = self.features(styles, most // 2, noise_mode, source)
+        if not preview:
+            return self.toimg(x, styles["toimg"])
+        return self.preview(x, styles[f"b{most}.up"], styles[f"b{most}.conv0"], styles[PREVIEW])
 
-    def _from_features(
-        self, ws: Tensor, resolution: int, noise_mode: NoiseMode, rng: torch.Generator | int | None
-    ) -> Tensor:
-        """Render the preview; its colour follows the row of the first convolution that it replaces."""
-        check_noise_mode(noise_mode)
-        styles = self.styles(ws)
-        x = self.features(styles, resolution // 2, noise_mode, random_source(rng))
-        row = 2 * self.config.block_resolutions.index(resolution) + 1
-        return self.preview(x, styles[f"b{resolution}.up"], styles[f"b{resolution}.conv0"], ws[:, row])
+    def _is_preview(self, resolution: int | None) -> bool:
+        """Whether a resolution is the preview's; ValueError if it is not the full one either."""
+        offered = [r for r in (self.config.preview_resolution, self.config.resolution) if r]
+        if resolution not in (None, *offered):
+            raise ValueError(f"this generator renders at {offered}, not at {resolution}")
+        return resolution is not None and resolution != self.config.resolution
+
+    def _check_styles(self, styles: Mapping[str, Tensor], preview: bool) -> None:
+        """Refuse styles that lack a layer, or have one of another width."""
+        expected = {"b4": self.config.channels(4)}
+        for r in self.config.block_resolutions:
+            block = self._block(r)
+            expected[f"b{r}.up"] = block.up.out_features
+            expected[f"b{r}.conv0"] = block.conv0.affine.out_features
+            if preview and r == self.config.preview_resolution:
+                expected[PREVIEW] = len(self.preview.bias)
+                break
+            expected[f"b{r}.conv1"] = block.conv1.affine.out_features
+        else:
+            expected["toimg"] = self.toimg.affine.out_features
+        if missing := [name for name in expected if name not in styles]:
+            raise ValueError(f"styles must name the layers {', '.join(expected)}; missing: {', '.join(missing)}")
+        for name, width in expected.items():
+            check_rows(f"style {name}", styles[name], width, len(styles["b4"]))
 
     def forward(
         self,
@@ -313,13 +355,7 @@ class MobileSynthesis(nn.Module):
 
         `resolution` is the full one, which None stands for, or the preview's.
         """
-        config = self.config
-        if resolution is None or resolution == config.resolution:
-            return self.from_styles(self.styles(ws), noise_mode, rng)
-        if resolution != config.preview_resolution:
-            offered = [r for r in (config.preview_resolution, config.resolution) if r]
-            raise ValueError(f"this generator renders at {offered}, not at {resolution}")
-        return self._from_features(ws, resolution, noise_mode, rng)
+        return self.from_styles(self.styles(ws), noise_mode, rng, resolution)
 
     if TYPE_CHECKING:
         __call__ = forward

@@ -292,6 +292,7 @@ class SynthesisNetwork(nn.Module):
         styles: Mapping[str, Tensor],
         noise_mode: NoiseMode = "const",
         rng: torch.Generator | int | None = None,
+        resolution: int | None = None,
     ) -> Tensor:
         """Render styles, as `styles` returns them or edited.
 
@@ -305,6 +306,8 @@ class SynthesisNetwork(nn.Module):
             Where random noise comes from: a generator on any device (drawn there, then moved), or a seed
             (drawn on the CPU, so the same noise on every device); None for torch's global generator. The
             noise of a layer is drawn for the whole batch at once, so it depends on the size of the batch.
+        resolution
+            Part of the protocol; this network renders at its own alone, which None stands for.
 
         Returns
         -------
@@ -314,8 +317,10 @@ class SynthesisNetwork(nn.Module):
         Raises
         ------
         ValueError
-            A layer is missing, unknown or of the wrong width, or noise_mode is unknown.
+            A layer is missing, unknown or of the wrong width, or noise_mode is unknown, or the resolution another.
         """
+        if resolution not in (None, self.config.resolution):
+            raise ValueError(f"this generator renders at {self.config.resolution}, not at {resolution}")
         check_noise_mode(noise_mode)
         self._check_styles(styles)
         source = random_source(rng)
@@ -337,9 +342,7 @@ class SynthesisNetwork(nn.Module):
 
         `resolution` is part of the protocol; this network renders at its own alone.
         """
-        if resolution not in (None, self.config.resolution):
-            raise ValueError(f"this generator renders at {self.config.resolution}, not at {resolution}")
-        return self.from_styles(self.styles(ws), noise_mode, rng)
+        return self.from_styles(self.styles(ws), noise_mode, rng, resolution)
 
     if TYPE_CHECKING:
         __call__ = forward

@@ -1,4 +1,4 @@
-"""Makers of training sets: drawings, latent pairs, shapes, labelled faces."""
+"""Makers of training sets: drawings, latent pairs, shapes, labelled faces; and a generator with known factors."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from stylegan2.lazy import lazy_names
 
 if TYPE_CHECKING:
     from latentlab.datasets.drawings import make_drawings
+    from latentlab.datasets.known_factors import Factor, KnownFactors, KnownFactorScorer
     from latentlab.datasets.labelled_faces import Domains, LabelledFacesSettings, Labeller, draw_domains
     from latentlab.datasets.labelled_photos import RealFaces, write_photos
     from latentlab.datasets.latent_pairs import LatentPairs, SetSettings, make_latent_pairs
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Domains",
+    "Factor",
+    "KnownFactorScorer",
+    "KnownFactors",
     "LabelledFacesSettings",
     "Labeller",
     "LatentPairs",
@@ -45,6 +49,7 @@ if not TYPE_CHECKING:
         __name__,
         {
             "drawings": ("make_drawings",),
+            "known_factors": ("Factor", "KnownFactorScorer", "KnownFactors"),
             "labelled_faces": ("Domains", "LabelledFacesSettings", "Labeller", "draw_domains"),
             "labelled_photos": ("RealFaces", "write_photos"),
             "latent_pairs": ("LatentPairs", "SetSettings", "make_latent_pairs"),

@@ -4,20 +4,25 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from latentlab.directions.conditional import conditional  # at once: later its module would take the name's place
-from latentlab.directions.direction import Direction, Space, Statistic, cosine, directions_of
+from latentlab.directions.direction import Direction, Space, Statistic, cosine
 from stylegan2.lazy import lazy_names
 
 if TYPE_CHECKING:
+    from latentlab.directions.edits import Edits
+    from latentlab.directions.explaining import Explanation, explain
     from latentlab.directions.finders import Finder, LinearSVM, MeanDifference, RidgeOnLogit, Target
     from latentlab.directions.fitting import Fit, fit
     from latentlab.directions.matching import match_layers
+    from latentlab.directions.of_finders import directions_of
     from latentlab.directions.shipped import load_direction
     from latentlab.directions.statistics import DirectionStatistics, card_figures, evaluate
+    from latentlab.directions.styles import StyleChannels, StyleSpace
 
 __all__ = [
     "Direction",
     "DirectionStatistics",
+    "Edits",
+    "Explanation",
     "Finder",
     "Fit",
     "LinearSVM",
@@ -25,12 +30,14 @@ __all__ = [
     "RidgeOnLogit",
     "Space",
     "Statistic",
+    "StyleChannels",
+    "StyleSpace",
     "Target",
     "card_figures",
-    "conditional",
     "cosine",
     "directions_of",
     "evaluate",
+    "explain",
     "fit",
     "load_direction",
     "match_layers",
@@ -42,9 +49,13 @@ if not TYPE_CHECKING:
         __name__,
         {
             "finders": ("Finder", "LinearSVM", "MeanDifference", "RidgeOnLogit", "Target"),
+            "edits": ("Edits",),
+            "explaining": ("Explanation", "explain"),
             "fitting": ("Fit", "fit"),
             "matching": ("match_layers",),
+            "of_finders": ("directions_of",),
             "shipped": ("load_direction",),
             "statistics": ("DirectionStatistics", "card_figures", "evaluate"),
+            "styles": ("StyleChannels", "StyleSpace"),
         },
     )

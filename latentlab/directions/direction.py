@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
@@ -13,30 +14,32 @@ from numpy.typing import NDArray
 from latentlab.errors import UserError
 
 if TYPE_CHECKING:
-    from latentlab.cards import Kind
+    from latentlab.directions.edits import Edits
+    from latentlab.directions.explaining import Explanation
+    from latentlab.directions.styles import StyleChannels
     from stylegan2.protocol import Generator
 
 Space = Literal["z", "w", "w+", "s"]
 Statistic = float | int | str
-
-_CARD = (
-    "space", "layers", "method", "attribute", "sigma", "intercept", "strength_range", "statistics",
-    "generator", "scorer",
-)  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Direction:
     """A direction in latent space and its card.
 
-    A single vector moves all layers alike; a matrix has a row for each layer. Strengths are in units of the vector's
-    length, or of the longest row's, which is 1: equal rows move ws exactly as their single vector does.
+    In W a single vector moves all layers alike, in W+ a matrix has a row for each layer; in Z a vector moves what the
+    mapping network takes, and in S one moves style channels. Strengths are in units of the vector's length, or of the
+    longest row's, which is 1: equal rows move ws exactly as their single vector does. In S the coordinates are
+    standardised: strength s moves channel j by s · vector[j] standard deviations of that channel.
+
+    `-d` is the reversed direction; `2 * d`, `d + e` and `d - e` are `Edits`, to be applied at once.
 
     Attributes
     ----------
     vector
-        `(w_dim,)` float32 of length 1; or, in space w+, `(num_ws, w_dim)` whose longest row has length 1. A row of
-        zeros leaves its layer as it is.
+        `(w_dim,)` float32 of length 1, or `(z_dim,)` in space z; in space w+, `(num_ws, w_dim)` whose longest row has
+        length 1, where a row of zeros leaves its layer as it is; in space s, `(k,)` of length 1, a number for each of
+        `channels`.
     attribute
         Attribute that grows along it.
     method
@@ -44,18 +47,20 @@ class Direction:
     space
         Latent space: 'z', 'w', 'w+' or 's'.
     layers
-        Rows of ws that a single vector moves; None for all, and for a matrix.
+        Rows of ws that a single vector of W moves; None for all, and in other spaces.
     sigma
-        Standard deviation of the population's `coordinates`, in units of w; None if unknown.
+        Standard deviation of the population's `coordinates`, in units of strength; None if unknown.
     intercept
         The attribute's hyperplane is where the coordinate is −intercept; None if unknown.
     strength_range
-        Calibrated strengths (away, towards) in units of w, away < 0 < towards: how far edits go until faces lose or
-        get the attribute (see `latentlab.pipelines.calibrate_reach`); None if unknown.
+        Calibrated strengths (away, towards), away < 0 < towards: how far edits go until faces lose or get the attribute
+        (see `latentlab.pipelines.calibrate_reach`); None if unknown.
     statistics
         Statistics by name: accuracy, AUC, sample sizes, …
     generator, scorer
         Fingerprints of the networks that it was learnt on; None if unknown.
+    channels
+        Style channels that a direction of space s moves; None in other spaces.
 
     Raises
     ------
@@ -74,25 +79,12 @@ class Direction:
     generator: str | None = None
     scorer: str | None = None
     strength_range: tuple[float, float] | None = None
+    channels: StyleChannels | None = None
 
     def __post_init__(self) -> None:
         vector = np.asarray(self.vector, dtype=np.float32)
-        length = longest_row(vector) if vector.ndim in (1, 2) else float("nan")
-        if not abs(length - 1) < 1e-3:
-            raise UserError(
-                "a direction is a vector of length 1, or a matrix whose longest row has length 1, "
-                f"not {vector.shape} of length {length:g}"
-            )
-        if self.space not in get_args(Space):
-            raise UserError(f"a direction's space is one of {', '.join(get_args(Space))}, not {self.space!r}")
-        if vector.ndim == 2 and self.space != "w+":
-            raise UserError(f"a direction with a row for each layer is of space w+, not {self.space}")
-        if self.layers is not None and (not self.layers or min(self.layers) < 0):
-            raise UserError(f"a direction's layers are row numbers from 0, not {self.layers}")
-        if vector.ndim == 2 and self.layers is not None:
-            raise UserError(
-                "a direction with a row for each layer takes no layers: rows of zeros leave theirs as they are"
-            )
+        _check_vector(vector, self.space, self.channels)
+        _check_layers(self.layers, vector, self.space)
         object.__setattr__(self, "vector", vector)
         object.__setattr__(self, "strength_range", _check_range(self.strength_range))
 
@@ -101,6 +93,22 @@ class Direction:
         intercept = None if self.intercept is None else -self.intercept
         turned = None if self.strength_range is None else (-self.strength_range[1], -self.strength_range[0])
         return replace(self, vector=-self.vector, intercept=intercept, strength_range=turned)
+
+    def __mul__(self, strength: float) -> Edits:
+        """Give it a strength: an edit."""
+        from latentlab.directions.edits import Edits  # which builds on directions
+
+        return Edits(((self, float(strength)),))
+
+    __rmul__ = __mul__
+
+    def __add__(self, other: Direction | Edits) -> Edits:
+        """Edit along both at once, each by strength 1."""
+        return self * 1.0 + other
+
+    def __sub__(self, other: Direction | Edits) -> Edits:
+        """Edit along one and against the other at once, each by strength 1."""
+        return self * 1.0 - other
 
     def __repr__(self) -> str:
         return f"Direction({self.attribute!r}, {self.method!r}, {self.space!r}, shape {self.vector.shape})"
@@ -113,18 +121,20 @@ class Direction:
     def of(
         cls,
         finder: object,
-        w: NDArray[Any],
+        x: NDArray[Any],
         attribute: str,
         statistics: dict[str, Statistic] | None = None,
         generator: str | None = None,
         scorer: str | None = None,
     ) -> Direction:
         """Make the direction of a fitted finder, or that of its first component; see `directions_of`."""
-        return directions_of(finder, w, attribute, statistics, generator, scorer)[0]
+        from latentlab.directions.of_finders import directions_of  # which builds on directions
+
+        return directions_of(finder, x, attribute, statistics, generator, scorer)[0]
 
     @property
-    def w_dim(self) -> int:
-        """Width of the space: size of the vector, or of each row."""
+    def width(self) -> int:
+        """Size of the vector, or of each row: w_dim, z_dim, or the number of style channels."""
         return int(self.vector.shape[-1])
 
     @property
@@ -139,40 +149,80 @@ class Direction:
         Raises
         ------
         UserError
-            If its rows or layers do not fit `num_ws`.
+            If its rows or layers do not fit `num_ws`, or it is of space z or s.
         """
+        if self.space not in ("w", "w+"):
+            raise UserError(
+                f"ws move along directions of space w or w+; the {self.attribute} direction is of {self.space}"
+            )
         if self.vector.ndim == 2:
             self._check_rows(num_ws)
             return self.vector
         if self.layers is None:
             return np.tile(self.vector, (num_ws, 1))
         self._check_rows(num_ws)
-        rows = np.zeros((num_ws, self.w_dim), dtype=np.float32)
+        rows = np.zeros((num_ws, self.width), dtype=np.float32)
         rows[list(self.layers)] = self.vector
         return rows
 
-    def coordinates(self, w: NDArray[Any]) -> NDArray[np.float64]:
-        r"""Project `w (n, w_dim)` on the direction: coordinates `(n,)` in units of w.
+    def coordinates(self, latents: NDArray[Any] | Mapping[str, Any]) -> NDArray[np.float64]:
+        r"""Project latents on the direction: coordinates `(n,)` in units of strength.
 
         For a single vector n they are :math:`n \cdot w`; for rows :math:`n_l` they are the least-squares strength,
-        :math:`\sum_l n_l \cdot w \,/ \sum_l \lVert n_l\rVert^2`.
+        :math:`\sum_l n_l \cdot w \,/ \sum_l \lVert n_l\rVert^2`; in S, with :math:`\sigma_j` the channels' scales,
+        :math:`\sum_j n_j s_j / \sigma_j`.
+
+        Parameters
+        ----------
+        latents
+            `(n, w_dim)` in w and w+, `(n, z_dim)` in z, styles `(n, channels)` by layer in s.
         """
-        return _coordinates(np.asarray(self.vector, dtype=np.float64), w)
+        vector = np.asarray(self.vector, dtype=np.float64)
+        if self.channels is None:
+            return _coordinates(vector, np.asarray(latents, dtype=np.float64))
+        if not isinstance(latents, Mapping):
+            raise UserError(f"the {self.attribute} direction is of space s: its coordinates are those of styles")
+        return _coordinates(vector, self.channels.take(latents))
+
+    def decision_function(self, latents: NDArray[Any] | Mapping[str, Any]) -> NDArray[np.float64]:
+        """Signed distance `(n,)` from the hyperplane, positive on the attribute's side; see `coordinates`.
+
+        Raises
+        ------
+        UserError
+            If the direction has no intercept.
+        """
+        return self.coordinates(latents) + self.known_intercept()
+
+    def known_intercept(self) -> float:
+        """The intercept; UserError if it is unknown."""
+        if self.intercept is None:
+            raise UserError(f"the {self.attribute} direction has no hyperplane: its intercept is unknown")
+        return self.intercept
+
+    def orthogonal_to(self, *conditions: Direction, w: NDArray[Any] | None = None) -> Direction:
+        """Make it orthogonal to others, so that moving along it changes them less; see `directions.orthogonal`."""
+        from latentlab.directions.orthogonal import orthogonalise  # which builds on directions
+
+        return orthogonalise(self, conditions, w)
+
+    def explain(self, generator: Generator) -> Explanation:
+        """Tell which layers and style channels carry it, see `directions.explaining.explain`."""
+        from latentlab.directions.explaining import explain
+
+        return explain(self, generator)
 
     def save(self, path: str | Path) -> None:
-        """Save it as safetensors: the tensor `vector`, and the card as JSON in the metadata.
+        """Save it as safetensors: the vector, and the card as JSON in the metadata.
 
         Raises
         ------
         UserError
             If `path` cannot be written.
         """
-        import torch
+        from latentlab.directions.storing import save  # imports torch, which a direction by itself does not need
 
-        from latentlab import cards
-
-        card = {name: getattr(self, name) for name in _CARD}
-        cards.write(path, _kind(), {"vector": torch.from_numpy(self.vector)}, card)
+        save(self, path)
 
     @classmethod
     def load(cls, path: str | Path) -> Direction:
@@ -183,11 +233,9 @@ class Direction:
         UserError
             If the file is missing, broken, something else, or of a newer version.
         """
-        from latentlab import cards
+        from latentlab.directions.storing import load
 
-        tensors, card = cards.read(path, _kind())
-        with cards.guard(path, _kind()):
-            return cls(tensors["vector"].numpy(), **_parse_card(card))
+        return load(path)
 
     def check(self, generator: Generator, force: bool = False) -> None:
         """Check that it fits a generator and was learnt on it.
@@ -199,9 +247,7 @@ class Direction:
             vector or layers do not fit.
         """
         name = f"the {self.attribute} direction"
-        if self.w_dim != generator.w_dim:
-            raise UserError(f"{name} has {self.w_dim} numbers, the generator's w {generator.w_dim}")
-        self._check_rows(generator.num_ws)
+        self._check_size(generator)
         if not force and self.generator != generator.fingerprint:
             if not self.generator:
                 raise UserError(
@@ -212,6 +258,20 @@ class Direction:
                 f"{name} was learnt on generator {self.generator[:12]}…, not on {generator.fingerprint[:12]}…; "
                 "learn one on this generator, or apply it all the same with --force"
             )
+
+    def _check_size(self, generator: Generator) -> None:
+        """Refuse a generator whose latents have other sizes."""
+        name = f"the {self.attribute} direction"
+        if self.channels is not None:
+            from latentlab.directions.styles import style_widths  # needs torch
+
+            self.channels.check(style_widths(generator))
+            return
+        letter, dim = ("z", generator.z_dim) if self.space == "z" else ("w", generator.w_dim)
+        if self.width != dim:
+            raise UserError(f"{name} has {self.width} numbers, the generator's {letter} {dim}")
+        if self.space != "z":
+            self._check_rows(generator.num_ws)
 
     def _check_rows(self, num_ws: int) -> None:
         has = None
@@ -229,9 +289,10 @@ class Direction:
     def card(self) -> str:
         """Describe it in Markdown, with all that is known about it."""
         rows = "" if self.vector.ndim == 1 else f"{len(self.vector)} rows of "
+        numbers = "numbers" if self.channels is None else "style channels"
         entries: list[tuple[str, object]] = [
             ("method", self.method),
-            ("space", f"{self.space}, {rows}{self.w_dim} numbers"),
+            ("space", f"{self.space}, {rows}{self.width} {numbers}"),
             ("layers", self._layers_in_words()),
             ("sigma", self.sigma),
             ("intercept", self.intercept),
@@ -245,6 +306,8 @@ class Direction:
 
     def _layers_in_words(self) -> str:
         layers = self.layers
+        if self.channels is not None:
+            return ", ".join(self.channels.by_layer())
         if self.vector.ndim == 2:
             moved = self.vector.any(axis=1)
             layers = None if moved.all() else tuple(np.flatnonzero(moved).tolist())
@@ -252,56 +315,6 @@ class Direction:
 
     def _range_in_words(self) -> str | None:
         return None if self.strength_range is None else "{:.4g} to {:.4g}".format(*self.strength_range)
-
-
-def directions_of(
-    finder: object,
-    w: NDArray[Any],
-    attribute: str,
-    statistics: dict[str, Statistic] | None = None,
-    generator: str | None = None,
-    scorer: str | None = None,
-) -> tuple[Direction, ...]:
-    """Make the directions of a fitted finder: one, or one for each of its components.
-
-    Parameters
-    ----------
-    finder
-        Fitted finder, with `direction_` or `components_`; see `latentlab.directions.Finder`.
-    w
-        Population `(n, w_dim)` from which sigma is computed.
-    attribute
-        Attribute that grows along it; components are called ATTRIBUTE-0, ATTRIBUTE-1, …
-    statistics, generator, scorer
-        Entries of the cards.
-
-    Raises
-    ------
-    UserError
-        If the finder has neither, or vectors of other shapes or lengths than `Direction` takes.
-    """
-    components = getattr(finder, "components_", None)
-    found = [getattr(finder, "direction_", None)] if components is None else list(components)
-    vectors = [np.asarray(vector, dtype=np.float64) for vector in found if vector is not None]
-    if not vectors:
-        raise UserError(f"the finder {type(finder).__name__} has no direction_ and no components_; fit it first")
-    intercept = getattr(finder, "intercept_", None)
-    intercepts = [None] * len(vectors) if intercept is None else np.broadcast_to(intercept, len(vectors)).tolist()
-    names = [attribute] if components is None else [f"{attribute}-{k}" for k in range(len(vectors))]
-    return tuple(
-        Direction(
-            vector=vector.astype(np.float32),
-            attribute=name,
-            method=type(finder).__name__,
-            space="w" if vector.ndim == 1 else "w+",
-            sigma=float(np.std(_coordinates(vector, w))),
-            intercept=own,
-            statistics=dict(statistics or {}),
-            generator=generator,
-            scorer=scorer,
-        )
-        for vector, own, name in zip(vectors, intercepts, names, strict=True)
-    )
 
 
 def longest_row(vector: NDArray[Any]) -> float:
@@ -313,19 +326,70 @@ def cosine(a: Direction | NDArray[Any], b: Direction | NDArray[Any]) -> float:
     """Compute the cosine of the angle between two directions, in [-1, 1].
 
     Arrays `(w_dim,)` or `(num_ws, w_dim)` are taken as well. A single vector is compared with rows as if it were
-    repeated; layers are ignored.
+    repeated; layers are ignored. Directions of space s are compared channel by channel, in standardised units.
+
+    Raises
+    ------
+    UserError
+        If they are of spaces that cannot be compared, or of other widths.
     """
+    if _kind_of(a) != _kind_of(b):
+        raise UserError(
+            f"a direction of space {_kind_of(a)} and one of {_kind_of(b)} have no cosine; compare what they do with "
+            "styles by latentlab.directions.explain"
+        )
+    if isinstance(a, Direction) and isinstance(b, Direction) and a.channels and b.channels:
+        mine, theirs = (dict(zip(d.channels.names, d.vector.tolist(), strict=True)) for d in (a, b) if d.channels)
+        return float(np.clip(sum(value * theirs.get(name, 0.0) for name, value in mine.items()), -1, 1))
     x, y = (np.asarray(v.vector if isinstance(v, Direction) else v, dtype=np.float64) for v in (a, b))
+    if x.shape[-1] != y.shape[-1]:
+        raise UserError(f"vectors of {x.shape[-1]} and {y.shape[-1]} numbers have no cosine")
     if x.ndim != y.ndim:
         x, y = np.broadcast_arrays(x, y)
     x, y = x.ravel(), y.ravel()
     return float(np.clip(x @ y / (np.linalg.norm(x) * np.linalg.norm(y)), -1, 1))
 
 
-def _coordinates(vector: NDArray[np.float64], w: NDArray[Any]) -> NDArray[np.float64]:
-    w = np.asarray(w, dtype=np.float64)
-    found: NDArray[np.float64] = w @ vector if vector.ndim == 1 else w @ vector.sum(axis=0) / (vector**2).sum()
+def _kind_of(value: Direction | NDArray[Any]) -> str:
+    """Space within which cosines have a meaning: 'w' for w and w+, and for bare arrays."""
+    space = value.space if isinstance(value, Direction) else "w"
+    return "w" if space == "w+" else space
+
+
+def _coordinates(vector: NDArray[np.float64], latents: NDArray[np.float64]) -> NDArray[np.float64]:
+    if vector.ndim == 1:
+        return latents @ vector
+    found: NDArray[np.float64] = latents @ vector.sum(axis=0) / (vector**2).sum()
     return found
+
+
+def _check_vector(vector: NDArray[np.float32], space: str, channels: StyleChannels | None) -> None:
+    """Refuse a vector that is not of length 1, or has not the shape that directions of its space have."""
+    length = longest_row(vector) if vector.ndim in (1, 2) else float("nan")
+    if not abs(length - 1) < 1e-3:
+        raise UserError(
+            "a direction is a vector of length 1, or a matrix whose longest row has length 1, "
+            f"not {vector.shape} of length {length:g}"
+        )
+    if space not in get_args(Space):
+        raise UserError(f"a direction's space is one of {', '.join(get_args(Space))}, not {space!r}")
+    if vector.ndim == 2 and space != "w+":
+        raise UserError(f"a direction with a row for each layer is of space w+, not {space}")
+    if (channels is not None) != (space == "s"):
+        raise UserError("a direction of space s, and no other, has style channels")
+    if channels is not None and len(channels) != len(vector):
+        raise UserError(f"a direction has a number for each style channel, not {len(vector)} for {len(channels)}")
+
+
+def _check_layers(layers: tuple[int, ...] | None, vector: NDArray[np.float32], space: str) -> None:
+    if layers is None:
+        return
+    if space in ("z", "s"):
+        raise UserError(f"a direction of space {space} moves no rows of ws, and takes no layers")
+    if vector.ndim == 2:
+        raise UserError("a direction with a row for each layer takes no layers: rows of zeros leave theirs as they are")
+    if not layers or min(layers) < 0:
+        raise UserError(f"a direction's layers are row numbers from 0, not {layers}")
 
 
 def _check_range(found: tuple[float, float] | None) -> tuple[float, float] | None:
@@ -339,31 +403,7 @@ def _check_range(found: tuple[float, float] | None) -> tuple[float, float] | Non
     return away, towards
 
 
-def _kind() -> Kind:
-    from latentlab.cards import Kind  # imports torch, which a direction by itself does not need
-
-    return Kind("latentlab.direction", 1, "a direction", "save the direction again")
-
-
 def _show(value: object) -> str:
     if value is None:
         return "unknown"
     return f"{value:.4g}" if isinstance(value, float) else str(value)
-
-
-def _parse_card(card: dict[str, Any]) -> dict[str, Any]:
-    """Check the fields of a card and their types."""
-    card = {"strength_range": None, **card}  # which cards of earlier versions lack
-    types: dict[str, Any] = {
-        "space": str, "layers": (list, type(None)), "method": str, "attribute": str, "statistics": dict,
-        "sigma": (int, float, type(None)), "intercept": (int, float, type(None)),
-        "strength_range": (list, type(None)),
-        "generator": (str, type(None)), "scorer": (str, type(None)),
-    }  # fmt: skip
-    for name in _CARD:
-        if not isinstance(card[name], types[name]):
-            raise TypeError(f"{name} is {card[name]!r}")
-    if not all(isinstance(value, (int, float, str)) for value in card["statistics"].values()):
-        raise TypeError("statistics are not numbers or words")
-    layers = None if card["layers"] is None else tuple(int(layer) for layer in card["layers"])
-    return {**{name: card[name] for name in _CARD}, "layers": layers}

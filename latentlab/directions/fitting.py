@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from latentlab import registry
-from latentlab.directions.direction import Direction, directions_of
+from latentlab.directions.direction import Direction
 from latentlab.directions.finders import Classifier, Finder, Target
+from latentlab.directions.of_finders import directions_of
 from latentlab.directions.statistics import DirectionStatistics, card_figures, evaluate
 from latentlab.errors import UserError
 from latentlab.samples.table import SampleTable, split

@@ -2,12 +2,60 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from PIL import Image, ImageDraw
+from scipy.spatial import ConvexHull
 from torch import Tensor
 
+from latentlab.errors import UserError
 from latentlab.faces.geometry import Array
+from latentlab.faces.means import mean_landmarks
+
+REGIONS: dict[str, tuple[range, ...]] = {
+    "mouth": (range(48, 60),),
+    "eyes": (range(36, 42), range(42, 48)),
+    "glasses": (range(17, 48),),
+    "nose": (range(27, 36),),
+    "face": (range(68),),
+}
+"""Landmarks around the parts of each region, among the 68; glasses cover brows, eyes and nose."""
+
+
+def face_region(landmarks: Array, name: str, resolution: int, grow: float = 1.5) -> Tensor:
+    """Mark a region of a face in a square image: `(1, 1, resolution, resolution)`, 1 within, else 0.
+
+    Parameters
+    ----------
+    landmarks
+        `(68, 2)`, in pixels.
+    name
+        One of `REGIONS`. A region is the convex hull of its landmarks, part by part.
+    resolution
+        Height and width of the image.
+    grow
+        How much larger each part is made about the middle of its landmarks.
+
+    Raises
+    ------
+    UserError
+        If there is no such region.
+    """
+    if name not in REGIONS:
+        raise UserError(f"no region is called {name!r}; there are {', '.join(REGIONS)}")
+    parts = [landmarks[list(part)] for part in REGIONS[name]]
+    return _mark([part[ConvexHull(part).vertices] for part in parts], parts, resolution, grow)
+
+
+def mean_region(name: str, resolution: int, grow: float = 1.5) -> Tensor:
+    """Mark a region of the mean face, for images that are framed as FFHQ is; see `face_region`.
+
+    Eyes and mouth lie at the same place in all of these, within a few hundredths of the width, so that no detector is
+    needed: `grow` makes up for the rest.
+    """
+    return face_region(mean_landmarks() * resolution, name, resolution, grow)
 
 
 def mouth_region(landmarks: Array, resolution: int, grow: float = 1.5) -> Tensor:
@@ -16,7 +64,13 @@ def mouth_region(landmarks: Array, resolution: int, grow: float = 1.5) -> Tensor
     The outline of the lips, made larger about its middle by `grow`, so that a mouth that opens or widens stays within.
     """
     lips = landmarks[48:60]  # once around
-    middle = lips.mean(axis=0)
+    return _mark([lips], [lips], resolution, grow)
+
+
+def _mark(outlines: Sequence[Array], parts: Sequence[Array], resolution: int, grow: float) -> Tensor:
+    """Fill polygons, each made larger about the middle of the landmarks of its part."""
     mask = Image.new("1", (resolution, resolution))
-    ImageDraw.Draw(mask).polygon([tuple(corner) for corner in middle + grow * (lips - middle)], fill=1)
+    for outline, part in zip(outlines, parts, strict=True):
+        middle = part.mean(axis=0)
+        ImageDraw.Draw(mask).polygon([tuple(corner) for corner in middle + grow * (outline - middle)], fill=1)
     return torch.from_numpy(np.array(mask, dtype=np.float32))[None, None]

@@ -11,13 +11,15 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from latentlab.directions import Direction
-from latentlab.editing import Mode, edit
+from latentlab.editing import Mode, move
 from latentlab.errors import UserError
 from latentlab.progress import Stage, stage_of
-from latentlab.rendering import Renderer
+from latentlab.rendering import Latents, Renderer, rows_of
 from latentlab.reprs import ShortRepr
 from latentlab.samples import EditTable, SampleTable
 from latentlab.scorers import Scorer, Threshold, score_images
+from stylegan2.protocol import Generator
+from stylegan2.sampling import z_from_seeds
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -26,15 +28,15 @@ class Faces(ShortRepr):
 
     Attributes
     ----------
-    ws
-        `(faces, num_ws, w_dim)`.
+    latents
+        Latents of the faces by name, see `latentlab.rendering.Latents`.
     numbers
         Their seeds, or other numbers.
     noun
         What a number is: 'seed', or 'latent' for latents of a file.
     """
 
-    ws: Tensor
+    latents: Latents
     numbers: tuple[int, ...]
     noun: str = "seed"
 
@@ -74,7 +76,7 @@ class EditedImage(ShortRepr):
 
 @torch.inference_mode()
 def render_edits(
-    ws: Tensor,
+    latents: Tensor | Latents,
     direction: Direction,
     strengths: Sequence[float],
     renderer: Renderer,
@@ -86,10 +88,10 @@ def render_edits(
 
     Parameters
     ----------
-    ws
-        `(faces, num_ws, w_dim)`.
+    latents
+        ws `(faces, num_ws, w_dim)`, or latents by name, of which the direction's space can be reached.
     direction, strengths, mode
-        See `latentlab.editing.edit`. All strengths must differ.
+        See `latentlab.editing.move`. All strengths must differ.
     renderer, scorer
         Networks that render and score the images; without a scorer there are no scores, k = 0.
     batch_size
@@ -102,14 +104,16 @@ def render_edits(
     """
     if len(set(strengths)) < len(strengths) or not len(strengths):
         raise UserError(f"strengths must be one or more different numbers, not {list(strengths)}")
-    total = len(ws) * len(strengths)
+    by_name: Latents = {"ws": latents} if isinstance(latents, Tensor) else latents
+    device = renderer.generator.w_avg.device
+    total = len(next(iter(by_name.values()))) * len(strengths)
     for start in range(0, total, batch_size):
         face, step = np.divmod(np.arange(start, min(start + batch_size, total)), len(strengths))
-        batch = ws[torch.from_numpy(face).to(ws.device)].to(renderer.generator.w_avg.device)  # (b, num_ws, w_dim)
-        distance = torch.tensor([strengths[i] for i in step], dtype=batch.dtype, device=batch.device)
-        images = renderer(edit(batch, direction, distance, mode))
-        scores = np.zeros((len(batch), 0), np.float32) if scorer is None else score_images(scorer, images)
-        for k in range(len(batch)):
+        batch = {name: value.to(device) for name, value in rows_of(by_name, torch.from_numpy(face)).items()}
+        distance = torch.tensor([strengths[i] for i in step], dtype=torch.float32, device=device)
+        images = renderer(move(batch, [(direction, distance)], renderer.generator, mode))
+        scores = np.zeros((len(images), 0), np.float32) if scorer is None else score_images(scorer, images)
+        for k in range(len(images)):
             yield EditedImage(int(face[k]), int(step[k]), images[k : k + 1], scores[k])
 
 
@@ -144,6 +148,13 @@ def edit_table(
     )
 
 
+def latents_of(faces: SampleTable, direction: Direction, generator: Generator) -> Latents:
+    """Latents of samples from which a direction's space is reached: z, drawn anew from the seeds, or ws."""
+    if direction.space != "z":
+        return {"ws": faces.ws(generator.num_ws)}
+    return {"z": z_from_seeds(faces.seeds.tolist(), generator.z_dim), "psi": torch.from_numpy(faces.psi)}
+
+
 def rescore(
     faces: SampleTable,
     direction: Direction,
@@ -160,10 +171,10 @@ def rescore(
     and errors are those of `render_edits`; `progress` is True for a progress bar, False for none, or a `Stage` of your
     own.
     """
-    ws = faces.ws(renderer.generator.num_ws)
+    latents = latents_of(faces, direction, renderer.generator)
     scores = []
     with stage_of(progress)("editing") as step:
-        for one in render_edits(ws, direction, strengths, renderer, scorer, batch_size, mode):
+        for one in render_edits(latents, direction, strengths, renderer, scorer, batch_size, mode):
             scores.append(one.scores)
             step(len(scores), len(faces) * len(strengths))
     return edit_table(scores, faces.seeds.tolist(), strengths, scorer.names, faces.threshold)

@@ -16,7 +16,7 @@ from latentlab.editing import default_strengths
 from latentlab.errors import UserError
 from latentlab.files import strength_names
 from latentlab.latents import match_rows
-from latentlab.mapping import check_class, ws_of_seeds
+from latentlab.mapping import check_class, latents_of_seeds, ws_of_seeds
 from latentlab.pipelines.components import Components
 from latentlab.pipelines.edits import Faces, edit_table, render_edits
 from latentlab.pipelines.walks import COLUMNS, Walk, render_walk, walk_renderer
@@ -179,7 +179,7 @@ def _edit(
     strengths = default_strengths(direction) if strengths is None else strengths
     scores, names = [], strength_names(strengths)
     with stage_of(progress)("editing") as step:
-        for one in render_edits(faces.ws, direction, strengths, renderer, scorer, settings.batch_size):
+        for one in render_edits(faces.latents, direction, strengths, renderer, scorer, settings.batch_size):
             images.save_image(one.image, Path(folder) / f"{faces.stems[one.face]}_{names[one.step]}.png")
             scores.append(one.scores)
             step(len(scores), len(faces) * len(strengths))
@@ -264,7 +264,9 @@ def _faces_of_seeds(
     check_class(components.generator, settings.class_label)
     components.check_images(scored)
     direction.check(components.generator, settings.force)
-    return Faces(_ws(seeds, components, settings), tuple(seeds))
+    if direction.space == "z":
+        return Faces(latents_of_seeds(components.generator, seeds, settings.psi, settings.class_label), tuple(seeds))
+    return Faces({"ws": _ws(seeds, components, settings)}, tuple(seeds))
 
 
 def _faces_of_codes(
@@ -281,7 +283,9 @@ def _faces_of_codes(
             f"the latent codes have {ws.shape[1]} rows, the generator's ws {num_ws}: match them by resolution with "
             "--layers all; in Python, by latentlab.latents.match_rows"
         )
-    return Faces(match_rows(ws, num_ws), tuple(range(len(ws))), "latent")
+    if direction.space == "z":
+        raise UserError(f"the {direction.attribute} direction moves z, and latent codes are of w; edit seeds along it")
+    return Faces({"ws": match_rows(ws, num_ws)}, tuple(range(len(ws))), "latent")
 
 
 @torch.inference_mode()

@@ -200,7 +200,7 @@ def render_walk(
     """
     kept, scores = [], []
     with stage_of(progress)("walking") as step:
-        for one in render_edits(faces.ws, direction, strengths, renderer, scorer, batch_size):
+        for one in render_edits(faces.latents, direction, strengths, renderer, scorer, batch_size):
             kept.append(images.reduce(one.image, size).cpu())
             scores.append(one.scores)
             step(len(kept), len(faces) * len(strengths))

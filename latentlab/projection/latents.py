@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from latentlab.mapping import map_any_class
 from latentlab.projection.settings import ProjectionSpace
-from latentlab.rendering import Latents, check_has_styles, from_styles, synthesis_module
+from latentlab.rendering import Latents, check_has_styles, from_styles, styles_of, synthesis_module
 from latentlab.reprs import ShortRepr
 from stylegan2.defaults import plain_defaults
+from stylegan2.mobile import PREVIEW
 from stylegan2.protocol import Generator
 
 
@@ -29,8 +29,9 @@ def latents_from_ws(ws: Tensor, generator: Generator, space: ProjectionSpace) ->
         return {"w": ws.mean(dim=1)}
     if space == "w+":
         return {"ws": ws.clone()}
-    synthesis: Any = generator.synthesis  # the protocol has no styles: not every generator has them
-    return from_styles({name: style.clone() for name, style in synthesis.styles(ws).items()})
+    # A preview's own style is no part of the full image, which alone is compared in S.
+    styles = {name: style.clone() for name, style in styles_of({"ws": ws}, generator).items() if name != PREVIEW}
+    return from_styles(styles)
 
 
 @dataclass(frozen=True, eq=False, repr=False)

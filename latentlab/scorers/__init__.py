@@ -12,7 +12,9 @@ if TYPE_CHECKING:
     from latentlab.scorers.crop import FFHQ_FACE, FaceCrop
     from latentlab.scorers.expression import EXPRESSIONS, ExpressionScorer
     from latentlab.scorers.loading import default_scorer, load_scorer
+    from latentlab.scorers.logits import all_logits, logits_of
     from latentlab.scorers.mouth import MouthGeometry
+    from latentlab.scorers.scorer_set import ScorerSet
     from latentlab.scorers.scores import (
         check_classes,
         check_score,
@@ -36,7 +38,9 @@ __all__ = [
     "LabelCounts",
     "MouthGeometry",
     "Scorer",
+    "ScorerSet",
     "Threshold",
+    "all_logits",
     "check_classes",
     "check_score",
     "count_labels",
@@ -45,6 +49,7 @@ __all__ = [
     "label_scores",
     "load_attributes",
     "load_scorer",
+    "logits_of",
     "score_column",
     "score_images",
     "scored_channels",
@@ -61,7 +66,9 @@ if not TYPE_CHECKING:
             "crop": ("FFHQ_FACE", "FaceCrop"),
             "expression": ("EXPRESSIONS", "ExpressionScorer"),
             "loading": ("default_scorer", "load_scorer"),
+            "logits": ("all_logits", "logits_of"),
             "mouth": ("MouthGeometry",),
+            "scorer_set": ("ScorerSet",),
             "scores": (
                 "check_classes",
                 "check_score",

@@ -20,7 +20,9 @@ class Scorer(Protocol):
 
     A scorer may also have an attribute `threshold`, the `Threshold` above which its scores are positive; without one an
     image is positive for the largest of several scores, or for a single score above one half. And it may have an
-    attribute `img_channels`, the channels of the images that it takes: 3 for colour, 1 for grey.
+    attribute `img_channels`, the channels of the images that it takes: 3 for colour, 1 for grey. And it may have a
+    method `logits(images)`, `(b, len(names))`: the logits of its scores, where they are known better than the scores
+    tell, or the scores themselves, where they are no probabilities; see `latentlab.scorers.logits_of`.
     """
 
     @property
@@ -42,13 +44,22 @@ class Scorer(Protocol):
 class AttributeSet(Protocol):
     """A scorer of many attributes, each judged by itself.
 
-    `load_scorer` loads it for one of them, as in 'attributes:young'.
+    `load_scorer` loads it for all of them, or for those that are named, as in 'attributes:young'.
     """
 
     names: tuple[str, ...]
 
     def of(self, *wanted: str) -> Scorer:
         """Choose some of its attributes."""
+        ...
+
+
+@runtime_checkable
+class ScorerGroup(Protocol):
+    """A scorer made of several, each of which can be run by itself."""
+
+    def member(self, name: str) -> tuple[Scorer, str]:
+        """Find the scorer that gives the score `name`, and what it calls that score itself."""
         ...
 
 

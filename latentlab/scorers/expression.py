@@ -18,6 +18,8 @@ from stylegan2.fingerprint import fingerprint
 
 EXPRESSIONS = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
 
+_LEAST = 1e-12  # probability that logits are clipped at
+
 # Luma weights (ITU-R BT.601) of red, green and blue, as OpenCV rounds them.
 _LUMA = (9798 / 32768, 19235 / 32768, 3735 / 32768)
 
@@ -68,6 +70,15 @@ class CroppedScorer(ABC):
         crops = self.crop_images(images)
         both = self.classify(torch.cat([crops, crops.flip(3)]))  # (2b, 7)
         return both.reshape(2, len(crops), -1).mean(0)
+
+    def logits(self, images: Tensor) -> Tensor:
+        """Compute the logits of the probabilities of `images (b, 3, h, w)`: `(b, 7)`, from −27.6 to 27.6.
+
+        The odds are those against all other expressions together, which stay exact where a probability rounds to 1.
+        """
+        probabilities = self(images)
+        others = probabilities @ (1 - torch.eye(len(self.names))).to(probabilities)
+        return probabilities.clamp_min(_LEAST).log() - others.clamp_min(_LEAST).log()
 
 
 class ExpressionScorer(CroppedScorer):

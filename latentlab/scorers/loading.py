@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import difflib
+from pathlib import Path
 
 import torch
 
 from latentlab import registry
 from latentlab.errors import UserError
 from latentlab.scorers.base import AttributeSet, Scorer
+from latentlab.scorers.scorer_set import ScorerSet
 from stylegan2.defaults import plain_defaults
 
 
 @plain_defaults()
 def load_scorer(name: str = "fer", device: str | torch.device = "cpu") -> Scorer:
-    """Load a scorer by its name.
+    """Load a scorer by its name, or several as one.
 
     Parameters
     ----------
@@ -22,8 +24,11 @@ def load_scorer(name: str = "fer", device: str | torch.device = "cpu") -> Scorer
         'fer': seven facial expressions, by the project's own network. 'fer-library': the seven by the `fer`
         library, slower, on the CPU, without gradients; it must be installed. 'attributes:NAME': an attribute of
         faces, such as 'attributes:young', by the classifier that comes with the package, or
-        'FILE.safetensors:NAME' by one of your own (`latentlab scorer train`). Or a scorer that another package
-        registers under `latentlab.scorers`: a function that takes the device and gives a `Scorer`.
+        'FILE.safetensors:NAME' by one of your own (`latentlab scorer train`); without NAME all of its attributes, each
+        judged by itself. Or a scorer that another package registers under `latentlab.scorers`: a function that takes
+        the device and gives a `Scorer`. Several of these, separated by commas, give a `ScorerSet`, as in
+        'fer,attributes'; several attributes of one classifier, as in 'attributes:young,attributes:male', that
+        classifier for these.
     device
         Device of the network; give it images on that device.
 
@@ -32,27 +37,42 @@ def load_scorer(name: str = "fer", device: str | torch.device = "cpu") -> Scorer
     UserError
         No such scorer, with the nearest ones; or its weights or its library cannot be had.
     """
+    wanted: dict[str, list[str]] = {}
+    for part in name.split(","):
+        source, attribute = _split(part.strip())
+        wanted.setdefault(source, []).extend([attribute] if attribute else [])
+    found = {source: _load(source, attributes, device) for source, attributes in wanted.items()}
+    if len(found) == 1:
+        return next(iter(found.values()))
+    return ScorerSet({_qualifier(source): scorer for source, scorer in found.items()})
+
+
+def _split(name: str) -> tuple[str, str]:
+    """Split 'SOURCE:ATTRIBUTE' where there is an attribute, which is empty otherwise."""
     source, colon, attribute = name.rpartition(":")
-    if not colon or not (source.endswith(".safetensors") or source in registry.scorers.names()):
-        source, attribute = name, ""
-    found = _load(source, device)
-    if not isinstance(found, AttributeSet):
-        if attribute:
-            raise UserError(f"the scorer {source} takes no name after a colon; it gives {', '.join(found.names)}")
-        return found
-    if not attribute:
-        known = ", ".join(found.names)
-        raise UserError(f"{source} scores many attributes: name one, as in {source}:young; it knows {known}")
-    return found.of(attribute)
+    if colon and (source.endswith(".safetensors") or source in registry.scorers.names()):
+        return source, attribute
+    return name, ""
 
 
-def _load(source: str, device: str | torch.device) -> Scorer:
+def _qualifier(source: str) -> str:
+    """Name of a scorer within a set: that it is registered by, or that of its file."""
+    return Path(source).stem if source.endswith(".safetensors") else source
+
+
+def _load(source: str, attributes: list[str], device: str | torch.device) -> Scorer:
+    """Load a scorer, for some of its attributes if any are named."""
     if source.endswith(".safetensors"):
         from latentlab.scorers.attributes.scorer import load_attributes
 
-        return load_attributes(source, device)
-    found: Scorer = registry.scorers.load(source)(device)
-    return found
+        found: Scorer = load_attributes(source, device)
+    else:
+        found = registry.scorers.load(source)(device)
+    if not attributes:
+        return found
+    if not isinstance(found, AttributeSet):
+        raise UserError(f"the scorer {source} takes no name after a colon; it gives {', '.join(found.names)}")
+    return found.of(*attributes)
 
 
 def default_scorer(attribute: str) -> str:

@@ -1,6 +1,7 @@
 """Editing: both ways to move, how far to go, and what the scorer says of the result."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -15,10 +16,10 @@ from latentlab.editing import (
     calibrate,
     default_strengths,
     edit,
-    edit_many,
     from_sigmas,
     in_sigmas,
     in_w,
+    move,
     strength_range,
     walk,
 )
@@ -112,7 +113,7 @@ def test_what_does_not_fit_is_refused():
     ws = some_ws()
     layered = replace(direction(space="w+"), vector=np.tile(NORMAL, (ROWS, 1)))
     for bad, words in [
-        ({"direction": direction(space="z")}, "space w"),
+        ({"direction": direction(space="z")}, "do not fit"),
         ({"direction": direction(layers=(4,))}, "4 rows"),
         ({"direction": direction(intercept=None), "mode": "place"}, "no hyperplane"),
         ({"mode": "put"}, "mode"),
@@ -141,9 +142,9 @@ def test_several_edits_at_once_are_one_after_another_in_any_order(strengths, ord
     for one, strength in pairs:
         expected = edit(expected, one, strength)
     order.shuffle(pairs)
-    torch.testing.assert_close(edit_many(ws, pairs), expected, atol=1e-5, rtol=0)
+    torch.testing.assert_close(move(ws, pairs, SimpleNamespace(num_ws=ROWS))["ws"], expected, atol=1e-5, rtol=0)
     back = [(one, -strength) for one, strength in pairs]
-    torch.testing.assert_close(edit_many(expected, back), ws, atol=1e-5, rtol=0)
+    torch.testing.assert_close(move(expected, back, SimpleNamespace(num_ws=ROWS))["ws"], ws, atol=1e-5, rtol=0)
 
 
 def test_a_walk_is_an_edit_for_each_strength():

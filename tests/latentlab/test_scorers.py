@@ -184,8 +184,6 @@ def test_a_modules_fingerprint_follows_its_state():
 def test_unknown_scorers_and_missing_libraries_say_what_to_do(monkeypatch):
     with pytest.raises(UserError, match="did you mean fer"):
         scorers.load_scorer("ferr")
-    with pytest.raises(UserError, match="name one, as in attributes:young; it knows .*smiling"):
-        scorers.load_scorer("attributes")
     with pytest.raises(UserError, match="knows no grinning"):
         scorers.load_scorer("attributes:grinning")
     with pytest.raises(UserError, match="no scorer is called 'atributes:young'; did you mean attributes"):

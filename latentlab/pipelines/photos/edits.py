@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from latentlab.directions import Direction
-from latentlab.editing import edit
+from latentlab.editing import move
 from latentlab.errors import UserError
 from latentlab.faces import paste_back
 from latentlab.faces.cropping import cut
@@ -90,18 +90,17 @@ def edit_portrait(
     Raises
     ------
     UserError
-        If the portrait has no ws (space s), the direction does not fit, or the scorer has no such attribute.
+        If the direction is of a space above the portrait's, such as w for one projected into s, or does not fit, or the
+        scorer has no such attribute.
     """
-    if portrait.ws is None:
-        raise UserError("directions move latents of w and w+; project the photo into one of these")
     components.check_attribute(attribute)
     describe = _Description(portrait.face.image, components)
     landmarks = portrait.face.face.landmarks if mask == "hull" else None
     for strength in strengths:
-        crop = portrait.render(edit(portrait.ws, direction, strength)).cpu()
+        crop = portrait.render(move(portrait.latents, [(direction, strength)], portrait.generator)).cpu()
         photo = paste_back(crop, portrait.face.geometry, portrait.photo, mask, landmarks)
         seen = cut(photo, portrait.face.geometry)
-        score, no_score = _score(seen.to(portrait.ws.device), components.scorer, attribute)
+        score, no_score = _score(seen.to(components.device), components.scorer, attribute)
         identity, no_identity = describe.identity(seen)
         yield PhotoEdit(strength, crop, photo, score, identity, tuple(why for why in (no_score, no_identity) if why))
 

@@ -17,7 +17,7 @@ from latentlab.pipelines.photos.aligning import CheckedPhoto
 from latentlab.pipelines.photos.settings import PhotoSettings, steps_left_out
 from latentlab.progress import Stage, titled
 from latentlab.projection import Projection, Tuned, project, tune, w_statistics
-from latentlab.rendering import Renderer, with_noise_maps
+from latentlab.rendering import Latents, Renderer, with_noise_maps
 from latentlab.reprs import ShortRepr
 from stylegan2.protocol import Generator
 
@@ -69,9 +69,15 @@ class Portrait(ShortRepr):
         """All quality checks."""
         return [*self.before, *self.after]
 
-    def render(self, ws: Tensor) -> Tensor:
-        """Render another latent `(1, num_ws, w_dim)` with the portrait's own noise maps, as `(1, 3, r, r)`."""
-        return _render(ws, self.projection, self.generator)
+    @property
+    def latents(self) -> Latents:
+        """Its latent by name, with its own noise maps, on the generator's device."""
+        return {name: value.to(self.generator.w_avg.device) for name, value in self.projection.latents.items()}
+
+    @torch.no_grad()
+    def render(self, latents: Latents) -> Tensor:
+        """Render its latent, edited or not, as `(1, 3, r, r)`."""
+        return Renderer(self.generator, self.generator.resolution)(latents)
 
 
 def project_faces(

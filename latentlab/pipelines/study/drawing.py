@@ -52,7 +52,7 @@ def _faces(study: Study) -> SampleTable:
 
 
 def _named(faces: SampleTable, context: StudyContext) -> Faces:
-    return Faces(faces.ws(context.components.generator.num_ws), tuple(faces.seeds.tolist()))
+    return Faces({"ws": faces.ws(context.components.generator.num_ws)}, tuple(faces.seeds.tolist()))
 
 
 def _draw_walk(context: StudyContext, study: Study, main: str, faces: SampleTable) -> None:

@@ -16,6 +16,7 @@ from latentlab.devices import find_device
 from latentlab.errors import UserError
 from latentlab.scorers.attributes.network import RESOLUTION, AttributeNet
 from latentlab.scorers.crop import FaceCrop
+from latentlab.scorers.threshold import HALF, Threshold
 from stylegan2.defaults import plain_defaults
 from stylegan2.fingerprint import fingerprint
 
@@ -41,8 +42,7 @@ class AttributeScorer:
     card
         Data, licence, held-out statistics.
     wanted
-        Attributes to score, in this order; None for all. A single one is positive above ½, as a lone score is
-        everywhere in latentlab.
+        Attributes to score, in this order; None for all. Each is positive above ½, whatever the others are.
     crop
         Where FFHQ's framing lies in the images.
 
@@ -87,6 +87,11 @@ class AttributeScorer:
         raw = self.network(self.crop.cut(images, RESOLUTION))
         logits: Tensor = (self.slopes * raw + self.offsets)[:, self._rows]
         return logits
+
+    @property
+    def threshold(self) -> Threshold | None:
+        """One half for each of several attributes; a single one needs none, for that holds for every lone score."""
+        return HALF if len(self.names) > 1 else None
 
     @property
     def network_fingerprint(self) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from torch import Tensor
 from latentlab.comparison.caching import digest
 from latentlab.comparison.costs import Stopwatch
 from latentlab.comparison.protocol import Method
-from latentlab.directions import Direction, RidgeOnLogit, conditional, fit
+from latentlab.directions import Direction, RidgeOnLogit, fit
 from latentlab.editing import edit
 from latentlab.files import read_json, write_json
 from latentlab.images import reduce
@@ -200,18 +200,14 @@ def learn_svm(task: EditTask) -> Direction:
 
 
 def learn_conditional(task: EditTask) -> Direction:
-    """Make the SVM's direction orthogonal to those of the task's conditions, as the judge sees the training faces.
-
-    Its sigma, which strengths are counted in, is that of the training faces along it.
-    """
+    """Make the SVM's direction orthogonal to those of the task's conditions, as the judge sees the training faces."""
     samples, generator = task.samples, task.components.generator
     logits = _condition_logits(task)
     conditions = [
         Direction.of(RidgeOnLogit().fit(samples.w, expit(column)), samples.w, name, generator=generator.fingerprint)
         for name, column in zip(task.settings.conditions, logits.T, strict=True)
     ]
-    found = conditional(learn_svm(task), conditions)
-    return replace(found, sigma=float((samples.w @ found.vector).std()))
+    return learn_svm(task).orthogonal_to(*conditions, w=samples.w)
 
 
 @torch.no_grad()

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from safetensors.numpy import save_file
 
-from latentlab.directions import Direction, LinearSVM, conditional, cosine, evaluate, load_direction
+from latentlab.directions import Direction, LinearSVM, cosine, evaluate, load_direction
 from latentlab.errors import UserError
 from tests.latentlab.directions.made_up import DIM, make, population, unequal, unit
 
@@ -187,7 +187,7 @@ def test_the_cosine_counts_all_rows():
 
 def test_conditions_of_a_row_a_layer():
     direction, condition = (Direction(unequal(seed=k), f"n{k}", "m", "w+") for k in (0, 1))
-    found = conditional(direction, [condition, -condition])
+    found = direction.orthogonal_to(condition, -condition)
     assert abs(cosine(found, condition)) < 1e-5
     rest = direction.vector.ravel() - cosine(direction, condition) * np.linalg.norm(
         direction.vector
@@ -195,9 +195,9 @@ def test_conditions_of_a_row_a_layer():
     assert cosine(found.vector, rest.reshape(3, DIM)) == pytest.approx(1)
     assert found.statistics["left"] == pytest.approx(np.linalg.norm(rest) / np.linalg.norm(direction.vector), rel=1e-5)
     with pytest.raises(UserError, match="its length is 2x24, not 3x24"):
-        conditional(direction, [Direction(unequal(2), "short", "m", "w+")])
+        direction.orthogonal_to(Direction(unequal(2), "short", "m", "w+"))
     with pytest.raises(UserError, match="its space is w, not w"):
-        conditional(direction, [make(generator=None)])
+        direction.orthogonal_to(make(generator=None))
 
 
 # --- conditions ---------------------------------------------------------------------------------------------
@@ -207,7 +207,7 @@ def test_conditions_of_a_row_a_layer():
 def test_a_conditional_direction_is_orthogonal_to_its_conditions_and_nearest_to_what_it_was(rows):
     rows = rows + np.eye(4, 12)  # of no length 0
     direction, conditions = unit(rows[0] + np.eye(1, 12, 11)[0] * 3), [unit(row) for row in rows[1:]]
-    found = conditional(direction, conditions).vector.astype(np.float64)
+    found = direction.orthogonal_to(*conditions).vector.astype(np.float64)
     assert np.linalg.norm(found) == pytest.approx(1, abs=1e-5)
     stacked = np.stack([condition.vector for condition in conditions]).astype(np.float64)
     basis, values, _ = np.linalg.svd(stacked.T, full_matrices=False)
@@ -218,24 +218,33 @@ def test_a_conditional_direction_is_orthogonal_to_its_conditions_and_nearest_to_
 
 
 def test_a_conditional_directions_card():
-    smile = unit([1, 1, 0], "smile", generator="g", sigma=2.0, intercept=1.0, statistics={"auc": 0.9})
+    smile = unit(
+        [1, 1, 0],
+        "smile",
+        generator="g",
+        sigma=2.0,
+        intercept=1.0,
+        strength_range=(-1, 2),
+        statistics={"held_out_auc": 0.9, "n_train": 7},
+    )
     young = unit([0, 1, 0], "young", generator="g")
-    found = conditional(smile, [young, young])  # twice the same is no more than once
+    found = smile.orthogonal_to(young, young)  # twice the same is no more than once
     assert found.vector == pytest.approx([1, 0, 0], abs=1e-6)
     assert (found.attribute, found.method, found.generator) == ("smile", "made up across young, young", "g")
-    assert found.sigma is None and found.intercept is None
-    assert found.statistics == {"left": pytest.approx(0.5**0.5, rel=1e-6)}
-    assert conditional(smile, []) is smile
+    assert found.sigma == 2.0 and found.intercept is None, "the plane is unknown, as that of the condition is"
+    assert found.statistics == {"n_train": 7, "left": pytest.approx(0.5**0.5, rel=1e-6)}
+    assert found.strength_range == pytest.approx((-(2**0.5), 2 * 2**0.5))
+    assert smile.orthogonal_to() is smile
 
 
 def test_conditions_that_do_not_fit_are_told():
     smile = unit([1, 1, 0], "smile", generator="g")
     with pytest.raises(UserError, match="nothing is left of smile across a, b"):
-        conditional(smile, [unit([1, 0, 0], "a", generator="g"), unit([1, 2, 0], "b", generator="g")])
+        smile.orthogonal_to(unit([1, 0, 0], "a", generator="g"), unit([1, 2, 0], "b", generator="g"))
     for other, message in [
         (unit([1, 0, 0], "a", generator="h"), "its generator is h, not g"),
         (unit([1, 0, 0], "a", generator="g", layers=(1,)), "its layers is"),
         (unit([1, 0], "a", generator="g"), "its length is 2, not 3"),
     ]:
         with pytest.raises(UserError, match=message):
-            conditional(smile, [other])
+            smile.orthogonal_to(other)

@@ -13,7 +13,7 @@ from tests.latentlab.directions.made_up import DIM, make, unequal
 
 
 def moved_rows(direction: Direction, num_ws: int, strength: float) -> np.ndarray:
-    return edit(torch.zeros(1, num_ws, direction.w_dim), direction, strength)[0].numpy()
+    return edit(torch.zeros(1, num_ws, direction.width), direction, strength)[0].numpy()
 
 
 @pytest.mark.parametrize("num_ws", [10, 16, 18, 20])

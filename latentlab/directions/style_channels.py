@@ -1,0 +1,149 @@
+"""Finders in the space S: the few style channels that go with an attribute, from samples alone.
+
+x is `(n, C)`: the styles of samples, each channel standardised over the population
+(`latentlab.directions.StyleSpace.standardise`).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import logit
+
+from latentlab.directions.direction import Space
+from latentlab.directions.finders import RidgeOnLogit, Target, _check_w, _LinearFinder, check_labels
+from latentlab.errors import UserError
+
+
+def strongest(values: NDArray[np.float64], count: int, by: NDArray[np.float64] | None = None) -> NDArray[np.float64]:
+    """Keep the `count` values `(C,)` that are largest, without regard to sign, and set the others to 0.
+
+    Parameters
+    ----------
+    values
+        `(C,)`.
+    count
+        Values that are kept.
+    by
+        `(C,)`: what the values are ranked by instead.
+
+    Raises
+    ------
+    UserError
+        If fewer than `count` values are there.
+    """
+    if not 1 <= count <= len(values):
+        raise UserError(f"channels are chosen from 1 to all {len(values)}, not {count}")
+    order = np.argsort(-np.abs(values if by is None else by), kind="stable")
+    kept = np.zeros_like(values)
+    kept[order[:count]] = values[order[:count]]
+    return kept
+
+
+class StyleCorrelation(_LinearFinder):
+    """The style channels that correlate most with the logit of the score, each moved by its correlation.
+
+    As channels are in units of their standard deviation, one that tells more of the attribute moves further. The
+    hyperplane is where the regression of the logit on the coordinate is zero.
+
+    Parameters
+    ----------
+    channels
+        Number of channels that move.
+
+    Attributes
+    ----------
+    correlations_
+        `(C,)`: correlation of each channel with the logit; 0 for constant channels.
+    """
+
+    target: Target = "scores"
+    space: Space = "s"
+
+    def __init__(self, channels: int = 10) -> None:
+        self.channels = channels
+
+    def fit(self, x: NDArray[Any], y: NDArray[Any]) -> StyleCorrelation:
+        """Fit on standardised styles `x (n, C)` and scores `y (n,)` in [0, 1].
+
+        Raises
+        ------
+        UserError
+            If scores lie outside [0, 1], or all are equal.
+        """
+        logits = _logits(y)
+        x = _check_w(x, logits)
+        self.correlations_ = correlations(x, logits)
+        self._set(strongest(self.correlations_, self.channels), 0.0)
+        slope, offset = np.polyfit(x @ self.direction_, logits, 1)
+        self.intercept_ = float(offset / slope)
+        return self
+
+
+class StyleZScore(_LinearFinder):
+    r"""The style channels that a few exemplars have in common and the population has not.
+
+    Of the exemplars, the rows whose label is positive, each channel has the mean :math:`\mu` and the standard deviation
+    :math:`\sigma` of its z-scores; channels are ranked by :math:`|\mu| / \sigma` (Wu et al. 2021, StyleSpace,
+    section 5) and moved by :math:`\mu`. Ten to thirty exemplars that show the attribute clearly are what it is made
+    for. The hyperplane lies halfway between the classes.
+
+    Parameters
+    ----------
+    channels
+        Number of channels that move.
+
+    Attributes
+    ----------
+    relevances_
+        `(C,)`: what channels are ranked by.
+    """
+
+    target: Target = "labels"
+    space: Space = "s"
+
+    def __init__(self, channels: int = 10) -> None:
+        self.channels = channels
+
+    def fit(self, x: NDArray[Any], y: NDArray[np.bool_]) -> StyleZScore:
+        """Fit on standardised styles `x (n, C)` and boolean labels `y (n,)`.
+
+        Raises
+        ------
+        UserError
+            If only one class occurs, or there is a single exemplar.
+        """
+        y = check_labels(y, "the training rows")
+        x = _check_w(x, y)
+        if y.sum() < 2:
+            raise UserError("z-scores are compared among two exemplars at least, and one row is positive")
+        mean, spread = x[y].mean(axis=0), x[y].std(axis=0)
+        unbounded = np.where(mean == 0, 0.0, np.inf)  # of a channel that is the same in all exemplars
+        self.relevances_ = np.divide(np.abs(mean), spread, out=unbounded, where=spread > 0)
+        slope = strongest(mean, self.channels, by=self.relevances_)
+        self._set(slope, -slope @ (mean + x[~y].mean(axis=0)) / 2)
+        return self
+
+
+def correlations(x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Pearson's correlation of each column of `x (n, C)` with `y (n,)`: `(C,)`, 0 for constant columns."""
+    centred = y - y.mean()
+    covariance = centred @ x  # x need not be centred
+    spread = len(y) * x.std(axis=0) * y.std()
+    return np.divide(covariance, spread, out=np.zeros_like(covariance), where=spread > 1e-9 * spread.max(initial=0))
+
+
+def _logits(y: NDArray[Any]) -> NDArray[np.float64]:
+    """Logits of scores, cut as ridge cuts them; UserError if they are not from 0 to 1, or all equal."""
+    y = np.asarray(y, dtype=np.float64)
+    if len(y) == 0 or not (y.min() >= 0 and y.max() <= 1):
+        found = f"these go from {y.min():.4g} to {y.max():.4g}" if len(y) else "there are none"
+        raise UserError(
+            f"correlation with the logit needs scores from 0 to 1, and {found}; set a threshold for them, such as "
+            'threshold="median" (--threshold median)'
+        )
+    if y.min() == y.max():
+        raise UserError(f"all scores are {y[0]:g}: they give no direction; choose another attribute")
+    return np.asarray(logit(np.clip(y, RidgeOnLogit.MARGIN, 1 - RidgeOnLogit.MARGIN)))
