@@ -1,4 +1,5 @@
-"""The jobs of the command line as functions: study an attribute, edit photos, project photos, label samples, walk.
+"""The jobs of the command line as functions: study an attribute, edit photos, project photos, label samples, walk,
+measure.
 
 Every pipeline takes its networks as `Components`, writes into a folder, and resumes there when it was stopped.
 """
@@ -11,6 +12,12 @@ if TYPE_CHECKING:
     from latentlab.pipelines.calibration import Reach, calibrate_reach
     from latentlab.pipelines.checks import QualityCheck, check_photo, check_projection, format_checks
     from latentlab.pipelines.components import Components
+    from latentlab.pipelines.metrics import (
+        FolderMetricSettings,
+        GeneratorMetricSettings,
+        measure_folders,
+        measure_generator,
+    )
     from latentlab.pipelines.photos import (
         PhotoEditSettings,
         PhotoResult,
@@ -34,6 +41,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Components",
+    "FolderMetricSettings",
+    "GeneratorMetricSettings",
     "LabelSettings",
     "PhotoEditSettings",
     "PhotoResult",
@@ -55,6 +64,8 @@ __all__ = [
     "format_checks",
     "generate_images",
     "label_samples",
+    "measure_folders",
+    "measure_generator",
     "project_photos",
     "study_attribute",
     "walk_latents",
@@ -69,6 +80,12 @@ if not TYPE_CHECKING:
             "calibration": ("Reach", "calibrate_reach"),
             "checks": ("QualityCheck", "check_photo", "check_projection", "format_checks"),
             "components": ("Components",),
+            "metrics": (
+                "FolderMetricSettings",
+                "GeneratorMetricSettings",
+                "measure_folders",
+                "measure_generator",
+            ),
             "photos": (
                 "PhotoEditSettings",
                 "PhotoResult",

@@ -16,6 +16,19 @@ AGAINST_REAL = ("precision", "recall", "density", "coverage", "fid", "kid", "fre
 """Metrics that compare with a folder of real images."""
 
 GENERATOR_METRICS = (*PATHS, *SEPARABILITY, *DCI, *AGAINST_REAL)
+"""Names of all metrics of a generator."""
+
+FOLDER_METRICS = (
+    "lpips",
+    "identity",
+    "precision",
+    "recall",
+    "fid",
+    "kid",
+    "frechet-distance",
+    "kernel-distance",
+)
+"""Metrics of two folders that are measured where none is named."""
 
 PUBLISHED = {
     "ppl-z-full": "348.0",
@@ -27,7 +40,8 @@ PUBLISHED = {
     "recall": "0.492",
     "fid": "2.84",
 }
-"""Published values of StyleGAN2 config-f on FFHQ, 1024 pixels (Karras et al. 2020 and the repository that goes with it)."""
+"""Values that are published for StyleGAN2 config-f on FFHQ, by the repository of Karras et al. 2020, "Analyzing and
+Improving the Image Quality of StyleGAN"."""
 
 
 def select(names: Iterable[str]) -> tuple[str, ...]:

@@ -9,12 +9,14 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from latentlab.directions.styles import StyleSpace, styles_of_w
 from latentlab.mapping import map_z, ws_of_seeds
 from latentlab.metrics.path_length import EPSILON, PerceptualPathLength
-from latentlab.pipelines.metrics.parts import Array, PartStore, Probe, digest, probe_images
+from latentlab.pipelines.metrics.parts import Array, PartStore, Probe, probe_images
 from latentlab.progress import Stage
 from latentlab.projection.noise import fresh_maps
 from latentlab.rendering import Latents, Renderer, with_noise_maps
+from latentlab.reprs import ShortRepr
 from stylegan2.protocol import Generator
 from stylegan2.sampling import lerp, slerp, z_from_seeds
 
@@ -105,8 +107,8 @@ def _pairs(source: Source, numbers: range, space: str, sampling: str) -> Latents
     if space == "z":
         ends = (map_z(generator, slerp(one, other, at), source.psi, source.class_label) for at in (t, t + EPSILON))
     else:
-        ws = [map_z(generator, z, source.psi, source.class_label) for z in (one, other)]
-        ends = (lerp(*ws, at[:, None]) for at in (t, t + EPSILON))
+        start, end = (map_z(generator, z, source.psi, source.class_label) for z in (one, other))
+        ends = (lerp(start, end, at[:, None]) for at in (t, t + EPSILON))
     return _with_noise(generator, {"ws": torch.cat(list(ends))}, first)
 
 
@@ -136,9 +138,25 @@ def sample_outputs(
         return store.collect(seeds, list(probes), make, step)
 
 
+@dataclass(frozen=True, eq=False, repr=False)
+class Codes(ShortRepr):
+    """Codes of samples in one space.
+
+    Attributes
+    ----------
+    values
+        `(n, d)`.
+    names
+        Names of the d codes, such as 'w:3' or 'b8.conv1:391'.
+    """
+
+    values: Array
+    names: tuple[str, ...]
+
+
 @torch.inference_mode()
-def sample_codes(source: Source, samples: int, space: str) -> Array:
-    """Codes of the samples: z `(samples, z_dim)`, w `(samples, w_dim)`, or the styles of all layers but toRGB.
+def sample_codes(source: Source, samples: int, space: str) -> Codes:
+    """Return the codes of the samples in 'z', 'w' or 's', the styles of all layers but toRGB.
 
     Raises
     ------
@@ -147,17 +165,18 @@ def sample_codes(source: Source, samples: int, space: str) -> Array:
     """
     seeds = range(source.seed_start, source.seed_start + samples)
     if space == "z":
-        return z_from_seeds(seeds, source.generator.z_dim).double().numpy()
-    found = [source.ws(batch) for batch in _batches(seeds, 256)]
+        return _numbered(z_from_seeds(seeds, source.generator.z_dim).double().numpy(), space)
+    w = torch.cat([source.ws(batch)[:, 0] for batch in _batches(seeds, 256)]).cpu().numpy()
     if space == "w":
-        return torch.cat([ws[:, 0] for ws in found]).double().cpu().numpy()
-    return np.concatenate([_styles(source.generator, ws) for ws in found])
+        return _numbered(w.astype(np.float64), space)
+    styles = styles_of_w(source.generator, w)
+    channels = StyleSpace.of(styles)
+    return Codes(channels.flatten(styles), channels.names)
+
+
+def _numbered(values: Array, space: str) -> Codes:
+    return Codes(values, tuple(f"{space}:{k}" for k in range(values.shape[1])))
 
 
 def _batches(numbers: range, size: int) -> Iterator[range]:
     return (numbers[k : k + size] for k in range(0, len(numbers), size))
-
-
-def scorer_kind(fingerprint: str) -> str:
-    """Name under which a scorer's logits are kept."""
-    return f"logits-{digest(fingerprint)}"

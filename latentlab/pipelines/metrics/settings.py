@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from latentlab.errors import UserError
-from latentlab.pipelines.metrics.names import AGAINST_REAL, select
+from latentlab.pipelines.metrics.names import AGAINST_REAL, DCI, PATHS, SEPARABILITY, select
 from latentlab.samples import check_psi
 
 _LEAST = 2
@@ -60,9 +60,8 @@ class GeneratorMetricSettings:
     real: Path | None = None
 
     def __post_init__(self) -> None:
-        wanting = [name for name in self.chosen if name in AGAINST_REAL]
-        if self.metrics and wanting and self.real is None:
-            raise UserError(f"{', '.join(wanting)} compare with real images: give a folder of them, with --real")
+        if self.metrics and self.of_sets and self.real is None:
+            raise UserError(f"{', '.join(self.of_sets)} compare with real images: give a folder of them, with --real")
         check_psi(self.psi)
         for name in ("pairs", "samples"):
             if getattr(self, name) < _LEAST:
@@ -75,3 +74,18 @@ class GeneratorMetricSettings:
     def chosen(self) -> tuple[str, ...]:
         """Full names of the metrics."""
         return select(self.metrics)
+
+    @property
+    def of_paths(self) -> tuple[str, ...]:
+        """Those that are path lengths."""
+        return tuple(name for name in self.chosen if name in PATHS)
+
+    @property
+    def of_attributes(self) -> tuple[str, ...]:
+        """Those of latents and attributes: separability and DCI."""
+        return tuple(name for name in self.chosen if name in (*SEPARABILITY, *DCI))
+
+    @property
+    def of_sets(self) -> tuple[str, ...]:
+        """Those that compare with real images."""
+        return tuple(name for name in self.chosen if name in AGAINST_REAL)
