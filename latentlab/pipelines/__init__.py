@@ -1,4 +1,5 @@
-"""The jobs of the command line as functions: study an attribute, edit photos, project photos, label samples, walk.
+"""The jobs of the command line as functions: study an attribute, edit photos, project photos, label samples, walk,
+measure.
 
 Every pipeline takes its networks as `Components`, writes into a folder, and resumes there when it was stopped.
 """
@@ -14,6 +15,12 @@ if TYPE_CHECKING:
     from latentlab.pipelines.fitting import fit_samples
     from latentlab.pipelines.equal_strengths import EqualSettings, EqualStrength, calibrate_equal
     from latentlab.pipelines.healthy import HealthyRegion
+    from latentlab.pipelines.metrics import (
+        FolderMetricSettings,
+        GeneratorMetricSettings,
+        measure_folders,
+        measure_generator,
+    )
     from latentlab.pipelines.photos import (
         PhotoEditSettings,
         PhotoResult,
@@ -43,6 +50,8 @@ __all__ = [
     "EqualStrength",
     "FaceStrengths",
     "HealthyRegion",
+    "FolderMetricSettings",
+    "GeneratorMetricSettings",
     "LabelSettings",
     "PhotoEditSettings",
     "PhotoResult",
@@ -68,6 +77,8 @@ __all__ = [
     "format_checks",
     "generate_images",
     "label_samples",
+    "measure_folders",
+    "measure_generator",
     "project_photos",
     "strength_for",
     "study_attribute",
@@ -86,6 +97,12 @@ if not TYPE_CHECKING:
             "fitting": ("fit_samples",),
             "equal_strengths": ("EqualSettings", "EqualStrength", "calibrate_equal"),
             "healthy": ("HealthyRegion",),
+            "metrics": (
+                "FolderMetricSettings",
+                "GeneratorMetricSettings",
+                "measure_folders",
+                "measure_generator",
+            ),
             "photos": (
                 "PhotoEditSettings",
                 "PhotoResult",
