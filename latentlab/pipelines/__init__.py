@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from latentlab.pipelines.calibration import Reach, calibrate_reach
     from latentlab.pipelines.checks import QualityCheck, check_photo, check_projection, format_checks
     from latentlab.pipelines.components import Components
-    from latentlab.pipelines.fitting import fit_samples
     from latentlab.pipelines.equal_strengths import EqualSettings, EqualStrength, calibrate_equal
+    from latentlab.pipelines.fitting import fit_samples
     from latentlab.pipelines.healthy import HealthyRegion
     from latentlab.pipelines.metrics import (
         FolderMetricSettings,
