@@ -11,9 +11,12 @@ if TYPE_CHECKING:
     from latentlab.scorers.base import AttributeSet, FunctionScorer, Scorer
     from latentlab.scorers.crop import FFHQ_FACE, FaceCrop
     from latentlab.scorers.expression import EXPRESSIONS, ExpressionScorer
+    from latentlab.scorers.geometry import FaceGeometry
+    from latentlab.scorers.lighting import Lighting
     from latentlab.scorers.loading import default_scorer, load_scorer
     from latentlab.scorers.logits import all_logits, known_logits, logits_of
     from latentlab.scorers.mouth import MouthGeometry
+    from latentlab.scorers.relations import check_related, load_related, related
     from latentlab.scorers.scorer_set import ScorerSet
     from latentlab.scorers.scores import (
         check_classes,
@@ -43,8 +46,10 @@ __all__ = [
     "AttributeSet",
     "ExpressionScorer",
     "FaceCrop",
+    "FaceGeometry",
     "FunctionScorer",
     "LabelCounts",
+    "Lighting",
     "MouthGeometry",
     "Scorer",
     "ScorerSet",
@@ -53,6 +58,7 @@ __all__ = [
     "Thresholds",
     "all_logits",
     "check_classes",
+    "check_related",
     "check_score",
     "count_labels",
     "default_scorer",
@@ -60,9 +66,11 @@ __all__ = [
     "known_logits",
     "label_scores",
     "load_attributes",
+    "load_related",
     "load_scorer",
     "logits_of",
     "parse_threshold",
+    "related",
     "score_column",
     "score_images",
     "scored_channels",
@@ -78,10 +86,13 @@ if not TYPE_CHECKING:
             "base": ("AttributeSet", "FunctionScorer", "Scorer"),
             "crop": ("FFHQ_FACE", "FaceCrop"),
             "expression": ("EXPRESSIONS", "ExpressionScorer"),
+            "geometry": ("FaceGeometry",),
+            "lighting": ("Lighting",),
             "loading": ("default_scorer", "load_scorer"),
             "logits": ("all_logits", "known_logits", "logits_of"),
             "mouth": ("MouthGeometry",),
             "scorer_set": ("ScorerSet",),
+            "relations": ("check_related", "load_related", "related"),
             "scores": (
                 "check_classes",
                 "check_score",

@@ -128,7 +128,8 @@ def _measure(context: StudyContext, table: SampleTable) -> Study:
 
 
 def _with_range(found: Fit, reach: Reach) -> Fit:
-    """Give the direction the strengths that were calibrated along it, if they do what they are to do."""
-    if any(share is not None and share < 1 for share in (reach.changed_away, reach.changed_towards)):
-        return found
-    return replace(found, direction=replace(found.direction, strength_range=(reach.away, reach.towards)))
+    """Give the direction its response, and the strengths that were calibrated along it, if they do what they are to."""
+    direction = replace(found.direction, response=reach.response)
+    if all(share is None or share == 1 for share in (reach.changed_away, reach.changed_towards)):
+        direction = replace(direction, strength_range=(reach.away, reach.towards))
+    return replace(found, direction=direction)
