@@ -11,12 +11,17 @@ if TYPE_CHECKING:
     from latentlab.directions.edits import Edits
     from latentlab.directions.explaining import Explanation, explain
     from latentlab.directions.finders import Finder, LinearSVM, MeanDifference, RidgeOnLogit, Target
-    from latentlab.directions.fitting import Fit, fit
+    from latentlab.directions.fitting import Fit, fit, fit_many
     from latentlab.directions.matching import match_layers
+    from latentlab.directions.needs import Needs
     from latentlab.directions.of_finders import directions_of
+    from latentlab.directions.optimised import Optimised
+    from latentlab.directions.sefa import SeFa
     from latentlab.directions.shipped import load_direction
     from latentlab.directions.statistics import DirectionStatistics, card_figures, evaluate
+    from latentlab.directions.style_channels import StyleCorrelation, StyleZScore
     from latentlab.directions.styles import StyleChannels, StyleSpace
+    from latentlab.directions.through_generator import MeanGradient, StyleGradient, face_direction
 
 __all__ = [
     "Direction",
@@ -27,18 +32,27 @@ __all__ = [
     "Fit",
     "LinearSVM",
     "MeanDifference",
+    "Needs",
+    "MeanGradient",
+    "Optimised",
     "RidgeOnLogit",
+    "SeFa",
     "Space",
     "Statistic",
     "StyleChannels",
+    "StyleCorrelation",
+    "StyleGradient",
     "StyleSpace",
+    "StyleZScore",
     "Target",
     "card_figures",
     "cosine",
     "directions_of",
     "evaluate",
     "explain",
+    "face_direction",
     "fit",
+    "fit_many",
     "load_direction",
     "match_layers",
 ]
@@ -51,11 +65,16 @@ if not TYPE_CHECKING:
             "finders": ("Finder", "LinearSVM", "MeanDifference", "RidgeOnLogit", "Target"),
             "edits": ("Edits",),
             "explaining": ("Explanation", "explain"),
-            "fitting": ("Fit", "fit"),
+            "fitting": ("Fit", "fit", "fit_many"),
+            "needs": ("Needs",),
             "matching": ("match_layers",),
             "of_finders": ("directions_of",),
+            "optimised": ("Optimised",),
+            "sefa": ("SeFa",),
             "shipped": ("load_direction",),
             "statistics": ("DirectionStatistics", "card_figures", "evaluate"),
+            "style_channels": ("StyleCorrelation", "StyleZScore"),
             "styles": ("StyleChannels", "StyleSpace"),
+            "through_generator": ("MeanGradient", "StyleGradient", "face_direction"),
         },
     )
