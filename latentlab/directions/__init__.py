@@ -10,6 +10,7 @@ from stylegan2.lazy import lazy_names
 if TYPE_CHECKING:
     from latentlab.directions.edits import Edits
     from latentlab.directions.explaining import Explanation, explain
+<<<<<<< HEAD
     from latentlab.directions.finders import (
         LDA,
         Classifier,
@@ -24,11 +25,22 @@ if TYPE_CHECKING:
         Target,
     )
     from latentlab.directions.fitting import Fit, fit
+=======
+    from latentlab.directions.finders import Finder, LinearSVM, MeanDifference, RidgeOnLogit, Target
+    from latentlab.directions.fitting import Fit, fit, fit_many
+>>>>>>> int
     from latentlab.directions.matching import match_layers
+    from latentlab.directions.needs import Needs
     from latentlab.directions.of_finders import directions_of
+    from latentlab.directions.optimised import Optimised
+    from latentlab.directions.response import Response
+    from latentlab.directions.sefa import SeFa
     from latentlab.directions.shipped import load_direction
     from latentlab.directions.statistics import DirectionStatistics, card_figures, evaluate
+    from latentlab.directions.style_channels import StyleCorrelation, StyleZScore
     from latentlab.directions.styles import StyleChannels, StyleSpace
+    from latentlab.directions.through_generator import MeanGradient, StyleGradient, face_direction
+    from latentlab.directions.typicality import Typicality
 
 __all__ = [
     "Classifier",
@@ -45,18 +57,29 @@ __all__ = [
     "LinearSVM",
     "Logistic",
     "MeanDifference",
+    "Needs",
+    "MeanGradient",
+    "Optimised",
+    "Response",
     "RidgeOnLogit",
+    "SeFa",
     "Space",
     "Statistic",
     "StyleChannels",
+    "StyleCorrelation",
+    "StyleGradient",
     "StyleSpace",
+    "StyleZScore",
     "Target",
+    "Typicality",
     "card_figures",
     "cosine",
     "directions_of",
     "evaluate",
     "explain",
+    "face_direction",
     "fit",
+    "fit_many",
     "load_direction",
     "match_layers",
 ]
@@ -81,11 +104,18 @@ if not TYPE_CHECKING:
             ),
             "edits": ("Edits",),
             "explaining": ("Explanation", "explain"),
-            "fitting": ("Fit", "fit"),
+            "fitting": ("Fit", "fit", "fit_many"),
+            "needs": ("Needs",),
             "matching": ("match_layers",),
             "of_finders": ("directions_of",),
+            "optimised": ("Optimised",),
+            "sefa": ("SeFa",),
+            "response": ("Response",),
             "shipped": ("load_direction",),
             "statistics": ("DirectionStatistics", "card_figures", "evaluate"),
+            "style_channels": ("StyleCorrelation", "StyleZScore"),
             "styles": ("StyleChannels", "StyleSpace"),
+            "typicality": ("Typicality",),
+            "through_generator": ("MeanGradient", "StyleGradient", "face_direction"),
         },
     )

@@ -136,9 +136,9 @@ def image_gradients(
     r"""Gradients of random projections of the image outside a region, at each of `points (n, D)`.
 
     With J the derivative of the pixels outside the region at a point, :math:`\varepsilon` white noise and P the number
-    of pixels of the image, a row is :math:`J^\top \varepsilon / \sqrt{P}`. So the mean outer product of the rows C
-    estimates the mean of :math:`J^\top J / P` (Hutchinson): :math:`d^\top C d` is the mean squared change of pixels that
-    a small step d makes outside the region.
+    of pixels of the image, a row is :math:`J^\top \varepsilon / \sqrt{P}`. So the mean outer product C of the rows
+    estimates the mean of :math:`J^\top J / P` (Hutchinson 1990), and :math:`d^\top C d` is the mean squared change of
+    pixels that a small step d makes outside the region.
 
     Parameters
     ----------

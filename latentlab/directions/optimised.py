@@ -83,7 +83,7 @@ class Optimised(ThroughGenerator):
     attribute: str | None = None
     style_space: StyleSpace | None = None
     seed: int = 0
-    progress: bool | Stage = False
+    progress: bool | Stage = True
 
     def fit(self, x: NDArray[Any], y: NDArray[np.bool_]) -> Optimised:
         """Fit on `x (n, w_dim)`, in S `(n, C)`, and boolean labels `y (n,)`.
@@ -132,10 +132,20 @@ class Optimised(ThroughGenerator):
         return lambda rows: (rows.reshape(len(rows), -1, x.shape[1]) @ covariance).reshape(rows.shape)
 
 
+def optimised_in_w_plus() -> Optimised:
+    """An `Optimised` in W+, for the registry."""
+    return Optimised(space="w+")
+
+
+def optimised_in_s() -> Optimised:
+    """An `Optimised` in S, for the registry."""
+    return Optimised(space="s")
+
+
 def optimal_step(
     gradient: NDArray[np.float64], felt: NDArray[np.float64], spread: Spread, regularisation: float
 ) -> NDArray[np.float64]:
-    r"""Solve :math:`(\lambda \Sigma^{-1} + C)\, d = g` with :math:`C = F^\top F / n`, without a matrix of the space's size.
+    r"""Solve :math:`(\lambda \Sigma^{-1} + C)\, d = g`, for :math:`C = F^\top F / n`, without a large matrix.
 
     By Woodbury's identity, and with :math:`\lambda` relative to the mean eigenvalue of
     :math:`\Sigma^{1/2} C\, \Sigma^{1/2}`:

@@ -115,7 +115,7 @@ class MeanGradient(ThroughGenerator):
         scorer: Scorer | None = None,
         attribute: str | None = None,
         seed: int = 0,
-        progress: bool | Stage = False,
+        progress: bool | Stage = True,
     ) -> None:
         self.space, self.faces, self.seed, self.progress = space, faces, seed, progress
         self.renderer, self.scorer, self.attribute = renderer, scorer, attribute
@@ -170,7 +170,7 @@ class StyleGradient(ThroughGenerator):
         attribute: str | None = None,
         style_space: StyleSpace | None = None,
         seed: int = 0,
-        progress: bool | Stage = False,
+        progress: bool | Stage = True,
     ) -> None:
         self.channels, self.faces, self.seed, self.progress = channels, faces, seed, progress
         self.renderer, self.scorer, self.attribute, self.style_space = renderer, scorer, attribute, style_space
@@ -189,6 +189,11 @@ class StyleGradient(ThroughGenerator):
         self.gradient_ = self._gradients(points, images, stage_of(self.progress)).mean(axis=0)
         self._keep(strongest(self.gradient_, self.channels), x, y)
         return self
+
+
+def mean_gradient_in_w_plus() -> MeanGradient:
+    """A `MeanGradient` in W+, for the registry."""
+    return MeanGradient(space="w+")
 
 
 def face_direction(
