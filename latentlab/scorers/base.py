@@ -19,9 +19,9 @@ class Scorer(Protocol):
     """Images to named scores.
 
     A scorer may also have an attribute `threshold`, the `Threshold` above which its scores are positive, or the
-    `Thresholds` of each; without one an image is positive for the largest of several scores, or for a single score above
-    one half. And it may have an attribute `img_channels`, the channels of the images that it takes: 3 for colour, 1 for
-    grey. And it may have a method `logits(images)`, `(b, len(names))`: the logits of its scores, where they are known
+    `Thresholds` of each; without one an image is positive for the largest of several scores, or for a single score
+    above one half. It may have an attribute `img_channels`, the channels of the images that it takes: 3 for colour, 1
+    for grey. And it may have a method `logits(images)`, `(b, len(names))`: the logits of its scores, where they are known
     better than the scores tell, or the scores themselves, where they are no probabilities; see
     `latentlab.scorers.logits_of`. NaN is the score of an image that cannot be scored, as where no face is found.
     """
