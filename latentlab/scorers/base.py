@@ -18,12 +18,15 @@ from stylegan2.fingerprint import fingerprint as state_fingerprint
 class Scorer(Protocol):
     """Images to named scores.
 
-    A scorer may also have an attribute `threshold`, the `Threshold` above which its scores are positive, or the
-    `Thresholds` of each; without one an image is positive for the largest of several scores, or for a single score
-    above one half. It may have an attribute `img_channels`, the channels of the images that it takes: 3 for colour, 1
-    for grey. And it may have a method `logits(images)`, `(b, len(names))`: the logits of its scores, where they are known
-    better than the scores tell, or the scores themselves, where they are no probabilities; see
-    `latentlab.scorers.logits_of`. NaN is the score of an image that cannot be scored, as where no face is found.
+    NaN is the score of an image that cannot be scored, as where no face is found. A scorer may also have:
+
+    - an attribute `threshold`, the `Threshold` above which its scores are positive, or the `Thresholds` of each.
+      Without one an image is positive for the largest of several scores, or for a single score above one half;
+    - an attribute `img_channels`, the channels of the images that it takes: 3 for colour, 1 for grey;
+    - an attribute `probabilities`: whether its scores are such, rather than lengths, angles and the like. Without it
+      they are where all lie in [0, 1];
+    - a method `logits(images)`, `(b, len(names))`: the logits of probabilities, where they are known better than the
+      scores tell; see `latentlab.scorers.logits_of`.
     """
 
     @property
@@ -95,7 +98,8 @@ class FunctionScorer:
         an image is positive for the largest of several scores, or for a single score above one half.
     probabilities
         Whether the scores are probabilities, whose logits count where edits and attributes are compared
-        (`latentlab.scorers.logits_of`). Lengths, angles and the like count as they are.
+        (`latentlab.scorers.logits_of`); lengths, angles and the like count as they are. None: they are wherever all of
+        those that are compared lie in [0, 1].
 
     Raises
     ------
@@ -110,7 +114,7 @@ class FunctionScorer:
         function: Callable[[Tensor], Tensor],
         fingerprint: str | None = None,
         threshold: ThresholdLike | None = None,
-        probabilities: bool = True,
+        probabilities: bool | None = None,
     ) -> None:
         if not names or len(set(names)) != len(names):
             raise UserError(f"a scorer needs names, each once, not {names}")
@@ -118,7 +122,7 @@ class FunctionScorer:
         self.function = function
         self.fingerprint = fingerprint or _fingerprint_of(self.names, function)
         self.threshold = None if threshold is None else parse_threshold(threshold)
-        self.logits: Callable[[Tensor], Tensor] | None = None if probabilities else self
+        self.probabilities = probabilities
 
     def __repr__(self) -> str:
         return f"FunctionScorer({', '.join(self.names)})"
