@@ -70,7 +70,7 @@ class ScoreTarget:
         """
         threshold = threshold_for(threshold_of(scorer), name) or HALF
         middle = HALF.low if threshold.quantiles else (threshold.low + threshold.high) / 2
-        within = bool(((scores >= 0) & (scores <= 1)).all())
+        within = bool(((scores >= 0) & (scores <= 1) | np.isnan(scores)).all())
         scale: Scale = "probability" if getattr(scorer, "probabilities", within) else "score"
         return cls(float(value), value < middle, scale)
 
