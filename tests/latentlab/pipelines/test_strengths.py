@@ -305,6 +305,7 @@ def test_equal_strengths_change_as_many_faces_as_the_truth_says(tmp_path):
         ({"mouth": at_angle}, faces, 0.75, "whose direction is"),
         (directions, few, 0.75, "whose faces is"),
         (directions, faces, 1.5, "a share above 0 up to 1"),
+        ({"mouth": replace(along, generator="0" * 64)}, faces, 0.75, "was learnt on generator"),
     ]:
         with pytest.raises(UserError, match=message):
             calibrate_equal(others, other_faces, share, RENDERER, SCORER, "mouth", settings, progress=False)
@@ -325,5 +326,8 @@ def test_the_range_comes_with_the_share_of_faces_that_changed(tmp_path):
                 assert share == np.mean(sign * (other + slope * strength) > 0)
     assert reach.changed_towards == reach.changed_away == 1
     assert (reach.response.strengths[0], reach.response.strengths[-1]) == (reach.away, reach.towards)
+    told = reach.calibrated(along)
+    assert (told.response, told.strength_range) == (reach.response, (reach.away, reach.towards))
+    assert replace(reach, changed_away=0.9).calibrated(along).strength_range is None
     assert type(reach).from_dict(reach.to_dict()) == reach
     assert type(reach).from_dict({"towards": 1.0, "away": -1.0}).response is None  # as earlier versions wrote it
