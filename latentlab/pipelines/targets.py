@@ -70,7 +70,8 @@ class ScoreTarget:
         """
         threshold = threshold_for(threshold_of(scorer), name) or HALF
         middle = HALF.low if threshold.quantiles else (threshold.low + threshold.high) / 2
-        said, within = is_probability(scorer, name), bool(((scores >= 0) & (scores <= 1)).all())
+        within = bool(((scores >= 0) & (scores <= 1) | np.isnan(scores)).all())
+        said = is_probability(scorer, name)
         scale: Scale = "probability" if (within if said is None else said) else "score"
         return cls(float(value), value < middle, scale)
 
