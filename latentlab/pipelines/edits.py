@@ -112,8 +112,7 @@ def render_edits(
         batch = {name: value.to(device) for name, value in rows_of(by_name, torch.from_numpy(face)).items()}
         distance = torch.tensor(own[face, step], dtype=torch.float32, device=device)
         images = renderer(move(batch, [(direction, distance)], renderer.generator, mode))
-        none = np.zeros((len(images), 0), np.float32)
-        scores = none if scorer is None else score_images(scorer, images, missing=True)
+        scores = np.zeros((len(images), 0), np.float32) if scorer is None else score_images(scorer, images)
         for k in range(len(images)):
             yield EditedImage(int(face[k]), int(step[k]), images[k : k + 1], scores[k])
 

@@ -95,7 +95,7 @@ def _draw(
     if images.shape[-2:] != (settings.resolution, settings.resolution):
         size = "×".join(str(number) for number in images.shape[-2:])
         raise UserError(f"the images are {size}, but the samples' resolution is {settings.resolution}")
-    scores = score_images(scorer, images, missing=True)
+    scores = score_images(scorer, images)
     return SampleTable(
         seeds=np.asarray(seeds, dtype=np.int64),
         psi=np.full(len(seeds), settings.psi, dtype=np.float32),

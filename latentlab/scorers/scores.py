@@ -32,21 +32,15 @@ MARGIN = 1e-6
 """Scores of scorers that know no logits are clipped to [MARGIN, 1 − MARGIN] for theirs: to ±13.8."""
 
 
-def score_images(scorer: Scorer, images: Tensor, missing: bool = False) -> NDArray[np.float32]:
+def score_images(scorer: Scorer, images: Tensor) -> NDArray[np.float32]:
     """Score images `(b, 3, h, w)`, or one `(3, h, w)`, and check the scores, `(b, k)`.
 
-    Parameters
-    ----------
-    scorer, images
-        Who scores what.
-    missing
-        Whether scores may be NaN, for images that cannot be scored, such as those without a face.
+    NaN is the score of an image that cannot be scored, such as one in which no face is found.
 
     Raises
     ------
     UserError
-        If the scorer takes images of other channels, or returns another shape than `(b, k)` or values that are not
-        finite.
+        If the scorer takes images of other channels, or returns another shape than `(b, k)` or infinite values.
     """
     from latentlab.images import CHANNELS, as_batch  # which imports torch, that tables of scores do without
 
@@ -58,7 +52,7 @@ def score_images(scorer: Scorer, images: Tensor, missing: bool = False) -> NDArr
     wanted = (len(images), len(scorer.names))
     if tuple(scores.shape) != wanted:
         raise UserError(f"the scorer returned the shape {tuple(scores.shape)}, not {wanted} (images, names)")
-    if bool((scores.isinf() if missing else ~scores.isfinite()).any()):
+    if bool(scores.isinf().any()):
         raise UserError(f"the scorer returned values that are not finite for {', '.join(scorer.names)}")
     return scores.detach().float().cpu().numpy()
 
