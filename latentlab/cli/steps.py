@@ -134,8 +134,9 @@ def _print_strengths(table: EditTable, noun: str, attribute: str, target: float)
     assert table.reached is not None
     scores, faces = table.column(attribute).tolist(), len(table.seeds)
     for k, number in enumerate(table.seeds.tolist()):
-        strength, reached = float(table.own_strengths[k, 1]), bool(table.reached[k])
-        print(f"{noun} {number}: {describe_strength(attribute, *scores[k], strength, reached)}")
+        (before, after), strength = scores[k], float(table.own_strengths[k, 1])
+        told = describe_strength(attribute, before, after, strength, bool(table.reached[k]))
+        print(f"{noun} {number}: {told}")
     there = int(table.reached.sum())
     told = "all faces reach" if there == faces else f"{there} of {faces} faces reach"
     print(f"{told} {attribute} {target:g}" + ("" if there == faces else "; --cap lets the others go further"))
