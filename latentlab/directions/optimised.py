@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from latentlab.directions.finders import Target, check_labels
+from latentlab.directions.finders import check_labels
 from latentlab.directions.gradients import Region, image_gradients
 from latentlab.directions.styles import StyleSpace
 from latentlab.directions.through_generator import ThroughGenerator, check_rows, draw
@@ -70,9 +70,7 @@ class Optimised(ThroughGenerator):
         True for a progress bar, False for none, or a `Stage` of your own.
     """
 
-    target: ClassVar[Target] = "labels"
-
-    space: Literal["w", "w+", "s"] = "w"  # type: ignore[assignment]
+    space: Literal["w", "w+", "s"] = "w"
     region: str | Region | None = None
     regularisation: float = 1.0
     faces: int = 64
@@ -127,9 +125,9 @@ class Optimised(ThroughGenerator):
 
     def _spread(self, x: NDArray[np.float64]) -> Spread:
         if self.space == "s":
-            return lambda rows: rows * x.var(axis=0)
+            return lambda rows: np.asarray(rows * x.var(axis=0))
         covariance = np.cov(x, rowvar=False, bias=True)
-        return lambda rows: (rows.reshape(len(rows), -1, x.shape[1]) @ covariance).reshape(rows.shape)
+        return lambda rows: np.asarray(rows.reshape(len(rows), -1, x.shape[1]) @ covariance).reshape(rows.shape)
 
 
 def optimised_in_w_plus() -> Optimised:
@@ -176,6 +174,6 @@ def optimal_step(
     inner = felt @ spread_felt.T  # (n, n)
     scale = regularisation * np.trace(inner) / felt.shape[1]  # n λ
     if scale == 0:  # nothing outside the region changes
-        return spread_gradient
+        return np.asarray(spread_gradient)
     weights = np.linalg.solve(inner + scale * np.eye(len(inner)), felt @ spread_gradient)
     return np.asarray(spread_gradient - weights @ spread_felt)
