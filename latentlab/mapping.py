@@ -41,12 +41,21 @@ def ws_of_seeds(generator: Generator, seeds: Sequence[int], psi: float, class_la
     UserError
         As `check_class` says.
     """
+    return map_z(generator, z_from_seeds(seeds, generator.z_dim).to(generator.w_avg.device), psi, class_label)
+
+
+def map_z(generator: Generator, z: Tensor, psi: float = 1.0, class_label: int | None = None) -> Tensor:
+    """Map `z (b, z_dim)` to ws `(b, num_ws, w_dim)`, all of one class.
+
+    Raises
+    ------
+    UserError
+        As `check_class` says.
+    """
     check_class(generator, class_label)
-    device = generator.w_avg.device
-    z = z_from_seeds(seeds, generator.z_dim).to(device)
     if class_label is None:
         return generator.mapping(z, psi=psi)
-    return generator.mapping(z, _one_hot(torch.full((len(z),), class_label, device=device), generator), psi=psi)
+    return generator.mapping(z, _one_hot(torch.full((len(z),), class_label, device=z.device), generator), psi=psi)
 
 
 def latents_of_seeds(

@@ -24,6 +24,9 @@ _BUILT_IN: dict[str, dict[str, str]] = {
         "fer": "latentlab.scorers.expression:load_fer",
         "fer-library": "latentlab.scorers.fer_library:load_fer_library",
         "attributes": "latentlab.scorers.attributes.scorer:load_shipped",
+        "attributes-judge": "latentlab.scorers.attributes.scorer:load_judge",
+        "geometry": "latentlab.scorers.geometry:load_geometry",
+        "lighting": "latentlab.scorers.lighting:load_lighting",
     },
     "latentlab.finders": {
         "svm": "latentlab.directions.finders:LinearSVM",

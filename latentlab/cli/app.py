@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from latentlab.cli import compare, faces, photos, scorer, steps, study, translate, weights
+from latentlab.cli import compare, faces, metrics, photos, samples, scorer, steps, study, translate, weights
 from latentlab.cli.errors import run_app
 from latentlab.cli.metavars import name_values
 from stylegan2.memory import keep_freed_memory
@@ -24,8 +24,8 @@ for command in (
     study.smile,
     study.study,
     steps.generate,
-    steps.label,
-    steps.fit,
+    samples.label,
+    samples.fit,
     steps.edit,
     steps.walk,
     faces.align,
@@ -34,6 +34,7 @@ for command in (
     app.command(command.__name__)(command)
 app.add_typer(compare.app, name="compare")
 app.add_typer(translate.app, name="translate")
+app.add_typer(metrics.app, name="metrics")
 app.add_typer(scorer.app, name="scorer")
 app.add_typer(weights.app, name="weights")
 name_values(app)

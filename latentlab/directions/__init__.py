@@ -11,8 +11,9 @@ if TYPE_CHECKING:
     from latentlab.directions.edits import Edits
     from latentlab.directions.explaining import Explanation, explain
     from latentlab.directions.finders import Finder, LinearSVM, MeanDifference, RidgeOnLogit, Target
-    from latentlab.directions.fitting import Fit, fit
+    from latentlab.directions.fitting import Fit, fit, fit_many
     from latentlab.directions.matching import match_layers
+    from latentlab.directions.needs import Needs
     from latentlab.directions.of_finders import directions_of
     from latentlab.directions.optimised import Optimised
     from latentlab.directions.sefa import SeFa
@@ -31,6 +32,7 @@ __all__ = [
     "Fit",
     "LinearSVM",
     "MeanDifference",
+    "Needs",
     "MeanGradient",
     "Optimised",
     "RidgeOnLogit",
@@ -50,6 +52,7 @@ __all__ = [
     "explain",
     "face_direction",
     "fit",
+    "fit_many",
     "load_direction",
     "match_layers",
 ]
@@ -62,7 +65,8 @@ if not TYPE_CHECKING:
             "finders": ("Finder", "LinearSVM", "MeanDifference", "RidgeOnLogit", "Target"),
             "edits": ("Edits",),
             "explaining": ("Explanation", "explain"),
-            "fitting": ("Fit", "fit"),
+            "fitting": ("Fit", "fit", "fit_many"),
+            "needs": ("Needs",),
             "matching": ("match_layers",),
             "of_finders": ("directions_of",),
             "optimised": ("Optimised",),

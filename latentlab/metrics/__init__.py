@@ -1,10 +1,10 @@
-"""Metrics of edits and of generators in torchmetrics' manner: `update`, `compute` (a value with its 95 % interval), `reset`.
+"""Metrics of edits and generators in torchmetrics' manner: `update`, `compute` (a value, its 95 % interval), `reset`.
 
 Metrics of single images (`Identity`, `LPIPS`, `OutsideChange`, `Sharpness`) also keep the value of each image;
 `Leakage`, and the distances and manifolds of sets (`KernelDistance`, `FrechetDistance`, `KID`, `FID`, `Precision`,
-`Recall`, `Density`, `Coverage`) are properties of a whole set. Of a generator are `PerceptualPathLength`, of pairs of its
-images, and `LinearSeparability` and `DCI`, of latents and attributes. The arithmetic beneath them is in
-`latentlab.metrics.functional`.
+`Recall`, `Density`, `Coverage`) are properties of a whole set. `PerceptualPathLength` (pairs of images), and
+`LinearSeparability` and `DCI` (latents and attributes) are properties of a generator. The arithmetic beneath them is
+in `latentlab.metrics.functional`.
 """
 
 from __future__ import annotations

@@ -75,7 +75,11 @@ class ImageMetric(Metric):
 
     def update(self, before: Tensor, after: Tensor) -> None:
         """Add images; see `Metric.update`."""
-        self._batches.append(self.per_image(before, after))
+        self.add_values(self.per_image(before, after))
+
+    def add_values(self, values: NDArray[np.float64]) -> None:
+        """Add images whose values `(n,)` are known, as `per_image` gives them."""
+        self._batches.append(values)
 
     @property
     def values(self) -> NDArray[np.float64]:

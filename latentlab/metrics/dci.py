@@ -107,15 +107,14 @@ class DCI:
             return DCIScores(unknown, unknown, unknown, np.zeros((codes.shape[1], len(self.names))))
         group = np.random.default_rng(0).permutation(len(codes)) % self.folds
         weights, errors = [], []
-        with stage_of(progress)("DCI", "factor") as step:
-            for done, factor in enumerate(factors.T):
-                step(done, len(self.names))
-                found, error = _explain(codes, factor, group)
+        with stage_of(progress)("DCI", "fold") as step:
+            for fold in range(self.folds):
+                step(fold, self.folds)
+                found, error = _explain(codes, factors, group != fold)
                 weights.append(found)
                 errors.append(error)
-            step(len(self.names), len(self.names))
-        importance = np.stack(weights, axis=2)  # (folds, codes, factors)
-        told = 1 - np.stack(errors, axis=1)  # (folds, factors)
+            step(self.folds, self.folds)
+        importance, told = _with_chosen_penalties(np.stack(weights), np.stack(errors))
         both = np.array([dci_scores(one) for one in importance])
         n = len(codes)
         return DCIScores(
@@ -135,37 +134,45 @@ class DCI:
 
 
 def _explain(
-    codes: NDArray[np.float64], factor: NDArray[np.float64], group: NDArray[np.int64]
+    codes: NDArray[np.float64], factors: NDArray[np.float64], fit: NDArray[np.bool_]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Weights `(folds, codes)` of one factor by a lasso without each fold, and its relative error there `(folds,)`."""
+    """Lassos of each penalty on some rows: weights `(penalties, codes, factors)`, squared errors on the other rows.
+
+    The errors `(penalties, factors)` are in variances of the factor on the rows of the fit.
+    """
     from sklearn.linear_model import lasso_path
 
-    folds = int(group.max()) + 1
-    weights = np.zeros((folds, codes.shape[1], len(_PENALTIES)))
-    errors = np.zeros((folds, len(_PENALTIES)))
-    for fold in range(folds):
-        fit, held_out = group != fold, group == fold
-        (x, x_new), (y, y_new) = _standardise(codes, fit, held_out), _standardise(factor, fit, held_out)
-        strongest = np.abs(x.T @ y).max() / len(y)
-        if strongest == 0:  # the factor does not vary without this fold
-            errors[fold] = np.square(y_new).mean()
-            continue
-        _, path, _ = lasso_path(np.asfortranarray(x), y, alphas=strongest * _PENALTIES, tol=1e-3, max_iter=300)
-        weights[fold] = np.abs(path)
-        errors[fold] = np.square(y_new[:, None] - x_new @ path).mean(axis=0)
-    others = errors.sum(axis=0) - errors  # what the other folds lose with each penalty
-    chosen = others.argmin(axis=1)
-    rows = np.arange(folds)
-    return weights[rows, :, chosen], np.sqrt(errors[rows, chosen])
+    (x, x_new), (y, y_new) = _standardise(codes, fit), _standardise(factors, fit)
+    x = np.asfortranarray(x)
+    strongest = np.abs(x.T @ y).max(axis=0) / len(y)
+    weights = np.zeros((len(_PENALTIES), codes.shape[1], factors.shape[1]))
+    for k in np.flatnonzero(strongest):  # a factor that does not vary on the rows of the fit has no weights
+        _, path, _ = lasso_path(x, y[:, k], alphas=strongest[k] * _PENALTIES, tol=1e-3, max_iter=300)
+        weights[:, :, k] = path.T
+    errors = np.square(y_new - x_new @ weights).mean(axis=1)
+    return np.abs(weights), errors
+
+
+def _with_chosen_penalties(
+    weights: NDArray[np.float64], errors: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Weights `(folds, codes, factors)` and informativeness `(folds, factors)`.
+
+    The penalty of a fold and factor is the one that loses least on the held-out rows of the other folds.
+    """
+    chosen = (errors.sum(axis=0) - errors).argmin(axis=1)  # (folds, factors)
+    importance = np.take_along_axis(weights, chosen[:, None, None, :], axis=1)[:, 0]
+    error = np.take_along_axis(errors, chosen[:, None, :], axis=1)[:, 0]
+    return importance, 1 - np.sqrt(error)
 
 
 def _standardise(
-    values: NDArray[np.float64], fit: NDArray[np.bool_], held_out: NDArray[np.bool_]
+    values: NDArray[np.float64], fit: NDArray[np.bool_]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Bring some rows to mean 0 and deviation 1, and others by the same numbers; what does not vary becomes 0."""
+    """Bring some rows to mean 0 and deviation 1, and the others by the same numbers; what does not vary becomes 0."""
     mean, deviation = values[fit].mean(axis=0), values[fit].std(axis=0)
     scale = np.where(deviation > 1e-12 * (1 + np.abs(mean)), deviation, np.inf)
-    return (values[fit] - mean) / scale, (values[held_out] - mean) / scale
+    return (values[fit] - mean) / scale, (values[~fit] - mean) / scale
 
 
 def _jackknife(values: NDArray[np.float64], n: int) -> Interval:

@@ -49,7 +49,7 @@ class InceptionFeatures:
     @torch.no_grad()
     def __call__(self, images: Tensor) -> NDArray[np.float64]:
         """Return features `(n, 2048)` of `images (n, 3, h, w)` in [-1, 1]; grey ones become colour."""
-        batches = to_bytes(images.expand(-1, 3, -1, -1)).split(_BATCH)
+        batches = torch.split(to_bytes(images.expand(-1, 3, -1, -1)), _BATCH)
         return np.concatenate([self.network(batch.to(self.device))[0].double().cpu().numpy() for batch in batches])
 
 

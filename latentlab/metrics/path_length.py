@@ -53,7 +53,7 @@ class PerceptualPathLength(ImageMetric):
 
     def per_image(self, before: Tensor, after: Tensor) -> NDArray[np.float64]:
         """Return the squared speed `(n,)` of each pair: the images at t and at t + epsilon of a path."""
-        pairs = zip(before.split(self.batch_size), after.split(self.batch_size), strict=True)
+        pairs = zip(*(torch.split(images, self.batch_size) for images in (before, after)), strict=True)
         return np.concatenate([self._speeds(one, other) for one, other in pairs])
 
     @torch.no_grad()

@@ -46,8 +46,8 @@ class LinearSeparability:
     keep
         Share of the samples that are kept of each attribute.
     folds
-        Each sample is judged by an SVM that has not seen it, by cross-validation with so many folds. 1 judges samples by
-        the SVM that was fitted to them, as published, which flatters unless they are many times the latents' width.
+        Each sample is judged by an SVM that has not seen it, by cross-validation with so many folds. 1 judges samples
+        by the SVM that was fitted to them, as published, which flatters unless they are many times the latents' width.
 
     Raises
     ------

@@ -1,4 +1,5 @@
-"""The jobs of the command line as functions: study an attribute, edit photos, project photos, label samples, walk.
+"""The jobs of the command line as functions: study an attribute, edit photos, project photos, label samples, walk,
+measure.
 
 Every pipeline takes its networks as `Components`, writes into a folder, and resumes there when it was stopped.
 """
@@ -11,6 +12,15 @@ if TYPE_CHECKING:
     from latentlab.pipelines.calibration import Reach, calibrate_reach
     from latentlab.pipelines.checks import QualityCheck, check_photo, check_projection, format_checks
     from latentlab.pipelines.components import Components
+    from latentlab.pipelines.equal_strengths import EqualSettings, EqualStrength, calibrate_equal
+    from latentlab.pipelines.fitting import fit_samples
+    from latentlab.pipelines.healthy import HealthyRegion
+    from latentlab.pipelines.metrics import (
+        FolderMetricSettings,
+        GeneratorMetricSettings,
+        measure_folders,
+        measure_generator,
+    )
     from latentlab.pipelines.photos import (
         PhotoEditSettings,
         PhotoResult,
@@ -29,21 +39,32 @@ if TYPE_CHECKING:
         walk_latents,
         walk_seeds,
     )
+    from latentlab.pipelines.strengths import FaceStrengths, StrengthSettings, strength_for
     from latentlab.pipelines.study import Study, StudySettings, study_attribute
+    from latentlab.pipelines.targets import ScoreTarget
     from latentlab.pipelines.walks import Walk
 
 __all__ = [
     "Components",
+    "EqualSettings",
+    "EqualStrength",
+    "FaceStrengths",
+    "HealthyRegion",
+    "FolderMetricSettings",
+    "GeneratorMetricSettings",
     "LabelSettings",
     "PhotoEditSettings",
     "PhotoResult",
     "PhotoSettings",
     "QualityCheck",
     "Reach",
+    "ScoreTarget",
     "SeedSettings",
+    "StrengthSettings",
     "Study",
     "StudySettings",
     "Walk",
+    "calibrate_equal",
     "calibrate_reach",
     "check_photo",
     "check_photos",
@@ -52,10 +73,14 @@ __all__ = [
     "edit_photo",
     "edit_photos",
     "edit_seeds",
+    "fit_samples",
     "format_checks",
     "generate_images",
     "label_samples",
+    "measure_folders",
+    "measure_generator",
     "project_photos",
+    "strength_for",
     "study_attribute",
     "walk_latents",
     "walk_seeds",
@@ -69,6 +94,15 @@ if not TYPE_CHECKING:
             "calibration": ("Reach", "calibrate_reach"),
             "checks": ("QualityCheck", "check_photo", "check_projection", "format_checks"),
             "components": ("Components",),
+            "fitting": ("fit_samples",),
+            "equal_strengths": ("EqualSettings", "EqualStrength", "calibrate_equal"),
+            "healthy": ("HealthyRegion",),
+            "metrics": (
+                "FolderMetricSettings",
+                "GeneratorMetricSettings",
+                "measure_folders",
+                "measure_generator",
+            ),
             "photos": (
                 "PhotoEditSettings",
                 "PhotoResult",
@@ -80,7 +114,9 @@ if not TYPE_CHECKING:
             ),
             "sampling": ("LabelSettings", "label_samples"),
             "seeds": ("SeedSettings", "edit_latents", "edit_seeds", "generate_images", "walk_latents", "walk_seeds"),
+            "strengths": ("FaceStrengths", "StrengthSettings", "strength_for"),
             "study": ("Study", "StudySettings", "study_attribute"),
+            "targets": ("ScoreTarget",),
             "walks": ("Walk",),
         },
     )

@@ -56,7 +56,19 @@ class AttributeSet(Protocol):
 
 @runtime_checkable
 class ScorerGroup(Protocol):
-    """A scorer made of several, each of which can be run by itself."""
+    """A scorer made of several, each of which can be run by itself.
+
+    Attributes
+    ----------
+    scorers
+        The scorers, by the names that qualify those of their scores.
+    """
+
+    scorers: dict[str, Scorer]
+
+    def qualify(self, qualifier: str, name: str) -> str:
+        """Name that a score of one of its scorers has here."""
+        ...
 
     def member(self, name: str) -> tuple[Scorer, str]:
         """Find the scorer that gives the score `name`, and what it calls that score itself."""

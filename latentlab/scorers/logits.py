@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from latentlab.scorers.base import Scorer, ScorerGroup
-from latentlab.scorers.scores import check_score
-
-MARGIN = 1e-6
-"""Scores of scorers without logits of their own are clipped to [MARGIN, 1 − MARGIN]: logits to ±13.8."""
+from latentlab.scorers.scores import MARGIN, check_score
 
 
 def logits_of(scorer: Scorer, images: Tensor, name: str) -> Tensor:
@@ -50,6 +49,24 @@ def all_logits(scorer: Scorer, images: Tensor) -> Tensor:
         logits: Tensor = own(images)
         return logits
     return torch.stack([_as_logits(column) for column in scorer(images).unbind(1)], dim=1)
+
+
+def known_logits(scorer: Scorer, images: Tensor) -> dict[str, NDArray[np.float32]]:
+    """Compute those logits `(b,)` of `images` that a scorer knows better than its scores tell, by name.
+
+    They come from its method `logits`, or from those of its members; a scorer without one knows none.
+    """
+    if isinstance(scorer, ScorerGroup):
+        return {
+            scorer.qualify(qualifier, name): logits
+            for qualifier, member in scorer.scorers.items()
+            for name, logits in known_logits(member, images).items()
+        }
+    own = getattr(scorer, "logits", None)
+    if own is None:
+        return {}
+    columns = own(images).detach().float().cpu().numpy().T
+    return dict(zip(scorer.names, columns, strict=True))
 
 
 def _as_logits(scores: Tensor) -> Tensor:

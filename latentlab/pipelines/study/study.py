@@ -25,6 +25,7 @@ from latentlab.pipelines.study.settings import StudySettings, claim
 from latentlab.progress import Stage, stage_of
 from latentlab.samples import SampleTable, split
 from latentlab.scorers import threshold_of
+from latentlab.scorers.threshold import threshold_for
 
 METHODS = ("mean", "svm")
 MAIN = "svm"  # the direction that faces are edited along; the other is compared with it
@@ -90,7 +91,7 @@ def study_attribute(
 
 def _complete(settings: StudySettings, components: Components) -> StudySettings:
     """The settings with what they leave to the components."""
-    own = threshold_of(components.scorer)
+    own = threshold_for(threshold_of(components.scorer), settings.attribute)
     return replace(
         settings,
         network=settings.network or components.network_name,
@@ -127,7 +128,8 @@ def _measure(context: StudyContext, table: SampleTable) -> Study:
 
 
 def _with_range(found: Fit, reach: Reach) -> Fit:
-    """Give the direction the strengths that were calibrated along it, if they do what they are to do."""
-    if any(share is not None and share < 1 for share in (reach.changed_away, reach.changed_towards)):
-        return found
-    return replace(found, direction=replace(found.direction, strength_range=(reach.away, reach.towards)))
+    """Give the direction its response, and the strengths that were calibrated along it, if they do what they are to."""
+    direction = replace(found.direction, response=reach.response)
+    if all(share is None or share == 1 for share in (reach.changed_away, reach.changed_towards)):
+        direction = replace(direction, strength_range=(reach.away, reach.towards))
+    return replace(found, direction=direction)
