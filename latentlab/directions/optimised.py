@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from latentlab.directions.finders import check_labels
 from latentlab.directions.gradients import Region, image_gradients
+from latentlab.directions.style_channels import strongest
 from latentlab.directions.styles import StyleSpace
 from latentlab.directions.through_generator import ThroughGenerator, check_rows, draw
 from latentlab.errors import UserError
@@ -59,6 +60,9 @@ class Optimised(ThroughGenerator):
         Faces at which gradients are taken, half of either class as far as there are.
     projections
         Random projections of the image of each face.
+    channels
+        In S, the number of channels that move: those that move furthest in the solution for all, for which the equation
+        is solved again. None for all, in S; other spaces take no number.
     start
         Step from the negative to the positive class `(w_dim,)`, in S `(C,)`, along which the faces are moved; None for
         the mean difference.
@@ -75,6 +79,7 @@ class Optimised(ThroughGenerator):
     regularisation: float = 1.0
     faces: int = 64
     projections: int = 4
+    channels: int | None = None
     start: NDArray[np.float64] | None = None
     renderer: Renderer | None = None
     scorer: Scorer | None = None
@@ -93,16 +98,33 @@ class Optimised(ThroughGenerator):
             scorer passes no gradient.
         """
         images, y = self._images(), check_labels(y, "the training rows")
-        if not self.regularisation > 0 or self.projections < 1:
-            raise UserError("the optimised direction takes a regularisation above 0, and one projection or more")
+        if not self.regularisation > 0 or self.projections < 1 or self.faces < 2:
+            raise UserError(
+                "the optimised direction takes a regularisation above 0, two faces and one projection at least"
+            )
+        if self.channels is not None and self.space != "s":
+            raise UserError(f"style channels are chosen in space s, not in {self.space}")
         x = check_rows(x, y)
         points = self._points(self._along(x, y))
         region, stage = self._region(), stage_of(self.progress)
         gradient = self._gradients(points, images, stage).mean(axis=0)
         with stage("change of the image") as step:
             felt = image_gradients(points, images, region, self.projections, self.seed, step)
-        self._keep(optimal_step(gradient, felt, self._spread(x), self.regularisation), x, y)
+        self._keep(self._solve(gradient, felt, x), x, y)
         return self
+
+    def _solve(
+        self, gradient: NDArray[np.float64], felt: NDArray[np.float64], x: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        """The optimal step `(D,)`, with as many channels as wanted."""
+        step = optimal_step(gradient, felt, self._spread(x), self.regularisation)
+        if self.channels is None:
+            return step
+        kept = np.flatnonzero(strongest(step, self.channels))
+        few = optimal_step(gradient[kept], felt[:, kept], self._spread(x[:, kept]), self.regularisation)
+        step = np.zeros_like(step)
+        step[kept] = few
+        return step
 
     def _along(self, x: NDArray[np.float64], y: NDArray[np.bool_]) -> NDArray[np.float64]:
         """Faces of either class, each moved part of the way to the other class."""
@@ -136,8 +158,8 @@ def optimised_in_w_plus() -> Optimised:
 
 
 def optimised_in_s() -> Optimised:
-    """An `Optimised` in S, for the registry."""
-    return Optimised(space="s")
+    """An `Optimised` of ten style channels, for the registry."""
+    return Optimised(space="s", channels=10)
 
 
 def optimal_step(
