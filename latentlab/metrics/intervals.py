@@ -140,6 +140,60 @@ def paired_difference(
     return Interval(mean, float(low), float(high), n, missing)
 
 
+@dataclass(frozen=True, eq=False)
+class PairedDifferences:
+    """Mean differences of all pairs of columns of values on the same images.
+
+    Attributes
+    ----------
+    mean, low, high
+        `(columns, columns)`: row minus column, and the ends of its interval; NaN for fewer than two images.
+    """
+
+    mean: NDArray[np.float64]
+    low: NDArray[np.float64]
+    high: NDArray[np.float64]
+
+    def better(self, more: bool) -> NDArray[np.bool_]:
+        """Whether the row is better than the column beyond the interval; `more` says whether larger values are."""
+        return self.low > 0 if more else self.high < 0
+
+
+def paired_bootstrap(
+    values: NDArray[np.float64], level: float = 0.95, resamples: int = 2000, seed: int = 0
+) -> PairedDifferences:
+    """Compute the mean differences of all pairs of columns on the same images, with percentile bootstrap intervals.
+
+    Each resample draws the same images for all columns (Efron and Tibshirani 1993, section 8.3). An image without a
+    value in one of two columns is left out of their difference.
+
+    Parameters
+    ----------
+    values
+        `(n, columns)`; NaN where there is no value.
+    level
+        Confidence level.
+    resamples
+        How often the images are drawn.
+    seed
+        Random seed of the drawing.
+    """
+    n, columns = values.shape
+    drawn = np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), size=resamples).astype(np.float64)
+    known = ~np.isnan(values)
+    filled = np.where(known, values, 0.0)
+    mean, low, high = (np.full((columns, columns), np.nan) for _ in range(3))
+    for i in range(columns):
+        both = known & known[:, [i]]  # (n, columns)
+        difference = np.where(both, filled[:, [i]] - filled, 0.0)
+        counts = drawn @ both  # (resamples, columns)
+        resampled = np.divide(drawn @ difference, counts, out=np.full(counts.shape, np.nan), where=counts > 0)
+        for j in np.flatnonzero(both.sum(axis=0) >= 2):
+            mean[i, j] = difference[:, j].sum() / both[:, j].sum()
+            low[i, j], high[i, j] = np.nanquantile(resampled[:, j], [(1 - level) / 2, (1 + level) / 2])
+    return PairedDifferences(mean, low, high)
+
+
 def statistic_interval(
     statistic: Callable[..., float],
     *samples: NDArray[np.float64],

@@ -13,6 +13,7 @@ from latentlab.faces.detectors import FaceDetector, load_detector
 from latentlab.faces.pose import pose_of
 from latentlab.images import as_batch
 from latentlab.scorers import mouth
+from latentlab.scorers.threshold import Threshold
 
 # Landmarks of iBUG 300-W: pairs of the upper and lower lid, the corners of each eye, the jaw at the ears' height,
 # and the brow's middle and chin.
@@ -28,7 +29,7 @@ class FaceGeometry:
     'yaw' and 'pitch' are in degrees (see `latentlab.faces.pose`). 'eye_opening' is the height of the eyes over their
     width. 'face_width' is the width of the face at the cheekbones over its height from the brow to the chin.
     'mouth_opening' and 'mouth_width' are in distances of the eyes (see `MouthGeometry`). They are no probabilities:
-    directions are learnt from them by degrees, or at a threshold of quantiles.
+    samples are labelled at the median of each, and directions are learnt from degrees or from these labels.
 
     Parameters
     ----------
@@ -38,6 +39,7 @@ class FaceGeometry:
 
     names = ("yaw", "pitch", "eye_opening", "face_width", "mouth_opening", "mouth_width")
     img_channels = 3
+    threshold = Threshold.parse("median")
 
     def __init__(self, detector: FaceDetector) -> None:
         self.detector = detector
@@ -58,6 +60,10 @@ class FaceGeometry:
         images = as_batch(images)
         rows = [self._of(image[None]) for image in images.detach()]
         return torch.tensor(np.stack(rows), dtype=torch.float32, device=images.device)
+
+    def logits(self, images: Tensor) -> Tensor:
+        """Return the angles and lengths as they are: they are no probabilities."""
+        return self(images)
 
     def _of(self, image: Tensor) -> NDArray[np.float64]:
         landmarks = mouth.landmarks_of(self.detector, image)

@@ -10,6 +10,7 @@ from torch import Tensor
 from latentlab.errors import UserError
 from latentlab.faces.means import mean_landmarks
 from latentlab.images import as_batch
+from latentlab.scorers.threshold import Threshold
 
 # ITU-R BT.601.
 _LUMA = (0.299, 0.587, 0.114)
@@ -20,11 +21,12 @@ class Lighting:
 
     'light_side' is the mean luma of the half of the face on the image's right, minus that of the other half;
     'light' is the mean luma of both. Luma is in [-1, 1]. The face is the ellipse about the mean landmarks of generated
-    faces. Skin counts too: 'light' grows with a lighter one.
+    faces. Skin counts too: 'light' grows with a lighter one. Samples are labelled at the median of each.
     """
 
     names = ("light_side", "light")
     img_channels = 3
+    threshold = Threshold.parse("median")
 
     def __init__(self) -> None:
         self.fingerprint = hashlib.sha256(b"lighting 1").hexdigest()
@@ -42,6 +44,10 @@ class Lighting:
         halves = _halves(images.shape[3]).to(images)  # (2, h, h)
         left, right = ((luma * half).sum(dim=(1, 2)) / half.sum() for half in halves)
         return torch.stack([right - left, (left + right) / 2], dim=1)
+
+    def logits(self, images: Tensor) -> Tensor:
+        """Return the differences of luma as they are: they are no probabilities."""
+        return self(images)
 
 
 def _halves(resolution: int) -> Tensor:
