@@ -10,8 +10,25 @@ from stylegan2.lazy import lazy_names
 if TYPE_CHECKING:
     from latentlab.directions.edits import Edits
     from latentlab.directions.explaining import Explanation, explain
+<<<<<<< HEAD
+    from latentlab.directions.finders import (
+        LDA,
+        Classifier,
+        Conditional,
+        Finder,
+        GANSpace,
+        InterFaceGAN,
+        LinearSVM,
+        Logistic,
+        MeanDifference,
+        RidgeOnLogit,
+        Target,
+    )
+    from latentlab.directions.fitting import Fit, fit
+=======
     from latentlab.directions.finders import Finder, LinearSVM, MeanDifference, RidgeOnLogit, Target
     from latentlab.directions.fitting import Fit, fit, fit_many
+>>>>>>> int
     from latentlab.directions.matching import match_layers
     from latentlab.directions.needs import Needs
     from latentlab.directions.of_finders import directions_of
@@ -26,13 +43,19 @@ if TYPE_CHECKING:
     from latentlab.directions.typicality import Typicality
 
 __all__ = [
+    "Classifier",
+    "Conditional",
     "Direction",
     "DirectionStatistics",
     "Edits",
     "Explanation",
     "Finder",
     "Fit",
+    "GANSpace",
+    "InterFaceGAN",
+    "LDA",
     "LinearSVM",
+    "Logistic",
     "MeanDifference",
     "Needs",
     "MeanGradient",
@@ -66,7 +89,19 @@ if not TYPE_CHECKING:
     __getattr__, __dir__ = lazy_names(
         __name__,
         {
-            "finders": ("Finder", "LinearSVM", "MeanDifference", "RidgeOnLogit", "Target"),
+            "finders": (
+                "Classifier",
+                "Conditional",
+                "Finder",
+                "GANSpace",
+                "InterFaceGAN",
+                "LDA",
+                "LinearSVM",
+                "Logistic",
+                "MeanDifference",
+                "RidgeOnLogit",
+                "Target",
+            ),
             "edits": ("Edits",),
             "explaining": ("Explanation", "explain"),
             "fitting": ("Fit", "fit", "fit_many"),

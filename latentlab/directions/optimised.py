@@ -9,11 +9,11 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from latentlab.directions.finders import check_labels
+from latentlab.directions.finders import check_training
 from latentlab.directions.gradients import Region, image_gradients
 from latentlab.directions.style_channels import strongest
 from latentlab.directions.styles import StyleSpace
-from latentlab.directions.through_generator import ThroughGenerator, check_rows, draw
+from latentlab.directions.through_generator import ThroughGenerator, draw
 from latentlab.errors import UserError
 from latentlab.faces.regions import mean_region
 from latentlab.progress import Stage, stage_of
@@ -97,14 +97,14 @@ class Optimised(ThroughGenerator):
             If only one class occurs, a parameter is out of range, the finder has nothing to look through, or the
             scorer passes no gradient.
         """
-        images, y = self._images(), check_labels(y, "the training rows")
+        images = self._images()
         if not self.regularisation > 0 or self.projections < 1 or self.faces < 2:
             raise UserError(
                 "the optimised direction takes a regularisation above 0, two faces and one projection at least"
             )
         if self.channels is not None and self.space != "s":
             raise UserError(f"style channels are chosen in space s, not in {self.space}")
-        x = check_rows(x, y)
+        x, y = check_training(x, y)
         points = self._points(self._along(x, y))
         region, stage = self._region(), stage_of(self.progress)
         gradient = self._gradients(points, images, stage).mean(axis=0)
