@@ -32,6 +32,7 @@ if TYPE_CHECKING:
         StudySettings,
         edit_photo,
         edit_photos,
+        strength_for,
         study_attribute,
     )
     from latentlab.pipelines import label_samples as sample
@@ -85,6 +86,7 @@ _NAMES = {
     "sample": "latentlab.pipelines:label_samples",
     "save_figure": "latentlab.plots:save_figure",
     "save_image": "latentlab.images:save_image",
+    "strength_for": "latentlab.pipelines:strength_for",
     "study_attribute": "latentlab.pipelines:study_attribute",
     "style_mix": "stylegan2:style_mix",
     "to_pil": "latentlab.images:to_pil",
@@ -156,6 +158,7 @@ __all__ = [
     "sample",
     "save_figure",
     "save_image",
+    "strength_for",
     "study_attribute",
     "style_mix",
     "to_pil",

@@ -16,12 +16,14 @@ if TYPE_CHECKING:
     from latentlab.directions.needs import Needs
     from latentlab.directions.of_finders import directions_of
     from latentlab.directions.optimised import Optimised
+    from latentlab.directions.response import Response
     from latentlab.directions.sefa import SeFa
     from latentlab.directions.shipped import load_direction
     from latentlab.directions.statistics import DirectionStatistics, card_figures, evaluate
     from latentlab.directions.style_channels import StyleCorrelation, StyleZScore
     from latentlab.directions.styles import StyleChannels, StyleSpace
     from latentlab.directions.through_generator import MeanGradient, StyleGradient, face_direction
+    from latentlab.directions.typicality import Typicality
 
 __all__ = [
     "Direction",
@@ -35,6 +37,7 @@ __all__ = [
     "Needs",
     "MeanGradient",
     "Optimised",
+    "Response",
     "RidgeOnLogit",
     "SeFa",
     "Space",
@@ -45,6 +48,7 @@ __all__ = [
     "StyleSpace",
     "StyleZScore",
     "Target",
+    "Typicality",
     "card_figures",
     "cosine",
     "directions_of",
@@ -71,10 +75,12 @@ if not TYPE_CHECKING:
             "of_finders": ("directions_of",),
             "optimised": ("Optimised",),
             "sefa": ("SeFa",),
+            "response": ("Response",),
             "shipped": ("load_direction",),
             "statistics": ("DirectionStatistics", "card_figures", "evaluate"),
             "style_channels": ("StyleCorrelation", "StyleZScore"),
             "styles": ("StyleChannels", "StyleSpace"),
+            "typicality": ("Typicality",),
             "through_generator": ("MeanGradient", "StyleGradient", "face_direction"),
         },
     )

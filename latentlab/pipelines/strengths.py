@@ -171,10 +171,12 @@ def strength_for(
     settings = StrengthSettings() if settings is None else settings
     check_score(scorer.names, attribute)
     faces = _Faces(latents, direction, renderer, scorer, attribute, settings.batch_size)
+    if not len(faces):
+        raise UserError("strengths are searched for of one face or more")
     with stage_of(progress)("finding strengths") as step:
         everyone = np.arange(len(faces))
         before = faces.score(everyone, np.zeros(len(faces)))
-        goal = target if isinstance(target, ScoreTarget) else ScoreTarget.of(target, scorer, before)
+        goal = target if isinstance(target, ScoreTarget) else ScoreTarget.of(target, scorer, attribute, before)
         limits = _limits(faces, goal, settings)
 
         def respond(rows: NDArray[np.intp], strengths: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -194,7 +196,7 @@ def strength_for(
     return FaceStrengths(
         attribute=attribute,
         target=goal,
-        strengths=goal.sign * found.strengths,
+        strengths=goal.sign * found.strengths + 0.0,  # which is never -0
         before=before,
         after=goal.from_scale(goal.sign * found.after),
         reached=found.reached,
@@ -215,7 +217,7 @@ def check_target(target: float | ScoreTarget, renderer: Renderer, scorer: Scorer
     if not isinstance(target, ScoreTarget):
         with torch.inference_mode():
             scores = score_images(scorer, renderer({"w": renderer.generator.w_avg[None]}))
-        ScoreTarget.of(target, scorer, score_column(scores, scorer.names, attribute))
+        ScoreTarget.of(target, scorer, attribute, score_column(scores, scorer.names, attribute))
 
 
 def _limits(faces: _Faces, goal: ScoreTarget, settings: StrengthSettings) -> NDArray[np.float64]:

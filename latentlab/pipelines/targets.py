@@ -12,7 +12,7 @@ from scipy.special import expit, logit
 
 from latentlab.errors import UserError
 from latentlab.scorers import Scorer, threshold_of
-from latentlab.scorers.threshold import HALF
+from latentlab.scorers.threshold import HALF, threshold_for
 
 Scale = Literal["probability", "logit", "score"]
 
@@ -57,8 +57,8 @@ class ScoreTarget:
             )
 
     @classmethod
-    def of(cls, value: float, scorer: Scorer, scores: NDArray[np.floating]) -> ScoreTarget:
-        """Take a number as the target of faces with some scores.
+    def of(cls, value: float, scorer: Scorer, name: str, scores: NDArray[np.floating]) -> ScoreTarget:
+        """Take a number as the target of the score `name`, of faces that have some scores `(n,)`.
 
         Below the scorer's threshold, or one half, it is one to fall to. Scores are probabilities where the scorer says
         so, by an attribute `probabilities`, or, if it does not say, where all lie between 0 and 1.
@@ -68,7 +68,7 @@ class ScoreTarget:
         UserError
             If scores between 0 and 1 are to reach a number that is not.
         """
-        threshold = threshold_of(scorer) or HALF
+        threshold = threshold_for(threshold_of(scorer), name) or HALF
         middle = HALF.low if threshold.quantiles else (threshold.low + threshold.high) / 2
         within = bool(((scores >= 0) & (scores <= 1)).all())
         scale: Scale = "probability" if getattr(scorer, "probabilities", within) else "score"
