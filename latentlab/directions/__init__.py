@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     )
     from latentlab.directions.fitting import Fit, fit
 =======
+    from latentlab.directions.exporting import export_direction
     from latentlab.directions.finders import Finder, LinearSVM, MeanDifference, RidgeOnLogit, Target
     from latentlab.directions.fitting import Fit, fit, fit_many
 >>>>>>> int
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
     from latentlab.directions.optimised import Optimised
     from latentlab.directions.response import Response
     from latentlab.directions.sefa import SeFa
-    from latentlab.directions.shipped import load_direction
+    from latentlab.directions.shipped import load_direction, shipped_directions
     from latentlab.directions.statistics import DirectionStatistics, card_figures, evaluate
     from latentlab.directions.style_channels import StyleCorrelation, StyleZScore
     from latentlab.directions.styles import StyleChannels, StyleSpace
@@ -77,11 +78,13 @@ __all__ = [
     "directions_of",
     "evaluate",
     "explain",
+    "export_direction",
     "face_direction",
     "fit",
     "fit_many",
     "load_direction",
     "match_layers",
+    "shipped_directions",
 ]
 
 # Finders import scikit-learn, which takes a second or two; editing along a known direction does without it.
@@ -103,6 +106,7 @@ if not TYPE_CHECKING:
                 "Target",
             ),
             "edits": ("Edits",),
+            "exporting": ("export_direction",),
             "explaining": ("Explanation", "explain"),
             "fitting": ("Fit", "fit", "fit_many"),
             "needs": ("Needs",),
@@ -111,7 +115,7 @@ if not TYPE_CHECKING:
             "optimised": ("Optimised",),
             "sefa": ("SeFa",),
             "response": ("Response",),
-            "shipped": ("load_direction",),
+            "shipped": ("load_direction", "shipped_directions"),
             "statistics": ("DirectionStatistics", "card_figures", "evaluate"),
             "style_channels": ("StyleCorrelation", "StyleZScore"),
             "styles": ("StyleChannels", "StyleSpace"),
