@@ -8,9 +8,15 @@ from latentlab.directions.direction import Direction, Space, Statistic, cosine
 from stylegan2.lazy import lazy_names
 
 if TYPE_CHECKING:
+    from latentlab.directions.confidence import (
+        Comparison,
+        CurvePoint,
+        bootstrap_cosine,
+        compare_decisions,
+        learning_curve,
+    )
     from latentlab.directions.edits import Edits
     from latentlab.directions.explaining import Explanation, explain
-<<<<<<< HEAD
     from latentlab.directions.finders import (
         LDA,
         Classifier,
@@ -24,12 +30,9 @@ if TYPE_CHECKING:
         RidgeOnLogit,
         Target,
     )
-    from latentlab.directions.fitting import Fit, fit
-=======
-    from latentlab.directions.finders import Finder, LinearSVM, MeanDifference, RidgeOnLogit, Target
     from latentlab.directions.fitting import Fit, fit, fit_many
->>>>>>> int
     from latentlab.directions.matching import match_layers
+    from latentlab.directions.naming import Association, NamedComponent, name_components
     from latentlab.directions.needs import Needs
     from latentlab.directions.of_finders import directions_of
     from latentlab.directions.optimised import Optimised
@@ -43,8 +46,11 @@ if TYPE_CHECKING:
     from latentlab.directions.typicality import Typicality
 
 __all__ = [
+    "Association",
     "Classifier",
+    "Comparison",
     "Conditional",
+    "CurvePoint",
     "Direction",
     "DirectionStatistics",
     "Edits",
@@ -57,8 +63,9 @@ __all__ = [
     "LinearSVM",
     "Logistic",
     "MeanDifference",
-    "Needs",
     "MeanGradient",
+    "NamedComponent",
+    "Needs",
     "Optimised",
     "Response",
     "RidgeOnLogit",
@@ -72,7 +79,9 @@ __all__ = [
     "StyleZScore",
     "Target",
     "Typicality",
+    "bootstrap_cosine",
     "card_figures",
+    "compare_decisions",
     "cosine",
     "directions_of",
     "evaluate",
@@ -80,8 +89,10 @@ __all__ = [
     "face_direction",
     "fit",
     "fit_many",
+    "learning_curve",
     "load_direction",
     "match_layers",
+    "name_components",
 ]
 
 # Finders import scikit-learn, which takes a second or two; editing along a known direction does without it.
@@ -102,9 +113,17 @@ if not TYPE_CHECKING:
                 "RidgeOnLogit",
                 "Target",
             ),
+            "confidence": (
+                "Comparison",
+                "CurvePoint",
+                "bootstrap_cosine",
+                "compare_decisions",
+                "learning_curve",
+            ),
             "edits": ("Edits",),
             "explaining": ("Explanation", "explain"),
             "fitting": ("Fit", "fit", "fit_many"),
+            "naming": ("Association", "NamedComponent", "name_components"),
             "needs": ("Needs",),
             "matching": ("match_layers",),
             "of_finders": ("directions_of",),
