@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     )
     from latentlab.directions.edits import Edits
     from latentlab.directions.explaining import Explanation, explain
+    from latentlab.directions.exporting import export_direction
     from latentlab.directions.finders import (
         LDA,
         Classifier,
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
     from latentlab.directions.optimised import Optimised
     from latentlab.directions.response import Response
     from latentlab.directions.sefa import SeFa
-    from latentlab.directions.shipped import load_direction
+    from latentlab.directions.shipped import load_direction, shipped_directions
     from latentlab.directions.statistics import DirectionStatistics, card_figures, evaluate
     from latentlab.directions.style_channels import StyleCorrelation, StyleZScore
     from latentlab.directions.styles import StyleChannels, StyleSpace
@@ -86,6 +87,7 @@ __all__ = [
     "directions_of",
     "evaluate",
     "explain",
+    "export_direction",
     "face_direction",
     "fit",
     "fit_many",
@@ -93,6 +95,7 @@ __all__ = [
     "load_direction",
     "match_layers",
     "name_components",
+    "shipped_directions",
 ]
 
 # Finders import scikit-learn, which takes a second or two; editing along a known direction does without it.
@@ -121,6 +124,7 @@ if not TYPE_CHECKING:
                 "learning_curve",
             ),
             "edits": ("Edits",),
+            "exporting": ("export_direction",),
             "explaining": ("Explanation", "explain"),
             "fitting": ("Fit", "fit", "fit_many"),
             "naming": ("Association", "NamedComponent", "name_components"),
@@ -130,7 +134,7 @@ if not TYPE_CHECKING:
             "optimised": ("Optimised",),
             "sefa": ("SeFa",),
             "response": ("Response",),
-            "shipped": ("load_direction",),
+            "shipped": ("load_direction", "shipped_directions"),
             "statistics": ("DirectionStatistics", "card_figures", "evaluate"),
             "style_channels": ("StyleCorrelation", "StyleZScore"),
             "styles": ("StyleChannels", "StyleSpace"),

@@ -206,8 +206,8 @@ def compare_decisions(
     Parameters
     ----------
     one, other
-        Decisions `(n,)`, the larger the more positive: `finder.decision_function(x)`, or `direction.coordinates(…)`; the
-        two may be of different spaces.
+        Decisions `(n,)`, the larger the more positive: `finder.decision_function(x)`, or `direction.coordinates(…)`;
+        the two may be of different spaces.
     y
         Labels `(n,)` of these rows, on which neither was learnt.
     resamples

@@ -128,4 +128,5 @@ def correlations(x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.f
     centred = y - y.mean()
     covariance = centred @ x  # x need not be centred
     spread = len(y) * x.std(axis=0) * y.std()
-    return np.divide(covariance, spread, out=np.zeros_like(covariance), where=spread > 1e-9 * spread.max(initial=0))
+    known = spread > 1e-9 * spread.max(initial=0)
+    return np.asarray(np.divide(covariance, spread, out=np.zeros(len(spread)), where=known))

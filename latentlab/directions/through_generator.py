@@ -5,7 +5,7 @@ They take no more labels than a scorer gives, and the scorer may be any function
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,7 +35,7 @@ class ThroughGenerator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has
         The hyperplane, halfway between the means of the classes.
     """
 
-    target: Target = "labels"
+    target: ClassVar[Target] = "labels"
     space: Space
     renderer: Renderer | None
     scorer: Scorer | None
