@@ -21,6 +21,7 @@ from latentlab.intervals import Interval
 from latentlab.progress import Stage, stage_of
 
 _FEWEST = 10  # rows that a learning curve goes down to
+_Z = float(norm.ppf(0.975))
 
 
 @dataclass(frozen=True)
@@ -128,7 +129,6 @@ def learning_curve(
     held_out: tuple[NDArray[Any], NDArray[np.bool_]],
     halvings: int = 4,
     repeats: int = 10,
-    level: float = 0.95,
     seed: int = 0,
     progress: bool | Stage = True,
 ) -> tuple[CurvePoint, ...]:
@@ -146,8 +146,6 @@ def learning_curve(
         How often the number is halved, while ten rows are left.
     repeats
         How many parts of each size are drawn.
-    level
-        Confidence level.
     seed
         Random seed of the drawing.
     progress
@@ -156,27 +154,29 @@ def learning_curve(
     Returns
     -------
     tuple of CurvePoint
-        From n rows downwards. The interval of an AUC has the variance between the parts and that of the held-out rows
+        From n rows downwards. The 95 % interval of an AUC has the variance between the parts and that of the held-out rows
         (DeLong et al. 1988), that of a cosine the variance between the parts.
 
     Raises
     ------
     UserError
-        If the finder refuses x or y, gives several directions, or cannot be judged.
+        If there are fewer than two repeats, the finder refuses x or y, gives several directions, or cannot be judged.
     """
+    if repeats < 2:
+        raise UserError(f"the spread between parts takes two of each size at least, not {repeats}")
     x = check_rows(x, y)
     labels = check_labels(held_out[1], "the held-out rows")
     rows_held = check_rows(held_out[0], labels)
-    z = float(norm.ppf(0.5 + level / 2))
     whole, rng = _judge(_fitted(finder, x, y)), np.random.default_rng(seed)
     decision = whole.decision_function(rows_held)
-    half = z * auc_deviation(labels, decision)
-    points = [CurvePoint(len(x), _clipped(float(roc_auc_score(labels, decision)), half, len(labels)), _exactly(1.0))]
+    half = _Z * auc_deviation(labels, decision)
+    auc = _clipped(float(roc_auc_score(labels, decision)), half, len(labels))
+    points = [CurvePoint(len(x), auc, Interval(1.0, 1.0, 1.0, 1))]
     sizes = [size for k in range(halvings) if (size := len(x) // 2 ** (k + 1)) >= _FEWEST]
     with stage_of(progress)("fits to fewer samples", "fit") as step:
         for k, size in enumerate(sizes):
             parts = np.empty((repeats, 3))
-            for part in parts:
+            for number, part in enumerate(parts, 1):
                 rows = _part(y, len(x), size, rng)
                 fitted = _judge(_fitted(finder, x[rows], _take(y, rows)))
                 decision = fitted.decision_function(rows_held)
@@ -185,8 +185,8 @@ def learning_curve(
                     auc_deviation(labels, decision) ** 2,
                     cosine(_direction(fitted), _direction(whole)),
                 )
-                step(k * repeats + 1, len(sizes) * repeats)
-            points.append(_point(size, parts, z, len(labels)))
+                step(k * repeats + number, len(sizes) * repeats)
+            points.append(_point(size, parts, len(labels)))
     return tuple(points)
 
 
@@ -294,23 +294,18 @@ def _classes(y: NDArray[Any] | None, n: int) -> list[NDArray[np.intp]]:
 # --- intervals ----------------------------------------------------------------------------------------------
 
 
-def _exactly(value: float) -> Interval:
-    return Interval(value, value, value, 1)
-
-
 def _clipped(value: float, half: float, n: int) -> Interval:
     """Interval of an AUC or a cosine, neither of which exceeds 1."""
     return Interval(value, max(-1.0, value - half), min(1.0, value + half), n)
 
 
-def _point(size: int, parts: NDArray[np.float64], z: float, held: int) -> CurvePoint:
+def _point(size: int, parts: NDArray[np.float64], held: int) -> CurvePoint:
     """Summary of the repeats, rows of AUC, its variance by DeLong, and cosine."""
     auc, variance, cosines = parts.T
-    between = 1 if len(parts) > 1 else 0
-    spread = math.sqrt(np.var(auc, ddof=between) + variance.mean())
-    angle = float(np.std(cosines, ddof=between))
+    spread = math.sqrt(np.var(auc, ddof=1) + variance.mean())
+    angle = float(np.std(cosines, ddof=1))
     return CurvePoint(
         size,
-        _clipped(float(auc.mean()), z * spread, held),
-        _clipped(float(cosines.mean()), z * angle, len(parts)),
+        _clipped(float(auc.mean()), _Z * spread, held),
+        _clipped(float(cosines.mean()), _Z * angle, len(parts)),
     )

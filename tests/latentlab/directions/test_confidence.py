@@ -141,6 +141,8 @@ def test_bad_input_is_refused():
         bootstrap_cosine(MeanDifference(), w, y, 1)
     with pytest.raises(UserError, match="the held-out rows have 0 positive"):
         learning_curve(MeanDifference(), w, y, (w, np.zeros(40, bool)), progress=False)
+    with pytest.raises(UserError, match="two of each size at least, not 1"):
+        learning_curve(MeanDifference(), w, y, (w, y), repeats=1)
     with pytest.raises(UserError, match="one finite number for each of 40 rows, not"):
         compare_decisions(given[:30], given, y)
     with pytest.raises(UserError, match="labels must be boolean"):
