@@ -154,8 +154,8 @@ def learning_curve(
     Returns
     -------
     tuple of CurvePoint
-        From n rows downwards. The 95 % interval of an AUC has the variance between the parts and that of the held-out rows
-        (DeLong et al. 1988), that of a cosine the variance between the parts.
+        From n rows downwards. The 95 % interval of an AUC has the variance between the parts and that of the held-out
+        rows (DeLong et al. 1988), that of a cosine the variance between the parts.
 
     Raises
     ------
