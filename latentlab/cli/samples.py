@@ -29,8 +29,8 @@ MethodName = Annotated[
     str,
     typer.Option(
         help="Method by which the direction is learnt: svm, mean, ridge, logistic, lda, interfacegan; in style "
-        "channels style-correlation, style-zscore, style-gradient; through the generator gradient, gradient-w+, optimised, "
-        "optimised-w+, optimised-s; components ganspace, sefa; or one that another package adds.",
+        "channels style-correlation, style-zscore, style-gradient; through the generator gradient, gradient-w+, "
+        "optimised, optimised-w+, optimised-s; components ganspace, sefa; or one that another package adds.",
         callback=_check_method,
         autocompletion=registry.finders.names,
     ),
