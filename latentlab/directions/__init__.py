@@ -10,7 +10,6 @@ from stylegan2.lazy import lazy_names
 if TYPE_CHECKING:
     from latentlab.directions.edits import Edits
     from latentlab.directions.explaining import Explanation, explain
-<<<<<<< HEAD
     from latentlab.directions.finders import (
         LDA,
         Classifier,
@@ -24,11 +23,7 @@ if TYPE_CHECKING:
         RidgeOnLogit,
         Target,
     )
-    from latentlab.directions.fitting import Fit, fit
-=======
-    from latentlab.directions.finders import Finder, LinearSVM, MeanDifference, RidgeOnLogit, Target
     from latentlab.directions.fitting import Fit, fit, fit_many
->>>>>>> int
     from latentlab.directions.matching import match_layers
     from latentlab.directions.needs import Needs
     from latentlab.directions.of_finders import directions_of
