@@ -24,8 +24,8 @@ DirectionName = Annotated[
     str,
     typer.Option(
         "--direction",
-        help="Direction: smile, which comes with the package, or a file: of `latentlab fit`, or a published array "
-        "(.npy, .npz, .pt, .safetensors).",
+        help="Direction: a name that `latentlab directions list` shows, or a file: of `latentlab fit`, or a published "
+        "array (.npy, .npz, .pt, .safetensors).",
     ),
 ]
 Force = Annotated[bool, typer.Option("--force", help="Apply it to a generator that it was not learnt on.")]
@@ -134,8 +134,9 @@ def _print_strengths(table: EditTable, noun: str, attribute: str, target: float)
     assert table.reached is not None
     scores, faces = table.column(attribute).tolist(), len(table.seeds)
     for k, number in enumerate(table.seeds.tolist()):
-        strength, reached = float(table.own_strengths[k, 1]), bool(table.reached[k])
-        print(f"{noun} {number}: {describe_strength(attribute, *scores[k], strength, reached)}")
+        (before, after), strength = scores[k], float(table.own_strengths[k, 1])
+        told = describe_strength(attribute, before, after, strength, bool(table.reached[k]))
+        print(f"{noun} {number}: {told}")
     there = int(table.reached.sum())
     told = "all faces reach" if there == faces else f"{there} of {faces} faces reach"
     print(f"{told} {attribute} {target:g}" + ("" if there == faces else "; --cap lets the others go further"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -58,6 +58,13 @@ class Reach:
         """Return what JSON holds."""
         response = None if self.response is None else self.response.to_dict()
         return {**{field.name: getattr(self, field.name) for field in fields(self)}, "response": response}
+
+    def calibrated(self, direction: Direction) -> Direction:
+        """Give a direction's card the response, and the range if every face changed its label at its ends."""
+        direction = replace(direction, response=self.response)
+        if all(share is None or share == 1 for share in (self.changed_away, self.changed_towards)):
+            direction = replace(direction, strength_range=(self.away, self.towards))
+        return direction
 
     def strengths(self, steps: int) -> tuple[float, ...]:
         """An odd number of strengths from `away` through 0 to `towards`, evenly spaced on either side."""

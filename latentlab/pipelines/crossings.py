@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
 
@@ -56,7 +57,8 @@ def first_crossings(
     The search moves outwards, to where the line through the last two responses reaches the target, but at most a third
     of the limit at once. It then narrows down the step that reached it by regula falsi (the Illinois form: Dowell and
     Jarratt 1971), until a response lies between the target and the target plus its tolerance. A response that reaches
-    the target and falls below it again within one step of the search goes unnoticed.
+    the target and falls below it again within one step of the search goes unnoticed. Where a response is NaN, the
+    search of its row ends.
 
     Parameters
     ----------
@@ -98,7 +100,7 @@ def first_crossings(
 def _end(trail: list[tuple[float, float]], target: float) -> tuple[float, float]:
     """The first strength of a trail that reaches the target, or that with the highest response, and its response."""
     reached = [point for point in trail if point[1] >= target]
-    return min(reached) if reached else max(trail, key=lambda point: point[1])
+    return min(reached) if reached else max(trail, key=lambda point: -math.inf if math.isnan(point[1]) else point[1])
 
 
 def _search(excess: float, limit: float, tolerance: float, left: int) -> Generator[float, float, None]:
@@ -114,6 +116,8 @@ def _search(excess: float, limit: float, tolerance: float, left: int) -> Generat
             return
         low, below, high = high, above, min(high + max(step, (limit - high) / left), limit)
         above, left = (yield high), left - 1
+        if math.isnan(above):
+            return
         rise = (above - below) / (high - low)
         step = float(np.clip((tolerance / 2 - above) / rise, _STEP * limit, _LEAP * limit)) if rise > 0 else step
     # Between the two ends, towards the middle of what is tolerated. An end that stays twice counts half.
@@ -122,6 +126,8 @@ def _search(excess: float, limit: float, tolerance: float, left: int) -> Generat
         share = float(np.clip(under / (under - over), _MARGIN, 1 - _MARGIN))
         middle = low + share * (high - low)
         excess, left = (yield middle), left - 1
+        if math.isnan(excess):
+            return
         if excess >= 0:
             under = under / 2 if moved == "high" else under
             high, above, over, moved = middle, excess, excess - tolerance / 2, "high"

@@ -116,13 +116,15 @@ def calibrate_equal(
     Raises
     ------
     UserError
-        If there are no faces, the share is out of range, the scorer has no such score, or the folder holds another
-        calibration.
+        If there are no faces, the share is out of range, the scorer has no such score, a direction is of another
+        generator, or the folder holds another calibration.
     """
     settings = EqualSettings() if settings is None else settings
     check_score(scorer.names, attribute)
     if not len(faces) or not 0 < share <= 1:
         raise UserError(f"a calibration takes faces and a share above 0 up to 1, not {len(faces)} and {share:g}")
+    for direction in directions.values():
+        direction.check(renderer.generator)
     kept = _Kept(settings.folder, _inputs(faces, renderer, scorer, attribute, settings))
     found = {}
     with stage_of(progress)("calibrating", "direction") as step:

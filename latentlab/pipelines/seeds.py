@@ -20,7 +20,7 @@ from latentlab.latents import match_rows
 from latentlab.mapping import check_class, latents_of_seeds, ws_of_seeds
 from latentlab.pipelines.components import Components
 from latentlab.pipelines.edits import Faces, edit_table, render_edits
-from latentlab.pipelines.strengths import StrengthSettings, strength_for
+from latentlab.pipelines.strengths import StrengthSettings, check_target, strength_for
 from latentlab.pipelines.targets import ScoreTarget
 from latentlab.pipelines.walks import COLUMNS, Walk, render_walk, walk_renderer
 from latentlab.progress import Stage, stage_of
@@ -227,11 +227,13 @@ def _plan(
     if strengths is not None:
         raise UserError("faces are edited at strengths or to a target; give one of the two")
     components.check_attribute(settings.attribute)
+    renderer = components.renderer(settings.resolution)
+    check_target(settings.target, renderer, components.scorer, settings.attribute)
     found = strength_for(
         faces.latents,
         direction,
         settings.target,
-        components.renderer(settings.resolution),
+        renderer,
         components.scorer,
         settings.attribute,
         replace(settings.search, batch_size=settings.batch_size),

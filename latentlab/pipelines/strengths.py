@@ -81,7 +81,8 @@ class FaceStrengths(ShortRepr):
         `(n,)` in units of w, with their sign; 0 for a face that is there unedited. Of one that does not get there, the
         strength that brought it nearest.
     before, after
-        Scores `(n,)` unedited, and at these strengths. `logits` gives them as they approach the target.
+        Scores `(n,)` unedited, and at these strengths; NaN of a face that cannot be scored, which is not edited.
+        `logits` gives them as they approach the target.
     reached
         `(n,)`: whether the score is at the target or beyond.
     limits
@@ -115,6 +116,8 @@ class FaceStrengths(ShortRepr):
 
 def describe_strength(attribute: str, before: float, after: float, strength: float, reached: bool) -> str:
     """Say what became of a score, such as 'happy 0.05 to 0.90 at +1.03'."""
+    if math.isnan(before):
+        return f"{attribute} unknown, not edited"
     if reached and not strength:
         return f"{attribute} {before:.2f}, there unedited"
     nearest = "" if reached else ", the nearest within the cap"
@@ -165,8 +168,8 @@ def strength_for(
     Raises
     ------
     UserError
-        If the scorer has no such score or gives values that are not finite, the direction does not fit the latents, or
-        the target is out of the scores' range.
+        If the scorer has no such score, knows that of no face, or gives infinite values, the direction does not fit the
+        latents, or the target is out of the scores' range.
     """
     settings = StrengthSettings() if settings is None else settings
     check_score(scorer.names, attribute)
@@ -176,6 +179,8 @@ def strength_for(
     with stage_of(progress)("finding strengths") as step:
         everyone = np.arange(len(faces))
         before = faces.score(everyone, np.zeros(len(faces)))
+        if np.isnan(before).all():
+            raise UserError(f"{attribute} is unknown of every face, so none can be brought to a target")
         goal = target if isinstance(target, ScoreTarget) else ScoreTarget.of(target, scorer, attribute, before)
         limits = _limits(faces, goal, settings)
 

@@ -162,6 +162,25 @@ def test_scores_that_are_no_probabilities_have_targets_as_well():
     assert found.reached.all() and (found.after[missing > 0] <= 30 + 0.05 * missing[missing > 0] + 1e-3).all()
 
 
+def test_a_face_that_cannot_be_scored_is_left_and_told():
+    lost = float(SCORER.logits(RENDERER(WS))[2, MOUTH])
+
+    def score(images):
+        logits = SCORER.logits(images)[:, MOUTH]
+        return torch.where((logits - lost).abs() < 1e-3, torch.nan, torch.sigmoid(logits))
+
+    settings = StrengthSettings(cap=9.0)
+    scorer = FunctionScorer(("mouth",), score)
+    found = strength_for(WS, direction(), 0.9, RENDERER, scorer, "mouth", settings, progress=False)
+    assert found.describe()[2] == "mouth unknown, not edited"
+    assert (found.strengths[2], found.renders[2]) == (0, 1) and np.isnan(found.after[2])
+    assert found.reached.tolist() == [k != 2 for k in range(len(WS))]
+    faces = first_crossings(
+        lambda rows, strengths: np.full(len(rows), np.nan), np.full(1, -1.0), 0.0, np.ones(1), np.ones(1)
+    )
+    assert (faces.strengths[0], faces.after[0], faces.reached[0]) == (0, -1, False)
+
+
 def test_a_healthy_region_holds_faces_back():
     along, region = direction(), HealthyRegion.measure(GENERATOR, share=0.9, samples=400)
     found = find(WS, along, 0.999, healthy=region)
@@ -185,7 +204,12 @@ def test_a_healthy_region_holds_faces_back():
         (90.0, SCORER, "mouth", "above 0 and below 1, such as 0.9, not at 90"),
         (float("nan"), SCORER, "mouth", "finite"),
         (0.9, SCORER, "smile", "no score is called 'smile'"),
-        (0.9, FunctionScorer(("a",), lambda images: images.mean((1, 2, 3)) * torch.nan), "a", "not finite for a"),
+        (
+            0.9,
+            FunctionScorer(("a",), lambda images: images.mean((1, 2, 3)) * torch.nan),
+            "a",
+            "a is unknown of every face",
+        ),
     ],
 )
 def test_what_cannot_be_a_target_is_refused(target, scorer, attribute, message):
@@ -281,6 +305,7 @@ def test_equal_strengths_change_as_many_faces_as_the_truth_says(tmp_path):
         ({"mouth": at_angle}, faces, 0.75, "whose direction is"),
         (directions, few, 0.75, "whose faces is"),
         (directions, faces, 1.5, "a share above 0 up to 1"),
+        ({"mouth": replace(along, generator="0" * 64)}, faces, 0.75, "was learnt on generator"),
     ]:
         with pytest.raises(UserError, match=message):
             calibrate_equal(others, other_faces, share, RENDERER, SCORER, "mouth", settings, progress=False)
@@ -301,5 +326,8 @@ def test_the_range_comes_with_the_share_of_faces_that_changed(tmp_path):
                 assert share == np.mean(sign * (other + slope * strength) > 0)
     assert reach.changed_towards == reach.changed_away == 1
     assert (reach.response.strengths[0], reach.response.strengths[-1]) == (reach.away, reach.towards)
+    told = reach.calibrated(along)
+    assert (told.response, told.strength_range) == (reach.response, (reach.away, reach.towards))
+    assert replace(reach, changed_away=0.9).calibrated(along).strength_range is None
     assert type(reach).from_dict(reach.to_dict()) == reach
     assert type(reach).from_dict({"towards": 1.0, "away": -1.0}).response is None  # as earlier versions wrote it
