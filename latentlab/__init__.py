@@ -16,7 +16,14 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from latentlab.comparison import compare
-    from latentlab.directions import Direction, LinearSVM, MeanDifference, RidgeOnLogit, load_direction
+    from latentlab.directions import (
+        Direction,
+        LinearSVM,
+        MeanDifference,
+        RidgeOnLogit,
+        export_direction,
+        load_direction,
+    )
     from latentlab.directions import fit as fit_direction
     from latentlab.editing import edit, walk
     from latentlab.errors import UserError
@@ -28,10 +35,14 @@ if TYPE_CHECKING:
     from latentlab.pipelines import (
         Components,
         LabelSettings,
+        MeasuredAttribute,
+        MeasureSettings,
         PhotoEditSettings,
         StudySettings,
         edit_photo,
         edit_photos,
+        import_direction,
+        measure_directions,
         strength_for,
         study_attribute,
     )
@@ -59,6 +70,8 @@ _NAMES = {
     "Leakage": "latentlab.metrics:Leakage",
     "LinearSVM": "latentlab.directions:LinearSVM",
     "MeanDifference": "latentlab.directions:MeanDifference",
+    "MeasureSettings": "latentlab.pipelines:MeasureSettings",
+    "MeasuredAttribute": "latentlab.pipelines:MeasuredAttribute",
     "OutsideChange": "latentlab.metrics:OutsideChange",
     "PhotoEditSettings": "latentlab.pipelines:PhotoEditSettings",
     "RidgeOnLogit": "latentlab.directions:RidgeOnLogit",
@@ -70,8 +83,10 @@ _NAMES = {
     "edit": "latentlab.editing:edit",
     "edit_photo": "latentlab.pipelines:edit_photo",
     "edit_photos": "latentlab.pipelines:edit_photos",
+    "export_direction": "latentlab.directions:export_direction",
     "fit_direction": "latentlab.directions:fit",
     "grid_figure": "latentlab.plots:grid_figure",
+    "import_direction": "latentlab.pipelines:import_direction",
     "keep_freed_memory": "stylegan2.memory:keep_freed_memory",
     "load_direction": "latentlab.directions:load_direction",
     "load_generator": "stylegan2:load",
@@ -80,6 +95,7 @@ _NAMES = {
     "load_perceptual": "latentlab.perceptual:load_perceptual",
     "load_scorer": "latentlab.scorers:load_scorer",
     "load_translator": "latentlab.translation:load_translator",
+    "measure_directions": "latentlab.pipelines:measure_directions",
     "paste_back": "latentlab.faces:paste_back",
     "project": "latentlab.projection:project",
     "response_figure": "latentlab.plots:response_figure",
@@ -130,6 +146,8 @@ __all__ = [
     "Leakage",
     "LinearSVM",
     "MeanDifference",
+    "MeasureSettings",
+    "MeasuredAttribute",
     "OutsideChange",
     "PhotoEditSettings",
     "RidgeOnLogit",
@@ -142,8 +160,10 @@ __all__ = [
     "edit",
     "edit_photo",
     "edit_photos",
+    "export_direction",
     "fit_direction",
     "grid_figure",
+    "import_direction",
     "keep_freed_memory",
     "load_direction",
     "load_generator",
@@ -152,6 +172,7 @@ __all__ = [
     "load_perceptual",
     "load_scorer",
     "load_translator",
+    "measure_directions",
     "paste_back",
     "project",
     "response_figure",

@@ -5,7 +5,7 @@ its `setup.cfg`::
 
     [options.entry_points]
     latentlab.finders =
-        lda = my_package:LDA
+        medians = my_package:MedianDifference
 
 Names are known without importing what they stand for, so that the command line can offer them at once.
 """
@@ -32,6 +32,10 @@ _BUILT_IN: dict[str, dict[str, str]] = {
         "svm": "latentlab.directions.finders:LinearSVM",
         "mean": "latentlab.directions.finders:MeanDifference",
         "ridge": "latentlab.directions.finders:RidgeOnLogit",
+        "logistic": "latentlab.directions.finders:Logistic",
+        "lda": "latentlab.directions.finders:LDA",
+        "interfacegan": "latentlab.directions.finders:InterFaceGAN",
+        "ganspace": "latentlab.directions.finders:GANSpace",
         "style-correlation": "latentlab.directions.style_channels:StyleCorrelation",
         "style-zscore": "latentlab.directions.style_channels:StyleZScore",
         "style-gradient": "latentlab.directions.through_generator:StyleGradient",

@@ -24,8 +24,8 @@ DirectionName = Annotated[
     str,
     typer.Option(
         "--direction",
-        help="Direction: smile, which comes with the package, or a file: of `latentlab fit`, or a published array "
-        "(.npy, .npz, .pt, .safetensors).",
+        help="Direction: a name that `latentlab directions list` shows, or a file: of `latentlab fit`, or a published "
+        "array (.npy, .npz, .pt, .safetensors).",
     ),
 ]
 Force = Annotated[bool, typer.Option("--force", help="Apply it to a generator that it was not learnt on.")]

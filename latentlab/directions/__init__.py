@@ -10,7 +10,20 @@ from stylegan2.lazy import lazy_names
 if TYPE_CHECKING:
     from latentlab.directions.edits import Edits
     from latentlab.directions.explaining import Explanation, explain
-    from latentlab.directions.finders import Finder, LinearSVM, MeanDifference, RidgeOnLogit, Target
+    from latentlab.directions.exporting import export_direction
+    from latentlab.directions.finders import (
+        LDA,
+        Classifier,
+        Conditional,
+        Finder,
+        GANSpace,
+        InterFaceGAN,
+        LinearSVM,
+        Logistic,
+        MeanDifference,
+        RidgeOnLogit,
+        Target,
+    )
     from latentlab.directions.fitting import Fit, fit, fit_many
     from latentlab.directions.matching import match_layers
     from latentlab.directions.needs import Needs
@@ -18,7 +31,7 @@ if TYPE_CHECKING:
     from latentlab.directions.optimised import Optimised
     from latentlab.directions.response import Response
     from latentlab.directions.sefa import SeFa
-    from latentlab.directions.shipped import load_direction
+    from latentlab.directions.shipped import load_direction, shipped_directions
     from latentlab.directions.statistics import DirectionStatistics, card_figures, evaluate
     from latentlab.directions.style_channels import StyleCorrelation, StyleZScore
     from latentlab.directions.styles import StyleChannels, StyleSpace
@@ -26,13 +39,19 @@ if TYPE_CHECKING:
     from latentlab.directions.typicality import Typicality
 
 __all__ = [
+    "Classifier",
+    "Conditional",
     "Direction",
     "DirectionStatistics",
     "Edits",
     "Explanation",
     "Finder",
     "Fit",
+    "GANSpace",
+    "InterFaceGAN",
+    "LDA",
     "LinearSVM",
+    "Logistic",
     "MeanDifference",
     "Needs",
     "MeanGradient",
@@ -54,11 +73,13 @@ __all__ = [
     "directions_of",
     "evaluate",
     "explain",
+    "export_direction",
     "face_direction",
     "fit",
     "fit_many",
     "load_direction",
     "match_layers",
+    "shipped_directions",
 ]
 
 # Finders import scikit-learn, which takes a second or two; editing along a known direction does without it.
@@ -66,8 +87,21 @@ if not TYPE_CHECKING:
     __getattr__, __dir__ = lazy_names(
         __name__,
         {
-            "finders": ("Finder", "LinearSVM", "MeanDifference", "RidgeOnLogit", "Target"),
+            "finders": (
+                "Classifier",
+                "Conditional",
+                "Finder",
+                "GANSpace",
+                "InterFaceGAN",
+                "LDA",
+                "LinearSVM",
+                "Logistic",
+                "MeanDifference",
+                "RidgeOnLogit",
+                "Target",
+            ),
             "edits": ("Edits",),
+            "exporting": ("export_direction",),
             "explaining": ("Explanation", "explain"),
             "fitting": ("Fit", "fit", "fit_many"),
             "needs": ("Needs",),
@@ -76,7 +110,7 @@ if not TYPE_CHECKING:
             "optimised": ("Optimised",),
             "sefa": ("SeFa",),
             "response": ("Response",),
-            "shipped": ("load_direction",),
+            "shipped": ("load_direction", "shipped_directions"),
             "statistics": ("DirectionStatistics", "card_figures", "evaluate"),
             "style_channels": ("StyleCorrelation", "StyleZScore"),
             "styles": ("StyleChannels", "StyleSpace"),

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from latentlab.pipelines.equal_strengths import EqualSettings, EqualStrength, calibrate_equal
     from latentlab.pipelines.fitting import fit_samples
     from latentlab.pipelines.healthy import HealthyRegion
+    from latentlab.pipelines.importing import ImportedDirection, import_direction
+    from latentlab.pipelines.measuring import MeasuredAttribute, Measurement, MeasureSettings, measure_directions
     from latentlab.pipelines.metrics import (
         FolderMetricSettings,
         GeneratorMetricSettings,
@@ -52,7 +54,11 @@ __all__ = [
     "HealthyRegion",
     "FolderMetricSettings",
     "GeneratorMetricSettings",
+    "ImportedDirection",
     "LabelSettings",
+    "MeasureSettings",
+    "MeasuredAttribute",
+    "Measurement",
     "PhotoEditSettings",
     "PhotoResult",
     "PhotoSettings",
@@ -76,7 +82,9 @@ __all__ = [
     "fit_samples",
     "format_checks",
     "generate_images",
+    "import_direction",
     "label_samples",
+    "measure_directions",
     "measure_folders",
     "measure_generator",
     "project_photos",
@@ -103,6 +111,8 @@ if not TYPE_CHECKING:
                 "measure_folders",
                 "measure_generator",
             ),
+            "importing": ("ImportedDirection", "import_direction"),
+            "measuring": ("MeasureSettings", "MeasuredAttribute", "Measurement", "measure_directions"),
             "photos": (
                 "PhotoEditSettings",
                 "PhotoResult",

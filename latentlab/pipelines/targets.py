@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy.special import expit, logit
 
 from latentlab.errors import UserError
-from latentlab.scorers import Scorer, threshold_of
+from latentlab.scorers import Scorer, is_probability, threshold_of
 from latentlab.scorers.threshold import HALF, threshold_for
 
 Scale = Literal["probability", "logit", "score"]
@@ -71,7 +71,8 @@ class ScoreTarget:
         threshold = threshold_for(threshold_of(scorer), name) or HALF
         middle = HALF.low if threshold.quantiles else (threshold.low + threshold.high) / 2
         within = bool(((scores >= 0) & (scores <= 1) | np.isnan(scores)).all())
-        scale: Scale = "probability" if getattr(scorer, "probabilities", within) else "score"
+        said = is_probability(scorer, name)
+        scale: Scale = "probability" if (within if said is None else said) else "score"
         return cls(float(value), value < middle, scale)
 
     def __str__(self) -> str:

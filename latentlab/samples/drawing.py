@@ -95,16 +95,17 @@ def _draw(
     if images.shape[-2:] != (settings.resolution, settings.resolution):
         size = "×".join(str(number) for number in images.shape[-2:])
         raise UserError(f"the images are {size}, but the samples' resolution is {settings.resolution}")
+    scores = score_images(scorer, images)
     return SampleTable(
         seeds=np.asarray(seeds, dtype=np.int64),
         psi=np.full(len(seeds), settings.psi, dtype=np.float32),
         w=ws[:, 0].float().cpu().numpy(),
-        scores=score_images(scorer, images),
+        scores=scores,
         names=settings.names,
         generator=settings.generator,
         scorer=settings.scorer,
         threshold=settings.threshold,
-        known_logits=known_logits(scorer, images),
+        known_logits=known_logits(scorer, images, scores),
     )
 
 

@@ -39,6 +39,7 @@ class FaceGeometry:
 
     names = ("yaw", "pitch", "eye_opening", "face_width", "mouth_opening", "mouth_width")
     img_channels = 3
+    probabilities = False
     threshold = Threshold.parse("median")
 
     def __init__(self, detector: FaceDetector) -> None:
@@ -60,10 +61,6 @@ class FaceGeometry:
         images = as_batch(images)
         rows = [self._of(image[None]) for image in images.detach()]
         return torch.tensor(np.stack(rows), dtype=torch.float32, device=images.device)
-
-    def logits(self, images: Tensor) -> Tensor:
-        """Return the angles and lengths as they are: they are no probabilities."""
-        return self(images)
 
     def _of(self, image: Tensor) -> NDArray[np.float64]:
         landmarks = mouth.landmarks_of(self.detector, image)

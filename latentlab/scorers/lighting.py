@@ -26,6 +26,7 @@ class Lighting:
 
     names = ("light_side", "light")
     img_channels = 3
+    probabilities = False
     threshold = Threshold.parse("median")
 
     def __init__(self) -> None:
@@ -44,10 +45,6 @@ class Lighting:
         halves = _halves(images.shape[3]).to(images)  # (2, h, h)
         left, right = ((luma * half).sum(dim=(1, 2)) / half.sum() for half in halves)
         return torch.stack([right - left, (left + right) / 2], dim=1)
-
-    def logits(self, images: Tensor) -> Tensor:
-        """Return the differences of luma as they are: they are no probabilities."""
-        return self(images)
 
 
 def _halves(resolution: int) -> Tensor:

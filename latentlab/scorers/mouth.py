@@ -57,10 +57,6 @@ class MouthGeometry:
         rows = [self._of(image[None]) for image in images.detach()]
         return torch.tensor(np.stack(rows), dtype=torch.float32, device=images.device)
 
-    def logits(self, images: Tensor) -> Tensor:
-        """Return the lengths as they are: they are no probabilities."""
-        return self(images)
-
     def _of(self, image: Tensor) -> NDArray[np.float64]:
         landmarks = landmarks_of(self.detector, image)
         return np.full(len(self.names), np.nan) if landmarks is None else measure(landmarks)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,6 +40,45 @@ def _own_cosine(one: Direction, other: Direction) -> float:
         return cosine(one, other)
     except UserError:
         return math.nan
+
+
+def cosine_table(directions: Mapping[str, Direction], generator: Generator) -> str:
+    """Cosines, and angles in degrees, of all pairs of directions as a table in Markdown; see `cosines_between`."""
+    names = list(directions)
+    cosines = cosines_between(list(directions.values()), generator)
+    lines = [["cosine (angle)", *names[1:]], ["---", *["---:"] * (len(names) - 1)]]
+    for i, name in enumerate(names[:-1]):
+        cells = [_angle(cosines[i, j]) if j > i else "" for j in range(1, len(names))]
+        lines.append([name, *cells])
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def _angle(value: float) -> str:
+    if math.isnan(value):
+        return "unknown"
+    degrees = math.degrees(math.acos(min(1.0, max(-1.0, value))))
+    return f"{value:.3f} ({degrees:.0f}°)"
+
+
+def card_differences(directions: Mapping[str, Direction]) -> str:
+    """What differs in the cards of directions, as a table in Markdown."""
+    cards = {name: _entries(direction) for name, direction in directions.items()}
+    keys = dict.fromkeys(key for card in cards.values() for key in card)
+    lines = [["card", *cards], ["---"] * (1 + len(cards))]
+    for key in keys:
+        values = [card.get(key, "-") for card in cards.values()]
+        if len(set(values)) > 1:
+            lines.append([key, *values])
+    if len(lines) == 2:
+        return "The cards are equal."
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def _entries(direction: Direction) -> dict[str, str]:
+    """Entries of a card by name."""
+    rows = direction.card().splitlines()[4:]
+    pairs = (row.strip("| ").partition(" | ") for row in rows)
+    return {"attribute": direction.attribute, **{name: value for name, _, value in pairs}}
 
 
 def digest(direction: Direction) -> str:

@@ -25,7 +25,7 @@ from latentlab.samples import SampleTable
 from latentlab.scorers import Scorer, check_score, threshold_of
 from latentlab.scorers.base import AttributeSet, ScorerGroup
 from latentlab.scorers.logits import all_logits
-from latentlab.scorers.threshold import HALF
+from latentlab.scorers.threshold import HALF, threshold_for
 from stylegan2.protocol import Generator
 from stylegan2.sampling import z_from_seeds
 
@@ -106,8 +106,7 @@ class Population(ShortRepr):
 
 def _boundary(table: SampleTable, scorer: Scorer, name: str) -> float:
     """Logit at the threshold of a score; where scores are no probabilities, the threshold itself."""
-    own = scorer.member(name)[0] if isinstance(scorer, ScorerGroup) else scorer
-    threshold = threshold_of(own)
+    threshold = threshold_for(threshold_of(scorer), name)
     at = HALF.high if threshold is None or threshold.quantiles else threshold.high
     column = table.column(name)
     return float(logit(at)) if 0 < at < 1 and bool(((column >= 0) & (column <= 1)).all()) else at

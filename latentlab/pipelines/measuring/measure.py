@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -26,9 +26,11 @@ from latentlab.images import save_image
 from latentlab.metrics import Interval
 from latentlab.pipelines.components import Components
 from latentlab.pipelines.measuring.cosines import cosines_between, digest
+from latentlab.pipelines.measuring.drawing import draw_figures
 from latentlab.pipelines.measuring.faces import EditedFaces, Population, attributes_of, coordinates_of
 from latentlab.pipelines.measuring.quality import QualityMeter
-from latentlab.pipelines.measuring.results import Facts, Measurement, Role, Row, facts_from, plain, row_from
+from latentlab.pipelines.measuring.report import write_report
+from latentlab.pipelines.measuring.results import WAYS, Facts, Measurement, Role, Row, Way, facts_from, plain, row_from
 from latentlab.pipelines.measuring.search import EqualEffect, Walk, find_equal_effects, walk_outwards
 from latentlab.pipelines.measuring.settings import MeasuredAttribute, MeasureSettings, name_of, source_of
 from latentlab.pipelines.measuring.trails import monotonicity
@@ -52,6 +54,7 @@ def measure_directions(
     settings: MeasureSettings | None = None,
     samples: SampleTable | None = None,
     progress: bool | Stage = True,
+    command: str = "",
 ) -> Measurement:
     """Measure how well directions edit an attribute, when all of them succeed equally often.
 
@@ -73,7 +76,8 @@ def measure_directions(
         Networks; the scorer is a `latentlab.scorers.ScorerSet` that has both scores, such as
         `Components.load(scorer=attribute.scorers)` gives it.
     folder
-        Folder of the results: `results.json`, the figures, and the parts by which it resumes.
+        Folder of the results: `report.html`, `report.md`, `results.json`, the figures, and the parts by which a run
+        resumes.
     settings
         How much is drawn, and how; None for the defaults.
     samples
@@ -81,6 +85,8 @@ def measure_directions(
         FOLDER/samples.
     progress
         True for a progress bar, False for none, or a `Stage` of your own.
+    command
+        Command that asks for it, for the report.
 
     Raises
     ------
@@ -123,6 +129,8 @@ def measure_directions(
         key,
     )
     found.save(Path(folder) / "results.json")
+    draw_figures(found, bench.strips(directions), faces.images[: settings.shown], Path(folder))
+    write_report(found, Path(folder), command)
     return found
 
 
@@ -260,14 +268,13 @@ class _Bench:
 
     def measure(self, name: str, direction: Direction) -> _Part:
         """Measure a direction, or load what an earlier run has measured."""
-        stem = f"{re.sub(r'[^A-Za-z0-9_.+-]+', '-', name)}-{digest(direction)[:12]}"
+        stem = _stem(name, direction)
         path = self.folder / "parts" / f"{stem}.json"
         if path.exists():
             stored = read_json(path)
             rows = {judge: [row_from(row) for row in some] for judge, some in stored["rows"].items()}
             if all(role.judge in rows for role in self.roles):
-                part = _Part(facts_from(stored["facts"]), rows)
-                return _named(part, name)
+                return _Part(facts_from(stored["facts"]), rows)
         part = self._measure(name, direction, stem)
         write_json(path, {"facts": plain(part.facts), "rows": plain(part.rows)})
         return part
@@ -289,7 +296,7 @@ class _Bench:
             effects = find_equal_effects(self.faces, walk, teacher, judge, self.settings)
             rows[role.judge] = [self._row(name, way, effect, role, walk) for way, effect in effects.items()]
             for way, effect in effects.items():
-                self._save_strip(effect.images, f"{stem}-{way}-{source_of(role.judge)}")
+                self._save_strip(effect.images, self._strip(stem, way, role.judge))
         sign = -1 if walk.reversed else 1
         return _Part(self._facts(name, direction, walk, sigma, sign * coordinates, seconds), rows)
 
@@ -343,16 +350,27 @@ class _Bench:
             edit_seconds=seconds,
         )
 
-    def _save_strip(self, images: Tensor, stem: str) -> None:
+    def _save_strip(self, images: Tensor, path: Path) -> None:
         """Keep the images of the faces that are shown, side by side."""
         shown = images[: self.settings.shown]
-        save_image(torch.cat(list(shown), dim=2)[None], self.folder / "images" / f"{stem}.png")
+        save_image(torch.cat(list(shown), dim=2)[None], path)
+
+    def _strip(self, stem: str, way: str, judge: str) -> Path:
+        return self.folder / "images" / f"{stem}-{way}-{source_of(judge)}.png"
+
+    def strips(self, directions: Mapping[str, Direction]) -> dict[tuple[str, Way, str], Path]:
+        """Files of the edited images by direction, way and judge."""
+        return {
+            (name, way, role.judge): self._strip(_stem(name, direction), way, role.judge)
+            for name, direction in directions.items()
+            for way in WAYS
+            for role in self.roles
+        }
 
 
-def _named(part: _Part, name: str) -> _Part:
-    """A part under the name that its direction is given now."""
-    rows = {judge: [replace(row, direction=name) for row in some] for judge, some in part.rows.items()}
-    return _Part(replace(part.facts, name=name), rows)
+def _stem(name: str, direction: Direction) -> str:
+    """Beginning of the names of a direction's files; another direction of the same name has another."""
+    return f"{re.sub(r'[^A-Za-z0-9_.+-]+', '-', name)}-{digest(direction)[:12]}"
 
 
 def _auc(labels: NDArray[np.bool_], coordinates: NDArray[np.float64]) -> Interval:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -119,6 +120,19 @@ def measure_folders(
     return report
 
 
+class _UnmeasurableError(Exception):
+    """A metric refuses the images, such as ones that are too small for it."""
+
+
+@contextmanager
+def _refusals() -> Iterator[None]:
+    """Tell what a metric refuses from files that cannot be read or written, which end the run."""
+    try:
+        yield
+    except UserError as error:
+        raise _UnmeasurableError(str(error)) from error
+
+
 @dataclass(frozen=True, eq=False)
 class _Job:
     """One run: what is compared, and where parts of it are kept.
@@ -163,9 +177,9 @@ class _Job:
             return MeasuredMetric(name, title, unknown_because("no file has a partner of its name"), better)
         try:
             self._update(name, metric)
-            value = metric.compute()
-        except UserError as error:  # such as images too small for it
+        except _UnmeasurableError as error:
             return MeasuredMetric(name, title, unknown_because(str(error)), better)
+        value = metric.compute()
         return MeasuredMetric(name, title, value, better, getattr(metric, "unknown", "") if value.missing else "")
 
     def _load(self, name: str) -> Metric:
@@ -181,12 +195,16 @@ class _Job:
             if not isinstance(metric, ImageMetric):
                 for start in range(0, len(self.pairs), PART):
                     step(start, len(self.pairs))
-                    metric.update(*self._load_pairs(range(start, start + PART)))
+                    before, after = self._load_pairs(range(start, start + PART))
+                    with _refusals():
+                        metric.update(before, after)
                 step(len(self.pairs), len(self.pairs))
                 return
 
             def make(part: range, kinds: Sequence[str]) -> Mapping[str, Array]:
-                return {name: metric.per_image(*self._load_pairs(part))[:, None]}
+                before, after = self._load_pairs(part)
+                with _refusals():
+                    return {name: metric.per_image(before, after)[:, None]}
 
             values = self.store.collect(range(len(self.pairs)), [name], make, step)[name][:, 0]
             metric.add_values(values)

@@ -55,6 +55,7 @@ class AttributeScorer:
     """
 
     img_channels = 3
+    probabilities = True
 
     def __init__(
         self,

@@ -13,6 +13,7 @@ from latentlab.directions import (
     StyleSpace,
     cosine,
     face_direction,
+    fit,
 )
 from latentlab.directions.gradients import images_at
 from latentlab.directions.optimised import optimal_step
@@ -22,7 +23,7 @@ from latentlab.errors import UserError
 from latentlab.rendering import Renderer
 from latentlab.scorers import FunctionScorer
 from stylegan2.mobile import MobileConfig, MobileGenerator
-from tests.latentlab.directions.known import population
+from tests.latentlab.directions.known import known_table, population
 
 KNOWN = KnownFactors()
 MOUTH, STRIPE = (KNOWN.factors.index(name) for name in ("mouth", "stripe"))
@@ -142,9 +143,11 @@ def test_the_optimised_direction_in_w_plus_and_s_is_the_driving_layer_and_channe
     settings = {"faces": 16, "projections": 2, "region": lower_part, "attribute": "mouth", **SCENE}
     rows = Optimised(space="w+", **settings).fit(w, positive)
     np.testing.assert_allclose(np.linalg.norm(rows.direction_, axis=1), [0, 0, 1, 0], atol=0.1)
-    channels = Optimised(space="s", style_space=space, **settings).fit(x, positive)
     driving = space.names.index("{}:{}".format(*KNOWN.channel("mouth")))
-    assert channels.direction_[driving] > 0.99
+    for count in (None, 3):
+        channels = Optimised(space="s", channels=count, style_space=space, **settings).fit(x, positive)
+        assert channels.direction_[driving] > 0.99
+    assert np.count_nonzero(channels.direction_) <= 3
     assert np.corrcoef(channels.decision_function(x), x[:, driving])[0, 1] > 0.99
 
 
@@ -155,6 +158,19 @@ def test_faces_are_moved_along_a_start_of_ones_own(samples):
     assert all((w == point).all(1).any() for point in points)
     with pytest.raises(UserError, match="the start is a step"):
         Optimised(start=np.zeros(3), attribute="mouth", **SCENE).fit(w, positive)
+
+
+@pytest.mark.parametrize("method", ["style-gradient", "gradient-w+", "optimised-s"])
+def test_a_sample_table_gives_them_by_name(method):
+    """`fit` gives the finder what it looks through, and the direction moves the mouth alone."""
+    table = known_table(KNOWN, 200)
+    found = fit(table, "mouth", method, renderer=SCENE["renderer"], scorer=SCENE["scorer"])
+    direction = found.direction
+    assert found.held_out.auc > 0.99
+    if direction.space == "s":
+        assert dict(zip(direction.channels.names, direction.vector, strict=True))["b8.conv1:7"] > 0.99
+    else:
+        assert cosine(direction.vector[2], KNOWN.direction("mouth")) > 0.999
 
 
 # --- SeFa ---------------------------------------------------------------------------------------------------
@@ -213,7 +229,12 @@ def test_scorers_without_gradients_and_numbers_are_refused(samples):
 
 @pytest.mark.parametrize(
     ("settings", "message"),
-    [({"region": "moth"}, "no region is called 'moth'"), ({"regularisation": 0}, "above 0"), ({"faces": 0}, "face")],
+    [
+        ({"region": "moth"}, "no region is called 'moth'"),
+        ({"regularisation": 0}, "above 0"),
+        ({"faces": 1}, "two"),
+        ({"channels": 3}, "in space s"),
+    ],
 )
 def test_optimised_refuses_settings_out_of_range(samples, settings, message):
     w, _, _, positive = samples

@@ -15,7 +15,7 @@ import torch.nn.functional as F
 import stylegan2
 from latentlab import images
 from latentlab.directions import Direction
-from latentlab.directions.shipped import SHIPPED, load_direction
+from latentlab.directions.shipped import load_direction, shipped_directions
 from latentlab.errors import UserError
 from latentlab.pipelines import (
     Components,
@@ -308,7 +308,7 @@ def test_a_process_warns_of_a_poor_photo_while_the_work_has_not_begun(folder, tm
 
 
 def test_the_shipped_directions_fit_the_generator_they_say(generator):
-    for name in SHIPPED:
+    for name in shipped_directions():
         direction = load_direction(name)
         direction.check(generator)
         assert direction.statistics["held_out_auc"] > 0.9
