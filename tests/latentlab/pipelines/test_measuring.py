@@ -50,9 +50,12 @@ class Distance(torch.nn.Module):
         super().__init__()
         self.scale = torch.nn.Parameter(torch.ones(1))
 
-    def forward(self, images, target, mask=None):
-        weight = torch.ones_like(images[:, :1]) if mask is None else mask.expand(len(images), -1, -1, -1)
-        return ((images - target).abs() * weight).mean((1, 2, 3)) / weight.mean((1, 2, 3))
+    def pyramid(self, images):
+        return images
+
+    def between(self, one, other, mask=None):
+        weight = torch.ones_like(one[:, :1]) if mask is None else mask.expand(len(one), -1, -1, -1)
+        return ((one - other).abs() * weight).mean((1, 2, 3)) / weight.mean((1, 2, 3))
 
 
 class NoDetector:
