@@ -97,8 +97,6 @@ class StyleSVM(ThroughGenerator):
 
     def _affine(self) -> tuple[StyleSpace, NDArray[np.float64]]:
         """The style space, and the weights `(C, w_dim)` of its channels' affine maps."""
-        assert self.renderer is not None
-        if self.style_space is None:
-            raise UserError("the SVM in S takes the style space that x was standardised with: give it a style_space")
+        assert self.renderer is not None and self.style_space is not None  # or `_images` had refused
         affines = style_affines(self.renderer.generator)
         return self.style_space, np.concatenate([affines[layer][0] for layer in self.style_space.layers])

@@ -41,5 +41,5 @@ def test_more_channels_than_raise_the_score_are_refused(samples):
     _, x, space, positive = samples
     with pytest.raises(UserError, match=r"channels are chosen from the \d+ that raise the score, not 5000"):
         StyleSVM(channels=5000, faces=4, style_space=space, **SCENE).fit(x, positive)
-    with pytest.raises(UserError, match="give it a style_space"):
+    with pytest.raises(UserError, match="give the style_space that standardised them"):
         StyleSVM(channels=1, faces=4, **SCENE).fit(x, positive)
