@@ -59,7 +59,7 @@ def test_the_bootstrap_spread_is_that_of_fresh_samples(finder, known, rows):
 def test_more_samples_make_a_direction_more_certain(rows):
     w, values = rows
     few, many = (bootstrap_cosine(RidgeOnLogit(), w[:n], scores(values[:n]), 20, progress=False) for n in (60, 1000))
-    assert few.high < many.low
+    assert few.mean < many.low and few.high - few.low > 2 * (many.high - many.low)
     again = bootstrap_cosine(RidgeOnLogit(), w[:60], scores(values[:60]), 20, progress=False)
     assert again == few
 
@@ -93,7 +93,7 @@ def test_the_learning_curve_falls_with_the_samples(rows):
     assert first.auc.mean == pytest.approx(roc_auc_score(held[1], decision)) and first.cosine.mean == 1
     cosines = [point.cosine.mean for point in curve]
     assert cosines == sorted(cosines, reverse=True) and cosines[-1] < 0.9
-    assert curve[-1].auc.high < first.auc.mean
+    assert curve[-1].auc.mean < first.auc.low
     assert all(point.auc.low < point.auc.mean < point.auc.high for point in curve)
 
 
@@ -125,11 +125,11 @@ def test_two_finders_are_compared_on_the_same_rows(rows):
 def test_equal_decisions_are_rarely_called_different():
     rng = np.random.default_rng(3)
     called = 0
-    for seed in range(100):
-        y = np.arange(80) < 30
-        one, other = rng.standard_normal((2, 80)) + y
+    for seed in range(80):
+        y = np.arange(200) < 80
+        one, other = rng.standard_normal((2, 200)) + y
         called += compare_decisions(one, other, y, resamples=300, seed=seed).better != "neither"
-    assert 0 < called < 14
+    assert 0 < called < 12
 
 
 def test_bad_input_is_refused():
