@@ -8,6 +8,7 @@ from sklearn.metrics import roc_auc_score
 import stylegan2
 from latentlab.datasets import KnownFactors
 from latentlab.directions import (
+    Conditional,
     GANSpace,
     LinearSVM,
     MeanDifference,
@@ -18,7 +19,7 @@ from latentlab.directions import (
     learning_curve,
 )
 from latentlab.errors import UserError
-from tests.latentlab.directions.made_up import population
+from tests.latentlab.directions.made_up import population, unit
 
 STRIPE = 5
 
@@ -70,6 +71,8 @@ def test_a_bootstrap_keeps_the_regulariser_that_was_chosen():
     assert chosen.settled().C == chosen.C_
     fixed = bootstrap_cosine(LinearSVM(C=chosen.C_), w, given > 0.5, 10, progress=False)
     assert bootstrap_cosine(LinearSVM(), w, given > 0.5, 10, progress=False) == fixed
+    across = Conditional(LinearSVM(), [unit(np.eye(24)[0])]).fit(w, given > 0.5)
+    assert across.settled().finder.C == across.finder_.C_
     ridge = RidgeOnLogit().fit(w, given)
     assert ridge.settled().fit(w, given).alpha_ == pytest.approx(ridge.alpha_)
 
