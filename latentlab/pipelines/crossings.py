@@ -9,6 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from latentlab.reprs import ShortRepr
+
 Floats = NDArray[np.float64]
 Rows = NDArray[np.intp]
 Respond = Callable[[Rows, Floats], NDArray[np.floating]]
@@ -21,8 +23,8 @@ _LEAP, _STEP = 1 / 3, 1 / 8
 _MARGIN, _NARROW = 0.05, 1e-3
 
 
-@dataclass(frozen=True)
-class Crossings:
+@dataclass(frozen=True, eq=False, repr=False)
+class Crossings(ShortRepr):
     """Where responses first reach their target.
 
     Attributes

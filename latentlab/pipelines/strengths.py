@@ -13,10 +13,10 @@ from torch import Tensor
 from latentlab.directions import Direction
 from latentlab.editing import move, strength_range
 from latentlab.errors import UserError
-from latentlab.pipelines.crossings import first_crossings
+from latentlab.pipelines.crossings import Crossings, first_crossings
 from latentlab.pipelines.healthy import HealthyRegion
 from latentlab.pipelines.targets import ScoreTarget
-from latentlab.progress import Stage, stage_of
+from latentlab.progress import Stage, Step, stage_of
 from latentlab.rendering import Latents, Renderer, rows_of
 from latentlab.reprs import ShortRepr
 from latentlab.scorers import Scorer, check_score, score_column, score_images
@@ -174,30 +174,11 @@ def strength_for(
     settings = StrengthSettings() if settings is None else settings
     check_score(scorer.names, attribute)
     faces = _Faces(latents, direction, renderer, scorer, attribute, settings.batch_size)
-    if not len(faces):
-        raise UserError("strengths are searched for of one face or more")
     with stage_of(progress)("finding strengths") as step:
-        everyone = np.arange(len(faces))
-        before = faces.score(everyone, np.zeros(len(faces)))
-        if np.isnan(before).all():
-            raise UserError(f"{attribute} is unknown of every face, so none can be brought to a target")
+        before = faces.unedited()
         goal = target if isinstance(target, ScoreTarget) else ScoreTarget.of(target, scorer, attribute, before)
         limits = _limits(faces, goal, settings)
-
-        def respond(rows: NDArray[np.intp], strengths: NDArray[np.float64]) -> NDArray[np.float64]:
-            step(faces.renders, len(faces) * settings.renders)
-            return goal.sign * goal.to_scale(faces.score(rows, goal.sign * strengths))
-
-        start = goal.to_scale(before)
-        found = first_crossings(
-            respond,
-            goal.sign * start,
-            goal.sign * goal.on_scale,
-            np.abs(limits),
-            goal.tolerances(start),
-            settings.renders - 1,
-        )
-        step(len(faces) * settings.renders, len(faces) * settings.renders)
+        found = _search(faces, before, goal, np.abs(limits), settings, step)
     return FaceStrengths(
         attribute=attribute,
         target=goal,
@@ -208,6 +189,28 @@ def strength_for(
         limits=limits,
         renders=found.calls + 1,
     )
+
+
+def _search(
+    faces: _Faces,
+    before: NDArray[np.float64],
+    goal: ScoreTarget,
+    limits: NDArray[np.float64],
+    settings: StrengthSettings,
+    step: Step,
+) -> Crossings:
+    """Search on the goal's scale, turned round where scores are to fall."""
+    start, total = goal.to_scale(before), len(faces) * settings.renders
+
+    def respond(rows: NDArray[np.intp], strengths: NDArray[np.float64]) -> NDArray[np.float64]:
+        scores = faces.score(rows, goal.sign * strengths)
+        step(min(faces.renders, total), total)
+        return goal.sign * goal.to_scale(scores)
+
+    target, most = goal.sign * goal.on_scale, settings.renders - 1
+    found = first_crossings(respond, goal.sign * start, target, limits, goal.tolerances(start), most)
+    step(total, total)
+    return found
 
 
 def check_target(target: float | ScoreTarget, renderer: Renderer, scorer: Scorer, attribute: str) -> None:
@@ -254,6 +257,15 @@ class _Faces:
 
     def __len__(self) -> int:
         return len(next(iter(self.latents.values())))
+
+    def unedited(self) -> NDArray[np.float64]:
+        """Score all faces unedited: `(n,)`."""
+        if not len(self):
+            raise UserError("strengths are searched for of one face or more")
+        found = self.score(np.arange(len(self)), np.zeros(len(self)))
+        if np.isnan(found).all():
+            raise UserError(f"{self._attribute} is unknown of every face, so none can be brought to a target")
+        return found
 
     @torch.inference_mode()
     def score(self, rows: NDArray[np.intp], strengths: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -91,8 +91,10 @@ class ScoreTarget:
 
     def to_scale(self, scores: NDArray[np.floating]) -> NDArray[np.float64]:
         """Turn scores into the values that approach the target: their logits, or the scores as they are."""
-        found = np.asarray(scores, dtype=np.float64)
-        return found if self.scale == "score" else logit(np.clip(found, _CLIP, 1 - _CLIP))
+        found: NDArray[np.float64] = np.asarray(scores, dtype=np.float64)
+        if self.scale != "score":
+            found = logit(np.clip(found, _CLIP, 1 - _CLIP))
+        return found
 
     def from_scale(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         """Turn what `to_scale` gave into scores."""
