@@ -56,7 +56,8 @@ class Optimised(ThroughGenerator):
         change counts, as it does for an attribute of the whole image.
     regularisation
         Weight of plausibility against change. A large one gives :math:`\Sigma g`, a small one the direction with the
-        least change outside the region.
+        least change outside the region. For smiles of FFHQ faces, values from 0.1 to 1 did about equally well in W; of
+        ten style channels, 1 kept more of a person's identity than 0.1.
     faces
         Faces at which gradients are taken, half of either class as far as there are.
     projections
