@@ -184,9 +184,7 @@ def measure(
     ] = None,
     related: Annotated[
         str | None,
-        typer.Option(
-            help="Attributes, separated by commas, whose change is no leakage; by default the package's list."
-        ),
+        typer.Option(help="Attributes, separated by commas, that are no leakage; by default the package's list."),
     ] = None,
     faces: Annotated[int, typer.Option(min=2, help="Faces that are edited.")] = 40,
     success: Annotated[float, typer.Option(help="Share of them that every direction has to change.")] = 0.9,

@@ -28,7 +28,9 @@ def _check_method(name: str) -> str:
 MethodName = Annotated[
     str,
     typer.Option(
-        help="Method by which the direction is learnt: svm, mean, ridge, or one that another package adds.",
+        help="Method by which the direction is learnt: svm, mean, ridge, logistic, lda, interfacegan; in style "
+        "channels style-correlation, style-zscore, style-gradient; through the generator gradient, gradient-w+, "
+        "optimised, optimised-w+, optimised-s; components ganspace, sefa; or one that another package adds.",
         callback=_check_method,
         autocompletion=registry.finders.names,
     ),
@@ -110,7 +112,7 @@ def fit(
         ),
     ] = None,
     network: Annotated[
-        str, typer.Option(help="Generator that the samples were drawn with, for methods that look through it.")
+        str, typer.Option(help="Generator of the samples, for methods of styles and those that look through it.")
     ] = "mobile-ffhq",
     scorer: Annotated[
         str, typer.Option("--scorer", help="Scorer of the samples, for methods that look through it.")

@@ -8,6 +8,13 @@ from latentlab.directions.direction import Direction, Space, Statistic, cosine
 from stylegan2.lazy import lazy_names
 
 if TYPE_CHECKING:
+    from latentlab.directions.confidence import (
+        Comparison,
+        CurvePoint,
+        bootstrap_cosine,
+        compare_decisions,
+        learning_curve,
+    )
     from latentlab.directions.edits import Edits
     from latentlab.directions.explaining import Explanation, explain
     from latentlab.directions.exporting import export_direction
@@ -26,6 +33,7 @@ if TYPE_CHECKING:
     )
     from latentlab.directions.fitting import Fit, fit, fit_many
     from latentlab.directions.matching import match_layers
+    from latentlab.directions.naming import Association, NamedComponent, name_components
     from latentlab.directions.needs import Needs
     from latentlab.directions.of_finders import directions_of
     from latentlab.directions.optimised import Optimised
@@ -39,8 +47,11 @@ if TYPE_CHECKING:
     from latentlab.directions.typicality import Typicality
 
 __all__ = [
+    "Association",
     "Classifier",
+    "Comparison",
     "Conditional",
+    "CurvePoint",
     "Direction",
     "DirectionStatistics",
     "Edits",
@@ -53,8 +64,9 @@ __all__ = [
     "LinearSVM",
     "Logistic",
     "MeanDifference",
-    "Needs",
     "MeanGradient",
+    "NamedComponent",
+    "Needs",
     "Optimised",
     "Response",
     "RidgeOnLogit",
@@ -68,7 +80,9 @@ __all__ = [
     "StyleZScore",
     "Target",
     "Typicality",
+    "bootstrap_cosine",
     "card_figures",
+    "compare_decisions",
     "cosine",
     "directions_of",
     "evaluate",
@@ -77,8 +91,10 @@ __all__ = [
     "face_direction",
     "fit",
     "fit_many",
+    "learning_curve",
     "load_direction",
     "match_layers",
+    "name_components",
     "shipped_directions",
 ]
 
@@ -100,10 +116,18 @@ if not TYPE_CHECKING:
                 "RidgeOnLogit",
                 "Target",
             ),
+            "confidence": (
+                "Comparison",
+                "CurvePoint",
+                "bootstrap_cosine",
+                "compare_decisions",
+                "learning_curve",
+            ),
             "edits": ("Edits",),
             "exporting": ("export_direction",),
             "explaining": ("Explanation", "explain"),
             "fitting": ("Fit", "fit", "fit_many"),
+            "naming": ("Association", "NamedComponent", "name_components"),
             "needs": ("Needs",),
             "matching": ("match_layers",),
             "of_finders": ("directions_of",),

@@ -111,6 +111,6 @@ def _write_tensors(path: Path, arrays: Arrays) -> None:
 
     tensors = {name or _NAME: torch.from_numpy(np.ascontiguousarray(array)) for name, array in arrays.items()}
     if path.suffix == ".pt":
-        torch.save(tensors[_NAME] if _NAME in tensors else tensors, path)
+        torch.save(tensors.get(_NAME, tensors), path)
     else:
         save_file(tensors, path)

@@ -13,6 +13,7 @@ from latentlab.scorers.logits import logits_of
 from latentlab.scorers.scores import check_score
 
 _LEAST_SHARE = 0.75  # of the faces whose logits must differ in one way
+_LEAST_MOVE = 0.1  # of the faces' spread, by which the mean logits of the two sides must differ
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,8 @@ class SignNotice:
         Number of faces.
     agreeing
         How many of them have the larger logit on the side that most have.
+    spread
+        Standard deviation of their logits, unedited.
     """
 
     score: str
@@ -39,11 +42,15 @@ class SignNotice:
     back: float
     faces: int
     agreeing: int
+    spread: float
 
     @property
     def sign(self) -> int:
-        """1 where the score grows with positive strengths, −1 with negative ones; 0 where faces do not agree."""
-        if self.agreeing < _LEAST_SHARE * self.faces:
+        """1 where the score grows with positive strengths, −1 with negative ones.
+
+        0 where a quarter of the faces disagrees, or the two sides differ by less than a tenth of the faces' spread.
+        """
+        if self.agreeing < _LEAST_SHARE * self.faces or abs(self.forth - self.back) < _LEAST_MOVE * self.spread:
             return 0
         return 1 if self.forth > self.back else -1
 
@@ -85,6 +92,7 @@ def find_sign(render: Callable[[float], Tensor], scorer: Scorer, score: str, str
         back=float((back - middle).mean()),
         faces=len(middle),
         agreeing=max(ahead, len(middle) - ahead),
+        spread=float(middle.std(correction=0)),
     )
 
 

@@ -79,10 +79,14 @@ def find_region(image: Tensor, name: str, detector: FaceDetector, resolution: in
     Tensor or None
         `(1, 1, resolution, resolution)` as `face_region` marks it; None where no face is found, or not by 68 landmarks.
     """
+    landmarks = find_landmarks(image, detector)
+    return None if landmarks is None else face_region(landmarks * resolution / image.shape[3], name, resolution)
+
+
+def find_landmarks(image: Tensor, detector: FaceDetector) -> Array | None:
+    """Landmarks `(68, 2)` of the largest face in `image (1, 3, h, w)`; None where there is none, or not so many."""
     found = detector(image)
-    if not found or found[0].landmarks.shape != (68, 2):
-        return None
-    return face_region(found[0].landmarks * resolution / image.shape[3], name, resolution)
+    return found[0].landmarks if found and found[0].landmarks.shape == (68, 2) else None
 
 
 def mouth_region(landmarks: Array, resolution: int, grow: float = 1.5) -> Tensor:

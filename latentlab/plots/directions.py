@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -94,8 +95,11 @@ def heat_figure(
     """
     if values.shape != (len(rows), len(columns)):
         raise ValueError(f"{len(rows)} × {len(columns)} titles do not fit values {values.shape}")
-    cell, left, top = 0.3, 0.35 + 0.07 * max(map(len, rows)), 0.5 + 0.065 * max(map(len, columns))
-    figure = new_figure(left + cell * len(columns) + 0.1, top + cell * len(rows) + 0.1, dpi)
+    cell, left = 0.3, 0.35 + 0.07 * max(map(len, rows))
+    wide = max(left + cell * len(columns) + 0.1, 3.5)
+    title = textwrap.fill(title, int(wide / 0.055))
+    top = 0.4 + 0.14 * len(title.splitlines()) + 0.065 * max(map(len, columns))
+    figure = new_figure(wide, top + cell * len(rows) + 0.1, dpi)
     width, height = figure.get_size_inches()
     axes = figure.add_axes((left / width, 0.1 / height, cell * len(columns) / width, cell * len(rows) / height))
     both = bool(np.nanmin(values, initial=0) < 0)
@@ -113,7 +117,7 @@ def heat_figure(
     axes.xaxis.tick_top()
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
-    figure.text(0.05 / width, 1 - 0.16 / height, title, fontsize=7.5, color=INK, ha="left", va="center")
+    figure.text(0.05 / width, 1 - 0.08 / height, title, fontsize=7.5, color=INK, ha="left", va="top")
     return figure
 
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator
+from sklearn.base import BaseEstimator, clone
 from sklearn.utils.validation import check_is_fitted
 
 from latentlab.errors import UserError
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 Target = Literal["labels", "scores"] | None
 
@@ -31,6 +34,7 @@ class Finder(Protocol):
     - `intercept_`: a number, or one a component: the hyperplane is where the coordinate on the direction,
       `x·direction_`, is `−intercept_`, in units of x;
     - `decision_function(x) -> (n,)`: positive for the positive class; by it a direction is judged on held-out rows;
+    - `settled()`: a copy, not fitted, in which what the fit has chosen by itself is given, for repetitions of the fit;
     - `fit_many(x, y (n, k))`: fitted copies of itself for several attributes at once, see `RidgeOnLogit.fit_many`.
 
     Attributes
@@ -74,6 +78,11 @@ class LinearFinder(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no 
         """Signed distance `(n,)` of `x (n, w_dim)` from the hyperplane, in units of x."""
         check_is_fitted(self, "direction_")
         return np.asarray(x, dtype=np.float64) @ self.direction_ + self.intercept_
+
+    def settled(self) -> Self:
+        """Copy of it, not fitted, in which what this fit has chosen by itself, such as C, is given."""
+        copied: Self = clone(self)
+        return copied
 
     def _set(self, slope: NDArray[np.float64], intercept: float) -> None:
         """Keep the hyperplane slope·x + intercept = 0, scaled so that the slope has unit length."""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, StratifiedKFold
 from sklearn.svm import SVC, LinearSVC
@@ -13,6 +14,9 @@ from sklearn.svm import SVC, LinearSVC
 from latentlab.directions.finders.base import LinearFinder, Target
 from latentlab.directions.finders.checks import check_rows, check_scores, check_training
 from latentlab.errors import UserError
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 
 class _Regularised(LinearFinder):
@@ -31,6 +35,11 @@ class _Regularised(LinearFinder):
 
     def __init__(self, C: float | Literal["cv"] = "cv") -> None:
         self.C = C
+
+    def settled(self) -> Self:
+        """Copy of it, not fitted, with the C that this fit has chosen."""
+        copied: Self = clone(self).set_params(C=self.C_)
+        return copied
 
     def _machine(self) -> Any:
         """Classifier of scikit-learn to fit."""

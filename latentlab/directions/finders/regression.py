@@ -80,6 +80,11 @@ class RidgeOnLogit(LinearFinder):
         columns = zip(np.atleast_2d(machine.coef_), intercepts.tolist(), alphas.tolist(), strict=True)
         return tuple(self._fitted(slope, intercept, alpha / unit) for slope, intercept, alpha in columns)
 
+    def settled(self) -> RidgeOnLogit:
+        """Copy of it, not fitted, with the strength that this fit has chosen."""
+        copied: RidgeOnLogit = clone(self).set_params(alphas=(self.alpha_,))
+        return copied
+
     def _fitted(self, slope: NDArray[np.float64], intercept: float, alpha: float) -> RidgeOnLogit:
         finder: RidgeOnLogit = clone(self)
         finder.alpha_ = alpha

@@ -69,7 +69,7 @@ def _identity(measurement: Measurement, role: Role) -> Figure:
     points = {}
     for one in measurement.facts:
         row = role.row(one.name, "each")
-        points[one.name] = ([float(row.succeeded.mean())], [float(np.nanmean(row.values["identity"]))])
+        points[one.name] = ([float(row.succeeded.mean())], [row.mean("identity")])
     return plots.identity_figure(curves, points, role.judge)
 
 

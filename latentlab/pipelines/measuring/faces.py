@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -16,7 +16,7 @@ from latentlab.directions.styles import styles_of_w
 from latentlab.editing import move
 from latentlab.errors import UserError
 from latentlab.faces.detectors import FaceDetector
-from latentlab.faces.regions import find_region, mean_region
+from latentlab.faces.regions import face_region, find_landmarks, mean_region
 from latentlab.mapping import latents_of_seeds
 from latentlab.pipelines.measuring.settings import MeasuredAttribute
 from latentlab.rendering import Latents, Renderer, rows_of
@@ -184,11 +184,26 @@ class EditedFaces(ShortRepr):
             logits.append(found - self.boundaries)
         return torch.cat(images), np.concatenate(logits)
 
-    def regions(self, name: str, detector: FaceDetector) -> Tensor:
-        """Mark a region in each image, `(n, 1, r, r)`: by its landmarks or, where none are found, the mean face's."""
+    def first(self, count: int) -> EditedFaces:
+        """The first few faces."""
+        rows = torch.arange(min(count, len(self)))
+        return replace(
+            self,
+            seeds=self.seeds[:count],
+            latents=rows_of(self.latents, rows),
+            images=self.images[:count],
+            logits=self.logits[:count],
+        )
+
+    def regions(self, names: Sequence[str], detector: FaceDetector) -> list[Tensor]:
+        """Mark regions in each image, `(n, 1, r, r)` each: by its landmarks or, without any, the mean face's."""
         size = self.images.shape[3]
-        found = (find_region(image, name, detector, size) for image in torch.split(self.images, 1))
-        return torch.cat([mean_region(name, size) if region is None else region for region in found])
+        marked: list[list[Tensor]] = [[] for _ in names]
+        for image in torch.split(self.images, 1):
+            landmarks = find_landmarks(image, detector)
+            for name, some in zip(names, marked, strict=True):
+                some.append(mean_region(name, size) if landmarks is None else face_region(landmarks, name, size))
+        return [torch.cat(some) for some in marked]
 
 
 def _batches(count: int, size: int) -> Iterator[NDArray[np.intp]]:

@@ -256,11 +256,12 @@ class _Bench:
     @cached_property
     def meter(self) -> QualityMeter:
         """What measures the images; its networks are loaded only where a part is missing."""
-        detector, region = self.components.detector, self.attribute.region
+        names = ("face",) if self.attribute.region is None else ("face", self.attribute.region)
+        face, *region = self.faces.regions(names, self.components.detector)
         return QualityMeter(
             self.faces,
-            None if region is None else self.faces.regions(region, detector),
-            self.faces.regions("face", detector),
+            region[0] if region else None,
+            face,
             self.population.deviation,
             self.components.descriptor,
             self.components.alex_perceptual,

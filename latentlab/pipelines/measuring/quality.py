@@ -11,11 +11,13 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from latentlab.metrics import LPIPS, Identity, OutsideChange
+from latentlab.metrics import Identity, OutsideChange
+from latentlab.metrics.base import as_array
 from latentlab.metrics.functional import attribute_changes
 from latentlab.perceptual import PerceptualDistance
 from latentlab.pipelines.measuring.faces import EditedFaces
 
+_BATCH = 8  # images whose features are computed at once
 _SEAM = 0.02  # width of the seam of a region that is put back, as a part of the image's width
 
 
@@ -122,7 +124,7 @@ class QualityMeter:
         perceptual: PerceptualDistance,
     ) -> None:
         self._faces, self._region, self._face, self._deviation = faces, region, face, deviation
-        self._identity, self._lpips, self._l1 = Identity(descriptor), LPIPS(perceptual), OutsideChange()
+        self._identity, self._l1, self._lpips = Identity(descriptor), OutsideChange(), _Lpips(perceptual, faces.images)
 
     def __call__(
         self, images: Tensor, logits: NDArray[np.float64], others: list[int]
@@ -132,16 +134,17 @@ class QualityMeter:
         `others` are the columns of the attributes that are not related.
         """
         before = self._faces.images
+        whole, outside = self._lpips(images, self._region)
         found = {
+            "lpips": whole,
             "identity": self.identity(images),
-            "lpips": self._lpips.per_image(before, images),
             "background": self._l1.per_image(before, images, self._face),
             "leakage": attribute_changes(self._faces.logits, logits, self._deviation)[:, others].mean(axis=1),
         }
         if self._region is not None:
             found |= {
                 "identity_kept_region": self.identity(put_back(images, before, self._region)),
-                "lpips_outside": self._lpips.per_image(before, images, self._region),
+                "lpips_outside": outside,
                 "l1_outside": self._l1.per_image(before, images, self._region),
             }
         return found
@@ -149,6 +152,29 @@ class QualityMeter:
     def identity(self, images: Tensor) -> NDArray[np.float64]:
         """Identity kept by edited images, `(n,)`."""
         return self._identity.per_image(self._faces.images, images)
+
+
+class _Lpips:
+    """LPIPS of edits of the same images, whose features are computed once, as a whole and outside a region."""
+
+    def __init__(self, perceptual: PerceptualDistance, before: Tensor) -> None:
+        self._perceptual, self._device = perceptual, next(perceptual.parameters()).device
+        with torch.no_grad():
+            self._before = [perceptual.pyramid(some.to(self._device)) for some in torch.split(before, _BATCH)]
+
+    @torch.no_grad()
+    def __call__(self, images: Tensor, region: Tensor | None) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return the distances `(n,)` of all images, and those outside the region (NaN without one)."""
+        masks = [None] * len(self._before) if region is None else torch.split(1 - region, _BATCH)
+        whole, outside = [], []
+        for some, before, mask in zip(torch.split(images, _BATCH), self._before, masks, strict=True):
+            after = self._perceptual.pyramid(some.to(self._device))
+            whole.append(as_array(self._perceptual.between(after, before)))
+            masked = torch.full((len(some),), torch.nan)
+            if mask is not None:
+                masked = self._perceptual.between(after, before, mask.to(self._device))
+            outside.append(as_array(masked))
+        return np.concatenate(whole), np.concatenate(outside)
 
 
 @torch.no_grad()

@@ -74,9 +74,9 @@ def _setting(measurement: Measurement) -> str:
         f"{lacking} (the first of seeds {s['first_seed']} … {s['last_seed']}, psi {s['psi']:g}) are edited along each "
         f"direction until {s['success']:.0%} of them have it to the judge: by one strength for all, and by a strength "
         f"per face, with which the teacher's logit of every face reaches one margin (at most {s['cap']:g} times the "
-        f"one strength). AUC is on all {s['samples']} samples. Intervals are of 95 %: DeLong's for the AUC, Wilson's for "
-        "shares, the bootstrap over faces for means. They are over faces: another set of training samples would give "
-        "other directions."
+        f"one strength). AUC is on all {s['samples']} samples. Intervals are of 95 %: DeLong's for the AUC, Wilson's "
+        "for shares, the bootstrap over faces for means. They are over faces: another set of training samples would "
+        "give other directions."
     )
 
 
@@ -114,14 +114,14 @@ def _main_table(measurement: Measurement, role: Role) -> _Table:
     header = ["direction", "strength", "success", "AUC", *(m.title + _ARROWS[m.more] for m in measures)]
     rows, bold = [], set()
     beaten = {m.name: role.beats(m).any(axis=0) for m in measures}
-    order = sorted(range(len(role.rows)), key=lambda i: -np.nan_to_num(np.nanmean(role.rows[i].values["identity"])))
+    order = sorted(range(len(role.rows)), key=lambda i: -np.nan_to_num(role.rows[i].mean("identity")))
     for i, k in enumerate(order):
         row, fact = role.rows[k], facts[role.rows[k].direction]
         name = fact.name + (" (sign reversed)" if fact.reversed else "") + ("" if row.reached else _NOT_REACHED)
         rows.append(
             [
                 name,
-                f"{WAYS[row.way]}: {_strength(row)}",
+                f"{'one' if row.way == 'one' else 'per face'}: {_strength(row)}",
                 format_share(share_interval(row.succeeded)).split(" (")[0],
                 format_interval(fact.auc[role.teacher], most_decimals=_DECIMALS),
                 *(_cell(m, row) for m in measures),

@@ -103,6 +103,12 @@ class Row(ShortRepr):
         """Direction and way, for readers."""
         return f"{self.direction}, {WAYS[self.way]}"
 
+    def mean(self, measure: str) -> float:
+        """Mean of a measure over the faces that have a value; NaN where none has."""
+        values = self.values[measure]
+        known = values[~np.isnan(values)]
+        return float(known.mean()) if len(known) else math.nan
+
     def interval(self, measure: str) -> Interval:
         """Mean of a measure with its bootstrap interval."""
         return mean_interval(self.values[measure])

@@ -14,8 +14,9 @@ from latentlab.pipelines.measuring.faces import EditedFaces
 from latentlab.pipelines.measuring.settings import MeasureSettings
 from latentlab.pipelines.measuring.trails import Floats, Trail, needed, one_strength, strength_per_face
 
-_SERIES = (1.0, 2.0, 3.0, 4.0, 5.0, 6.5, 8.0, 10.0, 12.0, 16.0, 20.0)  # standard deviations
-_TRIES = 4  # renders of all faces for a strength of equal effect
+_SERIES = (1.5, 3.0, 4.5, 6.0, 8.0, 10.0, 12.0, 16.0, 20.0)  # standard deviations
+_FOR_SIGN = 8  # faces that show which way the attribute grows
+_TRIES = 3  # renders of all faces for a strength of equal effect
 _TOLERANCE = 0.025  # share of the faces by which an edit may succeed more often than asked
 
 
@@ -74,7 +75,7 @@ def walk_outwards(
 ) -> Walk:
     """Move all faces further and further, until enough of them have the attribute to every scorer.
 
-    The sign is that with which the first score's mean logit grows more at one standard deviation.
+    The sign is that with which the first score's mean logit grows more at the first strength, on a few of the faces.
 
     Parameters
     ----------
@@ -89,18 +90,13 @@ def walk_outwards(
     identity
         Identity kept by edited images, `(n,)`.
     """
-    count = len(faces)
-    both = [faces.edit(direction, np.full(count, side * sigma)) for side in (1, -1)]
-    forth, back = (logits[:, scores[0]].mean() for _, logits in both)
+    count, first = len(faces), _SERIES[0] * sigma
+    few = faces.first(_FOR_SIGN)
+    forth, back = (few.edit(direction, np.full(len(few), s))[1][:, scores[0]].mean() for s in (first, -first))
     is_reversed = bool(back > forth)
-    walk = Walk(-direction if is_reversed else direction, is_reversed, Trail.begin(faces.logits))
-    _note(walk, 0.0, identity(faces.images))
-    for sigmas in (sigmas for sigmas in _SERIES if sigmas <= settings.furthest):
-        strength = sigmas * sigma
-        if sigmas == _SERIES[0]:
-            images, logits = both[is_reversed]
-        else:
-            images, logits = faces.edit(walk.direction, np.full(count, strength))
+    walk = Walk(-direction if is_reversed else direction, is_reversed, Trail.begin(faces.logits), [0.0], [1.0])
+    for strength in (sigmas * sigma for sigmas in _SERIES if sigmas <= settings.furthest):
+        images, logits = faces.edit(walk.direction, np.full(count, strength))
         walk.trail.add(np.full(count, strength), logits)
         _note(walk, strength, identity(images))
         if _far_enough(walk.trail, scores, settings):

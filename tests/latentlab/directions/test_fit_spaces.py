@@ -68,6 +68,7 @@ class Looking(MeanDifference):
     """Keeps what it was given to look through."""
 
     def __init__(self, renderer=None, scorer=None, attribute=None, style_space=None, seed=0):
+        super().__init__()
         self.renderer, self.scorer, self.attribute, self.style_space = renderer, scorer, attribute, style_space
         self.seed = seed
 
