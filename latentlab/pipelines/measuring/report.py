@@ -102,18 +102,14 @@ def _conclusions(measurement: Measurement, role: Role) -> list[str]:
 
 
 def _cell(measure: Measure, row: Row) -> str:
-    value = row.interval(measure.name)
-    scaled = Interval(
-        *(measure.scale * end for end in (value.mean, value.low, value.high)), n=value.n, missing=value.missing
-    )
-    return format_interval(scaled, most_decimals=_DECIMALS)
+    return format_interval(row.interval(measure.name).scaled(measure.scale), most_decimals=_DECIMALS)
 
 
 def _main_table(measurement: Measurement, role: Role) -> _Table:
     measures, facts = measurement.measures, {one.name: one for one in measurement.facts}
     header = ["direction", "strength", "success", "AUC", *(m.title + _ARROWS[m.more] for m in measures)]
     rows, bold = [], set()
-    beaten = {m.name: role.beats(m).any(axis=0) for m in measures}
+    beaten = {m.name: [bool(column.any()) for column in role.beats(m).T] for m in measures}
     order = sorted(range(len(role.rows)), key=lambda i: -np.nan_to_num(role.rows[i].mean("identity")))
     for i, k in enumerate(order):
         row, fact = role.rows[k], facts[role.rows[k].direction]
@@ -151,8 +147,8 @@ def _difference_table(measurement: Measurement, role: Role) -> _Table:
         cells = []
         for m in measures:
             d = found[m.name]
-            mean, low, high = (m.scale * matrix[i, best] for matrix in (d.mean, d.low, d.high))
-            cells.append(format_interval(Interval(mean, low, high, len(row.strengths)), most_decimals=_DECIMALS))
+            one = Interval(d.mean[i, best], d.low[i, best], d.high[i, best], len(row.strengths))
+            cells.append(format_interval(one.scaled(m.scale), most_decimals=_DECIMALS))
         rows.append([row.title, f"{int(wins[i])} pairs", *cells])
     return _Table(header, rows)
 
