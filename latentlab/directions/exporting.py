@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal, get_args
 
 import numpy as np
+from numpy.typing import NDArray
 
 from latentlab.arrays import BARE, Arrays
 from latentlab.directions.direction import Direction
