@@ -21,6 +21,7 @@ from latentlab.versions import describe_versions
 
 _PACKAGES = ("torch", "numpy", "scikit-learn", "lpips")
 _DECIMALS = 3
+_WIDE = "body{max-width:1500px}td,th{padding:.3em .5em}"  # a table of seven measures side by side
 _ARROWS = {True: "\N{NO-BREAK SPACE}↑", False: "\N{NO-BREAK SPACE}↓"}
 _NOT_REACHED = "\N{DAGGER}"
 _RULE = (
@@ -180,7 +181,7 @@ def _gained_table(role: Role) -> _Table:
     rows = []
     for row in role.rows:
         changes = row.changes.mean(axis=0)
-        worst = sorted(role.others, key=lambda k: -abs(changes[k]))[:4]
+        worst = sorted(role.others, key=lambda k: -abs(changes[k]))[:3]
         told = ", ".join(f"{role.attributes[k].replace('_', ' ')} {changes[k]:+.2f}" for k in worst)
         labels = [
             f"{role.attributes[k].replace('_', ' ')} {'+' if counts is row.gained else '−'}{int(counts[k])}"
@@ -188,7 +189,7 @@ def _gained_table(role: Role) -> _Table:
             for k in sorted(role.others, key=lambda k: -int(counts[k]))
             if counts[k] > 0
         ]
-        rows.append([row.title, told, ", ".join(labels[:6]) or "none"])
+        rows.append([row.title, told, ", ".join(labels[:5]) or "none"])
     return _Table(["edit", "moves most, mean change in sd", "faces that gained (+) or lost (−) an attribute"], rows)
 
 
@@ -219,7 +220,7 @@ def _role_title(role: Role, first: bool) -> str:
 def _page(measurement: Measurement, folder: Path, command: str) -> str:
     title, names = html.escape(_title(measurement)), figure_names(measurement)
     parts = [
-        f"<!doctype html><html lang=en><meta charset=utf-8><title>{title}</title><style>{STYLE}</style>",
+        f"<!doctype html><html lang=en><meta charset=utf-8><title>{title}</title><style>{STYLE}{_WIDE}</style>",
         f"<h1>{title}</h1>",
         f"<pre>{html.escape(command)}</pre>" if command else "",
         paragraph(_setting(measurement)),
