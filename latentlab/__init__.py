@@ -16,7 +16,14 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from latentlab.comparison import compare
-    from latentlab.directions import Direction, LinearSVM, MeanDifference, RidgeOnLogit, load_direction
+    from latentlab.directions import (
+        Direction,
+        LinearSVM,
+        MeanDifference,
+        RidgeOnLogit,
+        export_direction,
+        load_direction,
+    )
     from latentlab.directions import fit as fit_direction
     from latentlab.editing import edit, walk
     from latentlab.errors import UserError
@@ -28,10 +35,15 @@ if TYPE_CHECKING:
     from latentlab.pipelines import (
         Components,
         LabelSettings,
+        MeasuredAttribute,
+        MeasureSettings,
         PhotoEditSettings,
         StudySettings,
         edit_photo,
         edit_photos,
+        import_direction,
+        measure_directions,
+        strength_for,
         study_attribute,
     )
     from latentlab.pipelines import label_samples as sample
@@ -58,6 +70,8 @@ _NAMES = {
     "Leakage": "latentlab.metrics:Leakage",
     "LinearSVM": "latentlab.directions:LinearSVM",
     "MeanDifference": "latentlab.directions:MeanDifference",
+    "MeasureSettings": "latentlab.pipelines:MeasureSettings",
+    "MeasuredAttribute": "latentlab.pipelines:MeasuredAttribute",
     "OutsideChange": "latentlab.metrics:OutsideChange",
     "PhotoEditSettings": "latentlab.pipelines:PhotoEditSettings",
     "RidgeOnLogit": "latentlab.directions:RidgeOnLogit",
@@ -69,8 +83,10 @@ _NAMES = {
     "edit": "latentlab.editing:edit",
     "edit_photo": "latentlab.pipelines:edit_photo",
     "edit_photos": "latentlab.pipelines:edit_photos",
+    "export_direction": "latentlab.directions:export_direction",
     "fit_direction": "latentlab.directions:fit",
     "grid_figure": "latentlab.plots:grid_figure",
+    "import_direction": "latentlab.pipelines:import_direction",
     "keep_freed_memory": "stylegan2.memory:keep_freed_memory",
     "load_direction": "latentlab.directions:load_direction",
     "load_generator": "stylegan2:load",
@@ -79,12 +95,14 @@ _NAMES = {
     "load_perceptual": "latentlab.perceptual:load_perceptual",
     "load_scorer": "latentlab.scorers:load_scorer",
     "load_translator": "latentlab.translation:load_translator",
+    "measure_directions": "latentlab.pipelines:measure_directions",
     "paste_back": "latentlab.faces:paste_back",
     "project": "latentlab.projection:project",
     "response_figure": "latentlab.plots:response_figure",
     "sample": "latentlab.pipelines:label_samples",
     "save_figure": "latentlab.plots:save_figure",
     "save_image": "latentlab.images:save_image",
+    "strength_for": "latentlab.pipelines:strength_for",
     "study_attribute": "latentlab.pipelines:study_attribute",
     "style_mix": "stylegan2:style_mix",
     "to_pil": "latentlab.images:to_pil",
@@ -128,6 +146,8 @@ __all__ = [
     "Leakage",
     "LinearSVM",
     "MeanDifference",
+    "MeasureSettings",
+    "MeasuredAttribute",
     "OutsideChange",
     "PhotoEditSettings",
     "RidgeOnLogit",
@@ -140,8 +160,10 @@ __all__ = [
     "edit",
     "edit_photo",
     "edit_photos",
+    "export_direction",
     "fit_direction",
     "grid_figure",
+    "import_direction",
     "keep_freed_memory",
     "load_direction",
     "load_generator",
@@ -150,12 +172,14 @@ __all__ = [
     "load_perceptual",
     "load_scorer",
     "load_translator",
+    "measure_directions",
     "paste_back",
     "project",
     "response_figure",
     "sample",
     "save_figure",
     "save_image",
+    "strength_for",
     "study_attribute",
     "style_mix",
     "to_pil",

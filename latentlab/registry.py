@@ -5,7 +5,7 @@ its `setup.cfg`::
 
     [options.entry_points]
     latentlab.finders =
-        lda = my_package:LDA
+        medians = my_package:MedianDifference
 
 Names are known without importing what they stand for, so that the command line can offer them at once.
 """
@@ -24,11 +24,27 @@ _BUILT_IN: dict[str, dict[str, str]] = {
         "fer": "latentlab.scorers.expression:load_fer",
         "fer-library": "latentlab.scorers.fer_library:load_fer_library",
         "attributes": "latentlab.scorers.attributes.scorer:load_shipped",
+        "attributes-judge": "latentlab.scorers.attributes.scorer:load_judge",
+        "geometry": "latentlab.scorers.geometry:load_geometry",
+        "lighting": "latentlab.scorers.lighting:load_lighting",
     },
     "latentlab.finders": {
         "svm": "latentlab.directions.finders:LinearSVM",
         "mean": "latentlab.directions.finders:MeanDifference",
         "ridge": "latentlab.directions.finders:RidgeOnLogit",
+        "logistic": "latentlab.directions.finders:Logistic",
+        "lda": "latentlab.directions.finders:LDA",
+        "interfacegan": "latentlab.directions.finders:InterFaceGAN",
+        "ganspace": "latentlab.directions.finders:GANSpace",
+        "style-correlation": "latentlab.directions.style_channels:StyleCorrelation",
+        "style-zscore": "latentlab.directions.style_channels:StyleZScore",
+        "style-gradient": "latentlab.directions.through_generator:StyleGradient",
+        "gradient": "latentlab.directions.through_generator:MeanGradient",
+        "gradient-w+": "latentlab.directions.through_generator:mean_gradient_in_w_plus",
+        "optimised": "latentlab.directions.optimised:Optimised",
+        "optimised-w+": "latentlab.directions.optimised:optimised_in_w_plus",
+        "optimised-s": "latentlab.directions.optimised:optimised_in_s",
+        "sefa": "latentlab.directions.sefa:SeFa",
     },
     "latentlab.translators": {
         "pix2pix": "latentlab.translation.methods.pix2pix:Pix2Pix",

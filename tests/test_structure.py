@@ -34,7 +34,7 @@ LEVELS = (
         "arrays",
         "latents",
     },
-    {"resuming", "reprs"},
+    {"resuming", "reprs", "intervals"},
     {"errors", "versions"},
 )
 LEVEL = {name: len(LEVELS) - k for k, names in enumerate(LEVELS) for name in names}

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from latentlab.cli import compare, faces, metrics, photos, scorer, steps, study, translate, weights
+from latentlab.cli import compare, directions, faces, metrics, photos, samples, scorer, steps, study, translate, weights
 from latentlab.cli.errors import run_app
 from latentlab.cli.metavars import name_values
 from stylegan2.memory import keep_freed_memory
@@ -24,14 +24,15 @@ for command in (
     study.smile,
     study.study,
     steps.generate,
-    steps.label,
-    steps.fit,
+    samples.label,
+    samples.fit,
     steps.edit,
     steps.walk,
     faces.align,
     photos.project,
 ):
     app.command(command.__name__)(command)
+app.add_typer(directions.app, name="directions")
 app.add_typer(compare.app, name="compare")
 app.add_typer(translate.app, name="translate")
 app.add_typer(metrics.app, name="metrics")

@@ -66,6 +66,21 @@ StrengthUnits = Annotated[
         "published, lengths of a published array, in which its publication counts.",
     ),
 ]
+ScoreTarget = Annotated[
+    float | None,
+    typer.Option(
+        "--target",
+        help="Score that each face is to reach, such as 0.9, at a strength of its own instead of --strengths; such as "
+        "0.1, to lose the attribute.",
+    ),
+]
+Cap = Annotated[
+    float | None,
+    typer.Option(
+        help="With --target: the most that a face is moved, in units of w; by default 1.25 times the end of the "
+        "direction's calibrated range, and 3 times with --photo."
+    ),
+]
 Layers = Annotated[
     str | None,
     typer.Option(

@@ -94,12 +94,21 @@ class Recipe:
         }
 
 
-def edit_settings(recipe: Recipe, attribute: str, mask: MaskName, force: bool) -> PhotoEditSettings:
+def edit_settings(
+    recipe: Recipe, attribute: str, mask: MaskName, force: bool, target: float | None, cap: float | None
+) -> PhotoEditSettings:
     """The settings of `latentlab edit --photo`."""
-    from latentlab.pipelines import PhotoEditSettings
+    from latentlab.pipelines import PhotoEditSettings, StrengthSettings
+    from latentlab.pipelines.photos.settings import RANGES
 
     return PhotoEditSettings(
-        **recipe.fields(), attribute=attribute, mask=mask.value, force=force, command=options.this_command()
+        **recipe.fields(),
+        attribute=attribute,
+        mask=mask.value,
+        force=force,
+        command=options.this_command(),
+        target=target,
+        search=StrengthSettings(cap, RANGES),
     )
 
 
@@ -162,7 +171,7 @@ def _print_count(given: int, failed: int) -> None:
 def edit_photos(
     photos: Sequence[Path],
     direction: Direction,
-    strengths: Sequence[float],
+    strengths: Sequence[float] | None,
     components: Components,
     settings: PhotoEditSettings,
     out: Path,
@@ -179,8 +188,10 @@ def edit_photos(
             failures.append(result)
             continue
         print(f"\n{path}\n{pipelines.format_checks(result.portrait.checks)}")
-        for one, name in zip(result.edits, strength_names(strengths), strict=True):
+        for one, name in zip(result.edits, strength_names([one.strength for one in result.edits]), strict=True):
             print(f"{direction.attribute} {name}: {one.values(settings.attribute)}")
+            if one.search is not None:
+                print(f"in its crop: {one.search.describe()[0]}")
         for why in dict.fromkeys(why for one in result.edits for why in one.why_unknown):
             print(why)
         print(f"written to {result.folder}: see comparison.png and report.md")

@@ -1,4 +1,4 @@
-"""The steps of the smile study as commands of their own: generate, label, fit, edit, walk."""
+"""Images of seeds, edits and walks: generate, edit, walk."""
 
 from __future__ import annotations
 
@@ -9,9 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from latentlab import registry
 from latentlab.cli import options, photos
-from latentlab.errors import UserError
 from latentlab.files import list_images
 from latentlab.progress import bar
 
@@ -20,34 +18,17 @@ if TYPE_CHECKING:
 
     from latentlab.directions import Direction
     from latentlab.pipelines import Components
+    from latentlab.samples import EditTable
 
 DirectionName = Annotated[
     str,
     typer.Option(
         "--direction",
-        help="Direction: smile, which comes with the package, or a file: of `latentlab fit`, or a published array "
-        "(.npy, .npz, .pt, .safetensors).",
+        help="Direction: a name that `latentlab directions list` shows, or a file: of `latentlab fit`, or a published "
+        "array (.npy, .npz, .pt, .safetensors).",
     ),
 ]
 Force = Annotated[bool, typer.Option("--force", help="Apply it to a generator that it was not learnt on.")]
-
-
-def _check_method(name: str) -> str:
-    try:
-        registry.finders.check(name)
-    except UserError as error:
-        raise typer.BadParameter(str(error)) from None
-    return name
-
-
-MethodName = Annotated[
-    str,
-    typer.Option(
-        help="Method by which the direction is learnt: svm, mean, ridge, or one that another package adds.",
-        callback=_check_method,
-        autocompletion=registry.finders.names,
-    ),
-]
 
 
 def generate(
@@ -69,60 +50,9 @@ def generate(
     print(f"{_images(len(written))} in {out}, and grid.png of them all")
 
 
-def label(
-    samples: options.Samples = 2000,
-    seed_start: options.SeedStart = 600,
-    psi: options.Psi = 0.7,
-    class_label: options.ClassLabel = None,
-    network: options.Network = "mobile-ffhq",
-    scorer: options.ScorerName = "fer",
-    threshold: options.Threshold = None,
-    resolution: options.Resolution = None,
-    out: Annotated[Path, typer.Option(help="Folder of the sample table, where a stopped run resumes.")] = Path(
-        "latentlab-samples"
-    ),
-    device: options.Device = "auto",
-    batch: options.Batch = 4,
-) -> None:
-    """Draw seeds, score their images, and write the sample table (Parquet)."""
-    from latentlab.pipelines import Components, LabelSettings, label_samples
-    from latentlab.scorers import count_labels
-
-    options.check_folder(out)
-    settings = LabelSettings(samples, seed_start, psi, resolution, threshold, class_label)
-    components = Components.load(network, scorer, device=device)
-    table = label_samples(components, settings, out, batch, bar)
-    for name in table.names:
-        counts, scores = count_labels(table.labels(name)), table.column(name)
-        share = counts.positive / len(table)
-        print(f"{name:>10} {share:6.1%} ({counts}; scores from {scores.min():.3g} to {scores.max():.3g})")
-    print(f"{len(table)} samples in {out}")
-
-
-def fit(
-    samples: Annotated[Path, typer.Argument(help="Folder of samples that `latentlab label` wrote.")],
-    attribute: options.Attribute = "happy",
-    method: MethodName = "svm",
-    threshold: Annotated[
-        str | None, typer.Option(help="Score above which a face is positive; by default that of `latentlab label`.")
-    ] = None,
-    out: Annotated[Path, typer.Option(help="File of the direction.")] = Path("direction.safetensors"),
-) -> None:
-    """Learn a direction from labelled samples, and evaluate it on held-out ones."""
-    from latentlab import directions
-    from latentlab.samples import SampleStore
-
-    options.check_file(out)
-    table = SampleStore.load(samples).table()
-    direction = directions.fit(table, attribute, method, threshold=threshold).direction
-    direction.save(out)
-    print(direction.card())
-    print(f"written to {out}")
-
-
 # Options of `edit` and `walk` that some of their modes do not use, and why.
 _NOT_FOR_PHOTOS = ("seeds", "psi", "class_label", "resolution", "latents")
-_FOR_PHOTOS = ("attribute", "mask", "steps", "tune", "strict")
+_FOR_PHOTOS = ("mask", "steps", "tune", "strict")
 _FOR_FIGURES = ("attribute", "scorer")
 _FOR_ANIMATIONS = ("frames", "fps")
 
@@ -148,7 +78,11 @@ def edit(
         list[Path] | None,
         typer.Option(help="Photo to edit instead of seeds, or folder of photos; may be given several times."),
     ] = None,
-    attribute: Annotated[str, typer.Option(help="With --photo: score that is reported.")] = "happy",
+    attribute: Annotated[
+        str, typer.Option(help="With --target or --photo: score that is to be reached, or is reported.")
+    ] = "happy",
+    target: options.ScoreTarget = None,
+    cap: options.Cap = None,
     mask: Annotated[
         photos.MaskName,
         typer.Option(
@@ -161,15 +95,17 @@ def edit(
 ) -> None:
     """Write each seed's image at each strength, and the scores of all as a table.
 
-    With --latents: the images of latent codes from a file. With --photo: align, check, project, tune, edit and paste
-    back; each photo gets a folder with everything, where the same command resumes after a stop.
+    With --target: at strength 0, and at the strength that brings its score to the target. With --latents: the images of
+    latent codes from a file. With --photo: align, check, project, tune, edit and paste back; each photo gets a folder
+    with everything, where the same command resumes after a stop.
     """
-    from latentlab.editing import default_strengths
-    from latentlab.pipelines import Components, SeedSettings, edit_latents, edit_seeds
+    from latentlab.pipelines import Components, SeedSettings, StrengthSettings, edit_latents, edit_seeds
 
     reason = "with --photo" if photo else "without --photo"
     options.refuse_without_effect(ctx, dict.fromkeys(_NOT_FOR_PHOTOS if photo else _FOR_PHOTOS, reason))
     _check_sources(ctx, latents, strengths)
+    _check_target(ctx, target, bool(photo))
+    search = StrengthSettings() if cap is None else StrengthSettings(cap)
     paths = list_images(photo or ())
     photos.check_folders(out, paths)
     read = _read_edit(direction, strengths, units, layers, latents)
@@ -178,16 +114,32 @@ def edit(
     wanted = read(components)
     if paths:
         recipe = photos.Recipe(steps=steps, tune=tune, strict=strict, batch=batch)
-        settings = photos.edit_settings(recipe, attribute, mask, force)
-        series = wanted.strengths or default_strengths(wanted.direction)
-        photos.edit_photos(paths, wanted.direction, series, components, settings, out)
+        settings = photos.edit_settings(recipe, attribute, mask, force, target, cap)
+        photos.edit_photos(paths, wanted.direction, wanted.strengths, components, settings, out)
         return
-    chosen = SeedSettings(psi, resolution, batch, force, class_label)
+    chosen = SeedSettings(psi, resolution, batch, force, class_label, attribute, target, search)
     if wanted.codes is not None:
         table = edit_latents(wanted.codes, wanted.direction, wanted.strengths, components, chosen, out, bar)
     else:
         table = edit_seeds(numbers, wanted.direction, wanted.strengths, components, chosen, out, bar)
-    print(f"{_images(len(table.seeds) * len(table.strengths))} in {out}, their scores in edits.parquet")
+    if target is not None:
+        _print_strengths(table, "seed" if wanted.codes is None else "latent", attribute, target)
+    print(f"{_images(table.scores[..., 0].size)} in {out}, their scores in edits.parquet")
+
+
+def _print_strengths(table: EditTable, noun: str, attribute: str, target: float) -> None:
+    """Print how far each face was moved to a target, and how many got there."""
+    from latentlab.pipelines.strengths import describe_strength
+
+    assert table.reached is not None
+    scores, faces = table.column(attribute).tolist(), len(table.seeds)
+    for k, number in enumerate(table.seeds.tolist()):
+        (before, after), strength = scores[k], float(table.own_strengths[k, 1])
+        told = describe_strength(attribute, before, after, strength, bool(table.reached[k]))
+        print(f"{noun} {number}: {told}")
+    there = int(table.reached.sum())
+    told = "all faces reach" if there == faces else f"{there} of {faces} faces reach"
+    print(f"{told} {attribute} {target:g}" + ("" if there == faces else "; --cap lets the others go further"))
 
 
 def walk(
@@ -287,6 +239,16 @@ def _check_sources(ctx: typer.Context, latents: Path | None, strengths: str | No
         options.refuse_without_effect(ctx, dict.fromkeys(("seeds", "psi", "class_label"), "with --latents"))
     if strengths is None:
         options.refuse_without_effect(ctx, {"units": "without --strengths"})
+
+
+def _check_target(ctx: typer.Context, target: float | None, photo: bool) -> None:
+    """Refuse what a target makes superfluous, or what has no effect without one."""
+    if target is not None:
+        options.refuse_without_effect(ctx, {"strengths": "with --target, which finds them"})
+    else:
+        options.refuse_without_effect(ctx, {"cap": "without --target"})
+        if not photo:
+            options.refuse_without_effect(ctx, {"attribute": "without --target or --photo"})
 
 
 def _images(count: int) -> str:

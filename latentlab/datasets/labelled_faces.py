@@ -20,7 +20,7 @@ from torch import Tensor
 
 from latentlab.errors import UserError
 from latentlab.faces.detectors import FaceDetector
-from latentlab.faces.regions import mouth_region
+from latentlab.faces.regions import find_region
 from latentlab.files import images_in
 from latentlab.images import load_image, reduce, save_image
 from latentlab.progress import Stage, Step, stage_of
@@ -236,7 +236,4 @@ def find_mouth(image: Tensor, detector: FaceDetector, size: int) -> Tensor | Non
     Tensor or None
         Region `(1, 1, size, size)`, 1 within the mouth; None where no face is found.
     """
-    found = detector(image)
-    if not found or found[0].landmarks.shape != (68, 2):
-        return None
-    return mouth_region(found[0].landmarks * size / image.shape[3], size)
+    return find_region(image, "mouth", detector, size)

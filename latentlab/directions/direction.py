@@ -16,6 +16,7 @@ from latentlab.errors import UserError
 if TYPE_CHECKING:
     from latentlab.directions.edits import Edits
     from latentlab.directions.explaining import Explanation
+    from latentlab.directions.response import Response
     from latentlab.directions.styles import StyleChannels
     from stylegan2.protocol import Generator
 
@@ -61,6 +62,9 @@ class Direction:
         Fingerprints of the networks that it was learnt on; None if unknown.
     channels
         Style channels that a direction of space s moves; None in other spaces.
+    response
+        Share of faces that got the attribute (at positive strengths) or lost it (at negative ones) in the calibration;
+        None if unknown.
 
     Raises
     ------
@@ -80,6 +84,7 @@ class Direction:
     scorer: str | None = None
     strength_range: tuple[float, float] | None = None
     channels: StyleChannels | None = None
+    response: Response | None = None
 
     def __post_init__(self) -> None:
         vector = np.asarray(self.vector, dtype=np.float32)
@@ -92,7 +97,8 @@ class Direction:
         """Reverse the direction; published ones point either way."""
         intercept = None if self.intercept is None else -self.intercept
         turned = None if self.strength_range is None else (-self.strength_range[1], -self.strength_range[0])
-        return replace(self, vector=-self.vector, intercept=intercept, strength_range=turned)
+        response = None if self.response is None else -self.response
+        return replace(self, vector=-self.vector, intercept=intercept, strength_range=turned, response=response)
 
     def __mul__(self, strength: float) -> Edits:
         """Give it a strength: an edit."""
@@ -297,6 +303,7 @@ class Direction:
             ("sigma", self.sigma),
             ("intercept", self.intercept),
             ("strength range", self._range_in_words()),
+            ("faces changed", None if self.response is None else self.response.in_words()),
             ("generator", self.generator),
             ("scorer", self.scorer),
             *self.statistics.items(),

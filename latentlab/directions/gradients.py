@@ -56,7 +56,7 @@ def images_at(renderer: Renderer, space: Space, style_space: StyleSpace | None =
         return lambda points: renderer({"w": points.to(generator.w_avg)})
     if space == "w+":
         shape = (generator.num_ws, generator.w_dim)
-        return lambda points: renderer(points.to(generator.w_avg).unflatten(1, shape))
+        return lambda points: renderer(points.to(generator.w_avg).reshape(-1, *shape))
     if space != "s":
         raise UserError(f"gradients through the generator are those of w, w+ or s, not of {space}")
     if style_space is None:
@@ -71,7 +71,7 @@ def _images_of_styles(renderer: Renderer, style_space: StyleSpace) -> Images:
 
     def images(points: Tensor) -> Tensor:
         rows = points.to(to) * scale + mean  # (b, C)
-        styles = dict(zip(style_space.layers, rows.split(style_space.widths, dim=1), strict=True))
+        styles = dict(zip(style_space.layers, torch.split(rows, list(style_space.widths), dim=1), strict=True))
         return renderer(from_styles(styles | complete(rows.detach())))
 
     return images
@@ -92,7 +92,7 @@ def _completion(affines: StyleAffines, style_space: StyleSpace) -> Callable[[Ten
     return complete
 
 
-@torch.enable_grad()  # type: ignore[no-untyped-call]
+@torch.enable_grad()
 def score_gradients(
     points: NDArray[Any], images: Images, scorer: Scorer, attribute: str, step: Step
 ) -> NDArray[np.float64]:
@@ -129,16 +129,16 @@ def score_gradients(
     return gradients
 
 
-@torch.enable_grad()  # type: ignore[no-untyped-call]
+@torch.enable_grad()
 def image_gradients(
     points: NDArray[Any], images: Images, region: Region | None, projections: int, seed: int, step: Step
 ) -> NDArray[np.float64]:
     r"""Gradients of random projections of the image outside a region, at each of `points (n, D)`.
 
     With J the derivative of the pixels outside the region at a point, :math:`\varepsilon` white noise and P the number
-    of pixels of the image, a row is :math:`J^\top \varepsilon / \sqrt{P}`. So the mean outer product of the rows C
-    estimates the mean of :math:`J^\top J / P` (Hutchinson): :math:`d^\top C d` is the mean squared change of pixels that
-    a small step d makes outside the region.
+    of pixels of the image, a row is :math:`J^\top \varepsilon / \sqrt{P}`. So the mean outer product C of the rows
+    estimates the mean of :math:`J^\top J / P` (Hutchinson 1990), and :math:`d^\top C d` is the mean squared change of
+    pixels that a small step d makes outside the region.
 
     Parameters
     ----------

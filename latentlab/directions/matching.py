@@ -67,6 +67,7 @@ def _with_rows(direction: Direction, rows: NDArray[np.float32]) -> Direction:
         sigma=None,
         intercept=None,
         strength_range=None if away_towards is None else (left * away_towards[0], left * away_towards[1]),
+        response=None,
         statistics=direction.statistics if length is None else {**direction.statistics, "length": length * left},
     )
 

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from latentlab.directions.finders import Target, check_labels
+from latentlab.directions.finders import check_training
 from latentlab.directions.gradients import Region, image_gradients
+from latentlab.directions.style_channels import strongest
 from latentlab.directions.styles import StyleSpace
-from latentlab.directions.through_generator import ThroughGenerator, check_rows, draw
+from latentlab.directions.through_generator import ThroughGenerator, draw
 from latentlab.errors import UserError
 from latentlab.faces.regions import mean_region
 from latentlab.progress import Stage, stage_of
@@ -59,6 +60,9 @@ class Optimised(ThroughGenerator):
         Faces at which gradients are taken, half of either class as far as there are.
     projections
         Random projections of the image of each face.
+    channels
+        In S, the number of channels that move: those that move furthest in the solution for all, for which the equation
+        is solved again. None for all, in S; other spaces take no number.
     start
         Step from the negative to the positive class `(w_dim,)`, in S `(C,)`, along which the faces are moved; None for
         the mean difference.
@@ -70,20 +74,19 @@ class Optimised(ThroughGenerator):
         True for a progress bar, False for none, or a `Stage` of your own.
     """
 
-    target: ClassVar[Target] = "labels"
-
-    space: Literal["w", "w+", "s"] = "w"  # type: ignore[assignment]
+    space: Literal["w", "w+", "s"] = "w"
     region: str | Region | None = None
     regularisation: float = 1.0
     faces: int = 64
     projections: int = 4
+    channels: int | None = None
     start: NDArray[np.float64] | None = None
     renderer: Renderer | None = None
     scorer: Scorer | None = None
     attribute: str | None = None
     style_space: StyleSpace | None = None
     seed: int = 0
-    progress: bool | Stage = False
+    progress: bool | Stage = True
 
     def fit(self, x: NDArray[Any], y: NDArray[np.bool_]) -> Optimised:
         """Fit on `x (n, w_dim)`, in S `(n, C)`, and boolean labels `y (n,)`.
@@ -94,17 +97,34 @@ class Optimised(ThroughGenerator):
             If only one class occurs, a parameter is out of range, the finder has nothing to look through, or the
             scorer passes no gradient.
         """
-        images, y = self._images(), check_labels(y, "the training rows")
-        if not self.regularisation > 0 or self.projections < 1:
-            raise UserError("the optimised direction takes a regularisation above 0, and one projection or more")
-        x = check_rows(x, y)
+        images = self._images()
+        if not self.regularisation > 0 or self.projections < 1 or self.faces < 2:
+            raise UserError(
+                "the optimised direction takes a regularisation above 0, two faces and one projection at least"
+            )
+        if self.channels is not None and self.space != "s":
+            raise UserError(f"style channels are chosen in space s, not in {self.space}")
+        x, y = check_training(x, y)
         points = self._points(self._along(x, y))
         region, stage = self._region(), stage_of(self.progress)
         gradient = self._gradients(points, images, stage).mean(axis=0)
         with stage("change of the image") as step:
             felt = image_gradients(points, images, region, self.projections, self.seed, step)
-        self._keep(optimal_step(gradient, felt, self._spread(x), self.regularisation), x, y)
+        self._keep(self._solve(gradient, felt, x), x, y)
         return self
+
+    def _solve(
+        self, gradient: NDArray[np.float64], felt: NDArray[np.float64], x: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        """The optimal step `(D,)`, with as many channels as wanted."""
+        step = optimal_step(gradient, felt, self._spread(x), self.regularisation)
+        if self.channels is None:
+            return step
+        kept = np.flatnonzero(strongest(step, self.channels))
+        few = optimal_step(gradient[kept], felt[:, kept], self._spread(x[:, kept]), self.regularisation)
+        step = np.zeros_like(step)
+        step[kept] = few
+        return step
 
     def _along(self, x: NDArray[np.float64], y: NDArray[np.bool_]) -> NDArray[np.float64]:
         """Faces of either class, each moved part of the way to the other class."""
@@ -127,15 +147,25 @@ class Optimised(ThroughGenerator):
 
     def _spread(self, x: NDArray[np.float64]) -> Spread:
         if self.space == "s":
-            return lambda rows: rows * x.var(axis=0)
+            return lambda rows: np.asarray(rows * x.var(axis=0))
         covariance = np.cov(x, rowvar=False, bias=True)
-        return lambda rows: (rows.reshape(len(rows), -1, x.shape[1]) @ covariance).reshape(rows.shape)
+        return lambda rows: np.asarray(rows.reshape(len(rows), -1, x.shape[1]) @ covariance).reshape(rows.shape)
+
+
+def optimised_in_w_plus() -> Optimised:
+    """An `Optimised` in W+, for the registry."""
+    return Optimised(space="w+")
+
+
+def optimised_in_s() -> Optimised:
+    """An `Optimised` of ten style channels, for the registry."""
+    return Optimised(space="s", channels=10)
 
 
 def optimal_step(
     gradient: NDArray[np.float64], felt: NDArray[np.float64], spread: Spread, regularisation: float
 ) -> NDArray[np.float64]:
-    r"""Solve :math:`(\lambda \Sigma^{-1} + C)\, d = g` with :math:`C = F^\top F / n`, without a matrix of the space's size.
+    r"""Solve :math:`(\lambda \Sigma^{-1} + C)\, d = g`, for :math:`C = F^\top F / n`, without a large matrix.
 
     By Woodbury's identity, and with :math:`\lambda` relative to the mean eigenvalue of
     :math:`\Sigma^{1/2} C\, \Sigma^{1/2}`:
@@ -166,6 +196,6 @@ def optimal_step(
     inner = felt @ spread_felt.T  # (n, n)
     scale = regularisation * np.trace(inner) / felt.shape[1]  # n λ
     if scale == 0:  # nothing outside the region changes
-        return spread_gradient
+        return np.asarray(spread_gradient)
     weights = np.linalg.solve(inner + scale * np.eye(len(inner)), felt @ spread_gradient)
     return np.asarray(spread_gradient - weights @ spread_felt)

@@ -71,6 +71,7 @@ def orthogonalise(direction: Direction, conditions: Sequence[Direction], w: NDAr
         intercept=_intercept(direction, conditions, weights, rest, w),
         strength_range=_widened(direction.strength_range, left),
         statistics=_statistics(direction, left),
+        response=None,  # which was measured along the direction as it was
     )
     return found if w is None else replace(found, sigma=float(np.std(found.coordinates(w))))
 

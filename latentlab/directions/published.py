@@ -2,28 +2,36 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
 
-from latentlab.arrays import read_arrays
+from latentlab.arrays import Arrays, read_arrays
 from latentlab.directions.direction import Direction, longest_row
+from latentlab.directions.styles import StyleChannels
 from latentlab.errors import UserError
 from latentlab.latents import are_codes
 
+_LAYER = re.compile(r"[A-Za-z_]*\d+\.[A-Za-z_0-9.]+")  # such as b8.conv1
+
 
 def load_published(path: str | Path, attribute: str, generator: str | None = None) -> Direction:
-    """Load a direction from a file with a single array: one row, or a row for each layer.
+    """Load a direction from a file with one array, a row or a row for each layer, or with one for each style layer.
 
     Equal rows become a single vector; rows that differ become a direction with a row for each layer, and rows of zeros
     leave theirs as they are. The direction has unit length and the array's sign, and the array's length (of its longest
     row) is kept as `Direction.length`: `latentlab.editing.from_published` gives the strength here of one there.
 
+    Arrays that are called like style layers, such as 'b8.conv1', are a direction of space s: what strength 1 adds to
+    the channels of each. Their spread is not in the file, so that strengths count the array's length and no deviations.
+
     Parameters
     ----------
     path
         A file as `latentlab.arrays.read_arrays` takes it, with numbers of any type in the shape `(w_dim,)`,
-        `(1, w_dim)`, `(num_ws, w_dim)` or `(1, num_ws, w_dim)`. No code in the file is run.
+        `(1, w_dim)`, `(num_ws, w_dim)` or `(1, num_ws, w_dim)`; or arrays `(channels,)` or `(1, channels)` by layer.
+        No code in the file is run.
     attribute
         Attribute that grows along it.
     generator
@@ -37,6 +45,8 @@ def load_published(path: str | Path, attribute: str, generator: str | None = Non
     arrays = read_arrays(path)
     if are_codes(arrays):
         raise UserError(f"{path} holds latent codes, not a direction: edit them with --latents, see load_latents")
+    if all(_LAYER.fullmatch(name) for name in arrays):
+        return _of_styles(arrays, path, attribute, generator)
     if len(arrays) != 1:
         raise UserError(f"{path} holds {len(arrays)} arrays; save the direction by itself")
     array = next(iter(arrays.values()))
@@ -57,4 +67,30 @@ def load_published(path: str | Path, attribute: str, generator: str | None = Non
         space="w" if equal else "w+",
         statistics={"length": length},
         generator=generator,
+    )
+
+
+def _of_styles(arrays: Arrays, path: str | Path, attribute: str, generator: str | None) -> Direction:
+    """A direction of space s from what strength 1 adds to the channels of each layer."""
+    rows = {layer: np.atleast_1d(array.squeeze()) for layer, array in arrays.items()}
+    if any(row.dtype.kind not in "fiu" or row.ndim != 1 for row in rows.values()):
+        raise UserError(f"{path} is not a direction: each layer takes one row of numbers")
+    moved = {layer: np.flatnonzero(row) for layer, row in rows.items()}
+    steps = np.concatenate([rows[layer][at] for layer, at in moved.items()]).astype(np.float64)
+    length = float(np.linalg.norm(steps))
+    if not (np.isfinite(length) and length > 0):
+        raise UserError(f"{path} is not a direction: its length is {length:g}")
+    channels = StyleChannels(
+        tuple(layer for layer, at in moved.items() for _ in at),
+        np.concatenate(list(moved.values())),
+        np.ones(len(steps), dtype=np.float32),
+    )
+    return Direction(
+        (steps / length).astype(np.float32),
+        attribute,
+        "published",
+        "s",
+        statistics={"length": length},
+        generator=generator,
+        channels=channels,
     )

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 
-from latentlab.directions.finders import Target
 from latentlab.directions.direction import Space
+from latentlab.directions.finders import Target
 from latentlab.directions.style_affines import style_affines
 from latentlab.directions.styles import is_colour
 from latentlab.errors import UserError

@@ -3,58 +3,115 @@
 from __future__ import annotations
 
 import difflib
+import warnings
 from importlib.resources import as_file, files
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from latentlab.cards import has_card
 from latentlab.directions.direction import Direction
 from latentlab.errors import UserError
 
-SHIPPED = ("smile",)
+if TYPE_CHECKING:
+    from latentlab.scorers.base import Scorer
+    from stylegan2.protocol import Generator
+
+_SUFFIX = ".safetensors"
+_SEEDS, _PSI = range(8), 0.7  # faces that show the sign of a published direction
+_SIGMAS = 2.0
 
 
-def load_direction(name_or_path: str | Path, attribute: str | None = None, generator: str | None = None) -> Direction:
+def shipped_directions() -> tuple[str, ...]:
+    """Names of the directions that come with the package, in alphabetical order."""
+    folder = files("latentlab") / "data" / "directions"
+    return tuple(sorted(one.name.removesuffix(_SUFFIX) for one in folder.iterdir() if one.name.endswith(_SUFFIX)))
+
+
+def load_direction(
+    name_or_path: str | Path,
+    attribute: str | None = None,
+    generator: str | Generator | None = None,
+    scorer: Scorer | None = None,
+) -> Direction:
     """Load a direction that comes with the package by its name, or one from a file.
 
     'smile' is what `latentlab smile` learns with its own defaults: 2,000 seeds of `mobile-ffhq`, all generated
-    faces, labelled by `fer`; its card has its held-out statistics. Non-commercial, like the generator.
+    faces, labelled by `fer`; its card has its held-out statistics. `latentlab directions list` shows all. They are
+    non-commercial, like the generator.
 
     Parameters
     ----------
     name_or_path
-        'smile', or a file: as `latentlab fit` and `Direction.save` write it, or a published .npy, .npz, .pt or
-        .safetensors with one array (see `latentlab.directions.published`). Names come before files: give a file that is
-        called like one as ./NAME, or as a Path.
+        A name of `shipped_directions`, or a file: as `latentlab fit` and `Direction.save` write it, or a published
+        .npy, .npz, .pt or .safetensors (see `latentlab.directions.published`). Names come before files: give a file
+        that is called like one as ./NAME, or as a Path.
     attribute
         Attribute of a published array; by default the file's name. Other files have it in their cards.
     generator
-        Fingerprint of the generator that a published array was learnt on, if known.
+        Generator that a published array was learnt on, or its fingerprint, if known.
+    scorer
+        With a generator: tells with which sign the attribute of a published array grows, by a few renders; where that
+        is the negative one, or none, a warning says so. It scores the attribute by name, or has a single score.
 
     Raises
     ------
     UserError
-        If there is neither (suggests the nearest name), or the file is not a direction.
+        If there is neither (suggests the nearest name), or the file is not a direction; if a scorer is given without a
+        generator, or does not score the attribute.
     """
-    if isinstance(name_or_path, str) and name_or_path in SHIPPED:
-        with as_file(files("latentlab") / "data" / "directions" / f"{name_or_path}.safetensors") as shipped:
-            return Direction.load(shipped)
+    shipped = shipped_directions()
+    if isinstance(name_or_path, str) and name_or_path in shipped:
+        with as_file(files("latentlab") / "data" / "directions" / f"{name_or_path}{_SUFFIX}") as path:
+            return Direction.load(path)
     path = Path(name_or_path)
     if not path.is_file():
-        raise _missing(path)
-    if not has_card(path):
-        from latentlab.directions.published import load_published
+        raise _missing(path, shipped)
+    if has_card(path):
+        if attribute is not None or generator is not None or scorer is not None:
+            raise UserError(
+                f"{path} has a card that names its attribute and generator; give these for published arrays only"
+            )
+        return Direction.load(path)
+    from latentlab.directions.published import load_published
 
-        return load_published(path, attribute or path.stem, generator)
-    if attribute is not None or generator is not None:
+    fingerprint = generator if generator is None or isinstance(generator, str) else generator.fingerprint
+    direction = load_published(path, attribute or path.stem, fingerprint)
+    if scorer is not None:
+        if generator is None or isinstance(generator, str):
+            raise UserError("the sign of a direction shows on faces: give the generator with the scorer")
+        _tell_sign(direction, generator, scorer)
+    return direction
+
+
+def _tell_sign(direction: Direction, generator: Generator, scorer: Scorer) -> None:
+    """Warn where the attribute does not grow with positive strengths."""
+    import torch
+
+    from latentlab.directions.signs import find_sign, score_for
+    from latentlab.mapping import ws_of_seeds
+
+    direction.check(generator)
+    if direction.space not in ("w", "w+"):
         raise UserError(
-            f"{path} has a card that names its attribute and generator; give these for published arrays only"
+            f"the sign of a direction of space {direction.space} shows with `latentlab directions import`, not here"
         )
-    return Direction.load(path)
+    ws = ws_of_seeds(generator, list(_SEEDS), _PSI)
+    rows = torch.from_numpy(direction.rows(generator.num_ws)).to(ws)
+    strength = _SIGMAS * float(direction.coordinates(ws[:, 0].double().cpu().numpy()).std())
+    resolution = min(generator.resolutions)
+    notice = find_sign(
+        lambda s: generator.synthesis(ws + s * rows, resolution=resolution),
+        scorer,
+        score_for(scorer, direction.attribute),
+        strength,
+    )
+    if notice.sign != 1:
+        warnings.warn(str(notice), stacklevel=3)
 
 
-def _missing(path: Path) -> UserError:
+def _missing(path: Path, shipped: tuple[str, ...]) -> UserError:
     if path.is_dir():
         return UserError(f"{path} is a folder; give the file of a direction in it")
-    near = difflib.get_close_matches(str(path), SHIPPED, n=1, cutoff=0.4)
-    hint = f"did you mean {near[0]}?" if near else f"directions that come with the package: {', '.join(SHIPPED)}"
+    near = difflib.get_close_matches(str(path), shipped, n=1, cutoff=0.4)
+    hint = f"did you mean {near[0]}?" if near else f"directions that come with the package: {', '.join(shipped)}"
     return UserError(f"there is no file {path}, and no direction of that name; {hint}")

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from latentlab import cards
 from latentlab.directions.direction import Direction
+from latentlab.directions.response import Response
 from latentlab.directions.styles import StyleChannels
 
 KIND = cards.Kind("latentlab.direction", 1, "a direction", "save the direction again")
@@ -25,6 +26,7 @@ def save(direction: Direction, path: str | Path) -> None:
     """Write a direction; see `Direction.save`."""
     tensors = {"vector": torch.from_numpy(direction.vector)}
     card = {name: getattr(direction, name) for name in _CARD}
+    card["response"] = None if direction.response is None else direction.response.to_dict()
     channels = direction.channels
     if channels is not None:
         card["channel_layers"] = list(channels.layers)
@@ -39,7 +41,10 @@ def load(path: str | Path) -> Direction:
     """Load what `save` wrote; see `Direction.load`."""
     tensors, card = cards.read(path, KIND)
     with cards.guard(path, KIND):
-        return Direction(tensors["vector"].numpy(), **_parse_card(card), channels=_channels(tensors, card))
+        fields = _parse_card(card)
+        channels, response = _channels(tensors, card), card.get("response")  # which cards of earlier versions lack
+        response = None if response is None else Response.from_dict(response)
+        return Direction(tensors["vector"].numpy(), **fields, channels=channels, response=response)
 
 
 def _channels(tensors: dict[str, Tensor], card: dict[str, Any]) -> StyleChannels | None:

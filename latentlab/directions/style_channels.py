@@ -10,10 +10,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import logit
 
 from latentlab.directions.direction import Space
-from latentlab.directions.finders import RidgeOnLogit, Target, _check_w, _LinearFinder, check_labels
+from latentlab.directions.finders import LinearFinder, Target, check_rows, check_training, score_logits
 from latentlab.errors import UserError
 
 
@@ -42,7 +41,7 @@ def strongest(values: NDArray[np.float64], count: int, by: NDArray[np.float64] |
     return kept
 
 
-class StyleCorrelation(_LinearFinder):
+class StyleCorrelation(LinearFinder):
     """The style channels that correlate most with the logit of the score, each moved by its correlation.
 
     As channels are in units of their standard deviation, one that tells more of the attribute moves further. The
@@ -73,8 +72,8 @@ class StyleCorrelation(_LinearFinder):
         UserError
             If scores lie outside [0, 1], or all are equal.
         """
-        logits = _logits(y)
-        x = _check_w(x, logits)
+        logits = score_logits(y, "correlation with the logit")
+        x = check_rows(x, logits)
         self.correlations_ = correlations(x, logits)
         self._set(strongest(self.correlations_, self.channels), 0.0)
         slope, offset = np.polyfit(x @ self.direction_, logits, 1)
@@ -82,7 +81,7 @@ class StyleCorrelation(_LinearFinder):
         return self
 
 
-class StyleZScore(_LinearFinder):
+class StyleZScore(LinearFinder):
     r"""The style channels that a few exemplars have in common and the population has not.
 
     Of the exemplars, the rows whose label is positive, each channel has the mean :math:`\mu` and the standard deviation
@@ -113,12 +112,9 @@ class StyleZScore(_LinearFinder):
         Raises
         ------
         UserError
-            If only one class occurs, or there is a single exemplar.
+            If a class has fewer than two rows, or a row is not finite.
         """
-        y = check_labels(y, "the training rows")
-        x = _check_w(x, y)
-        if y.sum() < 2:
-            raise UserError("z-scores are compared among two exemplars at least, and one row is positive")
+        x, y = check_training(x, y)
         mean, spread = x[y].mean(axis=0), x[y].std(axis=0)
         unbounded = np.where(mean == 0, 0.0, np.inf)  # of a channel that is the same in all exemplars
         self.relevances_ = np.divide(np.abs(mean), spread, out=unbounded, where=spread > 0)
@@ -132,18 +128,5 @@ def correlations(x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.f
     centred = y - y.mean()
     covariance = centred @ x  # x need not be centred
     spread = len(y) * x.std(axis=0) * y.std()
-    return np.divide(covariance, spread, out=np.zeros_like(covariance), where=spread > 1e-9 * spread.max(initial=0))
-
-
-def _logits(y: NDArray[Any]) -> NDArray[np.float64]:
-    """Logits of scores, cut as ridge cuts them; UserError if they are not from 0 to 1, or all equal."""
-    y = np.asarray(y, dtype=np.float64)
-    if len(y) == 0 or not (y.min() >= 0 and y.max() <= 1):
-        found = f"these go from {y.min():.4g} to {y.max():.4g}" if len(y) else "there are none"
-        raise UserError(
-            f"correlation with the logit needs scores from 0 to 1, and {found}; set a threshold for them, such as "
-            'threshold="median" (--threshold median)'
-        )
-    if y.min() == y.max():
-        raise UserError(f"all scores are {y[0]:g}: they give no direction; choose another attribute")
-    return np.asarray(logit(np.clip(y, RidgeOnLogit.MARGIN, 1 - RidgeOnLogit.MARGIN)))
+    known = spread > 1e-9 * spread.max(initial=0)
+    return np.asarray(np.divide(covariance, spread, out=np.zeros(len(spread)), where=known))

@@ -121,7 +121,7 @@ class StyleSpace(ShortRepr):
     @classmethod
     def of(cls, styles: Mapping[str, Any]) -> StyleSpace:
         """Measure the styles of a population, `(n, channels)` by layer, n from 2."""
-        layers = tuple(name for name in styles if name.rpartition(".")[2] not in _COLOURS)
+        layers = tuple(name for name in styles if not is_colour(name))
         rows = np.concatenate([np.asarray(styles[layer], dtype=np.float64) for layer in layers], axis=1)
         if len(rows) < 2:
             raise UserError(f"the spread of styles is measured on 2 rows or more, not on {len(rows)}")
@@ -173,6 +173,11 @@ class StyleSpace(ShortRepr):
         indices = np.concatenate([np.arange(width) for width in self.widths])
         chosen = np.asarray(columns, dtype=np.intp)
         return StyleChannels(tuple(layers[chosen].tolist()), indices[chosen], self.scale[chosen].astype(np.float32))
+
+
+def is_colour(layer: str) -> bool:
+    """Whether a layer, by its name, makes colours (toRGB) and no features: the space S leaves it out."""
+    return layer.rpartition(".")[2] in _COLOURS
 
 
 def styles_of_w(generator: Generator, w: NDArray[Any], batch_size: int = 256) -> dict[str, NDArray[np.float32]]:

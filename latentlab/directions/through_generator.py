@@ -5,7 +5,7 @@ They take no more labels than a scorer gives, and the scorer may be any function
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
 from latentlab.directions.direction import Direction, Space, longest_row
-from latentlab.directions.finders import Target, check_labels
+from latentlab.directions.finders import Target, check_training
 from latentlab.directions.gradients import Images, images_at, score_gradients
 from latentlab.directions.style_channels import strongest
 from latentlab.directions.styles import StyleSpace
@@ -35,7 +35,7 @@ class ThroughGenerator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has
         The hyperplane, halfway between the means of the classes.
     """
 
-    target: Target = "labels"
+    target: ClassVar[Target] = "labels"
     space: Space
     renderer: Renderer | None
     scorer: Scorer | None
@@ -115,7 +115,7 @@ class MeanGradient(ThroughGenerator):
         scorer: Scorer | None = None,
         attribute: str | None = None,
         seed: int = 0,
-        progress: bool | Stage = False,
+        progress: bool | Stage = True,
     ) -> None:
         self.space, self.faces, self.seed, self.progress = space, faces, seed, progress
         self.renderer, self.scorer, self.attribute = renderer, scorer, attribute
@@ -128,8 +128,8 @@ class MeanGradient(ThroughGenerator):
         UserError
             If only one class occurs, the finder has no renderer, scorer or attribute, or the scorer passes no gradient.
         """
-        images, y = self._images(), check_labels(y, "the training rows")
-        w = check_rows(w, y)
+        images = self._images()
+        w, y = check_training(w, y)
         points = self._points(w[draw(len(w), self.faces, self.seed)])
         self._keep(self._gradients(points, images, stage_of(self.progress)).mean(axis=0), w, y)
         return self
@@ -170,7 +170,7 @@ class StyleGradient(ThroughGenerator):
         attribute: str | None = None,
         style_space: StyleSpace | None = None,
         seed: int = 0,
-        progress: bool | Stage = False,
+        progress: bool | Stage = True,
     ) -> None:
         self.channels, self.faces, self.seed, self.progress = channels, faces, seed, progress
         self.renderer, self.scorer, self.attribute, self.style_space = renderer, scorer, attribute, style_space
@@ -183,12 +183,17 @@ class StyleGradient(ThroughGenerator):
         UserError
             If only one class occurs, the finder has nothing to look through, or the scorer passes no gradient.
         """
-        images, y = self._images(), check_labels(y, "the training rows")
-        x = check_rows(x, y)
+        images = self._images()
+        x, y = check_training(x, y)
         points = x[draw(len(x), self.faces, self.seed)]
         self.gradient_ = self._gradients(points, images, stage_of(self.progress)).mean(axis=0)
         self._keep(strongest(self.gradient_, self.channels), x, y)
         return self
+
+
+def mean_gradient_in_w_plus() -> MeanGradient:
+    """A `MeanGradient` in W+, for the registry."""
+    return MeanGradient(space="w+")
 
 
 def face_direction(
@@ -234,14 +239,6 @@ def face_direction(
         generator=generator.fingerprint,
         scorer=scorer.fingerprint,
     )
-
-
-def check_rows(x: NDArray[Any], y: NDArray[Any]) -> NDArray[np.float64]:
-    """Check that `x (n, …)` has a row for each of `y (n,)`, and return it."""
-    x = np.asarray(x, dtype=np.float64)
-    if x.ndim != 2 or len(x) != len(y):
-        raise ValueError(f"x must have a row for each of the {len(y)} labels, not {x.shape}")
-    return x
 
 
 def draw(rows: int, count: int, seed: int) -> NDArray[np.intp]:

@@ -14,8 +14,10 @@ if TYPE_CHECKING:
     from latentlab.faces.identity import FaceDescriptor
     from latentlab.faces.paste import face_outline, paste_back
     from latentlab.faces.pose import Pose, pose_of
+    from latentlab.faces.regions import REGIONS, face_region, mean_region
 
 __all__ = [
+    "REGIONS",
     "AlignedFace",
     "CropGeometry",
     "Dlib5",
@@ -30,7 +32,9 @@ __all__ = [
     "align_files",
     "crop",
     "face_outline",
+    "face_region",
     "load_detector",
+    "mean_region",
     "paste_back",
     "pose_of",
     "quad_of",
@@ -48,5 +52,6 @@ if not TYPE_CHECKING:
             "identity": ("FaceDescriptor",),
             "paste": ("face_outline", "paste_back"),
             "pose": ("Pose", "pose_of"),
+            "regions": ("REGIONS", "face_region", "mean_region"),
         },
     )

@@ -149,11 +149,33 @@ class Dlib5(_Dlib):
     _model = "shape_predictor_5_face_landmarks.dat"
 
 
-DETECTORS: dict[str, type[_Dlib]] = {detector.name: detector for detector in (Dlib68, Dlib5)}
+# Where the detector finds the face in generated faces of FFHQ's crop, in fractions of the width: the mean box of the
+# seeds 100 to 115 of `mobile-ffhq` at psi 0.7; its edges vary by 0.01 to 0.04.
+_ALIGNED_BOX = ((0.227, 0.324), (0.799, 0.896))
+
+
+class Aligned68(_Dlib):
+    """dlib's predictor of 68 landmarks for faces that are known to be in FFHQ's crop; they are not searched for.
+
+    Several times faster than `Dlib68`. Every image is taken to show a face.
+    """
+
+    name = "dlib68-aligned"
+    _model = "shape_predictor_68_face_landmarks.dat"
+
+    def __call__(self, photo: Tensor) -> list[FaceFound]:
+        """Find the landmarks of the face in `photo (1, 3, h, h)` or `(3, h, h)` in [-1, 1]."""
+        photo = as_batch(photo, "a photo")
+        if len(photo) != 1:
+            raise ValueError(f"a photo is (1, 3, height, width), not {tuple(photo.shape)}")
+        return [self._face(photo, np.array(_ALIGNED_BOX) * photo.shape[3], 1.0)]
+
+
+DETECTORS: dict[str, type[_Dlib]] = {detector.name: detector for detector in (Dlib68, Dlib5, Aligned68)}
 
 
 def load_detector(name: str = "dlib68") -> FaceDetector:
-    """Load the detector 'dlib68' or 'dlib5'.
+    """Load the detector 'dlib68' or 'dlib5', or 'dlib68-aligned' for faces that are in FFHQ's crop already.
 
     Raises
     ------
@@ -161,7 +183,7 @@ def load_detector(name: str = "dlib68") -> FaceDetector:
         If there is no such detector, dlib is not installed, or its models cannot be fetched.
     """
     if name not in DETECTORS:
-        raise UserError(f"no detector is called {name!r}; there are {' and '.join(DETECTORS)}")
+        raise UserError(f"no detector is called {name!r}; there are {', '.join(DETECTORS)}")
     return DETECTORS[name]()
 
 

@@ -1,8 +1,11 @@
-"""Regions of a face by its landmarks."""
+"""Regions of a face by its landmarks, and those that edits of an attribute may change."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
+from functools import cache
+from importlib import resources
 
 import numpy as np
 import torch
@@ -11,6 +14,7 @@ from scipy.spatial import ConvexHull
 from torch import Tensor
 
 from latentlab.errors import UserError
+from latentlab.faces.detectors import FaceDetector
 from latentlab.faces.geometry import Array
 from latentlab.faces.means import mean_landmarks
 
@@ -19,9 +23,18 @@ REGIONS: dict[str, tuple[range, ...]] = {
     "eyes": (range(36, 42), range(42, 48)),
     "glasses": (range(17, 48),),
     "nose": (range(27, 36),),
+    "lower face": (range(3, 14),),
     "face": (range(68),),
 }
 """Landmarks around the parts of each region, among the 68; glasses cover brows, eyes and nose."""
+
+
+def region_of(attribute: str) -> str | None:
+    """Name the region that edits of an attribute may change, from the package's data, such as 'mouth' for 'smiling'.
+
+    None for an attribute of the whole image, such as 'young' or 'male', and for one that is not in the data.
+    """
+    return _shipped().get(attribute)
 
 
 def face_region(landmarks: Array, name: str, resolution: int, grow: float = 1.5) -> Tensor:
@@ -58,6 +71,24 @@ def mean_region(name: str, resolution: int, grow: float = 1.5) -> Tensor:
     return face_region(mean_landmarks() * resolution, name, resolution, grow)
 
 
+def find_region(image: Tensor, name: str, detector: FaceDetector, resolution: int) -> Tensor | None:
+    """Find a region of the face in `image (1, 3, h, h)`.
+
+    Returns
+    -------
+    Tensor or None
+        `(1, 1, resolution, resolution)` as `face_region` marks it; None where no face is found, or not by 68 landmarks.
+    """
+    landmarks = find_landmarks(image, detector)
+    return None if landmarks is None else face_region(landmarks * resolution / image.shape[3], name, resolution)
+
+
+def find_landmarks(image: Tensor, detector: FaceDetector) -> Array | None:
+    """Landmarks `(68, 2)` of the largest face in `image (1, 3, h, w)`; None where there is none, or not so many."""
+    found = detector(image)
+    return found[0].landmarks if found and found[0].landmarks.shape == (68, 2) else None
+
+
 def mouth_region(landmarks: Array, resolution: int, grow: float = 1.5) -> Tensor:
     """Mark the mouth of `landmarks (68, 2)` in a square image: `(1, 1, resolution, resolution)`, 1 within, else 0.
 
@@ -74,3 +105,9 @@ def _mark(outlines: Sequence[Array], parts: Sequence[Array], resolution: int, gr
         middle = part.mean(axis=0)
         ImageDraw.Draw(mask).polygon([tuple(corner) for corner in middle + grow * (outline - middle)], fill=1)
     return torch.from_numpy(np.array(mask, dtype=np.float32))[None, None]
+
+
+@cache
+def _shipped() -> dict[str, str]:
+    stored: dict[str, str] = json.loads((resources.files("latentlab") / "data" / "regions.json").read_text("utf-8"))
+    return stored

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 __all__ = [
+    "attribute_changes",
     "conditional_entropy",
     "covered",
     "dci_scores",
@@ -71,6 +72,33 @@ def sharpness(images: Tensor) -> Tensor:
     luma = (images.float() * images.new_tensor(_LUMA).view(1, 3, 1, 1)).sum(dim=1, keepdim=True)
     kernel = images.new_tensor([[0.0, 1, 0], [1, -4, 1], [0, 1, 0]]).float().view(1, 1, 3, 3)
     return F.conv2d(luma, kernel).var(dim=(1, 2, 3), unbiased=False)
+
+
+def attribute_changes(
+    before: NDArray[np.float64], after: NDArray[np.float64], deviation: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    r"""How far each image moves in each attribute, in standard deviations of the population.
+
+    .. math:: \lvert\Delta_{ik}\rvert / \sigma_k
+
+    with :math:`\Delta_{ik}` the change of attribute k's logit in image i. Its mean over the attributes that are not
+    related to the one that was edited is the leakage of an edit of known effect, as in
+    `latentlab.pipelines.measure_directions`; `leakage` compares edits of different effects.
+
+    Parameters
+    ----------
+    before, after
+        Logits `(n, k)` of images and of their edits.
+    deviation
+        `(k,)`: standard deviation of the logits over the population.
+
+    Returns
+    -------
+    NDArray
+        `(n, k)`; NaN for attributes without a deviation.
+    """
+    known = np.where(deviation > 0, deviation, np.nan)
+    return np.asarray(np.abs(after - before) / known)
 
 
 def leakage(

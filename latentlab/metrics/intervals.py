@@ -12,6 +12,10 @@ from numpy.typing import NDArray
 from scipy.stats import binomtest, bootstrap, norm
 from scipy.stats import t as student
 
+from latentlab.intervals import UNKNOWN as UNKNOWN
+from latentlab.intervals import Interval as Interval
+from latentlab.intervals import unknown_because as unknown_because
+
 LEAST_IMAGES = 10
 """Fewest images that a conclusion is drawn from.
 
@@ -21,51 +25,6 @@ A 95 % percentile bootstrap interval of 2 normal values holds their mean in 51 %
 # Widths from here on, by their leading digits, support one digit, smaller ones two (Particle Data Group, "Review of
 # Particle Physics", introduction, section 5.3).
 _ONE_DIGIT = 3.55
-
-
-@dataclass(frozen=True)
-class Interval:
-    """A mean, or another statistic, with its confidence interval.
-
-    Attributes
-    ----------
-    mean
-        The value; NaN where nothing was measured.
-    low, high
-        Ends of the interval.
-    n
-        Number of images it is taken over.
-    missing
-        Number of images without a value (NaN), such as those in which no face was found. They are left out of the
-        mean and are reported beside it.
-    why
-        Why it is unknown, in a few words; empty where it is known, or for no stated reason.
-    """
-
-    mean: float
-    low: float
-    high: float
-    n: int
-    missing: int = 0
-    why: str = ""
-
-    @property
-    def known(self) -> bool:
-        """Whether there is a value."""
-        return not math.isnan(self.mean)
-
-    def overlaps(self, other: Interval) -> bool:
-        """Whether the two intervals have a value in common; False if either was not measured."""
-        return self.low <= other.high and other.low <= self.high
-
-
-UNKNOWN = Interval(float("nan"), float("nan"), float("nan"), 0)
-"""Interval of a quantity that was not measured."""
-
-
-def unknown_because(why: str) -> Interval:
-    """Interval of a quantity that cannot be measured, with the reason, such as 'the images are too small'."""
-    return replace(UNKNOWN, why=why)
 
 
 def mean_interval(
@@ -138,6 +97,60 @@ def paired_difference(
     found = binomtest(gained, discordant).proportion_ci(level, method="exact")
     low, high = ((2 * end - 1) * discordant / n for end in (found.low, found.high))
     return Interval(mean, float(low), float(high), n, missing)
+
+
+@dataclass(frozen=True, eq=False)
+class PairedDifferences:
+    """Mean differences of all pairs of columns of values on the same images.
+
+    Attributes
+    ----------
+    mean, low, high
+        `(columns, columns)`: row minus column, and the ends of its interval; NaN for fewer than two images.
+    """
+
+    mean: NDArray[np.float64]
+    low: NDArray[np.float64]
+    high: NDArray[np.float64]
+
+    def better(self, more: bool) -> NDArray[np.bool_]:
+        """Whether the row is better than the column beyond the interval; `more` says whether larger values are."""
+        return self.low > 0 if more else self.high < 0
+
+
+def paired_bootstrap(
+    values: NDArray[np.float64], level: float = 0.95, resamples: int = 2000, seed: int = 0
+) -> PairedDifferences:
+    """Compute the mean differences of all pairs of columns on the same images, with percentile bootstrap intervals.
+
+    Each resample draws the same images for all columns (Efron and Tibshirani 1993, section 8.3). An image without a
+    value in one of two columns is left out of their difference.
+
+    Parameters
+    ----------
+    values
+        `(n, columns)`; NaN where there is no value.
+    level
+        Confidence level.
+    resamples
+        How often the images are drawn.
+    seed
+        Random seed of the drawing.
+    """
+    n, columns = values.shape
+    drawn = np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), size=resamples).astype(np.float64)
+    known = ~np.isnan(values)
+    filled = np.where(known, values, 0.0)
+    mean, low, high = (np.full((columns, columns), np.nan) for _ in range(3))
+    for i in range(columns):
+        both = known & known[:, [i]]  # (n, columns)
+        difference = np.where(both, filled[:, [i]] - filled, 0.0)
+        counts = drawn @ both  # (resamples, columns)
+        resampled = np.divide(drawn @ difference, counts, out=np.full(counts.shape, np.nan), where=counts > 0)
+        for j in np.flatnonzero(both.sum(axis=0) >= 2):
+            mean[i, j] = difference[:, j].sum() / both[:, j].sum()
+            low[i, j], high[i, j] = np.nanquantile(resampled[:, j], [(1 - level) / 2, (1 + level) / 2])
+    return PairedDifferences(mean, low, high)
 
 
 def statistic_interval(

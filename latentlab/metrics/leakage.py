@@ -13,6 +13,8 @@ from latentlab.errors import UserError
 from latentlab.metrics import functional
 from latentlab.metrics.base import LastResult, Metric
 from latentlab.metrics.intervals import UNKNOWN, Interval, statistic_interval, unknown_because
+from latentlab.scorers import check_related
+from latentlab.scorers import related as related_of
 from latentlab.scorers.attributes.scorer import AttributeScorer, load_attributes
 
 # In standard deviations of the target's logit: leakage is a share of the target's move, meaningless for less.
@@ -29,7 +31,8 @@ class Leakage(Metric):
     target
         Attribute that is edited.
     related
-        Attributes that change with the target by nature, and are no leakage.
+        Attributes that change with the target by nature, and are no leakage; None for those of
+        `latentlab.scorers.related` that the classifier knows.
     deviation
         `(k,)`: standard deviation of the classifier's logits over a population; None for that of the images before.
     logits
@@ -48,15 +51,15 @@ class Leakage(Metric):
         self,
         classifier: AttributeScorer | None = None,
         target: str = "smiling",
-        related: Sequence[str] = ("mouth_slightly_open", "high_cheekbones"),
+        related: Sequence[str] | None = None,
         deviation: NDArray[np.float64] | None = None,
         logits: Callable[[Tensor], NDArray[np.float64]] | None = None,
     ) -> None:
         self.classifier = load_attributes() if classifier is None else classifier
         names = self.classifier.names
-        unknown = [name for name in (target, *related) if name not in names]
-        if unknown:
-            raise UserError(f"this classifier knows no {', '.join(unknown)}; it knows {', '.join(names)}")
+        if target not in names:
+            raise UserError(f"this classifier knows no {target}; it knows {', '.join(names)}")
+        related = related_of(target, names) if related is None else check_related(related, names)
         self._target = names.index(target)
         self._others = [k for k, name in enumerate(names) if name != target and name not in related]
         self._deviation = deviation

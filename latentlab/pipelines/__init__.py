@@ -12,6 +12,11 @@ if TYPE_CHECKING:
     from latentlab.pipelines.calibration import Reach, calibrate_reach
     from latentlab.pipelines.checks import QualityCheck, check_photo, check_projection, format_checks
     from latentlab.pipelines.components import Components
+    from latentlab.pipelines.equal_strengths import EqualSettings, EqualStrength, calibrate_equal
+    from latentlab.pipelines.fitting import fit_samples
+    from latentlab.pipelines.healthy import HealthyRegion
+    from latentlab.pipelines.importing import ImportedDirection, import_direction
+    from latentlab.pipelines.measuring import MeasuredAttribute, Measurement, MeasureSettings, measure_directions
     from latentlab.pipelines.metrics import (
         FolderMetricSettings,
         GeneratorMetricSettings,
@@ -36,23 +41,36 @@ if TYPE_CHECKING:
         walk_latents,
         walk_seeds,
     )
+    from latentlab.pipelines.strengths import FaceStrengths, StrengthSettings, strength_for
     from latentlab.pipelines.study import Study, StudySettings, study_attribute
+    from latentlab.pipelines.targets import ScoreTarget
     from latentlab.pipelines.walks import Walk
 
 __all__ = [
     "Components",
+    "EqualSettings",
+    "EqualStrength",
+    "FaceStrengths",
+    "HealthyRegion",
     "FolderMetricSettings",
     "GeneratorMetricSettings",
+    "ImportedDirection",
     "LabelSettings",
+    "MeasureSettings",
+    "MeasuredAttribute",
+    "Measurement",
     "PhotoEditSettings",
     "PhotoResult",
     "PhotoSettings",
     "QualityCheck",
     "Reach",
+    "ScoreTarget",
     "SeedSettings",
+    "StrengthSettings",
     "Study",
     "StudySettings",
     "Walk",
+    "calibrate_equal",
     "calibrate_reach",
     "check_photo",
     "check_photos",
@@ -61,12 +79,16 @@ __all__ = [
     "edit_photo",
     "edit_photos",
     "edit_seeds",
+    "fit_samples",
     "format_checks",
     "generate_images",
+    "import_direction",
     "label_samples",
+    "measure_directions",
     "measure_folders",
     "measure_generator",
     "project_photos",
+    "strength_for",
     "study_attribute",
     "walk_latents",
     "walk_seeds",
@@ -80,12 +102,17 @@ if not TYPE_CHECKING:
             "calibration": ("Reach", "calibrate_reach"),
             "checks": ("QualityCheck", "check_photo", "check_projection", "format_checks"),
             "components": ("Components",),
+            "fitting": ("fit_samples",),
+            "equal_strengths": ("EqualSettings", "EqualStrength", "calibrate_equal"),
+            "healthy": ("HealthyRegion",),
             "metrics": (
                 "FolderMetricSettings",
                 "GeneratorMetricSettings",
                 "measure_folders",
                 "measure_generator",
             ),
+            "importing": ("ImportedDirection", "import_direction"),
+            "measuring": ("MeasureSettings", "MeasuredAttribute", "Measurement", "measure_directions"),
             "photos": (
                 "PhotoEditSettings",
                 "PhotoResult",
@@ -97,7 +124,9 @@ if not TYPE_CHECKING:
             ),
             "sampling": ("LabelSettings", "label_samples"),
             "seeds": ("SeedSettings", "edit_latents", "edit_seeds", "generate_images", "walk_latents", "walk_seeds"),
+            "strengths": ("FaceStrengths", "StrengthSettings", "strength_for"),
             "study": ("Study", "StudySettings", "study_attribute"),
+            "targets": ("ScoreTarget",),
             "walks": ("Walk",),
         },
     )

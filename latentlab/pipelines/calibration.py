@@ -1,13 +1,16 @@
-"""How far to go along a direction, learnt on training faces."""
+"""How far to go along directions, for all faces alike: learnt on training faces."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from typing import Any
 
 import numpy as np
 
 from latentlab.directions import Direction
-from latentlab.editing import calibrate, from_sigmas, spread
+from latentlab.directions.response import Response
+from latentlab.editing import from_sigmas, spread
 from latentlab.pipelines.edits import rescore
 from latentlab.progress import Stage, Step, stage_of
 from latentlab.rendering import Renderer
@@ -33,12 +36,35 @@ class Reach:
     changed_towards, changed_away
         Shares of the training faces whose label changed at the two: below 1 where no strength that was tried changed
         them all. None if unknown.
+    response
+        Share of the faces that changed their label, at every strength that was tried; None if unknown.
     """
 
     towards: float
     away: float
     changed_towards: float | None = None
     changed_away: float | None = None
+    response: Response | None = None
+
+    @classmethod
+    def from_dict(cls, stored: Mapping[str, Any]) -> Reach:
+        """Build it from what `to_dict` gave; earlier versions kept no response."""
+        known: dict[str, Any] = {field.name: stored.get(field.name) for field in fields(cls)}
+        if known["response"] is not None:
+            known["response"] = Response.from_dict(known["response"])
+        return cls(**known)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what JSON holds."""
+        response = None if self.response is None else self.response.to_dict()
+        return {**{field.name: getattr(self, field.name) for field in fields(self)}, "response": response}
+
+    def calibrated(self, direction: Direction) -> Direction:
+        """Give a direction's card the response, and the range if every face changed its label at its ends."""
+        direction = replace(direction, response=self.response)
+        if all(share is None or share == 1 for share in (self.changed_away, self.changed_towards)):
+            direction = replace(direction, strength_range=(self.away, self.towards))
+        return direction
 
     def strengths(self, steps: int) -> tuple[float, ...]:
         """An odd number of strengths from `away` through 0 to `towards`, evenly spaced on either side."""
@@ -74,28 +100,44 @@ def calibrate_reach(
     progress
         True for a progress bar, False for none, or a `Stage` of your own.
     """
-    done, total = 0, 2 * len(_SERIES) * _FACES
     train = train.resolve(attribute)
-    labels = train.labels(attribute)
+    labels, series = train.labels(attribute), [from_sigmas(direction, sigmas) for sigmas in _SERIES]
+    done, total = 0, 2 * len(_SERIES) * _FACES
 
-    def reach(towards: bool, step: Step) -> tuple[float, float]:
+    def respond(sign: int, step: Step) -> Response:
+        nonlocal done
+        faces = train.subset(np.flatnonzero(labels == (NEGATIVE if sign > 0 else POSITIVE))[:_FACES])
         shares: dict[float, float] = {}
-        before, after = (NEGATIVE, POSITIVE) if towards else (POSITIVE, NEGATIVE)
-        faces = train.subset(np.flatnonzero(labels == before)[:_FACES])
-
-        def changed(strength: float) -> float:
-            nonlocal done
-            edited = rescore(faces, direction, [strength], renderer, scorer, batch_size, progress=False)
+        for strength in series:
+            share = changed_share(faces, direction, sign * strength, renderer, scorer, attribute, sign < 0, batch_size)
+            shares[sign * strength] = share
             done += len(faces)
             step(min(done, total), total)
-            shares[strength] = float(np.mean(edited.labels(attribute) == after))
-            return shares[strength]
-
-        series = [(1 if towards else -1) * from_sigmas(direction, sigmas) for sigmas in _SERIES]
-        strength = calibrate(changed, 1.0, series, bisections=0, fallback="strongest")
-        return strength, shares[strength]
+            if share == 1:
+                break
+        return Response(tuple(shares), tuple(shares.values()))
 
     with stage_of(progress)("calibrating") as step:
-        (towards, changed_towards), (away, changed_away) = reach(True, step), reach(False, step)
+        towards, away = respond(1, step), respond(-1, step)
         step(total, total)
-    return Reach(towards, away, changed_towards, changed_away)
+    furthest, back = towards.strongest(1), away.strongest(-1)
+    response = Response(
+        (*away.strengths, 0.0, *towards.strengths),
+        (*away.values, 0.0, *towards.values),  # a face is called changed where its label is another one than before
+    )
+    return Reach(furthest, back, towards(furthest), away(back), response)
+
+
+def changed_share(
+    faces: SampleTable,
+    direction: Direction,
+    strength: float,
+    renderer: Renderer,
+    scorer: Scorer,
+    attribute: str,
+    away: bool = False,
+    batch_size: int = 4,
+) -> float:
+    """Share of the faces that have an attribute at a strength or, `away`, that lack it; see `rescore`."""
+    edited = rescore(faces, direction, [strength], renderer, scorer, batch_size, progress=False)
+    return float(np.mean(edited.labels(attribute) == (NEGATIVE if away else POSITIVE)))

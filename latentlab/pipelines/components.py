@@ -177,6 +177,11 @@ class Components:
         return self._perceptual or load_perceptual("vgg", self.device)
 
     @cached_property
+    def alex_perceptual(self) -> PerceptualDistance:
+        """Perceptual distance with AlexNet, in which edits are often reported; the one that was given, if any."""
+        return self._perceptual or load_perceptual("alex", self.device)
+
+    @cached_property
     def fast_perceptual(self) -> PerceptualDistance:
         """Perceptual distance in the floating-point type that the hardware is fastest in, for optimisation."""
         dtype = fast_dtype(self.device)

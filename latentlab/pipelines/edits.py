@@ -17,7 +17,7 @@ from latentlab.progress import Stage, stage_of
 from latentlab.rendering import Latents, Renderer, rows_of
 from latentlab.reprs import ShortRepr
 from latentlab.samples import EditTable, SampleTable
-from latentlab.scorers import Scorer, Threshold, score_images
+from latentlab.scorers import AnyThreshold, Scorer, score_images
 from stylegan2.protocol import Generator
 from stylegan2.sampling import z_from_seeds
 
@@ -78,7 +78,7 @@ class EditedImage(ShortRepr):
 def render_edits(
     latents: Tensor | Latents,
     direction: Direction,
-    strengths: Sequence[float],
+    strengths: Sequence[float] | NDArray[np.float64],
     renderer: Renderer,
     scorer: Scorer | None,
     batch_size: int = 4,
@@ -90,8 +90,10 @@ def render_edits(
     ----------
     latents
         ws `(faces, num_ws, w_dim)`, or latents by name, of which the direction's space can be reached.
-    direction, strengths, mode
-        See `latentlab.editing.move`. All strengths must differ.
+    direction, mode
+        See `latentlab.editing.move`.
+    strengths
+        Strengths of all faces, which must differ; or `(faces, strengths)`, where each face has its own.
     renderer, scorer
         Networks that render and score the images; without a scorer there are no scores, k = 0.
     batch_size
@@ -102,27 +104,38 @@ def render_edits(
     UserError
         If strengths repeat, the direction does not fit, or the scorer's output has a wrong shape.
     """
-    if len(set(strengths)) < len(strengths) or not len(strengths):
-        raise UserError(f"strengths must be one or more different numbers, not {list(strengths)}")
     by_name: Latents = {"ws": latents} if isinstance(latents, Tensor) else latents
     device = renderer.generator.w_avg.device
-    total = len(next(iter(by_name.values()))) * len(strengths)
-    for start in range(0, total, batch_size):
-        face, step = np.divmod(np.arange(start, min(start + batch_size, total)), len(strengths))
+    own = _own_strengths(strengths, len(next(iter(by_name.values()))))
+    for start in range(0, own.size, batch_size):
+        face, step = np.divmod(np.arange(start, min(start + batch_size, own.size)), own.shape[1])
         batch = {name: value.to(device) for name, value in rows_of(by_name, torch.from_numpy(face)).items()}
-        distance = torch.tensor([strengths[i] for i in step], dtype=torch.float32, device=device)
+        distance = torch.tensor(own[face, step], dtype=torch.float32, device=device)
         images = renderer(move(batch, [(direction, distance)], renderer.generator, mode))
         scores = np.zeros((len(images), 0), np.float32) if scorer is None else score_images(scorer, images)
         for k in range(len(images)):
             yield EditedImage(int(face[k]), int(step[k]), images[k : k + 1], scores[k])
 
 
+def _own_strengths(strengths: Sequence[float] | NDArray[np.float64], faces: int) -> NDArray[np.float64]:
+    """Strengths of each face, `(faces, strengths)`."""
+    found = np.asarray(strengths, dtype=np.float64)
+    if found.ndim == 2:
+        if found.shape[0] != faces or not found.shape[1]:
+            raise UserError(f"strengths of {faces} faces are ({faces}, n), not {found.shape}")
+        return found
+    if found.ndim != 1 or not found.size or len(np.unique(found)) < found.size:
+        raise UserError(f"strengths must be one or more different numbers, not {found.tolist()}")
+    return np.tile(found, (faces, 1))
+
+
 def edit_table(
     scores: Iterable[NDArray[np.float32]],
     seeds: Sequence[int],
-    strengths: Sequence[float],
+    strengths: Sequence[float] | NDArray[np.float64],
     names: tuple[str, ...],
-    threshold: Threshold | None = None,
+    threshold: AnyThreshold | None = None,
+    reached: NDArray[np.bool_] | None = None,
 ) -> EditTable:
     """Collect the scores `(k,)` of edited images, in the order of `render_edits`, in a table.
 
@@ -133,18 +146,22 @@ def edit_table(
     seeds
         Numbers that the faces are called by.
     strengths
-        Strengths of each face.
+        Strengths of all faces, or `(faces, strengths)`.
     names
         Names of the `k` scores.
     threshold
         Threshold of the table's labels.
+    reached
+        `(faces,)`: whether a face got to the target that its strength was searched for, where there was one.
     """
+    own = np.asarray(strengths, dtype=np.float64)
     return EditTable(
         seeds=np.asarray(seeds, dtype=np.int64),
-        strengths=np.asarray(strengths, dtype=np.float64),
-        scores=np.stack(list(scores)).reshape(len(seeds), len(strengths), -1),
+        strengths=own,
+        scores=np.stack(list(scores)).reshape(len(seeds), own.shape[-1], -1),
         names=names,
         threshold=threshold,
+        reached=reached,
     )
 
 

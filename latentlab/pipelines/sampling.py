@@ -10,7 +10,8 @@ from latentlab.pipelines.components import Components
 from latentlab.progress import Stage
 from latentlab.rendering import Renderer
 from latentlab.samples import SampleSettings, SampleStore, SampleTable, draw_samples
-from latentlab.scorers import Threshold, threshold_of
+from latentlab.scorers import AnyThreshold, ThresholdLike, parse_threshold, threshold_of
+from latentlab.scorers.threshold import Thresholds
 
 
 @dataclass(frozen=True)
@@ -28,8 +29,8 @@ class LabelSettings:
     resolution
         Resolution of the images that are scored; None for the generator's own.
     threshold
-        Score above which an image is positive: a number, 'median' or quantiles, see
-        `latentlab.scorers.Threshold.parse`; None for the scorer's own.
+        Score above which an image is positive: a number, 'median' or quantiles, one for all scores or one for each,
+        see `latentlab.scorers.parse_threshold`; None for the scorer's own, which scores keep that are not named.
     class_label
         Class of a conditional generator, from 0; None for an unconditional one.
     """
@@ -38,12 +39,12 @@ class LabelSettings:
     seed_start: int = 600
     psi: float = 0.7
     resolution: int | None = None
-    threshold: float | str | None = None
+    threshold: ThresholdLike | None = None
     class_label: int | None = None
 
     def __post_init__(self) -> None:
         if self.threshold is not None:
-            Threshold.parse(self.threshold)  # refuses what cannot be read
+            parse_threshold(self.threshold)  # refuses what cannot be read
 
     def for_components(self, components: Components) -> SampleSettings:
         """The settings of the table that these networks give.
@@ -64,9 +65,22 @@ class LabelSettings:
             seed_start=self.seed_start,
             samples=self.samples,
             resolution=components.renderer(self.resolution).resolution,
-            threshold=threshold_of(scorer) if self.threshold is None else Threshold.parse(self.threshold),
+            threshold=_threshold(self.threshold, threshold_of(scorer)),
             class_label=self.class_label,
         )
+
+
+def _threshold(asked: ThresholdLike | None, own: AnyThreshold | None) -> AnyThreshold | None:
+    """The threshold that is asked for, and the scorer's own for the scores that it leaves open."""
+    if asked is None:
+        return own
+    chosen = parse_threshold(asked)
+    if own is None or not isinstance(chosen, Thresholds) or chosen.default is not None:
+        return chosen
+    whole = own if isinstance(own, Thresholds) else Thresholds((), own)
+    for name, threshold in chosen.by_name:
+        whole = whole.updated(name, threshold)
+    return whole
 
 
 def label_samples(

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from latentlab import images
@@ -19,6 +20,8 @@ from latentlab.latents import match_rows
 from latentlab.mapping import check_class, latents_of_seeds, ws_of_seeds
 from latentlab.pipelines.components import Components
 from latentlab.pipelines.edits import Faces, edit_table, render_edits
+from latentlab.pipelines.strengths import StrengthSettings, check_target, strength_for
+from latentlab.pipelines.targets import ScoreTarget
 from latentlab.pipelines.walks import COLUMNS, Walk, render_walk, walk_renderer
 from latentlab.progress import Stage, stage_of
 from latentlab.samples import EditTable, check_distinct_seeds, check_psi
@@ -43,6 +46,13 @@ class SeedSettings:
         Whether to apply a direction to a generator that it was not learnt on.
     class_label
         Class of a conditional generator, from 0; None for an unconditional one.
+    attribute
+        Score that a target is of.
+    target
+        Score to bring each face to, at a strength of its own, instead of a series of strengths that all share; None
+        for that.
+    search
+        How these strengths are searched for.
     """
 
     psi: float = 0.7
@@ -50,6 +60,9 @@ class SeedSettings:
     batch_size: int = 4
     force: bool = False
     class_label: int | None = None
+    attribute: str = "happy"
+    target: float | ScoreTarget | None = None
+    search: StrengthSettings = StrengthSettings()
 
     def __post_init__(self) -> None:
         check_psi(self.psi)
@@ -103,13 +116,16 @@ def edit_seeds(
 ) -> EditTable:
     """Write the image of each seed at each strength, `seed000600_+2.png`, and their scores, `edits.parquet`.
 
+    Where the settings have a target, each face has strengths of its own: 0, and the one that brings it to the target
+    (see `strength_for`), `seed000600_target0.9.png`.
+
     Parameters
     ----------
     seeds
         Seeds of the faces.
     direction, strengths
         Direction of the edits, and their strengths in units of w, which must differ; None for both ends of its range
-        and 0 (see `latentlab.editing.strength_range`).
+        and 0 (see `latentlab.editing.strength_range`), or with a target.
     components
         Networks; the generator and the scorer are used.
     settings
@@ -122,13 +138,13 @@ def edit_seeds(
     Returns
     -------
     EditTable
-        The scores of all images.
+        The scores of all images; with a target also which faces reached it.
 
     Raises
     ------
     UserError
-        If the direction does not fit the generator, a setting is out of range, a seed or a strength is given twice, or
-        the folder cannot be written to.
+        If the direction does not fit the generator, a setting is out of range, a seed or a strength is given twice,
+        strengths are given with a target, the scorer does not know its attribute, or the folder cannot be written to.
     """
     faces = _faces_of_seeds(seeds, direction, components, settings)
     return _edit(faces, direction, strengths, components, settings, folder, progress)
@@ -176,16 +192,55 @@ def _edit(
     progress: bool | Stage,
 ) -> EditTable:
     renderer, scorer = components.renderer(settings.resolution), components.scorer
-    strengths = default_strengths(direction) if strengths is None else strengths
-    scores, names = [], strength_names(strengths)
+    plan = _plan(faces, direction, strengths, components, settings, progress)
+    scores, total = [], len(faces) * len(plan.names)
     with stage_of(progress)("editing") as step:
-        for one in render_edits(faces.latents, direction, strengths, renderer, scorer, settings.batch_size):
-            images.save_image(one.image, Path(folder) / f"{faces.stems[one.face]}_{names[one.step]}.png")
+        for one in render_edits(faces.latents, direction, plan.strengths, renderer, scorer, settings.batch_size):
+            images.save_image(one.image, Path(folder) / f"{faces.stems[one.face]}_{plan.names[one.step]}.png")
             scores.append(one.scores)
-            step(len(scores), len(faces) * len(strengths))
-    table = edit_table(scores, faces.numbers, strengths, scorer.names, threshold_of(scorer))
+            step(len(scores), total)
+    table = edit_table(scores, faces.numbers, plan.strengths, scorer.names, threshold_of(scorer), plan.reached)
     table.save(Path(folder) / "edits.parquet")
     return table
+
+
+@dataclass(frozen=True, eq=False)
+class _Plan:
+    """Strengths of edits: those that all faces share, or `(faces, 2)`, and what their files are called by."""
+
+    strengths: Sequence[float] | NDArray[np.float64]
+    names: Sequence[str]
+    reached: NDArray[np.bool_] | None = None
+
+
+def _plan(
+    faces: Faces,
+    direction: Direction,
+    strengths: Sequence[float] | None,
+    components: Components,
+    settings: SeedSettings,
+    progress: bool | Stage,
+) -> _Plan:
+    if settings.target is None:
+        series = default_strengths(direction) if strengths is None else strengths
+        return _Plan(series, strength_names(series))
+    if strengths is not None:
+        raise UserError("faces are edited at strengths or to a target; give one of the two")
+    components.check_attribute(settings.attribute)
+    renderer = components.renderer(settings.resolution)
+    check_target(settings.target, renderer, components.scorer, settings.attribute)
+    found = strength_for(
+        faces.latents,
+        direction,
+        settings.target,
+        renderer,
+        components.scorer,
+        settings.attribute,
+        replace(settings.search, batch_size=settings.batch_size),
+        progress,
+    )
+    own = np.stack([np.zeros(len(faces)), found.strengths], axis=1)
+    return _Plan(own, ("+0", f"target{found.target}"), found.reached)
 
 
 def walk_seeds(

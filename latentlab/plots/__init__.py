@@ -9,6 +9,7 @@ from stylegan2.lazy import lazy_names
 
 if TYPE_CHECKING:
     from latentlab.plots.curves import interval_figure, response_figure, tradeoff_figure
+    from latentlab.plots.directions import heat_figure, identity_figure, success_figure
     from latentlab.plots.faces import grid_figure, portrait_figure, walk_figure
     from latentlab.plots.saving import FORMATS, check_format, save_figure
 
@@ -16,10 +17,13 @@ __all__ = [
     "FORMATS",
     "check_format",
     "grid_figure",
+    "heat_figure",
+    "identity_figure",
     "interval_figure",
     "portrait_figure",
     "response_figure",
     "save_figure",
+    "success_figure",
     "tradeoff_figure",
     "walk_figure",
 ]
@@ -30,6 +34,7 @@ if not TYPE_CHECKING:
         __name__,
         {
             "curves": ("interval_figure", "response_figure", "tradeoff_figure"),
+            "directions": ("heat_figure", "identity_figure", "success_figure"),
             "faces": ("grid_figure", "portrait_figure", "walk_figure"),
             "saving": ("FORMATS", "check_format", "save_figure"),
         },

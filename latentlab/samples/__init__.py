@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from latentlab.samples.drawing import draw_samples
     from latentlab.samples.edits import EditTable
     from latentlab.samples.store import SampleSettings, SampleStore, check_distinct_seeds, check_psi
-    from latentlab.samples.table import SampleTable, concatenate, split
+    from latentlab.samples.table import SampleTable, concatenate, join, split
 
 __all__ = [
     "EditTable",
@@ -21,6 +21,7 @@ __all__ = [
     "check_psi",
     "concatenate",
     "draw_samples",
+    "join",
     "split",
 ]
 
@@ -32,6 +33,6 @@ if not TYPE_CHECKING:
             "drawing": ("draw_samples",),
             "edits": ("EditTable",),
             "store": ("SampleSettings", "SampleStore", "check_distinct_seeds", "check_psi"),
-            "table": ("SampleTable", "concatenate", "split"),
+            "table": ("SampleTable", "concatenate", "join", "split"),
         },
     )

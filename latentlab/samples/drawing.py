@@ -15,8 +15,10 @@ from latentlab.progress import Stage, stage_of
 from latentlab.resuming import check_same
 from latentlab.samples.store import SampleSettings, SampleStore
 from latentlab.samples.table import SampleTable, concatenate
-from latentlab.scorers import Scorer, score_images
+from latentlab.scorers import Scorer, known_logits, score_images
 from stylegan2.protocol import Generator
+
+_FEWEST = 6  # images in a row that a working scorer does not all fail at
 
 
 @torch.inference_mode()
@@ -52,7 +54,8 @@ def draw_samples(
     ------
     UserError
         If generator or scorer are not those of the store, the settings' class is none of the generator's, the
-        images have another resolution than the settings say, or the disk is full. What was drawn stays.
+        images have another resolution than the settings say, the scorer gives NaN for all images of a shard, or the
+        disk is full. What was drawn stays.
     """
     settings = store.settings
     stored = {"generator": settings.generator, "scorer": settings.scorer}
@@ -73,7 +76,9 @@ def draw_samples(
                 parts.append(_draw(generator, scorer, render, settings, seeds))
                 done += len(seeds)
                 step(done, settings.samples)
-            store.write(index, concatenate(parts))
+            rows = concatenate(parts)
+            _check_scored(rows)
+            store.write(index, rows)
     return store.table()
 
 
@@ -90,13 +95,25 @@ def _draw(
     if images.shape[-2:] != (settings.resolution, settings.resolution):
         size = "×".join(str(number) for number in images.shape[-2:])
         raise UserError(f"the images are {size}, but the samples' resolution is {settings.resolution}")
+    scores = score_images(scorer, images)
     return SampleTable(
         seeds=np.asarray(seeds, dtype=np.int64),
         psi=np.full(len(seeds), settings.psi, dtype=np.float32),
         w=ws[:, 0].float().cpu().numpy(),
-        scores=score_images(scorer, images),
+        scores=scores,
         names=settings.names,
         generator=settings.generator,
         scorer=settings.scorer,
         threshold=settings.threshold,
+        known_logits=known_logits(scorer, images, scores),
     )
+
+
+def _check_scored(rows: SampleTable) -> None:
+    """Refuse rows of which a score is missing throughout: that scorer can do nothing with these images."""
+    unscored = [name for name in rows.names if rows.missing(name).all()]
+    if unscored and len(rows) >= _FEWEST:
+        raise UserError(
+            f"none of the images of the seeds {rows.seeds[0]} to {rows.seeds[-1]} could be scored: the scorer gives "
+            f"values that are not finite (NaN) for {', '.join(unscored)}"
+        )

@@ -15,9 +15,10 @@ from latentlab.errors import UserError
 from latentlab.files import atomic_path
 from latentlab.reprs import ShortRepr
 from latentlab.scorers.scores import is_positive, label_scores, score_column
-from latentlab.scorers.threshold import Threshold
+from latentlab.scorers.threshold import AnyThreshold, parse_threshold
 
 _THRESHOLD = b"threshold"  # key in the file's metadata
+_REACHED = "reached"
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -29,26 +30,39 @@ class EditTable(ShortRepr):
     seeds
         `(faces,)` int64: seeds of the faces.
     strengths
-        `(strengths,)` float64, in units of w.
+        `(strengths,)` float64, in units of w; or `(faces, strengths)`, where each face has its own.
     scores
         `(faces, strengths, k)` float32.
     names
         Names of the k scores.
     threshold
-        Threshold in numbers that `labels` cuts scores at; None for the largest of several scores, or one half for a
-        single one.
+        Threshold in numbers that `labels` cuts scores at, one for all or one for each; None for the largest of several
+        scores, or one half for a single one.
+    reached
+        `(faces,)` bool: whether a face got to the target that its own strength was found for; None without a target.
     """
 
     seeds: NDArray[np.int64]
     strengths: NDArray[np.float64]
     scores: NDArray[np.float32]
     names: tuple[str, ...]
-    threshold: Threshold | None = None
+    threshold: AnyThreshold | None = None
+    reached: NDArray[np.bool_] | None = None
 
     def __post_init__(self) -> None:
-        wanted = (len(self.seeds), len(self.strengths), len(self.names))
+        faces, steps = len(self.seeds), self.strengths.shape[-1]
+        wanted = (faces, steps, len(self.names))
         if self.scores.shape != wanted:
             raise ValueError(f"scores are {self.scores.shape}, not {wanted} (faces, strengths, names)")
+        if self.strengths.shape not in ((steps,), (faces, steps)):
+            raise ValueError(f"strengths are {self.strengths.shape}, not {(steps,)} or {(faces, steps)}")
+        if self.reached is not None and self.reached.shape != (faces,):
+            raise ValueError(f"what {faces} faces reached is not {self.reached.shape}")
+
+    @property
+    def own_strengths(self) -> NDArray[np.float64]:
+        """Strengths of each face, `(faces, strengths)`, whether they share them or not."""
+        return np.broadcast_to(self.strengths, self.scores.shape[:2])
 
     def column(self, name: str) -> NDArray[np.float32]:
         """Scores called `name`, `(faces, strengths)`; UserError if there are none."""
@@ -71,9 +85,11 @@ class EditTable(ShortRepr):
 
     def save(self, path: str | Path) -> None:
         """Write a Parquet file, atomically, with a row for each face and strength; UserError if that fails."""
-        faces, strengths, _ = self.scores.shape
+        strengths = self.scores.shape[1]
         columns: dict[str, NDArray[Any]]
-        columns = {"seed": np.repeat(self.seeds, strengths), "strength": np.tile(self.strengths, faces)}
+        columns = {"seed": np.repeat(self.seeds, strengths), "strength": self.own_strengths.ravel()}
+        if self.reached is not None:
+            columns[_REACHED] = np.repeat(self.reached, strengths)
         columns |= {name: self.column(name).ravel() for name in self.names}
         metadata = None if self.threshold is None else {_THRESHOLD: str(self.threshold)}
         with atomic_path(path) as temporary, temporary.open("wb") as file:
@@ -86,16 +102,22 @@ class EditTable(ShortRepr):
             with open(path, "rb") as file:  # pyarrow itself takes no path that is not UTF-8
                 stored = pq.ParquetFile(file, page_checksum_verification=True).read()
             seeds, strengths = stored["seed"].to_numpy(), stored["strength"].to_numpy()
-            names = tuple(name for name in stored.column_names if name not in ("seed", "strength"))
-            width = len(np.unique(strengths))
+            width = int((seeds == seeds[0]).sum())
+            strengths = strengths.reshape(-1, width)
+            # Where no target was asked for, a score may be called so.
+            has_target = _REACHED in stored.column_names and pa.types.is_boolean(stored[_REACHED].type)
+            reached = stored[_REACHED].to_numpy()[::width].copy() if has_target else None
+            own = ("seed", "strength", *([_REACHED] if has_target else []))
+            names = tuple(name for name in stored.column_names if name not in own)
             scores = np.stack([stored[name].to_numpy().reshape(-1, width) for name in names], axis=-1)
             threshold = (stored.schema.metadata or {}).get(_THRESHOLD)
             return cls(
                 seeds[::width].copy(),
-                strengths[:width].copy(),
+                strengths[0].copy() if (strengths == strengths[0]).all() and reached is None else strengths.copy(),
                 scores,
                 names,
-                None if threshold is None else Threshold.parse(threshold.decode()),
+                None if threshold is None else parse_threshold(threshold.decode()),
+                reached,
             )
-        except (OSError, ValueError, KeyError, pa.ArrowException) as error:
+        except (OSError, ValueError, KeyError, IndexError, pa.ArrowException) as error:
             raise UserError(f"cannot read {path} as a table of edits: {error}") from error

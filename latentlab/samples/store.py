@@ -17,7 +17,7 @@ from latentlab.errors import UserError
 from latentlab.files import atomic_path, read_json, write_json
 from latentlab.resuming import check_same
 from latentlab.samples.table import RESERVED, SampleTable, concatenate
-from latentlab.scorers.threshold import Threshold
+from latentlab.scorers.threshold import AnyThreshold, parse_threshold
 
 if TYPE_CHECKING:
     from stylegan2.protocol import NoiseMode
@@ -65,7 +65,8 @@ class SampleSettings:
     noise_mode
         'const' or 'none'; with random noise a seed would not determine its image.
     threshold
-        Threshold of the table's labels. Rows do not depend on it: the same folder serves any.
+        Threshold of the table's labels, one for all scores or one for each. Rows do not depend on it: the same folder
+        serves any.
     class_label
         Class of a conditional generator; None for an unconditional one.
     """
@@ -79,7 +80,7 @@ class SampleSettings:
     resolution: int
     shard_size: int = 64
     noise_mode: NoiseMode = "const"
-    threshold: Threshold | None = None
+    threshold: AnyThreshold | None = None
     class_label: int | None = None
 
     def __post_init__(self) -> None:
@@ -91,8 +92,11 @@ class SampleSettings:
             raise UserError(f"seeds must lie in 0 … {SEED_END - 1}, not {self.seed_start} … {last}")
         if self.noise_mode not in ("const", "none"):
             raise UserError(f"noise_mode must be 'const' or 'none' for samples, not {self.noise_mode!r}")
-        if not self.names or len(set(self.names)) < len(self.names) or set(self.names) & set(RESERVED):
+        taken = {*RESERVED, *map(_logit_column, self.names)}
+        if not self.names or len(set(self.names)) < len(self.names) or set(self.names) & taken:
             raise UserError(f"scores need distinct names other than {', '.join(RESERVED)}; got {self.names}")
+        if self.threshold is not None:
+            self.threshold.check(self.names)
 
     @property
     def shards(self) -> list[range]:
@@ -118,7 +122,8 @@ class SampleStore:
     """A folder of Parquet shards with a manifest of their settings; `open` creates or finds one.
 
     `pandas.read_parquet(folder)` reads it too: columns `seed` (int64), `psi` (float32), `w` (fixed-size
-    list of float32) and a float32 column for each score.
+    list of float32), a float32 column for each score, and a column `logit(NAME)` for each score whose scorer gives
+    logits.
     """
 
     def __init__(self, folder: Path, settings: SampleSettings) -> None:
@@ -172,7 +177,7 @@ class SampleStore:
             values = {name: stored[name] for name in names}
             threshold = stored.get("threshold")
             values["class_label"] = stored.get("class_label")
-            values["threshold"] = None if threshold is None else Threshold.parse(threshold)
+            values["threshold"] = None if threshold is None else parse_threshold(threshold)
             settings = SampleSettings(**{**values, "names": tuple(values["names"])})
         except TypeError as error:
             raise UserError(f"{folder / MANIFEST} is not a manifest of samples") from error
@@ -238,12 +243,18 @@ class SampleStore:
 def _to_arrow(table: SampleTable) -> pa.Table:
     w = pa.FixedSizeListArray.from_arrays(pa.array(table.w.ravel(), pa.float32()), table.w.shape[1])
     columns = [pa.array(table.seeds, pa.int64()), pa.array(table.psi, pa.float32()), w]
-    columns += [pa.array(column, pa.float32()) for column in table.scores.T]
-    return pa.table(columns, names=[*COLUMNS, *table.names])
+    columns += [pa.array(column, pa.float32()) for column in (*table.scores.T, *table.known_logits.values())]
+    return pa.table(columns, names=[*COLUMNS, *table.names, *map(_logit_column, table.known_logits)])
+
+
+def _logit_column(name: str) -> str:
+    """Name of the column with the logits of a score."""
+    return f"logit({name})"
 
 
 def _from_arrow(stored: pa.Table, settings: SampleSettings) -> SampleTable:
-    if stored.column_names != [*COLUMNS, *settings.names]:
+    known = [name for name in settings.names if _logit_column(name) in stored.column_names]
+    if stored.column_names != [*COLUMNS, *settings.names, *map(_logit_column, known)]:
         raise ValueError(f"its columns are {', '.join(stored.column_names)}")
     w = stored["w"].combine_chunks()
     return SampleTable(
@@ -255,4 +266,5 @@ def _from_arrow(stored: pa.Table, settings: SampleSettings) -> SampleTable:
         generator=settings.generator,
         scorer=settings.scorer,
         threshold=settings.threshold,
+        known_logits={name: stored[_logit_column(name)].to_numpy() for name in known},
     )

@@ -11,9 +11,12 @@ if TYPE_CHECKING:
     from latentlab.scorers.base import AttributeSet, FunctionScorer, Scorer
     from latentlab.scorers.crop import FFHQ_FACE, FaceCrop
     from latentlab.scorers.expression import EXPRESSIONS, ExpressionScorer
+    from latentlab.scorers.geometry import FaceGeometry
+    from latentlab.scorers.lighting import Lighting
     from latentlab.scorers.loading import default_scorer, load_scorer
-    from latentlab.scorers.logits import all_logits, logits_of
+    from latentlab.scorers.logits import all_logits, is_probability, known_logits, logits_of
     from latentlab.scorers.mouth import MouthGeometry
+    from latentlab.scorers.relations import check_related, load_related, related
     from latentlab.scorers.scorer_set import ScorerSet
     from latentlab.scorers.scores import (
         check_classes,
@@ -25,31 +28,50 @@ if TYPE_CHECKING:
         scored_channels,
         threshold_of,
     )
-    from latentlab.scorers.threshold import LabelCounts, Threshold, count_labels
+    from latentlab.scorers.threshold import (
+        AnyThreshold,
+        LabelCounts,
+        Threshold,
+        ThresholdLike,
+        Thresholds,
+        count_labels,
+        parse_threshold,
+    )
 
 __all__ = [
     "EXPRESSIONS",
     "FFHQ_FACE",
+    "AnyThreshold",
     "AttributeScorer",
     "AttributeSet",
     "ExpressionScorer",
     "FaceCrop",
+    "FaceGeometry",
     "FunctionScorer",
     "LabelCounts",
+    "Lighting",
     "MouthGeometry",
     "Scorer",
     "ScorerSet",
     "Threshold",
+    "ThresholdLike",
+    "Thresholds",
     "all_logits",
     "check_classes",
+    "check_related",
     "check_score",
     "count_labels",
     "default_scorer",
     "is_positive",
+    "is_probability",
+    "known_logits",
     "label_scores",
     "load_attributes",
+    "load_related",
     "load_scorer",
     "logits_of",
+    "parse_threshold",
+    "related",
     "score_column",
     "score_images",
     "scored_channels",
@@ -65,10 +87,13 @@ if not TYPE_CHECKING:
             "base": ("AttributeSet", "FunctionScorer", "Scorer"),
             "crop": ("FFHQ_FACE", "FaceCrop"),
             "expression": ("EXPRESSIONS", "ExpressionScorer"),
+            "geometry": ("FaceGeometry",),
+            "lighting": ("Lighting",),
             "loading": ("default_scorer", "load_scorer"),
-            "logits": ("all_logits", "logits_of"),
+            "logits": ("all_logits", "is_probability", "known_logits", "logits_of"),
             "mouth": ("MouthGeometry",),
             "scorer_set": ("ScorerSet",),
+            "relations": ("check_related", "load_related", "related"),
             "scores": (
                 "check_classes",
                 "check_score",
@@ -79,6 +104,14 @@ if not TYPE_CHECKING:
                 "scored_channels",
                 "threshold_of",
             ),
-            "threshold": ("LabelCounts", "Threshold", "count_labels"),
+            "threshold": (
+                "AnyThreshold",
+                "LabelCounts",
+                "Threshold",
+                "ThresholdLike",
+                "Thresholds",
+                "count_labels",
+                "parse_threshold",
+            ),
         },
     )

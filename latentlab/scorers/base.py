@@ -11,18 +11,22 @@ from torch import Tensor, nn
 
 from latentlab.errors import UserError
 from latentlab.images import CHANNELS, as_batch
-from latentlab.scorers.threshold import Threshold
+from latentlab.scorers.threshold import ThresholdLike, parse_threshold
 from stylegan2.fingerprint import fingerprint as state_fingerprint
 
 
 class Scorer(Protocol):
     """Images to named scores.
 
-    A scorer may also have an attribute `threshold`, the `Threshold` above which its scores are positive; without one an
-    image is positive for the largest of several scores, or for a single score above one half. And it may have an
-    attribute `img_channels`, the channels of the images that it takes: 3 for colour, 1 for grey. And it may have a
-    method `logits(images)`, `(b, len(names))`: the logits of its scores, where they are known better than the scores
-    tell, or the scores themselves, where they are no probabilities; see `latentlab.scorers.logits_of`.
+    NaN is the score of an image that cannot be scored, as where no face is found. A scorer may also have:
+
+    - an attribute `threshold`, the `Threshold` above which its scores are positive, or the `Thresholds` of each.
+      Without one an image is positive for the largest of several scores, or for a single score above one half;
+    - an attribute `img_channels`, the channels of the images that it takes: 3 for colour, 1 for grey;
+    - an attribute `probabilities`: whether its scores are such, rather than lengths, angles and the like. Without it
+      they are where all lie in [0, 1];
+    - a method `logits(images)`, `(b, len(names))`: the logits of probabilities, where they are known better than the
+      scores tell; see `latentlab.scorers.logits_of`.
     """
 
     @property
@@ -56,7 +60,19 @@ class AttributeSet(Protocol):
 
 @runtime_checkable
 class ScorerGroup(Protocol):
-    """A scorer made of several, each of which can be run by itself."""
+    """A scorer made of several, each of which can be run by itself.
+
+    Attributes
+    ----------
+    scorers
+        The scorers, by the names that qualify those of their scores.
+    """
+
+    scorers: dict[str, Scorer]
+
+    def qualify(self, qualifier: str, name: str) -> str:
+        """Name that a score of one of its scorers has here."""
+        ...
 
     def member(self, name: str) -> tuple[Scorer, str]:
         """Find the scorer that gives the score `name`, and what it calls that score itself."""
@@ -78,8 +94,12 @@ class FunctionScorer:
         name and source; give one if the scores depend on anything else.
     threshold
         Score above which an image has the attribute: a number, 'median' or quantiles of the samples, see
-        `Threshold.parse`; with several names it holds for each. By default an image is positive for the largest of
-        several scores, or for a single score above one half.
+        `Threshold.parse`; with several names it holds for each, or each has its own, see `parse_threshold`. By default
+        an image is positive for the largest of several scores, or for a single score above one half.
+    probabilities
+        Whether the scores are probabilities, whose logits count where edits and attributes are compared
+        (`latentlab.scorers.logits_of`); lengths, angles and the like count as they are. None: they are wherever all of
+        those that are compared lie in [0, 1].
 
     Raises
     ------
@@ -93,14 +113,16 @@ class FunctionScorer:
         names: tuple[str, ...],
         function: Callable[[Tensor], Tensor],
         fingerprint: str | None = None,
-        threshold: float | str | Threshold | None = None,
+        threshold: ThresholdLike | None = None,
+        probabilities: bool | None = None,
     ) -> None:
         if not names or len(set(names)) != len(names):
             raise UserError(f"a scorer needs names, each once, not {names}")
         self.names = tuple(names)
         self.function = function
         self.fingerprint = fingerprint or _fingerprint_of(self.names, function)
-        self.threshold = None if threshold is None else Threshold.parse(threshold)
+        self.threshold = None if threshold is None else parse_threshold(threshold)
+        self.probabilities = probabilities
 
     def __repr__(self) -> str:
         return f"FunctionScorer({', '.join(self.names)})"

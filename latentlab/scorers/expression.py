@@ -50,6 +50,7 @@ class CroppedScorer(ABC):
 
     names = EXPRESSIONS
     img_channels = 3
+    probabilities = True
 
     def __init__(self, crop: FaceCrop) -> None:
         self.crop = crop

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from latentlab.scorers.base import Scorer, ScorerGroup
-from latentlab.scorers.scores import check_score
-
-MARGIN = 1e-6
-"""Scores of scorers without logits of their own are clipped to [MARGIN, 1 − MARGIN]: logits to ±13.8."""
+from latentlab.scorers.scores import MARGIN, check_score
 
 
 def logits_of(scorer: Scorer, images: Tensor, name: str) -> Tensor:
     """Compute the logits of one score; differentiable in `images` where the scorer is.
 
-    They are the scorer's own, from its method `logits(images)`, where it has one. Otherwise they are the logits of its
-    scores, clipped to [1e-6, 1 − 1e-6], if all of them lie in [0, 1], and else the scores as they are. NaN stays NaN.
+    They are the scorer's own, from its method `logits(images)`, where it has one; the scores as they are, where they
+    are no probabilities (`is_probability`); and otherwise the logits of the scores, clipped to [1e-6, 1 − 1e-6]. NaN
+    stays NaN.
 
     Parameters
     ----------
@@ -49,11 +49,52 @@ def all_logits(scorer: Scorer, images: Tensor) -> Tensor:
     if own is not None:
         logits: Tensor = own(images)
         return logits
-    return torch.stack([_as_logits(column) for column in scorer(images).unbind(1)], dim=1)
+    scores = scorer(images)
+    said = getattr(scorer, "probabilities", None)
+    return torch.stack([_as_logits(column, said) for column in scores.unbind(1)], dim=1)
 
 
-def _as_logits(scores: Tensor) -> Tensor:
-    """Logits of probabilities `(b,)`; scores of another scale as they are."""
-    if bool(((scores < 0) | (scores > 1)).any()):
+def is_probability(scorer: Scorer, name: str) -> bool | None:
+    """Whether a score is a probability, by its scorer's attribute `probabilities`; None if that does not say.
+
+    Then they are taken for such where all of those that are looked at lie in [0, 1].
+    """
+    said: bool | None = getattr(
+        scorer.member(name)[0] if isinstance(scorer, ScorerGroup) else scorer, "probabilities", None
+    )
+    return said
+
+
+def known_logits(scorer: Scorer, images: Tensor, scores: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
+    """Compute those logits `(b,)` of `images` that a scorer knows better than its scores tell, by name.
+
+    They come from its method `logits`, or from those of its members; of scores that are no probabilities they are the
+    scores. A scorer that says neither knows none.
+
+    Parameters
+    ----------
+    scorer
+        Any scorer.
+    images
+        `(b, 3, h, w)` in [-1, 1].
+    scores
+        What the scorer gave for these images, `(b, k)`.
+    """
+    columns = dict(zip(scorer.names, scores.T, strict=True))
+    if isinstance(scorer, ScorerGroup):
+        found: dict[str, NDArray[np.float32]] = {}
+        for qualifier, member in scorer.scorers.items():
+            names = {scorer.qualify(qualifier, name): name for name in member.names}
+            own = known_logits(member, images, np.stack([columns[name] for name in names], axis=1))
+            found |= {name: own[theirs] for name, theirs in names.items() if theirs in own}
+        return found
+    if getattr(scorer, "logits", None) is None:
+        return columns if getattr(scorer, "probabilities", None) is False else {}
+    return dict(zip(scorer.names, all_logits(scorer, images).detach().float().cpu().numpy().T, strict=True))
+
+
+def _as_logits(scores: Tensor, said: bool | None) -> Tensor:
+    """Logits of probabilities `(b,)`; scores of another scale as they are. `said`: see `is_probability`."""
+    if said is False or (said is None and bool(((scores < 0) | (scores > 1)).any())):
         return scores
     return torch.logit(scores, MARGIN)

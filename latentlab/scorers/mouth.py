@@ -35,6 +35,7 @@ class MouthGeometry:
 
     names = ("corner_lift", "width", "opening")
     img_channels = 3
+    probabilities = False
 
     def __init__(self, detector: FaceDetector) -> None:
         self.detector = detector
@@ -56,19 +57,25 @@ class MouthGeometry:
         rows = [self._of(image[None]) for image in images.detach()]
         return torch.tensor(np.stack(rows), dtype=torch.float32, device=images.device)
 
-    def logits(self, images: Tensor) -> Tensor:
-        """Return the lengths as they are: they are no probabilities."""
-        return self(images)
-
     def _of(self, image: Tensor) -> NDArray[np.float64]:
-        found = self.detector(image)
-        if not found:
-            return np.full(len(self.names), np.nan)
-        if found[0].landmarks.shape != (68, 2):
-            raise UserError(
-                f"a mouth is measured by 68 landmarks; {self.detector.name} finds {len(found[0].landmarks)}"
-            )
-        return measure(found[0].landmarks)
+        landmarks = landmarks_of(self.detector, image)
+        return np.full(len(self.names), np.nan) if landmarks is None else measure(landmarks)
+
+
+def landmarks_of(detector: FaceDetector, image: Tensor) -> NDArray[np.float64] | None:
+    """Landmarks `(68, 2)` of the largest face in `image (1, 3, h, w)`, (x, y) in pixels; None if there is none.
+
+    Raises
+    ------
+    UserError
+        If the detector finds other landmarks.
+    """
+    found = detector(image)
+    if not found:
+        return None
+    if found[0].landmarks.shape != (68, 2):
+        raise UserError(f"a face is measured by 68 landmarks; {detector.name} finds {len(found[0].landmarks)}")
+    return found[0].landmarks
 
 
 def measure(landmarks: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 
 import torch
@@ -11,7 +10,9 @@ from torch import Tensor
 from latentlab.errors import UserError
 from latentlab.scorers.base import AttributeSet, Scorer
 from latentlab.scorers.logits import all_logits
-from latentlab.scorers.scores import check_score, scored_channels
+from latentlab.scorers.naming import qualify, set_fingerprint
+from latentlab.scorers.scores import check_score, scored_channels, threshold_of
+from latentlab.scorers.threshold import combine, threshold_for
 
 
 class ScorerSet:
@@ -37,14 +38,17 @@ class ScorerSet:
         self.scorers = dict(scorers)
         self.qualified = len(scorers) > 1 if qualified is None else qualified
         self._members = {
-            f"{qualifier}:{name}" if self.qualified else name: (scorer, name)
+            self.qualify(qualifier, name): (scorer, name)
             for qualifier, scorer in scorers.items()
             for name in scorer.names
         }
         self.names = tuple(self._members)
         self.img_channels = _common_channels(self.scorers)
-        parts = [part for name, scorer in scorers.items() for part in (name, scorer.fingerprint)]
-        self.fingerprint = hashlib.sha256("\0".join(parts).encode()).hexdigest()
+        self.fingerprint = set_fingerprint({name: scorer.fingerprint for name, scorer in scorers.items()})
+        own = {scorer: threshold_of(scorer) for scorer in scorers.values()}
+        self.threshold = combine(
+            {name: threshold_for(own[scorer], theirs) for name, (scorer, theirs) in self._members.items()}
+        )
 
     def __repr__(self) -> str:
         return f"ScorerSet({', '.join(map(repr, self.scorers.values()))})"
@@ -56,6 +60,10 @@ class ScorerSet:
     def logits(self, images: Tensor) -> Tensor:
         """Compute the logits of all scores, `(b, len(names))`; see `logits_of`."""
         return torch.cat([all_logits(scorer, images) for scorer in self.scorers.values()], dim=1)
+
+    def qualify(self, qualifier: str, name: str) -> str:
+        """Name that a score of one of the scorers has in the set: 'fer:happy'."""
+        return qualify(qualifier, name) if self.qualified else name
 
     def member(self, name: str) -> tuple[Scorer, str]:
         """Find the scorer that gives the score `name`, and what it calls that score itself.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import math
 from typing import TYPE_CHECKING, Any
 
@@ -9,22 +10,37 @@ import numpy as np
 from numpy.typing import NDArray
 
 from latentlab.errors import UserError
-from latentlab.scorers.threshold import HALF, NEGATIVE, POSITIVE, Threshold, count_labels
+from latentlab.scorers.naming import qualifier_of
+from latentlab.scorers.threshold import (
+    HALF,
+    NEGATIVE,
+    NEITHER,
+    POSITIVE,
+    AnyThreshold,
+    count_labels,
+    parse_threshold,
+    threshold_for,
+)
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from latentlab.scorers.base import Scorer
 
+_MANY = 12  # more names than one reads in a message
+MARGIN = 1e-6
+"""Scores of scorers that know no logits are clipped to [MARGIN, 1 − MARGIN] for theirs: to ±13.8."""
+
 
 def score_images(scorer: Scorer, images: Tensor) -> NDArray[np.float32]:
     """Score images `(b, 3, h, w)`, or one `(3, h, w)`, and check the scores, `(b, k)`.
 
+    NaN is the score of an image that cannot be scored, such as one in which no face is found.
+
     Raises
     ------
     UserError
-        If the scorer takes images of other channels, or returns another shape than `(b, k)` or values that are not
-        finite.
+        If the scorer takes images of other channels, or returns another shape than `(b, k)` or infinite values.
     """
     from latentlab.images import CHANNELS, as_batch  # which imports torch, that tables of scores do without
 
@@ -36,7 +52,7 @@ def score_images(scorer: Scorer, images: Tensor) -> NDArray[np.float32]:
     wanted = (len(images), len(scorer.names))
     if tuple(scores.shape) != wanted:
         raise UserError(f"the scorer returned the shape {tuple(scores.shape)}, not {wanted} (images, names)")
-    if not bool(scores.isfinite().all()):
+    if bool(scores.isinf().any()):
         raise UserError(f"the scorer returned values that are not finite for {', '.join(scorer.names)}")
     return scores.detach().float().cpu().numpy()
 
@@ -48,9 +64,13 @@ def scored_channels(scorer: Scorer) -> int | None:
 
 
 def check_score(names: tuple[str, ...], name: str) -> None:
-    """Refuse a score that is not among `names`; the UserError lists them."""
-    if name not in names:
-        raise UserError(f"no score is called {name!r}; there are {', '.join(names)}")
+    """Refuse a score that is not among `names`; the UserError lists them, or the nearest of very many."""
+    if name in names:
+        return
+    same = [known for known in names if known.rpartition(":")[2] == name]  # without the name of its scorer
+    near = same or difflib.get_close_matches(name, names, n=3)
+    hint = f"did you mean {' or '.join(near)}?" if near and len(names) > _MANY else f"there are {', '.join(names)}"
+    raise UserError(f"no score is called {name!r}; {hint}")
 
 
 def score_column(scores: NDArray[np.float32], names: tuple[str, ...], name: str) -> NDArray[np.float32]:
@@ -59,14 +79,28 @@ def score_column(scores: NDArray[np.float32], names: tuple[str, ...], name: str)
     return scores[..., names.index(name)]
 
 
-def threshold_of(scorer: Scorer) -> Threshold | None:
-    """Look up the threshold that a scorer brings along; None if it has none, as most have."""
+def threshold_of(scorer: Scorer) -> AnyThreshold | None:
+    """Look up the threshold that a scorer brings along, or one for each score; None if it has none, as most have."""
     value = getattr(scorer, "threshold", None)
-    return None if value is None else Threshold.parse(value)
+    return None if value is None else parse_threshold(value)
+
+
+def scores_to_logits(scores: NDArray[Any]) -> NDArray[np.float32]:
+    """Compute the logits of scores `(n,)`, by the rule of `logits_of` for scorers that know none.
+
+    They are clipped to [1e-6, 1 − 1e-6] if all lie in [0, 1], and returned as they are otherwise. NaN stays NaN.
+    """
+    from scipy.special import logit  # whoever only labels does without it
+
+    scores = np.asarray(scores, dtype=np.float64)
+    if bool(((scores < 0) | (scores > 1)).any()):
+        return scores.astype(np.float32)
+    logits: NDArray[np.float32] = logit(scores.clip(MARGIN, 1 - MARGIN)).astype(np.float32)
+    return logits
 
 
 def label_scores(
-    scores: NDArray[np.float32], names: tuple[str, ...], name: str, threshold: Threshold | None = None
+    scores: NDArray[np.float32], names: tuple[str, ...], name: str, threshold: AnyThreshold | None = None
 ) -> NDArray[np.int8]:
     """Label images by their scores.
 
@@ -79,28 +113,32 @@ def label_scores(
     name
         Score that decides.
     threshold
-        Threshold in numbers, not quantiles. By default an image is positive where the score is the largest of several
-        or, if it is the only one, exceeds one half.
+        Threshold in numbers, not quantiles, of all scores or of each. Without one an image is positive where the score
+        is the largest of several of its scorer (names with one qualifier, as 'fer:happy', are of one) or, if it is the
+        only one, exceeds one half.
 
     Returns
     -------
     NDArray
-        `(…)`: 1 for positive, −1 for negative, 0 for neither.
+        `(…)`: 1 for positive, −1 for negative, 0 for neither and where the score is NaN.
 
     Raises
     ------
     UserError
         If there is no such score, or the threshold has quantiles.
     """
-    column = score_column(scores, names, name)
-    if threshold is None and len(names) > 1:
-        largest = scores.argmax(axis=-1) == names.index(name)
-        return np.where(largest, POSITIVE, NEGATIVE).astype(np.int8)
-    return (threshold or HALF).cut(column)
+    column, own = score_column(scores, names, name), threshold_for(threshold, name)
+    peers = [k for k, other in enumerate(names) if qualifier_of(other) == qualifier_of(name)]
+    if own is None and len(peers) > 1:
+        known = np.where(np.isnan(scores), -np.inf, scores)[..., peers]
+        largest = known.argmax(axis=-1) == peers.index(names.index(name))
+        labels = np.where(largest, POSITIVE, NEGATIVE).astype(np.int8)
+        return np.where(np.isnan(column), NEITHER, labels)
+    return (own or HALF).cut(column)
 
 
 def is_positive(
-    scores: NDArray[np.float32], names: tuple[str, ...], name: str, threshold: Threshold | None = None
+    scores: NDArray[np.float32], names: tuple[str, ...], name: str, threshold: AnyThreshold | None = None
 ) -> NDArray[np.bool_]:
     """Whether `scores (…, k)` are positive for `name`: `(…)`; see `label_scores`."""
     positive: NDArray[np.bool_] = label_scores(scores, names, name, threshold) == POSITIVE
@@ -125,7 +163,8 @@ def check_classes(labels: NDArray[np.int8], scores: NDArray[Any], where: str, na
     counts = count_labels(labels)
     if counts.positive and counts.negative:
         return
-    low, middle, high = np.quantile(scores, [0, 0.5, 1]) if len(scores) else [math.nan] * 3
+    known = scores[~np.isnan(scores)]
+    low, middle, high = np.quantile(known, [0, 0.5, 1]) if len(known) else [math.nan] * 3
     if middle < high:  # otherwise no score is above the median
         advice = 'set another threshold, such as threshold="median" (--threshold median)'
     else:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -81,15 +82,31 @@ class Threshold:
         numbers = [self.low] if self.low == self.high else [self.low, self.high]
         return ",".join(("q" if self.quantiles else "") + repr(number).removesuffix(".0") for number in numbers)
 
+    def of(self, name: str) -> Threshold:
+        """Threshold of the score `name`: itself, for it holds for each."""
+        return self
+
+    def check(self, names: tuple[str, ...]) -> None:
+        """Accept all names, as it holds for each."""
+
     def resolve(self, scores: NDArray[Any]) -> Threshold:
-        """Turn quantiles into those of `scores (n,)`; a threshold of numbers is returned as it is."""
+        """Turn quantiles into those of `scores (n,)` but NaN; a threshold of numbers is returned as it is.
+
+        Raises
+        ------
+        UserError
+            If it has quantiles and all scores are NaN.
+        """
         if not self.quantiles:
             return self
-        low, high = np.quantile(np.asarray(scores, dtype=np.float64), [self.low, self.high]).tolist()
+        scores = np.asarray(scores, dtype=np.float64)
+        if np.isnan(scores).all():
+            raise UserError(f"the threshold {self} is one of the scores of a table, and none of its rows has a score")
+        low, high = np.nanquantile(scores, [self.low, self.high]).tolist()
         return Threshold(low, high)
 
     def cut(self, scores: NDArray[Any]) -> NDArray[np.int8]:
-        """Label scores of any shape: 1 for positive, −1 for negative, 0 for neither, in an array of that shape.
+        """Label scores of any shape: 1 for positive, −1 for negative, 0 for neither and NaN, in an array of that shape.
 
         Raises
         ------
@@ -108,20 +125,116 @@ class Threshold:
         """Map scores `(n,)` on [0, 1] so that the threshold, or the middle of two, comes to lie at ½, in their order.
 
         Scores in [0, 1] are moved as logits; others become the logistic function of their distance from the threshold
-        in standard deviations. The threshold must have numbers, see `resolve`.
+        in standard deviations. NaN stays NaN. The threshold must have numbers, see `resolve`.
         """
         from scipy.special import expit, logit  # whoever only labels does without it
 
         scores, middle = np.asarray(scores, dtype=np.float64), (self.low + self.high) / 2
-        if scores.min() >= 0 and scores.max() <= 1 and 0 < middle < 1:
+        if np.nanmin(scores) >= 0 and np.nanmax(scores) <= 1 and 0 < middle < 1:
             centred: NDArray[np.float64] = expit(logit(scores) - logit(middle))
         else:
-            centred = expit((scores - middle) / (scores.std() or 1.0))
+            centred = expit((scores - middle) / (np.nanstd(scores) or 1.0))
         return centred
 
 
 HALF = Threshold(0.5, 0.5)
 """Threshold of a score that is alone and has none of its own."""
+
+
+@dataclass(frozen=True)
+class Thresholds:
+    """A threshold for each of several scores.
+
+    Attributes
+    ----------
+    by_name
+        Names of scores and their thresholds.
+    default
+        Threshold of all other scores; None where they have none.
+
+    Raises
+    ------
+    UserError
+        If a name occurs twice, or has a comma or an equals sign, by which `parse_threshold` splits.
+    """
+
+    by_name: tuple[tuple[str, Threshold], ...]
+    default: Threshold | None = None
+
+    def __post_init__(self) -> None:
+        names = [name for name, _ in self.by_name]
+        for name in names:
+            if names.count(name) > 1 or not name or set(name) & set(",="):
+                raise UserError(f"thresholds name each score once, by a name without comma and equals sign: {names}")
+
+    def __str__(self) -> str:
+        """Write them as `parse_threshold` reads them."""
+        first = [] if self.default is None else [str(self.default)]
+        return ",".join(first + [f"{name}={threshold}" for name, threshold in self.by_name])
+
+    def of(self, name: str) -> Threshold | None:
+        """Threshold of the score `name`; None if it has none."""
+        return dict(self.by_name).get(name, self.default)
+
+    def updated(self, name: str, threshold: Threshold) -> Thresholds:
+        """Give the score `name` another threshold."""
+        return Thresholds(tuple({**dict(self.by_name), name: threshold}.items()), self.default)
+
+    def check(self, names: tuple[str, ...]) -> None:
+        """Refuse thresholds of scores that are not among `names`; the UserError lists them."""
+        for name, _ in self.by_name:
+            if name not in names:
+                raise UserError(f"there is a threshold for {name!r}, but the scores are {', '.join(names)}")
+
+
+AnyThreshold: TypeAlias = Threshold | Thresholds
+"""One threshold for all scores, or one for each."""
+ThresholdLike: TypeAlias = float | str | AnyThreshold | Mapping[str, float | str | Threshold]
+"""What `parse_threshold` reads."""
+
+
+def parse_threshold(value: ThresholdLike) -> AnyThreshold:
+    """Read a threshold for all scores, or one for each, as people write them.
+
+    Parameters
+    ----------
+    value
+        What `Threshold.parse` reads, for all scores; or one a score: as text, 'smiling=0.5,young=q0.3,q0.7', before
+        which that of all others may stand, 'median,young=0.5'; or as a mapping, `{"smiling": 0.5, "young": "median"}`.
+
+    Raises
+    ------
+    UserError
+        If it is none of these.
+    """
+    if isinstance(value, Threshold | Thresholds):
+        return value
+    if isinstance(value, Mapping):
+        return Thresholds(tuple((name, Threshold.parse(one)) for name, one in value.items()))
+    first, *others = _parts(str(value))
+    default = Threshold.parse(first) if first else None
+    if not others:
+        return Threshold.parse(first)
+    return Thresholds(tuple((name.strip(), Threshold.parse(text)) for name, text in others), default)
+
+
+def _parts(text: str) -> list[Any]:
+    """Split 'A,x=B,C,y=D' into ['A', ('x', 'B,C'), ('y', 'D')]; the first is empty where a name comes first."""
+    found: list[Any] = [""]
+    for part in text.split(","):
+        name, equals, number = part.partition("=")
+        if equals:
+            found.append((name, number))
+        elif len(found) > 1:
+            found[-1] = (found[-1][0], f"{found[-1][1]},{part}")
+        else:
+            found[0] = f"{found[0]},{part}" if found[0] else part
+    return found
+
+
+def threshold_for(threshold: AnyThreshold | None, name: str) -> Threshold | None:
+    """Look up the threshold of the score `name`; None if it has none."""
+    return None if threshold is None else threshold.of(name)
 
 
 @dataclass(frozen=True)
@@ -146,3 +259,9 @@ class LabelCounts:
 def count_labels(labels: NDArray[np.int8]) -> LabelCounts:
     """Count labels: 1 positive, −1 negative, 0 neither."""
     return LabelCounts(*(int((labels == label).sum()) for label in (POSITIVE, NEGATIVE, NEITHER)))
+
+
+def combine(thresholds: Mapping[str, Threshold | None]) -> Thresholds | None:
+    """Collect the thresholds of several scores by name; None if none has one."""
+    known = tuple((name, threshold) for name, threshold in thresholds.items() if threshold is not None)
+    return Thresholds(known) if known else None

@@ -148,3 +148,48 @@ def test_edits_keep_to_the_range(run, network, direction, tmp_path):
     code, out, err = run("edit", *words, "--out", tmp_path / "edits")
     assert code == 0, err
     assert sorted(set(pd.read_parquet(tmp_path / "edits" / "edits.parquet")["strength"])) == [-0.5, 0, 0.25]
+
+
+# --- a strength of each face ---------------------------------------------------------------------------------
+
+
+def test_a_target_finds_a_strength_for_each_face(run, network, direction, tmp_path):
+    words = ["edit", "--direction", direction, "--network", network, "--scorer", "attributes:smiling"]
+    words += ["--attribute", "smiling", "--seeds", "3-5"]
+    code, out, err = run(*words, "--target", 0.999, "--out", tmp_path / "up")
+    assert code == 0, err
+    lines = out.splitlines()
+    assert lines[0].startswith("seed 3: smiling ") and lines[0].endswith(", the nearest within the cap")
+    assert lines[3:] == [
+        "0 of 3 faces reach smiling 0.999; --cap lets the others go further",
+        f"6 images in {tmp_path / 'up'}, their scores in edits.parquet",
+    ]
+    assert len(list((tmp_path / "up").glob("*_target0.999.png"))) == len(list((tmp_path / "up").glob("*_+0.png"))) == 3
+    rows = pd.read_parquet(tmp_path / "up" / "edits.parquet")
+    assert not rows["reached"].any() and rows["strength"].between(0, 1.25 * 0.25).all()
+    before = rows["smiling"][::2].to_numpy()
+    code, out, err = run(*words, "--target", before.max() + 1e-3, "--cap", 0.01, "--out", tmp_path / "down")
+    assert code == 0, err
+    there = 3 if before.max() + 1e-3 < 0.5 else 0  # below one half, scores are to fall
+    assert pd.read_parquet(tmp_path / "down" / "edits.parquet")["reached"].sum() >= 2 * there
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--target", 0.9, "--strengths", "1"], "--strengths has no effect with --target"),
+        (["--target", 0.9, "--attribute", "happy"], "no score is called 'happy'"),
+        (["--target", 90, "--attribute", "smiling"], "lies above 0 and below 1, such as 0.9, not at 90"),
+        (["--target", "nan", "--attribute", "smiling"], "finite"),
+        (["--target", 0.9, "--cap", "-1", "--attribute", "smiling"], "finite number above 0, not -1"),
+        (["--cap", 2], "--cap has no effect without --target"),
+        (["--attribute", "smiling"], "--attribute has no effect without --target or --photo"),
+    ],
+)
+def test_what_cannot_be_a_target_is_refused(refused, network, direction, tmp_path, words, message):
+    line = refused(
+        *["edit", "--direction", direction, "--network", network, "--scorer", "attributes:smiling", "--seeds", 3],
+        *["--out", tmp_path / "out", *words],
+    )
+    assert message in line
+    assert not (tmp_path / "out").exists()

@@ -11,9 +11,6 @@ from hypothesis import strategies as st
 
 from latentlab.directions import Direction
 from latentlab.editing import (
-    Response,
-    TargetNotReached,
-    calibrate,
     default_strengths,
     edit,
     from_sigmas,
@@ -155,60 +152,6 @@ def test_a_walk_is_an_edit_for_each_strength():
     torch.testing.assert_close(steps[:, 2], edit(ws, direction(), 2.0))
 
 
-@given(st.floats(0.05, 4.9), st.integers(0, 8), st.sampled_from([1, -1]))
-def test_calibration_finds_the_threshold_from_above(threshold, bisections, sign):
-    asked = []
-
-    def respond(strength: float) -> float:
-        asked.append(strength)
-        return float(sign * strength >= threshold)
-
-    found = calibrate(respond, 0.9, [sign * s for s in (0, 1, 2, 3, 4, 5)], bisections)
-    assert 0 <= sign * found - threshold <= 2.0**-bisections
-    assert len(asked) <= 6 + bisections
-
-
-def test_calibration_says_what_it_reached():
-    assert calibrate(lambda s: 1.0, 0.9, [0.0, 1.0]) == 0.0
-    with pytest.raises(UserError, match="no strength reaches 0.9; the best of 3 gives 0.4"):
-        calibrate(lambda s: 0.2 * s, 0.9, [0.0, 1.0, 2.0])
-
-
-def test_calibration_falls_back():
-    responses = {0.0: 0.0, 1.0: 0.4, 1.5: 0.4, 2.0: 0.2}
-    assert calibrate(responses.__getitem__, 0.9, list(responses), fallback="strongest") == 1.0
-    with pytest.raises(TargetNotReached) as told:
-        calibrate(responses.__getitem__, 0.9, list(responses))
-    assert told.value.response == Response(tuple(responses), tuple(responses.values()))
-    with pytest.raises(UserError, match="there are none"):
-        calibrate(responses.__getitem__, 0.9, [])
-
-
-@given(st.floats(0.05, 4.9), st.integers(0, 6), st.sampled_from([1, -1]))
-def test_interpolation_is_exact_where_the_response_is_a_line(threshold, bisections, sign):
-    series = [sign * s for s in (0.0, 0.5, 2.0, 5.0)]
-    found = calibrate(lambda s: sign * s / 5, threshold / 5, series, bisections, interpolate=True)
-    assert found == pytest.approx(sign * threshold)
-
-
-def test_a_response_is_interpolated_and_calibrated():
-    response = Response((0.0, 1.0, 2.0, 4.0), (0.1, 0.3, 0.7, 0.6))
-    assert [response(s) for s in (-1.0, 0.0, 1.5, 3.0, 9.0)] == pytest.approx([0.1, 0.1, 0.5, 0.65, 0.6])
-    assert response.first_reaching(0.5) == pytest.approx(1.5)
-    assert response.first_reaching(0.1) == 0.0 and response.first_reaching(0.71) is None
-    assert response.strongest == 2.0
-    arrived = Response((0.0, 1.0, 2.0, 4.0), (0.0, 0.5, 0.8, 1.0))
-    assert calibrate(arrived, 0.9, arrived.strengths, 0, interpolate=True) == pytest.approx(3.0)
-    for strengths, values in [((), ()), ((1.0,), ())]:
-        with pytest.raises(ValueError, match="do not fit"):
-            Response(strengths, values)
-
-
-def test_a_response_goes_the_negative_way_too():
-    response = Response((-1.0, -2.0, -4.0), (0.1, 0.3, 0.7))
-    assert response.first_reaching(0.5) == pytest.approx(-3.0)
-
-
 def make_table() -> EditTable:
     scores = np.random.default_rng(0).random((3, 2, 2)).astype(np.float32)
     return EditTable(np.array([7, 3, 9]), np.array([0.5, -0.5]), scores, ("a", "b"))
@@ -221,6 +164,22 @@ def test_the_table_comes_back(tmp_path):
     assert back.names == table.names
     for name in ("seeds", "strengths", "scores"):
         np.testing.assert_array_equal(getattr(back, name), getattr(table, name))
+    assert back.reached is None
+
+
+def test_the_table_of_a_target_comes_back_with_each_face_s_own_strength(tmp_path):
+    shared = make_table()
+    own, reached = np.array([[0, 0.5], [0, -0.25], [0, 0]]), np.array([True, False, True])
+    table = replace(shared, strengths=own, reached=reached)
+    table.save(tmp_path / "edits.parquet")
+    back = EditTable.load(tmp_path / "edits.parquet")
+    for name in ("seeds", "strengths", "scores", "reached"):
+        np.testing.assert_array_equal(getattr(back, name), getattr(table, name))
+    replace(shared, names=("reached", "b")).save(tmp_path / "edits.parquet")  # a score may be called so
+    assert EditTable.load(tmp_path / "edits.parquet").names == ("reached", "b")
+    for wrong in ({"strengths": own[:2]}, {"reached": reached[:2]}):
+        with pytest.raises(ValueError, match="not"):
+            replace(table, **wrong)
 
 
 @pytest.mark.parametrize("content", [b"", b"PAR1PAR1"])

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from latentlab.errors import UserError
-from latentlab.samples import SampleSettings, SampleStore, SampleTable, concatenate, draw_samples, split
-from latentlab.scorers import FunctionScorer
+from latentlab.samples import SampleSettings, SampleStore, SampleTable, concatenate, draw_samples, join, split
+from latentlab.scorers import FunctionScorer, ScorerSet, parse_threshold
 from stylegan2.sampling import z_from_seeds
 from tests.conftest import stage_with
 from tests.latentlab.projection.interrupted import kill_at
@@ -289,6 +289,105 @@ def test_the_split_has_its_share_and_knows_no_neighbours(start):
 def test_only_like_tables_join():
     with pytest.raises(ValueError, match="same scores"):
         concatenate([make_table(range(2)), make_table(range(2), names=("x",))])
+
+
+# --- logits, rows without a score, and several scorers ------------------------------------------------------
+
+
+class Sure:
+    """Knows its logits where its probabilities are 1; one image in three cannot be scored."""
+
+    names, fingerprint, img_channels = ("sure", "size"), "sure", 3
+
+    def __call__(self, pictures: torch.Tensor) -> torch.Tensor:
+        return torch.stack([self.logits(pictures)[:, 0].sigmoid(), self.logits(pictures)[:, 1]], dim=1)
+
+    def logits(self, pictures: torch.Tensor) -> torch.Tensor:
+        mean = pictures.mean(dim=(1, 2, 3))
+        lost = (mean * 1e4).long() % 3 == 0
+        return torch.stack([30 + mean, mean.masked_fill(lost, torch.nan)], dim=1)
+
+
+def test_logits_are_kept_where_the_scorer_knows_them(tiny, tmp_path):
+    scorer = Sure()
+    store = SampleStore.open(tmp_path, make_settings(tiny, scorer))
+    draw_samples(tiny, scorer, store, batch_size=4)
+    table = store.table()
+    ws = table.ws(tiny.num_ws)
+    with torch.no_grad():
+        wanted = scorer.logits(tiny.synthesis(ws)).numpy()
+    assert (table.column("sure") == 1).all()
+    np.testing.assert_allclose(table.logits("sure"), wanted[:, 0], rtol=1e-5)
+    np.testing.assert_allclose(table.logits("size"), wanted[:, 1], atol=1e-5)
+    missing = table.missing("size")
+    assert 0 < missing.sum() < 22 and (table.labels("size", "median")[missing] == 0).all()
+    assert list(pd.read_parquet(tmp_path).columns[3:]) == ["sure", "size", "logit(sure)", "logit(size)"]
+    part = table.subset(table.seeds < 605)
+    np.testing.assert_array_equal(part.logits("sure"), table.logits("sure")[:5])
+    with pytest.raises(UserError, match="no score is called 'x'"):
+        table.logits("x")
+
+
+def test_shards_without_logits_are_read_among_those_with_them(tiny, tmp_path):
+    """Those of earlier versions have none."""
+    scorer = Sure()
+    store = SampleStore.open(tmp_path, make_settings(tiny, scorer))
+    whole = draw_samples(tiny, scorer, store, batch_size=4)
+    store.write(1, replace(whole.subset(slice(6, 12)), known_logits={}))
+    mixed = store.table()
+    assert_same(mixed, whole)
+    np.testing.assert_allclose(mixed.logits("sure")[6:12], np.log(1e6), rtol=1e-2)  # of scores, clipped
+    np.testing.assert_array_equal(mixed.logits("sure")[12:], whole.logits("sure")[12:])
+    bare = replace(mixed, known_logits={})
+    np.testing.assert_allclose(bare.logits("size"), bare.column("size"))  # below 0: no probabilities
+
+
+def test_a_scorer_that_scores_nothing_is_refused_before_all_is_rendered(tiny, tmp_path):
+    blind = FunctionScorer(("x", "y"), lambda p: torch.stack([p.mean((1, 2, 3)), torch.full((len(p),), torch.nan)], 1))
+    store = SampleStore.open(tmp_path, make_settings(tiny, blind))
+    with pytest.raises(UserError, match=r"seeds 600 to 605 could be scored: .* \(NaN\) for y"):
+        draw_samples(tiny, blind, store)
+    assert len(store.missing()) == 4
+
+
+def test_tables_of_the_same_samples_are_joined_as_a_set_of_scorers_would_draw_them(tiny, scorer, tmp_path):
+    scorers = {"light": scorer, "odd": Sure()}
+    both = ScorerSet(scorers)
+    tables = {}
+    for name, one in (*scorers.items(), ("both", both)):
+        store = SampleStore.open(tmp_path / name, make_settings(tiny, one, samples=12, threshold=one_threshold(name)))
+        tables[name] = draw_samples(tiny, one, store)
+    whole = tables.pop("both")
+    joined = join(tables)
+    assert_same(joined, replace(whole))
+    assert joined.names == ("light:bright", "light:dark", "odd:sure", "odd:size")
+    assert (joined.generator, joined.scorer) == (whole.generator, whole.scorer)
+    for name in joined.names:
+        np.testing.assert_array_equal(joined.logits(name), whole.logits(name))
+        np.testing.assert_array_equal(joined.labels(name), whole.labels(name))
+
+
+def one_threshold(name: str):
+    return parse_threshold(
+        {"odd": "median", "light": "dark=0.25", "both": "light:dark=0.25,odd:sure=median,odd:size=median"}[name]
+    )
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"seeds": np.arange(3)}, r"seeds \(3 from 600 to 602, and 3 from 0 to 2\)"),
+        ({"generator": "other"}, "generators"),
+        ({"psi": np.ones(3, np.float32)}, "truncation psi"),
+        ({"w": np.zeros((3, 3), np.float32)}, "latents w"),
+    ],
+)
+def test_tables_of_other_samples_are_not_joined(change, words):
+    table = replace(make_table(range(600, 603)), generator="g")
+    with pytest.raises(UserError, match=f"the samples x and y cannot be joined: they differ in their {words}"):
+        join({"x": table, "y": replace(table, **change)})
+    with pytest.raises(UserError, match="two tables or more are joined, not 1"):
+        join({"x": table})
 
 
 def test_a_table_knows_its_networks(tiny, scorer, tmp_path):

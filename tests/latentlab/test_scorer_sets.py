@@ -58,6 +58,21 @@ def test_sets_differ_by_their_scorers_and_take_images_of_one_kind():
         ScorerSet({})
 
 
+def test_thresholds_of_the_scorers_are_those_of_their_scores():
+    size = FunctionScorer(("width", "height"), channels, threshold={"height": "q0.3,q0.7"})
+    both = ScorerSet({"colours": colours(), "size": size, "faces": load_attributes().of("young", "male")})
+    assert str(both.threshold) == "size:height=q0.3,q0.7,faces:young=0.5,faces:male=0.5"
+    assert ScorerSet({"colours": colours(), "more": colours()}).threshold is None
+
+
+def test_of_very_many_scores_the_nearest_is_proposed():
+    scorer = ScorerSet({"colours": colours(), "faces": load_attributes()})
+    with pytest.raises(UserError, match=r"no score is called 'young'; did you mean faces:young\?$"):
+        scorer.member("young")
+    with pytest.raises(UserError, match="no score is called 'colours:gren'; did you mean colours:green or"):
+        scorer.member("colours:gren")
+
+
 def test_several_attributes_are_loaded_as_one_classifier():
     whole = load_scorer("attributes")
     assert len(whole.names) == 40
@@ -72,6 +87,9 @@ def test_logits_of_probabilities_are_clipped_and_other_scores_stay():
     np.testing.assert_allclose(found, [logit(1e-6), logit(0.2), logit(1 - 1e-6)], rtol=1e-2)
     light = FunctionScorer(("light",), lambda _: 100 * values)
     torch.testing.assert_close(logits_of(light, images(), "light"), 100 * values)
+    # An angle may lie in [0, 1] in one batch and not in another: whoever gives it says what it is.
+    angle = FunctionScorer(("angle",), lambda _: values, probabilities=False)
+    torch.testing.assert_close(logits_of(angle, images(), "angle"), values)
     missing = FunctionScorer(("p",), lambda _: torch.tensor([0.5, torch.nan, 1.0]))
     assert logits_of(missing, images(), "p").isnan().tolist() == [False, True, False]
     with pytest.raises(UserError, match="no score is called 'q'; there are p"):

@@ -16,7 +16,7 @@ from latentlab.pipelines import Components, LabelSettings, label_samples
 from latentlab.pipelines.edits import rescore
 from latentlab.rendering import Renderer
 from latentlab.samples import EditTable, SampleStore, SampleTable, concatenate, split
-from latentlab.scorers import FunctionScorer, Threshold, label_scores, threshold_of
+from latentlab.scorers import FunctionScorer, Threshold, Thresholds, label_scores, parse_threshold, threshold_of
 from tests.latentlab.directions.made_up import population
 
 NUMBERS = st.floats(-1e6, 1e6)
@@ -74,6 +74,34 @@ def test_what_is_no_threshold_is_refused(text):
         Threshold.parse(text)
 
 
+@pytest.mark.parametrize(
+    ("value", "wanted", "text"),
+    [
+        ("0.25", Threshold.parse(0.25), "0.25"),
+        (" smiling=0.5, young=q0.3,q0.7", {"smiling": "0.5", "young": "q0.3,q0.7"}, "smiling=0.5,young=q0.3,q0.7"),
+        ({"fer:happy": 0.5, "young": "median"}, {"fer:happy": 0.5, "young": "median"}, "fer:happy=0.5,young=median"),
+    ],
+)
+def test_each_score_may_have_its_own(value, wanted, text):
+    found = parse_threshold(value)
+    assert str(found) == text and parse_threshold(text) == found == parse_threshold(found)
+    if isinstance(wanted, dict):
+        assert all(found.of(name) == Threshold.parse(one) for name, one in wanted.items())
+        assert found.of("another") is None
+
+
+def test_a_threshold_for_all_others_comes_first():
+    found = parse_threshold("0.3,0.7,young=0.5")
+    assert (found.of("young"), found.of("smiling")) == (Threshold(0.5, 0.5), Threshold(0.3, 0.7))
+    assert parse_threshold(str(found)) == found
+
+
+@pytest.mark.parametrize("text", ["a=", "a=0.5,a=0.6", "=0.5", "a=0.5,b", "0.1,0.2,0.3,a=1", "a=0.5=0.6"])
+def test_what_names_no_thresholds_is_refused(text):
+    with pytest.raises(UserError, match="threshold"):
+        parse_threshold(text)
+
+
 # --- what they label ----------------------------------------------------------------------------------------
 
 
@@ -102,6 +130,34 @@ def test_a_resolved_table_labels_its_parts_alike():
     assert table.resolve("a").threshold == Threshold(49.5, 49.5)
     with pytest.raises(ValueError, match="same threshold"):
         concatenate([table, table.resolve("a")])
+
+
+def test_scores_with_thresholds_of_their_own_are_labelled_and_resolved_one_by_one():
+    scores = np.stack([np.arange(10), np.arange(10)[::-1] * 10, np.arange(10)], axis=1)
+    table = table_of(scores, threshold=parse_threshold("a=median,b=20,40"))
+    assert table.labels("a").tolist() == [-1] * 5 + [1] * 5
+    assert table.labels("b").tolist() == [1] * 5 + [0] * 3 + [-1] * 2
+    assert (table.labels("c") == 1).tolist() == [False] * 10  # has none, and is never the largest
+    resolved = table.resolve("a")
+    assert resolved.threshold == Thresholds((("a", Threshold(4.5, 4.5)), ("b", Threshold(20, 40))))
+    assert (resolved.subset(np.arange(3)).labels("a") == -1).all()
+    # Asking for another one changes that of this score alone.
+    again = resolved.resolve("a", "c=1,a=7")
+    assert again.labels("a").sum() == -6 and again.threshold_for("c") is None
+    one = table_of(scores, threshold=Threshold.parse("median")).resolve("b")
+    assert (one.threshold_for("a"), one.threshold_for("b")) == (Threshold.parse("median"), Threshold(45, 45))
+    with pytest.raises(UserError, match="a threshold for 'd', but the scores are a, b, c"):
+        table.labels("a", "d=1")
+
+
+def test_rows_without_a_score_are_neither_and_do_not_move_quantiles():
+    table = table_of([1, 2, np.nan, 3, 4, np.nan])
+    assert table.labels("a", "median").tolist() == [-1, -1, 0, 1, 1, 0]
+    assert table.missing("a").tolist() == [False, False, True, False, False, True]
+    found = Threshold(0.5, 0.5).centre(np.array([0.2, np.nan, 0.9]))
+    np.testing.assert_allclose(found, [0.2, np.nan, 0.9])
+    with pytest.raises(UserError, match="none of its rows has a score"):
+        table.subset(table.missing("a")).labels("a", "median")
 
 
 def test_quantiles_of_nothing_in_particular_are_refused():
@@ -139,6 +195,19 @@ def test_a_scorers_threshold_comes_along(tiny, tmp_path):
     assert SampleStore.load(tmp_path).table().threshold == Threshold.parse("median")
 
 
+def test_asking_for_one_leaves_the_scorers_own_to_the_others(tiny, tmp_path):
+    both = FunctionScorer(("a", "b"), lambda p: torch.stack([light(p), -light(p)], 1), threshold="median")
+    settings = LabelSettings(samples=20, threshold="a=q0.2,q0.8")
+    table = label_samples(Components.load(tiny, both), settings, tmp_path)
+    low, high = np.quantile(table.column("a").astype(np.float64), [0.2, 0.8])
+    np.testing.assert_array_equal(table.labels("a") == 0, (table.column("a") >= low) & (table.column("a") <= high))
+    assert table.labels("b").sum() == 0 and (table.labels("b") == 1).sum() == 10
+    again = SampleStore.load(tmp_path).table()
+    assert again.threshold == table.threshold and str(again.threshold) == "median,a=q0.2,q0.8"
+    with pytest.raises(UserError, match="a threshold for 'c', but the scores are a, b"):
+        label_samples(Components.load(tiny, both), LabelSettings(samples=20, threshold="c=1"), tmp_path)
+
+
 def test_tables_without_a_threshold_still_load(tiny, tmp_path):
     components = Components.load(tiny, FunctionScorer(("light",), light, threshold=130))
     drawn = label_samples(components, LabelSettings(samples=3), tmp_path)
@@ -157,6 +226,9 @@ def test_edits_are_labelled_at_the_numbers_of_their_samples(tiny, tmp_path):
     edits = rescore(faces, learnt, [-3.0, 0.0, 3.0], Renderer(tiny, 16), scorer)
     assert edits.threshold == faces.threshold
     np.testing.assert_array_equal(edits.labels("light"), np.where(edits.column("light") > faces.threshold.high, 1, -1))
+    each = replace(edits, threshold=parse_threshold("light=0.5,0.75"))
+    each.save(tmp_path / "edits.parquet")
+    assert EditTable.load(tmp_path / "edits.parquet").threshold == each.threshold
     edits.save(tmp_path / "edits.parquet")
     again = EditTable.load(tmp_path / "edits.parquet")
     assert again.threshold == edits.threshold

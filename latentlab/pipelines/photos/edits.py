@@ -19,7 +19,10 @@ from latentlab.faces.identity import similarity, why_undescribed
 from latentlab.images import to_pil
 from latentlab.pipelines.components import Components
 from latentlab.pipelines.photos.portraits import Portrait
-from latentlab.pipelines.photos.settings import Mask
+from latentlab.pipelines.photos.settings import RANGES, Mask
+from latentlab.pipelines.strengths import FaceStrengths, StrengthSettings, strength_for
+from latentlab.pipelines.targets import ScoreTarget
+from latentlab.rendering import Renderer
 from latentlab.reprs import ShortRepr
 from latentlab.scorers import Scorer, score_column, score_images
 
@@ -41,6 +44,9 @@ class PhotoEdit(ShortRepr):
         `latentlab.faces.identity`); NaN where it is unknown.
     why_unknown
         Why scores or identity are unknown, in sentences; empty where both are known.
+    search
+        How the strength was found, and whether the face as the generator renders it got to the target; None where the
+        strength was given.
     """
 
     strength: float
@@ -49,6 +55,7 @@ class PhotoEdit(ShortRepr):
     score: float
     identity: float
     why_unknown: tuple[str, ...] = ()
+    search: FaceStrengths | None = None
 
     def values(self, score_name: str = "score") -> str:
         """Score and identity in words, such as 'score 0.93, identity 0.71', or 'unknown' where they are."""
@@ -65,12 +72,14 @@ class PhotoEdit(ShortRepr):
 def edit_portrait(
     portrait: Portrait,
     direction: Direction,
-    strengths: Sequence[float],
+    strengths: Sequence[float] | None,
     components: Components,
     attribute: str = "happy",
     mask: Mask = "feather",
+    target: float | ScoreTarget | None = None,
+    search: StrengthSettings | None = None,
 ) -> Iterator[PhotoEdit]:
-    """Edit a portrait at each strength, and paste it back into its photo.
+    """Edit a portrait at each strength, or at the one that brings it to a target, and paste it back into its photo.
 
     Scores or identities that cannot be measured, such as those of very small faces, are unknown and no error.
 
@@ -79,13 +88,16 @@ def edit_portrait(
     portrait
         The portrait.
     direction, strengths
-        Direction of the edits, and their strengths in units of w.
+        Direction of the edits, and their strengths in units of w; None with a target.
     components
         Networks; the scorer and the descriptor are used.
     attribute
-        Score that is reported.
+        Score that is reported, and that a target is of.
     mask
         Part of the crop that is pasted back, see `latentlab.faces.paste_back`.
+    target, search
+        Score that the face, as the portrait's generator renders it, is to reach, and how its strength is searched for;
+        see `latentlab.pipelines.strength_for`.
 
     Raises
     ------
@@ -96,13 +108,33 @@ def edit_portrait(
     components.check_attribute(attribute)
     describe = _Description(portrait.face.image, components)
     landmarks = portrait.face.face.landmarks if mask == "hull" else None
-    for strength in strengths:
+    found = None
+    if target is not None:
+        found = _strength(portrait, direction, target, components, attribute, search)
+        strengths = found.strengths.tolist()
+    for strength in strengths or ():
         crop = portrait.render(move(portrait.latents, [(direction, strength)], portrait.generator)).cpu()
         photo = paste_back(crop, portrait.face.geometry, portrait.photo, mask, landmarks)
         seen = cut(photo, portrait.face.geometry)
         score, no_score = _score(seen.to(components.device), components.scorer, attribute)
         identity, no_identity = describe.identity(seen)
-        yield PhotoEdit(strength, crop, photo, score, identity, tuple(why for why in (no_score, no_identity) if why))
+        why_unknown = tuple(why for why in (no_score, no_identity) if why)
+        yield PhotoEdit(strength, crop, photo, score, identity, why_unknown, found)
+
+
+def _strength(
+    portrait: Portrait,
+    direction: Direction,
+    target: float | ScoreTarget,
+    components: Components,
+    attribute: str,
+    search: StrengthSettings | None,
+) -> FaceStrengths:
+    """Search for the strength that brings a portrait to a target, as its own generator renders it."""
+    renderer = Renderer(portrait.generator, portrait.generator.resolution)
+    search = search or StrengthSettings(ranges=RANGES)
+    scorer = components.scorer
+    return strength_for(portrait.latents, direction, target, renderer, scorer, attribute, search, progress=False)
 
 
 def or_unknown(value: float) -> str:

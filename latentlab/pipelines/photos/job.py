@@ -16,6 +16,7 @@ from latentlab.pipelines.photos.edits import PhotoEdit, edit_portrait
 from latentlab.pipelines.photos.portraits import Portrait, make_portrait, project_faces
 from latentlab.pipelines.photos.settings import PhotoEditSettings, PhotoSettings
 from latentlab.pipelines.photos.writing import write_edits, write_portrait
+from latentlab.pipelines.strengths import check_target
 from latentlab.progress import Stage, stage_of
 from latentlab.reprs import ShortRepr
 
@@ -90,15 +91,16 @@ def edit_photos(
         Files of the photos.
     direction, strengths
         Direction of the edits, and their strengths in units of w; None for both ends of its range and 0 (see
-        `latentlab.editing.strength_range`).
+        `latentlab.editing.strength_range`) or, where the settings have a target, for the strength that brings each
+        photo to it.
     components
         Networks; None for the defaults of `Components.load`.
     settings
         How the photos are projected and edited; None for the defaults.
     folder
         Folder of the results. Each photo gets a folder of its name with `aligned.png`, `projected.png`,
-        `photo_STRENGTH.png` and `crop_STRENGTH.png`, `comparison.png`, `projection.safetensors`,
-        `delta.safetensors`, `report.md` and `report.json`.
+        `photo_STRENGTH.png` and `crop_STRENGTH.png` (`photo_target0.9.png` with a target), `comparison.png`,
+        `projection.safetensors`, `delta.safetensors`, `report.md` and `report.json`.
     progress
         True for a progress bar, False for none, or a `Stage` of your own.
     on_checks
@@ -114,8 +116,8 @@ def edit_photos(
     Raises
     ------
     UserError
-        If the direction does not fit the generator, there is no such attribute, a strength is given twice, or two
-        photos would be written into one folder.
+        If the direction does not fit the generator, there is no such attribute, a strength is given twice, strengths
+        are given with a target, the target is out of range, or two photos would be written into one folder.
     """
     components = Components.load() if components is None else components
     settings = PhotoEditSettings() if settings is None else settings
@@ -123,20 +125,58 @@ def edit_photos(
     components.check_makes_colour()
     direction.check(components.generator, settings.force)
     components.check_attribute(settings.attribute)
-    strengths = default_strengths(direction) if strengths is None else strengths
-    strength_names(strengths)  # an error is told before the long work
+    strengths = _strengths(strengths, direction, components, settings)
     for path, portrait in _portraits(paths, components, settings, folder, progress, on_checks):
         if isinstance(portrait, UserError):
             yield path, portrait
             continue
         own = write_portrait(portrait, folder)
-        edits = []
-        with stage_of(progress)(f"editing {path.name}") as step:
-            for one in edit_portrait(portrait, direction, strengths, components, settings.attribute, settings.mask):
-                edits.append(one)
-                step(len(edits), len(strengths))
+        try:
+            edits = _edits(portrait, direction, strengths, components, settings, progress)
+        except UserError as error:
+            yield path, UserError(f"{path}: {error}")
+            continue
         write_edits(portrait, edits, direction, own, settings.command)
         yield path, PhotoResult(portrait, tuple(edits), own)
+
+
+def _strengths(
+    strengths: Sequence[float] | None, direction: Direction, components: Components, settings: PhotoEditSettings
+) -> Sequence[float] | None:
+    """The strengths of all photos; None where each has its own. UserError, before the long work, for what cannot be."""
+    if settings.target is not None:
+        if strengths is not None:
+            raise UserError("photos are edited at strengths or to a target; give one of the two")
+        check_target(settings.target, components.renderer(), components.scorer, settings.attribute)
+        return None
+    strengths = default_strengths(direction) if strengths is None else strengths
+    strength_names(strengths)
+    return strengths
+
+
+def _edits(
+    portrait: Portrait,
+    direction: Direction,
+    strengths: Sequence[float] | None,
+    components: Components,
+    settings: PhotoEditSettings,
+    progress: bool | Stage,
+) -> list[PhotoEdit]:
+    edits: list[PhotoEdit] = []
+    with stage_of(progress)(f"editing {portrait.path.name}") as step:
+        for one in edit_portrait(
+            portrait,
+            direction,
+            strengths,
+            components,
+            settings.attribute,
+            settings.mask,
+            settings.target,
+            settings.search,
+        ):
+            edits.append(one)
+            step(len(edits), len(strengths or (1,)))
+    return edits
 
 
 def project_photos(

@@ -6,9 +6,14 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from latentlab.errors import UserError
+from latentlab.pipelines.strengths import StrengthSettings
+from latentlab.pipelines.targets import ScoreTarget
 from latentlab.projection import DEFAULTS, PUBLISHED, ProjectionSettings, Start, TuningSettings
 
 Mask = Literal["feather", "hull"]
+
+RANGES = 3.0
+"""Default cap of the strength that brings a photo to a target, in ends of the direction's range."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +58,11 @@ class PhotoEditSettings(PhotoSettings):
     Attributes
     ----------
     attribute
-        Score that is reported of the edited photos.
+        Score that is reported of the edited photos, and that a target is of.
+    target
+        Score to bring each photo to, at a strength of its own, instead of a series of strengths; None for that.
+    search
+        How that strength is searched for.
     mask
         Part of the crop that is pasted back: 'feather' for the whole crop, fading towards its border, 'hull' for
         the face alone.
@@ -69,6 +78,8 @@ class PhotoEditSettings(PhotoSettings):
     """
 
     attribute: str = "happy"
+    target: float | ScoreTarget | None = None
+    search: StrengthSettings = StrengthSettings(ranges=RANGES)
     mask: Mask = "feather"
     force: bool = False
     command: str = "latentlab.edit_photos"

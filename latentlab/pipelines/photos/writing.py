@@ -44,14 +44,12 @@ def write_portrait(portrait: Portrait, folder: Path) -> Path:
 
 def write_edits(portrait: Portrait, edits: Sequence[PhotoEdit], direction: Direction, own: Path, command: str) -> None:
     """Write the edited photos into the portrait's folder, with a figure of all of them, report.md and report.json."""
-    for edit, name in zip(edits, strength_names([edit.strength for edit in edits]), strict=True):
+    for edit, name in zip(edits, _names(edits), strict=True):
         images.save_image(edit.photo, own / f"photo_{name}.png")
         images.save_image(edit.crop.clamp(-1, 1), own / f"crop_{name}.png")
     save_figure(_comparison(portrait, edits, direction.attribute), own / "comparison.png")
-    facts = [
-        {"strength": edit.strength, "score": _finite(edit.score), "identity": _finite(edit.identity)} for edit in edits
-    ]
-    write_json(own / "report.json", _facts(portrait) | {"direction": direction.attribute, "edits": facts})
+    facts = _facts(portrait) | {"direction": direction.attribute, "edits": [_edit_facts(edit) for edit in edits]}
+    write_json(own / "report.json", facts)
     write_text(own / "report.md", _markdown(portrait, edits, direction, command))
 
 
@@ -62,11 +60,11 @@ def _comparison(portrait: Portrait, edits: Sequence[PhotoEdit], attribute: str) 
     shown: list[tuple[str, torch.Tensor, torch.Tensor | None, str]] = [
         ("photo", portrait.face.image, portrait.photo, "")
     ]
-    if all(edit.strength for edit in edits):
+    if all(edit.strength or edit.search for edit in edits):
         shown.append(("projected", portrait.rendered.cpu(), None, ""))
     edits = sorted(edits, key=lambda edit: edit.strength)
     for edit, name in zip(edits, _signed(edits), strict=True):
-        title = f"{attribute} {name}" if edit.strength else "projected"
+        title = f"{attribute} {name}" if edit.strength or edit.search else "projected"
         shown.append((title, edit.crop, edit.photo, edit.values()))
     return portrait_figure(
         [title for title, *_ in shown],
@@ -87,6 +85,26 @@ def _facts(portrait: Portrait) -> dict[str, Any]:
         "projection": {"steps": int(portrait.projection.steps[0]), "lpips": float(portrait.projection.distances[0])},
         "tuning": None if tuned is None else tuned.delta.figures,
     }
+
+
+def _edit_facts(edit: PhotoEdit) -> dict[str, Any]:
+    """Figures of an edit, for JSON; with a target also what the search for its strength found."""
+    facts: dict[str, Any] = {
+        "strength": edit.strength,
+        "score": _finite(edit.score),
+        "identity": _finite(edit.identity),
+    }
+    if edit.search is not None:
+        search = edit.search
+        facts["target"] = {
+            **asdict(search.target),
+            "reached": bool(search.reached[0]),
+            "before": float(search.before[0]),
+            "after": float(search.after[0]),
+            "limit": float(search.limits[0]),
+            "renders": int(search.renders[0]),
+        }
+    return facts
 
 
 def _fields(check: QualityCheck) -> dict[str, Any]:
@@ -117,6 +135,7 @@ def _markdown(portrait: Portrait, edits: Sequence[PhotoEdit], direction: Directi
             for e, name in zip(edits, _signed(edits), strict=True)
         ),
         *(f"\n{why}" for why in unknown),
+        *(f"\n{line}" for line in _search_lines(edits)),
         "",
         "## How far to trust it",
         "",
@@ -129,6 +148,16 @@ def _markdown(portrait: Portrait, edits: Sequence[PhotoEdit], direction: Directi
         f"    {command}",
     ]
     return "\n".join(lines) + "\n"
+
+
+def _search_lines(edits: Sequence[PhotoEdit]) -> list[str]:
+    """What was searched for, and what the search found in the face as the generator renders it."""
+    return [
+        f"The strength was searched for by rendering the face; in its crop, before it was pasted back: {found}."
+        for edit in edits
+        if edit.search is not None
+        for found in edit.search.describe()
+    ]
 
 
 def _verdicts(checks: Sequence[QualityCheck]) -> list[str]:
@@ -160,6 +189,23 @@ def _recipe(portrait: Portrait) -> list[str]:
     return [text, *(["", f"This is a quick look: {cut}."] if cut else [])]
 
 
-def _signed(edits: Sequence[PhotoEdit]) -> list[str]:
+def _names(edits: Sequence[PhotoEdit]) -> list[str]:
+    """Names of edits in files: their strengths, such as '+2', or 'target0.9'."""
     names = strength_names([edit.strength for edit in edits])
-    return ["0" if name == "+0" else name.replace("-", "\N{MINUS SIGN}") for name in names]
+    return [
+        name if edit.search is None else f"target{edit.search.target}" for edit, name in zip(edits, names, strict=True)
+    ]
+
+
+def _signed(edits: Sequence[PhotoEdit]) -> list[str]:
+    """Names of edits in figures and tables: their strengths or, with a target, both."""
+    names = strength_names([edit.strength for edit in edits])
+    signed = ["0" if name == "+0" else _minus(name) for name in names]
+    return [
+        name if edit.search is None else f"{_minus(f'{edit.strength:+.2f}')} (target {edit.search.target})"
+        for edit, name in zip(edits, signed, strict=True)
+    ]
+
+
+def _minus(name: str) -> str:
+    return name.replace("-", "\N{MINUS SIGN}")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from dataclasses import asdict, fields
 from pathlib import Path
 
 import numpy as np
@@ -28,11 +27,10 @@ def find_reach(context: StudyContext, direction: Direction, train: SampleTable) 
     """Calibrate how far edits go, or find what an earlier run has found."""
     path = context.folder / "calibration.json"
     if path.exists():
-        stored = read_json(path)
-        return Reach(*(stored.get(field.name) for field in fields(Reach)))
+        return Reach.from_dict(read_json(path))
     attribute, scorer = context.settings.attribute, context.components.scorer
     reach = calibrate_reach(train, attribute, direction, context.renderer, scorer, context.batch_size, context.stage)
-    write_json(path, {**asdict(reach), "direction": direction.method})
+    write_json(path, {**reach.to_dict(), "direction": direction.method})
     return reach
 
 

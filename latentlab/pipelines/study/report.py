@@ -102,14 +102,15 @@ def _samples(context: StudyContext, study: Study) -> str:
         "The seed alone decides which of the two a sample belongs to.",
         _counts(study),
     ]
-    if study.table.threshold is None and len(study.table.names) > 1:
+    if study.table.threshold_for(settings.attribute) is None and len(study.table.names) > 1:
         parts.append(_largest_scores(study.table))
     return "\n\n".join(parts)
 
 
 def _rule(study: Study) -> str:
     """Describe when a face has the attribute."""
-    threshold, asked, name = study.table.threshold, study.settings.threshold, study.settings.attribute
+    asked, name = study.settings.threshold, study.settings.attribute
+    threshold = study.table.threshold_for(name)
     if threshold is None:
         rule = "is its largest score" if len(study.table.names) > 1 else "score is above one half"
         return f"A face counts as *{name}* where that {rule}."

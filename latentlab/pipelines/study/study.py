@@ -11,9 +11,8 @@ from pathlib import Path
 
 import torch
 
-from latentlab.directions import Fit, fit
+from latentlab.directions import fit
 from latentlab.errors import UserError
-from latentlab.pipelines.calibration import Reach
 from latentlab.pipelines.components import Components
 from latentlab.pipelines.sampling import LabelSettings, label_samples
 from latentlab.pipelines.study.context import StudyContext
@@ -25,6 +24,7 @@ from latentlab.pipelines.study.settings import StudySettings, claim
 from latentlab.progress import Stage, stage_of
 from latentlab.samples import SampleTable, split
 from latentlab.scorers import threshold_of
+from latentlab.scorers.threshold import threshold_for
 
 METHODS = ("mean", "svm")
 MAIN = "svm"  # the direction that faces are edited along; the other is compared with it
@@ -90,7 +90,7 @@ def study_attribute(
 
 def _complete(settings: StudySettings, components: Components) -> StudySettings:
     """The settings with what they leave to the components."""
-    own = threshold_of(components.scorer)
+    own = threshold_for(threshold_of(components.scorer), settings.attribute)
     return replace(
         settings,
         network=settings.network or components.network_name,
@@ -117,17 +117,11 @@ def _measure(context: StudyContext, table: SampleTable) -> Study:
     attribute, name = context.settings.attribute, context.settings.name
     fits = {method: fit(table, attribute, method, name) for method in METHODS}
     reach = find_reach(context, fits[MAIN].direction, table.subset(train))
-    fits[MAIN] = _with_range(fits[MAIN], reach)  # the other's strengths were not calibrated along it
+    # The other's strengths were not calibrated along it.
+    fits[MAIN] = replace(fits[MAIN], direction=reach.calibrated(fits[MAIN].direction))
     edits = {}
     for method, found in fits.items():
         found.direction.save(context.folder / f"{name}-{method}.safetensors")
         fractions = FRACTIONS if method == MAIN else FRACTIONS[-1:]
         edits[method] = edit_held_out(context, method, found.direction, table.subset(test), reach, fractions)
     return Study(context.settings, table, train, test, fits, reach, edits)
-
-
-def _with_range(found: Fit, reach: Reach) -> Fit:
-    """Give the direction the strengths that were calibrated along it, if they do what they are to do."""
-    if any(share is not None and share < 1 for share in (reach.changed_away, reach.changed_towards)):
-        return found
-    return replace(found, direction=replace(found.direction, strength_range=(reach.away, reach.towards)))

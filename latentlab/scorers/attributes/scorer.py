@@ -23,7 +23,9 @@ from stylegan2.fingerprint import fingerprint
 KIND = cards.Kind("latentlab.attribute-scorer", 1, "an attribute classifier", "train it anew or fetch it again")
 SHIPPED = "attributes"
 """Name of the classifier that comes with the package."""
-_FILE = "attributes-celeba.safetensors"
+JUDGE = "attributes-judge"
+"""Name of the second classifier that comes with the package, which judges what the first has taught."""
+_FILES = {SHIPPED: "attributes-celeba.safetensors", JUDGE: "attributes-judge.safetensors"}
 
 WHOLE = FaceCrop(top=0, left=0, size=1)
 
@@ -53,6 +55,7 @@ class AttributeScorer:
     """
 
     img_channels = 3
+    probabilities = True
 
     def __init__(
         self,
@@ -133,17 +136,32 @@ class AttributeScorer:
 
 
 def load_attributes(source: str | Path = SHIPPED, device: torch.device | str = "cpu") -> AttributeScorer:
-    """Load the classifier that comes with the package, or that in a file, with all its attributes.
+    """Load one of the classifiers that come with the package, or that in a file, with all its attributes.
+
+    Parameters
+    ----------
+    source
+        'attributes', 'attributes-judge', or a file. The two have one architecture and one data set, but other widths,
+        seeds and persons to train on: what the first has taught, the second judges.
+    device
+        Device of the network.
 
     Raises
     ------
     UserError
         If the file is missing, broken or something else.
     """
-    return load_shipped(device) if source == SHIPPED else AttributeScorer.load(source, device)
+    if source not in _FILES:
+        return AttributeScorer.load(source, device)
+    with resources.as_file(resources.files("latentlab") / "data" / _FILES[str(source)]) as path:
+        return AttributeScorer.load(path, device)
 
 
 def load_shipped(device: torch.device | str = "cpu") -> AttributeScorer:
     """Load the classifier that comes with the package, with all its attributes."""
-    with resources.as_file(resources.files("latentlab") / "data" / _FILE) as path:
-        return AttributeScorer.load(path, device)
+    return load_attributes(SHIPPED, device)
+
+
+def load_judge(device: torch.device | str = "cpu") -> AttributeScorer:
+    """Load the second classifier that comes with the package, with all its attributes."""
+    return load_attributes(JUDGE, device)

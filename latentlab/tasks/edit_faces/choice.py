@@ -11,7 +11,7 @@ from latentlab.errors import UserError
 from latentlab.pipelines.components import Components
 from latentlab.scorers import EXPRESSIONS, load_attributes, load_scorer
 from latentlab.scorers.attributes.scorer import SHIPPED
-from latentlab.tasks.edit_faces.definition import MOUTH_ATTRIBUTES, EditInputs, EditSettings
+from latentlab.tasks.edit_faces.definition import EditInputs, EditSettings
 from latentlab.tasks.edit_faces.task import EditTask, check_inputs, make_edit_task
 
 _EXPRESSION = {"smile": "happy", "smiling": "happy"}
@@ -82,15 +82,14 @@ def choose_judged(inputs: EditInputs, labelling: Labelling, known: tuple[str, ..
 
 
 def complete_settings(settings: EditSettings, inputs: EditInputs, labelling: Labelling, judged: str) -> EditSettings:
-    """Fill in the attributes, and the conditions and related attributes that fit them."""
+    """Fill in the attributes, and the conditions that fit them."""
     conditions = tuple(name for name in settings.conditions if name != judged)
-    related = settings.related if judged in MOUTH_ATTRIBUTES else ()
     return replace(
         settings,
         attribute=labelling.attribute,
         judged=judged,
         conditions=conditions if inputs.conditions is None else inputs.conditions,
-        related=related if inputs.related is None else inputs.related,
+        related=settings.related if inputs.related is None else inputs.related,
     )
 
 

@@ -18,8 +18,6 @@ TRANSLATORS = ("pix2pix", "cyclegan", "instagan")
 METHODS = (*LATENT, *TRANSLATORS)
 PROJECTION = "projection alone"
 """Baseline of the latent methods: photos that are projected and not edited."""
-MOUTH_ATTRIBUTES = ("smiling", "mouth_slightly_open")
-"""Attributes whose edits should change nothing outside the mouth; those of any other may change the whole image."""
 
 Towards: TypeAlias = Literal["positive", "negative"]
 Data: TypeAlias = Literal["samples", "pairs", "real"]
@@ -41,7 +39,8 @@ class EditSettings:
     conditions
         Attributes of the judge whose directions the conditional one is made orthogonal to.
     related
-        Attributes of the judge that change with the task's by nature, and are no leakage.
+        Attributes of the judge that change with the task's by nature, and are no leakage; None for those of
+        `latentlab.scorers.related`.
     data
         What translators learn from. 'samples': the generator's faces, labelled; 'pairs': faces edited along the SVM's
         direction, and others that were not; 'real': photos with labels. pix2pix always learns from an edited face
@@ -72,7 +71,7 @@ class EditSettings:
         default="positive", metadata={"help": "positive: faces without the attribute get it; negative: the reverse."}
     )
     conditions: tuple[str, ...] = ("male", "young", "eyeglasses")
-    related: tuple[str, ...] = ("mouth_slightly_open", "high_cheekbones")
+    related: tuple[str, ...] | None = None
     data: Data = field(
         default="samples",
         metadata={"help": "Translators learn from labelled samples, from edited pairs, or from real faces."},
@@ -166,7 +165,10 @@ class EditInputs:
         default=None, metadata={"help": "Attributes, separated by commas, that latent-conditional keeps."}
     )
     related: tuple[str, ...] | None = field(
-        default=None, metadata={"help": "Attributes, separated by commas, whose change is no leakage."}
+        default=None,
+        metadata={
+            "help": "Attributes, separated by commas, whose change is no leakage; by default a list of the package."
+        },
     )
     photos: Path | None = field(default=None, metadata={"help": "Folder of photos to edit; by default held-out faces."})
     paste: bool = field(default=False, metadata={"help": "Also put the edits back into the photos."})

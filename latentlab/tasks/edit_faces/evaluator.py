@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from latentlab.comparison.protocol import Columns, Measure
-from latentlab.datasets.labelled_faces import Labeller, find_mouth
+from latentlab.datasets.labelled_faces import Labeller
+from latentlab.faces.regions import find_region, mean_region, region_of
 from latentlab.images import reduce
 from latentlab.metrics import LPIPS, Identity, Interval, Leakage, OutsideChange, Sharpness
 from latentlab.metrics.base import LastResult
@@ -21,15 +22,13 @@ from latentlab.scorers import MouthGeometry
 from latentlab.scorers.attributes.scorer import AttributeScorer
 from latentlab.tasks.distributions import MEASURES as DISTRIBUTION_MEASURES
 from latentlab.tasks.distributions import DistributionMetrics
-from latentlab.tasks.edit_faces.definition import MOUTH_ATTRIBUTES, EditSettings
-
-# Where no mouth is found, this part of FFHQ's crop is taken for it: top, bottom, left, right.
-_USUAL_MOUTH = (0.6, 0.8, 0.3, 0.7)
+from latentlab.tasks.edit_faces.definition import EditSettings
 
 
 def edit_measures(judged: str) -> tuple[Measure, ...]:
     """Return what is measured of edits of an attribute."""
-    where = "outside the mouth" if judged in MOUTH_ATTRIBUTES else "to the photo"
+    region = region_of(judged)
+    where = "to the photo" if region is None else f"outside the {region}"
     return (
         Measure("judge_reached", "target reached, by the independent classifier", "more", share=True),
         Measure("reached", "target reached, by the labelling scorer", "more", share=True),
@@ -37,7 +36,7 @@ def edit_measures(judged: str) -> tuple[Measure, ...]:
         Measure("corner_lift", "mouth corners lifted, eye distances", "neither", unknown="no face is found"),
         Measure("identity", "identity kept", "more", unknown=Identity.unknown),
         Measure("lpips_outside", f"LPIPS {where}", "less"),
-        Measure("l1_outside", f"L1 {where}", "less", unknown="the mouth's region covers the whole image"),
+        Measure("l1_outside", f"L1 {where}", "less", unknown="the region covers the whole image"),
         Measure("leakage", "leakage to other attributes", "less"),
         *DISTRIBUTION_MEASURES,
         Measure("sharpness", "sharpness, as a share of the photo's", "neither", unknown=Sharpness.unknown),
@@ -92,14 +91,12 @@ class EditEvaluator:
 
     @cached_property
     def regions(self) -> Tensor:
-        """Where edits may change `shown`, `(n, 1, size, size)`, 1 within: the mouths, or nowhere."""
-        size = self.settings.size
-        if self.settings.judged not in MOUTH_ATTRIBUTES:
+        """Where edits may change `shown`, `(n, 1, size, size)`, 1 within: such as the mouths; nowhere for others."""
+        size, name = self.settings.size, region_of(self.settings.judged)
+        if name is None:
             return self._photos.new_zeros(len(self._photos), 1, size, size)
-        usual = self._photos.new_zeros(1, 1, size, size)
-        top, bottom, left, right = (round(share * size) for share in _USUAL_MOUTH)
-        usual[..., top:bottom, left:right] = 1
-        found = (find_mouth(photo, self._components.detector, size) for photo in torch.split(self._photos, 1))
+        usual = mean_region(name, size).to(self._photos)
+        found = (find_region(photo, name, self._components.detector, size) for photo in torch.split(self._photos, 1))
         return torch.cat([usual if region is None else region for region in found])
 
     # --- metrics, each built at its first use ---------------------------------------------------------------
@@ -122,8 +119,7 @@ class EditEvaluator:
     @cached_property
     def _leakage(self) -> Leakage:
         deviation = np.concatenate([self.logits(self._part("trainA")), self.logits(self._part("trainB"))]).std(axis=0)
-        related = [name for name in self.settings.related if name in self.judge.names]
-        return Leakage(self.judge, self.settings.judged, related, deviation, self.logits)
+        return Leakage(self.judge, self.settings.judged, self.settings.related, deviation, self.logits)
 
     @cached_property
     def _distributions(self) -> DistributionMetrics:

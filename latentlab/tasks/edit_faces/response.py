@@ -10,7 +10,8 @@ import numpy as np
 import torch
 
 from latentlab.directions import Direction
-from latentlab.editing import Response, calibrate, edit, from_sigmas
+from latentlab.directions.response import Response
+from latentlab.editing import edit, from_sigmas
 from latentlab.images import resize
 from latentlab.progress import Stage
 from latentlab.tasks.edit_faces.task import EditTask
@@ -56,7 +57,8 @@ class FacesResponse:
     def calibrated(self) -> float:
         """Return the strength at which nine faces in ten arrive or, if that never happens, at which the most do."""
         arrived = Response(self.strengths, self.arrived)
-        return calibrate(arrived, _REACHED, self.strengths, bisections=0, interpolate=True, fallback="strongest")
+        found = arrived.first_reaching(_REACHED)
+        return arrived.strongest() if found is None else found
 
 
 class Learnt:

@@ -32,7 +32,7 @@ from latentlab.progress import Stage, stage_of
 from latentlab.rendering import Renderer
 from latentlab.resuming import check_same
 from latentlab.samples import SampleTable, concatenate
-from latentlab.scorers import Scorer, check_score
+from latentlab.scorers import Scorer, check_related, check_score
 from latentlab.scorers.attributes.scorer import AttributeScorer
 from latentlab.tasks.distributions import LIMITS as DISTRIBUTION_LIMITS
 from latentlab.tasks.edit_faces.definition import EditSettings
@@ -252,6 +252,7 @@ def check_inputs(
     """
     check_score(scorer.names, settings.attribute)
     judge.of(settings.judged, *settings.conditions)
+    check_related(settings.related or (), judge.all_names)
     if isinstance(scorer, AttributeScorer) and scorer.network_fingerprint == judge.network_fingerprint:
         raise UserError("the scorer that labels may not judge: give another classifier with --judge")
     if photos is not None:

@@ -158,7 +158,7 @@ def test_without_dlib_its_package_is_named(monkeypatch):
 
 @pytest.mark.weights
 def test_an_unknown_detector_is_refused():
-    with pytest.raises(UserError, match="dlib68 and dlib5"):
+    with pytest.raises(UserError, match="dlib68, dlib5, dlib68-aligned"):
         faces.load_detector("mtcnn")
 
 

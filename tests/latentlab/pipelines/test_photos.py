@@ -15,12 +15,13 @@ import torch.nn.functional as F
 import stylegan2
 from latentlab import images
 from latentlab.directions import Direction
-from latentlab.directions.shipped import SHIPPED, load_direction
+from latentlab.directions.shipped import load_direction, shipped_directions
 from latentlab.errors import UserError
 from latentlab.pipelines import (
     Components,
     PhotoEditSettings,
     PhotoSettings,
+    StrengthSettings,
     check_photos,
     edit_photo,
     project_photos,
@@ -28,6 +29,7 @@ from latentlab.pipelines import (
 from latentlab.pipelines.photos import edit_portrait
 from latentlab.pipelines.photos.settings import steps_left_out
 from latentlab.projection import DEFAULTS, PUBLISHED, Projection, TuningSettings, WeightDelta
+from latentlab.scorers import FunctionScorer
 from tests.conftest import TINY, make_tiny
 
 pytestmark = pytest.mark.weights
@@ -197,6 +199,34 @@ def test_a_generator_of_32_pixels_projects_and_edits_and_what_is_too_small_is_un
     assert "descriptor" not in vars(small), "nothing is fetched for what cannot be measured"
 
 
+def test_a_photo_is_brought_towards_a_target(components, folder, tmp_path):
+    tiny = make_tiny(replace(TINY, resolution=32))
+    w = tiny.w_avg[None].clone().requires_grad_()
+    tiny.synthesis(w[:, None].repeat(1, tiny.num_ws, 1))[:, 0].mean().backward()
+    brighter = Direction((w.grad[0] / w.grad.norm()).numpy(), "bright", "gradient", generator=tiny.fingerprint)
+    scorer = FunctionScorer(("bright",), lambda pictures: torch.sigmoid(pictures[:, 0].mean((1, 2))))
+    small = Components.load(tiny, scorer, components.detector, perceptual=components.perceptual)
+    settings = PhotoEditSettings(
+        DEFAULTS["w+"].shortened(2), None, attribute="bright", target=0.999, search=StrengthSettings(cap=0.5, renders=3)
+    )
+    for strengths, other, message in [([1.0], settings, "give one"), (None, replace(settings, target=90), "not at 90")]:
+        with pytest.raises(UserError, match=message):
+            edit_photo(folder / "face.png", brighter, strengths, small, other, tmp_path / "no", progress=False)
+    assert not (tmp_path / "no").exists()
+    result = edit_photo(folder / "face.png", brighter, None, small, settings, tmp_path, progress=False)
+    (edit,) = result.edits
+    own, search = result.folder, edit.search
+    assert 0 < edit.strength == search.strengths[0] <= 0.5 and search.after[0] > search.before[0]
+    assert float(scorer(edit.crop)) == pytest.approx(search.after[0], abs=1e-5)
+    assert images.load_image(own / "photo_target0.999.png").shape == result.portrait.photo.shape
+    assert (own / "crop_target0.999.png").exists() and (own / "comparison.png").exists()
+    (facts,) = json.loads((own / "report.json").read_text())["edits"]
+    assert (facts["target"]["value"], facts["target"]["reached"]) == (0.999, False)
+    assert facts["target"]["after"] == pytest.approx(search.after[0])
+    report = (own / "report.md").read_text()
+    assert "(target 0.999) |" in report and f"{search.describe()[0]}." in report
+
+
 def test_a_recipe_that_was_cut_is_told_from_a_whole_one_and_from_ones_own():
     assert steps_left_out(DEFAULTS["w+"]) == "" == steps_left_out(PUBLISHED["w"])
     assert steps_left_out(PUBLISHED["w"].shortened(100)) == "only 100 of the recipe's 1000 steps were taken"
@@ -278,7 +308,7 @@ def test_a_process_warns_of_a_poor_photo_while_the_work_has_not_begun(folder, tm
 
 
 def test_the_shipped_directions_fit_the_generator_they_say(generator):
-    for name in SHIPPED:
+    for name in shipped_directions():
         direction = load_direction(name)
         direction.check(generator)
         assert direction.statistics["held_out_auc"] > 0.9

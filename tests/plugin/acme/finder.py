@@ -1,22 +1,20 @@
-"""A finder: linear discriminant analysis."""
+"""A finder: the difference of medians."""
 
 import numpy as np
-from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
 
-class LDA:
-    """Normal of the hyperplane of a shrunken LDA."""
+class MedianDifference:
+    """Median of the positive rows minus that of the negative ones."""
 
     target = "labels"
 
-    def fit(self, w: np.ndarray, y: np.ndarray) -> "LDA":
-        """Fit on `w (n, w_dim)` and boolean labels `y (n,)`."""
-        machine = LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto").fit(w, y)
-        length = np.linalg.norm(machine.coef_[0])
-        self.direction_ = machine.coef_[0] / length
-        self.intercept_ = float(machine.intercept_[0] / length)
+    def fit(self, x: np.ndarray, y: np.ndarray) -> "MedianDifference":
+        """Fit on `x (n, w_dim)` and boolean labels `y (n,)`."""
+        positive, negative = np.median(x[y], axis=0), np.median(x[~y], axis=0)
+        self.direction_ = (positive - negative) / np.linalg.norm(positive - negative)
+        self.intercept_ = -float(self.direction_ @ (positive + negative) / 2)
         return self
 
-    def decision_function(self, w: np.ndarray) -> np.ndarray:
+    def decision_function(self, x: np.ndarray) -> np.ndarray:
         """Signed distances `(n,)` from the hyperplane."""
-        return w @ self.direction_ + self.intercept_
+        return x @ self.direction_ + self.intercept_

@@ -1,0 +1,262 @@
+"""`latentlab directions`: the library of directions, published ones, and what directions do to faces."""
+
+from __future__ import annotations
+
+from collections import Counter
+from enum import Enum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from latentlab.cli import options
+from latentlab.errors import UserError
+from latentlab.progress import bar
+
+if TYPE_CHECKING:
+    from latentlab.directions import Direction
+    from latentlab.samples import SampleTable
+
+app = typer.Typer(
+    rich_markup_mode=None,
+    help="Directions: those that come with the package, published ones, and what they do to faces.",
+    no_args_is_help=True,
+)
+
+Name = Annotated[
+    str,
+    typer.Argument(help="A name that `latentlab directions list` shows, or a file of a direction."),
+]
+Names = Annotated[
+    list[str],
+    typer.Argument(help="Names that `latentlab directions list` shows, or files of directions."),
+]
+
+
+class FormName(str, Enum):
+    """Form of an exported direction."""
+
+    vector = "vector"
+    row = "row"
+    rows = "rows"
+
+
+@app.command("list")
+def list_directions() -> None:
+    """List the directions that come with the package."""
+    from latentlab.directions import load_direction, shipped_directions
+
+    for name in shipped_directions():
+        one = load_direction(name)
+        auc = one.statistics.get("held_out_auc")
+        told = f"held-out AUC {auc:.3f}" if isinstance(auc, float) else ""
+        print(f"{name:<16} {one.attribute:<20} space {one.space:<3} {one.method:<18} {told}".rstrip())
+
+
+@app.command()
+def show(
+    direction: Name,
+    channels: Annotated[
+        bool, typer.Option("--channels", help="Also show the layers and style channels that carry it.")
+    ] = False,
+    network: options.Network = "mobile-ffhq",
+) -> None:
+    """Show the card of a direction, and what was measured of it."""
+    from latentlab.directions import load_direction
+    from latentlab.pipelines.measuring.measured_cards import measured_table, without_measured
+
+    found = load_direction(direction)
+    print(without_measured(found).card())
+    measured = measured_table(found)
+    print(measured or "not measured; `latentlab directions measure` does that")
+    if channels:
+        from latentlab.pipelines import Components
+
+        print(f"\n{found.explain(Components.load(network, device='cpu').generator)}")
+
+
+@app.command()
+def compare(
+    directions: Names,
+    network: options.Network = "mobile-ffhq",
+) -> None:
+    """Compare directions: the angles between them, and what differs in their cards.
+
+    The cosine of two directions is that in standardised styles, where all spaces meet.
+    """
+    from latentlab.pipelines import Components
+    from latentlab.pipelines.measuring.cosines import card_differences, cosine_table
+
+    named = _load(directions)
+    if len(named) < 2:
+        raise UserError("a comparison takes two directions or more")
+    generator = Components.load(network, device="cpu").generator
+    for one in named.values():
+        one.check(generator, force=True)
+    print(cosine_table(named, generator))
+    print(f"\n{card_differences(named)}")
+
+
+@app.command("import")
+def import_(
+    file: Annotated[
+        Path, typer.Argument(help="Published direction: .npy, .npz, .pt or .safetensors, one row or a row a layer.")
+    ],
+    out: Annotated[Path, typer.Option(help="File of the direction with its card (.safetensors).")],
+    attribute: Annotated[str | None, typer.Option(help="Attribute for the card; by default the file's name.")] = None,
+    scorer: Annotated[
+        str,
+        typer.Option(help="Scorer that tells the sign: fer, attributes:NAME, FILE.safetensors:NAME, or another."),
+    ] = "attributes:smiling",
+    score: Annotated[
+        str | None, typer.Option(help="Score of a scorer with several; by default the one called like the attribute.")
+    ] = None,
+    reverse: Annotated[bool, typer.Option("--reverse", help="Reverse it before it is written.")] = False,
+    network: options.Network = "mobile-ffhq",
+    device: options.Device = "auto",
+) -> None:
+    """Give a published direction a card, and tell with which sign of strengths its attribute grows."""
+    from latentlab.pipelines import Components
+    from latentlab.pipelines.importing import import_direction
+
+    if out.suffix != ".safetensors":
+        raise UserError(f"a direction with a card is written as .safetensors, not {out.name}")
+    options.check_file(out, [file])
+    components = Components.load(network, scorer, device=device)
+    found = import_direction(file, attribute or file.stem, components, score, reverse)
+    found.direction.save(out)
+    print(found.direction.card())
+    print(found.notice)
+    if found.notice.sign < 0:
+        print("give negative strengths, or import it with --reverse")
+    print(f"written to {out}")
+
+
+@app.command()
+def export(
+    direction: Name,
+    out: Annotated[Path, typer.Argument(help="File to write: .npy, .npz, .pt or .safetensors.")],
+    form: Annotated[
+        FormName | None,
+        typer.Option(
+            help="vector: (w_dim,); row: (1, w_dim); rows: a row for each layer. By default row, or rows where layers "
+            "move differently. A direction of styles has an array for each layer."
+        ),
+    ] = None,
+    network: options.Network = "mobile-ffhq",
+) -> None:
+    """Write a direction without its card, in a form that other projects read."""
+    from latentlab.directions import load_direction
+    from latentlab.directions.exporting import export_direction
+    from latentlab.directions.styles import style_widths
+    from latentlab.pipelines import Components
+
+    options.check_file(out, [Path(direction)])
+    found = load_direction(direction)
+    num_ws, widths = None, None
+    if found.space == "s" or form is FormName.rows or found.layers is not None:
+        generator = Components.load(network, device="cpu").generator
+        num_ws = generator.num_ws
+        widths = style_widths(generator) if found.space == "s" else None
+    export_direction(found, out, None if form is None else form.value, num_ws, widths)
+    print(f"written to {out}")
+
+
+@app.command()
+def measure(
+    ctx: typer.Context,
+    directions: Names,
+    attribute: Annotated[
+        str | None,
+        typer.Option(help="Attribute that all of them are measured for; by default that of each one's card."),
+    ] = None,
+    teacher: Annotated[
+        str | None,
+        typer.Option(
+            help="Score that may have taught them; by default fer:happy for a smile, attributes:NAME for another."
+        ),
+    ] = None,
+    judge: Annotated[
+        str | None,
+        typer.Option(
+            help="Score that judges, of another network; by default attributes:smiling, attributes-judge:NAME."
+        ),
+    ] = None,
+    related: Annotated[
+        str | None,
+        typer.Option(help="Attributes, separated by commas, that are no leakage; by default the package's list."),
+    ] = None,
+    faces: Annotated[int, typer.Option(min=2, help="Faces that are edited.")] = 40,
+    success: Annotated[float, typer.Option(help="Share of them that every direction has to change.")] = 0.9,
+    cap: Annotated[float, typer.Option(help="Most strength per face, as a multiple of the one strength.")] = 1.5,
+    exchange: Annotated[bool, typer.Option(help="Measure once more with teacher and judge exchanged.")] = True,
+    samples: Annotated[
+        Path | None,
+        typer.Option(help="Folder of samples on fresh seeds that `latentlab label` scored by both scorers."),
+    ] = None,
+    count: Annotated[int, typer.Option("--count", min=2, help="Without --samples: samples to draw.")] = 600,
+    seed_start: Annotated[int, typer.Option(help="Without --samples: first seed, none of which taught.")] = 50_000,
+    psi: options.Psi = 0.7,
+    resolution: options.Resolution = None,
+    network: options.Network = "mobile-ffhq",
+    out: Annotated[Path, typer.Option(help="Folder of the report, where a stopped run resumes.")] = Path(
+        "latentlab-measured"
+    ),
+    device: options.Device = "auto",
+    batch: options.Batch = 8,
+) -> None:
+    """Measure what directions change when all of them succeed equally often, to a judge that taught nothing.
+
+    Writes report.html, report.md, results.json and the figures; for several attributes in a folder each.
+    """
+    from latentlab.pipelines import Components
+    from latentlab.pipelines.measuring import MeasureSettings, measure_directions
+    from latentlab.pipelines.measuring.report import summary_lines
+    from latentlab.pipelines.measuring.settings import MeasuredAttribute
+
+    options.check_folder(out)
+    if samples is not None:
+        options.refuse_without_effect(ctx, dict.fromkeys(("count", "seed_start", "psi"), "with --samples"))
+    settings = MeasureSettings(
+        faces, success, cap, count if samples is None else max(count, faces), seed_start, psi, resolution, exchange,
+        batch_size=batch,
+    )  # fmt: skip
+    listed = None if related is None else tuple(name.strip() for name in related.split(",") if name.strip())
+    groups = _by_attribute(_load(directions), attribute)
+    if len(groups) > 1 and (teacher or judge):
+        raise UserError(f"--teacher and --judge are for one attribute, and the directions are for {', '.join(groups)}")
+    wanted = {name: MeasuredAttribute.named(name, teacher, judge, listed) for name in groups}
+    table = None if samples is None else _samples(samples)
+    for name, group in groups.items():
+        components = Components.load(network, wanted[name].scorers, device=device)
+        folder = out if len(groups) == 1 else out / name
+        found = measure_directions(
+            group, wanted[name], components, folder, settings, table, bar, options.this_command()
+        )
+        print("\n".join(summary_lines(found)))
+        print(f"The report is {folder / 'report.html'}")
+
+
+def _load(given: list[str]) -> dict[str, Direction]:
+    """Directions by the names that they are told apart by: a file's stem, or its path where stems repeat."""
+    from latentlab.directions import load_direction
+
+    if again := [name for name, times in Counter(given).items() if times > 1]:
+        raise UserError(f"{again[0]} is given twice")
+    stems = Counter(Path(name).stem for name in given)
+    return {name if stems[Path(name).stem] > 1 else Path(name).stem: load_direction(name) for name in given}
+
+
+def _by_attribute(named: dict[str, Direction], attribute: str | None) -> dict[str, dict[str, Direction]]:
+    from latentlab.pipelines.measuring.settings import same_attribute
+
+    groups: dict[str, dict[str, Direction]] = {}
+    for name, direction in named.items():
+        groups.setdefault(same_attribute(attribute or direction.attribute), {})[name] = direction
+    return groups
+
+
+def _samples(folder: Path) -> SampleTable:
+    from latentlab.samples import SampleStore
+
+    return SampleStore.load(folder).table()

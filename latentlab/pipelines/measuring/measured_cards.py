@@ -1,0 +1,66 @@
+"""What a measurement found, in the card of a direction."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from latentlab.directions import Direction
+from latentlab.metrics import Interval, format_interval, share_interval
+from latentlab.metrics.intervals import format_share
+from latentlab.pipelines.measuring.results import WAYS, Measurement, Row
+
+_PREFIX = "measured "
+
+
+def with_measured(direction: Direction, measurement: Measurement, name: str) -> Direction:
+    """Add the measured values of a direction, called `name` in the measurement, to the statistics of its card.
+
+    They are its rows with the first teacher and judge, as text with intervals, under 'measured one strength: identity'
+    and the like. What an earlier measurement left there is replaced.
+    """
+    role = measurement.roles[0]
+    s, n = measurement.settings, len(measurement.seeds)
+    statistics = {key: value for key, value in direction.statistics.items() if not key.startswith(_PREFIX)}
+    statistics[f"{_PREFIX}how"] = (
+        f"{n} faces of seeds {s['first_seed']} to {s['last_seed']}, judged by {role.judge}, at equal effect"
+    )
+    for row in role.rows:
+        if row.direction == name:
+            statistics |= _entries(row, measurement)
+    return replace(direction, statistics=statistics)
+
+
+def _entries(row: Row, measurement: Measurement) -> dict[str, str]:
+    before = f"{_PREFIX}{WAYS[row.way]}: "
+    found = {
+        f"{before}strength": f"{np.median(row.strengths):.3g}",
+        f"{before}success": format_share(share_interval(row.succeeded)),
+    }
+    for measure in measurement.measures:
+        v = row.interval(measure.name)
+        scaled = Interval(*(measure.scale * end for end in (v.mean, v.low, v.high)), n=v.n, missing=v.missing)
+        found[f"{before}{measure.title}"] = format_interval(scaled, most_decimals=3)
+    return found
+
+
+def measured_table(direction: Direction) -> str | None:
+    """The measured values in a direction's card as a table in Markdown; None if there are none."""
+    kept = {key.removeprefix(_PREFIX): str(value) for key, value in direction.statistics.items() if _is_measured(key)}
+    if "how" not in kept:
+        return None
+    titles = list(dict.fromkeys(key.partition(": ")[2] for key in kept if ": " in key))
+    lines = [["measured", *WAYS.values()], ["---"] * (1 + len(WAYS))]
+    lines += [[title, *(kept.get(f"{way}: {title}", "") for way in WAYS.values())] for title in titles]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines) + f"\n\n{kept['how']}"
+
+
+def without_measured(direction: Direction) -> Direction:
+    """The direction without measured values in its card."""
+    kept = {key: value for key, value in direction.statistics.items() if not _is_measured(key)}
+    return replace(direction, statistics=kept)
+
+
+def _is_measured(key: str) -> bool:
+    return key.startswith(_PREFIX)

@@ -1,0 +1,171 @@
+"""What a measurement of directions is asked for: the attribute, who teaches and who judges, and how much is drawn."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from latentlab.errors import UserError
+from latentlab.faces.regions import region_of
+from latentlab.samples import check_psi
+from latentlab.scorers import EXPRESSIONS
+
+# What the expression is called among the attributes, and by people.
+_SMILES = ("smile", "smiling", "happy")
+_TEACHER, _JUDGE = "attributes", "attributes-judge"
+
+
+@dataclass(frozen=True)
+class MeasuredAttribute:
+    """An attribute, the scorer that may have taught it, and the one that judges.
+
+    Attributes
+    ----------
+    name
+        Name for readers.
+    teacher, judge
+        Scores of two networks that mean the attribute, such as 'fer:happy' and 'attributes:smiling'. Directions were
+        learnt from the teacher, or from none of the two; the judge decides whether an edit succeeded.
+    related
+        Attributes that change with it by nature, and are no leakage; None for the lists of the package
+        (`latentlab.scorers.related`).
+    region
+        Region of the face that edits may change (`latentlab.faces.regions.REGIONS`); None where they may change all.
+
+    Raises
+    ------
+    UserError
+        If teacher or judge is no qualified score, or both are of one scorer.
+    """
+
+    name: str
+    teacher: str
+    judge: str
+    related: tuple[str, ...] | None = None
+    region: str | None = None
+
+    def __post_init__(self) -> None:
+        for score in (self.teacher, self.judge):
+            if not all(score.rpartition(":")):
+                raise UserError(f"teacher and judge are scores such as attributes:young, not {score!r}")
+        if source_of(self.teacher) == source_of(self.judge):
+            raise UserError(
+                f"the scorer that taught may not judge: {self.teacher} and {self.judge} are of one; give another judge"
+            )
+
+    @classmethod
+    def named(
+        cls,
+        name: str,
+        teacher: str | None = None,
+        judge: str | None = None,
+        related: tuple[str, ...] | None = None,
+    ) -> MeasuredAttribute:
+        """Fill in what is usual for an attribute.
+
+        Parameters
+        ----------
+        name
+            'smile', or an attribute of the shipped classifiers, such as 'young'. Any other takes teacher and judge.
+        teacher, judge
+            See above; None for 'fer:happy' and 'attributes:smiling' of a smile, and for 'attributes:NAME' and
+            'attributes-judge:NAME' of another attribute.
+        related
+            See above.
+        """
+        smile = name in _SMILES
+        usual = ("fer:happy", f"{_TEACHER}:smiling") if smile else (f"{_TEACHER}:{name}", f"{_JUDGE}:{name}")
+        teacher = usual[0] if teacher is None else teacher
+        judge = usual[1] if judge is None else judge
+        region = region_of("smiling" if smile else name) or region_of(name_of(judge))
+        return cls("smile" if smile else name, teacher, judge, related, region)
+
+    @property
+    def scorers(self) -> str:
+        """Names of the scorers that it takes, as `latentlab.load_scorer` reads them."""
+        return ",".join(dict.fromkeys((source_of(self.teacher), source_of(self.judge))))
+
+    def exchanged(self) -> MeasuredAttribute:
+        """The judge as the teacher, and the teacher as the judge."""
+        return replace(self, teacher=self.judge, judge=self.teacher)
+
+
+def source_of(score: str) -> str:
+    """The scorer of a qualified score: 'attributes' of 'attributes:young'."""
+    return score.rpartition(":")[0]
+
+
+def name_of(score: str) -> str:
+    """The bare name of a qualified score: 'young' of 'attributes:young'."""
+    return score.rpartition(":")[2]
+
+
+def same_attribute(name: str) -> str:
+    """What directions for an attribute are grouped by: a smile has several names."""
+    return "smile" if name in _SMILES else name
+
+
+def is_expression(name: str) -> bool:
+    """Whether the name is that of an expression, all of which exclude one another."""
+    return name in EXPRESSIONS
+
+
+@dataclass(frozen=True)
+class MeasureSettings:
+    """How directions are measured.
+
+    Attributes
+    ----------
+    faces
+        Faces that are edited: the first by seed that lack the attribute to both scorers.
+    success
+        Share of the faces that every direction has to change, to the judge, above 0 up to 1.
+    cap
+        With a strength per face, the most that a face is moved, in units of the one strength that changes as many.
+    samples, seed_start, psi
+        Number and first of the consecutive seeds of the population, from which the faces are taken too, and their
+        truncation. Directions must not have been learnt on these seeds.
+    resolution
+        Resolution of the images; None for the generator's lowest that is not below 256 pixels, or its own.
+    exchange
+        Whether to measure once more with teacher and judge exchanged.
+    furthest
+        Largest strength that is tried, in standard deviations of the population along the direction.
+    shown
+        Faces in the figure of images.
+    batch_size
+        Images rendered at once.
+
+    Raises
+    ------
+    UserError
+        If one is out of range.
+    """
+
+    faces: int = 40
+    success: float = 0.9
+    cap: float = 1.5
+    samples: int = 600
+    seed_start: int = 50_000
+    psi: float = 0.7
+    resolution: int | None = None
+    exchange: bool = True
+    furthest: float = 12.0
+    shown: int = 8
+    batch_size: int = 8
+
+    def __post_init__(self) -> None:
+        check_psi(self.psi)
+        if self.faces < 2 or self.samples < self.faces:
+            raise UserError(f"it takes 2 faces or more, from as many samples, not {self.faces} of {self.samples}")
+        if not 0 < self.success <= 1:
+            raise UserError(f"the share of faces to change is above 0 and at most 1, not {self.success:g}")
+        if self.cap < 1 or self.furthest <= 1:
+            raise UserError("the cap of strengths is 1 or more, and the furthest strength more than 1 sigma")
+        if min(self.batch_size, self.shown) < 1:
+            raise UserError("batch_size and the faces shown are 1 or more")
+
+    def key(self) -> dict[str, Any]:
+        """What kept parts depend on, for JSON."""
+        loose = ("batch_size", "samples", "seed_start", "exchange")
+        return {name: value for name, value in asdict(self).items() if name not in loose}

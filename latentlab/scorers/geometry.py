@@ -1,0 +1,84 @@
+"""The shape of a face from its landmarks: pose, eyes, width, mouth. Nothing is trained but the landmarks."""
+
+from __future__ import annotations
+
+import hashlib
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from latentlab.faces.detectors import FaceDetector, load_detector
+from latentlab.faces.pose import pose_of
+from latentlab.images import as_batch
+from latentlab.scorers import mouth
+from latentlab.scorers.threshold import Threshold
+
+# Landmarks of iBUG 300-W: pairs of the upper and lower lid, the corners of each eye, the jaw at the ears' height,
+# and the brow's middle and chin.
+_LIDS = ((37, 41), (38, 40), (43, 47), (44, 46))
+_EYES = ((36, 39), (42, 45))
+_JAW = (1, 15)
+_HEIGHT = (27, 8)
+
+
+class FaceGeometry:
+    """Angles and lengths of a face, from 68 landmarks.
+
+    'yaw' and 'pitch' are in degrees (see `latentlab.faces.pose`). 'eye_opening' is the height of the eyes over their
+    width. 'face_width' is the width of the face at the cheekbones over its height from the brow to the chin.
+    'mouth_opening' and 'mouth_width' are in distances of the eyes (see `MouthGeometry`). They are no probabilities:
+    samples are labelled at the median of each, and directions are learnt from degrees or from these labels.
+
+    Parameters
+    ----------
+    detector
+        Face detector that finds 68 landmarks.
+    """
+
+    names = ("yaw", "pitch", "eye_opening", "face_width", "mouth_opening", "mouth_width")
+    img_channels = 3
+    probabilities = False
+    threshold = Threshold.parse("median")
+
+    def __init__(self, detector: FaceDetector) -> None:
+        self.detector = detector
+        version = f"face geometry 1, {detector.name}"
+        self.fingerprint = hashlib.sha256(version.encode()).hexdigest()
+
+    def __repr__(self) -> str:
+        return f"FaceGeometry({', '.join(self.names)}; {self.detector.name})"
+
+    def __call__(self, images: Tensor) -> Tensor:
+        """Measure the largest face in each of `images (b, 3, h, w)` in [-1, 1]: `(b, 6)`, NaN where there is none.
+
+        Raises
+        ------
+        UserError
+            If the detector finds other landmarks.
+        """
+        images = as_batch(images)
+        rows = [self._of(image[None]) for image in images.detach()]
+        return torch.tensor(np.stack(rows), dtype=torch.float32, device=images.device)
+
+    def _of(self, image: Tensor) -> NDArray[np.float64]:
+        landmarks = mouth.landmarks_of(self.detector, image)
+        return np.full(len(self.names), np.nan) if landmarks is None else measure(landmarks)
+
+
+def measure(landmarks: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Measure what `FaceGeometry` names, `(6,)`, from `landmarks (68, 2)`, (x, y) in pixels."""
+
+    def length(one: int, other: int) -> float:
+        return float(np.linalg.norm(landmarks[one] - landmarks[other]))
+
+    pose = pose_of(landmarks)
+    opening = np.mean([length(*lids) for lids in _LIDS]) / np.mean([length(*eye) for eye in _EYES])
+    _, width, gap = mouth.measure(landmarks)
+    return np.array([pose.yaw, pose.pitch, opening, length(*_JAW) / length(*_HEIGHT), gap, width])
+
+
+def load_geometry(device: torch.device | str = "cpu") -> FaceGeometry:
+    """Load it with dlib's landmarks of faces in FFHQ's crop, as generated ones are; dlib works on the CPU."""
+    return FaceGeometry(load_detector("dlib68-aligned"))
