@@ -152,7 +152,8 @@ def _lasso_path(x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.fl
     """Weights `(penalties, codes)` of a lasso of each penalty, for standardised `x (n, codes)` and `y (n,)`.
 
     Each penalty is solved on the codes that pull at the residual strongly enough to get a weight, and again with those
-    that the solution leaves out wrongly: of the thousands of style channels some hundred matter.
+    that the solution leaves out wrongly: of the thousands of style channels some hundred matter. Once there are more
+    weights than half the rows, weaker penalties have the same weights.
     """
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import lasso_path
@@ -177,7 +178,9 @@ def _lasso_path(x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.fl
             if not wrong.any():
                 break
             active |= wrong
-        weights[k] = current
+        weights[k:] = current
+        if np.count_nonzero(current) > len(y) / 2:  # weaker penalties only fit the noise, and slowly
+            break
     return weights
 
 
