@@ -214,9 +214,8 @@ def conditional_entropy(
     weights
         `(n,)`: how often each row counts; None for once.
     """
-    table = np.bincount(2 * known + unknown, weights, minlength=4).reshape(2, 2) / (
-        len(known) if weights is None else weights.sum()
-    )
+    counts = np.bincount(2 * known + unknown, weights, minlength=4).reshape(2, 2)
+    table = counts / max(counts.sum(), 1e-300)  # rows that all count 0 times leave nothing unknown
     given = np.broadcast_to(table.sum(axis=1, keepdims=True), table.shape)
     some = table > 0
     return float(-(table[some] * np.log2(table[some] / given[some])).sum() + 0.0)
