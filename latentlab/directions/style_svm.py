@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
@@ -18,6 +19,7 @@ from latentlab.rendering import Renderer
 from latentlab.scorers import Scorer
 
 
+@dataclass(eq=False, repr=False)
 class StyleSVM(ThroughGenerator):
     r"""The normal of a linear SVM in W, carried to S and cut down to the channels by which it raises the score.
 
@@ -49,22 +51,16 @@ class StyleSVM(ThroughGenerator):
         `(C,)`: moves of all channels along the SVM's normal, and the mean gradient.
     """
 
-    space: Space = "s"
-
-    def __init__(
-        self,
-        channels: int = 300,
-        C: float | Literal["cv"] = 0.3,
-        faces: int = 192,
-        renderer: Renderer | None = None,
-        scorer: Scorer | None = None,
-        attribute: str | None = None,
-        style_space: StyleSpace | None = None,
-        seed: int = 0,
-        progress: bool | Stage = True,
-    ) -> None:
-        self.channels, self.C, self.faces, self.seed, self.progress = channels, C, faces, seed, progress
-        self.renderer, self.scorer, self.attribute, self.style_space = renderer, scorer, attribute, style_space
+    space: Space = field(default="s", init=False)
+    channels: int = 300
+    C: float | Literal["cv"] = 0.3
+    faces: int = 192
+    renderer: Renderer | None = None
+    scorer: Scorer | None = None
+    attribute: str | None = None
+    style_space: StyleSpace | None = None
+    seed: int = 0
+    progress: bool | Stage = True
 
     def fit(self, x: NDArray[Any], y: NDArray[np.bool_]) -> StyleSVM:
         """Fit on standardised styles `x (n, C)` and boolean labels `y (n,)`.

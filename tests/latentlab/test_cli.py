@@ -83,6 +83,8 @@ COMMANDS = {
     "walk": ["--direction", "--seeds", "--strengths", "--attribute", "--network", "--out", "--force"],
     "align": ["--out", "--resolution", "--faces", "--detector"],
     "project": ["--out", "--space", "--steps", "--start", "--tune", "--strict", "--network", "--batch"],
+    "metrics generator": ["--network", "--metric", "--real", "--pairs", "--samples", "--psi", "--scorer", "--out"],
+    "metrics folders": ["--metric", "--resolution", "--out", "--device"],
     "directions list": [],
     "directions show": ["--channels", "--network"],
     "directions compare": ["--network"],
