@@ -78,7 +78,7 @@ Cap = Annotated[
     float | None,
     typer.Option(
         help="With --target: the most that a face is moved, in units of w; by default 1.25 times the end of the "
-        "direction's calibrated range, and 3 times with --photo."
+        "direction's calibrated range; with --photo 1.5 times, and 3 times in space s."
     ),
 ]
 Layers = Annotated[

@@ -99,7 +99,6 @@ def edit_settings(
 ) -> PhotoEditSettings:
     """The settings of `latentlab edit --photo`."""
     from latentlab.pipelines import PhotoEditSettings, StrengthSettings
-    from latentlab.pipelines.photos.settings import RANGES
 
     return PhotoEditSettings(
         **recipe.fields(),
@@ -108,7 +107,7 @@ def edit_settings(
         force=force,
         command=options.this_command(),
         target=target,
-        search=StrengthSettings(cap, RANGES),
+        search=None if cap is None else StrengthSettings(cap),
     )
 
 

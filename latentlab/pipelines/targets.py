@@ -105,4 +105,5 @@ class ScoreTarget:
         """By how much faces with these values, on the scale, may go beyond the target."""
         if self.scale != "score":
             return np.full(len(values), _LOGITS)
-        return np.maximum(_SHARE * np.abs(values - self.value), np.finfo(np.float32).tiny)
+        tolerances: NDArray[np.float64] = np.maximum(_SHARE * np.abs(values - self.value), np.finfo(np.float32).tiny)
+        return tolerances

@@ -19,7 +19,7 @@ from latentlab.faces.identity import similarity, why_undescribed
 from latentlab.images import to_pil
 from latentlab.pipelines.components import Components
 from latentlab.pipelines.photos.portraits import Portrait
-from latentlab.pipelines.photos.settings import RANGES, Mask
+from latentlab.pipelines.photos.settings import Mask, photo_search
 from latentlab.pipelines.strengths import FaceStrengths, StrengthSettings, strength_for
 from latentlab.pipelines.targets import ScoreTarget
 from latentlab.rendering import Renderer
@@ -132,9 +132,16 @@ def _strength(
 ) -> FaceStrengths:
     """Search for the strength that brings a portrait to a target, as its own generator renders it."""
     renderer = Renderer(portrait.generator, portrait.generator.resolution)
-    search = search or StrengthSettings(ranges=RANGES)
-    scorer = components.scorer
-    return strength_for(portrait.latents, direction, target, renderer, scorer, attribute, search, progress=False)
+    return strength_for(
+        portrait.latents,
+        direction,
+        target,
+        renderer,
+        components.scorer,
+        attribute,
+        search or photo_search(direction),
+        progress=False,
+    )
 
 
 def or_unknown(value: float) -> str:
