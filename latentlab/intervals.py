@@ -37,6 +37,10 @@ class Interval:
         """Whether there is a value."""
         return not math.isnan(self.mean)
 
+    def scaled(self, factor: float) -> Interval:
+        """Multiply the value and the ends of the interval by a factor above 0, such as 100 for percent."""
+        return replace(self, mean=factor * self.mean, low=factor * self.low, high=factor * self.high)
+
     def overlaps(self, other: Interval) -> bool:
         """Whether the two intervals have a value in common; False if either was not measured."""
         return self.low <= other.high and other.low <= self.high

@@ -37,6 +37,7 @@ _BUILT_IN: dict[str, dict[str, str]] = {
         "interfacegan": "latentlab.directions.finders:InterFaceGAN",
         "ganspace": "latentlab.directions.finders:GANSpace",
         "style-correlation": "latentlab.directions.style_channels:StyleCorrelation",
+        "style-svm": "latentlab.directions.style_svm:StyleSVM",
         "style-zscore": "latentlab.directions.style_channels:StyleZScore",
         "style-gradient": "latentlab.directions.through_generator:StyleGradient",
         "gradient": "latentlab.directions.through_generator:MeanGradient",

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from latentlab.directions.shipped import load_direction, shipped_directions
     from latentlab.directions.statistics import DirectionStatistics, card_figures, evaluate
     from latentlab.directions.style_channels import StyleCorrelation, StyleZScore
+    from latentlab.directions.style_svm import StyleSVM
     from latentlab.directions.styles import StyleChannels, StyleSpace
     from latentlab.directions.through_generator import MeanGradient, StyleGradient, face_direction
     from latentlab.directions.typicality import Typicality
@@ -76,6 +77,7 @@ __all__ = [
     "StyleChannels",
     "StyleCorrelation",
     "StyleGradient",
+    "StyleSVM",
     "StyleSpace",
     "StyleZScore",
     "Target",
@@ -137,6 +139,7 @@ if not TYPE_CHECKING:
             "shipped": ("load_direction", "shipped_directions"),
             "statistics": ("DirectionStatistics", "card_figures", "evaluate"),
             "style_channels": ("StyleCorrelation", "StyleZScore"),
+            "style_svm": ("StyleSVM",),
             "styles": ("StyleChannels", "StyleSpace"),
             "typicality": ("Typicality",),
             "through_generator": ("MeanGradient", "StyleGradient", "face_direction"),

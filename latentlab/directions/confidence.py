@@ -238,8 +238,7 @@ def compare_decisions(
 
 def _wins(decision: NDArray[np.float64], y: NDArray[np.bool_]) -> NDArray[np.float32]:
     """1 where a positive row lies above a negative one, ½ where they tie, else 0; the mean is the AUC."""
-    difference = np.sign(decision[y][:, None] - decision[~y][None])
-    return (difference.astype(np.float32) + 1) / 2
+    return ((np.sign(decision[y][:, None] - decision[~y][None]) + 1) / 2).astype(np.float32)
 
 
 # --- fits ---------------------------------------------------------------------------------------------------

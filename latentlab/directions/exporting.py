@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal, get_args
 
 import numpy as np
+from numpy.typing import NDArray
 
 from latentlab.arrays import BARE, Arrays
 from latentlab.directions.direction import Direction
@@ -58,9 +59,7 @@ def export_direction(
     _write(path, arrays)
 
 
-def _array(
-    direction: Direction, form: Form | None, num_ws: int | None
-) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
+def _array(direction: Direction, form: Form | None, num_ws: int | None) -> NDArray[np.float32]:
     whole = direction.vector.ndim == 1 and direction.layers is None
     form = ("row" if whole else "rows") if form is None else form
     if form not in get_args(Form):
@@ -71,10 +70,10 @@ def _array(
             if direction.vector.ndim == 1:
                 raise UserError("rows for each layer take the number of rows of ws")
             num_ws = len(direction.vector)
-        return direction.rows(num_ws) * scale
+        return np.asarray(direction.rows(num_ws) * scale, dtype=np.float32)
     if not whole:
         raise UserError(f"the {direction.attribute} direction moves layers differently: export it in the form rows")
-    vector = direction.vector * scale
+    vector = np.asarray(direction.vector * scale, dtype=np.float32)
     return vector if form == "vector" else vector[None]
 
 

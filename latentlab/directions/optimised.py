@@ -15,7 +15,7 @@ from latentlab.directions.style_channels import strongest
 from latentlab.directions.styles import StyleSpace
 from latentlab.directions.through_generator import ThroughGenerator, draw
 from latentlab.errors import UserError
-from latentlab.faces.regions import mean_region
+from latentlab.faces.regions import mean_region, region_of
 from latentlab.progress import Stage, stage_of
 from latentlab.rendering import Renderer
 from latentlab.scorers import Scorer
@@ -50,12 +50,14 @@ class Optimised(ThroughGenerator):
     space
         'w', 'w+', or 's', for which x is standardised styles.
     region
-        Region that may change: a name (`latentlab.faces.regions.REGIONS`), fixed in images that are framed as FFHQ is;
-        or a function of images `(b, 3, h, w)` that gives masks `(b or 1, 1, h, w)`, 1 within. None if all change
-        counts.
+        Region that may change: 'attribute' for that of the attribute (`latentlab.faces.regions.region_of`), such as the
+        mouth of a smile; a name among `latentlab.faces.REGIONS`; or a function of images `(b, 3, h, w)` that gives
+        masks `(b or 1, 1, h, w)`, 1 within. Named regions are fixed, for images that are framed as FFHQ is. None if all
+        change counts, as it does for an attribute of the whole image.
     regularisation
         Weight of plausibility against change. A large one gives :math:`\Sigma g`, a small one the direction with the
-        least change outside the region.
+        least change outside the region. For smiles of FFHQ faces, values from 0.1 to 1 did about equally well in W; of
+        ten style channels, 1 kept more of a person's identity than 0.1.
     faces
         Faces at which gradients are taken, half of either class as far as there are.
     projections
@@ -75,7 +77,7 @@ class Optimised(ThroughGenerator):
     """
 
     space: Literal["w", "w+", "s"] = "w"
-    region: str | Region | None = None
+    region: str | Region | None = "attribute"
     regularisation: float = 1.0
     faces: int = 64
     projections: int = 4
@@ -141,8 +143,11 @@ class Optimised(ThroughGenerator):
     def _region(self) -> Region | None:
         if not isinstance(self.region, str):
             return self.region
-        assert self.renderer is not None
-        mask = mean_region(self.region, self.renderer.resolution)
+        assert self.renderer is not None and self.attribute is not None
+        name = region_of(self.attribute.rpartition(":")[2]) if self.region == "attribute" else self.region
+        if name is None:
+            return None
+        mask = mean_region(name, self.renderer.resolution)
         return lambda images: mask
 
     def _spread(self, x: NDArray[np.float64]) -> Spread:

@@ -84,10 +84,10 @@ class StyleCorrelation(LinearFinder):
 class StyleZScore(LinearFinder):
     r"""The style channels that a few exemplars have in common and the population has not.
 
-    Of the exemplars, the rows whose label is positive, each channel has the mean :math:`\mu` and the standard deviation
-    :math:`\sigma` of its z-scores; channels are ranked by :math:`|\mu| / \sigma` (Wu et al. 2021, StyleSpace,
-    section 5) and moved by :math:`\mu`. Ten to thirty exemplars that show the attribute clearly are what it is made
-    for. The hyperplane lies halfway between the classes.
+    Exemplars are the rows whose label is positive. Channels are ranked by :math:`|\mu| / \sigma`, with the mean and the
+    standard deviation of their z-scores among the exemplars (Wu et al. 2021, StyleSpace, section 5), and moved by
+    :math:`\mu`. Ten to thirty exemplars that show the attribute clearly are what it is made for. The hyperplane lies
+    halfway between the classes.
 
     Parameters
     ----------

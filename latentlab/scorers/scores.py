@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from latentlab.errors import UserError
-from latentlab.scorers.naming import qualifier_of
+from latentlab.scorers.naming import hint, qualifier_of
 from latentlab.scorers.threshold import (
     HALF,
     NEGATIVE,
@@ -27,7 +26,6 @@ if TYPE_CHECKING:
 
     from latentlab.scorers.base import Scorer
 
-_MANY = 12  # more names than one reads in a message
 MARGIN = 1e-6
 """Scores of scorers that know no logits are clipped to [MARGIN, 1 − MARGIN] for theirs: to ±13.8."""
 
@@ -65,12 +63,8 @@ def scored_channels(scorer: Scorer) -> int | None:
 
 def check_score(names: tuple[str, ...], name: str) -> None:
     """Refuse a score that is not among `names`; the UserError lists them, or the nearest of very many."""
-    if name in names:
-        return
-    same = [known for known in names if known.rpartition(":")[2] == name]  # without the name of its scorer
-    near = same or difflib.get_close_matches(name, names, n=3)
-    hint = f"did you mean {' or '.join(near)}?" if near and len(names) > _MANY else f"there are {', '.join(names)}"
-    raise UserError(f"no score is called {name!r}; {hint}")
+    if name not in names:
+        raise UserError(f"no score is called {name!r}; {hint(names, name)}")
 
 
 def score_column(scores: NDArray[np.float32], names: tuple[str, ...], name: str) -> NDArray[np.float32]:

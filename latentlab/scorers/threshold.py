@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from latentlab.errors import UserError
+from latentlab.scorers.naming import hint
 
 POSITIVE, NEITHER, NEGATIVE = 1, 0, -1
 
@@ -184,7 +185,7 @@ class Thresholds:
         """Refuse thresholds of scores that are not among `names`; the UserError lists them."""
         for name, _ in self.by_name:
             if name not in names:
-                raise UserError(f"there is a threshold for {name!r}, but the scores are {', '.join(names)}")
+                raise UserError(f"a threshold is given for {name!r}, and no score is called so; {hint(names, name)}")
 
 
 AnyThreshold: TypeAlias = Threshold | Thresholds

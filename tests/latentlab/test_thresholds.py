@@ -146,7 +146,7 @@ def test_scores_with_thresholds_of_their_own_are_labelled_and_resolved_one_by_on
     assert again.labels("a").sum() == -6 and again.threshold_for("c") is None
     one = table_of(scores, threshold=Threshold.parse("median")).resolve("b")
     assert (one.threshold_for("a"), one.threshold_for("b")) == (Threshold.parse("median"), Threshold(45, 45))
-    with pytest.raises(UserError, match="a threshold for 'd', but the scores are a, b, c"):
+    with pytest.raises(UserError, match="a threshold is given for 'd', and no score is called so; there are a, b, c"):
         table.labels("a", "d=1")
 
 
@@ -204,7 +204,7 @@ def test_asking_for_one_leaves_the_scorers_own_to_the_others(tiny, tmp_path):
     assert table.labels("b").sum() == 0 and (table.labels("b") == 1).sum() == 10
     again = SampleStore.load(tmp_path).table()
     assert again.threshold == table.threshold and str(again.threshold) == "median,a=q0.2,q0.8"
-    with pytest.raises(UserError, match="a threshold for 'c', but the scores are a, b"):
+    with pytest.raises(UserError, match="a threshold is given for 'c', and no score is called so; there are a, b"):
         label_samples(Components.load(tiny, both), LabelSettings(samples=20, threshold="c=1"), tmp_path)
 
 

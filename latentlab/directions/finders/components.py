@@ -73,7 +73,7 @@ class GANSpace(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no type
             self._pca = IncrementalPCA(n_components=min(len(batches[0]), x.shape[1]))
         assert self._pca is not None
         for rows in batches:
-            self._pca.partial_fit(rows, check_input=False)
+            self._pca.partial_fit(rows)  # which copies them
         found = self._pca.components_[:count]
         largest = np.take_along_axis(found, np.abs(found).argmax(axis=1)[:, None], axis=1)
         self.components_ = found * np.sign(largest)

@@ -73,6 +73,11 @@ class Conditional(LinearFinder):
         self._set(free @ found, float(getattr(self.finder_, "intercept_", 0.0)))
         return self
 
+    def settled(self) -> Conditional:
+        """Copy of it, not fitted, in which what its finder has chosen is given."""
+        settled = getattr(self.finder_, "settled", None)
+        return Conditional(self.finder if settled is None else settled(), self.conditions)
+
     def _conditions(self) -> Sequence[Direction]:
         if not self.conditions or self.space == "s":
             raise UserError("conditions are one direction or more, of space z or w; in S use Direction.orthogonal_to")

@@ -30,6 +30,7 @@ class RidgeOnLogit(LinearFinder):
     """
 
     target: Target = "scores"
+    alpha_: float
 
     def __init__(self, alphas: tuple[float, ...] = tuple(np.logspace(-6, 0, 13))) -> None:
         self.alphas = alphas

@@ -84,7 +84,7 @@ def _leakage(role: Role) -> Figure:
 def _draw_images(measurement: Measurement, strips: Sequence[Path], unedited: Tensor, path: Path) -> None:
     """A row for each direction and a column for each face, each image at its own size in pixels."""
     side = unedited.shape[3]
-    rows = [unedited, *(torch.stack(load_image(strip)[0].split(side, dim=2)) for strip in strips)]
+    rows = [unedited, *(torch.stack(torch.split(load_image(strip)[0], side, dim=2)) for strip in strips)]
     seeds = [f"seed {seed}" for seed in measurement.seeds[: len(unedited)].tolist()]
     titles = [UNEDITED, *(one.name for one in measurement.facts)]
     plots.save_figure(plots.grid_figure(torch.stack(rows), seeds, titles, dpi=round(side / 1.1)), path)

@@ -95,41 +95,17 @@ def measure_directions(
         networks or too few, a related attribute is unknown, or the folder holds another measurement.
     """
     settings = MeasureSettings() if settings is None else settings
-    if not directions:
-        raise UserError("there is no direction to measure")
     _check_networks(directions, attribute, components)
-    stage = stage_of(progress)
-    renderer = _renderer(components, settings)
-    roles = [attribute, attribute.exchanged()] if settings.exchange else [attribute]
-    witnesses = {role.judge: _Witness.of(role, components.scorer) for role in roles}  # refuses unknown attributes
-    if samples is None:
-        samples = _draw(components, settings, renderer, Path(folder), stage)
-    population = Population.of(samples, components.scorer, attribute)
-    rows = population.lacking(attribute, settings.faces)
-    key = _key(attribute, components, settings, population, rows)
-    _claim(Path(folder), key)
-    faces = EditedFaces.of(rows, population, renderer, components.scorer, settings.batch_size)
-    bench = _Bench(attribute, roles, witnesses, components, settings, population, faces, Path(folder))
-    facts, parts, signed = [], [], []
-    with stage("measuring", "direction") as step:
+    bench = _bench(attribute, components, settings, samples, Path(folder), stage_of(progress))
+    parts = {}
+    with stage_of(progress)("measuring", "direction") as step:
         step(0, len(directions))
         for name, direction in directions.items():
-            part = bench.measure(name, direction)
-            facts.append(part.facts)
-            parts.append(part.rows)
-            signed.append(-direction if part.facts.reversed else direction)
-            step(len(facts), len(directions), name)
-    found = Measurement(
-        attribute.name,
-        attribute.region,
-        faces.seeds,
-        tuple(facts),
-        tuple(witnesses[role.judge].role(role, [row for part in parts for row in part[role.judge]]) for role in roles),
-        cosines_between(signed, components.generator),
-        key,
-    )
+            parts[name] = bench.measure(name, direction)
+            step(len(parts), len(directions), name)
+    found = bench.collect(directions, parts)
     found.save(Path(folder) / "results.json")
-    draw_figures(found, bench.strips(directions), faces.images[: settings.shown], Path(folder))
+    draw_figures(found, bench.strips(directions), bench.faces.images[: settings.shown], Path(folder))
     write_report(found, Path(folder), command)
     return found
 
@@ -138,6 +114,8 @@ def measure_directions(
 
 
 def _check_networks(directions: Mapping[str, Direction], attribute: MeasuredAttribute, components: Components) -> None:
+    if not directions:
+        raise UserError("there is no direction to measure")
     for direction in directions.values():
         # One whose generator nobody noted, such as a published array, is measured to find out.
         direction.check(components.generator, force=direction.generator is None)
@@ -148,6 +126,28 @@ def _check_networks(directions: Mapping[str, Direction], attribute: MeasuredAttr
     if _network_of(teacher) == _network_of(judge):
         raise UserError(f"{attribute.teacher} and {attribute.judge} are one network, which may not judge itself")
     components.check_images(scored=True)
+
+
+def _bench(
+    attribute: MeasuredAttribute,
+    components: Components,
+    settings: MeasureSettings,
+    samples: SampleTable | None,
+    folder: Path,
+    stage: Stage,
+) -> _Bench:
+    """Prepare what directions are measured with, and claim the folder."""
+    renderer = _renderer(components, settings)
+    roles = [attribute, attribute.exchanged()] if settings.exchange else [attribute]
+    witnesses = {role.judge: _Witness.of(role, components.scorer) for role in roles}  # refuses unknown attributes
+    if samples is None:
+        samples = _draw(components, settings, renderer, folder, stage)
+    population = Population.of(samples, components.scorer, attribute)
+    rows = population.lacking(attribute, settings.faces)
+    key = _key(attribute, components, settings, population, rows)
+    _claim(folder, key)
+    faces = EditedFaces.of(rows, population, renderer, components.scorer, settings.batch_size)
+    return _Bench(attribute, roles, witnesses, components, settings, population, faces, folder, key)
 
 
 def _network_of(scorer: Scorer) -> str:
@@ -252,6 +252,7 @@ class _Bench:
     population: Population
     faces: EditedFaces
     folder: Path
+    key: Mapping[str, Any]
 
     @cached_property
     def meter(self) -> QualityMeter:
@@ -279,6 +280,20 @@ class _Bench:
         part = self._measure(name, direction, stem)
         write_json(path, {"facts": plain(part.facts), "rows": plain(part.rows)})
         return part
+
+    def collect(self, directions: Mapping[str, Direction], parts: Mapping[str, _Part]) -> Measurement:
+        """Put the parts of all directions together."""
+        signed = [-one if parts[name].facts.reversed else one for name, one in directions.items()]
+        rows = {role.judge: [row for name in directions for row in parts[name].rows[role.judge]] for role in self.roles}
+        return Measurement(
+            self.attribute.name,
+            self.attribute.region,
+            self.faces.seeds,
+            tuple(parts[name].facts for name in directions),
+            tuple(self.witnesses[role.judge].role(role, rows[role.judge]) for role in self.roles),
+            cosines_between(signed, self.components.generator),
+            self.key,
+        )
 
     def _measure(self, name: str, direction: Direction, stem: str) -> _Part:
         table, generator = self.population.table, self.faces.renderer.generator

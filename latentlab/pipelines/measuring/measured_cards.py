@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from latentlab.directions import Direction
-from latentlab.metrics import Interval, format_interval, share_interval
+from latentlab.metrics import format_interval, share_interval
 from latentlab.metrics.intervals import format_share
 from latentlab.pipelines.measuring.results import WAYS, Measurement, Row
 
@@ -39,9 +39,8 @@ def _entries(row: Row, measurement: Measurement) -> dict[str, str]:
         f"{before}success": format_share(share_interval(row.succeeded)),
     }
     for measure in measurement.measures:
-        v = row.interval(measure.name)
-        scaled = Interval(*(measure.scale * end for end in (v.mean, v.low, v.high)), n=v.n, missing=v.missing)
-        found[f"{before}{measure.title}"] = format_interval(scaled, most_decimals=3)
+        value = row.interval(measure.name).scaled(measure.scale)
+        found[f"{before}{measure.title}"] = format_interval(value, most_decimals=3)
     return found
 
 

@@ -60,7 +60,7 @@ MEASURES = (
         "identity, region put back",
         True,
         "identity after the original's region was pasted over the edit with a soft seam: only what changed elsewhere "
-        "counts",
+        "counts, such as raised cheeks about a mouth that does not smile, which makes it lower than the whole at times",
         regional=True,
     ),
     Measure("lpips", "LPIPS", False, "LPIPS (AlexNet) of the whole image"),

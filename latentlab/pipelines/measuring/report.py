@@ -21,6 +21,7 @@ from latentlab.versions import describe_versions
 
 _PACKAGES = ("torch", "numpy", "scikit-learn", "lpips")
 _DECIMALS = 3
+_WIDE = "body{max-width:1500px}td,th{padding:.3em .5em}"  # a table of seven measures side by side
 _ARROWS = {True: "\N{NO-BREAK SPACE}↑", False: "\N{NO-BREAK SPACE}↓"}
 _NOT_REACHED = "\N{DAGGER}"
 _RULE = (
@@ -102,18 +103,14 @@ def _conclusions(measurement: Measurement, role: Role) -> list[str]:
 
 
 def _cell(measure: Measure, row: Row) -> str:
-    value = row.interval(measure.name)
-    scaled = Interval(
-        *(measure.scale * end for end in (value.mean, value.low, value.high)), n=value.n, missing=value.missing
-    )
-    return format_interval(scaled, most_decimals=_DECIMALS)
+    return format_interval(row.interval(measure.name).scaled(measure.scale), most_decimals=_DECIMALS)
 
 
 def _main_table(measurement: Measurement, role: Role) -> _Table:
     measures, facts = measurement.measures, {one.name: one for one in measurement.facts}
     header = ["direction", "strength", "success", "AUC", *(m.title + _ARROWS[m.more] for m in measures)]
     rows, bold = [], set()
-    beaten = {m.name: role.beats(m).any(axis=0) for m in measures}
+    beaten = {m.name: [bool(column.any()) for column in role.beats(m).T] for m in measures}
     order = sorted(range(len(role.rows)), key=lambda i: -np.nan_to_num(role.rows[i].mean("identity")))
     for i, k in enumerate(order):
         row, fact = role.rows[k], facts[role.rows[k].direction]
@@ -151,8 +148,8 @@ def _difference_table(measurement: Measurement, role: Role) -> _Table:
         cells = []
         for m in measures:
             d = found[m.name]
-            mean, low, high = (m.scale * matrix[i, best] for matrix in (d.mean, d.low, d.high))
-            cells.append(format_interval(Interval(mean, low, high, len(row.strengths)), most_decimals=_DECIMALS))
+            one = Interval(d.mean[i, best], d.low[i, best], d.high[i, best], len(row.strengths))
+            cells.append(format_interval(one.scaled(m.scale), most_decimals=_DECIMALS))
         rows.append([row.title, f"{int(wins[i])} pairs", *cells])
     return _Table(header, rows)
 
@@ -184,7 +181,7 @@ def _gained_table(role: Role) -> _Table:
     rows = []
     for row in role.rows:
         changes = row.changes.mean(axis=0)
-        worst = sorted(role.others, key=lambda k: -abs(changes[k]))[:4]
+        worst = sorted(role.others, key=lambda k: -abs(changes[k]))[:3]
         told = ", ".join(f"{role.attributes[k].replace('_', ' ')} {changes[k]:+.2f}" for k in worst)
         labels = [
             f"{role.attributes[k].replace('_', ' ')} {'+' if counts is row.gained else '−'}{int(counts[k])}"
@@ -192,7 +189,7 @@ def _gained_table(role: Role) -> _Table:
             for k in sorted(role.others, key=lambda k: -int(counts[k]))
             if counts[k] > 0
         ]
-        rows.append([row.title, told, ", ".join(labels[:6]) or "none"])
+        rows.append([row.title, told, ", ".join(labels[:5]) or "none"])
     return _Table(["edit", "moves most, mean change in sd", "faces that gained (+) or lost (−) an attribute"], rows)
 
 
@@ -223,7 +220,7 @@ def _role_title(role: Role, first: bool) -> str:
 def _page(measurement: Measurement, folder: Path, command: str) -> str:
     title, names = html.escape(_title(measurement)), figure_names(measurement)
     parts = [
-        f"<!doctype html><html lang=en><meta charset=utf-8><title>{title}</title><style>{STYLE}</style>",
+        f"<!doctype html><html lang=en><meta charset=utf-8><title>{title}</title><style>{STYLE}{_WIDE}</style>",
         f"<h1>{title}</h1>",
         f"<pre>{html.escape(command)}</pre>" if command else "",
         paragraph(_setting(measurement)),

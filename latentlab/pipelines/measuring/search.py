@@ -16,7 +16,8 @@ from latentlab.pipelines.measuring.trails import Floats, Trail, needed, one_stre
 
 _SERIES = (1.5, 3.0, 4.5, 6.0, 8.0, 10.0, 12.0, 16.0, 20.0)  # standard deviations
 _FOR_SIGN = 8  # faces that show which way the attribute grows
-_TRIES = 3  # renders of all faces for a strength of equal effect
+_TRIES = 5  # renders of all faces for a strength of equal effect, at most
+_BEYOND = 0.005  # share by which a guess is exceeded with each further try: where it is too low, it hardly moves again
 _TOLERANCE = 0.025  # share of the faces by which an edit may succeed more often than asked
 
 
@@ -149,10 +150,8 @@ def find_equal_effects(
 def _refined(faces: EditedFaces, walk: Walk, propose: Callable[[], Floats], judge: int, success: float) -> EqualEffect:
     least, best = needed(success, len(faces)), None
     few_more = max(1, round(_TOLERANCE * len(faces)))
-    for _ in range(_TRIES):
-        strengths = propose()
-        if best is not None and np.allclose(strengths, best.strengths, rtol=1e-3, atol=0):
-            break
+    for k in range(_TRIES):
+        strengths = (1 + k * _BEYOND) * propose()
         images, logits = faces.edit(walk.direction, strengths)
         walk.trail.add(strengths, logits)
         positive = int((logits[:, judge] > 0).sum())

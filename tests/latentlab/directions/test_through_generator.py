@@ -151,6 +151,17 @@ def test_the_optimised_direction_in_w_plus_and_s_is_the_driving_layer_and_channe
     assert np.corrcoef(channels.decision_function(x), x[:, driving])[0, 1] > 0.99
 
 
+def test_the_region_is_that_of_the_attribute_unless_it_is_named():
+    regions = {
+        attribute: Optimised(region=region, attribute=attribute, **SCENE)._region()
+        for attribute, region in (("fer:happy", "attribute"), ("smiling", "mouth"), ("young", "attribute"))
+    }
+    images = torch.zeros(1, 3, 32, 32)
+    assert regions["young"] is None
+    torch.testing.assert_close(regions["fer:happy"](images), regions["smiling"](images))
+    assert 0 < float(regions["smiling"](images).mean()) < 0.2
+
+
 def test_faces_are_moved_along_a_start_of_ones_own(samples):
     w, _, _, positive = samples
     still = Optimised(start=np.zeros(16), faces=4, attribute="mouth", **SCENE)

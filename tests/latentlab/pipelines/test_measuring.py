@@ -138,7 +138,7 @@ def test_all_succeed_alike_and_the_truth_wins(measured):
     assert not (beats & beats.T).any()
     each, one = role.row("truth", "each"), role.row("truth", "one")
     assert np.ptp(one.strengths) == 0 < np.ptp(each.strengths) and each.strengths.mean() < one.strengths.mean()
-    assert each.strengths.max() <= SETTINGS.cap * one.strengths[0] + 1e-6
+    assert each.strengths.max() <= 1.02 * SETTINGS.cap * one.strengths[0]
 
 
 def test_facts_of_the_truth(measured):
