@@ -130,8 +130,6 @@ COMMANDS = {
     "compare drawings": ["--faces", "--steps", "--methods", "--metrics", "--preset", "--base-channels", "--out"],
     "compare facades": ["--folder", "--methods", "--metrics", "--preset", "--base-channels", "--out", "--device"],
     "compare shapes": ["--scenes", "--methods", "--metrics", "--preset", "--base-channels", "--out", "--device"],
-    "metrics generator": ["--network", "--metric", "--real", "--pairs", "--samples", "--resolution", "--out"],
-    "metrics folders": ["--metric", "--resolution", "--out", "--device"],
     "scorer train": ["--out", "--framing", "--epochs", "--base-channels", "--data", "--licence", "--seed", "--device"],
     "weights list": [],
     "weights get": [],
