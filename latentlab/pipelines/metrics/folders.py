@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from PIL import Image, UnidentifiedImageError
 
 from latentlab import registry
 from latentlab.errors import UserError
@@ -23,6 +22,7 @@ from latentlab.pipelines.metrics.features import (
     SET_TITLES,
     feature_probes,
     folder_outputs,
+    image_size,
     kind_of,
     load_set_metrics,
     load_square,
@@ -219,11 +219,7 @@ def _common_size(paths: Sequence[Path]) -> int:
     """Width of images that are all of one size; UserError where they are not."""
     sizes: dict[tuple[int, int], Path] = {}
     for path in paths:
-        try:
-            with Image.open(path) as image:
-                sizes.setdefault(image.size, path)
-        except (OSError, UnidentifiedImageError, ValueError) as error:
-            raise UserError(f"cannot read the image {path}: {error}") from error
+        sizes.setdefault(image_size(path), path)
     if len(sizes) > 1:
         (one, first), (other, second) = list(sizes.items())[:2]
         raise UserError(

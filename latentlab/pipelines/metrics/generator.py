@@ -23,6 +23,7 @@ from latentlab.pipelines.metrics.features import (
     SET_TITLES,
     feature_probes,
     folder_outputs,
+    image_size,
     kind_of,
     load_set_metrics,
 )
@@ -230,7 +231,19 @@ class _Job:
         return found
 
     def notes(self) -> tuple[str, ...]:
-        """How the values stand to published ones."""
+        """Sentences that go for several values."""
+        return (*self._of_real_images(), *self._of_published_values())
+
+    def _of_real_images(self) -> tuple[str, ...]:
+        """Say where real images are smaller than what they are compared with."""
+        resolution = self.source.renderer.resolution
+        smallest = min((min(image_size(path)) for path in self.real), default=resolution)
+        if smallest >= resolution:
+            return ()
+        return (f"Real images of {smallest} pixels were enlarged to {resolution}: their blur counts as a distance.",)
+
+    def _of_published_values(self) -> tuple[str, ...]:
+        """Say how the values stand to published ones."""
         settings = self.settings
         named = [f"{name} {PUBLISHED[name]}" for name in settings.chosen if name in PUBLISHED]
         if not named:

@@ -224,6 +224,7 @@ def test_images_of_the_generator_itself_are_as_good_as_real(tmp_path):
     assert [values[name].mean for name in ("precision", "recall", "coverage")] == [1, 1, 1]
     assert values["frechet-distance"].mean < 0.05 and values["ppl-w-end"].mean > 0
     assert "fc2" in (tmp_path / "out/report.md").read_text("utf-8")
+    assert "enlarged" not in (tmp_path / "out/report.md").read_text("utf-8")
     save_image(torch.zeros(3, 20, 30), tmp_path / "real/wide.png")
     with pytest.raises(UserError, match=r"wide.png is 30×20 pixels"):
         measure_generator(components, settings, tmp_path / "out", progress=False)
