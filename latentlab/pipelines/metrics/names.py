@@ -31,9 +31,6 @@ FOLDER_METRICS = (
 """Metrics of two folders that are measured where none is named."""
 
 PUBLISHED = {
-    "ppl-z-full": "348.0",
-    "ppl-z-end": "348.6",
-    "ppl-w-full": "126.9",
     "ppl-w-end": "129.4",
     "separability-w": "4.27",
     "precision": "0.689",
