@@ -99,7 +99,7 @@ class DCI:
         """
         add_rows(self._codes, self._factors, codes, factors, len(self.names))
 
-    def compute(self, progress: bool | Stage = False) -> DCIScores:
+    def compute(self, progress: bool | Stage = True) -> DCIScores:
         """Return the scores; unknown with fewer than four samples a fold, or where no code or no factor varies."""
         codes, factors = (np.concatenate(x) if x else np.zeros((0, 2)) for x in (self._codes, self._factors))
         why = self._why_unknown(codes, factors)

@@ -15,6 +15,7 @@ from scipy.stats import t as student
 from latentlab.intervals import UNKNOWN as UNKNOWN
 from latentlab.intervals import Interval as Interval
 from latentlab.intervals import unknown_because as unknown_because
+from latentlab.reprs import ShortRepr
 
 LEAST_IMAGES = 10
 """Fewest images that a conclusion is drawn from.
@@ -99,8 +100,8 @@ def paired_difference(
     return Interval(mean, float(low), float(high), n, missing)
 
 
-@dataclass(frozen=True, eq=False)
-class PairedDifferences:
+@dataclass(frozen=True, eq=False, repr=False)
+class PairedDifferences(ShortRepr):
     """Mean differences of all pairs of columns of values on the same images.
 
     Attributes

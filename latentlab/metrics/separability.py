@@ -89,12 +89,12 @@ class LinearSeparability:
         """
         add_rows(self._latents, self._logits, latents, logits, len(self.names))
 
-    def entropies(self, progress: bool | Stage = False) -> dict[str, float]:
+    def entropies(self, progress: bool | Stage = True) -> dict[str, float]:
         """Return the bits that a hyperplane leaves unknown of each attribute, 0 … 1."""
         told = self._tell(progress)
         return {name: conditional_entropy(t.predicted, t.labels) for name, t in zip(self.names, told, strict=True)}
 
-    def compute(self, progress: bool | Stage = False) -> Interval:
+    def compute(self, progress: bool | Stage = True) -> Interval:
         """Return the separability with the normal bootstrap interval of its logarithm, for the fitted hyperplanes."""
         if sum(map(len, self._latents)) < 2 * max(self.folds, 2):
             return unknown_because(f"separability takes {2 * max(self.folds, 2)} samples or more")

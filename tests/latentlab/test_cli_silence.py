@@ -142,7 +142,7 @@ EDIT = ["edit", "--direction", "smile"]
         ([*EDIT, "--photo", "x", "--seeds", "1"], "--seeds", "with --photo"),
         ([*EDIT, "--photo", "x", "--psi", "0.7"], "--psi", "with --photo"),
         ([*EDIT, "--photo", "x", "--resolution", "64"], "--resolution", "with --photo"),
-        ([*EDIT, "--attribute", "sad"], "--attribute", "without --photo"),
+        ([*EDIT, "--attribute", "sad"], "--attribute", "without --target or --photo"),
         ([*EDIT, "--mask", "feather"], "--mask", "without --photo"),
         ([*EDIT, "--steps", "5"], "--steps", "without --photo"),
         ([*EDIT, "--no-tune"], "--tune/--no-tune", "without --photo"),

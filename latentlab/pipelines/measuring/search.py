@@ -13,6 +13,7 @@ from latentlab.directions import Direction
 from latentlab.pipelines.measuring.faces import EditedFaces
 from latentlab.pipelines.measuring.settings import MeasureSettings
 from latentlab.pipelines.measuring.trails import Floats, Trail, needed, one_strength, strength_per_face
+from latentlab.reprs import ShortRepr
 
 _SERIES = (1.5, 3.0, 4.5, 6.0, 8.0, 10.0, 12.0, 16.0, 20.0)  # standard deviations
 _FOR_SIGN = 8  # faces that show which way the attribute grows
@@ -46,8 +47,8 @@ class Walk:
     identities: list[float] = field(default_factory=list)
 
 
-@dataclass(frozen=True, eq=False)
-class EqualEffect:
+@dataclass(frozen=True, eq=False, repr=False)
+class EqualEffect(ShortRepr):
     """Edited faces at the strengths of equal effect.
 
     Attributes

@@ -116,14 +116,16 @@ def edit_photos(
     Raises
     ------
     UserError
-        If the direction does not fit the generator, there is no such attribute, a strength is given twice, strengths
-        are given with a target, the target is out of range, or two photos would be written into one folder.
+        If the direction does not fit the generator or the space of the projections, there is no such attribute, a
+        strength is given twice, strengths are given with a target, the target is out of range, or two photos would be
+        written into one folder.
     """
     components = Components.load() if components is None else components
     settings = PhotoEditSettings() if settings is None else settings
     folder = Path(folder)
     components.check_makes_colour()
     direction.check(components.generator, settings.force)
+    _check_space(direction, settings)
     components.check_attribute(settings.attribute)
     strengths = _strengths(strengths, direction, components, settings)
     for path, portrait in _portraits(paths, components, settings, folder, progress, on_checks):
@@ -177,6 +179,16 @@ def _edits(
             edits.append(one)
             step(len(edits), len(strengths or (1,)))
     return edits
+
+
+def _check_space(direction: Direction, settings: PhotoEditSettings) -> None:
+    """Refuse a direction that cannot move what photos are projected into."""
+    space = settings.projection.space
+    if direction.space == "z" or (space == "s" and direction.space != "s"):
+        raise UserError(
+            f"the {direction.attribute} direction is of space {direction.space}, and photos projected into {space} "
+            f"have none of its latents; take a direction of {'s' if space == 's' else 'w, w+ or s'}"
+        )
 
 
 def project_photos(

@@ -77,7 +77,7 @@ class PhotoEditSettings(PhotoSettings):
     Raises
     ------
     UserError
-        If the space is s, which directions cannot move, or the mask is unknown.
+        If the mask is unknown.
     """
 
     attribute: str = "happy"
@@ -89,8 +89,6 @@ class PhotoEditSettings(PhotoSettings):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.projection.space == "s":
-            raise UserError("directions move latents of w and w+; project the photo into one of these")
         if self.mask not in get_args(Mask):
             raise UserError(f"a mask is {' or '.join(get_args(Mask))}, not {self.mask!r}")
 

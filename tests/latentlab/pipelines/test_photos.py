@@ -1,6 +1,5 @@
 """The job on photos, on a generated face with real networks and few steps."""
 
-import dataclasses
 import json
 import subprocess
 import sys
@@ -169,11 +168,13 @@ def test_a_photo_alone_that_is_bad_is_an_error(components, folder):
     assert not (folder / "bad").exists()
 
 
-def test_a_portrait_of_space_s_has_no_latent_to_edit(portrait, components):
-    with pytest.raises(UserError, match="w and w"):
-        next(edit_portrait(dataclasses.replace(portrait, ws=None), load_direction("smile"), [1.0], components))
-    with pytest.raises(UserError, match="w and w"):
-        PhotoEditSettings(DEFAULTS["s"], None)
+def test_a_photo_has_no_latents_of_the_spaces_above_its_own(components, folder, tmp_path):
+    in_s = PhotoEditSettings(DEFAULTS["s"], None)
+    with pytest.raises(UserError, match="space w, and photos projected into s have none of its latents; take a"):
+        edit_photo(folder / "face.png", load_direction("smile"), [1.0], components, in_s, tmp_path)
+    in_z = Direction(np.eye(512, dtype=np.float32)[0], "age", "m", "z", generator=components.generator.fingerprint)
+    with pytest.raises(UserError, match="the age direction is of space z"):
+        edit_photo(folder / "face.png", in_z, [1.0], components, folder=tmp_path)
     with pytest.raises(UserError, match="do not tune"):
         PhotoSettings(DEFAULTS["s"], SETTINGS.tuning)
 
