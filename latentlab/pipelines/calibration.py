@@ -25,7 +25,7 @@ _SERIES = (1.0, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0)
 
 @dataclass(frozen=True)
 class Reach:
-    """How far edits go, in units of w.
+    """How far edits go, in the direction's units.
 
     Attributes
     ----------

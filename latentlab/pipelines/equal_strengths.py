@@ -37,7 +37,7 @@ class EqualStrength:
     Attributes
     ----------
     strength
-        The least strength found to change so many, in units of w; if none did, that which changed the most.
+        The least strength found to change so many, in the direction's units; if none did, that which changed the most.
     share
         Share of the faces that it changes.
     reached

@@ -124,8 +124,8 @@ def edit_seeds(
     seeds
         Seeds of the faces.
     direction, strengths
-        Direction of the edits, and their strengths in units of w, which must differ; None for both ends of its range
-        and 0 (see `latentlab.editing.strength_range`), or with a target.
+        Direction of the edits, and their strengths in the direction's units, which must differ; None for both ends of
+        its range and 0 (see `latentlab.editing.strength_range`), or with a target.
     components
         Networks; the generator and the scorer are used.
     settings
@@ -259,8 +259,8 @@ def walk_seeds(
     seeds, direction, components, progress
         See `edit_seeds`.
     strengths
-        Strengths in units of w; None for seven between the ends of the direction's range. For an animation see
-        `latentlab.pipelines.walks.sweep`.
+        Strengths in the direction's units; None for seven between the ends of the direction's range. For an animation
+        see `latentlab.pipelines.walks.sweep`.
     settings
         How the images are made; None for the defaults. The resolution is that of each face in the walk.
     scored

@@ -35,8 +35,8 @@ class StrengthSettings:
     Attributes
     ----------
     cap
-        The most that a face is moved, above 0, in units of w, whichever the sign; None for a multiple of the end of
-        the direction's range (see `latentlab.editing.strength_range`).
+        The most that a face is moved, above 0, in the direction's units, whichever the sign; None for a multiple of the
+        end of the direction's range (see `latentlab.editing.strength_range`).
     ranges
         That multiple.
     healthy
@@ -79,8 +79,8 @@ class FaceStrengths(ShortRepr):
     attribute, target
         Name of the score, and what it is to reach.
     strengths
-        `(n,)` in units of w, with their sign; 0 for a face that is there unedited. Of one that does not get there, the
-        strength that brought it nearest.
+        `(n,)` in the direction's units, with their sign; 0 for a face that is there unedited. Of one that does not get
+        there, the strength that brought it nearest.
     before, after
         Scores `(n,)` unedited, and at these strengths; NaN of a face that cannot be scored, which is not edited.
         `logits` gives them as they approach the target.

@@ -48,7 +48,7 @@ class Walk(ShortRepr):
     titles
         What the faces are called, such as 'seed 600'.
     strengths
-        Strengths in units of w.
+        Strengths in the direction's units.
     names
         Names of the `k` scores.
     """

@@ -30,7 +30,7 @@ class EditTable(ShortRepr):
     seeds
         `(faces,)` int64: seeds of the faces.
     strengths
-        `(strengths,)` float64, in units of w; or `(faces, strengths)`, where each face has its own.
+        `(strengths,)` float64, in the direction's units; or `(faces, strengths)`, where each face has its own.
     scores
         `(faces, strengths, k)` float32.
     names

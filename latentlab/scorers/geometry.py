@@ -7,12 +7,11 @@ import hashlib
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from latentlab.faces.detectors import FaceDetector, load_detector
 from latentlab.faces.pose import pose_of
-from latentlab.images import as_batch
 from latentlab.scorers import mouth
+from latentlab.scorers.landmarks import LandmarkScorer
 from latentlab.scorers.threshold import Threshold
 
 # Landmarks of iBUG 300-W: pairs of the upper and lower lid, the corners of each eye, the jaw at the ears' height,
@@ -23,7 +22,7 @@ _JAW = (1, 15)
 _HEIGHT = (27, 8)
 
 
-class FaceGeometry:
+class FaceGeometry(LandmarkScorer):
     """Angles and lengths of a face, from 68 landmarks.
 
     'yaw' and 'pitch' are in degrees (see `latentlab.faces.pose`). 'eye_opening' is the height of the eyes over their
@@ -38,33 +37,16 @@ class FaceGeometry:
     """
 
     names = ("yaw", "pitch", "eye_opening", "face_width", "mouth_opening", "mouth_width")
-    img_channels = 3
-    probabilities = False
     threshold = Threshold.parse("median")
 
     def __init__(self, detector: FaceDetector) -> None:
-        self.detector = detector
+        super().__init__(detector)
         version = f"face geometry 1, {detector.name}"
         self.fingerprint = hashlib.sha256(version.encode()).hexdigest()
 
-    def __repr__(self) -> str:
-        return f"FaceGeometry({', '.join(self.names)}; {self.detector.name})"
-
-    def __call__(self, images: Tensor) -> Tensor:
-        """Measure the largest face in each of `images (b, 3, h, w)` in [-1, 1]: `(b, 6)`, NaN where there is none.
-
-        Raises
-        ------
-        UserError
-            If the detector finds other landmarks.
-        """
-        images = as_batch(images)
-        rows = [self._of(image[None]) for image in images.detach()]
-        return torch.tensor(np.stack(rows), dtype=torch.float32, device=images.device)
-
-    def _of(self, image: Tensor) -> NDArray[np.float64]:
-        landmarks = mouth.landmarks_of(self.detector, image)
-        return np.full(len(self.names), np.nan) if landmarks is None else measure(landmarks)
+    def measure(self, landmarks: NDArray[np.float64]) -> NDArray[np.float64]:
+        """See `measure`."""
+        return measure(landmarks)
 
 
 def measure(landmarks: NDArray[np.float64]) -> NDArray[np.float64]:

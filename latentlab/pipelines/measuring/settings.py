@@ -8,7 +8,6 @@ from typing import Any
 from latentlab.errors import UserError
 from latentlab.faces.regions import region_of
 from latentlab.samples import check_psi
-from latentlab.scorers import EXPRESSIONS
 
 # What the expression is called among the attributes, and by people.
 _SMILES = ("smile", "smiling", "happy")
@@ -103,11 +102,6 @@ def name_of(score: str) -> str:
 def same_attribute(name: str) -> str:
     """What directions for an attribute are grouped by: a smile has several names."""
     return "smile" if name in _SMILES else name
-
-
-def is_expression(name: str) -> bool:
-    """Whether the name is that of an expression, all of which exclude one another."""
-    return name in EXPRESSIONS
 
 
 @dataclass(frozen=True)

@@ -34,7 +34,7 @@ class PhotoEdit(ShortRepr):
     Attributes
     ----------
     strength
-        Strength in units of w.
+        Strength in the direction's units.
     crop
         `(1, 3, r, r)`: the edited face as the generator renders it.
     photo
@@ -88,7 +88,7 @@ def edit_portrait(
     portrait
         The portrait.
     direction, strengths
-        Direction of the edits, and their strengths in units of w; None with a target.
+        Direction of the edits, and their strengths in the direction's units; None with a target.
     components
         Networks; the scorer and the descriptor are used.
     attribute

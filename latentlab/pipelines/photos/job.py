@@ -90,7 +90,7 @@ def edit_photos(
     paths
         Files of the photos.
     direction, strengths
-        Direction of the edits, and their strengths in units of w; None for both ends of its range and 0 (see
+        Direction of the edits, and their strengths in the direction's units; None for both ends of its range and 0 (see
         `latentlab.editing.strength_range`) or, where the settings have a target, for the strength that brings each
         photo to it.
     components
