@@ -118,7 +118,7 @@ def test_shapes_are_compared_and_found_again(run, tmp_path):
 @pytest.mark.weights
 @pytest.mark.slow
 def test_any_attribute_is_edited_with_a_second_classifier_that_knows_it(run, tmp_path):
-    """The second classifier is the shipped one with other offsets, so that half of a small generator's faces are male."""
+    """The second classifier is the shipped one with other offsets, half of a small generator's faces male by them."""
     tiny = make_tiny(replace(TINY, resolution=64))
     stylegan2.save(tiny, tmp_path / "tiny.safetensors")
     second = load_attributes()
