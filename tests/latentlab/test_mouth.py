@@ -43,7 +43,7 @@ def test_a_smile_lifts_the_corners_and_widens_the_mouth():
     generator = stylegan2.load("mobile-ffhq")
     render = Renderer(generator, generator.resolutions[0])
     scorer = MouthGeometry(faces.load_detector("dlib68"))
-    smile = load_direction("smile-w")
+    smile = load_direction("smile")
     with torch.no_grad():
         ws = generator.mapping(stylegan2.z_from_seeds([600, 601, 602], generator.z_dim), psi=0.7)
         serious, smiling = (scorer(render(edit(ws, smile, s)).clamp(-1, 1)) for s in (-3.0, 3.0))
