@@ -128,7 +128,7 @@ def _markdown(portrait: Portrait, edits: Sequence[PhotoEdit], direction: Directi
         "Score and identity are those of the face in the finished photo. Identity is the similarity to the original "
         "photo: 1 for the same image; the median is 0.75 for two photos of one person and 0.07 for strangers.",
         "",
-        f"| {direction.attribute}, units of w | score | identity |",
+        f"| {direction.attribute}, strength | score | identity |",
         "| ---: | ---: | ---: |",
         *(
             f"| {name} | {or_unknown(e.score)} | {or_unknown(e.identity)} |"
