@@ -241,7 +241,7 @@ def _identity(edits: list[Edit]) -> float:
 
 
 def _against(columns: dict[str, dict[str, dict[str, Edit]]], name: str, effect: str) -> str:
-    """Cells of the mean difference of identity to the reference, with its interval, on photos that both brought there."""
+    """Cells of the mean difference of identity to the reference, on photos that both brought there."""
     photos = sorted(set(columns[name]) & set(columns.get(REFERENCE, {})))
     other = effect.rpartition(" at ")[2]  # the reference at its strength, or the common probability
     pairs = [(columns[name][photo][effect], columns[REFERENCE][photo][other]) for photo in photos]
