@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -14,11 +15,19 @@ from latentlab.pipelines.measuring.results import WAYS, Measurement, Row
 _PREFIX = "measured "
 
 
-def with_measured(direction: Direction, measurement: Measurement, name: str) -> Direction:
+def with_measured(direction: Direction, measurement: Measurement, name: str, beside: Sequence[str] = ()) -> Direction:
     """Add the measured values of a direction, called `name` in the measurement, to the statistics of its card.
 
     They are its rows with the first teacher and judge, as text with intervals, under 'measured one strength: identity'
     and the like. What an earlier measurement left there is replaced.
+
+    Parameters
+    ----------
+    direction, measurement, name
+        What was measured.
+    beside
+        Other directions of the measurement whose rows are noted too, to compare with: those of one that is called svm
+        under 'measured svm, one strength: identity' and the like.
     """
     role = measurement.roles[0]
     s, n = measurement.settings, len(measurement.seeds)
@@ -28,12 +37,14 @@ def with_measured(direction: Direction, measurement: Measurement, name: str) -> 
     )
     for row in role.rows:
         if row.direction == name:
-            statistics |= _entries(row, measurement)
+            statistics |= _entries(row, measurement, WAYS[row.way])
+        elif row.direction in beside:
+            statistics |= _entries(row, measurement, f"{row.direction}, {WAYS[row.way]}")
     return replace(direction, statistics=statistics)
 
 
-def _entries(row: Row, measurement: Measurement) -> dict[str, str]:
-    before = f"{_PREFIX}{WAYS[row.way]}: "
+def _entries(row: Row, measurement: Measurement, column: str) -> dict[str, str]:
+    before = f"{_PREFIX}{column}: "
     found = {
         f"{before}strength": f"{np.median(row.strengths):.3g}",
         f"{before}success": format_share(share_interval(row.succeeded)),
@@ -49,9 +60,10 @@ def measured_table(direction: Direction) -> str | None:
     kept = {key.removeprefix(_PREFIX): str(value) for key, value in direction.statistics.items() if _is_measured(key)}
     if "how" not in kept:
         return None
-    titles = list(dict.fromkeys(key.partition(": ")[2] for key in kept if ": " in key))
-    lines = [["measured", *WAYS.values()], ["---"] * (1 + len(WAYS))]
-    lines += [[title, *(kept.get(f"{way}: {title}", "") for way in WAYS.values())] for title in titles]
+    keys = [key.partition(": ") for key in kept if ": " in key]
+    columns, titles = (list(dict.fromkeys(part)) for part in ([key[0] for key in keys], [key[2] for key in keys]))
+    lines = [["measured", *columns], ["---"] * (1 + len(columns))]
+    lines += [[title, *(kept.get(f"{column}: {title}", "") for column in columns)] for title in titles]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines) + f"\n\n{kept['how']}"
 
 
