@@ -77,10 +77,10 @@ PUBLISHED = """\
 class Measurement:
     """Measures projections, tunings and edits with networks that are loaded once."""
 
-    def __init__(self) -> None:
-        self.components = Components.load(device="cpu")
+    def __init__(self, device: str = "cpu") -> None:
+        self.components = Components.load(device=device)
         self.generator, self.fast = self.components.generator, self.components.fast_perceptual
-        self.direction = load_direction("smile")
+        self.direction = load_direction("smile-w")
         self.direction.check(self.generator)
 
     @torch.no_grad()
@@ -245,6 +245,7 @@ def main(
     method: Annotated[list[str] | None, typer.Option()] = None,
     timed: Annotated[int, typer.Option("--time")] = 0,
     only_table: Annotated[bool, typer.Option("--table")] = False,
+    device: str = "cpu",
 ) -> None:
     """Measure, see above. Methods are those of METHODS, and the tuning; `own` generated faces come first."""
     keep_freed_memory()
@@ -252,11 +253,11 @@ def main(
         print(table(out))
         return
     print(machine.describe("torch", "torchvision", "lpips", "dlib-bin"))
-    bench = Measurement()
+    bench = Measurement(device)
     detector = bench.components.detector
     names = photos_of(folder, photos)
     if timed:
-        time_steps(bench, align(images.load_image(folder / names[0]), detector, RESOLUTION)[0].image, timed)
+        time_steps(bench, _target(bench, folder, names[0], detector), timed)
         return
     tasks: list[tuple[str, list[str]]] = [(f"seed{seed}", [OWN]) for seed in range(30_000, 30_000 + own)]
     tasks += [(name, method or ["W+, default", TUNED]) for name in names]
@@ -268,10 +269,11 @@ def main(
 
 @torch.no_grad()
 def _target(bench: Measurement, folder: Path, name: str, detector: FaceDetector) -> torch.Tensor:
-    """`(1, 3, 256, 256)`: the aligned photo, or the generated face of a seed."""
+    """`(1, 3, 256, 256)` on the networks' device: the aligned photo, or the generated face of a seed."""
+    device = bench.components.device
     if not name.startswith("seed"):
-        return align(images.load_image(folder / name), detector, RESOLUTION, name=name)[0].image
-    z = stylegan2.z_from_seeds([int(name[4:])], bench.generator.z_dim)
+        return align(images.load_image(folder / name), detector, RESOLUTION, name=name)[0].image.to(device)
+    z = stylegan2.z_from_seeds([int(name[4:])], bench.generator.z_dim).to(device)
     return images.reduce(bench.generator(z, psi=0.7), RESOLUTION).clamp(-1, 1)
 
 

@@ -38,6 +38,7 @@ GEOMETRY = "geometry,lighting"
 LEARN, CONFIRM = LabelSettings(12_000, 600, 0.7, 256), LabelSettings(4_000, 30_000, 0.7, 256)
 LEARN_GEOMETRY = LabelSettings(6_000, 600, 0.7, 256)
 LEAST_CORRELATION = 0.6
+MEASURED_FACES = 80
 _MOVES = 2.0  # standard deviations by which the ends of a geometric direction's range move its score
 _FACES = 12  # faces that such a range is found with
 
@@ -132,14 +133,20 @@ def with_moves(direction: Direction, score: str, train: SampleTable, components:
     return replace(direction, strength_range=(ends[0], ends[1]))
 
 
-def measured(direction: Direction, name: str, entry: Entry, components: Components, work: Path) -> Direction:
-    """Measure a direction on the faces that no choice has seen."""
-    attribute = MeasuredAttribute.named("smile" if name == "smile" else entry.score.partition(":")[2])
+def measured(
+    direction: Direction, name: str, entry: Entry, table: SampleTable, components: Components, work: Path
+) -> Direction:
+    """Measure a direction on the faces that no choice has seen, with the plain SVM in W beside it."""
+    svm = fit(table, entry.score, LinearSVM(), name).direction
+    attribute = MeasuredAttribute.named(
+        "smile" if name == "smile" else entry.score.partition(":")[2],
+        towards="negative" if entry.reversed else "positive",
+    )
     samples = label_samples(components, CONFIRM, work / "confirm")
-    settings = MeasureSettings(exchange=False)
-    forth = -direction if entry.reversed else direction
-    found = measure_directions({name: forth}, attribute, components, work / f"measured-{name}", settings, samples)
-    return with_measured(direction, found, name)
+    settings = MeasureSettings(faces=MEASURED_FACES, exchange=False)
+    directions = {name: direction, "svm": -svm if entry.reversed else svm}
+    found = measure_directions(directions, attribute, components, work / f"measured-{name}", settings, samples)
+    return with_measured(direction, found, name, beside=["svm"])
 
 
 def main() -> None:
@@ -154,13 +161,14 @@ def main() -> None:
     for name in (name for name in LIBRARY if name in wanted):
         entry, table = LIBRARY[name], label_samples(components, LEARN, arguments.work / "learn")
         direction = calibrated(learn(entry, name, table, components), entry, table, components)
-        measured(direction, name, entry, components, arguments.work).save(arguments.out / f"{name}.safetensors")
+        found = measured(direction, name, entry, table, components, arguments.work)
+        found.save(arguments.out / f"{name}.safetensors")
     shapes = Components.load(components.generator, GEOMETRY)
     for name in (name for name in GEOMETRIC if name in wanted):
         table = label_samples(shapes, LEARN_GEOMETRY, arguments.work / "geometry")
-        found = learn_geometric(name, GEOMETRIC[name], table, shapes)
-        if found is not None:
-            found.save(arguments.out / f"{name}.safetensors")
+        geometric = learn_geometric(name, GEOMETRIC[name], table, shapes)
+        if geometric is not None:
+            geometric.save(arguments.out / f"{name}.safetensors")
 
 
 if __name__ == "__main__":

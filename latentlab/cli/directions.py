@@ -41,6 +41,13 @@ class FormName(str, Enum):
     rows = "rows"
 
 
+class TowardsName(str, Enum):
+    """Way that an attribute is edited."""
+
+    positive = "positive"
+    negative = "negative"
+
+
 @app.command("list")
 def list_directions() -> None:
     """List the directions that come with the package, and what edits along them cost."""
@@ -196,6 +203,9 @@ def measure(
             help="Score that judges, of another network; by default attributes:smiling, attributes-judge:NAME."
         ),
     ] = None,
+    towards: Annotated[
+        TowardsName, typer.Option(help="positive: faces without the attribute get it; negative: the reverse.")
+    ] = TowardsName.positive,
     related: Annotated[
         str | None,
         typer.Option(help="Attributes, separated by commas, that are no leakage; by default the package's list."),
@@ -239,7 +249,7 @@ def measure(
     groups = _by_attribute(_load(directions), attribute)
     if len(groups) > 1 and (teacher or judge):
         raise UserError(f"--teacher and --judge are for one attribute, and the directions are for {', '.join(groups)}")
-    wanted = {name: MeasuredAttribute.named(name, teacher, judge, listed) for name in groups}
+    wanted = {name: MeasuredAttribute.named(name, teacher, judge, listed, towards.value) for name in groups}
     table = None if samples is None else _samples(samples)
     for name, group in groups.items():
         components = Components.load(network, wanted[name].scorers, device=device)
