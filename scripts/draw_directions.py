@@ -21,7 +21,7 @@ from latentlab.pipelines.library import direction_walk
 
 ROOT = Path(__file__).parents[1]
 _DPI = 213  # an image of 1.2 inches has 256 pixels
-_QUALITY = 80
+_QUALITY = 52
 
 
 def draw(name: str, folder: Path, device: str) -> None:

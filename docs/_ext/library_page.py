@@ -19,6 +19,26 @@ from latentlab.pipelines.measuring.results import WAYS
 
 PAGE = Path(__file__).parents[1] / "howto" / "library.md"
 PICTURES = Path(__file__).parents[1] / "images" / "directions"
+WHAT = {
+    "age": "older",
+    "bangs": "bangs over the forehead",
+    "beard": "a beard",
+    "black-hair": "black hair",
+    "blond-hair": "blond hair",
+    "eyeglasses": "glasses, at last sunglasses",
+    "eyes-open": "eyes wide open; closed at the other end",
+    "face-width": "a wide face; a long one at the other end",
+    "gender": "what annotators call a man; a woman at the other end",
+    "gray-hair": "grey hair",
+    "light-side": "light on the half of the face that is right in the image",
+    "make-up": "heavy make-up",
+    "mouth-open": "an open mouth",
+    "pitch": "the face raised; lowered at the other end",
+    "smile": "a smile",
+    "smile-w": "a smile, by the SVM that was the default before",
+    "yaw": "the face turned to the right of the image; to the left at the other end",
+}
+"""Where positive strengths lead, in words."""
 _COSTS = ("strength", "success", "identity", "LPIPS", "background, L1 %", "leakage")
 _SPACES = {"z": "Z", "w": "W", "w+": "W+", "s": "S"}
 
@@ -43,8 +63,11 @@ def contents(directions: Mapping[str, Direction]) -> str:
     rows = []
     for name, one in directions.items():
         ends = "" if one.strength_range is None else "{:.3g} to {:.3g}".format(*one.strength_range).replace("-", "−")
-        rows.append([f"[`{name}`](#{name})", str(teacher_of(one)), _space(one), one.method, separation(one), ends])
-    return _table(["name", "learnt from", "space", "method", "held out", "range of strengths"], rows)
+        teacher = f"`{teacher.score}`{', reversed' * teacher.reversed}" if (teacher := teacher_of(one)) else "unknown"
+        rows.append(
+            [f"[`{name}`](#{name})", WHAT[name], teacher, _space(one), one.method, separation(one), ends]
+        )  # fmt: skip
+    return _table(["name", "moves towards", "learnt from", "space", "method", "held out", "range of strengths"], rows)
 
 
 def costs(directions: Mapping[str, Direction], way: str) -> str:
@@ -68,7 +91,7 @@ def judges(directions: Mapping[str, Direction]) -> str:
     """On what each direction was measured, and who judged."""
     told: dict[str, list[str]] = {}
     for name, one in directions.items():
-        told.setdefault(measured_how(one) or "not measured: no second classifier judges it", []).append(f"`{name}`")
+        told.setdefault(measured_how(one) or "not measured", []).append(f"`{name}`")
     return "\n".join(f"- {', '.join(names)}: {how}" for how, names in told.items())
 
 
@@ -77,9 +100,13 @@ def pictures(directions: Mapping[str, Direction]) -> str:
     parts = []
     for name, one in directions.items():
         teacher = teacher_of(one)
-        falls = "; it falls along the direction" if teacher and teacher.reversed else ""
-        alt = f"Four generated persons from one end of the range of {name} to the other"
-        parts.append(f"### {name}\n\n![{alt}](../images/directions/{name}.jpg)\n\nUnder the images: `{teacher and teacher.score}`{falls}.")
+        falls = ", which falls along the direction" if teacher and teacher.reversed else ""
+        alt = f"Three generated persons from one end of the range of {name} to the other"
+        parts += [
+            f"### {name}",
+            f"![{alt}](../images/directions/{name}.jpg)",
+            f"Towards: {WHAT[name]}. Under the images: `{teacher.score if teacher else 'unknown'}`{falls}.",
+        ]
     return "\n\n".join(parts)
 
 

@@ -47,6 +47,16 @@ def with_teacher(direction: Direction, teacher: Teacher) -> Direction:
     return replace(direction, statistics={**direction.statistics, SCORE: str(teacher)})
 
 
+def falls_along(direction: Direction, score: str) -> bool:
+    """Whether a direction's card says that a score falls along it; its scorer's name may stand before it or not."""
+    teacher = teacher_of(direction)
+    return teacher is not None and teacher.reversed and _bare(teacher.score) == _bare(score)
+
+
+def _bare(score: str) -> str:
+    return score.rpartition(":")[2]
+
+
 def turned(statistics: Mapping[str, Statistic]) -> dict[str, Statistic]:
     """Statistics of the reversed direction: where the score is known, it falls along it, or no longer does.
 

@@ -56,10 +56,10 @@ def with_measured(direction: Direction, measurement: Measurement, name: str, bes
 
 def _how(measurement: Measurement, reversed_: bool) -> str:
     s, judge = measurement.settings, measurement.roles[0].judge
-    sense = f"{judge} falls along the direction: strengths that raise it are negative" if reversed_ else ""
+    against = "; it is reached against the direction, at negative strengths" if reversed_ else ""
     return (
-        f"{len(measurement.seeds)} faces of seeds {s['first_seed']} to {s['last_seed']}, at equal effect, "
-        f"judged by {judge}" + (f"; {sense}" if sense else "")
+        f"{len(measurement.seeds)} faces of seeds {s['first_seed']} to {s['last_seed']}, at equal effect: "
+        f"{measurement.attribute.replace('_', ' ')}, judged by {judge}{against}"
     )
 
 

@@ -186,15 +186,14 @@ def test_a_card_takes_what_was_measured(measured, directions):
     found, _ = measured
     card = with_measured(directions["truth"], found, "truth", beside=["stray"])
     table = measured_table(card)
-    assert (
-        "| leakage |" in table and "10 faces of seeds 50000 to 50119, at equal effect, judged by judge:mouth" in table
-    )
+    assert "| leakage |" in table
+    assert "10 faces of seeds 50000 to 50119, at equal effect: mouth, judged by judge:mouth" in table
     assert list(measured_columns(card)) == [
         "one strength", "strength per face", "stray, one strength", "stray, strength per face",
     ]  # fmt: skip
     assert measured_beside(card) == ["stray"]
     against = with_measured(directions["stray"], found, "stray")
-    assert measured_how(against).endswith("strengths that raise it are negative")
+    assert measured_how(against).endswith("against the direction, at negative strengths")
     assert float(measured_columns(against)["one strength"]["strength"]) < 0
     with pytest.raises(UserError, match="no direction grin was measured; there are truth, "):
         with_measured(directions["truth"], found, "truth", beside=["grin"])
