@@ -146,10 +146,10 @@ def measured(
     samples = label_samples(components, CONFIRM, work / "confirm")
     settings, directions = MeasureSettings(exchange=False), {name: direction}
     if entry.beside_svm:
-        svm = fit(table, entry.score, LinearSVM(), name).direction
+        svm = fit(table, entry.score, LinearSVM(0.3), name).direction
         directions["svm"] = -svm if entry.reversed else svm
     found = measure_directions(directions, attribute, components, work / f"measured-{name}", settings, samples)
-    return with_measured(direction, found, name, beside=["svm"])
+    return with_measured(direction, found, name, beside=[other for other in directions if other != name])
 
 
 def main() -> None:
