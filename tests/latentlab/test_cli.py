@@ -287,7 +287,13 @@ def smiled(run, place, network) -> Path:
 def test_the_main_job(smiled, network):
     report = (smiled / "report.md").read_text(encoding="utf-8")
     assert f"`latentlab smile --network {network} --samples {SAMPLES} " in report
-    for name in ("walk.png", "walk.gif", "response.png", "smile-mean.safetensors", "smile-svm.safetensors"):
+    for name in (
+        "walk.png",
+        "walk.gif",
+        "response.png",
+        "smile-style-correlation.safetensors",
+        "smile-svm.safetensors",
+    ):
         assert (smiled / name).stat().st_size > 0
     assert len(list((smiled / "samples").glob("*.parquet"))) == 2
 
