@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +27,7 @@ from latentlab.directions import (
     fit,
     match_layers,
 )
+from latentlab.directions.response import Response
 from latentlab.pipelines import Components, LabelSettings, calibrate_reach, label_samples
 from latentlab.pipelines.edits import rescore
 from latentlab.pipelines.measuring import MeasuredAttribute, MeasureSettings, measure_directions
@@ -56,20 +57,27 @@ class Entry:
         Whether it grows where the score falls.
     layers
         Rows of ws that it moves; None for all.
+    share
+        Share of the training faces that have changed at the ends of its range of strengths; 1 for the range at which
+        all have. Faces that need more than most become other persons on the way.
+    beside_svm
+        Whether the SVM in W is measured on the same faces, to compare with.
     """
 
     score: str
     finder: Callable[[], Finder]
     reversed: bool = False
-    layers: tuple[int, ...] | None = field(default=None)
+    layers: tuple[int, ...] | None = None
+    share: float = 0.75
+    beside_svm: bool = False
 
 
 LIBRARY = {
-    "smile": Entry("fer:happy", lambda: StyleCorrelation(10)),
+    "smile": Entry("fer:happy", lambda: StyleCorrelation(10), share=1.0),
     "mouth-open": Entry("attributes:mouth_slightly_open", lambda: StyleCorrelation(5)),
-    "eyeglasses": Entry("attributes:eyeglasses", lambda: LinearSVM(0.3), layers=(0, 1, 2, 3, 4, 5)),
-    "gender": Entry("attributes:male", lambda: StyleSVM(30)),
-    "age": Entry("attributes:young", lambda: StyleSVM(300), reversed=True),
+    "eyeglasses": Entry("attributes:eyeglasses", lambda: LinearSVM(0.3), layers=(0, 1, 2, 3, 4, 5), beside_svm=True),
+    "gender": Entry("attributes:male", lambda: StyleSVM(30), beside_svm=True),
+    "age": Entry("attributes:young", lambda: StyleSVM(300), reversed=True, beside_svm=True),
     "beard": Entry("attributes:no_beard", lambda: StyleCorrelation(5), reversed=True),
     "make-up": Entry("attributes:heavy_makeup", lambda: StyleSVM(300)),
     "bangs": Entry("attributes:bangs", lambda: LinearSVM(0.3), layers=tuple(range(8))),
@@ -104,7 +112,17 @@ def calibrated(direction: Direction, entry: Entry, table: SampleTable, component
     forth = -direction if entry.reversed else direction
     reach = calibrate_reach(train, entry.score, forth, components.renderer(256), components.scorer)
     found = reach.calibrated(forth)
+    if entry.share < 1:
+        away, towards = (_strength_at(entry.share, found.response, sign) for sign in (-1, 1))
+        found = replace(found, strength_range=(away, towards))
     return -found if entry.reversed else found
+
+
+def _strength_at(share: float, response: Response | None, sign: int) -> float:
+    """The first strength at which a share of the faces has changed or, where that is never so, most of them."""
+    assert response is not None
+    first = response.first_reaching(share, sign)
+    return response.strongest(sign) if first is None else first
 
 
 def learn_geometric(name: str, score: str, table: SampleTable, components: Components) -> Direction | None:
@@ -132,14 +150,21 @@ def with_moves(direction: Direction, score: str, train: SampleTable, components:
     return replace(direction, strength_range=(ends[0], ends[1]))
 
 
-def measured(direction: Direction, name: str, entry: Entry, components: Components, work: Path) -> Direction:
+def measured(
+    direction: Direction, name: str, entry: Entry, table: SampleTable, components: Components, work: Path
+) -> Direction:
     """Measure a direction on the faces that no choice has seen."""
-    attribute = MeasuredAttribute.named("smile" if name == "smile" else entry.score.partition(":")[2])
+    attribute = MeasuredAttribute.named(
+        "smile" if name == "smile" else entry.score.partition(":")[2],
+        towards="negative" if entry.reversed else "positive",
+    )
     samples = label_samples(components, CONFIRM, work / "confirm")
-    settings = MeasureSettings(exchange=False)
-    forth = -direction if entry.reversed else direction
-    found = measure_directions({name: forth}, attribute, components, work / f"measured-{name}", settings, samples)
-    return with_measured(direction, found, name)
+    settings, directions = MeasureSettings(exchange=False), {name: direction}
+    if entry.beside_svm:
+        svm = fit(table, entry.score, LinearSVM(0.3), name).direction
+        directions["svm"] = -svm if entry.reversed else svm
+    found = measure_directions(directions, attribute, components, work / f"measured-{name}", settings, samples)
+    return with_measured(direction, found, name, beside=[other for other in directions if other != name])
 
 
 def main() -> None:
@@ -153,14 +178,18 @@ def main() -> None:
     components = Components.load(scorer=SCORERS, device=arguments.device)
     for name in (name for name in LIBRARY if name in wanted):
         entry, table = LIBRARY[name], label_samples(components, LEARN, arguments.work / "learn")
-        direction = calibrated(learn(entry, name, table, components), entry, table, components)
-        measured(direction, name, entry, components, arguments.work).save(arguments.out / f"{name}.safetensors")
+        kept = arguments.work / f"learnt-{name}.safetensors"
+        if not kept.exists():
+            calibrated(learn(entry, name, table, components), entry, table, components).save(kept)
+        direction = Direction.load(kept)
+        found = measured(direction, name, entry, table, components, arguments.work)
+        found.save(arguments.out / f"{name}.safetensors")
     shapes = Components.load(components.generator, GEOMETRY)
     for name in (name for name in GEOMETRIC if name in wanted):
         table = label_samples(shapes, LEARN_GEOMETRY, arguments.work / "geometry")
-        found = learn_geometric(name, GEOMETRIC[name], table, shapes)
-        if found is not None:
-            found.save(arguments.out / f"{name}.safetensors")
+        geometric = learn_geometric(name, GEOMETRIC[name], table, shapes)
+        if geometric is not None:
+            geometric.save(arguments.out / f"{name}.safetensors")
 
 
 if __name__ == "__main__":

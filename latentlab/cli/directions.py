@@ -15,6 +15,7 @@ from latentlab.progress import bar
 
 if TYPE_CHECKING:
     from latentlab.directions import Direction
+    from latentlab.pipelines.measuring import MeasuredAttribute
     from latentlab.samples import SampleTable
 
 app = typer.Typer(
@@ -41,30 +42,45 @@ class FormName(str, Enum):
     rows = "rows"
 
 
+class TowardsName(str, Enum):
+    """Way that an attribute is edited."""
+
+    positive = "positive"
+    negative = "negative"
+
+
 @app.command("list")
 def list_directions() -> None:
-    """List the directions that come with the package."""
+    """List the directions that come with the package, and what edits along them cost."""
     from latentlab.directions import load_direction, shipped_directions
+    from latentlab.pipelines.library import library_lines
 
-    for name in shipped_directions():
-        one = load_direction(name)
-        auc = one.statistics.get("held_out_auc")
-        told = f"held-out AUC {auc:.3f}" if isinstance(auc, float) else ""
-        print(f"{name:<16} {one.attribute:<20} space {one.space:<3} {one.method:<18} {told}".rstrip())
+    print("\n".join(library_lines({name: load_direction(name) for name in shipped_directions()})))
 
 
 @app.command()
 def show(
+    ctx: typer.Context,
     direction: Name,
     channels: Annotated[
         bool, typer.Option("--channels", help="Also show the layers and style channels that carry it.")
     ] = False,
+    picture: Annotated[
+        Path | None,
+        typer.Option(help="Also draw faces from one end of its range to the other: .png, .pdf or .svg."),
+    ] = None,
     network: options.Network = "mobile-ffhq",
+    device: options.Device = "auto",
 ) -> None:
     """Show the card of a direction, and what was measured of it."""
     from latentlab.directions import load_direction
     from latentlab.pipelines.measuring.measured_cards import measured_table, without_measured
+    from latentlab.plots import check_format
 
+    if picture is None:
+        options.refuse_without_effect(ctx, {"device": "without --picture"})
+    else:
+        check_format(options.check_file(picture, [Path(direction)]))
     found = load_direction(direction)
     print(without_measured(found).card())
     measured = measured_table(found)
@@ -73,6 +89,12 @@ def show(
         from latentlab.pipelines import Components
 
         print(f"\n{found.explain(Components.load(network, device='cpu').generator)}")
+    if picture is not None:
+        from latentlab.pipelines.library import direction_walk
+
+        walk, score = direction_walk(found, network, device, bar)
+        walk.save(picture, score)
+        print(f"\nwritten to {picture}")
 
 
 @app.command()
@@ -182,6 +204,9 @@ def measure(
             help="Score that judges, of another network; by default attributes:smiling, attributes-judge:NAME."
         ),
     ] = None,
+    towards: Annotated[
+        TowardsName, typer.Option(help="positive: faces without the attribute get it; negative: the reverse.")
+    ] = TowardsName.positive,
     related: Annotated[
         str | None,
         typer.Option(help="Attributes, separated by commas, that are no leakage; by default the package's list."),
@@ -192,7 +217,9 @@ def measure(
     exchange: Annotated[bool, typer.Option(help="Measure once more with teacher and judge exchanged.")] = True,
     samples: Annotated[
         Path | None,
-        typer.Option(help="Folder of samples on fresh seeds that `latentlab label` scored by both scorers."),
+        typer.Option(
+            help="Folder of samples on fresh seeds that `latentlab label` scored by both scorers, and maybe others."
+        ),
     ] = None,
     count: Annotated[int, typer.Option("--count", min=2, help="Without --samples: samples to draw.")] = 600,
     seed_start: Annotated[int, typer.Option(help="Without --samples: first seed, none of which taught.")] = 50_000,
@@ -225,10 +252,10 @@ def measure(
     groups = _by_attribute(_load(directions), attribute)
     if len(groups) > 1 and (teacher or judge):
         raise UserError(f"--teacher and --judge are for one attribute, and the directions are for {', '.join(groups)}")
-    wanted = {name: MeasuredAttribute.named(name, teacher, judge, listed) for name in groups}
+    wanted = {name: MeasuredAttribute.named(name, teacher, judge, listed, towards.value) for name in groups}
     table = None if samples is None else _samples(samples)
     for name, group in groups.items():
-        components = Components.load(network, wanted[name].scorers, device=device)
+        components = Components.load(network, _scorers(wanted[name], table), device=device)
         folder = out if len(groups) == 1 else out / name
         found = measure_directions(
             group, wanted[name], components, folder, settings, table, bar, options.this_command()
@@ -254,6 +281,14 @@ def _by_attribute(named: dict[str, Direction], attribute: str | None) -> dict[st
     for name, direction in named.items():
         groups.setdefault(same_attribute(attribute or direction.attribute), {})[name] = direction
     return groups
+
+
+def _scorers(attribute: MeasuredAttribute, table: SampleTable | None) -> str:
+    """The scorers of an attribute or, where samples were labelled by these and others, all that labelled them."""
+    if table is None:
+        return attribute.scorers
+    labelled = dict.fromkeys(name.rpartition(":")[0] for name in table.names)
+    return ",".join(labelled) if set(attribute.scorers.split(",")) <= set(labelled) else attribute.scorers
 
 
 def _samples(folder: Path) -> SampleTable:

@@ -78,8 +78,9 @@ ScoreTarget = Annotated[
 Cap = Annotated[
     float | None,
     typer.Option(
-        help="With --target: the most that a face is moved, in the direction's units; by default 1.25 times the end of "
-        "the direction's calibrated range; with --photo 1.5 times, and 3 times in space s."
+        help="With --target, or --photo without --strengths: the most that a face is moved, in the direction's units; "
+        "by default 1.25 times the end of the direction's calibrated range; of a photo 1.5 times, and 3 times in space "
+        "s."
     ),
 ]
 Layers = Annotated[

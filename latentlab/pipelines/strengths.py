@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from latentlab.directions import Direction
+from latentlab.directions.teaching import falls_along
 from latentlab.editing import move, strength_range
 from latentlab.errors import UserError
 from latentlab.pipelines.crossings import Crossings, first_crossings
@@ -20,6 +21,7 @@ from latentlab.progress import Stage, Step, stage_of
 from latentlab.rendering import Latents, Renderer, rows_of
 from latentlab.reprs import ShortRepr
 from latentlab.scorers import Scorer, check_score, score_column, score_images
+from latentlab.scorers.threshold import HALF
 
 # Chosen on 153 training faces that did not smile, and their strengths along the shipped smile to a score of 0.9: within
 # 1.25 times the range 95 % of them got there, at an identity of 0.63 or more; beyond 1.5 times it fell to 0.5 and 0.1.
@@ -147,7 +149,8 @@ def strength_for(
         ws `(n, num_ws, w_dim)`, or latents by name (`latentlab.rendering.Latents`) from which the direction's space
         can be reached.
     direction
-        Direction along which the score grows. Faces move against it where the target is one to fall to.
+        Direction along which the score grows; or falls, if its card says so (see `latentlab.directions.teaching`).
+        Faces move the way that brings them to the target.
     target
         Score to reach. Below the scorer's threshold, or one half, faces are to fall to it, otherwise to rise. A
         `ScoreTarget` gives a logit, or says the way.
@@ -172,6 +175,9 @@ def strength_for(
         If the scorer has no such score, knows that of no face, or gives infinite values, the direction does not fit the
         latents, or the target is out of the scores' range.
     """
+    if falls_along(direction, attribute):
+        found = strength_for(latents, -direction, target, renderer, scorer, attribute, settings, progress)
+        return replace(found, strengths=0.0 - found.strengths, limits=-found.limits)
     settings = StrengthSettings() if settings is None else settings
     check_score(scorer.names, attribute)
     faces = _Faces(latents, direction, renderer, scorer, attribute, settings.batch_size)
@@ -224,9 +230,24 @@ def check_target(target: float | ScoreTarget, renderer: Renderer, scorer: Scorer
     """
     check_score(scorer.names, attribute)
     if not isinstance(target, ScoreTarget):
-        with torch.inference_mode():
-            scores = score_images(scorer, renderer({"w": renderer.generator.w_avg[None]}))
-        ScoreTarget.of(target, scorer, attribute, score_column(scores, scorer.names, attribute))
+        ScoreTarget.of(target, scorer, attribute, _score_of_mean(renderer, scorer, attribute))
+
+
+def is_known_probability(renderer: Renderer, scorer: Scorer, attribute: str) -> bool:
+    """Whether a score is a probability that images of the generator have, by that of its mean image."""
+    try:
+        scores = _score_of_mean(renderer, scorer, attribute)
+    except UserError:  # such as images that are too small
+        return False
+    middle = ScoreTarget.of(HALF.low, scorer, attribute, scores)
+    return middle.scale == "probability" and not bool(np.isnan(scores).any())
+
+
+@torch.inference_mode()
+def _score_of_mean(renderer: Renderer, scorer: Scorer, attribute: str) -> NDArray[np.float32]:
+    """The score of the generator's mean image, `(1,)`."""
+    scores = score_images(scorer, renderer({"w": renderer.generator.w_avg[None]}))
+    return score_column(scores, scorer.names, attribute)
 
 
 def _limits(faces: _Faces, goal: ScoreTarget, settings: StrengthSettings) -> NDArray[np.float64]:

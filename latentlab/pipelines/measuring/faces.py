@@ -33,8 +33,28 @@ LEAST_OF_A_CLASS = 2
 
 
 @dataclass(frozen=True, eq=False, repr=False)
+class Scale(ShortRepr):
+    """The scale on which logits are measured: 0 is where a score makes an image positive.
+
+    Attributes
+    ----------
+    boundaries
+        `(k,)`: logits at the scorers' thresholds, which are taken off.
+    signs
+        `(k,)`: 1, and −1 of the scores by which edits are to make faces negative.
+    """
+
+    boundaries: NDArray[np.float64]
+    signs: NDArray[np.float64]
+
+    def __call__(self, logits: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Bring logits `(n, k)` on this scale."""
+        return (logits - self.boundaries) * self.signs
+
+
+@dataclass(frozen=True, eq=False, repr=False)
 class Population(ShortRepr):
-    """Samples with the logits of all scores, in which 0 is where a score makes an image positive.
+    """Samples with the logits of all scores.
 
     Attributes
     ----------
@@ -43,9 +63,9 @@ class Population(ShortRepr):
     names
         Names of the k scores.
     logits
-        `(n, k)` float64.
-    boundaries
-        `(k,)`: logits at the scorers' thresholds, which are taken off.
+        `(n, k)` float64, on the scale.
+    scale
+        The scale of all logits.
     deviation
         `(k,)`: standard deviations of the logits.
     """
@@ -53,7 +73,7 @@ class Population(ShortRepr):
     table: SampleTable
     names: tuple[str, ...]
     logits: NDArray[np.float64]
-    boundaries: NDArray[np.float64]
+    scale: Scale
     deviation: NDArray[np.float64]
 
     @classmethod
@@ -77,8 +97,12 @@ class Population(ShortRepr):
         if not np.isfinite(logits).all():
             bad = table.names[int(np.argmin(np.isfinite(logits).all(axis=0)))]
             raise UserError(f"scores of the samples called {bad} are not finite; label them anew")
-        boundaries = np.array([_boundary(table, scorer, name) for name in table.names])
-        found = cls(table, table.names, logits - boundaries, boundaries, logits.std(axis=0))
+        own = (attribute.teacher, attribute.judge)
+        scale = Scale(
+            np.array([_boundary(table, scorer, name) for name in table.names]),
+            np.array([attribute.sign if name in own else 1.0 for name in table.names]),
+        )
+        found = cls(table, table.names, scale(logits), scale, logits.std(axis=0))
         for score in (attribute.teacher, attribute.judge):
             count = int((found.column(score) > 0).sum())
             if min(count, len(table) - count) < LEAST_OF_A_CLASS:
@@ -98,7 +122,7 @@ class Population(ShortRepr):
         rows = np.flatnonzero(lack)
         if len(rows) < faces:
             raise UserError(
-                f"{len(rows)} of {len(self.table)} samples lack {attribute.name} to both {attribute.teacher} and "
+                f"{len(rows)} of {len(self.table)} samples lack {attribute.title} to both {attribute.teacher} and "
                 f"{attribute.judge}, and {faces} faces are asked for: draw more samples, or ask for fewer faces"
             )
         return rows[:faces]
@@ -132,11 +156,11 @@ class EditedFaces(ShortRepr):
     images
         `(n, 3, r, r)`, on the CPU.
     logits
-        `(n, k)` of all scores, 0 where a score makes an image positive.
+        `(n, k)` of all scores, on the scale.
     renderer, scorer
         Networks.
-    boundaries
-        See `Population`.
+    scale
+        Scale of the logits.
     batch_size
         Images rendered at once.
     """
@@ -147,7 +171,7 @@ class EditedFaces(ShortRepr):
     logits: NDArray[np.float64]
     renderer: Renderer
     scorer: Scorer
-    boundaries: NDArray[np.float64]
+    scale: Scale
     batch_size: int
 
     @classmethod
@@ -158,9 +182,9 @@ class EditedFaces(ShortRepr):
         some = population.table.subset(rows)
         latents = latents_of_seeds(renderer.generator, some.seeds.tolist(), float(some.psi[0]))
         empty = torch.zeros(0)
-        bare = cls(some.seeds, latents, empty, np.zeros((0, 0)), renderer, scorer, population.boundaries, batch_size)
+        bare = cls(some.seeds, latents, empty, np.zeros((0, 0)), renderer, scorer, population.scale, batch_size)
         images, logits = bare.render([])
-        return cls(some.seeds, latents, images, logits, renderer, scorer, population.boundaries, batch_size)
+        return cls(some.seeds, latents, images, logits, renderer, scorer, population.scale, batch_size)
 
     def __len__(self) -> int:
         return len(self.seeds)
@@ -181,7 +205,7 @@ class EditedFaces(ShortRepr):
             if not np.isfinite(found).all():
                 raise UserError("the scorers gave values that are not finite to edited faces")
             images.append(image.clamp(-1, 1).cpu())
-            logits.append(found - self.boundaries)
+            logits.append(self.scale(found))
         return torch.cat(images), np.concatenate(logits)
 
     def first(self, count: int) -> EditedFaces:

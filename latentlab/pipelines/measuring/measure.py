@@ -177,8 +177,10 @@ def _key(
 ) -> dict[str, Any]:
     """What parts depend on, besides their direction."""
     table = population.table
+    towards = {} if attribute.towards == "positive" else {"towards": attribute.towards}
     return {
         "attribute": attribute.name,
+        **towards,
         "teacher": attribute.teacher,
         "judge": attribute.judge,
         "related": None if attribute.related is None else list(attribute.related),
@@ -286,7 +288,7 @@ class _Bench:
         signed = [-one if parts[name].facts.reversed else one for name, one in directions.items()]
         rows = {role.judge: [row for name in directions for row in parts[name].rows[role.judge]] for role in self.roles}
         return Measurement(
-            self.attribute.name,
+            self.attribute.title,
             self.attribute.region,
             self.faces.seeds,
             tuple(parts[name].facts for name in directions),
@@ -323,7 +325,8 @@ class _Bench:
         witness = self.witnesses[role.judge]
         columns = [self._column(score) for score in witness.scores]
         others = [c for c, bare in zip(columns, witness.attributes, strict=True) if bare not in witness.related]
-        before, after = self.faces.logits[:, columns], effect.logits[:, columns]
+        signs = self.population.scale.signs[columns]
+        before, after = self.faces.logits[:, columns] * signs, effect.logits[:, columns] * signs
         return Row(
             name,
             way,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, replace
-from typing import Any
+from typing import Any, Literal, TypeAlias, get_args
 
 from latentlab.errors import UserError
 from latentlab.faces.regions import region_of
@@ -12,6 +12,8 @@ from latentlab.samples import check_psi
 # What the expression is called among the attributes, and by people.
 _SMILES = ("smile", "smiling", "happy")
 _TEACHER, _JUDGE = "attributes", "attributes-judge"
+
+Towards: TypeAlias = Literal["positive", "negative"]
 
 
 @dataclass(frozen=True)
@@ -30,11 +32,13 @@ class MeasuredAttribute:
         (`latentlab.scorers.related`).
     region
         Region of the face that edits may change (`latentlab.faces.regions.REGIONS`); None where they may change all.
+    towards
+        'positive': faces that lack the attribute are to get it; 'negative': faces that have it are to lose it.
 
     Raises
     ------
     UserError
-        If teacher or judge is no qualified score, or both are of one scorer.
+        If teacher or judge is no qualified score, both are of one scorer, or `towards` is neither.
     """
 
     name: str
@@ -42,6 +46,7 @@ class MeasuredAttribute:
     judge: str
     related: tuple[str, ...] | None = None
     region: str | None = None
+    towards: Towards = "positive"
 
     def __post_init__(self) -> None:
         for score in (self.teacher, self.judge):
@@ -51,6 +56,18 @@ class MeasuredAttribute:
             raise UserError(
                 f"the scorer that taught may not judge: {self.teacher} and {self.judge} are of one; give another judge"
             )
+        if self.towards not in get_args(Towards):
+            raise UserError(f"an attribute is measured towards positive or negative, not {self.towards!r}")
+
+    @property
+    def title(self) -> str:
+        """What edited faces are to have, for readers: the name, or 'not' and the name."""
+        return self.name if self.towards == "positive" else f"not {self.name}"
+
+    @property
+    def sign(self) -> int:
+        """What the logits of teacher and judge are multiplied by, so that they grow where the edit succeeds."""
+        return 1 if self.towards == "positive" else -1
 
     @classmethod
     def named(
@@ -59,6 +76,7 @@ class MeasuredAttribute:
         teacher: str | None = None,
         judge: str | None = None,
         related: tuple[str, ...] | None = None,
+        towards: Towards = "positive",
     ) -> MeasuredAttribute:
         """Fill in what is usual for an attribute.
 
@@ -69,7 +87,7 @@ class MeasuredAttribute:
         teacher, judge
             See above; None for 'fer:happy' and 'attributes:smiling' of a smile, and for 'attributes:NAME' and
             'attributes-judge:NAME' of another attribute.
-        related
+        related, towards
             See above.
         """
         smile = name in _SMILES
@@ -77,7 +95,7 @@ class MeasuredAttribute:
         teacher = usual[0] if teacher is None else teacher
         judge = usual[1] if judge is None else judge
         region = region_of("smiling" if smile else name) or region_of(name_of(judge))
-        return cls("smile" if smile else name, teacher, judge, related, region)
+        return cls("smile" if smile else name, teacher, judge, related, region, towards)
 
     @property
     def scorers(self) -> str:
