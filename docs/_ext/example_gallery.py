@@ -9,6 +9,7 @@ READING_ORDER = (
     "style_mixing",
     "latent_walk",
     "smile_direction",
+    "direction_library",
     "own_attribute",
     "edit_photo",
     "edges_to_face",

@@ -50,28 +50,36 @@ class TowardsName(str, Enum):
 
 @app.command("list")
 def list_directions() -> None:
-    """List the directions that come with the package."""
+    """List the directions that come with the package, and what edits along them cost."""
     from latentlab.directions import load_direction, shipped_directions
+    from latentlab.pipelines.library import library_lines
 
-    for name in shipped_directions():
-        one = load_direction(name)
-        auc = one.statistics.get("held_out_auc")
-        told = f"held-out AUC {auc:.3f}" if isinstance(auc, float) else ""
-        print(f"{name:<16} {one.attribute:<20} space {one.space:<3} {one.method:<18} {told}".rstrip())
+    print("\n".join(library_lines({name: load_direction(name) for name in shipped_directions()})))
 
 
 @app.command()
 def show(
+    ctx: typer.Context,
     direction: Name,
     channels: Annotated[
         bool, typer.Option("--channels", help="Also show the layers and style channels that carry it.")
     ] = False,
+    picture: Annotated[
+        Path | None,
+        typer.Option(help="Also draw faces from one end of its range to the other: .png, .pdf or .svg."),
+    ] = None,
     network: options.Network = "mobile-ffhq",
+    device: options.Device = "auto",
 ) -> None:
     """Show the card of a direction, and what was measured of it."""
     from latentlab.directions import load_direction
     from latentlab.pipelines.measuring.measured_cards import measured_table, without_measured
+    from latentlab.plots import check_format
 
+    if picture is None:
+        options.refuse_without_effect(ctx, {"device": "without --picture"})
+    else:
+        check_format(options.check_file(picture, [Path(direction)]))
     found = load_direction(direction)
     print(without_measured(found).card())
     measured = measured_table(found)
@@ -80,6 +88,12 @@ def show(
         from latentlab.pipelines import Components
 
         print(f"\n{found.explain(Components.load(network, device='cpu').generator)}")
+    if picture is not None:
+        from latentlab.pipelines.library import direction_walk
+
+        walk, score = direction_walk(found, network, device, bar)
+        walk.save(picture, score)
+        print(f"\nwritten to {picture}")
 
 
 @app.command()

@@ -203,7 +203,7 @@ def walk(
 
 @dataclass(frozen=True, eq=False)
 class _Edit:
-    """Direction, strengths in units of w, and latent codes of `edit` and `walk`."""
+    """Direction, strengths in its units, and latent codes of `edit` and `walk`."""
 
     direction: Direction
     strengths: list[float] | None

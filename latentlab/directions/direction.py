@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from latentlab.directions.teaching import turned
 from latentlab.errors import UserError
 
 if TYPE_CHECKING:
@@ -96,9 +97,16 @@ class Direction:
     def __neg__(self) -> Direction:
         """Reverse the direction; published ones point either way."""
         intercept = None if self.intercept is None else -self.intercept
-        turned = None if self.strength_range is None else (-self.strength_range[1], -self.strength_range[0])
+        ends = None if self.strength_range is None else (-self.strength_range[1], -self.strength_range[0])
         response = None if self.response is None else -self.response
-        return replace(self, vector=-self.vector, intercept=intercept, strength_range=turned, response=response)
+        return replace(
+            self,
+            vector=-self.vector,
+            intercept=intercept,
+            strength_range=ends,
+            response=response,
+            statistics=turned(self.statistics),
+        )
 
     def __mul__(self, strength: float) -> Edits:
         """Give it a strength: an edit."""
@@ -294,34 +302,9 @@ class Direction:
 
     def card(self) -> str:
         """Describe it in Markdown, with all that is known about it."""
-        rows = "" if self.vector.ndim == 1 else f"{len(self.vector)} rows of "
-        numbers = "numbers" if self.channels is None else "style channels"
-        entries: list[tuple[str, object]] = [
-            ("method", self.method),
-            ("space", f"{self.space}, {rows}{self.width} {numbers}"),
-            ("layers", self._layers_in_words()),
-            ("sigma", self.sigma),
-            ("intercept", self.intercept),
-            ("strength range", self._range_in_words()),
-            ("faces changed", None if self.response is None else self.response.in_words()),
-            ("generator", self.generator),
-            ("scorer", self.scorer),
-            *self.statistics.items(),
-        ]
-        lines = [f"# Direction: {self.attribute}", "", "| | |", "|---|---|"]
-        return "\n".join(lines + [f"| {name} | {_show(value)} |" for name, value in entries]) + "\n"
+        from latentlab.directions.describing import card_of  # which builds on directions
 
-    def _layers_in_words(self) -> str:
-        layers = self.layers
-        if self.channels is not None:
-            return ", ".join(self.channels.by_layer())
-        if self.vector.ndim == 2:
-            moved = self.vector.any(axis=1)
-            layers = None if moved.all() else tuple(np.flatnonzero(moved).tolist())
-        return "all" if layers is None else ", ".join(str(layer) for layer in layers)
-
-    def _range_in_words(self) -> str | None:
-        return None if self.strength_range is None else "{:.4g} to {:.4g}".format(*self.strength_range)
+        return card_of(self)
 
 
 def longest_row(vector: NDArray[Any]) -> float:
@@ -408,9 +391,3 @@ def _check_range(found: tuple[float, float] | None) -> tuple[float, float] | Non
             f"a direction's strength range is a negative and a positive strength (away, towards), not {found}"
         )
     return away, towards
-
-
-def _show(value: object) -> str:
-    if value is None:
-        return "unknown"
-    return f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -17,6 +17,7 @@ from latentlab.directions.needs import fill_in, points_of, space_of_samples
 from latentlab.directions.of_finders import directions_of, space_of
 from latentlab.directions.statistics import DirectionStatistics, card_figures, evaluate
 from latentlab.directions.styles import StyleSpace
+from latentlab.directions.teaching import SCORE
 from latentlab.errors import UserError
 from latentlab.rendering import Renderer
 from latentlab.samples.table import SampleTable, split
@@ -226,7 +227,7 @@ def _judged(finder: Finder, data: _Data, attribute: str, name: str | None, n_tra
         held_out = evaluate(finder, *_classes(judge, attribute, "the held-out rows"))
     statistics = card_figures(n_train, held_out)
     if _target_of(finder) is not None:
-        statistics |= _labelling(table, attribute)
+        statistics |= {SCORE: attribute} | _labelling(table, attribute)
     first, *others = directions_of(
         finder,
         data.learn.x,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from latentlab.directions import Direction
+from latentlab.directions.teaching import falls_along
 from latentlab.editing import move, strength_range
 from latentlab.errors import UserError
 from latentlab.pipelines.crossings import Crossings, first_crossings
@@ -148,7 +149,8 @@ def strength_for(
         ws `(n, num_ws, w_dim)`, or latents by name (`latentlab.rendering.Latents`) from which the direction's space
         can be reached.
     direction
-        Direction along which the score grows. Faces move against it where the target is one to fall to.
+        Direction along which the score grows; or falls, if its card says so (see `latentlab.directions.teaching`).
+        Faces move the way that brings them to the target.
     target
         Score to reach. Below the scorer's threshold, or one half, faces are to fall to it, otherwise to rise. A
         `ScoreTarget` gives a logit, or says the way.
@@ -173,6 +175,9 @@ def strength_for(
         If the scorer has no such score, knows that of no face, or gives infinite values, the direction does not fit the
         latents, or the target is out of the scores' range.
     """
+    if falls_along(direction, attribute):
+        found = strength_for(latents, -direction, target, renderer, scorer, attribute, settings, progress)
+        return replace(found, strengths=0.0 - found.strengths, limits=-found.limits)
     settings = StrengthSettings() if settings is None else settings
     check_score(scorer.names, attribute)
     faces = _Faces(latents, direction, renderer, scorer, attribute, settings.batch_size)

@@ -40,7 +40,7 @@ def walk_figure(
     scores
         `(faces, strengths)`.
     strengths
-        `(strengths,)`, in units of w.
+        `(strengths,)`, in the direction's units.
     row_titles
         `(faces,)`.
     score_name
@@ -125,7 +125,7 @@ def _draw_header(figure: Figure, strengths: Sequence[float], score_name: str) ->
         )  # fmt: skip
     figure.text(
         (MARGIN + _TITLE) / width, (height - 0.12) / height,
-        f"Above: strength in units of w.  Below: {score_name}.",
+        f"Above: strength.  Below: {score_name}.",
         ha="left", va="center", fontsize=7, color=PALE,
     )  # fmt: skip
 

@@ -11,6 +11,7 @@ from hypothesis.extra.numpy import arrays
 from safetensors.numpy import save_file
 
 from latentlab.directions import Direction, LinearSVM, cosine, evaluate, load_direction
+from latentlab.directions.teaching import Teacher, teacher_of, with_teacher
 from latentlab.errors import UserError
 from tests.latentlab.directions.made_up import DIM, make, population, unequal, unit
 
@@ -31,6 +32,18 @@ def test_the_calibrated_range_comes_back_and_shows(tmp_path):
     assert (-back).strength_range == (-2.25, 1.5)
     assert "| strength range | -1.5 to 2.25 |" in back.card()
     assert "| strength range | unknown |" in make().card()
+
+
+def test_the_card_says_which_score_taught_and_whether_it_was_turned_round():
+    statistics = {"held_out_auc": 0.9, "held_out_n": 10, "held_out_n_positive": 7}
+    young = with_teacher(make(statistics=statistics), Teacher("attributes:young"))
+    assert "| learnt from | attributes:young |" in young.card()
+    old = -young
+    assert teacher_of(old) == Teacher("attributes:young", reversed=True)
+    assert "| learnt from | attributes:young, reversed: it falls along the direction |" in old.card()
+    assert old.statistics["held_out_n_positive"] == 3 and old.statistics["held_out_auc"] == 0.9
+    assert (-old).statistics == young.statistics
+    assert teacher_of(-make()) is None and "| learnt from | unknown |" in make().card()
 
 
 @settings(max_examples=40)

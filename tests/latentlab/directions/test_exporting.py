@@ -102,9 +102,10 @@ def test_a_published_direction_is_told_by_the_sign_it_has(tmp_path):
 def test_what_ships_is_what_lies_there(run):
     assert "smile" in shipped_directions()
     code, out, _ = run("directions", "list")
-    assert code == 0 and [line.split()[0] for line in out.splitlines()] == list(shipped_directions())
+    names = [line.split()[0] for line in out.partition("\n\n")[0].splitlines()]
+    assert code == 0 and names == ["name", *shipped_directions()]
     code, out, _ = run("directions", "show", "smile")
-    assert code == 0 and out.startswith("# Direction: ")
+    assert code == 0 and out.startswith("# Direction: ") and "| unit of strengths | length 1 in " in out
 
 
 def test_commands_refuse_what_they_cannot_do(refused, run, tmp_path):
@@ -115,5 +116,7 @@ def test_commands_refuse_what_they_cannot_do(refused, run, tmp_path):
     assert "--count has no effect with --samples" in line
     line = refused("directions", "measure", "smile", "--teacher", "attributes:smiling")
     assert "are of one; give another judge" in line
-    code, _, _ = run("directions", "export", "smile", tmp_path / "smile.npy", "--form", "vector")
+    line = refused("directions", "export", "smile", tmp_path / "smile.npy")
+    assert "take .npz or, for a single array, a direction of w, such as smile-w" in line
+    code, _, _ = run("directions", "export", "smile-w", tmp_path / "smile.npy", "--form", "vector")
     assert code == 0 and np.load(tmp_path / "smile.npy").shape == (512,)

@@ -37,7 +37,7 @@ def test_fitting_is_split_fit_and_evaluate(method):
     found = fit(table, "happy", method)
     np.testing.assert_array_equal(found.direction.vector, finder.direction_.astype(np.float32))
     assert found.held_out == expected
-    assert found.direction.statistics == card_figures(len(learn), expected)
+    assert found.direction.statistics == {**card_figures(len(learn), expected), "score": "happy"}
     assert (found.direction.attribute, found.direction.method) == ("happy", type(finder).__name__)
     assert (found.direction.generator, found.direction.scorer) == ("g" * 64, "s" * 64)
 
@@ -76,7 +76,8 @@ def test_without_a_test_share_all_rows_are_learnt_on():
     np.testing.assert_array_equal(found.direction.vector, expected.direction_.astype(np.float32))
     np.testing.assert_array_equal(finder.direction_, expected.direction_)
     assert found.held_out is None
-    assert found.direction.attribute == "smile" and found.direction.statistics == {"n_train": 400}
+    assert found.direction.attribute == "smile"
+    assert found.direction.statistics == {"n_train": 400, "score": "happy"}
 
 
 def test_what_cannot_be_fitted_is_told():

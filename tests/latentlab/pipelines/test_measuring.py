@@ -15,7 +15,14 @@ from latentlab.metrics import paired_bootstrap
 from latentlab.metrics.functional import attribute_changes
 from latentlab.pipelines import Components
 from latentlab.pipelines.measuring import MeasuredAttribute, Measurement, MeasureSettings, measure_directions
-from latentlab.pipelines.measuring.measured_cards import measured_table, with_measured, without_measured
+from latentlab.pipelines.measuring.measured_cards import (
+    measured_beside,
+    measured_columns,
+    measured_how,
+    measured_table,
+    with_measured,
+    without_measured,
+)
 from latentlab.pipelines.measuring.quality import put_back
 from latentlab.pipelines.measuring.trails import Trail, monotonicity, one_strength, strength_per_face
 from latentlab.samples import SampleStore, SampleTable
@@ -175,11 +182,39 @@ def test_results_are_kept_and_a_stopped_run_resumes_to_the_same(measured, direct
         measure_directions(directions, ATTRIBUTE, components, folder, replace(SETTINGS, success=0.8), progress=False)
 
 
+def test_an_attribute_is_measured_the_other_way(measured, directions, components, tmp_path):
+    forth, folder = measured
+    samples = SampleStore.load(folder / "samples").table()
+    away = replace(ATTRIBUTE, towards="negative")
+    given = {"channel": -directions["channel"]}
+    found = measure_directions(given, away, components, tmp_path, SETTINGS, samples, progress=False)
+    assert found.attribute == "not mouth"
+    at = samples.names.index("judge:mouth")
+    had = {seed for seed, score in zip(samples.seeds, samples.scores[:, at], strict=True) if score > 0.5}
+    assert set(found.seeds) <= had and not set(forth.seeds) & had
+    row = found.roles[0].row("channel", "one")
+    assert row.reached and row.strengths.min() > 0 and not found.facts[0].reversed
+    mouth = found.roles[0].attributes.index("mouth")
+    assert (row.changes[:, mouth] < 0).all() and row.lost[mouth] >= 9 and row.gained[mouth] == 0
+    with pytest.raises(UserError, match="towards positive or negative, not 'down'"):
+        replace(ATTRIBUTE, towards="down")
+
+
 def test_a_card_takes_what_was_measured(measured, directions):
     found, _ = measured
-    card = with_measured(directions["truth"], found, "truth")
+    card = with_measured(directions["truth"], found, "truth", beside=["stray"])
     table = measured_table(card)
-    assert "| leakage |" in table and "10 faces of seeds 50000 to 50119, judged by judge:mouth" in table
+    assert "| leakage |" in table
+    assert "10 faces of seeds 50000 to 50119, at equal effect: mouth, judged by judge:mouth" in table
+    assert list(measured_columns(card)) == [
+        "one strength", "strength per face", "stray, one strength", "stray, strength per face",
+    ]  # fmt: skip
+    assert measured_beside(card) == ["stray"]
+    against = with_measured(directions["stray"], found, "stray")
+    assert measured_how(against).endswith("against the direction, at negative strengths")
+    assert float(measured_columns(against)["one strength"]["strength"]) < 0
+    with pytest.raises(UserError, match="no direction grin was measured; there are truth, "):
+        with_measured(directions["truth"], found, "truth", beside=["grin"])
     assert without_measured(card).statistics == directions["truth"].statistics
     assert measured_table(directions["truth"]) is None
 

@@ -12,6 +12,7 @@ from scipy.special import logit
 from latentlab.datasets import KnownFactors
 from latentlab.directions import Direction
 from latentlab.directions.styles import StyleChannels
+from latentlab.directions.teaching import Teacher, with_teacher
 from latentlab.errors import UserError
 from latentlab.images import load_image
 from latentlab.mapping import latents_of_seeds
@@ -71,6 +72,16 @@ def find(latents, along, target, **settings):
     return strength_for(
         latents, along, target, RENDERER, SCORER, "mouth", StrengthSettings(**{"cap": 9.0, **settings}), progress=False
     )
+
+
+def test_a_score_that_falls_along_a_direction_is_brought_to_its_target_all_the_same():
+    """As young does along age: the card says so."""
+    forth = with_teacher(direction(), Teacher("known:mouth"))
+    one, other = find(WS, forth, 0.9), find(WS, -forth, 0.9)
+    np.testing.assert_array_equal(other.strengths, 0.0 - one.strengths)
+    np.testing.assert_array_equal(other.limits, -one.limits)
+    np.testing.assert_array_equal(other.after, one.after)
+    assert one.reached.all() and (one.strengths > 0).any()
 
 
 # --- the search ---------------------------------------------------------------------------------------------
