@@ -1,4 +1,4 @@
-"""Projection and tuning on photos: their distances and times, and the effect of an edit after them.
+"""Projection and tuning on photos: their distances and times. photo_edits.py edits what they give.
 
     python benchmarks/projection.py FOLDER --out OUT             # the default and the tuning, a JSON file per photo
     python benchmarks/projection.py FOLDER --out OUT --photos 1 --method "W, published"      # another method
@@ -28,8 +28,6 @@ import typer
 
 import stylegan2
 from latentlab import images
-from latentlab.directions import load_direction
-from latentlab.editing import edit
 from latentlab.faces import FaceDetector, align
 from latentlab.faces.identity import distance, similarity
 from latentlab.files import read_json, write_json
@@ -47,12 +45,10 @@ from latentlab.projection import (
     project,
     tune,
 )
-from latentlab.scorers import is_positive, score_column, score_images
 from stylegan2.memory import keep_freed_memory
 
 RESOLUTION = 256
 PERSONS = 25
-STRENGTHS = (0.0, 2.0, 3.0, 4.0)
 
 # Settings of the projection by name of the method, and its start.
 METHODS: dict[str, tuple[ProjectionSettings, Start]] = {
@@ -75,42 +71,25 @@ PUBLISHED = """\
 
 
 class Measurement:
-    """Measures projections, tunings and edits with networks that are loaded once."""
+    """Measures projections and tunings with networks that are loaded once."""
 
     def __init__(self, device: str = "cpu") -> None:
         self.components = Components.load(device=device)
         self.generator, self.fast = self.components.generator, self.components.fast_perceptual
-        self.direction = load_direction("smile-w")
-        self.direction.check(self.generator)
 
     @torch.no_grad()
     def figures(self, target: torch.Tensor, generator: Any, ws: torch.Tensor) -> dict[str, Any]:
-        """Measure latents `ws (1, …)` as `generator` renders them, and their edits, for JSON."""
-        descriptor, scorer = self.components.descriptor, self.components.scorer
+        """Measure latents `ws (1, …)` as `generator` renders them, for JSON."""
+        descriptor = self.components.descriptor
         rendered = images.reduce(generator.synthesis(ws), RESOLUTION).clamp(-1, 1)
         mse = float((rendered - target).square().mean())
         person = descriptor(target)
-        edits = []
-        for strength in STRENGTHS:
-            picture = images.reduce(generator.synthesis(edit(ws, self.direction, strength)), RESOLUTION).clamp(-1, 1)
-            scores = score_images(scorer, picture)
-            edits.append(
-                {
-                    "strength": strength,
-                    "smiles": bool(is_positive(scores, scorer.names, "happy")[0]),
-                    "score": float(score_column(scores, scorer.names, "happy")[0]),
-                    "identity": _number(similarity(person, descriptor(picture))),
-                }
-            )
-        smiled = bool(is_positive(score_images(scorer, target), scorer.names, "happy")[0])
         return {
             "mse": mse,
             "psnr": float(10 * np.log10(4 / mse)),
             "lpips": float(self.components.perceptual(rendered, target)),
-            "identity": _number(similarity(person, descriptor(rendered))),
-            "distance": _number(distance(person, descriptor(rendered))),
-            "smiled": smiled,
-            "edits": edits,
+            "identity": number(similarity(person, descriptor(rendered))),
+            "distance": number(distance(person, descriptor(rendered))),
         }
 
     def project(self, target: torch.Tensor, settings: ProjectionSettings, start: Start) -> tuple[Projection, float]:
@@ -120,7 +99,7 @@ class Measurement:
         return found, time.perf_counter() - begun
 
 
-def _number(value: torch.Tensor) -> float | None:
+def number(value: torch.Tensor) -> float | None:
     """For JSON: NaN, where no face was found, becomes None."""
     return None if value.isnan().any() else float(value)
 
@@ -183,7 +162,7 @@ def table(out: Path) -> str:
         "| method | images | MSE | LPIPS-VGG | PSNR | identity | dlib distance | s/image | steps | s/step |",
         "|---|---|---|---|---|---|---|---|---|---|",
     ]
-    edits = ["| method | strength | smiling, of those who did not | identity, mean |", "|---|---|---|---|"]
+    notes: list[str] = []
     for method in (*METHODS, TUNED, OWN):
         rows = [read_json(path) for path in sorted((out / method).glob("*.json"))]
         if not rows:
@@ -195,19 +174,14 @@ def table(out: Path) -> str:
             f"| {mean['identity']:.2f} | {mean['distance']:.2f} "
             f"| {mean['seconds']:.0f} | {mean['steps']:.0f} | {step:.2f} |"
         )
-        serious = [row for row in rows if not row["smiled"]]
-        for k, strength in enumerate(STRENGTHS):
-            smiling = sum(row["edits"][k]["smiles"] for row in serious)
-            identity = _mean([row["edits"][k] for row in rows], "identity")
-            edits.append(f"| {method} | {strength:+g} | {smiling} of {len(serious)} | {identity:.2f} |")
         if method == TUNED:
             drift, size = _mean(rows, "drift_lpips_mean"), max(row["size"] for row in rows)
-            edits += [
+            notes += [
                 "",
                 f"Tuned: other persons' images change by an LPIPS of {drift:.3f}; deltas of {size / 1e6:.2f} MB",
             ]
     heading = "Published (CelebA-HQ test, other photos, StyleGAN2-FFHQ, identity by another network):"
-    return "\n".join([*lines, "", heading, "", lines[0], lines[1], PUBLISHED, "", "Edits:", "", *edits])
+    return "\n".join([*lines, "", heading, "", lines[0], lines[1], PUBLISHED, *notes])
 
 
 def _mean(rows: list[dict[str, Any]], key: str) -> float:

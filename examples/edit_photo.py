@@ -2,9 +2,8 @@
 A photo, step by step
 =====================
 
-Find the face, search for its latent, tune the generator around it, edit the latent, and put the result back into the
-photo. ``latentlab.edit_photo`` and ``latentlab edit --photo PHOTO --direction smile`` do the same in one go, with more
-checks.
+Find the face, search for its latent, tune the generator around it, edit, and put the result back into the photo.
+``latentlab.edit_photo`` and ``latentlab edit --photo PHOTO --direction smile`` do the same in one go, with more checks.
 
 ``PHOTO`` may name a photo of yours. Here a generated face stands in for one; it is easier than a photo, so that
 far fewer steps than usual will do.
@@ -17,15 +16,16 @@ import torch
 
 import latentlab as ll
 from latentlab.faces.identity import similarity
+from latentlab.pipelines import StrengthSettings
 from latentlab.projection import DEFAULTS, TuningSettings
 
 PHOTO = None
 STEPS, TUNING_STEPS = (280, 80) if PHOTO else (30, 20)
-STRENGTH = 2.0  # in units of w
+TARGET = 0.9  # score of the smile
 OUT = Path("edit_photo")
 
 ll.keep_freed_memory()
-networks = ll.Components.load("mobile-ffhq")
+networks = ll.Components.load("mobile-ffhq", scorer="fer")
 generator = networks.generator
 
 # %%
@@ -36,7 +36,7 @@ generator = networks.generator
 if PHOTO:
     photo = ll.load_image(PHOTO)
 else:
-    photo = generator(ll.z_from_seeds([641], generator.z_dim), psi=0.7).clamp(-1, 1)
+    photo = generator(ll.z_from_seeds([671], generator.z_dim), psi=0.7).clamp(-1, 1)
 (face,) = ll.align(photo, networks.detector, generator.resolution)
 
 # %%
@@ -55,9 +55,15 @@ print(f"LPIPS {float(tuned.before):.3f} projected, {float(tuned.lpips):.3f} tune
 # The edit
 # --------
 
+# How far to go is searched for on this face: latents of photos respond less than those of the generator's own faces.
+
 smile = ll.load_direction("smile")
-found = tuned.generator.synthesis(ws).clamp(-1, 1)
-edited = tuned.generator.synthesis(ll.edit(ws, smile, STRENGTH)).clamp(-1, 1)
+render = ll.Renderer(tuned.generator, tuned.generator.resolution)
+settings = StrengthSettings(ranges=3)  # a cap of three times the calibrated range
+strength = ll.strength_for(ws, smile, TARGET, render, networks.scorer, "happy", settings)
+print(*strength.describe())
+found = render(ws).clamp(-1, 1)
+edited = render(ll.move(ws, float(strength.strengths[0]) * smile, tuned.generator)).clamp(-1, 1)
 result = ll.paste_back(edited, face.geometry, photo)
 ll.save_image(result, OUT / "photo.png")
 

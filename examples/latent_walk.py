@@ -23,9 +23,7 @@ z = ll.z_from_seeds(SEEDS, generator.z_dim)
 ws = generator.mapping(z, psi=0.7)  # (seeds, num_ws, w_dim)
 
 
-def render(stops):
-    """Frames of latents `(t, num_ws, w_dim)`: previews, which are quicker than images of 1024²."""
-    return torch.cat([generator.synthesis(one[None], resolution=generator.resolutions[0]) for one in stops])
+render = ll.Renderer(generator, generator.resolutions[0])  # previews, which are quicker than images of 1024²
 
 
 # %%
@@ -36,14 +34,14 @@ def render(stops):
 
 ways = torch.arange(FRAMES) / FRAMES
 loop = [stylegan2.lerp(ws[k - 1], ws[k], t) for k in range(len(SEEDS)) for t in ways]
-write_gif(render(torch.stack(loop)), OUT / "loop.gif")
+write_gif(torch.cat([render(stop[None]) for stop in loop]), OUT / "loop.gif")
 OUT / "loop.gif"
 
 # %%
 # Along a direction
 # -----------------
-# The same persons, from a straight face to a smile and back. Strengths are in units of w: the direction's vector has
-# length 1. How far one can go before faces distort was calibrated when the direction was learnt.
+# The same persons, from a straight face to a smile and back. The shipped smile moves a few style channels; ``ll.move``
+# takes directions of every space. How far one can go before faces distort was calibrated when the direction was learnt.
 
 smile = ll.load_direction("smile")
 low, high = smile.strength_range
@@ -54,7 +52,6 @@ print(f"from {low:.2f} to {high:.2f}; one standard deviation of the population i
 
 wave = (1 - torch.cos(2 * torch.pi * torch.arange(2 * FRAMES) / (2 * FRAMES))) / 2  # 0, up to 1, and back
 strengths = low + (high - low) * wave
-walk = ll.walk(ws, smile, strengths.tolist())  # (seeds, frames, num_ws, w_dim)
-side_by_side = torch.cat([render(person) for person in walk], dim=3)  # (frames, 3, 256, seeds · 256)
-write_gif(side_by_side, OUT / "smile.gif")
+frames = [render(ll.move(ws, strength * smile, generator)) for strength in strengths.tolist()]  # (seeds, 3, 256, 256)
+write_gif(torch.cat([ll.images.grid(frame, len(SEEDS)) for frame in frames]), OUT / "smile.gif")
 OUT / "smile.gif"

@@ -32,7 +32,7 @@ OUT = Path("smile_cyclegan")
 ll.keep_freed_memory()
 generator = ll.load_generator("mobile-ffhq")
 render = Renderer(generator, generator.resolutions[0])
-recipe = LatentPairs(render, ll.load_direction("smile"), low=-1.5, high=2.5, scorer=ll.load_scorer("fer"))
+recipe = LatentPairs(render, ll.load_direction("smile-w"), low=-1.5, high=2.5, scorer=ll.load_scorer("fer"))
 make_latent_pairs(recipe, SetSettings("unpaired", FACES, SIZE), OUT / "faces")
 
 # %%

@@ -33,7 +33,7 @@ OUT = Path("smile_instagan")
 ll.keep_freed_memory()
 generator = ll.load_generator("mobile-ffhq")
 render = Renderer(generator, generator.resolutions[0])
-smile, scorer, detector = ll.load_direction("smile"), ll.load_scorer("fer"), load_detector("dlib68")
+smile, scorer, detector = ll.load_direction("smile-w"), ll.load_scorer("fer"), load_detector("dlib68")
 recipe = LatentPairs(render, smile, low=-1.5, high=2.5, scorer=scorer, detector=detector)
 make_latent_pairs(recipe, SetSettings("instances", FACES, SIZE), OUT / "faces")
 

@@ -3,8 +3,8 @@
 >>> import latentlab as ll
 >>> generator = ll.load_generator("mobile-ffhq")
 >>> ws = generator.mapping(ll.z_from_seeds([601], generator.z_dim), psi=0.7)
->>> smiling = ll.edit(ws, ll.load_direction("smile"), 1.5)
->>> ll.save_image(generator.synthesis(smiling), "601-smiles.png")
+>>> smiling = ll.move(ws, 8 * ll.load_direction("smile"), generator)
+>>> ll.save_image(ll.Renderer(generator, generator.resolution)(smiling), "601-smiles.png")
 
 Names are imported at their first use: `import latentlab` itself loads neither torch nor anything else that is slow.
 """
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
         load_direction,
     )
     from latentlab.directions import fit as fit_direction
-    from latentlab.editing import edit, walk
+    from latentlab.editing import edit, move, walk
     from latentlab.errors import UserError
     from latentlab.faces import align, paste_back
     from latentlab.images import load_image, save_image, to_pil
@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from latentlab.pipelines import label_samples as sample
     from latentlab.plots import grid_figure, response_figure, save_figure, walk_figure
     from latentlab.projection import project, tune
+    from latentlab.rendering import Renderer
     from latentlab.scorers import FunctionScorer, load_scorer
     from latentlab.translation import load_translator
     from stylegan2 import load as load_generator
@@ -74,6 +75,7 @@ _NAMES = {
     "MeasuredAttribute": "latentlab.pipelines:MeasuredAttribute",
     "OutsideChange": "latentlab.metrics:OutsideChange",
     "PhotoEditSettings": "latentlab.pipelines:PhotoEditSettings",
+    "Renderer": "latentlab.rendering:Renderer",
     "RidgeOnLogit": "latentlab.directions:RidgeOnLogit",
     "Sharpness": "latentlab.metrics:Sharpness",
     "StudySettings": "latentlab.pipelines:StudySettings",
@@ -96,6 +98,7 @@ _NAMES = {
     "load_scorer": "latentlab.scorers:load_scorer",
     "load_translator": "latentlab.translation:load_translator",
     "measure_directions": "latentlab.pipelines:measure_directions",
+    "move": "latentlab.editing:move",
     "paste_back": "latentlab.faces:paste_back",
     "project": "latentlab.projection:project",
     "response_figure": "latentlab.plots:response_figure",
@@ -150,6 +153,7 @@ __all__ = [
     "MeasuredAttribute",
     "OutsideChange",
     "PhotoEditSettings",
+    "Renderer",
     "RidgeOnLogit",
     "Sharpness",
     "StudySettings",
@@ -173,6 +177,7 @@ __all__ = [
     "load_scorer",
     "load_translator",
     "measure_directions",
+    "move",
     "paste_back",
     "project",
     "response_figure",

@@ -22,29 +22,29 @@ Units = Literal["w", "sigma", "published"]
 
 def _sigma(direction: Direction) -> float:
     if direction.sigma is None:
-        raise UserError(f"the {direction.attribute} direction has no sigma; give strengths in units of w")
+        raise UserError(f"the {direction.attribute} direction has no sigma; give strengths in its own units")
     return direction.sigma
 
 
 def in_sigmas(direction: Direction, strength: float) -> float:
-    """Convert a strength in units of w to standard deviations of the population along `direction`."""
+    """Convert a strength in the units of `direction` to standard deviations of the population along `direction`."""
     return strength / _sigma(direction)
 
 
 def from_sigmas(direction: Direction, sigmas: float) -> float:
-    """Convert standard deviations of the population along `direction` to a strength in units of w."""
+    """Convert standard deviations of the population along `direction` to a strength in its units."""
     return sigmas * _sigma(direction)
 
 
 def from_published(direction: Direction, strength: float) -> float:
-    """Convert a strength as the publication of `direction` gives it, in lengths of its array, to units of w."""
+    """Convert a strength as the publication of `direction` gives it, in lengths of its array, to units of ours."""
     if direction.length is None:
-        raise UserError(f"the {direction.attribute} direction is no published array; give strengths in units of w")
+        raise UserError(f"the {direction.attribute} direction is no published array; give strengths in its own units")
     return strength * direction.length
 
 
 def in_w(direction: Direction, strength: float, units: Units) -> float:
-    """Convert a strength to units of w: from these, from sigmas, or from the publication's."""
+    """Convert a strength to the units of `direction`: from these ('w'), from sigmas, or from the publication's."""
     if units == "w":
         return strength
     return from_sigmas(direction, strength) if units == "sigma" else from_published(direction, strength)
@@ -56,10 +56,10 @@ _UNITS = 2.0
 
 
 def strength_range(direction: Direction) -> tuple[float, float]:
-    """Strengths (away, towards) between which edits change an attribute and little else, in units of w.
+    """Strengths (away, towards) between which edits change an attribute and little else, in its units.
 
     The direction's own calibrated range; where that is unknown, three sigmas to either side; where sigma is unknown as
-    well, two units of w.
+    well, two units.
     """
     if direction.strength_range is not None:
         return direction.strength_range
@@ -123,7 +123,10 @@ def edit(ws: Tensor, direction: Direction, strength: float | Tensor, mode: Mode 
         If the direction is of space s, does not fit ws, or has no hyperplane to place at.
     """
     if direction.space == "s":
-        raise UserError("ws move along directions of space w or w+, not s; latentlab.editing.move takes all spaces")
+        raise UserError(
+            "ws move along directions of space w or w+, not s: latentlab.move(ws, strength * direction, generator) "
+            "takes all spaces; of the directions that come with the package, smile-w is the smile of w"
+        )
     shape = ("b", direction.width) if direction.space == "z" else ("b", "num_ws", direction.width)
     if ws.ndim != len(shape) or ws.shape[-1] != direction.width:
         raise UserError(f"latents {tuple(ws.shape)} do not fit a direction of {direction.width} numbers")

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -38,7 +38,6 @@ GEOMETRY = "geometry,lighting"
 LEARN, CONFIRM = LabelSettings(12_000, 600, 0.7, 256), LabelSettings(4_000, 30_000, 0.7, 256)
 LEARN_GEOMETRY = LabelSettings(6_000, 600, 0.7, 256)
 LEAST_CORRELATION = 0.6
-MEASURED_FACES = 80
 _MOVES = 2.0  # standard deviations by which the ends of a geometric direction's range move its score
 _FACES = 12  # faces that such a range is found with
 
@@ -57,20 +56,23 @@ class Entry:
         Whether it grows where the score falls.
     layers
         Rows of ws that it moves; None for all.
+    beside_svm
+        Whether the SVM in W is measured on the same faces, to compare with.
     """
 
     score: str
     finder: Callable[[], Finder]
     reversed: bool = False
-    layers: tuple[int, ...] | None = field(default=None)
+    layers: tuple[int, ...] | None = None
+    beside_svm: bool = False
 
 
 LIBRARY = {
     "smile": Entry("fer:happy", lambda: StyleCorrelation(10)),
     "mouth-open": Entry("attributes:mouth_slightly_open", lambda: StyleCorrelation(5)),
-    "eyeglasses": Entry("attributes:eyeglasses", lambda: LinearSVM(0.3), layers=(0, 1, 2, 3, 4, 5)),
-    "gender": Entry("attributes:male", lambda: StyleSVM(30)),
-    "age": Entry("attributes:young", lambda: StyleSVM(300), reversed=True),
+    "eyeglasses": Entry("attributes:eyeglasses", lambda: LinearSVM(0.3), layers=(0, 1, 2, 3, 4, 5), beside_svm=True),
+    "gender": Entry("attributes:male", lambda: StyleSVM(30), beside_svm=True),
+    "age": Entry("attributes:young", lambda: StyleSVM(300), reversed=True, beside_svm=True),
     "beard": Entry("attributes:no_beard", lambda: StyleCorrelation(5), reversed=True),
     "make-up": Entry("attributes:heavy_makeup", lambda: StyleSVM(300)),
     "bangs": Entry("attributes:bangs", lambda: LinearSVM(0.3), layers=tuple(range(8))),
@@ -136,17 +138,18 @@ def with_moves(direction: Direction, score: str, train: SampleTable, components:
 def measured(
     direction: Direction, name: str, entry: Entry, table: SampleTable, components: Components, work: Path
 ) -> Direction:
-    """Measure a direction on the faces that no choice has seen, with the plain SVM in W beside it."""
-    svm = fit(table, entry.score, LinearSVM(), name).direction
+    """Measure a direction on the faces that no choice has seen."""
     attribute = MeasuredAttribute.named(
         "smile" if name == "smile" else entry.score.partition(":")[2],
         towards="negative" if entry.reversed else "positive",
     )
     samples = label_samples(components, CONFIRM, work / "confirm")
-    settings = MeasureSettings(faces=MEASURED_FACES, exchange=False)
-    directions = {name: direction, "svm": -svm if entry.reversed else svm}
+    settings, directions = MeasureSettings(exchange=False), {name: direction}
+    if entry.beside_svm:
+        svm = fit(table, entry.score, LinearSVM(0.3), name).direction
+        directions["svm"] = -svm if entry.reversed else svm
     found = measure_directions(directions, attribute, components, work / f"measured-{name}", settings, samples)
-    return with_measured(direction, found, name, beside=["svm"])
+    return with_measured(direction, found, name, beside=[other for other in directions if other != name])
 
 
 def main() -> None:
@@ -160,7 +163,10 @@ def main() -> None:
     components = Components.load(scorer=SCORERS, device=arguments.device)
     for name in (name for name in LIBRARY if name in wanted):
         entry, table = LIBRARY[name], label_samples(components, LEARN, arguments.work / "learn")
-        direction = calibrated(learn(entry, name, table, components), entry, table, components)
+        kept = arguments.work / f"learnt-{name}.safetensors"
+        if not kept.exists():
+            calibrated(learn(entry, name, table, components), entry, table, components).save(kept)
+        direction = Direction.load(kept)
         found = measured(direction, name, entry, table, components, arguments.work)
         found.save(arguments.out / f"{name}.safetensors")
     shapes = Components.load(components.generator, GEOMETRY)

@@ -45,7 +45,7 @@ Strengths = Annotated[
     str | None,
     typer.Option(
         help="Strengths, such as -2,0,2; by default across the direction's calibrated range or, where its card has "
-        "none, 3 sigmas or else 2 units of w to either side."
+        "none, 3 sigmas or else 2 units to either side."
     ),
 ]
 
@@ -62,7 +62,8 @@ StrengthUnits = Annotated[
     Units,
     typer.Option(
         "--units",
-        help="Units of --strengths: units of w; sigma, the population's standard deviation along the direction; or "
+        help="Units of --strengths: w, the direction's own (units of w; in space s, standard deviations of its style "
+        "channels together); sigma, the population's standard deviation along the direction; or "
         "published, lengths of a published array, in which its publication counts.",
     ),
 ]
@@ -77,8 +78,9 @@ ScoreTarget = Annotated[
 Cap = Annotated[
     float | None,
     typer.Option(
-        help="With --target: the most that a face is moved, in the direction's units; by default 1.25 times the end of "
-        "the direction's calibrated range; with --photo 1.5 times, and 3 times in space s."
+        help="With --target, or --photo without --strengths: the most that a face is moved, in the direction's units; "
+        "by default 1.25 times the end of the direction's calibrated range; of a photo 1.5 times, and 3 times in space "
+        "s."
     ),
 ]
 Layers = Annotated[

@@ -14,7 +14,7 @@ import typer
 from latentlab.cli import options
 from latentlab.cli.errors import end_with
 from latentlab.errors import UserError
-from latentlab.files import list_images, strength_names
+from latentlab.files import list_images
 from latentlab.progress import bar
 
 if TYPE_CHECKING:
@@ -177,6 +177,7 @@ def edit_photos(
 ) -> None:
     """Edit photos and print what became of each; those that failed come at the end, with exit code 2."""
     from latentlab import pipelines
+    from latentlab.pipelines.photos.edits import edit_names
 
     failures = []
     done = pipelines.edit_photos(
@@ -187,7 +188,7 @@ def edit_photos(
             failures.append(result)
             continue
         print(f"\n{path}\n{pipelines.format_checks(result.portrait.checks)}")
-        for one, name in zip(result.edits, strength_names([one.strength for one in result.edits]), strict=True):
+        for one, name in zip(result.edits, edit_names(result.edits), strict=True):
             print(f"{direction.attribute} {name}: {one.values(settings.attribute)}")
             if one.search is not None:
                 print(f"in its crop: {one.search.describe()[0]}")

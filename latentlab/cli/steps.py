@@ -97,14 +97,15 @@ def edit(
 
     With --target: at strength 0, and at the strength that brings its score to the target. With --latents: the images of
     latent codes from a file. With --photo: align, check, project, tune, edit and paste back; each photo gets a folder
-    with everything, where the same command resumes after a stop.
+    with everything, where the same command resumes after a stop. Without --strengths and --target, a photo whose
+    --attribute is what the direction moves is brought to 0.1 and to 0.9 of it.
     """
     from latentlab.pipelines import Components, SeedSettings, StrengthSettings, edit_latents, edit_seeds
 
     reason = "with --photo" if photo else "without --photo"
     options.refuse_without_effect(ctx, dict.fromkeys(_NOT_FOR_PHOTOS if photo else _FOR_PHOTOS, reason))
     _check_sources(ctx, latents, strengths)
-    _check_target(ctx, target, bool(photo))
+    _check_target(ctx, target, strengths, bool(photo))
     search = StrengthSettings() if cap is None else StrengthSettings(cap)
     paths = list_images(photo or ())
     photos.check_folders(out, paths)
@@ -202,7 +203,7 @@ def walk(
 
 @dataclass(frozen=True, eq=False)
 class _Edit:
-    """Direction, strengths in units of w, and latent codes of `edit` and `walk`."""
+    """Direction, strengths in its units, and latent codes of `edit` and `walk`."""
 
     direction: Direction
     strengths: list[float] | None
@@ -241,12 +242,13 @@ def _check_sources(ctx: typer.Context, latents: Path | None, strengths: str | No
         options.refuse_without_effect(ctx, {"units": "without --strengths"})
 
 
-def _check_target(ctx: typer.Context, target: float | None, photo: bool) -> None:
-    """Refuse what a target makes superfluous, or what has no effect without one."""
+def _check_target(ctx: typer.Context, target: float | None, strengths: str | None, photo: bool) -> None:
+    """Refuse what a target makes superfluous, or what has no effect without one; photos have targets by default."""
     if target is not None:
         options.refuse_without_effect(ctx, {"strengths": "with --target, which finds them"})
     else:
-        options.refuse_without_effect(ctx, {"cap": "without --target"})
+        if not photo or strengths is not None:
+            options.refuse_without_effect(ctx, {"cap": "without --target"})
         if not photo:
             options.refuse_without_effect(ctx, {"attribute": "without --target or --photo"})
 

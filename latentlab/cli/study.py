@@ -21,6 +21,17 @@ class RenderName(str, Enum):
     full = "full"
 
 
+class MethodName(str, Enum):
+    """Methods of the main direction."""
+
+    style_correlation = "style-correlation"
+    svm = "svm"
+
+
+Method = Annotated[
+    MethodName,
+    typer.Option(help="Method of the direction: ten style channels, compared with the SVM; or the SVM, with the mean."),
+]
 Render = Annotated[
     RenderName,
     typer.Option(help="Images that are scored: full ones, previews, or auto for previews where there are any."),
@@ -34,6 +45,7 @@ def smile(
     class_label: options.ClassLabel = None,
     network: options.Network = "mobile-ffhq",
     scorer: options.ScorerName = "fer",
+    method: Method = MethodName.style_correlation,
     threshold: options.Threshold = None,
     out: Annotated[Path, typer.Option(help="Folder of the results, where a stopped run resumes.")] = Path(
         "latentlab-smile"
@@ -52,8 +64,8 @@ def smile(
     """
     study(
         "happy", name="smile", samples=samples, seed_start=seed_start, psi=psi, class_label=class_label,
-        network=network, scorer=scorer, threshold=threshold, out=out, render=render, edited_faces=edited_faces,
-        device=device, batch=batch,
+        network=network, scorer=scorer, method=method, threshold=threshold, out=out, render=render,
+        edited_faces=edited_faces, device=device, batch=batch,
     )  # fmt: skip
 
 
@@ -76,6 +88,7 @@ def study(
             "its expressions, and attributes:ATTRIBUTE for all else."
         ),
     ] = None,
+    method: Method = MethodName.style_correlation,
     threshold: options.Threshold = None,
     out: Annotated[
         Path | None,
@@ -102,6 +115,7 @@ def study(
     settings = StudySettings(
         attribute=attribute,
         name=name,
+        method=method.value,
         threshold=threshold,
         seed_start=seed_start,
         samples=samples,

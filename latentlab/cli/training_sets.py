@@ -58,14 +58,22 @@ def drawings(
 @app.command()
 def latent(
     out: Out,
-    direction: Annotated[str, typer.Option(help="Direction: smile, or a file.")] = "smile",
+    direction: Annotated[
+        str, typer.Option(help="Direction: a name that `latentlab directions list` shows, or a file.")
+    ] = "smile",
     layout: Annotated[
         Literal["pairs", "unpaired", "instances"],
         typer.Option(help="pairs: side by side; unpaired: two sets; instances: two sets with masks of the mouths."),
     ] = "pairs",
     faces: Annotated[int, typer.Option(min=1, help="Number of faces on each side.")] = 400,
-    low: Annotated[float, typer.Option(help="Strength of the edit before, in units of w.")] = -1.5,
-    high: Annotated[float, typer.Option(help="Strength of the edit after, in units of w.")] = 2.5,
+    low: Annotated[
+        float | None,
+        typer.Option(help="Strength of the edit before, in the direction's units; by default the end of its range."),
+    ] = None,
+    high: Annotated[
+        float | None,
+        typer.Option(help="Strength of the edit after, in the direction's units; by default the end of its range."),
+    ] = None,
     attribute: options.Attribute = "happy",
     network: options.Network = "mobile-ffhq",
     scorer: options.ScorerName = "fer",
@@ -78,6 +86,7 @@ def latent(
     """Make a set of generated faces before and after an edit along a direction."""
     from latentlab.datasets import LatentPairs, SetSettings, make_latent_pairs
     from latentlab.directions import load_direction
+    from latentlab.editing import strength_range
     from latentlab.pipelines import Components
     from latentlab.samples import check_psi
 
@@ -87,11 +96,12 @@ def latent(
     generator, found = components.plain_generator, load_direction(direction)
     components.check_attribute(attribute)
     found.check(generator)
+    away, towards = strength_range(found)
     recipe = LatentPairs(
         components.renderer(generator.resolutions[0]),
         found,
-        low,
-        high,
+        away if low is None else low,
+        towards if high is None else high,
         components.scorer,
         attribute,
         psi,

@@ -14,7 +14,7 @@ from latentlab import images
 from latentlab.datasets.manifest import centre_square, centre_square_of_masks, claim_folder, part_of
 from latentlab.datasets.sources import ws_of_seed
 from latentlab.directions import Direction
-from latentlab.editing import edit
+from latentlab.editing import move
 from latentlab.errors import UserError
 from latentlab.faces.detectors import FaceDetector
 from latentlab.faces.regions import mouth_region
@@ -37,9 +37,9 @@ class LatentPairs:
     render
         Generator at a resolution.
     direction
-        Direction of the edit.
+        Direction of the edit, of space w, w+ or s.
     low, high
-        Strengths of the edit before and after, in units of w.
+        Strengths of the edit before and after, in the direction's units.
     scorer, attribute
         Scorer and its score: a seed is used if the score is negative before and positive after.
     psi
@@ -75,7 +75,9 @@ class LatentPairs:
     def pair(self, seed: int) -> tuple[Tensor, Tensor] | None:
         """Render a seed before and after, `(1, 3, r, r)` each; None if the scorer does not see the change."""
         ws = ws_of_seed(self.render, seed, self.psi)
-        before, after = (self.render(edit(ws, self.direction, s)).clamp(-1, 1) for s in (self.low, self.high))
+        generator = self.render.generator
+        edited = (move(ws, strength * self.direction, generator) for strength in (self.low, self.high))
+        before, after = (self.render(latents).clamp(-1, 1) for latents in edited)
         scores = score_images(self.scorer, torch.cat([before, after]))
         labels = label_scores(scores, self.scorer.names, self.attribute, threshold_of(self.scorer))
         return (before.cpu(), after.cpu()) if labels.tolist() == [NEGATIVE, POSITIVE] else None

@@ -55,7 +55,10 @@ def export_direction(
         raise UserError(f"a direction is exported as {', '.join(SUFFIXES)}, not {path.name}")
     arrays = _styles(direction, form, widths) if direction.space == "s" else {BARE: _array(direction, form, num_ws)}
     if path.suffix == ".npy" and BARE not in arrays:
-        raise UserError(f"a direction of styles has an array for each layer, which {path.name} cannot hold: take .npz")
+        raise UserError(
+            f"a direction of styles has an array for each layer, which {path.name} cannot hold: take .npz or, for a "
+            "single array, a direction of w, such as smile-w"
+        )
     _write(path, arrays)
 
 
@@ -81,7 +84,10 @@ def _styles(direction: Direction, form: Form | None, widths: Mapping[str, int] |
     channels = direction.channels
     assert channels is not None  # as every direction of space s has
     if form is not None:
-        raise UserError("a direction of styles has one form, an array for each layer: leave the form out")
+        raise UserError(
+            "a direction of styles has one form, an array for each layer: leave the form out, or take a direction of "
+            "w, such as smile-w"
+        )
     if widths is None:
         raise UserError("a direction of styles takes the number of channels of each layer")
     channels.check(widths)

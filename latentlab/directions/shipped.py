@@ -35,9 +35,10 @@ def load_direction(
 ) -> Direction:
     """Load a direction that comes with the package by its name, or one from a file.
 
-    'smile' is what `latentlab smile` learns with its own defaults: 2,000 seeds of `mobile-ffhq`, all generated
-    faces, labelled by `fer`; its card has its held-out statistics. `latentlab directions list` shows all. They are
-    non-commercial, like the generator.
+    'smile' moves a few style channels of `mobile-ffhq` (space s), learnt from generated faces that `fer` labelled;
+    'smile-w' is the direction in W that an SVM learnt on 2,000, for what takes directions of W alone. Cards have
+    held-out statistics, and what was measured of edits; `latentlab directions list` shows all. They are non-commercial,
+    like the generator.
 
     Parameters
     ----------

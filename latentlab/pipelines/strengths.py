@@ -21,6 +21,7 @@ from latentlab.progress import Stage, Step, stage_of
 from latentlab.rendering import Latents, Renderer, rows_of
 from latentlab.reprs import ShortRepr
 from latentlab.scorers import Scorer, check_score, score_column, score_images
+from latentlab.scorers.threshold import HALF
 
 # Chosen on 153 training faces that did not smile, and their strengths along the shipped smile to a score of 0.9: within
 # 1.25 times the range 95 % of them got there, at an identity of 0.63 or more; beyond 1.5 times it fell to 0.5 and 0.1.
@@ -229,9 +230,24 @@ def check_target(target: float | ScoreTarget, renderer: Renderer, scorer: Scorer
     """
     check_score(scorer.names, attribute)
     if not isinstance(target, ScoreTarget):
-        with torch.inference_mode():
-            scores = score_images(scorer, renderer({"w": renderer.generator.w_avg[None]}))
-        ScoreTarget.of(target, scorer, attribute, score_column(scores, scorer.names, attribute))
+        ScoreTarget.of(target, scorer, attribute, _score_of_mean(renderer, scorer, attribute))
+
+
+def is_known_probability(renderer: Renderer, scorer: Scorer, attribute: str) -> bool:
+    """Whether a score is a probability that images of the generator have, by that of its mean image."""
+    try:
+        scores = _score_of_mean(renderer, scorer, attribute)
+    except UserError:  # such as images that are too small
+        return False
+    middle = ScoreTarget.of(HALF.low, scorer, attribute, scores)
+    return middle.scale == "probability" and not bool(np.isnan(scores).any())
+
+
+@torch.inference_mode()
+def _score_of_mean(renderer: Renderer, scorer: Scorer, attribute: str) -> NDArray[np.float32]:
+    """The score of the generator's mean image, `(1,)`."""
+    scores = score_images(scorer, renderer({"w": renderer.generator.w_avg[None]}))
+    return score_column(scores, scorer.names, attribute)
 
 
 def _limits(faces: _Faces, goal: ScoreTarget, settings: StrengthSettings) -> NDArray[np.float64]:

@@ -27,7 +27,7 @@ def response_figure(
     Parameters
     ----------
     curves
-        By label, such as a direction's method: strengths `(s,)` in units of w, and scores `(faces, s)`.
+        By label, such as a direction's method: strengths `(s,)` in its units, and scores `(faces, s)`.
     score_name
         Name of the score.
     dpi
@@ -46,7 +46,7 @@ def response_figure(
     axes.axvline(0, color=PALE, linewidth=0.8, linestyle=(0, (4, 3)))
     for i, (label, (strengths, scores)) in enumerate(curves.items()):
         _draw_response(axes, label, np.asarray(strengths), np.asarray(scores), COLOURS[i % len(COLOURS)])
-    axes.set_xlabel("strength (units of w; 0 is unedited)", fontsize=9)
+    axes.set_xlabel("strength (0 is unedited)", fontsize=9)
     axes.set_ylabel(f"{score_name} (median, quartiles)", fontsize=9)
     axes.tick_params(labelsize=8)
     axes.spines[["top", "right"]].set_visible(False)

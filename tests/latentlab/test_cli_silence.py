@@ -154,7 +154,7 @@ EDIT = ["edit", "--direction", "smile"]
         (["translate", "train", "cyclegan", "x", "--order", "BA"], "--order", "with cyclegan, which does not learn"),
         (["translate", "apply", "x", "y", "--no-dropout", "--seed", "3"], "--seed", "without dropout"),
         (["translate", "export", "x", "new.safetensors", "--way", "b2a"], "--way", "for .safetensors"),
-        (["compare", "edit", "--methods", "cyclegan", "--steps", "9"], "--steps", "without latent-mean, latent-svm or"),
+        (["compare", "edit", "--methods", "cyclegan", "--steps", "9"], "--steps", "without latent-style, latent-mean"),
         (["compare", "edit", "--methods", "latent-svm", "--conditions", "male"], "--conditions", "without latent-cond"),
         (
             ["compare", "edit", "--methods", "latent-svm", "--epoch-scale", "2"],

@@ -221,7 +221,7 @@ def test_the_shipped_classifier_tells_where_it_comes_from_and_how_good_it_is():
 @pytest.mark.weights
 def test_the_shipped_classifier_sees_a_smile_that_another_scorers_direction_gave():
     """The direction was published, and found with yet another classifier."""
-    generator, direction = stylegan2.load("mobile-ffhq"), load_direction("smile")
+    generator, direction = stylegan2.load("mobile-ffhq"), load_direction("smile-w")
     with torch.no_grad():
         ws = generator.mapping(stylegan2.z_from_seeds(range(600, 608), generator.z_dim), psi=0.7)
         render = Renderer(generator, generator.resolutions[0])

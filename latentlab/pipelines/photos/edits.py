@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -16,6 +17,7 @@ from latentlab.errors import UserError
 from latentlab.faces import paste_back
 from latentlab.faces.cropping import cut
 from latentlab.faces.identity import similarity, why_undescribed
+from latentlab.files import strength_names
 from latentlab.images import to_pil
 from latentlab.pipelines.components import Components
 from latentlab.pipelines.photos.portraits import Portrait
@@ -72,14 +74,14 @@ class PhotoEdit(ShortRepr):
 def edit_portrait(
     portrait: Portrait,
     direction: Direction,
-    strengths: Sequence[float] | None,
+    strengths: Sequence[float],
     components: Components,
     attribute: str = "happy",
     mask: Mask = "feather",
-    target: float | ScoreTarget | None = None,
+    targets: Sequence[float | ScoreTarget] = (),
     search: StrengthSettings | None = None,
 ) -> Iterator[PhotoEdit]:
-    """Edit a portrait at each strength, or at the one that brings it to a target, and paste it back into its photo.
+    """Edit a portrait at each strength, and at those that bring it to each target, and paste it back into its photo.
 
     Scores or identities that cannot be measured, such as those of very small faces, are unknown and no error.
 
@@ -88,16 +90,16 @@ def edit_portrait(
     portrait
         The portrait.
     direction, strengths
-        Direction of the edits, and their strengths in the direction's units; None with a target.
+        Direction of the edits, and their strengths in the direction's units.
     components
         Networks; the scorer and the descriptor are used.
     attribute
-        Score that is reported, and that a target is of.
+        Score that is reported, and that targets are of.
     mask
         Part of the crop that is pasted back, see `latentlab.faces.paste_back`.
-    target, search
-        Score that the face, as the portrait's generator renders it, is to reach, and how its strength is searched for;
-        see `latentlab.pipelines.strength_for`.
+    targets, search
+        Scores that the face, as the portrait's generator renders it, is to reach one by one, and how the strengths are
+        searched for; see `latentlab.pipelines.strength_for`.
 
     Raises
     ------
@@ -108,18 +110,16 @@ def edit_portrait(
     components.check_attribute(attribute)
     describe = _Description(portrait.face.image, components)
     landmarks = portrait.face.face.landmarks if mask == "hull" else None
-    found = None
-    if target is not None:
-        found = _strength(portrait, direction, target, components, attribute, search)
-        strengths = found.strengths.tolist()
-    for strength in strengths or ():
+    searches = (_strength(portrait, direction, target, components, attribute, search) for target in targets)
+    found = ((float(one.strengths[0]), one) for one in searches)
+    for strength, searched in itertools.chain(((strength, None) for strength in strengths), found):
         crop = portrait.render(move(portrait.latents, [(direction, strength)], portrait.generator)).cpu()
         photo = paste_back(crop, portrait.face.geometry, portrait.photo, mask, landmarks)
         seen = cut(photo, portrait.face.geometry)
         score, no_score = _score(seen.to(components.device), components.scorer, attribute)
         identity, no_identity = describe.identity(seen)
         why_unknown = tuple(why for why in (no_score, no_identity) if why)
-        yield PhotoEdit(strength, crop, photo, score, identity, why_unknown, found)
+        yield PhotoEdit(strength, crop, photo, score, identity, why_unknown, searched)
 
 
 def _strength(
@@ -142,6 +142,15 @@ def _strength(
         search or photo_search(direction),
         progress=False,
     )
+
+
+def edit_names(edits: Sequence[PhotoEdit]) -> list[str]:
+    """Name edits for lines, by their strengths and, where these were searched for, the targets: '+2 (target 0.9)'."""
+    given = [edit.strength for edit in edits if edit.search is None]
+    names = iter(strength_names(given) if given else ())
+    return [
+        next(names) if edit.search is None else f"{edit.strength:+.2f} (target {edit.search.target})" for edit in edits
+    ]
 
 
 def or_unknown(value: float) -> str:

@@ -11,12 +11,14 @@ from latentlab.editing import default_strengths
 from latentlab.errors import UserError
 from latentlab.files import check_distinct_stems, strength_names
 from latentlab.pipelines.components import Components
+from latentlab.pipelines.measuring.settings import name_of, same_attribute
 from latentlab.pipelines.photos.aligning import CheckedPhoto, OnChecks, check_photos
 from latentlab.pipelines.photos.edits import PhotoEdit, edit_portrait
 from latentlab.pipelines.photos.portraits import Portrait, make_portrait, project_faces
-from latentlab.pipelines.photos.settings import PhotoEditSettings, PhotoSettings
+from latentlab.pipelines.photos.settings import PHOTO_TARGETS, PhotoEditSettings, PhotoSettings
 from latentlab.pipelines.photos.writing import write_edits, write_portrait
-from latentlab.pipelines.strengths import check_target
+from latentlab.pipelines.strengths import check_target, is_known_probability
+from latentlab.pipelines.targets import ScoreTarget
 from latentlab.progress import Stage, stage_of
 from latentlab.reprs import ShortRepr
 
@@ -90,16 +92,17 @@ def edit_photos(
     paths
         Files of the photos.
     direction, strengths
-        Direction of the edits, and their strengths in the direction's units; None for both ends of its range and 0 (see
-        `latentlab.editing.strength_range`) or, where the settings have a target, for the strength that brings each
-        photo to it.
+        Direction of the edits, and their strengths in the direction's units. None for the strength that brings each
+        photo to the settings' target; without one, for those that bring its score to `PHOTO_TARGETS`, where the score
+        is the probability of what the direction moves, and else for both ends of the direction's range and 0 (see
+        `latentlab.editing.strength_range`).
     components
         Networks; None for the defaults of `Components.load`.
     settings
         How the photos are projected and edited; None for the defaults.
     folder
         Folder of the results. Each photo gets a folder of its name with `aligned.png`, `projected.png`,
-        `photo_STRENGTH.png` and `crop_STRENGTH.png` (`photo_target0.9.png` with a target), `comparison.png`,
+        `photo_STRENGTH.png` and `crop_STRENGTH.png` (`photo_target0.9.png` of a target), `comparison.png`,
         `projection.safetensors`, `delta.safetensors`, `report.md` and `report.json`.
     progress
         True for a progress bar, False for none, or a `Stage` of your own.
@@ -127,14 +130,14 @@ def edit_photos(
     direction.check(components.generator, settings.force)
     _check_space(direction, settings)
     components.check_attribute(settings.attribute)
-    strengths = _strengths(strengths, direction, components, settings)
+    goals = _goals(strengths, direction, components, settings)
     for path, portrait in _portraits(paths, components, settings, folder, progress, on_checks):
         if isinstance(portrait, UserError):
             yield path, portrait
             continue
         own = write_portrait(portrait, folder)
         try:
-            edits = _edits(portrait, direction, strengths, components, settings, progress)
+            edits = _edits(portrait, direction, goals, components, settings, progress)
         except UserError as error:
             yield path, UserError(f"{path}: {error}")
             continue
@@ -142,24 +145,45 @@ def edit_photos(
         yield path, PhotoResult(portrait, tuple(edits), own)
 
 
-def _strengths(
+@dataclass(frozen=True)
+class _Goals:
+    """Strengths of all photos, and the scores that each is brought to, at strengths of its own."""
+
+    strengths: Sequence[float] = ()
+    targets: Sequence[float | ScoreTarget] = ()
+
+
+def _goals(
     strengths: Sequence[float] | None, direction: Direction, components: Components, settings: PhotoEditSettings
-) -> Sequence[float] | None:
-    """The strengths of all photos; None where each has its own. UserError, before the long work, for what cannot be."""
+) -> _Goals:
+    """Choose how far photos are edited. UserError, before the long work, for what cannot be."""
     if settings.target is not None:
         if strengths is not None:
             raise UserError("photos are edited at strengths or to a target; give one of the two")
         check_target(settings.target, components.renderer(), components.scorer, settings.attribute)
-        return None
+        return _Goals(targets=(settings.target,))
+    if strengths is None and _is_scored(direction, components, settings.attribute):
+        return _Goals(targets=PHOTO_TARGETS)
+    if settings.search is not None:
+        raise UserError(
+            "a cap has no effect on strengths that are given, or where the score is none of the direction's attribute: "
+            f"{settings.attribute} for {direction.attribute}; give a target"
+        )
     strengths = default_strengths(direction) if strengths is None else strengths
     strength_names(strengths)
-    return strengths
+    return _Goals(strengths)
+
+
+def _is_scored(direction: Direction, components: Components, attribute: str) -> bool:
+    """Whether a score is the probability of what a direction moves, and known of the generator's images."""
+    moved, scored = (same_attribute(name_of(name)) for name in (direction.attribute, attribute))
+    return moved == scored and is_known_probability(components.renderer(), components.scorer, attribute)
 
 
 def _edits(
     portrait: Portrait,
     direction: Direction,
-    strengths: Sequence[float] | None,
+    goals: _Goals,
     components: Components,
     settings: PhotoEditSettings,
     progress: bool | Stage,
@@ -169,15 +193,15 @@ def _edits(
         for one in edit_portrait(
             portrait,
             direction,
-            strengths,
+            goals.strengths,
             components,
             settings.attribute,
             settings.mask,
-            settings.target,
+            goals.targets,
             settings.search,
         ):
             edits.append(one)
-            step(len(edits), len(strengths or (1,)))
+            step(len(edits), len(goals.strengths) + len(goals.targets))
     return edits
 
 

@@ -13,6 +13,10 @@ from latentlab.projection import DEFAULTS, PUBLISHED, ProjectionSettings, Start,
 
 Mask = Literal["feather", "hull"]
 
+PHOTO_TARGETS = (0.1, 0.9)
+"""Probabilities that a photo is brought to where neither strengths nor a target are given: without the attribute, and
+with it. At most one of them leaves a photo as it is."""
+
 # Projected photos need more than generated faces do; but in W and W+ mouths tear, on one of three at twice the range,
 # while edits in S change them less and need three to four times as much.
 _RANGES, _RANGES_IN_S = 1.5, 3.0
@@ -60,12 +64,13 @@ class PhotoEditSettings(PhotoSettings):
     Attributes
     ----------
     attribute
-        Score that is reported of the edited photos, and that a target is of.
+        Score that is reported of the edited photos, and that targets are of.
     target
-        Score to bring each photo to, at a strength of its own, instead of a series of strengths; None for that.
+        Score to bring each photo to, at a strength of its own. None for the strengths that are given or, without any,
+        for both of `PHOTO_TARGETS` where the score is a probability and of the direction's attribute.
     search
-        How that strength is searched for; None for a cap of 1.5 times the end of the direction's range, and of 3 times
-        along directions of space s, which distort photos less.
+        How such strengths are searched for; None for a cap of 1.5 times the end of the direction's range, and of 3
+        times along directions of space s, which distort photos less.
     mask
         Part of the crop that is pasted back: 'feather' for the whole crop, fading towards its border, 'hull' for
         the face alone.

@@ -12,10 +12,10 @@ import torch
 
 from latentlab import images
 from latentlab.directions import Direction
-from latentlab.files import strength_names, write_json, write_text
+from latentlab.files import write_json, write_text
 from latentlab.images import reduce
 from latentlab.pipelines.checks import QualityCheck, format_value
-from latentlab.pipelines.photos.edits import PhotoEdit, or_unknown
+from latentlab.pipelines.photos.edits import PhotoEdit, edit_names, or_unknown
 from latentlab.pipelines.photos.portraits import Portrait
 from latentlab.pipelines.photos.settings import steps_left_out
 from latentlab.plots.saving import save_figure
@@ -60,12 +60,14 @@ def _comparison(portrait: Portrait, edits: Sequence[PhotoEdit], attribute: str) 
     shown: list[tuple[str, torch.Tensor, torch.Tensor | None, str]] = [
         ("photo", portrait.face.image, portrait.photo, "")
     ]
-    if all(edit.strength or edit.search for edit in edits):
-        shown.append(("projected", portrait.rendered.cpu(), None, ""))
-    edits = sorted(edits, key=lambda edit: edit.strength)
-    for edit, name in zip(edits, _signed(edits), strict=True):
-        title = f"{attribute} {name}" if edit.strength or edit.search else "projected"
-        shown.append((title, edit.crop, edit.photo, edit.values()))
+    named = sorted(zip(edits, _signed(edits), strict=True), key=lambda pair: pair[0].strength)
+    shown += [
+        (f"{attribute} {name}" if edit.strength or edit.search else "projected", edit.crop, edit.photo, edit.values())
+        for edit, name in named
+    ]
+    if all(edit.strength for edit in edits):
+        away = sum(edit.strength < 0 for edit in edits)
+        shown.insert(1 + away, ("projected", portrait.rendered.cpu(), None, ""))
     return portrait_figure(
         [title for title, *_ in shown],
         torch.cat([reduce(crop, _RESOLUTION) for _, crop, *_ in shown]),
@@ -128,7 +130,7 @@ def _markdown(portrait: Portrait, edits: Sequence[PhotoEdit], direction: Directi
         "Score and identity are those of the face in the finished photo. Identity is the similarity to the original "
         "photo: 1 for the same image; the median is 0.75 for two photos of one person and 0.07 for strangers.",
         "",
-        f"| {direction.attribute}, units of w | score | identity |",
+        f"| strength along {direction.attribute} | score | identity |",
         "| ---: | ---: | ---: |",
         *(
             f"| {name} | {or_unknown(e.score)} | {or_unknown(e.identity)} |"
@@ -191,21 +193,10 @@ def _recipe(portrait: Portrait) -> list[str]:
 
 def _names(edits: Sequence[PhotoEdit]) -> list[str]:
     """Names of edits in files: their strengths, such as '+2', or 'target0.9'."""
-    names = strength_names([edit.strength for edit in edits])
-    return [
-        name if edit.search is None else f"target{edit.search.target}" for edit, name in zip(edits, names, strict=True)
-    ]
+    named = zip(edits, edit_names(edits), strict=True)
+    return [name if edit.search is None else f"target{edit.search.target}" for edit, name in named]
 
 
 def _signed(edits: Sequence[PhotoEdit]) -> list[str]:
     """Names of edits in figures and tables: their strengths or, with a target, both."""
-    names = strength_names([edit.strength for edit in edits])
-    signed = ["0" if name == "+0" else _minus(name) for name in names]
-    return [
-        name if edit.search is None else f"{_minus(f'{edit.strength:+.2f}')} (target {edit.search.target})"
-        for edit, name in zip(edits, signed, strict=True)
-    ]
-
-
-def _minus(name: str) -> str:
-    return name.replace("-", "\N{MINUS SIGN}")
+    return ["0" if name == "+0" else name.replace("-", "\N{MINUS SIGN}") for name in edit_names(edits)]

@@ -18,13 +18,13 @@ from latentlab.video import check_video
 _ROWS = 3  # of faces without the attribute, and as many with it
 
 
-def draw_figures(context: StudyContext, study: Study, main: str) -> None:
+def draw_figures(context: StudyContext, study: Study) -> None:
     """Draw what is missing of `walk.png`, `response.png`, `walk.gif` and, if ffmpeg is installed, `walk.mp4`.
 
     The images of the figure are rendered at the full resolution, whatever was scored for the tables, and the scores
     under them are their own. Those of the animation are not scored.
     """
-    faces = _faces(study)
+    faces, main = _faces(study), context.settings.method
     if not (context.folder / "response.png").exists():
         _draw_response(context, study.edits[main])
     if not (context.folder / "walk.png").exists():
@@ -59,7 +59,7 @@ def _draw_walk(context: StudyContext, study: Study, main: str, faces: SampleTabl
     walk = render_walk(
         _named(faces, context),
         study.fits[main].direction,
-        study.reach.strengths(COLUMNS),
+        study.reach[main].strengths(COLUMNS),
         context.components.renderer(),
         context.components.scorer,
         batch_size=context.batch_size,
@@ -73,7 +73,7 @@ def _animate_walk(context: StudyContext, study: Study, main: str, faces: SampleT
     walk = render_walk(
         _named(faces, context),
         study.fits[main].direction,
-        sweep(study.reach.away, study.reach.towards),
+        sweep(study.reach[main].away, study.reach[main].towards),
         renderer,
         size=size,
         batch_size=context.batch_size,

@@ -15,7 +15,7 @@ from latentlab.pipelines.calibration import Reach, calibrate_reach
 from latentlab.pipelines.edits import rescore
 from latentlab.pipelines.study.context import StudyContext
 from latentlab.pipelines.study.results import HeldOutEdits
-from latentlab.progress import Step
+from latentlab.progress import Step, titled
 from latentlab.samples import EditTable, SampleTable
 from latentlab.scorers.threshold import NEGATIVE, POSITIVE
 
@@ -23,13 +23,14 @@ from latentlab.scorers.threshold import NEGATIVE, POSITIVE
 _CHUNK = 8
 
 
-def find_reach(context: StudyContext, direction: Direction, train: SampleTable) -> Reach:
-    """Calibrate how far edits go, or find what an earlier run has found."""
-    path = context.folder / "calibration.json"
+def find_reach(context: StudyContext, method: str, direction: Direction, train: SampleTable) -> Reach:
+    """Calibrate how far edits along a direction go, or find what an earlier run has found."""
+    path = context.folder / f"calibration-{method}.json"
     if path.exists():
         return Reach.from_dict(read_json(path))
     attribute, scorer = context.settings.attribute, context.components.scorer
-    reach = calibrate_reach(train, attribute, direction, context.renderer, scorer, context.batch_size, context.stage)
+    stage = titled(context.stage, f"calibrating ({method})")
+    reach = calibrate_reach(train, attribute, direction, context.renderer, scorer, context.batch_size, stage)
     write_json(path, {**reach.to_dict(), "direction": direction.method})
     return reach
 

@@ -19,13 +19,20 @@ from latentlab.scorers.threshold import NEGATIVE, POSITIVE
 from latentlab.versions import describe_versions
 
 _PACKAGES = ("torch", "numpy", "scikit-learn")
+_METHODS = {
+    "style-correlation": "`style-correlation` moves the ten style channels whose value correlates most with the logit "
+    "of the score, each by its correlation",
+    "svm": "`svm` is the normal, in W, of a linear support vector machine, whose C was chosen by cross-validation on "
+    "the training samples",
+    "mean": "`mean` is the mean of w over the samples with the label minus the mean over all samples",
+}
 
 
 def write_report(context: StudyContext, study: Study, command: str) -> None:
     """Write `report.md`. It has no dates and no timings, so that the same run gives the same report."""
     settings = context.settings
     sections = [
-        f"# {settings.name.capitalize()} in W of `{settings.network}`",
+        f"# {settings.name.capitalize()} in {_main(study).space.upper()} of `{settings.network}`",
         _samples(context, study),
         _directions(study),
         _edits(study),
@@ -73,6 +80,11 @@ def _few_faces(study: Study) -> list[str]:
 def _changed(table: EditTable, attribute: str, wanted: int) -> str:
     """Share of the faces with the label that they are edited towards, at the last strength."""
     return share(table.labels(attribute)[:, -1] == wanted)
+
+
+def _main(study: Study) -> Direction:
+    """The direction that the study is about."""
+    return study.fits[study.settings.method].direction
 
 
 def _held_out(fit: Fit) -> DirectionStatistics:
@@ -150,28 +162,37 @@ def _directions(study: Study) -> str:
         figures = _held_out(fit)
         accuracy = share(np.arange(figures.n) < round(figures.accuracy * figures.n))
         lines.append([method, accuracy, _auc(figures), str(figures.n_positive), str(figures.n - figures.n_positive)])
-    first, second = (fit.direction for fit in study.fits.values())
-    names = list(study.fits)
     cautions = {method: _held_out(fit).caution for method, fit in study.fits.items()}
     warnings = [f"\n\n**{method} is {caution}.**" for method, caution in cautions.items() if caution]
     return (
         "## Directions\n\n"
-        "Learnt on the training samples and evaluated on the held-out ones. `mean` is the mean of w over the "
-        "samples with the label minus the mean over all samples; `svm` is the normal of a linear support vector "
-        "machine, whose C was chosen by cross-validation on the training samples.\n\n"
+        "Learnt on the training samples and evaluated on the held-out ones: how well they tell faces apart, not how "
+        f"well they edit. {'; '.join(_METHODS[method] for method in study.fits)}.\n\n"
         + _table(["method", "held-out accuracy [95 %]", "held-out AUC [95 %]", "with the label", "without"], lines)
         + "".join(warnings)
-        + f"\n\nCosine between {names[0]} and {names[1]}: {cosine(first, second):.2f}."
+        + "\n\n"
+        + _composition(study)
     )
+
+
+def _composition(study: Study) -> str:
+    """Describe the main direction: the channels that it moves or, in W, how near it comes to the other one."""
+    (main, direction), (other, compared) = ((method, fit.direction) for method, fit in study.fits.items())
+    if direction.channels is None:
+        return f"Cosine between {main} and {other}: {cosine(direction, compared):.2f}."
+    moves = sorted(zip(direction.channels.names, direction.vector.tolist(), strict=True), key=lambda one: -abs(one[1]))
+    listed = ", ".join(f"{name} {move:+.2f}" for name, move in moves)
+    return f"Strength 1 of {main} moves these style channels, in standard deviations of each: {listed}."
 
 
 def _edits(study: Study) -> str:
     name = study.settings.attribute
     parts = [
         "## Edits of held-out faces",
-        f"Faces *not {name}* are moved towards it, faces *{name}* away from it: w + strength · n. "
-        f"{_range(study)} The mean direction is compared with the svm direction at the largest strengths. The edited "
-        "images are scored, rendered as the samples were.",
+        f"Faces *not {name}* are moved towards it, faces *{name}* away from it. Strengths are in units of each "
+        "direction, and σ is the standard deviation of the samples along it. How far to go was calibrated on training "
+        f"faces, for each direction. {' '.join(_ranges(study))} The edited images are scored, rendered as the samples "
+        f"were. What else the edits change, `latentlab directions measure` tells.",
         *(f"**{sentence}**" for sentence in _few_faces(study)),
     ]
     header = ["edit", "strength", "changed label [95 %]", f"mean {name} score"]
@@ -183,20 +204,21 @@ def _edits(study: Study) -> str:
     return "\n\n".join(parts)
 
 
-def _range(study: Study) -> str:
-    """Describe the calibrated strengths, and the faces that even they did not change."""
-    reach, direction = study.reach, study.fits["svm"].direction
-    ends = {
-        f"{strength:+.2f} ({in_sigmas(direction, strength):+.1f} σ)": changed
-        for strength, changed in ((reach.away, reach.changed_away), (reach.towards, reach.changed_towards))
-    }
-    text = f"The strengths were calibrated on training faces, along the svm direction: from {' to '.join(ends)}."
-    for strength, changed in ends.items():
-        if changed is not None and changed < 1:
-            text += f" {changed:.0%} of these faces changed their label at {strength}, and no more at any other."
-    if direction.strength_range is None:
-        text += " So the direction is saved without a range of strengths."
-    return text
+def _ranges(study: Study) -> Iterator[str]:
+    """Describe the calibrated strengths of each method, and the faces that even they did not change."""
+    for method, reach in study.reach.items():
+        direction = study.fits[method].direction
+        ends = {
+            f"{strength:+.2f} ({in_sigmas(direction, strength):+.1f} σ)": changed
+            for strength, changed in ((reach.away, reach.changed_away), (reach.towards, reach.changed_towards))
+        }
+        text = f"Along {method} edits go from {' to '.join(ends)}."
+        for strength, changed in ends.items():
+            if changed is not None and changed < 1:
+                text += f" {changed:.0%} of these faces changed their label at {strength}, and no more at any other."
+        if direction.strength_range is None:
+            text += f" So {method} is saved without a range of strengths."
+        yield text
 
 
 def _edit_lines(table: EditTable, name: str, wanted: int, direction: Direction) -> Iterator[list[str]]:

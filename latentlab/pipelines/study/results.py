@@ -44,9 +44,9 @@ class Study(ShortRepr):
     train, test
         Masks `(samples,)` of the samples that directions were learnt on, and of those held out.
     fits
-        Directions and their statistics, by method.
+        Directions and their statistics, by method: the main one first.
     reach
-        The calibrated strengths.
+        The calibrated strengths, by method.
     edits
         Scores of the edited faces, by method.
     """
@@ -56,7 +56,7 @@ class Study(ShortRepr):
     train: NDArray[np.bool_]
     test: NDArray[np.bool_]
     fits: dict[str, Fit]
-    reach: Reach
+    reach: dict[str, Reach]
     edits: dict[str, HeldOutEdits]
 
     @property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -12,9 +13,13 @@ from latentlab.resuming import check_same
 from latentlab.scorers.threshold import Threshold
 
 MANIFEST = "run.json"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 
 Rendering = Literal["auto", "preview", "full"]
+Method = Literal["style-correlation", "svm"]
+
+# What the direction of each method is compared with.
+_COMPARED: dict[Method, str] = {"style-correlation": "svm", "svm": "mean"}
 
 
 @dataclass(frozen=True)
@@ -45,6 +50,9 @@ class StudySettings:
         Number of held-out faces without the attribute, and as many with it, that are edited and scored again.
     class_label
         Class of a conditional generator, from 0; None for an unconditional one.
+    method
+        Method of the main direction, see `latentlab.directions`: 'style-correlation', ten style channels, compared with
+        the SVM in W; or 'svm', compared with the mean difference.
     """
 
     attribute: str = "happy"
@@ -58,6 +66,7 @@ class StudySettings:
     rendering: Rendering = "auto"
     edited_faces: int = 40
     class_label: int | None = None
+    method: Method = "style-correlation"
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "name", self.name or self.attribute)
@@ -65,12 +74,19 @@ class StudySettings:
             raise UserError(f"files are called by the name of the direction, so it is no path, unlike {self.name!r}")
         if self.threshold is not None:
             object.__setattr__(self, "threshold", str(Threshold.parse(self.threshold)))
+        if self.method not in _COMPARED:
+            raise UserError(f"a study is made by the method {' or '.join(_COMPARED)}, not {self.method!r}")
         if self.samples < 20:
             raise UserError(f"a study needs 20 samples or more to learn and to test on, not {self.samples}")
         if self.rendering not in get_args(Rendering):
             raise UserError(f"rendering is auto, preview or full, not {self.rendering!r}")
         if self.edited_faces < 1:
             raise UserError(f"edited_faces must be 1 or more, not {self.edited_faces}")
+
+    @property
+    def methods(self) -> tuple[str, str]:
+        """The main method, and the one that it is compared with."""
+        return self.method, _COMPARED[self.method]
 
 
 def claim(folder: Path, settings: StudySettings, fingerprints: dict[str, str]) -> None:
@@ -79,17 +95,30 @@ def claim(folder: Path, settings: StudySettings, fingerprints: dict[str, str]) -
     Raises
     ------
     UserError
-        If it has a study of other settings or networks (names what differs, with both values), or something else
-        altogether.
+        If it has a study of other settings or networks (names what differs, with both values), one that another version
+        began, or something else altogether.
     """
     path = folder / MANIFEST
     wanted: dict[str, Any] = {"format_version": FORMAT_VERSION, **asdict(settings), **fingerprints}
     if path.exists():
-        check_same(folder, "a study", read_json(path), wanted)
+        stored = read_json(path)
+        _check_version(folder, stored)
+        check_same(folder, "a study", stored, wanted)
     elif folder.exists() and not (folder.is_dir() and all(_is_leftover(entry) for entry in folder.iterdir())):
         raise UserError(f"{folder} exists already and holds no run; choose another folder with --out")
     else:
         write_json(path, wanted)
+
+
+def _check_version(folder: Path, stored: Any) -> None:
+    """Refuse a study of another version, whose directions and strengths were found in another way."""
+    version = stored.get("format_version", FORMAT_VERSION) if isinstance(stored, Mapping) else FORMAT_VERSION
+    if version != FORMAT_VERSION:
+        age = "an earlier" if isinstance(version, int) and version < FORMAT_VERSION else "another"
+        raise UserError(
+            f"{folder} holds a study that {age} version of latentlab made, in another way; choose another folder with "
+            "--out, or remove it"
+        )
 
 
 def _is_leftover(entry: Path) -> bool:

@@ -24,10 +24,9 @@ from latentlab.pipelines.study.settings import StudySettings, claim
 from latentlab.progress import Stage, stage_of
 from latentlab.samples import SampleTable, split
 from latentlab.scorers import threshold_of
+from latentlab.scorers.scores import check_classes
 from latentlab.scorers.threshold import threshold_for
 
-METHODS = ("mean", "svm")
-MAIN = "svm"  # the direction that faces are edited along; the other is compared with it
 # Strengths of the main direction's edits, as fractions of the calibrated one; the other's only at the last.
 FRACTIONS = (1 / 3, 2 / 3, 1.0)
 
@@ -50,8 +49,8 @@ def study_attribute(
     settings
         Settings of the study.
     folder
-        Folder of the results: `samples/` (Parquet), `NAME-METHOD.safetensors`, `edits/`, `walk.png`,
-        `response.png`, `walk.gif`, `report.md`.
+        Folder of the results: `samples/` (Parquet), `NAME-METHOD.safetensors`, `calibration-METHOD.json`, `edits/`,
+        `walk.png`, `response.png`, `walk.gif`, `report.md`.
     command
         How the study was started, for the report.
     batch_size
@@ -67,7 +66,8 @@ def study_attribute(
     Raises
     ------
     UserError
-        If the folder has something else, a class has no samples, or a setting is out of range.
+        If the folder has something else, a class has no samples, a setting is out of range, or the generator has no
+        styles for the method.
     """
     folder = Path(folder)
     settings = _complete(settings, components)
@@ -77,13 +77,14 @@ def study_attribute(
     )
     sampling.for_components(components)  # to refuse settings out of range before anything is written
     components.check_attribute(settings.attribute)
+    _check_space(components, settings)
     generator, scorer = components.generator.fingerprint, components.scorer.fingerprint
     claim(folder, settings, {"generator": generator, "scorer_weights": scorer})
     renderer = components.renderer(sampling.resolution)
     context = StudyContext(components, settings, folder, renderer, batch_size, stage_of(progress))
     table = label_samples(components, sampling, folder / "samples", batch_size, progress)
     study = _measure(context, table)
-    draw_figures(context, study, MAIN)
+    draw_figures(context, study)
     write_report(context, study, command)
     return study
 
@@ -97,6 +98,15 @@ def _complete(settings: StudySettings, components: Components) -> StudySettings:
         scorer=settings.scorer or components.scorer_name,
         threshold=str(own) if settings.threshold is None and own is not None else settings.threshold,
     )
+
+
+def _check_space(components: Components, settings: StudySettings) -> None:
+    """Refuse a generator without styles where the method learns from these."""
+    if settings.method == "style-correlation" and not hasattr(components.generator.synthesis, "from_styles"):
+        raise UserError(
+            f"{settings.network} has no styles that could be moved: its synthesis has no from_styles; study it in W, "
+            "by the method svm (--method svm)"
+        )
 
 
 def _scored_resolution(components: Components, settings: StudySettings) -> int:
@@ -115,13 +125,14 @@ def _measure(context: StudyContext, table: SampleTable) -> Study:
     threshold = table.subset(train).resolve(context.settings.attribute).threshold
     table = replace(table, threshold=threshold)
     attribute, name = context.settings.attribute, context.settings.name
-    fits = {method: fit(table, attribute, method, name) for method in METHODS}
-    reach = find_reach(context, fits[MAIN].direction, table.subset(train))
-    # The other's strengths were not calibrated along it.
-    fits[MAIN] = replace(fits[MAIN], direction=reach.calibrated(fits[MAIN].direction))
-    edits = {}
-    for method, found in fits.items():
-        found.direction.save(context.folder / f"{name}-{method}.safetensors")
-        fractions = FRACTIONS if method == MAIN else FRACTIONS[-1:]
-        edits[method] = edit_held_out(context, method, found.direction, table.subset(test), reach, fractions)
+    check_classes(table.subset(train).labels(attribute), table.column(attribute)[train], "the training rows", attribute)
+    fits, reach, edits = {}, {}, {}
+    for method in context.settings.methods:
+        found = fit(table, attribute, method, name, renderer=context.renderer)
+        reach[method] = find_reach(context, method, found.direction, table.subset(train))
+        direction = reach[method].calibrated(found.direction)
+        direction.save(context.folder / f"{name}-{method}.safetensors")
+        fractions = FRACTIONS if method == context.settings.method else FRACTIONS[-1:]
+        edits[method] = edit_held_out(context, method, direction, table.subset(test), reach[method], fractions)
+        fits[method] = replace(found, direction=direction)
     return Study(context.settings, table, train, test, fits, reach, edits)

@@ -13,11 +13,13 @@ from latentlab.errors import UserError
 
 __all__ = ["EDIT", "METHODS", "PRESETS", "PROJECTION", "EditInputs", "EditSettings"]
 
-LATENT = ("latent-mean", "latent-svm", "latent-conditional")
+LATENT = ("latent-style", "latent-mean", "latent-svm", "latent-conditional")
 TRANSLATORS = ("pix2pix", "cyclegan", "instagan")
 METHODS = (*LATENT, *TRANSLATORS)
 PROJECTION = "projection alone"
 """Baseline of the latent methods: photos that are projected and not edited."""
+PAIRS = "latent-style"
+"""Latent method whose direction makes the pairs that translators learn from."""
 
 Towards: TypeAlias = Literal["positive", "negative"]
 Data: TypeAlias = Literal["samples", "pairs", "real"]
@@ -42,8 +44,8 @@ class EditSettings:
         Attributes of the judge that change with the task's by nature, and are no leakage; None for those of
         `latentlab.scorers.related`.
     data
-        What translators learn from. 'samples': the generator's faces, labelled; 'pairs': faces edited along the SVM's
-        direction, and others that were not; 'real': photos with labels. pix2pix always learns from an edited face
+        What translators learn from. 'samples': the generator's faces, labelled; 'pairs': faces edited along style
+        channels, and others that were not; 'real': photos with labels. pix2pix always learns from an edited face
         with the one it was made of, for it needs pairs; directions are always learnt on the generator's faces.
     size
         Resolution of the images that translators see, and at which everything is measured.

@@ -31,7 +31,8 @@ def edit_measures(judged: str) -> tuple[Measure, ...]:
     where = "to the photo" if region is None else f"outside the {region}"
     return (
         Measure("judge_reached", "target reached, by the independent classifier", "more", share=True),
-        Measure("reached", "target reached, by the labelling scorer", "more", share=True),
+        # Latent methods move each photo until this scorer is content, so it crowns nobody.
+        Measure("reached", "target reached, by the labelling scorer", "neither", share=True),
         Measure("judge", "probability of the target, by the independent classifier", "more"),
         Measure("corner_lift", "mouth corners lifted, eye distances", "neither", unknown="no face is found"),
         Measure("identity", "identity kept", "more", unknown=Identity.unknown),

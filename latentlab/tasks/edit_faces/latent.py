@@ -17,14 +17,17 @@ from latentlab.comparison.caching import digest
 from latentlab.comparison.costs import Stopwatch
 from latentlab.comparison.protocol import Method
 from latentlab.directions import Direction, RidgeOnLogit, fit
-from latentlab.editing import edit
+from latentlab.directions.response import Response
+from latentlab.editing import move
 from latentlab.files import read_json, write_json
 from latentlab.images import reduce
 from latentlab.progress import Stage
 from latentlab.projection import DEFAULTS, project
+from latentlab.rendering import Latents, Renderer, rows_of
 from latentlab.reprs import ShortRepr
 from latentlab.tasks.edit_faces.definition import PROJECTION
-from latentlab.tasks.edit_faces.response import FacesResponse, Learnt
+from latentlab.tasks.edit_faces.response import Learnt
+from latentlab.tasks.edit_faces.search import search_settings, search_strengths
 from latentlab.tasks.edit_faces.task import EditTask
 
 
@@ -42,6 +45,22 @@ class Projected(ShortRepr):
 
     ws: Tensor
     seconds: float
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class PhotoStrengths(ShortRepr):
+    """How far each photo is moved.
+
+    Attributes
+    ----------
+    strengths
+        `(n,)` in the direction's units, with their sign; 0 for a photo whose projection is at the target.
+    reached
+        `(n,)`: whether the photo gets to the target.
+    """
+
+    strengths: NDArray[np.float64]
+    reached: NDArray[np.bool_]
 
 
 class Projector:
@@ -116,11 +135,11 @@ class ProjectionAlone(Method):
 
     def apply(self, images: Tensor) -> Tensor:
         """See `Method`."""
-        return render(self._task, self._ws)
+        return render(self._task, {"ws": self._ws})
 
 
 class Latent(Method):
-    """A direction learnt on the training faces, followed as far as most of them need to change.
+    """A direction learnt on the training faces, which each photo follows until the labelling scorer is content.
 
     Parameters
     ----------
@@ -147,46 +166,67 @@ class Latent(Method):
         inputs: Mapping[str, Any] | None = None,
     ) -> None:
         self.name, self.learnt, self.projector = name, learnt, projector
-        self.inputs = {"method": name, "projection": projector.inputs, **(inputs or {})}
+        self.inputs = {"method": name, "projection": projector.inputs, "strengths": "each photo", **(inputs or {})}
         self.direction: Direction
-        self.response: FacesResponse
+        self.response: Response
         self._task: EditTask
+        self._folder: Path
+        self._stage: Stage
         self._ws: Tensor
 
     def fit(self, task: EditTask, folder: Path, stage: Stage) -> None:
         """See `Method`."""
-        self._task = task
+        self._task, self._folder = task, folder
         path, stored = folder / "direction.safetensors", folder / "response.json"
         if not stored.exists():
             direction, response = self.learnt(stage)
             direction.save(path)
-            write_json(stored, response.as_dict())
+            write_json(stored, response.to_dict())
         self.direction = Direction.load(path)
-        self.response = FacesResponse.of(read_json(stored))
+        self.response = Response.from_dict(read_json(stored))
 
     def prepare(self, images: Tensor, stage: Stage) -> float:
         """See `Method`."""
         found = self.projector(images, stage)
-        self._ws = found.ws
+        self._ws, self._stage = found.ws, stage
         return found.seconds
 
     def apply(self, images: Tensor) -> Tensor:
         """See `Method`."""
-        return self.at(self.response.calibrated())
+        return self.at(self.strengths().strengths)
 
-    def at(self, strength: float) -> Tensor:
-        """Edit the prepared photos at a strength towards the target, `(n, 3, size, size)`."""
-        return render(self._task, edit(self._ws, self.direction, self._task.sign * strength))
+    def strengths(self) -> PhotoStrengths:
+        """Find the strengths of the prepared photos, or read those that an earlier run found."""
+        path = self._folder / f"strengths-{digest([self.projector.inputs, self._task.held_out_key])}.json"
+        if not path.exists():
+            settings = search_settings(self.direction, self.response)
+            found = search_strengths(self._task, self._ws, self.direction, settings, self._stage)
+            kept = {"strengths": found.strengths.tolist(), "reached": found.reached.tolist()}
+            write_json(path, kept)
+        return PhotoStrengths(**{name: np.array(values) for name, values in read_json(path).items()})
+
+    def at(self, strengths: NDArray[np.float64]) -> Tensor:
+        """Edit the prepared photos at a strength each, `(n,)`: `(n, 3, size, size)`."""
+        edits = [(self.direction, torch.from_numpy(strengths).to(self._ws))]
+        return render(self._task, move(self._ws, edits, self._task.components.generator))
 
 
 @torch.no_grad()
-def render(task: EditTask, ws: Tensor) -> Tensor:
+def render(task: EditTask, latents: Latents) -> Tensor:
     """Render latents at the task's resolution, one after the other."""
-    images = [task.components.generator.synthesis(row).clamp(-1, 1).cpu() for row in torch.split(ws, 1)]
-    return reduce(torch.cat(images), task.size)
+    generator = task.components.generator
+    renderer = Renderer(generator, generator.resolution)
+    rows = torch.split(torch.arange(len(next(iter(latents.values())))), 1)
+    return reduce(torch.cat([renderer(rows_of(latents, row)).clamp(-1, 1).cpu() for row in rows]), task.size)
 
 
 # --- directions ---------------------------------------------------------------------------------------------
+
+
+def learn_style(task: EditTask) -> Direction:
+    """Find the ten style channels that correlate most with the score's logit."""
+    settings, renderer = task.settings, task.renderer
+    return fit(task.samples, settings.attribute, "style-correlation", test_share=0, renderer=renderer).direction
 
 
 def learn_mean(task: EditTask) -> Direction:

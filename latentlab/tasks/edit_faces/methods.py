@@ -9,13 +9,14 @@ from latentlab import registry
 from latentlab.comparison.definition import choose_methods
 from latentlab.comparison.protocol import Method
 from latentlab.directions import Direction
-from latentlab.tasks.edit_faces.definition import LATENT, METHODS
+from latentlab.tasks.edit_faces.definition import LATENT, METHODS, PAIRS
 from latentlab.tasks.edit_faces.latent import (
     Latent,
     ProjectionAlone,
     Projector,
     learn_conditional,
     learn_mean,
+    learn_style,
     learn_svm,
 )
 from latentlab.tasks.edit_faces.response import Learnt
@@ -23,6 +24,7 @@ from latentlab.tasks.edit_faces.task import EditTask
 from latentlab.tasks.edit_faces.translators import translator
 
 _LEARN: dict[str, Callable[[EditTask], Direction]] = {
+    "latent-style": learn_style,
     "latent-mean": learn_mean,
     "latent-svm": learn_svm,
     "latent-conditional": learn_conditional,
@@ -37,8 +39,8 @@ def edit_methods(task: EditTask, names: Sequence[str] = METHODS) -> list[Method]
     task
         Task they are for.
     names
-        'latent-mean', 'latent-svm', 'latent-conditional', 'pix2pix', 'cyclegan', 'instagan', and any other registered
-        translation method.
+        'latent-style', 'latent-mean', 'latent-svm', 'latent-conditional', 'pix2pix', 'cyclegan', 'instagan', and any
+        other registered translation method.
 
     Raises
     ------
@@ -52,7 +54,7 @@ def edit_methods(task: EditTask, names: Sequence[str] = METHODS) -> list[Method]
     def build(name: str) -> Method:
         if name in LATENT:
             return Latent(name, learnt[name], projector, conditions if name == "latent-conditional" else None)
-        return translator(name, task, learnt["latent-svm"])
+        return translator(name, task, learnt[PAIRS])
 
     known = (*METHODS, *(name for name in registry.translators.names() if name not in METHODS))
     methods = choose_methods({name: partial(build, name) for name in known}, names)

@@ -3,62 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
-from typing import Any
 
 import numpy as np
 import torch
 
 from latentlab.directions import Direction
 from latentlab.directions.response import Response
-from latentlab.editing import edit, from_sigmas
+from latentlab.editing import from_sigmas, move
 from latentlab.images import resize
 from latentlab.progress import Stage
+from latentlab.rendering import rows_of
 from latentlab.tasks.edit_faces.task import EditTask
 
-# Strengths at which the response is sampled, in sigmas of w along the direction; between them it is interpolated.
+# Strengths at which the response is sampled, in sigmas of the population along the direction; between them it is
+# interpolated.
 _SIGMAS = (0.0, 1.0, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0)
 _REACHED = 0.9
-CALIBRATION_FACES = 16
-"""At most so many training faces of the source calibrate strengths, and give the responses of translators."""
+_FACES = 16  # at most so many training faces of the source
 
 
-@dataclass(frozen=True)
-class FacesResponse:
-    """What the labelling scorer finds in training faces of the source that were edited at a series of strengths.
-
-    Attributes
-    ----------
-    strengths
-        Strengths from 0 outwards, without the sign.
-    scores
-        Mean scores of the target.
-    arrived
-        Shares of the faces that are in the target domain.
-    """
-
-    strengths: tuple[float, ...]
-    scores: tuple[float, ...]
-    arrived: tuple[float, ...]
-
-    @classmethod
-    def of(cls, stored: dict[str, Any]) -> FacesResponse:
-        """Build it from what `as_dict` gave."""
-        return cls(**{name: tuple(values) for name, values in stored.items()})
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return the lists that JSON holds."""
-        return {name: list(values) for name, values in asdict(self).items()}
-
-    def at_score(self, score: float) -> float | None:
-        """Return the first strength at which the mean score reaches `score`; None if none does."""
-        return Response(self.strengths, self.scores).first_reaching(score)
-
-    def calibrated(self) -> float:
-        """Return the strength at which nine faces in ten arrive or, if that never happens, at which the most do."""
-        arrived = Response(self.strengths, self.arrived)
-        found = arrived.first_reaching(_REACHED)
-        return arrived.strongest() if found is None else found
+def calibrated(response: Response) -> float:
+    """Return the strength at which nine faces in ten arrive or, if that never happens, at which the most do."""
+    found = response.first_reaching(_REACHED)
+    return response.strongest() if found is None else found
 
 
 class Learnt:
@@ -74,9 +41,9 @@ class Learnt:
 
     def __init__(self, task: EditTask, learn: Callable[[EditTask], Direction]) -> None:
         self._task, self._learn = task, learn
-        self._found: tuple[Direction, FacesResponse] | None = None
+        self._found: tuple[Direction, Response] | None = None
 
-    def __call__(self, stage: Stage) -> tuple[Direction, FacesResponse]:
+    def __call__(self, stage: Stage) -> tuple[Direction, Response]:
         """Return the direction and its response."""
         if self._found is None:
             direction = self._learn(self._task)
@@ -85,19 +52,24 @@ class Learnt:
 
 
 @torch.no_grad()
-def respond(task: EditTask, direction: Direction, stage: Stage) -> FacesResponse:
-    """Measure the response of training faces of the source to a direction."""
-    rows = task.domains.source.subset(np.arange(min(CALIBRATION_FACES, len(task.domains.source))))
-    ws, renderer = rows.ws(task.components.generator.num_ws).to(task.device), task.renderer
-    labeller = task.evaluator.labeller
+def respond(task: EditTask, direction: Direction, stage: Stage) -> Response:
+    """Measure the share of training faces of the source that are in the target domain after edits along a direction.
+
+    Returns
+    -------
+    Response
+        The shares at strengths from 0 outwards, without the sign of the task.
+    """
+    rows = task.domains.source.subset(np.arange(min(_FACES, len(task.domains.source))))
+    generator, renderer = task.components.generator, task.renderer
+    ws, in_target = rows.ws(generator.num_ws).to(task.device), task.evaluator.labeller.in_target
     strengths = [from_sigmas(direction, sigmas) for sigmas in _SIGMAS]
-    scores, arrived = [], []
+    arrived = []
     with stage("calibrating") as step:
         for k, strength in enumerate(strengths):
-            edited = edit(ws, direction, task.sign * strength)
-            images = torch.cat([renderer(some).clamp(-1, 1).cpu() for some in torch.split(edited, 4)])
-            images = resize(images, task.size, task.size)
-            scores.append(float(labeller.score(images).mean()))
-            arrived.append(float(labeller.in_target(images).mean()))
+            edited = move(ws, [(direction, task.sign * strength)], generator)
+            parts = torch.split(torch.arange(len(ws)), 4)
+            images = torch.cat([renderer(rows_of(edited, part)).clamp(-1, 1).cpu() for part in parts])
+            arrived.append(float(in_target(resize(images, task.size, task.size)).mean()))
             step((k + 1) * len(ws), len(strengths) * len(ws))
-    return FacesResponse(tuple(strengths), tuple(scores), tuple(arrived))
+    return Response(tuple(strengths), tuple(arrived))

@@ -15,11 +15,13 @@ from latentlab.comparison.run import Comparison
 from latentlab.metrics import Interval, format_interval
 from latentlab.tasks.edit_faces.definition import PROJECTION, EditInputs
 from latentlab.tasks.edit_faces.pasting import paste_edits
+from latentlab.tasks.edit_faces.search import target_of
 from latentlab.tasks.edit_faces.strengths import CurvePoint, Strengths, strengths_of
 from latentlab.tasks.edit_faces.task import EditTask
 
 _REPORTED = ("judge_reached", "judge", "identity", "lpips_outside", "l1_outside")
 _REASONS = 3  # reasons that a line on the terminal names
+_AT = ("share of the strength", "mean strength, σ", "labelling scorer, mean")
 _LOST = ("identity", "lpips_outside", "l1_outside")
 
 
@@ -51,8 +53,8 @@ def edit_sections(comparison: Comparison, strengths: Strengths) -> list[ReportSe
         sections.append(
             ReportSection(
                 "What is gained against what is kept",
-                "Latent methods at half, all and one and a half of the calibrated strength; translators have none.",
-                ("method", "strength, σ", *(titles[name] for name in _REPORTED)),
+                _on_strengths(task, strengths),
+                ("method", *_AT, *(titles[name] for name in _REPORTED)),
                 tuple(_table_row(point, ()) for point in strengths.curve),
                 image,
             )
@@ -62,6 +64,19 @@ def edit_sections(comparison: Comparison, strengths: Strengths) -> list[ReportSe
     if strengths.losses:
         sections.append(_lost(strengths, titles))
     return sections
+
+
+def _on_strengths(task: EditTask, strengths: Strengths) -> str:
+    """Say how far photos are moved, and how many do not get to the target."""
+    missed = [f"{count} by {name}" for name, count in strengths.unreached.items() if count]
+    reached = (
+        f"That is out of reach, within the cap of strengths, for {', '.join(missed)}." if missed else "All get there."
+    )
+    return (
+        "Latent methods move each photo until its score by the labelling scorer is "
+        f"{target_of(task).value:.2f}, which three in four training faces of the target have or exceed. {reached} Here "
+        "they are at half, all and one and a half of each photo's strength; translators have none."
+    )
 
 
 def _draw(comparison: Comparison, strengths: Strengths) -> bool:
@@ -84,7 +99,7 @@ def _draw(comparison: Comparison, strengths: Strengths) -> bool:
 
 def _table_row(point: CurvePoint, before: Sequence[str]) -> tuple[str, ...]:
     cells = (_cell(point.intervals[name]) for name in _REPORTED)
-    return (*before, point.method, f"{point.sigmas:.2f}", *cells)
+    return (*before, point.method, f"{point.share:.2f}", f"{point.sigmas:.2f}", f"{point.score:.3f}", *cells)
 
 
 def _cell(value: Interval) -> str:
@@ -97,15 +112,14 @@ def _even(comparison: Comparison, strengths: Strengths, titles: Mapping[str, str
     table: list[tuple[str, ...]] = []
     for name, response in strengths.responses.items():
         own = (_cell(results[name].intervals[measure]) for measure in _REPORTED)
-        table.append((f"{name} ({response:.3f})", "itself", "", *own))
+        table.append((name, "itself", "", "", f"{response:.3f}", *own))
         table += [_table_row(point, (name,)) for point in strengths.even if point.against == name]
         table += [(name, method, "not reached") for translator, method in strengths.unmatched if translator == name]
     return ReportSection(
         "At the same response",
-        "Each latent method at the strength at which training faces get the same mean score as those that the "
-        "translator edited (in brackets): what an edit costs that achieves as much. Projected photos respond a little "
-        "less than the generator's own faces, on which the strength is found.",
-        ("translator", "method", "strength, σ", *(titles[name] for name in _REPORTED)),
+        "Each latent method at the share of each photo's strength at which the labelling scorer's mean score is about "
+        "the translator's: what an edit costs that achieves as much.",
+        ("translator", "method", *_AT, *(titles[name] for name in _REPORTED)),
         tuple(table),
     )
 

@@ -2,43 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+
+import numpy as np
 
 from latentlab.comparison.protocol import Columns, Method
 from latentlab.comparison.run import Comparison, MethodResult, summarise
-from latentlab.datasets.labelled_faces import PHOTO_RESOLUTION
+from latentlab.directions.response import Response
 from latentlab.editing import in_sigmas
-from latentlab.images import resize
 from latentlab.metrics import Interval
 from latentlab.progress import Stage, stage_of
 from latentlab.tasks.edit_faces.definition import PROJECTION
 from latentlab.tasks.edit_faces.latent import Latent
-from latentlab.tasks.edit_faces.response import CALIBRATION_FACES
 from latentlab.tasks.edit_faces.task import EditTask
 
 SHARES = (0.5, 1.5)
-"""Shares of the calibrated strength that the curve has besides the strength itself."""
+"""Shares of each photo's strength that the curve has besides the strength itself."""
 
 
 @dataclass(frozen=True)
 class CurvePoint:
-    """A latent method at a strength, on the held-out photos.
+    """A latent method at a share of the strength that each photo needs, on the held-out photos.
 
     Attributes
     ----------
     method
         Name of the method.
+    share
+        Share of each photo's strength.
     sigmas
-        Strength in standard deviations along its direction.
+        Mean strength in standard deviations along its direction, without the sign.
+    score
+        Mean score of the target that the labelling scorer gives the edits.
     intervals
         Values over all photos, by measure; see `EditEvaluator.gained_and_kept`.
     against
-        Translator whose response on training faces the strength was matched to; None on the curve.
+        Translator whose score the share was matched to; None on the curve.
     """
 
     method: str
+    share: float
     sigmas: float
+    score: float
     intervals: dict[str, Interval]
     against: str | None = None
 
@@ -69,13 +75,15 @@ class Strengths:
     Attributes
     ----------
     curve
-        Points at shares of the calibrated strength.
+        Points at shares of each photo's strength.
     even
-        Points at each translator's response.
+        Points at which photos get the same mean score as from a translator.
     responses
-        By translator: the labelling scorer's mean score of the target on training faces that it translated.
+        By translator: the labelling scorer's mean score of the target on the photos that it translated.
     unmatched
-        Pairs of a translator and a latent method for which no strength gives that response.
+        Pairs of a translator and a latent method that gives that score at no share up to the last of the curve.
+    unreached
+        By latent method: how many photos do not get to the target at any strength that was tried.
     losses
         Where quality is lost.
     """
@@ -84,21 +92,8 @@ class Strengths:
     even: tuple[CurvePoint, ...]
     responses: dict[str, float]
     unmatched: tuple[tuple[str, str], ...]
+    unreached: dict[str, int]
     losses: tuple[Loss, ...]
-
-
-@dataclass(frozen=True, eq=False)
-class _Planned:
-    """A point that is to be measured."""
-
-    method: Latent
-    strength: float
-    against: str | None
-
-    def measure(self, task: EditTask) -> CurvePoint:
-        intervals = summarise(task, task.evaluator.gained_and_kept(self.method.at(self.strength)))
-        sigmas = in_sigmas(self.method.direction, self.strength)
-        return CurvePoint(self.method.name, sigmas, intervals, self.against)
 
 
 def strengths_of(comparison: Comparison, methods: Sequence[Method], progress: bool | Stage = True) -> Strengths:
@@ -117,46 +112,63 @@ def strengths_of(comparison: Comparison, methods: Sequence[Method], progress: bo
     assert isinstance(task, EditTask)
     results = {one.name: one for one in comparison.done}
     latent = [method for method in methods if isinstance(method, Latent) and method.name in results]
-    others = [m for m in methods if m.name in results and m.name != PROJECTION and not isinstance(m, Latent)]
-    responses = _responses(task, others) if latent else {}
-    plan: list[_Planned] = []
-    unmatched = []
+    others = [m.name for m in methods if m.name in results and m.name != PROJECTION and not isinstance(m, Latent)]
+    responses = {name: _score(task, results[name]) for name in others} if latent else {}
+    points: list[CurvePoint] = []
+    unmatched, unreached = [], {}
     for method in latent:
         method.prepare(task.inputs(), stage)
-        plan += [_Planned(method, share * method.response.calibrated(), None) for share in SHARES]
-        for name, score in responses.items():
-            strength = method.response.at_score(score)
-            if strength is None:
-                unmatched.append((name, method.name))
-            else:
-                plan.append(_Planned(method, strength, name))
-    points = []
+        unreached[method.name] = int((~method.strengths().reached).sum())
     with stage("curves", "point") as step:
-        for k, planned in enumerate(plan):
-            points.append(planned.measure(task))
-            step(k + 1, len(plan))
-    curve = [*_calibrated(latent, results), *(point for point in points if point.against is None)]
+        for k, method in enumerate(latent):
+            curve = [_whole(task, method, results[method.name]), *(_point(task, method, share) for share in SHARES)]
+            points += curve
+            response = _response(task, curve, results)
+            for name, score in responses.items():
+                share = response.first_reaching(score)
+                if share is None:
+                    unmatched.append((name, method.name))
+                else:
+                    points.append(_point(task, method, share, name))
+            step(k + 1, len(latent))
     return Strengths(
-        curve=tuple(sorted(curve, key=lambda point: (point.method, point.sigmas))),
-        even=tuple(point for point in points if point.against is not None),
+        curve=tuple(sorted((one for one in points if one.against is None), key=lambda one: (one.method, one.share))),
+        even=tuple(one for one in points if one.against is not None),
         responses=responses,
         unmatched=tuple(unmatched),
+        unreached=unreached,
         losses=tuple(_loss(task, method.name, results) for method in latent) if PROJECTION in results else (),
     )
 
 
-def _calibrated(latent: Sequence[Latent], results: dict[str, MethodResult]) -> list[CurvePoint]:
-    """The points that the comparison measured already."""
-    return [
-        CurvePoint(m.name, in_sigmas(m.direction, m.response.calibrated()), results[m.name].intervals) for m in latent
-    ]
+def _whole(task: EditTask, method: Latent, result: MethodResult) -> CurvePoint:
+    """The point that the comparison measured already."""
+    return CurvePoint(method.name, 1.0, _sigmas(method, 1.0), _score(task, result), result.intervals)
 
 
-def _responses(task: EditTask, methods: Sequence[Method]) -> dict[str, float]:
-    """The labelling scorer's mean score of the target on training faces that these methods edited."""
-    faces = resize(task.part("trainA")[:CALIBRATION_FACES], PHOTO_RESOLUTION, PHOTO_RESOLUTION)
-    score = task.evaluator.labeller.score
-    return {method.name: float(score(method.apply(faces)).mean()) for method in methods}
+def _point(task: EditTask, method: Latent, share: float, against: str | None = None) -> CurvePoint:
+    """Measure a method at a share of each photo's strength."""
+    made = method.at(share * method.strengths().strengths)
+    intervals = summarise(task, task.evaluator.gained_and_kept(made))
+    score = float(task.evaluator.labeller.score(made).mean())
+    return CurvePoint(method.name, share, _sigmas(method, share), score, intervals, against)
+
+
+def _sigmas(method: Latent, share: float) -> float:
+    return in_sigmas(method.direction, share * float(np.abs(method.strengths().strengths).mean()))
+
+
+def _score(task: EditTask, result: MethodResult) -> float:
+    """The labelling scorer's mean score of the target on results."""
+    assert result.images is not None  # of a method that did not fail
+    return float(task.evaluator.labeller.score(result.images).mean())
+
+
+def _response(task: EditTask, curve: Sequence[CurvePoint], results: Mapping[str, MethodResult]) -> Response:
+    """The labelling scorer's mean score by share of the strengths, from the projection on."""
+    before = {0.0: _score(task, results[PROJECTION])} if PROJECTION in results else {}
+    scores = {**before, **{point.share: point.score for point in curve}}
+    return Response(tuple(scores), tuple(scores.values()))
 
 
 def _loss(task: EditTask, name: str, results: dict[str, MethodResult]) -> Loss:

@@ -39,12 +39,14 @@ from latentlab.tasks.edit_faces.definition import EditSettings
 from latentlab.tasks.edit_faces.evaluator import EditEvaluator, edit_measures
 
 _LIMITS = (
-    "Scorers were trained on photographs of real persons and have their biases; a score is not a feeling. The "
-    "independent classifier also gave the conditional direction its conditions, and measures leakage; it may have "
-    "seen persons of your photos. Identity is dlib's descriptor of small images enlarged, before and after alike. "
-    "Directions and strengths come from {samples} generated faces. Photos are of persons: respect their rights; "
-    "weights of generators trained on FFHQ, and of the classifier, are for non-commercial use. Each method was "
-    "trained once: intervals are over images, 95 %, of means by the bootstrap and of shares by Wilson's formula."
+    "Scorers were trained on photographs of real persons and have their biases; a score is not a feeling. The scorer "
+    "that labels also looks at each photo to find how far latent methods have to move it, which no translator has: "
+    "believe the independent classifier. That one gave the conditional direction its conditions, too, and measures "
+    "leakage; it may have seen persons of your photos. Identity is dlib's descriptor of small images enlarged, before "
+    "and after alike. Directions, and the score that edits are to reach, come from {samples} generated faces. Photos "
+    "are of persons: respect their rights; weights of generators trained on FFHQ, and of the classifier, are for "
+    "non-commercial use. Each method was trained once: intervals are over images, 95 %, of means by the bootstrap and "
+    "of shares by Wilson's formula."
 )
 
 
@@ -63,7 +65,7 @@ class EditTask:
     components
         Generator, labelling scorer, face detector and descriptor, perceptual distances.
     judge
-        Classifier that judges the results; no method is trained or calibrated with its view of the attribute.
+        Classifier that judges the results; no method is trained or finds its strengths with its view of the attribute.
     domains
         The generator's faces.
     left_out

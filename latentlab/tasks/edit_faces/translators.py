@@ -11,11 +11,12 @@ from torch import Tensor
 from latentlab.comparison.protocol import Method
 from latentlab.datasets.labelled_faces import find_mouth, write_masks
 from latentlab.directions import Direction
-from latentlab.editing import edit
+from latentlab.editing import move
 from latentlab.images import save_image
 from latentlab.progress import Stage
 from latentlab.samples import SampleTable
-from latentlab.tasks.edit_faces.response import Learnt
+from latentlab.tasks.edit_faces.definition import PAIRS
+from latentlab.tasks.edit_faces.response import Learnt, calibrated
 from latentlab.tasks.edit_faces.task import EditTask
 from latentlab.tasks.trained import Trained
 from latentlab.translation.data.sources import Source
@@ -44,7 +45,7 @@ def translator(name: str, task: EditTask, learnt: Learnt) -> Method:
         regions = [find_mouth(photo, task.components.detector, task.size) for photo in torch.split(photos, 1)]
         return [None if region is None else 2 * region - 1 for region in regions]
 
-    return Trained(
+    trained = Trained(
         name,
         config,
         lambda stage: _open_set(method, config, task, learnt, stage),
@@ -53,6 +54,9 @@ def translator(name: str, task: EditTask, learnt: Learnt) -> Method:
         settings.seed,
         to_masks=masks if config.masks_per_image else None,
     )
+    if method.paired or settings.data == "pairs":  # what was learnt from pairs of another direction is not used again
+        trained.inputs = {**trained.inputs, "pairs": PAIRS}
+    return trained
 
 
 def _open_set(
@@ -62,10 +66,10 @@ def _open_set(
     augmentation = Augmentation.for_resolution(task.size)
     if method.paired:
         write_pairs(task, learnt, stage)
-        return method.open_folder(task.folder / "pairs", "train", config, augmentation).source
+        return method.open_folder(_pairs_folder(task), "train", config, augmentation).source
     folder = task.set
     if task.settings.data == "pairs":
-        folder = task.folder / "edited_set"
+        folder = task.folder / f"edited-{PAIRS}"
         write_edited_set(task, learnt, folder, stage)
     for part in ("trainA", "trainB") if config.masks_per_image else ():
         with stage("masking mouths") as step:
@@ -73,13 +77,18 @@ def _open_set(
     return method.open_folder(folder, "train", config, augmentation).source
 
 
+def _pairs_folder(task: EditTask) -> Path:
+    """Folder of the pairs; earlier versions, which edited along another direction, have theirs in `pairs`."""
+    return task.folder / f"pairs-{PAIRS}"
+
+
 def write_pairs(task: EditTask, learnt: Learnt, stage: Stage) -> None:
-    """Write faces of the source beside themselves edited along a direction, to FOLDER/pairs/train."""
+    """Write faces of the source beside themselves edited along a direction, to FOLDER/pairs-METHOD/train."""
     direction, strength = _edit_of(task, learnt, stage)
     with stage("rendering pairs") as step:
         rows = task.domains.source
         for k, seed in enumerate(rows.seeds):
-            path = task.folder / "pairs" / "train" / f"{seed:06d}.png"
+            path = _pairs_folder(task) / "train" / f"{seed:06d}.png"
             if not path.exists():
                 one = rows.subset(np.array([k]))
                 pair = [_render(task, one, direction, distance) for distance in (0.0, strength)]
@@ -103,10 +112,11 @@ def write_edited_set(task: EditTask, learnt: Learnt, folder: Path, stage: Stage)
 def _edit_of(task: EditTask, learnt: Learnt, stage: Stage) -> tuple[Direction, float]:
     """Direction and signed strength that turn faces of the source into faces of the target."""
     direction, response = learnt(stage)
-    return direction, task.sign * response.calibrated()
+    return direction, task.sign * calibrated(response)
 
 
 @torch.no_grad()
 def _render(task: EditTask, row: SampleTable, direction: Direction, strength: float) -> Tensor:
     ws = row.ws(task.components.generator.num_ws).to(task.device)
-    return task.renderer(edit(ws, direction, strength)).clamp(-1, 1).cpu()
+    latents = move(ws, [(direction, strength)], task.components.generator)
+    return task.renderer(latents).clamp(-1, 1).cpu()

@@ -116,5 +116,7 @@ def test_commands_refuse_what_they_cannot_do(refused, run, tmp_path):
     assert "--count has no effect with --samples" in line
     line = refused("directions", "measure", "smile", "--teacher", "attributes:smiling")
     assert "are of one; give another judge" in line
+    line = refused("directions", "export", "smile", tmp_path / "smile.npy")
+    assert "take .npz or, for a single array, a direction of w, such as smile-w" in line
     code, _, _ = run("directions", "export", "smile-w", tmp_path / "smile.npy", "--form", "vector")
     assert code == 0 and np.load(tmp_path / "smile.npy").shape == (512,)

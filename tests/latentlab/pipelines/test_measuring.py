@@ -182,6 +182,24 @@ def test_results_are_kept_and_a_stopped_run_resumes_to_the_same(measured, direct
         measure_directions(directions, ATTRIBUTE, components, folder, replace(SETTINGS, success=0.8), progress=False)
 
 
+def test_an_attribute_is_measured_the_other_way(measured, directions, components, tmp_path):
+    forth, folder = measured
+    samples = SampleStore.load(folder / "samples").table()
+    away = replace(ATTRIBUTE, towards="negative")
+    given = {"channel": -directions["channel"]}
+    found = measure_directions(given, away, components, tmp_path, SETTINGS, samples, progress=False)
+    assert found.attribute == "not mouth"
+    at = samples.names.index("judge:mouth")
+    had = {seed for seed, score in zip(samples.seeds, samples.scores[:, at], strict=True) if score > 0.5}
+    assert set(found.seeds) <= had and not set(forth.seeds) & had
+    row = found.roles[0].row("channel", "one")
+    assert row.reached and row.strengths.min() > 0 and not found.facts[0].reversed
+    mouth = found.roles[0].attributes.index("mouth")
+    assert (row.changes[:, mouth] < 0).all() and row.lost[mouth] >= 9 and row.gained[mouth] == 0
+    with pytest.raises(UserError, match="towards positive or negative, not 'down'"):
+        replace(ATTRIBUTE, towards="down")
+
+
 def test_a_card_takes_what_was_measured(measured, directions):
     found, _ = measured
     card = with_measured(directions["truth"], found, "truth", beside=["stray"])

@@ -15,6 +15,7 @@ import stylegan2
 from latentlab import images
 from latentlab.directions import Direction
 from latentlab.directions.shipped import load_direction, shipped_directions
+from latentlab.editing import default_strengths, strength_range
 from latentlab.errors import UserError
 from latentlab.pipelines import (
     Components,
@@ -25,7 +26,7 @@ from latentlab.pipelines import (
     edit_photo,
     project_photos,
 )
-from latentlab.pipelines.photos import edit_portrait
+from latentlab.pipelines.photos import PHOTO_TARGETS, edit_portrait
 from latentlab.pipelines.photos.settings import steps_left_out
 from latentlab.projection import DEFAULTS, PUBLISHED, Projection, TuningSettings, WeightDelta
 from latentlab.scorers import FunctionScorer
@@ -124,7 +125,8 @@ def test_done_work_is_found_again(portrait, components, folder):
 
 @pytest.mark.parametrize("mask", ["feather", "hull"])
 def test_the_edit_smiles_more_and_leaves_the_rest_of_the_photo(portrait, components, mask):
-    edits = list(edit_portrait(portrait, load_direction("smile"), [-3.0, 3.0], components, "happy", mask))
+    smile = load_direction("smile")
+    edits = list(edit_portrait(portrait, smile, strength_range(smile), components, "happy", mask))
     assert edits[1].score > edits[0].score + 0.3
     assert all(-1 <= edit.identity < 1 for edit in edits)
     geometry, photo = portrait.face.geometry, portrait.photo
@@ -200,16 +202,24 @@ def test_a_generator_of_32_pixels_projects_and_edits_and_what_is_too_small_is_un
     assert "descriptor" not in vars(small), "nothing is fetched for what cannot be measured"
 
 
-def test_a_photo_is_brought_towards_a_target(components, folder, tmp_path):
+@pytest.fixture(scope="module")
+def bright(components):
+    """Networks with a tiny generator and a score of brightness, and the direction along which it grows."""
     tiny = make_tiny(replace(TINY, resolution=32))
     w = tiny.w_avg[None].clone().requires_grad_()
     tiny.synthesis(w[:, None].repeat(1, tiny.num_ws, 1))[:, 0].mean().backward()
     brighter = Direction((w.grad[0] / w.grad.norm()).numpy(), "bright", "gradient", generator=tiny.fingerprint)
     scorer = FunctionScorer(("bright",), lambda pictures: torch.sigmoid(pictures[:, 0].mean((1, 2))))
-    small = Components.load(tiny, scorer, components.detector, perceptual=components.perceptual)
-    settings = PhotoEditSettings(
-        DEFAULTS["w+"].shortened(2), None, attribute="bright", target=0.999, search=StrengthSettings(cap=0.5, renders=3)
-    )
+    return Components.load(tiny, scorer, components.detector, perceptual=components.perceptual), brighter
+
+
+BRIGHT = PhotoEditSettings(
+    DEFAULTS["w+"].shortened(2), None, attribute="bright", search=StrengthSettings(cap=0.5, renders=3)
+)
+
+
+def test_a_photo_is_brought_towards_a_target(bright, folder, tmp_path):
+    (small, brighter), settings = bright, replace(BRIGHT, target=0.999)
     for strengths, other, message in [([1.0], settings, "give one"), (None, replace(settings, target=90), "not at 90")]:
         with pytest.raises(UserError, match=message):
             edit_photo(folder / "face.png", brighter, strengths, small, other, tmp_path / "no", progress=False)
@@ -218,7 +228,7 @@ def test_a_photo_is_brought_towards_a_target(components, folder, tmp_path):
     (edit,) = result.edits
     own, search = result.folder, edit.search
     assert 0 < edit.strength == search.strengths[0] <= 0.5 and search.after[0] > search.before[0]
-    assert float(scorer(edit.crop)) == pytest.approx(search.after[0], abs=1e-5)
+    assert float(small.scorer(edit.crop)) == pytest.approx(search.after[0], abs=1e-5)
     assert images.load_image(own / "photo_target0.999.png").shape == result.portrait.photo.shape
     assert (own / "crop_target0.999.png").exists() and (own / "comparison.png").exists()
     (facts,) = json.loads((own / "report.json").read_text())["edits"]
@@ -226,6 +236,23 @@ def test_a_photo_is_brought_towards_a_target(components, folder, tmp_path):
     assert facts["target"]["after"] == pytest.approx(search.after[0])
     report = (own / "report.md").read_text()
     assert "(target 0.999) |" in report and f"{search.describe()[0]}." in report
+
+
+def test_where_nothing_is_said_a_photo_loses_its_attribute_and_gets_it(bright, folder, tmp_path):
+    (small, brighter), path = bright, folder / "face.png"
+    result = edit_photo(path, brighter, None, small, BRIGHT, tmp_path, progress=False)
+    away, towards = result.edits
+    assert tuple(edit.search.target.value for edit in result.edits) == PHOTO_TARGETS
+    assert away.strength < 0 < towards.strength and away.search.target.away
+    names = [f"photo_target{target}.png" for target in PHOTO_TARGETS]
+    assert sorted(name.name for name in result.folder.glob("photo_*")) == names
+    # Where the score is none of the direction's attribute, along the whole range.
+    other = replace(brighter, attribute="dark")
+    with pytest.raises(UserError, match="none of the direction's attribute: bright for dark; give a target"):
+        edit_photo(path, other, None, small, BRIGHT, tmp_path / "no", progress=False)
+    fixed = edit_photo(path, other, None, small, replace(BRIGHT, search=None), tmp_path, progress=False)
+    assert [edit.strength for edit in fixed.edits] == list(default_strengths(other))
+    assert all(edit.search is None for edit in fixed.edits)
 
 
 def test_a_recipe_that_was_cut_is_told_from_a_whole_one_and_from_ones_own():

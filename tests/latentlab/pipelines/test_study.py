@@ -18,7 +18,6 @@ import pytest
 import torch
 from conftest import TINY, make_tiny
 from PIL import Image
-from safetensors.numpy import load_file
 from sklearn.metrics import roc_auc_score
 
 from latentlab.directions import Direction
@@ -32,7 +31,7 @@ from latentlab.scorers import FunctionScorer
 SETTINGS = StudySettings(
     name="light", attribute="bright", network="tiny", scorer="brightness", samples=160, edited_faces=10
 )
-METHODS = ("mean", "svm")
+METHODS = ("style-correlation", "svm")
 SIDES = {"towards": "towards", "away": "away from"}  # and how the report calls them
 
 
@@ -73,9 +72,27 @@ class Counting:
     def __getattr__(self, name: str):
         return getattr(self.generator, name)
 
-    def synthesis(self, ws, **options):
-        self.pictures += len(ws)
-        return self.generator.synthesis(ws, **options)
+    @property
+    def synthesis(self):
+        return CountingSynthesis(self)
+
+
+class CountingSynthesis:
+    """The synthesis of a generator that counts."""
+
+    def __init__(self, counting: Counting) -> None:
+        self.counting, self.synthesis = counting, counting.generator.synthesis
+
+    def __call__(self, ws, **options):
+        self.counting.pictures += len(ws)
+        return self.synthesis(ws, **options)
+
+    def styles(self, ws):
+        return self.synthesis.styles(ws)
+
+    def from_styles(self, styles, *options):
+        self.counting.pictures += len(next(iter(styles.values())))
+        return self.synthesis.from_styles(styles, *options)
 
 
 @contextmanager
@@ -133,8 +150,8 @@ def test_the_files_are_there(finished):
     _, folder = finished
     names = {name for name in content(folder) if not name.startswith("walk.mp4")}
     assert names == {
-        "run.json", "report.md", "calibration.json", "walk.png", "walk.gif", "response.png",
-        "light-mean.safetensors", "light-svm.safetensors", "samples/_manifest.json",
+        "run.json", "report.md", "walk.png", "walk.gif", "response.png", "samples/_manifest.json",
+        *(f"light-{m}.safetensors" for m in METHODS), *(f"calibration-{m}.json" for m in METHODS),
         *(f"samples/shard-{k:05d}.parquet" for k in range(3)),
         *(f"edits/{m}-{side}/part-{k:03d}.parquet" for m in METHODS for side in SIDES for k in (0, 1)),
     }  # fmt: skip
@@ -158,14 +175,16 @@ def test_both_classes_occur_and_are_told_apart(finished):
 
 def test_edits_move_the_label(finished):
     study, _ = finished
-    towards, away = study.reach.towards, study.reach.away
-    assert towards > 0 > away
-    for edits in study.edits.values():
+    for method, edits in study.edits.items():
+        reach = study.reach[method]
+        assert reach.towards > 0 > reach.away
+        assert (edits.towards.strengths[-1], edits.away.strengths[-1]) == (reach.towards, reach.away)
         for table, before, sign in ((edits.towards, False, 1), (edits.away, True, -1)):
             labels = table.is_positive("bright")
             assert (labels[:, 0] == before).all()  # strength 0 is the face as it was
             steps = np.diff(table.column("bright").mean(axis=0)) * sign
             assert (steps > 0).all()
+    # Ten channels of so small a generator do less.
     assert (study.edits["svm"].towards.is_positive("bright")[:, -1]).mean() >= 0.8
     assert (~study.edits["svm"].away.is_positive("bright")[:, -1]).mean() >= 0.8
 
@@ -189,7 +208,7 @@ def test_strength_zero_scores_as_the_sample_did(finished):
             np.testing.assert_allclose(table.column("bright")[:, 0], again, atol=1e-4)
 
 
-def test_the_report_is_that_of_the_tables(finished):
+def test_the_report_is_that_of_the_tables(finished, lively):
     """Every figure is computed anew from the files, by other means than the study's."""
     _, folder = finished
     report = report_of(folder)
@@ -205,11 +224,22 @@ def test_the_report_is_that_of_the_tables(finished):
     nothing = np.zeros((160, 0), np.float32)
     _, test = split(SampleTable(seeds, np.zeros(160, np.float32), nothing, nothing, ()))
     assert f"Directions are learnt on {(~test).sum()} samples; {test.sum()} are held out" in report
-    vectors = {}
+    with torch.no_grad():
+        ws = torch.from_numpy(w.astype(np.float32))[:, None].expand(-1, lively.num_ws, -1)
+        styles = {layer: found.numpy() for layer, found in lively.synthesis.styles(ws).items()}
     for method in METHODS:
         direction = Direction.load(folder / f"light-{method}.safetensors")
-        (vectors[method],) = load_file(folder / f"light-{method}.safetensors").values()
-        decision = w @ vectors[method].astype(np.float64) + direction.intercept
+        if direction.space == "w":
+            position = w @ direction.vector.astype(np.float64)
+        else:
+            places = list(zip(direction.channels.layers, direction.channels.indices, strict=True))
+            spread = np.array([styles[layer][~test, index].std() for layer, index in places])
+            np.testing.assert_allclose(direction.channels.scales, spread, rtol=1e-4)
+            position = sum(
+                move * styles[layer][:, index] / sd
+                for (layer, index), move, sd in zip(places, direction.vector, spread, strict=True)
+            )
+        decision = position + direction.intercept
         accuracy = ((decision > 0) == bright)[test].mean()
         auc = roc_auc_score(bright[test], decision[test])
         (found,) = [one for one in report.splitlines() if one.startswith(f"| {method} |")]
@@ -224,13 +254,14 @@ def test_the_report_is_that_of_the_tables(finished):
             start = samples.set_index("seed").loc[frame["seed"].unique(), "bright"].mean()
             for strength, rows in frame.groupby("strength"):
                 k, n = rows["changed"].sum(), len(rows)
-                sigmas = strength / np.std(w[~test] @ vectors[method])
+                sigmas = strength / np.std(position[~test])
                 assert in_sigmas(direction, strength) == pytest.approx(sigmas, rel=1e-4)
                 line = f"| {word} bright | {strength:+.2f} ({sigmas:+.1f} σ) | {100 * k / n:.0f} % ["
                 found = next(one for one in lines if one.startswith(line))
                 assert found.endswith(f" ({k} of {n}) | {start:.2f} → {rows['bright'].mean():.2f} |")
-    cosine = float(vectors["mean"] @ vectors["svm"])
-    assert f"Cosine between mean and svm: {cosine:.2f}." in report
+    main = Direction.load(folder / "light-style-correlation.safetensors")
+    strongest = int(np.abs(main.vector).argmax())
+    assert f"in standard deviations of each: {main.channels.names[strongest]} {main.vector[strongest]:+.2f}, " in report
 
 
 def test_the_report_says_how_to_make_it_again(finished, lively):
@@ -247,7 +278,7 @@ def test_the_report_says_how_to_make_it_again(finished, lively):
 
 def test_directions_carry_their_cards(finished, lively):
     _, folder = finished
-    for method, kind in (("mean", "MeanDifference"), ("svm", "LinearSVM")):
+    for method, kind in (("style-correlation", "StyleCorrelation"), ("svm", "LinearSVM")):
         direction = Direction.load(folder / f"light-{method}.safetensors")
         assert (direction.method, direction.attribute) == (kind, "light")
         assert (direction.generator, direction.scorer) == (lively.fingerprint, "brightness 1")
@@ -273,13 +304,13 @@ def test_once_more_renders_nothing_and_gives_the_same(finished, lively):
     assert content(folder) == before
     assert summary(again) == summary(study)
     assert seen[0] == ("drawing samples", 160, 160)
-    assert {title for title, _, _ in seen} == {"drawing samples", "editing (mean)", "editing (svm)"}
+    assert {title for title, _, _ in seen} == {"drawing samples", *(f"editing ({method})" for method in METHODS)}
 
 
 def test_what_was_removed_is_made_again(finished, lively, tmp_path):
     _, folder = finished
     before = content(folder)
-    lost = {"report.md", "walk.gif", "edits/svm-away/part-001.parquet", "light-mean.safetensors"}
+    lost = {"report.md", "walk.gif", "edits/style-correlation-away/part-001.parquet", "light-svm.safetensors"}
     for name, data in before.items():
         if name not in lost:
             (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
@@ -302,6 +333,7 @@ def test_what_was_removed_is_made_again(finished, lively, tmp_path):
         ({"edited_faces": 11}, "edited_faces is 10, not 11"),
         ({"rendering": "full"}, "rendering is auto, not full"),
         ({"threshold": 0.4}, "threshold is none, not 0.4"),
+        ({"method": "svm"}, "method is style-correlation, not svm"),
     ],
 )
 def test_other_settings_are_refused(finished, lively, change, words):
@@ -341,6 +373,7 @@ def test_other_networks_are_refused(finished, lively):
         ({"rendering": "half"}, "not 'half'"),
         ({"threshold": "high"}, "a threshold is a number"),
         ({"name": "a/b"}, "it is no path"),
+        ({"method": "mean"}, "by the method style-correlation or svm, not 'mean'"),
     ],
     ids=str,
 )
@@ -363,8 +396,33 @@ def test_the_networks_are_called_as_the_components_were_loaded(lively, tmp_path)
     settings = replace(SETTINGS, network=None, scorer=None, samples=80, edited_faces=2)
     found = run_study(lively, make_scorer(), settings, tmp_path)
     assert (found.settings.network, found.settings.scorer) == ("Generator", "FunctionScorer")
-    assert "in W of `Generator`" in report_of(tmp_path)
+    assert "in S of `Generator`" in report_of(tmp_path)
     assert json.loads((tmp_path / "run.json").read_text())["scorer"] == "FunctionScorer"
+
+
+def test_a_study_of_an_earlier_version_is_left_alone(lively, tmp_path):
+    (tmp_path / "run.json").write_text('{"format_version": 1, "samples": 160}')
+    with pytest.raises(UserError, match="an earlier version of latentlab made.*choose another folder"):
+        run_study(lively, make_scorer(), SETTINGS, tmp_path)
+    assert list(content(tmp_path)) == ["run.json"]
+
+
+def test_the_svm_is_studied_in_w(lively, tmp_path):
+    """By --method svm, also of a generator without styles, which ten channels of are refused before any work."""
+
+    class WithoutStyles(Counting):
+        def synthesis(self, ws, **options):
+            return self.generator.synthesis(ws, **options)
+
+    with pytest.raises(UserError, match="no styles that could be moved.*--method svm"):
+        run_study(WithoutStyles(lively), make_scorer(), SETTINGS, tmp_path / "none")
+    assert not (tmp_path / "none").exists()
+    settings = replace(SETTINGS, method="svm", samples=80, edited_faces=1)
+    study = run_study(WithoutStyles(lively), make_scorer(), settings, tmp_path)
+    report = report_of(tmp_path)
+    vectors = [study.fits[method].direction.vector for method in ("svm", "mean")]
+    assert "in W of `tiny`" in report and f"Cosine between svm and mean: {vectors[0] @ vectors[1]:.2f}." in report
+    assert len(study.edits["svm"].towards.strengths) == 4
 
 
 def test_a_foreign_folder_is_left_alone(lively, tmp_path):
@@ -415,7 +473,7 @@ def on_another_scale(lively, tmp_path_factory):
 def test_two_quantiles_part_the_samples(on_another_scale):
     """Cut at one half all samples were positive, and nothing could be learnt."""
     study, folder, _, _ = on_another_scale
-    assert study.settings.name == "light" and (folder / "light-svm.safetensors").exists()
+    assert study.settings.name == "light" and (folder / "light-style-correlation.safetensors").exists()
     scores = pd.read_parquet(folder / "samples").sort_values("seed")["light"].to_numpy().astype(np.float64)
     low, high = np.quantile(scores[study.train], [0.3, 0.7])
     positive, negative = scores > high, scores < low
@@ -427,7 +485,9 @@ def test_two_quantiles_part_the_samples(on_another_scale):
     for found in study.fits.values():
         held_out = (positive | negative)[study.test]
         assert (found.held_out.n, found.held_out.n_positive) == (held_out.sum(), positive[study.test].sum())
-        assert found.direction.statistics["n_train"] == (positive | negative)[study.train].sum()
+        # The SVM learns from classes, style channels from all scores.
+        learnt = positive | negative if found.direction.space == "w" else np.ones(80, bool)
+        assert found.direction.statistics["n_train"] == learnt[study.train].sum()
     seeds = study.table.seeds
     for edits in study.edits.values():
         assert edits.towards.seeds.tolist() == seeds[study.test & negative][:2].tolist()
@@ -455,7 +515,7 @@ def test_a_study_without_a_threshold_was_written_without_one(finished, lively, t
     for name, data in content(folder).items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_bytes((folder / name).read_bytes() if name.endswith(".safetensors") else data)
-    for name in ("run.json", "calibration.json", "samples/_manifest.json"):
+    for name in ("run.json", "calibration-svm.json", "samples/_manifest.json"):
         stored = json.loads((tmp_path / name).read_text())
         for key in ("threshold", "changed_towards", "changed_away"):
             stored.pop(key, None)
@@ -465,13 +525,14 @@ def test_a_study_without_a_threshold_was_written_without_one(finished, lively, t
     assert counting.pictures == 0
 
 
-def test_the_range_travels_with_the_main_direction(finished):
+def test_the_range_travels_with_each_direction(finished):
     study, folder = finished
-    main, other = (Direction.load(folder / f"light-{method}.safetensors") for method in ("svm", "mean"))
-    assert main.strength_range == (study.reach.away, study.reach.towards)
-    assert other.strength_range is None
-    low, high = (f"{s:+.2f} ({in_sigmas(main, s):+.1f} σ)" for s in main.strength_range)
-    assert f"calibrated on training faces, along the svm direction: from {low} to {high}." in report_of(folder)
+    for method in METHODS:
+        direction, reach = Direction.load(folder / f"light-{method}.safetensors"), study.reach[method]
+        ends, changed = (reach.away, reach.towards), (reach.changed_away, reach.changed_towards)
+        assert direction.strength_range == (ends if changed == (1, 1) else None)
+        low, high = (f"{s:+.2f} ({in_sigmas(direction, s):+.1f} σ)" for s in ends)
+        assert f"Along {method} edits go from {low} to {high}." in report_of(folder)
 
 
 def test_a_range_that_does_not_do_is_told(lively, tmp_path):
@@ -485,11 +546,13 @@ def test_a_range_that_does_not_do_is_told(lively, tmp_path):
 
     scorer = FunctionScorer(("bright",), fixed, fingerprint="fixed")
     study = run_study(lively, scorer, StudySettings(attribute="bright", samples=80, edited_faces=1), tmp_path)
-    assert (study.reach.changed_towards, study.reach.changed_away) == (0.0, 1.0)
     report = report_of(tmp_path)
-    assert f"0% of these faces changed their label at {study.reach.towards:+.2f} (+1.0 σ), and no more at any" in report
-    assert report.count("changed their label") == 1 and "saved without a range" in report
-    assert Direction.load(tmp_path / "bright-svm.safetensors").strength_range is None
+    for method, reach in study.reach.items():
+        assert (reach.changed_towards, reach.changed_away) == (0.0, 1.0)
+        assert f"0% of these faces changed their label at {reach.towards:+.2f} (+1.0 σ), and no more at any" in report
+        assert f"{method} is saved without a range" in report
+        assert Direction.load(tmp_path / f"bright-{method}.safetensors").strength_range is None
+    assert report.count("changed their label") == 2
 
 
 # --- killed -------------------------------------------------------------------------------------------------
@@ -555,7 +618,7 @@ class Driven:
 def test_a_run_that_is_killed_again_and_again_gives_the_same(finished, tmp_path):
     _, whole = finished
     folder = tmp_path / "killed"
-    points = [("drawing samples", 100), ("editing (svm)", 24), ("drawing the walk", 20)]
+    points = [("drawing samples", 100), ("editing (style-correlation)", 24), ("drawing the walk", 20)]
     kept: dict[str, bytes] = {}
     for title, done in points:
         run = Driven(folder)
