@@ -73,7 +73,7 @@ class Entry:
 
 
 LIBRARY = {
-    "smile": Entry("fer:happy", lambda: StyleCorrelation(10), share=1.0),
+    "smile": Entry("fer:happy", lambda: StyleSVM(10), share=1.0, beside_svm=True),
     "mouth-open": Entry("attributes:mouth_slightly_open", lambda: StyleCorrelation(5)),
     "eyeglasses": Entry("attributes:eyeglasses", lambda: LinearSVM(0.3), layers=(0, 1, 2, 3, 4, 5), beside_svm=True),
     "gender": Entry("attributes:male", lambda: StyleSVM(30), beside_svm=True),
