@@ -17,7 +17,7 @@ from latentlab.editing import move
 from latentlab.metrics.functional import attribute_changes
 from latentlab.scorers import load_attributes, related
 
-SEEDS = [601, 604, 606, 611]
+SEEDS = [601, 608, 613, 620]
 OUT = Path("direction_library")
 
 ll.keep_freed_memory()

@@ -26,7 +26,7 @@ WHAT = {
     "black-hair": "black hair",
     "blond-hair": "blond hair",
     "eyeglasses": "glasses, at last sunglasses",
-    "eyes-open": "eyes wide open; closed at the other end",
+    "eyes-open": "eyes wide open; narrowed at the other end",
     "face-width": "a wide face; a long one at the other end",
     "gender": "what annotators call a man; a woman at the other end",
     "gray-hair": "grey hair",
