@@ -35,7 +35,6 @@ from latentlab.files import read_json, write_json
 from latentlab.metrics import paired_difference
 from latentlab.pipelines import ScoreTarget, StrengthSettings, strength_for
 from latentlab.pipelines.components import Components
-from latentlab.pipelines.photos.settings import photo_search
 from latentlab.projection import Projection, WeightDelta
 from latentlab.rendering import Renderer
 from latentlab.scorers import is_positive, load_scorer, score_column, score_images
@@ -46,6 +45,7 @@ PROJECTED = "W+, default"
 REFERENCE = "smile-w"
 STRENGTHS = (0.0, 2.0, 3.0, 4.0)
 PROBABILITY = 0.9
+CAP = 1.5  # the default of photos
 SCORE, JUDGE = "happy", "smiling"
 # Shares of the crop's height and width that hold mouth, chin and cheeks.
 MOUTH = (0.55, 0.9), (0.25, 0.75)
@@ -142,9 +142,9 @@ def hash_of(direction: Direction) -> str:
     return hashlib.sha256(b"".join(parts)).hexdigest()[:16]
 
 
-def edits_of(photo: Photo, name: str, direction: Direction, reference: list[Edit], cap: float | None) -> Iterator[Edit]:
+def edits_of(photo: Photo, name: str, direction: Direction, reference: list[Edit], cap: float) -> Iterator[Edit]:
     """Edit a photo along one direction: by fixed strengths along the reference, else to its logits; and to 0.9."""
-    search = photo_search(direction) if cap is None else StrengthSettings(ranges=cap)
+    search = StrengthSettings(ranges=cap)
     if name == REFERENCE:
         yield from (photo.at(direction, strength, f"{strength:+g}") for strength in STRENGTHS)
     for edit in reference[1:3]:
@@ -155,7 +155,7 @@ def edits_of(photo: Photo, name: str, direction: Direction, reference: list[Edit
 
 @torch.no_grad()
 def measure(
-    folder: Path, out: Path, methods: list[str], directions: dict[str, Direction], device: str, cap: float | None
+    folder: Path, out: Path, methods: list[str], directions: dict[str, Direction], device: str, cap: float
 ) -> None:
     """Measure whatever is missing."""
     components = Components.load(device=device)
@@ -180,7 +180,7 @@ def stored_at(out: Path, method: str, direction: str, photo: str) -> Path:
     return out / method / "edits" / direction / f"{photo}.json"
 
 
-def known(path: Path, direction: Direction, cap: float | None) -> list[Edit] | None:
+def known(path: Path, direction: Direction, cap: float) -> list[Edit] | None:
     """The edits in a file; None if it is missing, or holds those of another direction or cap."""
     if not path.exists():
         return None
@@ -190,7 +190,7 @@ def known(path: Path, direction: Direction, cap: float | None) -> list[Edit] | N
     return [Edit(**edit) for edit in found["edits"]]
 
 
-def table(out: Path, methods: list[str], directions: dict[str, Direction], cap: float | None) -> str:
+def table(out: Path, methods: list[str], directions: dict[str, Direction], cap: float) -> str:
     """Format all edits there are as a table, and the differences of identity between directions at one effect."""
     lines = [
         "| method | direction | effect | strength, median (10 to 90 %) | got there | logit | smiling, of those who did "
@@ -211,7 +211,7 @@ def table(out: Path, methods: list[str], directions: dict[str, Direction], cap: 
     return "\n".join([*lines, "", *differences])
 
 
-def read_all(out: Path, method: str, name: str, direction: Direction, cap: float | None) -> dict[str, dict[str, Edit]]:
+def read_all(out: Path, method: str, name: str, direction: Direction, cap: float) -> dict[str, dict[str, Edit]]:
     """The edits of all photos along a direction, by the photo and the effect."""
     paths = sorted((out / method / "edits" / name).glob("*.json"))
     found = {path.stem: known(path, direction, cap) for path in paths}
@@ -253,9 +253,7 @@ def _against(columns: dict[str, dict[str, dict[str, Edit]]], name: str, effect: 
 
 
 @torch.no_grad()
-def draw(
-    out: Path, method: str, directions: dict[str, Direction], device: str, cap: float | None, pictures: Path
-) -> None:
+def draw(out: Path, method: str, directions: dict[str, Direction], device: str, cap: float, pictures: Path) -> None:
     """Draw the mouths of each photo at full size: a row a direction, the projection first, then its edits."""
     components = Components.load(device=device)
     columns = {name: read_all(out, method, name, direction, cap) for name, direction in directions.items()}
@@ -282,12 +280,12 @@ def main(
     out: Path = Path("projection-benchmark"),
     direction: Annotated[list[str] | None, typer.Option()] = None,
     method: Annotated[list[str] | None, typer.Option()] = None,
-    cap: float | None = None,
+    cap: float = CAP,
     pictures: Path | None = None,
     only_table: Annotated[bool, typer.Option("--table")] = False,
     device: str = "cpu",
 ) -> None:
-    """Measure, see above; `cap` is the most strength, in ends of a direction's range, in place of the default's."""
+    """Measure, see above; `cap` is the most strength, in ends of a direction's range."""
     keep_freed_memory()
     directions, methods = named_directions(direction or []), method or [TUNED]
     if not only_table:

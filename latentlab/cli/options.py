@@ -79,8 +79,7 @@ Cap = Annotated[
     float | None,
     typer.Option(
         help="With --target, or --photo without --strengths: the most that a face is moved, in the direction's units; "
-        "by default 1.25 times the end of the direction's calibrated range; of a photo 1.5 times, and 3 times in space "
-        "s."
+        "by default 1.25 times the end of the direction's calibrated range, of a photo 1.5 times."
     ),
 ]
 Layers = Annotated[

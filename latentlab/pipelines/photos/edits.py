@@ -139,7 +139,7 @@ def _strength(
         renderer,
         components.scorer,
         attribute,
-        search or photo_search(direction),
+        search or photo_search(),
         progress=False,
     )
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from latentlab.directions import Direction
+from latentlab.directions.teaching import teacher_of
 from latentlab.editing import default_strengths
 from latentlab.errors import UserError
 from latentlab.files import check_distinct_stems, strength_names
@@ -176,8 +177,10 @@ def _goals(
 
 def _is_scored(direction: Direction, components: Components, attribute: str) -> bool:
     """Whether a score is the probability of what a direction moves, and known of the generator's images."""
-    moved, scored = (same_attribute(name_of(name)) for name in (direction.attribute, attribute))
-    return moved == scored and is_known_probability(components.renderer(), components.scorer, attribute)
+    teacher = teacher_of(direction)
+    names = (direction.attribute, *(() if teacher is None else (teacher.score,)))
+    moved, scored = {same_attribute(name_of(name)) for name in names}, same_attribute(name_of(attribute))
+    return scored in moved and is_known_probability(components.renderer(), components.scorer, attribute)
 
 
 def _edits(

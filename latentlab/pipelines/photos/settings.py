@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from latentlab.directions import Direction
 from latentlab.errors import UserError
 from latentlab.pipelines.strengths import StrengthSettings
 from latentlab.pipelines.targets import ScoreTarget
@@ -17,9 +16,10 @@ PHOTO_TARGETS = (0.1, 0.9)
 """Probabilities that a photo is brought to where neither strengths nor a target are given: without the attribute, and
 with it. At most one of them leaves a photo as it is."""
 
-# Projected photos need more than generated faces do; but in W and W+ mouths tear, on one of three at twice the range,
-# while edits in S change them less and need three to four times as much.
-_RANGES, _RANGES_IN_S = 1.5, 3.0
+# Projected photos need more than generated faces do; but mouths tear: along directions of W and W+ on one of three
+# photos at twice the range, and along the style channels of a smile as well, on one of three others at twice and on two
+# at 2.5 times. Of 13 photos of other persons none but one needed more than 1.5 times to get to 0.9 at all.
+_RANGES = 1.5
 
 
 @dataclass(frozen=True)
@@ -69,8 +69,7 @@ class PhotoEditSettings(PhotoSettings):
         Score to bring each photo to, at a strength of its own. None for the strengths that are given or, without any,
         for both of `PHOTO_TARGETS` where the score is a probability and of the direction's attribute.
     search
-        How such strengths are searched for; None for a cap of 1.5 times the end of the direction's range, and of 3
-        times along directions of space s, which distort photos less.
+        How such strengths are searched for; None for a cap of 1.5 times the end of the direction's range.
     mask
         Part of the crop that is pasted back: 'feather' for the whole crop, fading towards its border, 'hull' for
         the face alone.
@@ -98,9 +97,9 @@ class PhotoEditSettings(PhotoSettings):
             raise UserError(f"a mask is {' or '.join(get_args(Mask))}, not {self.mask!r}")
 
 
-def photo_search(direction: Direction) -> StrengthSettings:
+def photo_search() -> StrengthSettings:
     """How the strength that brings a photo to a target is searched for, where nothing is said."""
-    return StrengthSettings(ranges=_RANGES_IN_S if direction.space == "s" else _RANGES)
+    return StrengthSettings(ranges=_RANGES)
 
 
 def steps_left_out(settings: ProjectionSettings) -> str:
