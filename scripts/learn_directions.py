@@ -27,6 +27,7 @@ from latentlab.directions import (
     fit,
     match_layers,
 )
+from latentlab.directions.response import Response
 from latentlab.pipelines import Components, LabelSettings, calibrate_reach, label_samples
 from latentlab.pipelines.edits import rescore
 from latentlab.pipelines.measuring import MeasuredAttribute, MeasureSettings, measure_directions
@@ -56,6 +57,9 @@ class Entry:
         Whether it grows where the score falls.
     layers
         Rows of ws that it moves; None for all.
+    share
+        Share of the training faces that have changed at the ends of its range of strengths; 1 for the range at which
+        all have. Faces that need more than most become other persons on the way.
     beside_svm
         Whether the SVM in W is measured on the same faces, to compare with.
     """
@@ -64,11 +68,12 @@ class Entry:
     finder: Callable[[], Finder]
     reversed: bool = False
     layers: tuple[int, ...] | None = None
+    share: float = 0.75
     beside_svm: bool = False
 
 
 LIBRARY = {
-    "smile": Entry("fer:happy", lambda: StyleCorrelation(10)),
+    "smile": Entry("fer:happy", lambda: StyleCorrelation(10), share=1.0),
     "mouth-open": Entry("attributes:mouth_slightly_open", lambda: StyleCorrelation(5)),
     "eyeglasses": Entry("attributes:eyeglasses", lambda: LinearSVM(0.3), layers=(0, 1, 2, 3, 4, 5), beside_svm=True),
     "gender": Entry("attributes:male", lambda: StyleSVM(30), beside_svm=True),
@@ -107,7 +112,17 @@ def calibrated(direction: Direction, entry: Entry, table: SampleTable, component
     forth = -direction if entry.reversed else direction
     reach = calibrate_reach(train, entry.score, forth, components.renderer(256), components.scorer)
     found = reach.calibrated(forth)
+    if entry.share < 1:
+        away, towards = (_strength_at(entry.share, found.response, sign) for sign in (-1, 1))
+        found = replace(found, strength_range=(away, towards))
     return -found if entry.reversed else found
+
+
+def _strength_at(share: float, response: Response | None, sign: int) -> float:
+    """The first strength at which a share of the faces has changed or, where that is never so, most of them."""
+    assert response is not None
+    first = response.first_reaching(share, sign)
+    return response.strongest(sign) if first is None else first
 
 
 def learn_geometric(name: str, score: str, table: SampleTable, components: Components) -> Direction | None:

@@ -15,6 +15,7 @@ from latentlab.progress import bar
 
 if TYPE_CHECKING:
     from latentlab.directions import Direction
+    from latentlab.pipelines.measuring import MeasuredAttribute
     from latentlab.samples import SampleTable
 
 app = typer.Typer(
@@ -216,7 +217,9 @@ def measure(
     exchange: Annotated[bool, typer.Option(help="Measure once more with teacher and judge exchanged.")] = True,
     samples: Annotated[
         Path | None,
-        typer.Option(help="Folder of samples on fresh seeds that `latentlab label` scored by both scorers."),
+        typer.Option(
+            help="Folder of samples on fresh seeds that `latentlab label` scored by both scorers, and maybe others."
+        ),
     ] = None,
     count: Annotated[int, typer.Option("--count", min=2, help="Without --samples: samples to draw.")] = 600,
     seed_start: Annotated[int, typer.Option(help="Without --samples: first seed, none of which taught.")] = 50_000,
@@ -252,7 +255,7 @@ def measure(
     wanted = {name: MeasuredAttribute.named(name, teacher, judge, listed, towards.value) for name in groups}
     table = None if samples is None else _samples(samples)
     for name, group in groups.items():
-        components = Components.load(network, wanted[name].scorers, device=device)
+        components = Components.load(network, _scorers(wanted[name], table), device=device)
         folder = out if len(groups) == 1 else out / name
         found = measure_directions(
             group, wanted[name], components, folder, settings, table, bar, options.this_command()
@@ -278,6 +281,14 @@ def _by_attribute(named: dict[str, Direction], attribute: str | None) -> dict[st
     for name, direction in named.items():
         groups.setdefault(same_attribute(attribute or direction.attribute), {})[name] = direction
     return groups
+
+
+def _scorers(attribute: MeasuredAttribute, table: SampleTable | None) -> str:
+    """The scorers of an attribute or, where samples were labelled by these and others, all that labelled them."""
+    if table is None:
+        return attribute.scorers
+    labelled = dict.fromkeys(name.rpartition(":")[0] for name in table.names)
+    return ",".join(labelled) if set(attribute.scorers.split(",")) <= set(labelled) else attribute.scorers
 
 
 def _samples(folder: Path) -> SampleTable:

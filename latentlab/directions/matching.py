@@ -38,8 +38,14 @@ def match_layers(direction: Direction, num_ws: int, layers: Sequence[int] | None
     Raises
     ------
     UserError
-        If a layer is not among 0 … num_ws − 1, or nothing is left to move.
+        If a layer is not among 0 … num_ws − 1, nothing is left to move, or layers are chosen for a direction of another
+        space.
     """
+    if layers is not None and direction.space in ("z", "s"):
+        raise UserError(
+            f"the {direction.attribute} direction is of space {direction.space} and moves no layers of ws: leave "
+            "--layers out, or take a direction of w, such as smile-w"
+        )
     outside = [layer for layer in layers or () if not 0 <= layer < num_ws]
     if outside:
         raise UserError(f"the generator's ws have the layers 0 to {num_ws - 1}, not {outside[0]}")

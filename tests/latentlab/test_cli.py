@@ -287,16 +287,22 @@ def smiled(run, place, network) -> Path:
 def test_the_main_job(smiled, network):
     report = (smiled / "report.md").read_text(encoding="utf-8")
     assert f"`latentlab smile --network {network} --samples {SAMPLES} " in report
-    for name in ("walk.png", "walk.gif", "response.png", "smile-mean.safetensors", "smile-svm.safetensors"):
+    for name in (
+        "walk.png",
+        "walk.gif",
+        "response.png",
+        "smile-style-correlation.safetensors",
+        "smile-svm.safetensors",
+    ):
         assert (smiled / name).stat().st_size > 0
     assert len(list((smiled / "samples").glob("*.parquet"))) == 2
 
 
 def test_any_attribute_is_studied(run, network, tmp_path, monkeypatch):
-    """By the classifier that comes with the package; its scores of nonsense are cut in the middle."""
+    """By the classifier that comes with the package, and in W; its scores of nonsense are cut in the middle."""
     monkeypatch.chdir(tmp_path)
     words = ["--attribute", "young", "--threshold", "median", "--samples", 40, "--edited-faces", 1, "--batch", 8]
-    code, out, err = run("study", "--network", network, *words)
+    code, out, err = run("study", "--network", network, "--method", "svm", *words)
     assert code == 0, err
     assert re.match(r"[\d.]+% of 40 samples are labelled young: \d+ positive, \d+ negative\n", out)
     report = (tmp_path / "latentlab-young" / "report.md").read_text(encoding="utf-8")

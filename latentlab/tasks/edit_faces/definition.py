@@ -154,7 +154,9 @@ class EditInputs:
     )
     scorer: str | None = field(
         default=None,
-        metadata={"help": "Labels and calibrates: fer, attributes:NAME, FILE.safetensors:NAME; by default fer."},
+        metadata={
+            "help": "Labels faces and sets strengths: fer, attributes:NAME, FILE.safetensors:NAME; by default fer."
+        },
     )
     judge: str = field(
         default="attributes",

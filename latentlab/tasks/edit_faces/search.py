@@ -9,11 +9,13 @@ from torch import Tensor
 
 from latentlab.directions import Direction
 from latentlab.directions.response import Response
+from latentlab.images import reduce
 from latentlab.pipelines.photos.settings import photo_search
 from latentlab.pipelines.strengths import FaceStrengths, StrengthSettings, strength_for
 from latentlab.pipelines.targets import ScoreTarget
 from latentlab.progress import Stage
-from latentlab.scorers import is_probability
+from latentlab.rendering import Renderer
+from latentlab.scorers import FunctionScorer, is_probability
 from latentlab.tasks.edit_faces.task import EditTask
 
 # Share of the training faces of the target that have the attribute less clearly than edits are to have it.
@@ -45,14 +47,13 @@ def search_settings(direction: Direction, response: Response) -> StrengthSetting
 def search_strengths(
     task: EditTask, ws: Tensor, direction: Direction, settings: StrengthSettings, stage: Stage
 ) -> FaceStrengths:
-    """Find the strength at which each photo, from its latent `ws (n, num_ws, w_dim)`, reaches the target."""
-    return strength_for(
-        ws,
-        direction,
-        target_of(task),
-        task.renderer,
-        task.components.scorer,
-        task.settings.attribute,
-        settings,
-        stage,
+    """Find the strength at which each photo, from its latent `ws (n, num_ws, w_dim)`, reaches the target.
+
+    The scorer sees the edits as they are shown and measured, rendered whole and reduced: previews score otherwise.
+    """
+    scorer, generator = task.components.scorer, task.components.generator
+    seen = FunctionScorer(
+        scorer.names, lambda images: scorer(reduce(images.clamp(-1, 1), task.size)), scorer.fingerprint
     )
+    renderer = Renderer(generator, generator.resolution)
+    return strength_for(ws, direction, target_of(task), renderer, seen, task.settings.attribute, settings, stage)

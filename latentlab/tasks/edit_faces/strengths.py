@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from torch import Tensor
 
 from latentlab.comparison.protocol import Columns, Method
 from latentlab.comparison.run import Comparison, MethodResult, summarise
@@ -113,7 +115,7 @@ def strengths_of(comparison: Comparison, methods: Sequence[Method], progress: bo
     results = {one.name: one for one in comparison.done}
     latent = [method for method in methods if isinstance(method, Latent) and method.name in results]
     others = [m.name for m in methods if m.name in results and m.name != PROJECTION and not isinstance(m, Latent)]
-    responses = {name: _score(task, results[name]) for name in others} if latent else {}
+    responses = {name: _score(task, results[name].images) for name in others} if latent else {}
     points: list[CurvePoint] = []
     unmatched, unreached = [], {}
     for method in latent:
@@ -122,7 +124,7 @@ def strengths_of(comparison: Comparison, methods: Sequence[Method], progress: bo
     with stage("curves", "point") as step:
         for k, method in enumerate(latent):
             curve = [_whole(task, method, results[method.name]), *(_point(task, method, share) for share in SHARES)]
-            points += curve
+            points += sorted(curve, key=lambda point: point.share)
             response = _response(task, curve, results)
             for name, score in responses.items():
                 share = response.first_reaching(score)
@@ -132,7 +134,7 @@ def strengths_of(comparison: Comparison, methods: Sequence[Method], progress: bo
                     points.append(_point(task, method, share, name))
             step(k + 1, len(latent))
     return Strengths(
-        curve=tuple(sorted((one for one in points if one.against is None), key=lambda one: (one.method, one.share))),
+        curve=tuple(one for one in points if one.against is None),
         even=tuple(one for one in points if one.against is not None),
         responses=responses,
         unmatched=tuple(unmatched),
@@ -143,30 +145,31 @@ def strengths_of(comparison: Comparison, methods: Sequence[Method], progress: bo
 
 def _whole(task: EditTask, method: Latent, result: MethodResult) -> CurvePoint:
     """The point that the comparison measured already."""
-    return CurvePoint(method.name, 1.0, _sigmas(method, 1.0), _score(task, result), result.intervals)
+    return CurvePoint(method.name, 1.0, _sigmas(method, 1.0), _score(task, result.images), result.intervals)
 
 
 def _point(task: EditTask, method: Latent, share: float, against: str | None = None) -> CurvePoint:
     """Measure a method at a share of each photo's strength."""
     made = method.at(share * method.strengths().strengths)
     intervals = summarise(task, task.evaluator.gained_and_kept(made))
-    score = float(task.evaluator.labeller.score(made).mean())
-    return CurvePoint(method.name, share, _sigmas(method, share), score, intervals, against)
+    return CurvePoint(method.name, share, _sigmas(method, share), _score(task, made), intervals, against)
 
 
 def _sigmas(method: Latent, share: float) -> float:
     return in_sigmas(method.direction, share * float(np.abs(method.strengths().strengths).mean()))
 
 
-def _score(task: EditTask, result: MethodResult) -> float:
-    """The labelling scorer's mean score of the target on results."""
-    assert result.images is not None  # of a method that did not fail
-    return float(task.evaluator.labeller.score(result.images).mean())
+def _score(task: EditTask, images: Tensor | None) -> float:
+    """The labelling scorer's mean score of the target, of images that have a score; NaN if none has."""
+    assert images is not None  # of a method that did not fail
+    scores = task.evaluator.labeller.score(images)
+    known = scores[~np.isnan(scores)]
+    return float(known.mean()) if len(known) else math.nan
 
 
 def _response(task: EditTask, curve: Sequence[CurvePoint], results: Mapping[str, MethodResult]) -> Response:
     """The labelling scorer's mean score by share of the strengths, from the projection on."""
-    before = {0.0: _score(task, results[PROJECTION])} if PROJECTION in results else {}
+    before = {0.0: _score(task, results[PROJECTION].images)} if PROJECTION in results else {}
     scores = {**before, **{point.share: point.score for point in curve}}
     return Response(tuple(scores), tuple(scores.values()))
 

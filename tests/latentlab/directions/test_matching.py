@@ -53,3 +53,10 @@ def test_layers_that_are_none_are_refused():
             match_layers(direction, 6, [])
     with pytest.raises(UserError, match="moves none"):
         match_layers(make(layers=(8,)), 6)
+
+
+def test_style_channels_are_no_layers():
+    smile = load_direction("smile")
+    assert match_layers(smile, 16).channels is smile.channels
+    with pytest.raises(UserError, match="leave --layers out, or take a direction of w, such as smile-w"):
+        match_layers(smile, 16, [0, 1])

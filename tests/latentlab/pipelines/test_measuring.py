@@ -313,3 +313,17 @@ def test_a_region_is_put_back_whole():
     found = put_back(edited, original, region)
     assert (found[..., 20:30, 20:40] == 1).all() and (found[..., :14, :] == 0).all() and (found[..., 40:, :] == 0).all()
     assert 0 < found[0, 0, 18, 30] < 1
+
+
+def test_samples_that_more_scorers_labelled_are_measured_with_all_of_them():
+    from latentlab.cli.directions import _scorers
+
+    def table_of(*names):
+        return SampleTable(np.arange(2), np.full(2, 0.7), np.zeros((2, 4)), np.zeros((2, len(names))), names)
+
+    smile = MeasuredAttribute.named("smile")
+    assert _scorers(smile, None) == "fer,attributes"
+    assert _scorers(smile, table_of("fer:happy", "attributes:smiling", "other:young")) == "fer,attributes,other"
+    # The order in which they labelled is part of their fingerprint.
+    assert _scorers(smile, table_of("attributes:smiling", "fer:happy")) == "attributes,fer"
+    assert _scorers(smile, table_of("other:young")) == "fer,attributes"

@@ -17,6 +17,7 @@ from latentlab.directions import Direction
 from latentlab.directions.shipped import load_direction, shipped_directions
 from latentlab.editing import default_strengths, strength_range
 from latentlab.errors import UserError
+from latentlab.perceptual import load_perceptual
 from latentlab.pipelines import (
     Components,
     PhotoEditSettings,
@@ -60,7 +61,8 @@ def folder(generator, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def components(generator):
-    return Components.load(generator)
+    """The default networks, but the small LPIPS: the page on photos runs all of it with the large one."""
+    return Components.load(generator, perceptual=load_perceptual("alex"))
 
 
 @pytest.fixture(scope="module")
