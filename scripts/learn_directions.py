@@ -20,7 +20,6 @@ from latentlab.directions import (
     Direction,
     Finder,
     LinearSVM,
-    Optimised,
     RidgeOnLogit,
     StyleCorrelation,
     StyleSVM,
@@ -83,7 +82,7 @@ LIBRARY = {
     "bangs": Entry("attributes:bangs", lambda: LinearSVM(0.3), layers=tuple(range(8))),
     "black-hair": Entry("attributes:black_hair", RidgeOnLogit),
     "blond-hair": Entry("attributes:blond_hair", lambda: LinearSVM(0.3)),
-    "gray-hair": Entry("attributes:gray_hair", lambda: Optimised("w", faces=96)),
+    "gray-hair": Entry("attributes:gray_hair", lambda: LinearSVM(0.3)),
 }
 """By name. Only what reaches a held-out AUC of 0.9 is here."""
 
