@@ -20,7 +20,6 @@ from latentlab.directions import (
     Direction,
     Finder,
     LinearSVM,
-    Optimised,
     RidgeOnLogit,
     StyleCorrelation,
     StyleSVM,
@@ -73,7 +72,7 @@ class Entry:
 
 
 LIBRARY = {
-    "smile": Entry("fer:happy", lambda: StyleCorrelation(10), share=1.0),
+    "smile": Entry("fer:happy", lambda: StyleSVM(10), share=1.0, beside_svm=True),
     "mouth-open": Entry("attributes:mouth_slightly_open", lambda: StyleCorrelation(5)),
     "eyeglasses": Entry("attributes:eyeglasses", lambda: LinearSVM(0.3), layers=(0, 1, 2, 3, 4, 5), beside_svm=True),
     "gender": Entry("attributes:male", lambda: StyleSVM(30), beside_svm=True),
@@ -83,7 +82,7 @@ LIBRARY = {
     "bangs": Entry("attributes:bangs", lambda: LinearSVM(0.3), layers=tuple(range(8))),
     "black-hair": Entry("attributes:black_hair", RidgeOnLogit),
     "blond-hair": Entry("attributes:blond_hair", lambda: LinearSVM(0.3)),
-    "gray-hair": Entry("attributes:gray_hair", lambda: Optimised("w", faces=96)),
+    "gray-hair": Entry("attributes:gray_hair", lambda: LinearSVM(0.3)),
 }
 """By name. Only what reaches a held-out AUC of 0.9 is here."""
 

@@ -26,19 +26,19 @@ WHAT = {
     "black-hair": "black hair",
     "blond-hair": "blond hair",
     "eyeglasses": "glasses, at last sunglasses",
-    "eyes-open": "eyes wide open; narrowed at the other end",
-    "face-width": "a wide face; a long one at the other end",
-    "gender": "what annotators call a man; a woman at the other end",
+    "eyes-open": "eyes wide open, or narrowed",
+    "face-width": "a wide face, or a long one",
+    "gender": "what annotators call a man, or a woman",
     "gray-hair": "grey hair",
-    "light-side": "light on the half of the face that is right in the image",
+    "light-side": "light from the right of the image, or the left",
     "make-up": "heavy make-up",
     "mouth-open": "an open mouth",
-    "pitch": "the face raised; lowered at the other end",
+    "pitch": "the face raised, or lowered",
     "smile": "a smile",
-    "smile-w": "a smile, by the SVM that was the default before",
-    "yaw": "the face turned to the right of the image; to the left at the other end",
+    "smile-w": "a smile, by the SVM of earlier versions",
+    "yaw": "the face turned to the right of the image, or the left",
 }
-"""Where positive strengths lead, in words."""
+"""Where positive strengths lead, in words; or negative ones."""
 _COSTS = ("strength", "success", "identity", "LPIPS", "background, L1 %", "leakage")
 _SPACES = {"z": "Z", "w": "W", "w+": "W+", "s": "S"}
 
@@ -65,9 +65,9 @@ def contents(directions: Mapping[str, Direction]) -> str:
         ends = "" if one.strength_range is None else "{:.3g} to {:.3g}".format(*one.strength_range).replace("-", "−")
         teacher = f"`{teacher.score}`{', reversed' * teacher.reversed}" if (teacher := teacher_of(one)) else "unknown"
         rows.append(
-            [f"[`{name}`](#{name})", WHAT[name], teacher, _space(one), one.method, separation(one), ends]
+            [f"[`{name}`](#{name})", WHAT[name], teacher, f"{one.method} in {_space(one)}", separation(one), ends]
         )  # fmt: skip
-    return _table(["name", "moves towards", "learnt from", "space", "method", "held out", "range of strengths"], rows)
+    return _table(["name", "moves towards", "learnt from", "learnt by", "held out", "range of strengths"], rows)
 
 
 def costs(directions: Mapping[str, Direction], way: str) -> str:

@@ -227,7 +227,7 @@ def _judged(finder: Finder, data: _Data, attribute: str, name: str | None, n_tra
         held_out = evaluate(finder, *_classes(judge, attribute, "the held-out rows"))
     statistics = card_figures(n_train, held_out)
     if _target_of(finder) is not None:
-        statistics |= {SCORE: attribute} | _labelling(table, attribute)
+        statistics |= _labelling(table, attribute)
     first, *others = directions_of(
         finder,
         data.learn.x,
@@ -280,7 +280,9 @@ def _classes(rows: _Rows, attribute: str, where: str) -> tuple[NDArray[Any], NDA
 
 
 def _labelling(learn: SampleTable, attribute: str) -> dict[str, int | str]:
-    """Entries of the card: the threshold of the labels, and how many rows have no score."""
+    """Entries of the card: the score, the threshold of its labels, and how many rows lack it."""
     threshold, unscored = learn.threshold_for(attribute), int(learn.missing(attribute).sum())
-    entries: dict[str, int | str] = {} if threshold is None else {"threshold": str(threshold)}
+    entries: dict[str, int | str] = {SCORE: attribute}
+    if threshold is not None:
+        entries["threshold"] = str(threshold)
     return entries | ({"n_without_score": unscored} if unscored else {})

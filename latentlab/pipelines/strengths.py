@@ -176,8 +176,8 @@ def strength_for(
         latents, or the target is out of the scores' range.
     """
     if falls_along(direction, attribute):
-        found = strength_for(latents, -direction, target, renderer, scorer, attribute, settings, progress)
-        return replace(found, strengths=0.0 - found.strengths, limits=-found.limits)
+        forth = strength_for(latents, -direction, target, renderer, scorer, attribute, settings, progress)
+        return replace(forth, strengths=0.0 - forth.strengths, limits=-forth.limits)
     settings = StrengthSettings() if settings is None else settings
     check_score(scorer.names, attribute)
     faces = _Faces(latents, direction, renderer, scorer, attribute, settings.batch_size)

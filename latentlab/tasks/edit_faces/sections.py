@@ -68,14 +68,16 @@ def edit_sections(comparison: Comparison, strengths: Strengths) -> list[ReportSe
 
 def _on_strengths(task: EditTask, strengths: Strengths) -> str:
     """Say how far photos are moved, and how many do not get to the target."""
-    missed = [f"{count} by {name}" for name, count in strengths.unreached.items() if count]
+    missed = [f"{count} with {name}" for name, count in strengths.unreached.items() if count]
     reached = (
-        f"That is out of reach, within the cap of strengths, for {', '.join(missed)}." if missed else "All get there."
+        f"Within the cap of strengths some photos do not get there: {', '.join(missed)}."
+        if missed
+        else "All get there."
     )
     return (
         "Latent methods move each photo until its score by the labelling scorer is "
-        f"{target_of(task).value:.2f}, which three in four training faces of the target have or exceed. {reached} Here "
-        "they are at half, all and one and a half of each photo's strength; translators have none."
+        f"{target_of(task).value:.2f}, which three in four training faces of the target reach. {reached} Here they are "
+        "at half, all and one and a half of each photo's strength; translators have none."
     )
 
 
