@@ -59,7 +59,7 @@ print(f"LPIPS {float(tuned.before):.3f} projected, {float(tuned.lpips):.3f} tune
 
 smile = ll.load_direction("smile")
 render = ll.Renderer(tuned.generator, tuned.generator.resolution)
-settings = StrengthSettings(ranges=3)  # a cap of three times the calibrated range
+settings = StrengthSettings(ranges=1.5)  # the cap: beyond 1.5 times the calibrated range mouths tear
 strength = ll.strength_for(ws, smile, TARGET, render, networks.scorer, "happy", settings)
 print(*strength.describe())
 found = render(ws).clamp(-1, 1)

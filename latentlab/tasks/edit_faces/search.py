@@ -10,6 +10,7 @@ from torch import Tensor
 from latentlab.directions import Direction
 from latentlab.directions.response import Response
 from latentlab.images import reduce
+from latentlab.pipelines.photos.settings import photo_search
 from latentlab.pipelines.strengths import FaceStrengths, StrengthSettings, strength_for
 from latentlab.pipelines.targets import ScoreTarget
 from latentlab.progress import Stage
@@ -19,8 +20,6 @@ from latentlab.tasks.edit_faces.task import EditTask
 
 # Share of the training faces of the target that have the attribute less clearly than edits are to have it.
 _SHARE = 0.25
-# Caps of strengths, in those that the training faces needed.
-_CAP, _CAP_IN_S = 1.5, 3.0
 # Probabilities beyond these differ by nothing that an image shows.
 _LEAST, _MOST = 0.001, 0.999
 
@@ -39,9 +38,9 @@ def target_of(task: EditTask) -> ScoreTarget:
 def search_settings(direction: Direction, response: Response) -> StrengthSettings:
     """Return how strengths along a direction are searched for, with a cap by what training faces needed.
 
-    Projected photos respond less than the generator's own faces, above all in space S.
+    Projected photos respond less than the generator's own faces; see `photo_search`.
     """
-    settings = StrengthSettings(ranges=_CAP_IN_S if direction.space == "s" else _CAP)
+    settings = photo_search()
     return replace(settings, cap=settings.ranges * (response.strongest() or response.strengths[-1]))
 
 
