@@ -15,7 +15,8 @@ SETUP.read(ROOT / "setup.cfg", encoding="utf-8")
 def test_every_shipped_file_has_its_notice(folder):
     """What was learnt from non-commercial data says so beside it."""
     notice = (ROOT / folder / "NOTICE").read_text("utf-8")
-    entries = re.findall(r"^(\S+\.\S+)\n((?:    .*\n)+)", notice, re.MULTILINE)
+    groups = re.findall(r"((?:^\S+\.\S+\n)+)((?:    .*\n)+)", notice, re.MULTILINE)
+    entries = [(name, text) for names, text in groups for name in names.split()]
     shipped = {str(path.relative_to(ROOT / folder)) for path in (ROOT / folder).rglob("*.safetensors")}
     assert shipped and {name for name, _ in entries} == shipped
     for name, text in entries:

@@ -132,7 +132,7 @@ def test_what_latents_do_not_have_cannot_be_moved(tiny, w):
         move(ws, 1 * in_z, tiny)
     with pytest.raises(UserError, match="the b direction moves ws, and styles come from none"):
         move(from_styles(styles_of({"ws": ws}, tiny)), 1 * in_w, tiny)
-    with pytest.raises(UserError, match="editing.move takes all spaces"):
+    with pytest.raises(UserError, match="takes all spaces"):
         edit(ws, in_s([1], channels("b4.conv1:1")), 1.0)
 
 

@@ -175,7 +175,7 @@ def test_a_photo_alone_that_is_bad_is_an_error(components, folder):
 def test_a_photo_has_no_latents_of_the_spaces_above_its_own(components, folder, tmp_path):
     in_s = PhotoEditSettings(DEFAULTS["s"], None)
     with pytest.raises(UserError, match="space w, and photos projected into s have none of its latents; take a"):
-        edit_photo(folder / "face.png", load_direction("smile"), [1.0], components, in_s, tmp_path)
+        edit_photo(folder / "face.png", load_direction("smile-w"), [1.0], components, in_s, tmp_path)
     in_z = Direction(np.eye(512, dtype=np.float32)[0], "age", "m", "z", generator=components.generator.fingerprint)
     with pytest.raises(UserError, match="the age direction is of space z"):
         edit_photo(folder / "face.png", in_z, [1.0], components, folder=tmp_path)
@@ -339,9 +339,7 @@ def test_a_process_warns_of_a_poor_photo_while_the_work_has_not_begun(folder, tm
 
 def test_the_shipped_directions_fit_the_generator_they_say(generator):
     for name in shipped_directions():
-        direction = load_direction(name)
-        direction.check(generator)
-        assert direction.statistics["held_out_auc"] > 0.9
+        load_direction(name).check(generator)
 
 
 def test_a_direction_is_found_by_name_or_file(tmp_path):
