@@ -11,6 +11,7 @@ from latentlab.samples import check_psi
 
 # What the expression is called among the attributes, and by people.
 _SMILES = ("smile", "smiling", "happy")
+_WITHOUT = "no_"  # begins the attributes that are the lack of something
 _TEACHER, _JUDGE = "attributes", "attributes-judge"
 
 Towards: TypeAlias = Literal["positive", "negative"]
@@ -61,8 +62,10 @@ class MeasuredAttribute:
 
     @property
     def title(self) -> str:
-        """What edited faces are to have, for readers: the name, or 'not' and the name."""
-        return self.name if self.towards == "positive" else f"not {self.name}"
+        """What edited faces are to have, for readers: the name, or its reverse, such as 'not young' and 'beard'."""
+        if self.towards == "positive":
+            return self.name
+        return self.name.removeprefix(_WITHOUT) if self.name.startswith(_WITHOUT) else f"not {self.name}"
 
     @property
     def sign(self) -> int:

@@ -155,7 +155,8 @@ def _markdown(portrait: Portrait, edits: Sequence[PhotoEdit], direction: Directi
 def _search_lines(edits: Sequence[PhotoEdit]) -> list[str]:
     """What was searched for, and what the search found in the face as the generator renders it."""
     return [
-        f"The strength was searched for by rendering the face; in its crop, before it was pasted back: {found}."
+        f"The strength to the target {edit.search.target} was searched for by rendering the face; in its crop, before "
+        f"it was pasted back: {found}."
         for edit in edits
         if edit.search is not None
         for found in edit.search.describe()

@@ -188,7 +188,7 @@ def test_an_attribute_is_measured_the_other_way(measured, directions, components
     away = replace(ATTRIBUTE, towards="negative")
     given = {"channel": -directions["channel"]}
     found = measure_directions(given, away, components, tmp_path, SETTINGS, samples, progress=False)
-    assert found.attribute == "not mouth"
+    assert found.attribute == "not mouth" and replace(away, name="no_beard").title == "beard"
     at = samples.names.index("judge:mouth")
     had = {seed for seed, score in zip(samples.seeds, samples.scores[:, at], strict=True) if score > 0.5}
     assert set(found.seeds) <= had and not set(forth.seeds) & had
