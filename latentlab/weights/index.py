@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 from latentlab.errors import UserError
@@ -100,20 +101,20 @@ def _watch(process: subprocess.Popen[bytes], distribution: Distribution, folder:
             try:
                 process.wait(0.1)
             except subprocess.TimeoutExpired:
-                bar.update(_bytes_of(distribution.filename, folder) - bar.n)
+                bar.update(bytes_arrived(distribution.filename, folder) - bar.n)
                 continue
             if process.returncode == 0:
                 bar.update(distribution.size - bar.n)
             return
 
 
-def _bytes_of(filename: str, folder: Path) -> int:
+def bytes_arrived(filename: str, folder: Path) -> int:
+    """Return the size of the largest file of that name under `folder`, which pip fills and clears meanwhile."""
     sizes = [0]
-    for path in folder.rglob(filename):
-        try:
-            sizes.append(path.stat().st_size)
-        except OSError:  # pip has moved it since it was listed
-            continue
+    for parent, _, names in os.walk(folder):  # unlike Path.rglob, it passes over folders that vanish
+        if filename in names:
+            with suppress(OSError):  # pip has moved it since it was listed
+                sizes.append(os.stat(os.path.join(parent, filename)).st_size)
     return max(sizes)
 
 

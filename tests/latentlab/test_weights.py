@@ -4,6 +4,7 @@ import hashlib
 import io
 import json
 import os
+import shutil
 import signal
 import stat
 import subprocess
@@ -18,7 +19,7 @@ import pytest
 
 from latentlab import weights
 from latentlab.errors import UserError
-from latentlab.weights import Address, Distribution, Weight, archive, store
+from latentlab.weights import Address, Distribution, Weight, archive, index, store
 
 BLOB = os.urandom(300_000)
 WHEEL = "toy-1.0-py3-none-any.whl"
@@ -137,20 +138,12 @@ def start_fetch(weight, cache):
 def kill_while_receiving(process, server, cache, name):
     """Kill the process once some of the file `name` has arrived; the server holds the rest back."""
     deadline = time.monotonic() + 120
-    while not (server.reached.is_set() and any(size_of(path) for path in cache.rglob(name))):
+    while not (server.reached.is_set() and index.bytes_arrived(name, cache)):
         assert process.poll() is None, process.communicate()
         assert time.monotonic() < deadline
         time.sleep(0.02)
     process.send_signal(signal.SIGKILL)
     process.communicate()
-
-
-def size_of(path):
-    """Its length, or 0 where it has been moved since it was listed."""
-    try:
-        return path.stat().st_size
-    except FileNotFoundError:
-        return 0
 
 
 def test_only_the_named_members_arrive_and_then_no_index_is_needed(shelf, cache, capsys, monkeypatch):
@@ -186,6 +179,26 @@ def test_two_processes_fetch_once(shelf, cache):
     assert [process.returncode for process in processes] == [0, 0], outputs
     assert sum("Licence" in err for _, err in outputs) == 1
     assert (cache / "toy" / "net.bin").read_bytes() == BLOB
+
+
+def test_folders_that_pip_clears_do_not_stop_the_bar(tmp_path):
+    done = threading.Event()
+
+    def fill_and_clear():
+        while not done.is_set():
+            for k in range(5):
+                (tmp_path / f"tmp{k}" / "unpacked").mkdir(parents=True)
+                (tmp_path / f"tmp{k}" / "unpacked" / WHEEL).write_bytes(BLOB)
+            for k in range(5):
+                shutil.rmtree(tmp_path / f"tmp{k}")
+
+    pip = threading.Thread(target=fill_and_clear)
+    pip.start()
+    try:
+        assert {index.bytes_arrived(WHEEL, tmp_path) for _ in range(3000)} <= {*range(len(BLOB) + 1)}
+    finally:
+        done.set()
+        pip.join()
 
 
 def test_killed_in_the_middle_then_again(shelf, cache, tmp_path, server, monkeypatch):
