@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
+    from latentlab.translation.data.mask_files import MaskFolder
     from latentlab.translation.networks import Way
     from latentlab.translation.translator import Translator
 
@@ -107,20 +108,22 @@ def apply(
     out: Annotated[Path, typer.Option(help="Folder of the translations.")] = Path("latentlab-translated"),
     way: Annotated[Literal["a2b", "b2a"], typer.Option(help="From A to B, or back.")] = "a2b",
     size: Annotated[int | None, typer.Option(min=4, help="Resize the shorter side to so many pixels first.")] = None,
-    masks: Annotated[Path | None, typer.Option(help="InstaGAN: folder of the masks, NAME_0.png and so on.")] = None,
+    masks: Annotated[Path | None, typer.Option(help="InstaGAN: folder of the masks, as for the training.")] = None,
     dropout: Annotated[bool, typer.Option(help="Keep the dropout of the training, the noise of pix2pix.")] = True,
     seed: Annotated[int, typer.Option(help="Random seed of the dropout.")] = 0,
     device: options.Device = "auto",
 ) -> None:
     """Translate images of any size: NAME.png each. Failures are listed at the end, with exit code 2."""
     from latentlab.translation import load_translator
+    from latentlab.translation.data.mask_files import MaskFolder
 
     if not dropout:
         options.refuse_without_effect(ctx, {"seed": "without dropout, which is all that is random"})
     paths = list_images(images)
     options.check_folder(out, paths)
     place = find_device(device)
-    task = _Application(load_translator(translator, place), way, size, masks, dropout, seed, place)
+    folder = None if masks is None else MaskFolder.for_files(masks, paths)
+    task = _Application(load_translator(translator, place), way, size, folder, dropout, seed, place)
     failures = []
     with bar("translating") as step:
         for done, path in enumerate(paths):
@@ -163,7 +166,7 @@ class _Application:
     translator: Translator
     way: Way
     size: int | None
-    masks: Path | None
+    masks: MaskFolder | None
     dropout: bool
     seed: int
     device: torch.device
@@ -171,10 +174,9 @@ class _Application:
     def translate(self, path: Path, out: Path) -> None:
         """Write the translation of a file to OUT/NAME.png, and its masks to OUT/masks."""
         from latentlab.images import load_image, save_image
-        from latentlab.translation.data.folders import load_masks
 
         image = load_image(path)
-        masks = None if self.masks is None else load_masks(path, self.masks)
+        masks = None if self.masks is None else self.masks.read(path)
         if self.size is not None:
             image, masks = _resized(image, masks, self.size)
         masks = None if masks is None else masks.to(self.device)

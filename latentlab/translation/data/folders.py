@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-import torch
 from PIL import Image
 from torch import Tensor
 
 from latentlab import images
 from latentlab.errors import UserError
 from latentlab.files import images_in
+from latentlab.translation.data.mask_files import MaskFolder
 
 Order = Literal["AB", "BA"]
 OnProblem = Literal["error", "skip"]
 _Half = Literal["left", "right"]
 _HALVES: tuple[_Half, _Half] = ("left", "right")
-
-_MASK = re.compile(r"(?P<name>.+)_(?P<number>\d+)")
 
 
 @dataclass(frozen=True)
@@ -71,14 +68,13 @@ class ImageFiles:
 
 @dataclass(frozen=True)
 class MaskedFiles(ImageFiles):
-    """Images in files, with the files of their masks, white within the instance."""
+    """Images in files, with their masks."""
 
-    mask_paths: tuple[tuple[Path, ...], ...] = ()
+    mask_folder: MaskFolder = field(kw_only=True)
 
     def masks(self, index: int) -> Tensor:
         """Read the masks of an image, `(1, n, h, w)` in {-1, 1}."""
-        masks = [images.load_image(path)[:, :1] for path in self.mask_paths[index]]
-        return torch.where(torch.cat(masks, dim=1) > 0, 1.0, -1.0).float()
+        return self.mask_folder.read(self.paths[index])
 
 
 @dataclass(frozen=True)
@@ -127,42 +123,15 @@ def singles_in(folder: Path, on_problem: OnProblem) -> Checked:
 
 
 def masked_in(folder: Path, on_problem: OnProblem) -> Checked:
-    """List images NAME.png with masks NAME_0.png, NAME_1.png, … in the folder beside, whose name ends in _seg.
+    """List images with their masks in the folder beside, whose name ends in _seg; see `MaskFolder`.
 
-    An image without a mask, a mask without an image and a mask of another size cannot be used; see `pairs_in`.
+    An image without a mask, a mask without an image, and one that cannot be used are problems; see `pairs_in`.
     """
-    seg = folder.with_name(f"{folder.name}_seg")
-    masks: dict[str, list[tuple[int, Path]]] = {}
-    for path in images_in(seg):
-        found = _MASK.fullmatch(path.stem)
-        name, number = (found["name"], int(found["number"])) if found else (path.stem, -1)
-        masks.setdefault(name, []).append((number, path))
-    own = {name: tuple(path for _, path in sorted(paths)) for name, paths in masks.items()}
     paths = images_in(folder)
-    strays = [
-        Problem(own[name][0], f"there is no image {name} in {folder.name}")
-        for name in sorted(own.keys() - {path.stem for path in paths})
-    ]
-    checked = _check(paths, lambda path: _why_no_masks(path, own.get(path.stem, ()), seg), folder, on_problem, strays)
-    good = checked.files.paths
-    return Checked(MaskedFiles(good, None, tuple(own[path.stem] for path in good)), checked.problems)
-
-
-def load_masks(image: Path, seg: Path) -> Tensor:
-    """Read the masks of one image from a folder of masks, `(1, n, h, w)` in {-1, 1}.
-
-    Raises
-    ------
-    UserError
-        There is no mask, or one cannot be used.
-    """
-    numbered = [(found, path) for path in images_in(seg) if (found := _MASK.fullmatch(path.stem))]
-    own = sorted((int(found["number"]), path) for found, path in numbered if found["name"] == image.stem)
-    masks = [path for _, path in own]
-    reason = _why_no_masks(image, masks, seg)
-    if reason is not None:
-        raise UserError(f"{image}: {reason}")
-    return MaskedFiles((image,), None, (tuple(masks),)).masks(0)
+    masks = MaskFolder.open(folder.with_name(f"{folder.name}_seg"), {path.stem for path in paths})
+    strays = [Problem(path, f"{reason} in {folder.name}") for path, reason in masks.strays]
+    checked = _check(paths, lambda path: _why_not_masked(path, masks), folder, on_problem, strays)
+    return Checked(MaskedFiles(checked.files.paths, mask_folder=masks), checked.problems)
 
 
 # --- checks -------------------------------------------------------------------------------------------------
@@ -203,19 +172,14 @@ def _why_no_pair(path: Path) -> str | None:
     return reason
 
 
-def _why_no_masks(path: Path, masks: Sequence[Path], seg: Path) -> str | None:
+def _why_not_masked(path: Path, masks: MaskFolder) -> str | None:
     reason = _why_no_image(path)
     if reason is not None:
         return reason
-    if not masks:
-        return f"it has no mask {path.stem}_0.png in {seg.name}"
-    for mask in masks:
-        reason = _why_no_image(mask)
-        if reason is not None:
-            return f"its mask {mask.name}: {reason}"
-        if _size(mask) != _size(path):
-            w, h = _size(mask)
-            return f"its mask {mask.name} is of another size, {w}x{h}, not {_size(path)[0]}x{_size(path)[1]}"
+    try:
+        masks.read(path)
+    except UserError as error:
+        return str(error).removeprefix(f"{path}: ")
     return None
 
 
