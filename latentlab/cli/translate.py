@@ -44,8 +44,11 @@ def train(
             autocompletion=_method_names,
         ),
     ],
-    folder: Annotated[Path, typer.Argument(help="pix2pix: pairs side by side, in train/; others: trainA/, trainB/.")],
+    folder: Annotated[Path, typer.Argument(help="Folder with trainA/ and trainB/, or pairs side by side in train/.")],
     out: Annotated[Path, typer.Option(help="Folder of the training state, the samples and the translator.")],
+    other: Annotated[
+        Path | None, typer.Argument(metavar="[FOLDER_B]", help="Folder of B, where FOLDER itself holds A.")
+    ] = None,
     size: Annotated[int, typer.Option(min=16, help="Resolution of the images; a power of two for pix2pix.")] = 256,
     base_channels: Annotated[int, typer.Option(min=1, help="Base channel count (ngf, ndf).")] = 64,
     epochs: Annotated[float, typer.Option(help="Passes through the data.")] = 200,
@@ -62,6 +65,9 @@ def train(
         typer.Option(help="Variant of the method; pix2pix has l1, cgan, encoder-decoder, pixel, … beside the paper's."),
     ] = "paper",
     order: Annotated[Literal["AB", "BA"], typer.Option(help="Pairs: which half is translated into which.")] = "AB",
+    unequal: Annotated[
+        Literal["error", "resize"], typer.Option(help="Pairs in two folders that differ in size.")
+    ] = "error",
     on_problem: Annotated[Literal["error", "skip"], typer.Option(help="Files that cannot be used.")] = "error",
     precision: Annotated[Literal["32-true", "bf16-mixed"], typer.Option(help="Numerical precision.")] = "32-true",
     accelerator: Annotated[str, typer.Option(help="cpu, cuda, mps, or auto.")] = "auto",
@@ -74,7 +80,7 @@ def train(
 ) -> None:
     """Train a translator on a folder of images; the same command resumes a training that was stopped."""
     from latentlab import translation
-    from latentlab.translation import Augmentation, RunOptions, TrainingSettings
+    from latentlab.translation import Augmentation, Reading, RunOptions, TrainingSettings
     from latentlab.translation.training import MODEL
 
     options.check_folder(out)
@@ -83,11 +89,13 @@ def train(
     )
     found = translation.load_method(method)
     if not found.paired:
-        options.refuse_without_effect(ctx, {"order": f"with {method}, which does not learn from pairs"})
+        unlike = f"with {method}, which does not learn from pairs"
+        options.refuse_without_effect(ctx, {"order": unlike, "unequal": unlike})
     config = found.configure(size, base_channels, variant, objective)
-    opened = found.open_folder(folder, "train", config, Augmentation.for_resolution(size), order, on_problem)
-    part, plain = found.held_out_part(folder), Augmentation.none(size)
-    held_out = None if part is None else found.open_folder(folder, part, config, plain, order, on_problem).source
+    folders, reading = folder if other is None else (folder, other), Reading(order, on_problem, unequal)
+    opened = found.open_folder(folders, "train", config, Augmentation.for_resolution(size), reading)
+    part, plain = found.held_out_part(folders), Augmentation.none(size)
+    held_out = None if part is None else found.open_folder(folders, part, config, plain, reading).source
     fabric = translation.launch(accelerator, devices, nodes, settings.precision)
     first = fabric.global_rank == 0
     if first:

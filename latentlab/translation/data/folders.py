@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import difflib
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from PIL import Image
+from PIL import ImageOps
 from torch import Tensor
 
 from latentlab import images
@@ -18,8 +20,35 @@ from latentlab.translation.data.mask_files import MaskFolder
 
 Order = Literal["AB", "BA"]
 OnProblem = Literal["error", "skip"]
+Unequal = Literal["error", "resize"]
 _Half = Literal["left", "right"]
 _HALVES: tuple[_Half, _Half] = ("left", "right")
+
+
+# Pictures of two images side by side are twice as wide as high where the images are square.
+_NARROWEST_PAIR = 1.5
+# Widths over heights that differ by less, by rounding, are the same.
+_SAME_SHAPE = 0.02
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How folders of training images are read.
+
+    Attributes
+    ----------
+    order
+        Pairs: 'AB' if A becomes B, 'BA' for the other way round.
+    on_problem
+        'error', or 'skip' to leave out files that cannot be used.
+    unequal
+        Pairs in two folders whose sizes are not the same: 'error', or 'resize' to resize both to the same size all the
+        same.
+    """
+
+    order: Order = "AB"
+    on_problem: OnProblem = "error"
+    unequal: Unequal = "error"
 
 
 @dataclass(frozen=True)
@@ -94,27 +123,63 @@ class CheckedPairs:
     problems: tuple[Problem, ...]
 
 
-def pairs_in(folder: Path, order: Order, on_problem: OnProblem) -> CheckedPairs:
-    """List pairs that lie side by side, A left and B right.
+def pairs_in(folder: Path, reading: Reading) -> CheckedPairs:
+    """List pairs that lie side by side, A left and B right, in files that are twice as wide as each of the two images.
 
-    Parameters
-    ----------
-    folder
-        Folder of files that are twice as wide as each of the two images.
-    order
-        'AB': the left becomes the right; 'BA': the right becomes the left.
-    on_problem
-        'error', or 'skip' to leave out files that cannot be used.
+    Warns if most of them are not wide, as if they were single pictures.
 
     Raises
     ------
     UserError
         A file cannot be used, or with 'skip', none can.
     """
-    checked = _check(images_in(folder), _why_no_pair, folder, on_problem)
+    checked = _check(images_in(folder), _why_no_pair, folder, reading.on_problem)
     left, right = (ImageFiles(checked.files.paths, half) for half in _HALVES)
-    before, after = (left, right) if order == "AB" else (right, left)
-    return CheckedPairs(before, after, checked.problems)
+    _warn_of_single_pictures(checked.files.paths)
+    return CheckedPairs(*_ordered(left, right, reading), checked.problems)
+
+
+def pairs_across(a: Path, b: Path, reading: Reading) -> CheckedPairs:
+    """List pairs in two folders: images of the same name, whatever their suffixes.
+
+    Raises
+    ------
+    UserError
+        An image cannot be used or has no mate, the sizes of two are not the same, or with 'skip', no pair can be used.
+    """
+    own, others = ({path.stem: path for path in images_in(folder)} for folder in (a, b))
+    strays = [*_without_mates(own, others, b), *_without_mates(others, own, a)]
+    mates = {own[name]: others[name] for name in sorted(own.keys() & others.keys())}
+    checked = _check(
+        list(mates), lambda path: _why_no_mates(path, mates[path], reading.unequal), a, reading.on_problem, strays
+    )
+    after = ImageFiles(tuple(mates[path] for path in checked.files.paths))
+    return CheckedPairs(*_ordered(checked.files, after, reading), checked.problems)
+
+
+def _ordered(a: ImageFiles, b: ImageFiles, reading: Reading) -> tuple[ImageFiles, ImageFiles]:
+    return (a, b) if reading.order == "AB" else (b, a)
+
+
+def _without_mates(own: Mapping[str, Path], others: Mapping[str, Path], place: Path) -> Iterator[Problem]:
+    """Yield the images whose name no other image has, with the nearest of the names that are left over, too."""
+    left_over = list(others.keys() - own.keys())
+    for name in sorted(own.keys() - others.keys()):
+        nearest = difflib.get_close_matches(name, left_over, n=1)
+        told = f"; the nearest name is {nearest[0]}" if nearest else ""
+        yield Problem(own[name], f"there is no image {name} in {place.name}{told}")
+
+
+def _warn_of_single_pictures(paths: Sequence[Path]) -> None:
+    sizes = [_size(path) for path in paths]
+    narrow = [k for k, (width, height) in enumerate(sizes) if width < _NARROWEST_PAIR * height]
+    if 2 * len(narrow) > len(sizes):
+        width, height = sizes[narrow[0]]
+        warnings.warn(
+            f"{len(narrow)} of {len(sizes)} pictures are not wide, such as {paths[narrow[0]]} of {width}x{height}: cut "
+            f"in the middle they make pairs of {width // 2}x{height}; if they are single pictures, give two folders",
+            stacklevel=3,
+        )
 
 
 def singles_in(folder: Path, on_problem: OnProblem) -> Checked:
@@ -172,6 +237,18 @@ def _why_no_pair(path: Path) -> str | None:
     return reason
 
 
+def _why_no_mates(a: Path, b: Path, unequal: Unequal) -> str | None:
+    for path, told in ((a, ""), (b, f"its mate {b}: ")):
+        if (reason := _why_no_image(path)) is not None:
+            return told + reason
+    (width, height), (other_width, other_height) = _size(a), _size(b)
+    if unequal == "error" and (width, height) != (other_width, other_height):
+        told = f"it is {width}x{height}, and its mate {b} is {other_width}x{other_height}"
+        stretched = abs(width * other_height / (height * other_width) - 1) > _SAME_SHAPE
+        return told + ("; resized, one would be stretched" if stretched else "; resize unequal pairs, if they match")
+    return None
+
+
 def _why_not_masked(path: Path, masks: MaskFolder) -> str | None:
     reason = _why_no_image(path)
     if reason is not None:
@@ -184,6 +261,7 @@ def _why_not_masked(path: Path, masks: MaskFolder) -> str | None:
 
 
 def _size(path: Path) -> tuple[int, int]:
-    with Image.open(path) as image:
-        width, height = image.size
+    """Width and height, as it is shown."""
+    with images.opened(path) as image:
+        width, height = ImageOps.exif_transpose(image).size
     return width, height

@@ -74,11 +74,11 @@ class MaskFolder:
                 if not outlines.keys() & known:
                     strays.append((path, "there is no image that it has polygons for"))
                 continue
-            name, way, number = _owner(path.stem, known)
-            if name is None:
+            owner, way, number = _owner(path.stem, known)
+            if owner is None:
                 strays.append((path, f"there is no image {way}"))
             else:
-                own.setdefault(name, {}).setdefault(way, []).append((number, MaskImage(path)))
+                own.setdefault(owner, {}).setdefault(way, []).append((number, MaskImage(path)))
         ordered = {
             name: {way: tuple(one for _, one in sorted(masks, key=_by_number)) for way, masks in ways.items()}
             for name, ways in own.items()

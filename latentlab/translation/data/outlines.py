@@ -88,8 +88,9 @@ def _of_labelme(path: Path, data: dict[str, Any]) -> Outlines:
             raise UserError(f"{path} holds a {kind}: masks are drawn as {', '.join(_SHAPES)}")
         group = shape.get("group_id")
         instances.setdefault(("alone", k) if group is None else group, []).append(_SHAPES[kind](points))
-    size = data.get("imageHeight"), data.get("imageWidth")
-    return Outlines(path, tuple(map(tuple, instances.values())), None if None in size else (int(size[0]), int(size[1])))
+    height, width = data.get("imageHeight"), data.get("imageWidth")
+    size = None if height is None or width is None else (int(height), int(width))
+    return Outlines(path, tuple(map(tuple, instances.values())), size)
 
 
 def _of_coco(path: Path, data: dict[str, Any]) -> dict[str, Outlines]:
