@@ -23,7 +23,7 @@ from latentlab.files import images_in
 from latentlab.metrics import share_interval
 from latentlab.scorers import is_positive, score_images
 from latentlab.translation import load_translator
-from latentlab.translation.data.folders import load_masks
+from latentlab.translation.data.mask_files import MaskFolder
 
 
 def main(
@@ -39,9 +39,11 @@ def main(
     print("|---|---|---|---|---|")
     for way, name in (("a2b", "testA"), ("b2a", "testB")):
         before, after = [], []
-        for path in images_in(folder / name):
+        paths = images_in(folder / name)
+        mask_folder = MaskFolder.for_files(folder / f"{name}_seg", paths) if masked else None
+        for path in paths:
             picture = images.load_image(path)
-            masks = load_masks(path, folder / f"{name}_seg") if masked else None
+            masks = None if mask_folder is None else mask_folder.read(path)
             before.append(picture)
             after.append(loaded(picture, way, masks)[0])  # type: ignore[arg-type]
         pictures, made = torch.cat(before), torch.cat(after)

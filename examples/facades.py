@@ -19,7 +19,7 @@ from pathlib import Path
 import torch
 
 import latentlab as ll
-from latentlab.translation import Augmentation, Pix2Pix, TrainingSettings, train
+from latentlab.translation import Augmentation, Pix2Pix, Reading, TrainingSettings, train
 
 DATA = Path("facades")
 SIZE, BASE_CHANNELS, EPOCHS = 64, 32, 30
@@ -34,8 +34,8 @@ OUT = Path("facades_training")
 
 ll.keep_freed_memory()
 config = Pix2Pix.configure(SIZE, BASE_CHANNELS)
-pairs = Pix2Pix.open_folder(DATA, "train", config, Augmentation.for_resolution(SIZE), "BA").source
-held_out = Pix2Pix.open_folder(DATA, "val", config, Augmentation.none(SIZE), "BA").source
+pairs = Pix2Pix.open_folder(DATA, "train", config, Augmentation.for_resolution(SIZE), Reading("BA")).source
+held_out = Pix2Pix.open_folder(DATA, "val", config, Augmentation.none(SIZE), Reading("BA")).source
 translator = train(config, pairs, TrainingSettings(EPOCHS, batch_size=4), OUT, held_out)
 
 # %%

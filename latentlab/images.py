@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import os
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -143,12 +145,25 @@ def load_image(path: str | os.PathLike[str]) -> Tensor:
     UserError
         The file is missing, is not an image, or is a broken or huge one. Names the file.
     """
+    with opened(path) as image:
+        return from_pil(image)
+
+
+@contextmanager
+def opened(path: str | os.PathLike[str]) -> Iterator[Image.Image]:
+    """Open an image file with Pillow; what the block raises about it becomes an error that names the file.
+
+    Raises
+    ------
+    UserError
+        See `load_image`.
+    """
     check_no_folder(path)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             with Image.open(path) as image:
-                return from_pil(image)
+                yield image
     except UnidentifiedImageError as error:
         raise UserError(f"{path} is not an image in a format that Pillow reads") from error
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:

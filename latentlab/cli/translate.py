@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
+    from latentlab.translation.data.mask_files import MaskFolder
     from latentlab.translation.networks import Way
     from latentlab.translation.translator import Translator
 
@@ -43,8 +44,11 @@ def train(
             autocompletion=_method_names,
         ),
     ],
-    folder: Annotated[Path, typer.Argument(help="pix2pix: pairs side by side, in train/; others: trainA/, trainB/.")],
+    folder: Annotated[Path, typer.Argument(help="Folder with trainA/ and trainB/, or pairs side by side in train/.")],
     out: Annotated[Path, typer.Option(help="Folder of the training state, the samples and the translator.")],
+    other: Annotated[
+        Path | None, typer.Argument(metavar="[FOLDER_B]", help="Folder of B, where FOLDER itself holds A.")
+    ] = None,
     size: Annotated[int, typer.Option(min=16, help="Resolution of the images; a power of two for pix2pix.")] = 256,
     base_channels: Annotated[int, typer.Option(min=1, help="Base channel count (ngf, ndf).")] = 64,
     epochs: Annotated[float, typer.Option(help="Passes through the data.")] = 200,
@@ -61,6 +65,9 @@ def train(
         typer.Option(help="Variant of the method; pix2pix has l1, cgan, encoder-decoder, pixel, … beside the paper's."),
     ] = "paper",
     order: Annotated[Literal["AB", "BA"], typer.Option(help="Pairs: which half is translated into which.")] = "AB",
+    unequal: Annotated[
+        Literal["error", "resize"], typer.Option(help="Pairs in two folders that differ in size.")
+    ] = "error",
     on_problem: Annotated[Literal["error", "skip"], typer.Option(help="Files that cannot be used.")] = "error",
     precision: Annotated[Literal["32-true", "bf16-mixed"], typer.Option(help="Numerical precision.")] = "32-true",
     accelerator: Annotated[str, typer.Option(help="cpu, cuda, mps, or auto.")] = "auto",
@@ -73,7 +80,7 @@ def train(
 ) -> None:
     """Train a translator on a folder of images; the same command resumes a training that was stopped."""
     from latentlab import translation
-    from latentlab.translation import Augmentation, RunOptions, TrainingSettings
+    from latentlab.translation import Augmentation, Reading, RunOptions, TrainingSettings
     from latentlab.translation.training import MODEL
 
     options.check_folder(out)
@@ -82,11 +89,13 @@ def train(
     )
     found = translation.load_method(method)
     if not found.paired:
-        options.refuse_without_effect(ctx, {"order": f"with {method}, which does not learn from pairs"})
+        unlike = f"with {method}, which does not learn from pairs"
+        options.refuse_without_effect(ctx, {"order": unlike, "unequal": unlike})
     config = found.configure(size, base_channels, variant, objective)
-    opened = found.open_folder(folder, "train", config, Augmentation.for_resolution(size), order, on_problem)
-    part, plain = found.held_out_part(folder), Augmentation.none(size)
-    held_out = None if part is None else found.open_folder(folder, part, config, plain, order, on_problem).source
+    folders, reading = folder if other is None else (folder, other), Reading(order, on_problem, unequal)
+    opened = found.open_folder(folders, "train", config, Augmentation.for_resolution(size), reading)
+    part, plain = found.held_out_part(folders), Augmentation.none(size)
+    held_out = None if part is None else found.open_folder(folders, part, config, plain, reading).source
     fabric = translation.launch(accelerator, devices, nodes, settings.precision)
     first = fabric.global_rank == 0
     if first:
@@ -107,20 +116,22 @@ def apply(
     out: Annotated[Path, typer.Option(help="Folder of the translations.")] = Path("latentlab-translated"),
     way: Annotated[Literal["a2b", "b2a"], typer.Option(help="From A to B, or back.")] = "a2b",
     size: Annotated[int | None, typer.Option(min=4, help="Resize the shorter side to so many pixels first.")] = None,
-    masks: Annotated[Path | None, typer.Option(help="InstaGAN: folder of the masks, NAME_0.png and so on.")] = None,
+    masks: Annotated[Path | None, typer.Option(help="InstaGAN: folder of the masks, as for the training.")] = None,
     dropout: Annotated[bool, typer.Option(help="Keep the dropout of the training, the noise of pix2pix.")] = True,
     seed: Annotated[int, typer.Option(help="Random seed of the dropout.")] = 0,
     device: options.Device = "auto",
 ) -> None:
     """Translate images of any size: NAME.png each. Failures are listed at the end, with exit code 2."""
     from latentlab.translation import load_translator
+    from latentlab.translation.data.mask_files import MaskFolder
 
     if not dropout:
         options.refuse_without_effect(ctx, {"seed": "without dropout, which is all that is random"})
     paths = list_images(images)
     options.check_folder(out, paths)
     place = find_device(device)
-    task = _Application(load_translator(translator, place), way, size, masks, dropout, seed, place)
+    folder = None if masks is None else MaskFolder.for_files(masks, paths)
+    task = _Application(load_translator(translator, place), way, size, folder, dropout, seed, place)
     failures = []
     with bar("translating") as step:
         for done, path in enumerate(paths):
@@ -163,7 +174,7 @@ class _Application:
     translator: Translator
     way: Way
     size: int | None
-    masks: Path | None
+    masks: MaskFolder | None
     dropout: bool
     seed: int
     device: torch.device
@@ -171,10 +182,9 @@ class _Application:
     def translate(self, path: Path, out: Path) -> None:
         """Write the translation of a file to OUT/NAME.png, and its masks to OUT/masks."""
         from latentlab.images import load_image, save_image
-        from latentlab.translation.data.folders import load_masks
 
         image = load_image(path)
-        masks = None if self.masks is None else load_masks(path, self.masks)
+        masks = None if self.masks is None else self.masks.read(path)
         if self.size is not None:
             image, masks = _resized(image, masks, self.size)
         masks = None if masks is None else masks.to(self.device)

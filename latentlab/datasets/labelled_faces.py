@@ -20,7 +20,7 @@ from torch import Tensor
 
 from latentlab.errors import UserError
 from latentlab.faces.detectors import FaceDetector
-from latentlab.faces.regions import find_region
+from latentlab.faces.regions import find_region, mean_region
 from latentlab.files import images_in
 from latentlab.images import load_image, reduce, save_image
 from latentlab.progress import Stage, Step, stage_of
@@ -216,14 +216,15 @@ def write_held_out(rows: SampleTable, folder: Path, generator: Generator, progre
 
 
 def write_masks(part: Path, detector: FaceDetector, progress: Step) -> None:
-    """Write the mask of the mouth of every image in `part` to `part`_seg; an empty one where no face is found."""
+    """Write the mask of the mouth of every image in `part` to `part`_seg; the mean face's where no face is found."""
     paths = images_in(part)
     for k, path in enumerate(paths):
         out = part.with_name(f"{part.name}_seg") / f"{path.stem}_0.png"
         if not out.exists():
             image = load_image(path)
-            region = find_mouth(image, detector, image.shape[3])
-            mask = image.new_zeros(1, 1, *image.shape[2:]) if region is None else region
+            size = image.shape[3]
+            region = find_mouth(image, detector, size)
+            mask = mean_region("mouth", size) if region is None else region
             save_image((2 * mask - 1).expand(-1, 3, -1, -1), out)
         progress(k + 1, len(paths))
 

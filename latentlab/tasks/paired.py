@@ -24,7 +24,7 @@ from latentlab.tasks.baselines import Retrieval
 from latentlab.tasks.distributions import LIMITS as DISTRIBUTION_LIMITS
 from latentlab.tasks.distributions import MEASURES as DISTRIBUTION_MEASURES
 from latentlab.tasks.distributions import DistributionMetrics
-from latentlab.translation.data.folders import ImageFiles, Order, pairs_in
+from latentlab.translation.data.folders import ImageFiles, Order, Reading, pairs_in
 from latentlab.translation.data.sources import Paired, Source, Unpaired
 from latentlab.translation.data.transforms import Augmentation
 
@@ -212,5 +212,5 @@ def open_folder(folder: Path, order: Order) -> Pairs:
     UserError
         If one cannot be read.
     """
-    found = pairs_in(folder, order, "error")
+    found = pairs_in(folder, Reading(order))
     return Pairs(found.before, found.after)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from stylegan2.lazy import lazy_names
 
 if TYPE_CHECKING:
+    from latentlab.translation.data.folders import Reading
     from latentlab.translation.data.transforms import Augmentation
     from latentlab.translation.methods import (
         CycleGAN,
@@ -35,6 +36,7 @@ __all__ = [
     "OptimiserStep",
     "Pix2Pix",
     "Pix2PixConfig",
+    "Reading",
     "RunOptions",
     "TrainingSettings",
     "TranslationConfig",
@@ -53,6 +55,7 @@ if not TYPE_CHECKING:
     __getattr__, __dir__ = lazy_names(
         __name__,
         {
+            "data.folders": ("Reading",),
             "data.transforms": ("Augmentation",),
             "methods": (
                 "CycleGAN",

@@ -2,27 +2,53 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Sequence
+import difflib
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-import torch
-from PIL import Image
+from PIL import ImageOps
 from torch import Tensor
 
 from latentlab import images
 from latentlab.errors import UserError
 from latentlab.files import images_in
+from latentlab.translation.data.mask_files import MaskFolder
 
 Order = Literal["AB", "BA"]
 OnProblem = Literal["error", "skip"]
+Unequal = Literal["error", "resize"]
 _Half = Literal["left", "right"]
 _HALVES: tuple[_Half, _Half] = ("left", "right")
 
-_MASK = re.compile(r"(?P<name>.+)_(?P<number>\d+)")
+
+# Pictures of two images side by side are twice as wide as high where the images are square.
+_NARROWEST_PAIR = 1.5
+# Widths over heights that differ by less, by rounding, are the same.
+_SAME_SHAPE = 0.02
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How folders of training images are read.
+
+    Attributes
+    ----------
+    order
+        Pairs: 'AB' if A becomes B, 'BA' for the other way round.
+    on_problem
+        'error', or 'skip' to leave out files that cannot be used.
+    unequal
+        Pairs in two folders whose sizes are not the same: 'error', or 'resize' to resize both to the same size all the
+        same.
+    """
+
+    order: Order = "AB"
+    on_problem: OnProblem = "error"
+    unequal: Unequal = "error"
 
 
 @dataclass(frozen=True)
@@ -71,14 +97,13 @@ class ImageFiles:
 
 @dataclass(frozen=True)
 class MaskedFiles(ImageFiles):
-    """Images in files, with the files of their masks, white within the instance."""
+    """Images in files, with their masks."""
 
-    mask_paths: tuple[tuple[Path, ...], ...] = ()
+    mask_folder: MaskFolder = field(kw_only=True)
 
     def masks(self, index: int) -> Tensor:
         """Read the masks of an image, `(1, n, h, w)` in {-1, 1}."""
-        masks = [images.load_image(path)[:, :1] for path in self.mask_paths[index]]
-        return torch.where(torch.cat(masks, dim=1) > 0, 1.0, -1.0).float()
+        return self.mask_folder.read(self.paths[index])
 
 
 @dataclass(frozen=True)
@@ -98,27 +123,63 @@ class CheckedPairs:
     problems: tuple[Problem, ...]
 
 
-def pairs_in(folder: Path, order: Order, on_problem: OnProblem) -> CheckedPairs:
-    """List pairs that lie side by side, A left and B right.
+def pairs_in(folder: Path, reading: Reading) -> CheckedPairs:
+    """List pairs that lie side by side, A left and B right, in files that are twice as wide as each of the two images.
 
-    Parameters
-    ----------
-    folder
-        Folder of files that are twice as wide as each of the two images.
-    order
-        'AB': the left becomes the right; 'BA': the right becomes the left.
-    on_problem
-        'error', or 'skip' to leave out files that cannot be used.
+    Warns if most of them are not wide, as if they were single pictures.
 
     Raises
     ------
     UserError
         A file cannot be used, or with 'skip', none can.
     """
-    checked = _check(images_in(folder), _why_no_pair, folder, on_problem)
+    checked = _check(images_in(folder), _why_no_pair, folder, reading.on_problem)
     left, right = (ImageFiles(checked.files.paths, half) for half in _HALVES)
-    before, after = (left, right) if order == "AB" else (right, left)
-    return CheckedPairs(before, after, checked.problems)
+    _warn_of_single_pictures(checked.files.paths)
+    return CheckedPairs(*_ordered(left, right, reading), checked.problems)
+
+
+def pairs_across(a: Path, b: Path, reading: Reading) -> CheckedPairs:
+    """List pairs in two folders: images of the same name, whatever their suffixes.
+
+    Raises
+    ------
+    UserError
+        An image cannot be used or has no mate, the sizes of two are not the same, or with 'skip', no pair can be used.
+    """
+    own, others = ({path.stem: path for path in images_in(folder)} for folder in (a, b))
+    strays = [*_without_mates(own, others, b), *_without_mates(others, own, a)]
+    mates = {own[name]: others[name] for name in sorted(own.keys() & others.keys())}
+    checked = _check(
+        list(mates), lambda path: _why_no_mates(path, mates[path], reading.unequal), a, reading.on_problem, strays
+    )
+    after = ImageFiles(tuple(mates[path] for path in checked.files.paths))
+    return CheckedPairs(*_ordered(checked.files, after, reading), checked.problems)
+
+
+def _ordered(a: ImageFiles, b: ImageFiles, reading: Reading) -> tuple[ImageFiles, ImageFiles]:
+    return (a, b) if reading.order == "AB" else (b, a)
+
+
+def _without_mates(own: Mapping[str, Path], others: Mapping[str, Path], place: Path) -> Iterator[Problem]:
+    """Yield the images whose name no other image has, with the nearest of the names that are left over, too."""
+    left_over = list(others.keys() - own.keys())
+    for name in sorted(own.keys() - others.keys()):
+        nearest = difflib.get_close_matches(name, left_over, n=1)
+        told = f"; the nearest name is {nearest[0]}" if nearest else ""
+        yield Problem(own[name], f"there is no image {name} in {place.name}{told}")
+
+
+def _warn_of_single_pictures(paths: Sequence[Path]) -> None:
+    sizes = [_size(path) for path in paths]
+    narrow = [k for k, (width, height) in enumerate(sizes) if width < _NARROWEST_PAIR * height]
+    if 2 * len(narrow) > len(sizes):
+        width, height = sizes[narrow[0]]
+        warnings.warn(
+            f"{len(narrow)} of {len(sizes)} pictures are not wide, such as {paths[narrow[0]]} of {width}x{height}: cut "
+            f"in the middle they make pairs of {width // 2}x{height}; if they are single pictures, give two folders",
+            stacklevel=3,
+        )
 
 
 def singles_in(folder: Path, on_problem: OnProblem) -> Checked:
@@ -127,42 +188,15 @@ def singles_in(folder: Path, on_problem: OnProblem) -> Checked:
 
 
 def masked_in(folder: Path, on_problem: OnProblem) -> Checked:
-    """List images NAME.png with masks NAME_0.png, NAME_1.png, … in the folder beside, whose name ends in _seg.
+    """List images with their masks in the folder beside, whose name ends in _seg; see `MaskFolder`.
 
-    An image without a mask, a mask without an image and a mask of another size cannot be used; see `pairs_in`.
+    An image without a mask, a mask without an image, and one that cannot be used are problems; see `pairs_in`.
     """
-    seg = folder.with_name(f"{folder.name}_seg")
-    masks: dict[str, list[tuple[int, Path]]] = {}
-    for path in images_in(seg):
-        found = _MASK.fullmatch(path.stem)
-        name, number = (found["name"], int(found["number"])) if found else (path.stem, -1)
-        masks.setdefault(name, []).append((number, path))
-    own = {name: tuple(path for _, path in sorted(paths)) for name, paths in masks.items()}
     paths = images_in(folder)
-    strays = [
-        Problem(own[name][0], f"there is no image {name} in {folder.name}")
-        for name in sorted(own.keys() - {path.stem for path in paths})
-    ]
-    checked = _check(paths, lambda path: _why_no_masks(path, own.get(path.stem, ()), seg), folder, on_problem, strays)
-    good = checked.files.paths
-    return Checked(MaskedFiles(good, None, tuple(own[path.stem] for path in good)), checked.problems)
-
-
-def load_masks(image: Path, seg: Path) -> Tensor:
-    """Read the masks of one image from a folder of masks, `(1, n, h, w)` in {-1, 1}.
-
-    Raises
-    ------
-    UserError
-        There is no mask, or one cannot be used.
-    """
-    numbered = [(found, path) for path in images_in(seg) if (found := _MASK.fullmatch(path.stem))]
-    own = sorted((int(found["number"]), path) for found, path in numbered if found["name"] == image.stem)
-    masks = [path for _, path in own]
-    reason = _why_no_masks(image, masks, seg)
-    if reason is not None:
-        raise UserError(f"{image}: {reason}")
-    return MaskedFiles((image,), None, (tuple(masks),)).masks(0)
+    masks = MaskFolder.open(folder.with_name(f"{folder.name}_seg"), {path.stem for path in paths})
+    strays = [Problem(path, f"{reason} in {folder.name}") for path, reason in masks.strays]
+    checked = _check(paths, lambda path: _why_not_masked(path, masks), folder, on_problem, strays)
+    return Checked(MaskedFiles(checked.files.paths, mask_folder=masks), checked.problems)
 
 
 # --- checks -------------------------------------------------------------------------------------------------
@@ -203,23 +237,31 @@ def _why_no_pair(path: Path) -> str | None:
     return reason
 
 
-def _why_no_masks(path: Path, masks: Sequence[Path], seg: Path) -> str | None:
+def _why_no_mates(a: Path, b: Path, unequal: Unequal) -> str | None:
+    for path, told in ((a, ""), (b, f"its mate {b}: ")):
+        if (reason := _why_no_image(path)) is not None:
+            return told + reason
+    (width, height), (other_width, other_height) = _size(a), _size(b)
+    if unequal == "error" and (width, height) != (other_width, other_height):
+        told = f"it is {width}x{height}, and its mate {b} is {other_width}x{other_height}"
+        stretched = abs(width * other_height / (height * other_width) - 1) > _SAME_SHAPE
+        return told + ("; resized, one would be stretched" if stretched else "; resize unequal pairs, if they match")
+    return None
+
+
+def _why_not_masked(path: Path, masks: MaskFolder) -> str | None:
     reason = _why_no_image(path)
     if reason is not None:
         return reason
-    if not masks:
-        return f"it has no mask {path.stem}_0.png in {seg.name}"
-    for mask in masks:
-        reason = _why_no_image(mask)
-        if reason is not None:
-            return f"its mask {mask.name}: {reason}"
-        if _size(mask) != _size(path):
-            w, h = _size(mask)
-            return f"its mask {mask.name} is of another size, {w}x{h}, not {_size(path)[0]}x{_size(path)[1]}"
+    try:
+        masks.read(path)
+    except UserError as error:
+        return str(error).removeprefix(f"{path}: ")
     return None
 
 
 def _size(path: Path) -> tuple[int, int]:
-    with Image.open(path) as image:
-        width, height = image.size
+    """Width and height, as it is shown."""
+    with images.opened(path) as image:
+        width, height = ImageOps.exif_transpose(image).size
     return width, height

@@ -6,9 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from latentlab.errors import UserError
-from latentlab.translation.data.folders import OnProblem, Order, Problem, masked_in, pairs_in, singles_in
+from latentlab.translation.data.folders import Problem, Reading, masked_in, pairs_across, pairs_in, singles_in
 from latentlab.translation.data.sources import Paired, Source, Unpaired
 from latentlab.translation.data.transforms import Augmentation
+
+Folders = Path | tuple[Path, Path]
+"""A folder with the parts of a set, or the two folders of A and of B themselves."""
 
 
 @dataclass(frozen=True)
@@ -19,33 +22,39 @@ class OpenedSet:
     problems: tuple[Problem, ...]
 
 
-def open_pairs(
-    folder: Path, part: str, augmentation: Augmentation, order: Order = "AB", on_problem: OnProblem = "error"
-) -> OpenedSet:
-    """Open pairs that lie side by side in FOLDER/part, or in FOLDER itself where it has no such part.
+def sides_of(folders: Folders, part: str) -> tuple[Path, Path]:
+    """Return the folders of A and of B: FOLDER/partA and FOLDER/partB, or the two that were given."""
+    return folders if isinstance(folders, tuple) else (folders / f"{part}A", folders / f"{part}B")
+
+
+def open_pairs(folders: Folders, part: str, augmentation: Augmentation, reading: Reading) -> OpenedSet:
+    """Open pairs: of the same name in two folders, or side by side in FOLDER/part, or else in FOLDER itself.
 
     Raises
     ------
     UserError
-        See `latentlab.translation.data.folders.pairs_in`.
+        See `latentlab.translation.data.folders.pairs_in` and `pairs_across`.
     """
-    place = folder / part if (folder / part).is_dir() else folder
-    found = pairs_in(place, order, on_problem)
+    sides = sides_of(folders, part)
+    if isinstance(folders, tuple) or all(side.is_dir() for side in sides):
+        found = pairs_across(*sides, reading)
+    else:
+        found = pairs_in(folders / part if (folders / part).is_dir() else folders, reading)
     return OpenedSet(Paired(found.before, found.after, augmentation), found.problems)
 
 
 def open_unpaired(
-    folder: Path, part: str, augmentation: Augmentation, instances: int = 0, on_problem: OnProblem = "error"
+    folders: Folders, part: str, augmentation: Augmentation, instances: int, reading: Reading
 ) -> OpenedSet:
-    """Open images in FOLDER/partA and partB, with masks in partA_seg and partB_seg if `instances` is not 0.
+    """Open images in two folders, with masks in those beside, whose names end in _seg, if `instances` is not 0.
 
     Raises
     ------
     UserError
         See `latentlab.translation.data.folders.singles_in`.
     """
-    places = [folder / f"{part}{side}" for side in "AB"]
-    if not all(place.is_dir() for place in places):
-        raise UserError(f"{folder} has no folders {places[0].name} and {places[1].name}: images of two kinds")
-    a, b = ((masked_in if instances else singles_in)(place, on_problem) for place in places)
+    sides = sides_of(folders, part)
+    if not isinstance(folders, tuple) and not all(side.is_dir() for side in sides):
+        raise UserError(f"{folders} has no folders {sides[0].name} and {sides[1].name}: images of two kinds")
+    a, b = ((masked_in if instances else singles_in)(side, reading.on_problem) for side in sides)
     return OpenedSet(Unpaired(a.files, b.files, augmentation, instances), a.problems + b.problems)

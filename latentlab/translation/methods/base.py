@@ -11,7 +11,6 @@ import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, fields, replace
-from pathlib import Path
 from typing import Any, ClassVar
 
 import torch
@@ -19,8 +18,8 @@ from torch import Tensor, nn
 
 from latentlab.errors import UserError
 from latentlab.reprs import ShortRepr
-from latentlab.translation.data.folders import OnProblem, Order
-from latentlab.translation.data.sets import OpenedSet, open_pairs, open_unpaired
+from latentlab.translation.data.folders import Reading
+from latentlab.translation.data.sets import Folders, OpenedSet, open_pairs, open_unpaired
 from latentlab.translation.data.sources import Batch
 from latentlab.translation.data.transforms import Augmentation
 from latentlab.translation.networks import NetworkConfig, TranslationGenerator, Way, initialise_
@@ -175,44 +174,46 @@ class TranslationMethod(ABC):
     @classmethod
     def open_folder(
         cls,
-        folder: Path,
+        folder: Folders,
         part: str,
         config: TranslationConfig,
         augmentation: Augmentation,
-        order: Order = "AB",
-        on_problem: OnProblem = "error",
+        reading: Reading | None = None,
     ) -> OpenedSet:
         """Open a part of a folder as the data of this method.
 
         Parameters
         ----------
         folder
-            Folder with pairs side by side in `part`, or with the two sets in `part` + 'A' and 'B'.
+            Folder with the two sets in `part` + 'A' and 'B', or with pairs side by side in `part`; or two folders, of A
+            and of B.
         part
-            'train', 'test' or 'val'.
+            'train', 'test' or 'val'; without effect on two folders.
         config
             Configuration, which says how many masks come with an image.
         augmentation
             Placement of the images.
-        order
-            'AB' if the left half of a pair becomes the right one, 'BA' for the other way round.
-        on_problem
-            'error', or 'skip' to leave out files that cannot be used.
+        reading
+            How the files are read; `Reading()` by default.
 
         Raises
         ------
         UserError
             The folder has no such part, or a file cannot be used.
         """
+        reading = reading or Reading()
         if cls.paired:
-            return open_pairs(folder, part, augmentation, order, on_problem)
-        return open_unpaired(folder, part, augmentation, config.masks_per_image, on_problem)
+            return open_pairs(folder, part, augmentation, reading)
+        return open_unpaired(folder, part, augmentation, config.masks_per_image, reading)
 
     @classmethod
-    def held_out_part(cls, folder: Path) -> str | None:
+    def held_out_part(cls, folder: Folders) -> str | None:
         """Return the part of a folder that is held out, 'test' or 'val', or None."""
-        suffix = "" if cls.paired else "A"
-        return next((part for part in ("test", "val") if (folder / f"{part}{suffix}").is_dir()), None)
+        if isinstance(folder, tuple):
+            return None
+        suffixes = ("", "A") if cls.paired else ("A",)
+        parts = ((part, suffix) for part in ("test", "val") for suffix in suffixes)
+        return next((part for part, suffix in parts if (folder / f"{part}{suffix}").is_dir()), None)
 
 
 def network_dict(networks: Mapping[str, nn.Module], seed: int) -> nn.ModuleDict:

@@ -5,6 +5,7 @@ import torch
 from latentlab import images
 from latentlab.datasets import NamedImages, Pencil, make_drawings, reduce_drawing
 from latentlab.files import images_in
+from latentlab.translation.data.folders import Reading
 from latentlab.translation.data.sets import open_pairs
 from latentlab.translation.data.transforms import Augmentation
 
@@ -26,7 +27,7 @@ def test_drawings_become_pairs(tmp_path):
     rng = torch.Generator().manual_seed(0)
     shown = [(f"p{k}", torch.rand(1, 3, 20, 30, generator=rng) * 2 - 1) for k in range(5)]
     make_drawings(NamedImages(shown, 5, "noise"), tmp_path, 16, held_out=0.4)
-    source = open_pairs(tmp_path, "train", Augmentation.none(16)).source
+    source = open_pairs(tmp_path, "train", Augmentation.none(16), Reading()).source
     assert len(source) == 3 and len(images_in(tmp_path / "test")) == 2
     sample = source.sample(0, None)
     assert set(sample["a"].unique().tolist()) <= {-1.0, 1.0}

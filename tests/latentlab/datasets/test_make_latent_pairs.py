@@ -15,6 +15,7 @@ from latentlab.faces.detectors import FaceFound
 from latentlab.files import images_in
 from latentlab.rendering import Renderer
 from latentlab.scorers import FunctionScorer
+from latentlab.translation.data.folders import Reading
 from latentlab.translation.data.sets import open_unpaired
 from latentlab.translation.data.transforms import Augmentation
 from tests.conftest import stage_with
@@ -76,7 +77,7 @@ def test_unpaired_faces_are_of_different_seeds(brighter, tmp_path):
 
 def test_instances_have_the_masks_of_their_mouths(brighter, tmp_path):
     make_latent_pairs(brighter, SetSettings("instances", 3, 16, 0.34), tmp_path)
-    sample = open_unpaired(tmp_path, "train", Augmentation.none(16), instances=1).source.sample(0, None)
+    sample = open_unpaired(tmp_path, "train", Augmentation.none(16), 1, Reading()).source.sample(0, None)
     mask = sample["a_masks"][0, 0] > 0
     assert mask[10, 8] and not mask[2].any() and 20 < int(mask.sum()) < 80
     first = [images.load_image(path)[0, :, 0, 0].mean() for path in images_in(tmp_path / "trainA")]

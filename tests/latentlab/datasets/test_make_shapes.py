@@ -8,6 +8,7 @@ import torch
 from latentlab.datasets import ground_of, make_shapes, scene
 from latentlab.errors import UserError
 from latentlab.files import images_in
+from latentlab.translation.data.folders import Reading
 from latentlab.translation.data.sets import open_unpaired
 from latentlab.translation.data.transforms import Augmentation
 
@@ -31,7 +32,7 @@ def test_scenes_are_known_to_the_pixel(kind):
 
 def test_shapes_make_a_set_that_opens_and_goes_on(tmp_path):
     make_shapes(6, tmp_path, 32, held_out=0.34)
-    source = open_unpaired(tmp_path, "train", Augmentation.none(32), instances=4).source
+    source = open_unpaired(tmp_path, "train", Augmentation.none(32), 4, Reading()).source
     sample = source.sample(2, None)
     assert len(source) == 6 and sample["a_masks"].shape == (1, 4, 32, 32)
     assert len(images_in(tmp_path / "testB")) == 2

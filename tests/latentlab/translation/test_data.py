@@ -1,5 +1,7 @@
 """Training data: folders as users have them, good and bad; samples, and how images are placed."""
 
+import warnings
+
 import numpy as np
 import pytest
 import torch
@@ -9,7 +11,7 @@ from PIL import Image
 
 from latentlab.errors import UserError
 from latentlab.files import images_in
-from latentlab.translation.data.folders import load_masks, masked_in, pairs_in, singles_in
+from latentlab.translation.data.folders import Reading, masked_in, pairs_across, pairs_in, singles_in
 from latentlab.translation.data.sets import open_pairs, open_unpaired
 from latentlab.translation.data.transforms import Augmentation, Placement, largest_masks
 
@@ -17,6 +19,13 @@ from latentlab.translation.data.transforms import Augmentation, Placement, large
 def picture(path, value=0, size=(8, 8)):
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.new("RGB", size, (value, value, value)).save(path)
+
+
+def mask(path, size=(8, 8)):
+    picture(path, 0, size)
+    with Image.open(path) as image:
+        image.paste((255, 255, 255), (0, 0, 4, 2))
+    image.save(path)
 
 
 def pair(path, left=0, right=255):
@@ -33,7 +42,7 @@ def test_pairs_lie_side_by_side_in_either_order(tmp_path):
     pair(tmp_path / "train" / "one.png")
     (tmp_path / "train" / "notes.txt").write_text("no picture")
     for order, first in (("AB", -1), ("BA", 1)):
-        source = open_pairs(tmp_path, "train", Augmentation.none(8), order).source
+        source = open_pairs(tmp_path, "train", Augmentation.none(8), Reading(order)).source
         sample = source.sample(0, None)
         assert len(source) == 1
         assert torch.equal(sample["a"], torch.full((1, 3, 8, 8), float(first)))
@@ -45,11 +54,70 @@ def test_bad_pairs_are_an_error_or_a_named_skip(tmp_path):
     picture(tmp_path / "odd.png", size=(7, 8))
     (tmp_path / "torn.png").write_bytes(b"\x89PNG\r\n\x1a\n torn")
     with pytest.raises(UserError, match=r"odd.png: it is 7 pixels wide.*and 1 more.*skip"):
-        pairs_in(tmp_path, "AB", "error")
-    found = pairs_in(tmp_path, "AB", "skip")
+        pairs_in(tmp_path, Reading())
+    found = pairs_in(tmp_path, Reading(on_problem="skip"))
     assert list(found.before.names) == list(found.after.names) == ["good"]
     assert [problem.path.name for problem in found.problems] == ["odd.png", "torn.png"]
     assert "odd.png: it is 7" in str(found.problems[0]) and "torn.png: " in str(found.problems[1])
+
+
+@pytest.mark.parametrize(("size", "warned"), [((16, 8), False), ((13, 8), False), ((8, 8), True), ((8, 16), True)])
+def test_single_pictures_given_as_pairs_are_noticed(tmp_path, size, warned):
+    for name in ("a", "b", "c"):
+        picture(tmp_path / f"{name}.png", size=(size[0] // 2 * 2, size[1]))
+    picture(tmp_path / "d.png", size=(16, 8))
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        pairs_in(tmp_path, Reading())
+    assert len(caught) == warned
+    if warned:
+        assert f"3 of 4 pictures are not wide, such as {tmp_path / 'a.png'} of {size[0]}x" in str(caught[0].message)
+        assert "give two folders" in str(caught[0].message)
+
+
+def test_pairs_of_two_folders_have_one_name_and_any_suffix(tmp_path):
+    for name, value in (("one", 0), ("two", 255)):
+        picture(tmp_path / "trainA" / f"{name}.png", value)
+        picture(tmp_path / "trainB" / f"{name}.bmp", 255 - value)
+    for folders, order in ((tmp_path, "AB"), ((tmp_path / "trainA", tmp_path / "trainB"), "BA")):
+        source = open_pairs(folders, "train", Augmentation.none(8), Reading(order)).source
+        assert len(source) == 2
+        first = -1.0 if order == "AB" else 1.0
+        assert torch.equal(source.sample(0, None)["a"], torch.full((1, 3, 8, 8), first))
+        assert torch.equal(source.sample(1, None)["b"], torch.full((1, 3, 8, 8), first))
+
+
+def test_pictures_without_a_mate_are_named_with_the_nearest(tmp_path):
+    for name in ("street_01", "street_02", "market"):
+        picture(tmp_path / "a" / f"{name}.png")
+    for name in ("street_01", "street-02"):
+        picture(tmp_path / "b" / f"{name}.png")
+    with pytest.raises(UserError, match=r"market.png: there is no image market in b \(and 2 more\)"):
+        pairs_across(tmp_path / "a", tmp_path / "b", Reading())
+    found = pairs_across(tmp_path / "a", tmp_path / "b", Reading(on_problem="skip"))
+    assert list(found.before.names) == list(found.after.names) == ["street_01"]
+    assert [str(problem).removeprefix(f"{tmp_path}/") for problem in found.problems] == [
+        "a/market.png: there is no image market in b",
+        "a/street_02.png: there is no image street_02 in b; the nearest name is street-02",
+        "b/street-02.png: there is no image street-02 in a; the nearest name is street_02",
+    ]
+
+
+def test_mates_of_another_size_are_refused_or_resized(tmp_path):
+    picture(tmp_path / "a" / "x.png", size=(8, 8))
+    picture(tmp_path / "b" / "x.png", size=(16, 16))
+    with pytest.raises(UserError, match=r"x.png: it is 8x8, and its mate .*b/x.png is 16x16; resize unequal pairs"):
+        pairs_across(tmp_path / "a", tmp_path / "b", Reading())
+    sample = open_pairs(
+        (tmp_path / "a", tmp_path / "b"), "train", Augmentation.none(8), Reading(unequal="resize")
+    ).source.sample(0, None)
+    assert sample["a"].shape == sample["b"].shape == (1, 3, 8, 8)
+    picture(tmp_path / "b" / "x.png", size=(16, 8))
+    with pytest.raises(UserError, match="one would be stretched"):
+        pairs_across(tmp_path / "a", tmp_path / "b", Reading())
+    (tmp_path / "b" / "x.png").write_bytes(b"no picture")
+    with pytest.raises(UserError, match=r"a/x.png: its mate .*b/x.png: is not an image"):
+        pairs_across(tmp_path / "a", tmp_path / "b", Reading(unequal="resize"))
 
 
 def test_folders_without_images_are_refused(tmp_path):
@@ -61,14 +129,14 @@ def test_folders_without_images_are_refused(tmp_path):
     with pytest.raises(UserError, match="nothing in .* can be used; the first of 1"):
         singles_in(tmp_path, "skip")
     with pytest.raises(UserError, match="trainA and trainB"):
-        open_unpaired(tmp_path, "train", Augmentation(8, 8))
+        open_unpaired(tmp_path, "train", Augmentation(8, 8), 0, Reading())
 
 
 def masked_set(folder):
     for name, masks in (("x", 2), ("y", 1), ("bare", 0), ("small", 1)):
         picture(folder / "trainA" / f"{name}.png")
         for k in range(masks):
-            picture(folder / "trainA_seg" / f"{name}_{k}.png", 255, (4, 4) if name == "small" else (8, 8))
+            mask(folder / "trainA_seg" / f"{name}_{k}.png", (4, 4) if name == "small" else (8, 8))
     picture(folder / "trainA_seg" / "stray_0.png")
 
 
@@ -80,20 +148,18 @@ def test_masks_without_mates_or_of_another_size_are_named(tmp_path):
     assert list(found.files.names) == ["x", "y"]
     reasons = {problem.path.name: problem.reason for problem in found.problems}
     assert set(reasons) == {"stray_0.png", "bare.png", "small.png"}
-    assert "no mask bare_0.png in trainA_seg" in reasons["bare.png"]
+    assert "no mask bare.png or bare_0.png in trainA_seg" in reasons["bare.png"]
     assert "small_0.png is of another size, 4x4, not 8x8" in reasons["small.png"]
-    assert found.files.masks(0).shape == (1, 2, 8, 8) and (found.files.masks(1) == 1).all()
-    assert load_masks(tmp_path / "trainA" / "x.png", tmp_path / "trainA_seg").shape == (1, 2, 8, 8)
-    with pytest.raises(UserError, match="bare.png: it has no mask"):
-        load_masks(tmp_path / "trainA" / "bare.png", tmp_path / "trainA_seg")
+    assert found.files.masks(0).shape == (1, 2, 8, 8) and (found.files.masks(1) == 1).sum() == 8
 
 
 def test_names_with_numbers_keep_their_own_masks(tmp_path):
     """a_1.png is a picture of its own, whose mask is a_1_0.png, and no mask of a.png."""
     for name in ("a", "a_1"):
         picture(tmp_path / "trainA" / f"{name}.png")
-        picture(tmp_path / "trainA_seg" / f"{name}_0.png", 255)
-    assert [len(paths) for paths in masked_in(tmp_path / "trainA", "error").files.mask_paths] == [1, 1]
+        mask(tmp_path / "trainA_seg" / f"{name}_0.png")
+    files = masked_in(tmp_path / "trainA", "error").files
+    assert [files.masks(k).shape[1] for k in range(2)] == [1, 1]
 
 
 def test_unpaired_samples_take_a_in_turn_and_b_at_random(tmp_path):
@@ -101,7 +167,7 @@ def test_unpaired_samples_take_a_in_turn_and_b_at_random(tmp_path):
         picture(tmp_path / "trainA" / f"{k}.png", 10 * k)
     for k in range(5):
         picture(tmp_path / "trainB" / f"{k}.png", 100 + 10 * k)
-    source = open_unpaired(tmp_path, "train", Augmentation(8, 8)).source
+    source = open_unpaired(tmp_path, "train", Augmentation(8, 8), 0, Reading()).source
     assert len(source) == 5
     assert torch.equal(source.sample(4, None)["a"], source.sample(1, None)["a"])
     drawn = {float(source.sample(0, np.random.default_rng(k))["b"].mean()) for k in range(60)}
@@ -112,7 +178,8 @@ def test_sets_of_as_many_images_with_other_names_are_told_apart(tmp_path):
     for folder, name in (("one", "x"), ("same", "x"), ("other", "y")):
         pair(tmp_path / folder / f"{name}.png")
     one, same, other = (
-        open_pairs(tmp_path / name, "train", Augmentation(8, 8)).source.describe() for name in ("one", "same", "other")
+        open_pairs(tmp_path / name, "train", Augmentation(8, 8), Reading()).source.describe()
+        for name in ("one", "same", "other")
     )
     assert one == same != other
 

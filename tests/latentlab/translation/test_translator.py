@@ -171,6 +171,19 @@ def test_train_apply_and_export(run, sets, tmp_path, method):
         assert (tmp_path / "ours" / name).read_bytes() == (tmp_path / "theirs" / name).read_bytes()
 
 
+def test_pix2pix_learns_from_any_two_folders_and_from_the_same_masks_at_both_ends(run, sets, tmp_path):
+    sides = [sets / "shapes" / "testA", sets / "shapes" / "testA_seg"]
+    code, _, err = run("translate", "train", "pix2pix", *sides, "--out", tmp_path / "no", *SMALL)
+    assert code == 2 and "there is no image" in err and "the nearest name is" in err
+    masks = tmp_path / "masks"
+    for path in sorted(sides[1].glob("*_0.png")):  # 0 and 1, named like the picture
+        masks.mkdir(exist_ok=True)
+        with Image.open(path) as mask:
+            mask.convert("L").point(lambda value: value // 255).save(masks / f"{path.stem.removesuffix('_0')}.png")
+    code, out, err = run("translate", "train", "pix2pix", sides[0], masks, "--out", tmp_path / "run", *SMALL)
+    assert code == 0 and "2 samples, 0 files left out" in out, err
+
+
 def test_one_bad_picture_does_not_end_the_rest(run, tmp_path):
     translator(ResNetConfig(1, 2)).save(tmp_path / "t.safetensors")
     Image.new("RGB", (10, 7)).save(tmp_path / "good.png")

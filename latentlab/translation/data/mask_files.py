@@ -1,0 +1,146 @@
+"""Which masks belong to which picture, by the names of their files; the same rule for training and for applying."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import torch
+from PIL import ImageOps
+from torch import Tensor
+
+from latentlab import images
+from latentlab.errors import UserError
+from latentlab.files import SUFFIXES, images_in
+from latentlab.translation.data.masks import MaskImage
+from latentlab.translation.data.outlines import read_outlines
+
+_NUMBERED = re.compile(r"(?P<name>.+)_(?P<number>\d+)")
+_MASK = "_mask"
+
+
+class Masks(Protocol):
+    """A file with masks of a picture."""
+
+    @property
+    def path(self) -> Path:
+        """The file."""
+
+    def read(self, height: int, width: int) -> Tensor:
+        """Read them for a picture of a size, `(n, h, w)` in {-1, 1}."""
+
+
+@dataclass(frozen=True)
+class MaskFolder:
+    """The masks in a folder.
+
+    Attributes
+    ----------
+    folder
+        The folder.
+    own
+        Masks of each picture by its name without folder and suffix, with the way in which their files are named.
+    strays
+        Files that belong to no picture, and why.
+    """
+
+    folder: Path
+    own: Mapping[str, Mapping[str, tuple[Masks, ...]]]
+    strays: tuple[tuple[Path, str], ...]
+
+    @classmethod
+    def open(cls, folder: Path, pictures: Iterable[str]) -> MaskFolder:
+        """Assign the files of a folder to pictures of these names.
+
+        A file belongs to the picture of its very name; else, as NAME_mask.png, or NAME_0.png, NAME_1.png, … for an
+        instance each, to picture NAME. Polygons are taken from JSON files of labelme, named like their picture, and of
+        COCO, which name the pictures inside.
+
+        Raises
+        ------
+        UserError
+            There is no such folder or no mask in it, or a JSON file cannot be read.
+        """
+        known, strays = frozenset(pictures), []
+        own: dict[str, dict[str, list[tuple[int, Masks]]]] = {}
+        for path in _files(folder):
+            if path.suffix.lower() == ".json":
+                outlines = read_outlines(path)
+                for name in outlines.keys() & known:
+                    own.setdefault(name, {}).setdefault(path.name, []).append((0, outlines[name]))
+                if not outlines.keys() & known:
+                    strays.append((path, "there is no image that it has polygons for"))
+                continue
+            owner, way, number = _owner(path.stem, known)
+            if owner is None:
+                strays.append((path, f"there is no image {way}"))
+            else:
+                own.setdefault(owner, {}).setdefault(way, []).append((number, MaskImage(path)))
+        ordered = {
+            name: {way: tuple(one for _, one in sorted(masks, key=_by_number)) for way, masks in ways.items()}
+            for name, ways in own.items()
+        }
+        return cls(folder, ordered, tuple(strays))
+
+    @classmethod
+    def for_files(cls, folder: Path, pictures: Iterable[Path]) -> MaskFolder:
+        """Assign the files of a folder to pictures, given the others that lie beside these; see `open`."""
+        parents = {path.parent for path in pictures}
+        return cls.open(folder, (path.stem for parent in parents for path in images_in(parent)))
+
+    def read(self, picture: Path) -> Tensor:
+        """Read the masks of a picture, `(1, n, h, w)` in {-1, 1}.
+
+        Raises
+        ------
+        UserError
+            It has none, or files named in two ways, or one that cannot be used. Names the picture and the mask.
+        """
+        with images.opened(picture) as image:
+            width, height = ImageOps.exif_transpose(image).size
+        read = []
+        for one in self._masks_of(picture):
+            try:
+                read.append(one.read(height, width))
+            except UserError as error:
+                raise UserError(f"{picture}: its mask {str(error).replace(str(one.path), one.path.name)}") from error
+        return torch.cat(read)[None]
+
+    def _masks_of(self, picture: Path) -> tuple[Masks, ...]:
+        ways = self.own.get(picture.stem, {})
+        if not ways:
+            name = picture.stem
+            raise UserError(f"{picture}: it has no mask {name}.png or {name}_0.png in {self.folder.name}")
+        if len(ways) > 1:
+            names = " and ".join(masks[0].path.name for masks in ways.values())
+            raise UserError(f"{picture}: its masks in {self.folder.name} are named in two ways, {names}; keep one")
+        return next(iter(ways.values()))
+
+
+def _files(folder: Path) -> list[Path]:
+    if not folder.is_dir():
+        raise UserError(f"there is no folder {folder} of masks")
+    found = sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES | {".json"})
+    found = [path for path in found if not path.name.startswith(".") and path.is_file()]
+    if not found:
+        raise UserError(f"there is no mask in {folder}: neither an image nor polygons of labelme or COCO")
+    return found
+
+
+def _owner(stem: str, pictures: frozenset[str]) -> tuple[str | None, str, int]:
+    """Return the picture that a mask of this name belongs to, how it is named, and its number; or the missing name."""
+    if stem in pictures:
+        return stem, "alone", 0
+    if stem.removesuffix(_MASK) in pictures:
+        return stem.removesuffix(_MASK), _MASK, 0
+    numbered = _NUMBERED.fullmatch(stem)
+    if numbered and numbered["name"] in pictures:
+        return numbered["name"], "numbered", int(numbered["number"])
+    return None, numbered["name"] if numbered else stem.removesuffix(_MASK), 0
+
+
+def _by_number(numbered: tuple[int, Masks]) -> int:
+    return numbered[0]

@@ -1,0 +1,148 @@
+"""Masks drawn as polygons: the JSON files of labelme, one for each picture, and of COCO, one for many.
+
+Formats: https://github.com/wkentaro/labelme and https://cocodataset.org/#format-data.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from latentlab.errors import UserError
+from latentlab.files import read_json
+
+Point = tuple[float, float]
+Instance = tuple[tuple[Point, ...], ...]
+"""Polygons that make up one instance, their corners in pixels."""
+
+
+@dataclass(frozen=True)
+class Outlines:
+    """The instances of a picture as polygons.
+
+    Attributes
+    ----------
+    path
+        File that they come from.
+    instances
+        Polygons of each instance.
+    size
+        Height and width of the picture that they were drawn on; None where the file does not say.
+    """
+
+    path: Path
+    instances: tuple[Instance, ...]
+    size: tuple[int, int] | None
+
+    def read(self, height: int, width: int) -> Tensor:
+        """Draw the masks for a picture of a size, `(n, h, w)` in {-1, 1}.
+
+        Raises
+        ------
+        UserError
+            They were drawn on one of another size, there is none, or one has no pixel.
+        """
+        if self.size is not None and self.size != (height, width):
+            drawn = f"{self.size[1]}x{self.size[0]}"
+            raise UserError(f"{self.path} is of another size: drawn on {drawn}, not {width}x{height}")
+        if not self.instances:
+            raise UserError(f"{self.path} has no instance for it")
+        masks = torch.stack([_draw(instance, height, width) for instance in self.instances])
+        if not (masks > 0).flatten(1).any(dim=1).all():
+            raise UserError(f"{self.path} has an instance that lies outside the picture")
+        return masks
+
+
+def read_outlines(path: Path) -> dict[str, Outlines]:
+    """Read a JSON file of labelme or COCO: the instances by the name of the picture, without folder and suffix.
+
+    A labelme file belongs to the picture of its own name. Shapes with one `group_id` are one instance. In COCO,
+    crowds (`iscrowd`) are left out; pictures without an annotation have no instances.
+
+    Raises
+    ------
+    UserError
+        It is of neither kind, or holds what is not a polygon, a rectangle or a circle. Names the file.
+    """
+    data = read_json(path)
+    try:
+        if isinstance(data, dict) and isinstance(data.get("shapes"), list):
+            return {path.stem: _of_labelme(path, data)}
+        if isinstance(data, dict) and {"images", "annotations"} <= data.keys():
+            return _of_coco(path, data)
+    except (KeyError, TypeError, ValueError, IndexError) as error:
+        raise UserError(f"{path} cannot be read as polygons: {error!r}; export it again") from error
+    raise UserError(f"{path} is a JSON file of neither labelme nor COCO")
+
+
+def _of_labelme(path: Path, data: dict[str, Any]) -> Outlines:
+    instances: dict[object, list[tuple[Point, ...]]] = {}
+    for k, shape in enumerate(data["shapes"]):
+        kind, points = shape.get("shape_type", "polygon"), _points(shape["points"])
+        if kind not in _SHAPES:
+            raise UserError(f"{path} holds a {kind}: masks are drawn as {', '.join(_SHAPES)}")
+        group = shape.get("group_id")
+        instances.setdefault(("alone", k) if group is None else group, []).append(_SHAPES[kind](points))
+    height, width = data.get("imageHeight"), data.get("imageWidth")
+    size = None if height is None or width is None else (int(height), int(width))
+    return Outlines(path, tuple(map(tuple, instances.values())), size)
+
+
+def _of_coco(path: Path, data: dict[str, Any]) -> dict[str, Outlines]:
+    instances: dict[object, list[Instance]] = {picture["id"]: [] for picture in data["images"]}
+    for one in data["annotations"]:
+        if one.get("iscrowd"):
+            continue
+        if not isinstance(one["segmentation"], list):
+            raise UserError(
+                f"{path} holds an annotation as run lengths (RLE), {one.get('id')}: export polygons, or masks as images"
+            )
+        corners = (np.asarray(flat, dtype=float).reshape(-1, 2) for flat in one["segmentation"])
+        instances[one["image_id"]].append(tuple(_points(polygon.tolist()) for polygon in corners))
+    return {
+        PurePosixPath(picture["file_name"].replace("\\", "/")).stem: Outlines(
+            path, tuple(instances[picture["id"]]), (int(picture["height"]), int(picture["width"]))
+        )
+        for picture in data["images"]
+    }
+
+
+def _points(corners: list[Any]) -> tuple[Point, ...]:
+    return tuple((float(x), float(y)) for x, y in corners)
+
+
+def _polygon(points: tuple[Point, ...]) -> tuple[Point, ...]:
+    if len(points) < 3:
+        raise ValueError(f"a polygon of {len(points)} corners")
+    return points
+
+
+def _rectangle(points: tuple[Point, ...]) -> tuple[Point, ...]:
+    (left, top), (right, bottom) = points
+    return (left, top), (right, top), (right, bottom), (left, bottom)
+
+
+def _circle(points: tuple[Point, ...]) -> tuple[Point, ...]:
+    """The middle, and a point on the circle."""
+    (x, y), edge = points
+    radius = float(np.hypot(edge[0] - x, edge[1] - y))
+    angles = np.linspace(0, 2 * np.pi, 128, endpoint=False)
+    return tuple((x + radius * float(np.cos(a)), y + radius * float(np.sin(a))) for a in angles)
+
+
+_SHAPES = {"polygon": _polygon, "rectangle": _rectangle, "circle": _circle}
+
+
+def _draw(instance: Instance, height: int, width: int) -> Tensor:
+    """Fill the polygons of an instance: a pixel is inside if its middle is; `(h, w)` in {-1, 1}."""
+    from matplotlib.path import Path as Outline
+
+    rows, columns = np.mgrid[:height, :width] + 0.5
+    middles = np.stack([columns.ravel(), rows.ravel()], axis=1)
+    inside = np.any([Outline(polygon, closed=False).contains_points(middles) for polygon in instance], axis=0)
+    return torch.from_numpy(np.where(inside.reshape(height, width), np.float32(1), np.float32(-1)))
