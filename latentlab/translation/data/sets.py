@@ -56,5 +56,5 @@ def open_unpaired(
     sides = sides_of(folders, part)
     if not isinstance(folders, tuple) and not all(side.is_dir() for side in sides):
         raise UserError(f"{folders} has no folders {sides[0].name} and {sides[1].name}: images of two kinds")
-    a, b = ((masked_in if instances else singles_in)(side, reading.on_problem) for side in sides)
+    a, b = ((masked_in if instances else singles_in)(side, reading) for side in sides)
     return OpenedSet(Unpaired(a.files, b.files, augmentation, instances), a.problems + b.problems)
