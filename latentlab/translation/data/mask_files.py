@@ -89,9 +89,8 @@ class MaskFolder:
     def for_files(cls, folder: Path, pictures: Mapping[str, Path], recursive: bool = False) -> MaskFolder:
         """Assign the files of a folder to pictures by name, given the others that lie beside these; see `open`."""
         names = set(pictures)
-        for name, path in pictures.items():
-            way = name.rpartition("/")[0]
-            names |= {f"{way}/{other.stem}" if way else other.stem for other in images_in(path.parent)}
+        for way, parent in {(name.rpartition("/")[0], path.parent) for name, path in pictures.items()}:
+            names |= {f"{way}/{other.stem}" if way else other.stem for other in images_in(parent)}
         return cls.open(folder, names, recursive)
 
     def read(self, picture: Path, name: str) -> Tensor:
