@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from latentlab.translation.data.mask_files import MaskFolder
+    from latentlab.translation.data.pixels import Side
     from latentlab.translation.networks import Way
     from latentlab.translation.translator import Translator
 
@@ -54,6 +55,8 @@ def train(
     ] = None,
     size: Annotated[int, typer.Option(min=16, help="Resolution of the images; a power of two for pix2pix.")] = 256,
     base_channels: Annotated[int, typer.Option(min=1, help="Base channel count (ngf, ndf).")] = 64,
+    input_channels: Annotated[int, typer.Option(help="Channels of A: 1 grey, 3 colour, 4 with alpha.")] = 3,
+    output_channels: Annotated[int, typer.Option(help="Channels of B.")] = 3,
     epochs: Annotated[float, typer.Option(help="Passes through the data.")] = 200,
     batch: Annotated[int, typer.Option(min=1, help="Samples per forward pass, in each process.")] = 1,
     accumulate: Annotated[int, typer.Option(min=1, help="Forward passes per step.")] = 1,
@@ -95,7 +98,7 @@ def train(
     if not found.paired:
         unlike = f"with {method}, which does not learn from pairs"
         options.refuse_without_effect(ctx, {"order": unlike, "unequal": unlike})
-    config = found.configure(size, base_channels, variant, objective)
+    config = found.configure(size, base_channels, variant, objective).for_channels(input_channels, output_channels)
     places = [_unpacked(place, out / "unpacked") for place in (folder, other) if place is not None]
     folders = places[0] if other is None else (places[0], places[1])
     reading = Reading(order, on_problem, unequal, recursive)
@@ -195,9 +198,11 @@ class _Application:
 
     def translate(self, path: Path, name: str, out: Path) -> None:
         """Write the translation of a file to OUT/NAME.png, and its masks to OUT/masks."""
-        from latentlab.images import load_image, save_image
+        from latentlab.images import save_image
 
-        image = load_image(path)
+        sides: dict[str, tuple[Side, Side]] = {"a2b": ("a", "b"), "b2a": ("b", "a")}
+        given, made_of = sides[self.way]
+        image = self.translator.pixels(given).read(path)
         masks = None if self.masks is None else self.masks.read(path, name)
         if self.size is not None:
             image, masks = _resized(image, masks, self.size)
@@ -205,7 +210,7 @@ class _Application:
         made, made_masks = self.translator(image.to(self.device), self.way, masks, self.dropout, self.seed)
         for k, mask in enumerate(() if made_masks is None else made_masks[0].cpu()):
             save_image(mask.expand(3, -1, -1), out / "masks" / f"{name}_{k}.png")
-        save_image(made.cpu(), out / f"{name}.png")
+        self.translator.pixels(made_of).write(made.cpu(), out / f"{name}.png")
 
 
 def _resized(image: Tensor, masks: Tensor | None, size: int) -> tuple[Tensor, Tensor | None]:

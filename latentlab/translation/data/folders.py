@@ -17,6 +17,7 @@ from latentlab import images
 from latentlab.errors import UserError
 from latentlab.files import images_in, name_in
 from latentlab.translation.data.mask_files import MaskFolder
+from latentlab.translation.data.pixels import PixelFormat
 
 Order = Literal["AB", "BA"]
 OnProblem = Literal["error", "skip"]
@@ -77,11 +78,14 @@ class ImageFiles:
         Folder in which they lie, at any depth.
     half
         'left' or 'right' of two images that lie side by side in each file; None for the whole.
+    pixels
+        How their values become those of tensors.
     """
 
     paths: tuple[Path, ...]
     root: Path
     half: _Half | None = None
+    pixels: PixelFormat = PixelFormat()
 
     @property
     def names(self) -> Sequence[str]:
@@ -89,12 +93,16 @@ class ImageFiles:
         return [name_in(self.root, path) for path in self.paths]
 
     def image(self, index: int) -> Tensor:
-        """Read an image, `(1, 3, h, w)` in [-1, 1]."""
-        image = images.load_image(self.paths[index])
+        """Read an image, `(1, c, h, w)` in [-1, 1]."""
+        image = self.pixels.read(self.paths[index])
         if self.half is None:
             return image
         middle = image.shape[3] // 2
         return image[..., :middle] if self.half == "left" else image[..., -middle:]
+
+    def with_channels(self, channels: int) -> ImageFiles:
+        """Return them with so many channels, and with the range of values that they have."""
+        return replace(self, pixels=PixelFormat.of_files(self.paths, channels))
 
     def masks(self, index: int) -> Tensor:
         """Return no masks: `(1, 0, h, w)`."""
