@@ -61,9 +61,9 @@ class Outlines:
 def read_outlines(path: Path, name: str) -> dict[str, Outlines]:
     """Read a JSON file of labelme or COCO: the instances by the name of the picture.
 
-    A labelme file belongs to the picture of its own name, `name`. Those of COCO are called with and without the folders
-    that the file names. Shapes with one `group_id` are one instance. In COCO,
-    crowds (`iscrowd`) are left out; pictures without an annotation have no instances.
+    A labelme file belongs to the picture of its own name, `name`; shapes with one `group_id` are one instance. Pictures
+    of COCO are called with and without the folders that the file names; crowds (`iscrowd`) are left out, and pictures
+    without an annotation have no instances.
 
     Raises
     ------
