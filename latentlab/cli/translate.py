@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from latentlab.translation.data.mask_files import MaskFolder
     from latentlab.translation.data.pixels import Side
+    from latentlab.translation.data.transforms import Fit
     from latentlab.translation.networks import Way
     from latentlab.translation.translator import Translator
 
@@ -53,7 +54,16 @@ def train(
     other: Annotated[
         Path | None, typer.Argument(metavar="[FOLDER_B]", help="Folder of B, where FOLDER itself holds A.")
     ] = None,
-    size: Annotated[int, typer.Option(min=16, help="Resolution of the images; a power of two for pix2pix.")] = 256,
+    size: Annotated[
+        str, typer.Option(metavar="SIZE", help="Size of the images: 256, or width and height such as 960x540.")
+    ] = "256",
+    keep_aspect: Annotated[
+        bool, typer.Option("--keep-aspect", help="Resize images to cover the size, and crop, instead of stretching.")
+    ] = False,
+    resize: Annotated[
+        bool, typer.Option("--resize/--no-resize", help="Resize images; or only crop them, at their own scale.")
+    ] = True,
+    flip: Annotated[bool, typer.Option("--flip/--no-flip", help="Mirror images with even odds.")] = True,
     base_channels: Annotated[int, typer.Option(min=1, help="Base channel count (ngf, ndf).")] = 64,
     input_channels: Annotated[int, typer.Option(help="Channels of A: 1 grey, 3 colour, 4 with alpha.")] = 3,
     output_channels: Annotated[int, typer.Option(help="Channels of B.")] = 3,
@@ -98,12 +108,18 @@ def train(
     if not found.paired:
         unlike = f"with {method}, which does not learn from pairs"
         options.refuse_without_effect(ctx, {"order": unlike, "unequal": unlike})
-    config = found.configure(size, base_channels, variant, objective).for_channels(input_channels, output_channels)
+    if not resize:
+        options.refuse_without_effect(ctx, {"keep_aspect": "with --no-resize, which keeps the shape of all"})
+    resolution, fit = options.parse_size(size, 16), _fit(keep_aspect, resize)
+    config = found.configure(resolution, base_channels, variant, objective).for_channels(
+        input_channels, output_channels
+    )
     places = [_unpacked(place, out / "unpacked") for place in (folder, other) if place is not None]
     folders = places[0] if other is None else (places[0], places[1])
     reading = Reading(order, on_problem, unequal, recursive)
-    opened = found.open_folder(folders, "train", config, Augmentation.for_resolution(size), reading)
-    part, plain = found.held_out_part(folders), Augmentation.none(size)
+    augmentation = Augmentation.for_resolution(resolution, fit, flip)
+    opened = found.open_folder(folders, "train", config, augmentation, reading)
+    part, plain = found.held_out_part(folders), Augmentation.none(resolution, fit)
     held_out = None if part is None else found.open_folder(folders, part, config, plain, reading).source
     fabric = translation.launch(accelerator, devices, nodes, settings.precision)
     first = fabric.global_rank == 0
@@ -115,6 +131,12 @@ def train(
     translation.train(config, opened.source, settings, out, held_out, fabric, run)
     if first:
         print(f"the translator is {out / MODEL}, its samples are in {out / 'samples'}")
+
+
+def _fit(keep_aspect: bool, resize: bool) -> Fit:
+    if not resize:
+        return "crop"
+    return "cover" if keep_aspect else "stretch"
 
 
 def _unpacked(path: Path, folder: Path) -> Path:

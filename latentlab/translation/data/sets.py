@@ -45,9 +45,9 @@ def open_pairs(
     """
     sides = sides_of(folders, part)
     if isinstance(folders, tuple) or all(side.is_dir() for side in sides):
-        found = pairs_across(*sides, reading)
+        found = pairs_across(*sides, reading, augmentation)
     else:
-        found = pairs_in(folders / part if (folders / part).is_dir() else folders, reading)
+        found = pairs_in(folders / part if (folders / part).is_dir() else folders, reading, augmentation)
     before, after = (files.with_channels(c) for files, c in zip((found.before, found.after), channels, strict=True))
     return OpenedSet(Paired(before, after, augmentation), found.problems)
 
@@ -70,6 +70,6 @@ def open_unpaired(
     sides = sides_of(folders, part)
     if not isinstance(folders, tuple) and not all(side.is_dir() for side in sides):
         raise UserError(f"{folders} has no folders {sides[0].name} and {sides[1].name}: images of two kinds")
-    a, b = ((masked_in if instances else singles_in)(side, reading) for side in sides)
+    a, b = ((masked_in if instances else singles_in)(side, reading, augmentation) for side in sides)
     own, others = (one.files.with_channels(count) for one, count in zip((a, b), channels, strict=True))
     return OpenedSet(Unpaired(own, others, augmentation, instances), a.problems + b.problems)

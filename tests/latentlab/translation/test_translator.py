@@ -222,7 +222,7 @@ def test_bad_command_lines_are_refused(refused, sets, tmp_path):
     assert "variants of cyclegan are paper" in line
     assert "did you mean cyclegan?" in refused("translate", "train", "cyclgan", sets / "shapes", *out, *SMALL)
     line = refused("translate", "train", "pix2pix", sets / "drawings", *out, "--size", 48)
-    assert "power of two" in line
+    assert "take" not in line and "the nearest sizes that go, from few to many times, are 64x64" in line
     assert "objective" in refused("translate", "train", "cyclegan", sets / "shapes", *out, *SMALL, "--objective", "x")
     translator(ResNetConfig(1, 2)).save(tmp_path / "t.safetensors")
     assert "cannot read" in refused("translate", "apply", "nowhere.safetensors", sets / "drawings" / "test", *out)
