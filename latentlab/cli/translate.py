@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import tempfile
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -19,14 +18,8 @@ from latentlab.files import named_images
 from latentlab.progress import bar
 
 if TYPE_CHECKING:
-    import torch
-    from torch import Tensor
-
-    from latentlab.translation.data.mask_files import MaskFolder
-    from latentlab.translation.data.pixels import Side
+    from latentlab.translation.applying import AppliedSize
     from latentlab.translation.data.transforms import Fit
-    from latentlab.translation.networks import Way
-    from latentlab.translation.translator import Translator
 
 app = typer.Typer(rich_markup_mode=None, help="Translate images: pix2pix, CycleGAN, InstaGAN.", no_args_is_help=True)
 app.add_typer(training_sets.app, name="make")
@@ -151,7 +144,14 @@ def apply(
     images: Annotated[list[Path], typer.Argument(metavar="IMAGE", help="Images, or folders of them.")],
     out: Annotated[Path, typer.Option(help="Folder of the translations.")] = Path("latentlab-translated"),
     way: Annotated[Literal["a2b", "b2a"], typer.Option(help="From A to B, or back.")] = "a2b",
-    size: Annotated[int | None, typer.Option(min=4, help="Resize the shorter side to so many pixels first.")] = None,
+    size: Annotated[
+        str,
+        typer.Option(
+            metavar="SIZE",
+            help="Size at which images are translated: training, as in its training, and then back to their own; own; "
+            "the length of the shorter side; or width and height such as 960x540.",
+        ),
+    ] = "training",
     masks: Annotated[Path | None, typer.Option(help="InstaGAN: folder of the masks, as for the training.")] = None,
     dropout: Annotated[bool, typer.Option(help="Keep the dropout of the training, the noise of pix2pix.")] = True,
     seed: Annotated[int, typer.Option(help="Random seed of the dropout.")] = 0,
@@ -159,23 +159,24 @@ def apply(
     device: options.Device = "auto",
 ) -> None:
     """Translate images of any size: NAME.png each. Failures are listed at the end, with exit code 2."""
-    from latentlab.translation import load_translator
+    from latentlab.translation import Application, load_translator
     from latentlab.translation.data.mask_files import MaskFolder
 
     if not dropout:
         options.refuse_without_effect(ctx, {"seed": "without dropout, which is all that is random"})
+    applied: AppliedSize = "own" if size == "own" else "training" if size == "training" else options.parse_size(size, 4)
     with tempfile.TemporaryDirectory(prefix="latentlab-") as unpacked:
         given = [_unpacked(path, Path(unpacked)) for path in images]
         paths = named_images(given, recursive)
         options.check_folder(out, paths.values())
         place = find_device(device)
         folder = None if masks is None else MaskFolder.for_files(masks, paths, recursive)
-        task = _Application(load_translator(translator, place), way, size, folder, dropout, seed, place)
+        task = Application(load_translator(translator, place), way, applied, dropout, seed)
         failures = []
         with bar("translating") as step:
             for done, (name, path) in enumerate(paths.items()):
                 try:
-                    task.translate(path, name, out)
+                    task.translate_file(path, name, out, folder)
                 except UserError as error:
                     failures.append(f"{path}: {str(error).removeprefix(f'{path}: ')}")
                 step(done + 1, len(paths))
@@ -204,42 +205,3 @@ def export(
     else:
         loaded.save(out)
     print(f"written: {out}")
-
-
-@dataclass(frozen=True)
-class _Application:
-    """A translator and how it is applied to files."""
-
-    translator: Translator
-    way: Way
-    size: int | None
-    masks: MaskFolder | None
-    dropout: bool
-    seed: int
-    device: torch.device
-
-    def translate(self, path: Path, name: str, out: Path) -> None:
-        """Write the translation of a file to OUT/NAME.png, and its masks to OUT/masks."""
-        from latentlab.images import save_image
-
-        sides: dict[str, tuple[Side, Side]] = {"a2b": ("a", "b"), "b2a": ("b", "a")}
-        given, made_of = sides[self.way]
-        image = self.translator.pixels(given).read(path)
-        masks = None if self.masks is None else self.masks.read(path, name)
-        if self.size is not None:
-            image, masks = _resized(image, masks, self.size)
-        masks = None if masks is None else masks.to(self.device)
-        made, made_masks = self.translator(image.to(self.device), self.way, masks, self.dropout, self.seed)
-        for k, mask in enumerate(() if made_masks is None else made_masks[0].cpu()):
-            save_image(mask.expand(3, -1, -1), out / "masks" / f"{name}_{k}.png")
-        self.translator.pixels(made_of).write(made.cpu(), out / f"{name}.png")
-
-
-def _resized(image: Tensor, masks: Tensor | None, size: int) -> tuple[Tensor, Tensor | None]:
-    """Resize an image and its masks to `size` pixels at the shorter side."""
-    from latentlab.images import resize, resize_masks
-
-    height, width = image.shape[2:]
-    scale = size / min(height, width)
-    sides = (round(height * scale), round(width * scale))
-    return resize(image, *sides), None if masks is None else resize_masks(masks, *sides)

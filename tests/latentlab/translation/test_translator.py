@@ -165,7 +165,7 @@ def test_train_apply_and_export(run, sets, tmp_path, method):
     if method != "instagan":
         code, _, err = run("translate", "export", model, tmp_path / "g.pth")
         assert code == 0, err
-        flags = ("--no-dropout", "--device", "cpu")
+        flags = ("--no-dropout", "--device", "cpu", "--size", "own")
         for source, out_folder in ((model, "ours"), (tmp_path / "g.pth", "theirs")):
             assert run("translate", "apply", source, test, "--out", tmp_path / out_folder, *flags)[0] == 0
         name = next(test.iterdir()).name
