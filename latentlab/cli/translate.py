@@ -27,7 +27,9 @@ if TYPE_CHECKING:
     from latentlab.translation.networks import Way
     from latentlab.translation.translator import Translator
 
-app = typer.Typer(rich_markup_mode=None, help="Translate images: pix2pix, CycleGAN, InstaGAN.", no_args_is_help=True)
+app = typer.Typer(
+    rich_markup_mode=None, help="Translate images: pix2pix, CycleGAN, InstaGAN, CUT.", no_args_is_help=True
+)
 app.add_typer(training_sets.app, name="make")
 
 Recursive = Annotated[bool, typer.Option("--recursive", help="Also take the images in the folders in a folder.")]
@@ -44,7 +46,7 @@ def train(
     method: Annotated[
         str,
         typer.Argument(
-            help="Translation method: pix2pix, cyclegan, instagan, or one of another package.",
+            help="Translation method: pix2pix, cyclegan, instagan, cut, or one of another package.",
             autocompletion=_method_names,
         ),
     ],
@@ -84,7 +86,7 @@ def train(
     ] = None,
     variant: Annotated[
         str,
-        typer.Option(help="Variant of the method; pix2pix has l1, cgan, encoder-decoder, pixel, … beside the paper's."),
+        typer.Option(help="Variant of the method: pix2pix has l1, cgan, encoder-decoder, pixel, …; cut has fast."),
     ] = "paper",
     order: Annotated[Literal["AB", "BA"], typer.Option(help="Pairs: which half is translated into which.")] = "AB",
     unequal: Annotated[

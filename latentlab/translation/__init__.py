@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from latentlab.translation.data.folders import Reading
     from latentlab.translation.data.transforms import Augmentation
     from latentlab.translation.methods import (
+        CUT,
+        CUTConfig,
         CycleGAN,
         CycleGANConfig,
         InstaGAN,
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
     from latentlab.translation.translator import Translator, load_translator
 
 __all__ = [
+    "CUT",
+    "CUTConfig",
     "Augmentation",
     "CycleGAN",
     "CycleGANConfig",
@@ -60,6 +64,8 @@ if not TYPE_CHECKING:
             "data.folders": ("Reading",),
             "data.transforms": ("Augmentation",),
             "methods": (
+                "CUT",
+                "CUTConfig",
                 "CycleGAN",
                 "CycleGANConfig",
                 "InstaGAN",

@@ -11,6 +11,7 @@ from latentlab.translation.methods.base import (
     TranslationMethod,
     network_dict,
 )
+from latentlab.translation.methods.cut import CUT, CUTConfig
 from latentlab.translation.methods.cyclegan import CycleGAN, CycleGANConfig
 from latentlab.translation.methods.instagan import InstaGAN, InstaGANConfig
 from latentlab.translation.methods.pix2pix import Pix2Pix, Pix2PixConfig
@@ -33,6 +34,8 @@ def load_method(name: str) -> type[TranslationMethod]:
 
 
 __all__ = [
+    "CUT",
+    "CUTConfig",
     "CycleGAN",
     "CycleGANConfig",
     "InstaGAN",

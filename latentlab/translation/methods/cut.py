@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from latentlab.errors import UserError
 from latentlab.translation.data.sources import Batch
+from latentlab.translation.losses import patch_nce
 from latentlab.translation.methods.adversarial import AdversarialConfig, AdversarialMethod
 from latentlab.translation.methods.base import OptimiserStep, network_dict
 from latentlab.translation.networks import PatchConfig, ResNetConfig
@@ -118,15 +119,15 @@ class CUT(AdversarialMethod):
         fake = generator(a)
         yield OptimiserStep("discriminator", self.discriminator_losses("", judged, b, fake.detach(), rng))
         losses = {"gan": self.objective.generator(judged(fake))}
-        losses["contrast"] = config.contrast_weight * self._contrast(fake, a, rng)
+        losses["contrast"] = config.contrast_weight * self.contrast(fake, a, rng)
         if config.identity_weight or config.perceptual_weight:
             same = generator(b)
             losses |= self.perceptual_losses(lpips=(same, b))
         if config.identity_weight:
-            losses["identity"] = config.identity_weight * self._contrast(same, b, rng)
+            losses["identity"] = config.identity_weight * self.contrast(same, b, rng)
         yield OptimiserStep("generator", losses)
 
-    def _contrast(self, made: Tensor, given: Tensor, rng: torch.Generator) -> Tensor:
+    def contrast(self, made: Tensor, given: Tensor, rng: torch.Generator) -> Tensor:
         """PatchNCE, equation (4): the mean over the layers of the mean over the patches."""
         encoder: Any = self.networks["G"].encoder
         heads: Any = self.networks["F"]
@@ -136,9 +137,7 @@ class CUT(AdversarialMethod):
         for head, own, others in zip(heads, _features(encoder, made), kept, strict=True):
             places = torch.randperm(own.shape[2] * own.shape[3], generator=rng)[: self.config.patches].to(own.device)
             queries, keys = (head(x.flatten(2)[:, :, places].transpose(1, 2)) for x in (own, others))
-            logits = queries @ keys.detach().transpose(1, 2) / self.config.temperature
-            wanted = torch.arange(len(places), device=own.device).expand(len(logits), -1)
-            losses.append(F.cross_entropy(logits.flatten(0, 1), wanted.flatten()))
+            losses.append(patch_nce(queries, keys, self.config.temperature))
         return torch.stack(losses).mean()
 
     def preview(self, batch: Batch) -> list[Tensor]:
