@@ -51,6 +51,7 @@ _BUILT_IN: dict[str, dict[str, str]] = {
         "pix2pix": "latentlab.translation.methods.pix2pix:Pix2Pix",
         "cyclegan": "latentlab.translation.methods.cyclegan:CycleGAN",
         "instagan": "latentlab.translation.methods.instagan:InstaGAN",
+        "cut": "latentlab.translation.methods.cut:CUT",
     },
     "latentlab.metrics": {
         "identity": "latentlab.metrics.identity:Identity",

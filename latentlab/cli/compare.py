@@ -98,6 +98,12 @@ def task_command(name: str, definition: TaskDefinition) -> Any:
     shared = [
         _option("methods", str, "", f"Methods, separated by commas: {', '.join(_all_methods(definition))}."),
         _option("metrics", str, "", f"Further metrics, separated by commas: {', '.join(registry.metrics.names())}."),
+        _option(
+            "models",
+            Path | None,
+            None,
+            "Folder of trained translators, NAME.safetensors or NAME/translator.safetensors, in place of trainings.",
+        ),
         _option("preset", preset_names, default, "quick: within 20 minutes on two cores; full: for a GPU."),
         *(
             [_option("epoch_scale", float, 1.0, "Factor of the preset's epochs.", least=0.001)]
@@ -233,6 +239,7 @@ def _sorted(definition: TaskDefinition, values: dict[str, Any]) -> _Given:
 def _run(ctx: typer.Context, definition: TaskDefinition, values: dict[str, Any]) -> None:
     """Check what was given, compare, and print the conclusions."""
     from latentlab.comparison.definition import Choice, Job, check_methods, run_task
+    from latentlab.comparison.models import find_models
 
     begun = time.monotonic()
     out = options.check_folder(values["out"])
@@ -243,10 +250,11 @@ def _run(ctx: typer.Context, definition: TaskDefinition, values: dict[str, Any])
         names = given.methods or definition.methods
         options.refuse_without_effect(ctx, definition.unused(settings, given.inputs, names))
 
+    models = {} if values["models"] is None else find_models(values["models"])
     from latentlab.comparison.metrics import load_metrics
     from latentlab.comparison.report import summary_lines
 
-    choice = Choice(given.methods, load_metrics(given.metrics), options.this_command())
+    choice = Choice(given.methods, load_metrics(given.metrics), options.this_command(), models)
     job = Job(out, values["device"], bar)
     done = run_task(definition, settings, given.inputs, job, choice)
     print("\n".join([*summary_lines(done.comparison, definition.excluded), *done.notes]))

@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     from latentlab.translation.applying import AppliedSize
     from latentlab.translation.data.transforms import Fit
 
-app = typer.Typer(rich_markup_mode=None, help="Translate images: pix2pix, CycleGAN, InstaGAN.", no_args_is_help=True)
+app = typer.Typer(
+    rich_markup_mode=None, help="Translate images: pix2pix, CycleGAN, InstaGAN, CUT.", no_args_is_help=True
+)
 app.add_typer(training_sets.app, name="make")
 
 Recursive = Annotated[bool, typer.Option("--recursive", help="Also take the images in the folders in a folder.")]
@@ -38,7 +40,7 @@ def train(
     method: Annotated[
         str,
         typer.Argument(
-            help="Translation method: pix2pix, cyclegan, instagan, or one of another package.",
+            help="Translation method: pix2pix, cyclegan, instagan, cut, or one of another package.",
             autocompletion=_method_names,
         ),
     ],
@@ -66,12 +68,28 @@ def train(
     learning_rate: Annotated[float, typer.Option(help="Learning rate of Adam.")] = 2e-4,
     decay: Annotated[float, typer.Option(help="Share of the steps over which the learning rate falls to 0.")] = 0.5,
     ema: Annotated[float, typer.Option(help="Decay of the moving average of the weights, such as 0.999; 0: none.")] = 0,
+    discriminator_rate: Annotated[
+        float, typer.Option(help="Learning rate of the discriminators in units of that of the generators (TTUR).")
+    ] = 1,
+    upsampling: Annotated[
+        Literal["transposed", "resize"],
+        typer.Option(help="How generators double the resolution; resize leaves no checkerboards."),
+    ] = "transposed",
+    perceptual: Annotated[float, typer.Option(min=0, help="Weight of LPIPS beside L1; 0: none.")] = 0,
+    backbone: Annotated[Literal["alex", "vgg"], typer.Option(help="Network of LPIPS.")] = "alex",
+    scales: Annotated[int, typer.Option(min=1, max=4, help="Discriminators, each at half the resolution.")] = 1,
+    spectral_norm: Annotated[
+        bool, typer.Option("--spectral-norm", help="Spectral norm in the discriminators, in place of theirs.")
+    ] = False,
+    diff_augment: Annotated[
+        bool, typer.Option("--diff-augment", help="Show discriminators augmented images, for small sets.")
+    ] = False,
     objective: Annotated[
         str | None, typer.Option(help="vanilla, least-squares, wgan-gp or hinge; by default the paper's.")
     ] = None,
     variant: Annotated[
         str,
-        typer.Option(help="Variant of the method; pix2pix has l1, cgan, encoder-decoder, pixel, … beside the paper's."),
+        typer.Option(help="Variant of the method: pix2pix has l1, cgan, encoder-decoder, pixel, …; cut has fast."),
     ] = "paper",
     order: Annotated[Literal["AB", "BA"], typer.Option(help="Pairs: which half is translated into which.")] = "AB",
     unequal: Annotated[
@@ -90,23 +108,33 @@ def train(
 ) -> None:
     """Train a translator on a folder of images; the same command resumes a training that was stopped."""
     from latentlab import translation
-    from latentlab.translation import Augmentation, Reading, RunOptions, TrainingSettings
+    from latentlab.translation import Augmentation, Reading, RunOptions, Techniques, TrainingSettings
     from latentlab.translation.training import MODEL
 
     options.check_folder(out)
     settings = TrainingSettings(
-        epochs, decay, batch, accumulate, learning_rate, ema=ema, precision=precision, seed=seed
+        epochs,
+        decay,
+        batch,
+        accumulate,
+        learning_rate,
+        discriminator_rate=discriminator_rate,
+        ema=ema,
+        precision=precision,
+        seed=seed,
     )
     found = translation.load_method(method)
     if not found.paired:
         unlike = f"with {method}, which does not learn from pairs"
         options.refuse_without_effect(ctx, {"order": unlike, "unequal": unlike})
+    if not perceptual:
+        options.refuse_without_effect(ctx, {"backbone": "without --perceptual"})
     if not resize:
         options.refuse_without_effect(ctx, {"keep_aspect": "with --no-resize, which keeps the shape of all"})
     resolution, fit = options.parse_size(size, 16), _fit(keep_aspect, resize)
-    config = found.configure(resolution, base_channels, variant, objective).for_channels(
-        input_channels, output_channels
-    )
+    config = found.configure(resolution, base_channels, variant, objective)
+    config = config.for_channels(input_channels, output_channels)
+    config = config.with_techniques(Techniques(upsampling, perceptual, backbone, scales, spectral_norm, diff_augment))
     places = [_unpacked(place, out / "unpacked") for place in (folder, other) if place is not None]
     folders = places[0] if other is None else (places[0], places[1])
     reading = Reading(order, on_problem, unequal, recursive)

@@ -16,6 +16,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from latentlab.comparison.models import methods_with_models
 from latentlab.errors import UserError
 from latentlab.progress import Stage
 
@@ -215,11 +216,15 @@ class Choice:
         Metrics beyond the task's own, by column name.
     command
         Command that runs it, for the report.
+    models
+        Files of trained models by the names of methods, which take them in place of trainings of their own; several
+        are trainings with other seeds. See `latentlab.comparison.models.find_models`.
     """
 
     methods: Sequence[str] = ()
     metrics: Mapping[str, ExtraMetric] = field(default_factory=dict)
     command: str = ""
+    models: Mapping[str, Sequence[Path]] = field(default_factory=dict)
 
 
 def run_task(definition: TaskDefinition, settings: Any, inputs: Any, job: Job, choice: Choice | None = None) -> TaskRun:
@@ -245,13 +250,26 @@ def run_task(definition: TaskDefinition, settings: Any, inputs: Any, job: Job, c
     """
     from latentlab.comparison.report import write_report
     from latentlab.comparison.run import compare
+    from latentlab.comparison.trainings import training_sections
 
     choice = Choice() if choice is None else choice
-    names = tuple(choice.methods) or definition.methods
-    check_methods(names, (*definition.methods, *definition.further_methods))
+    known = (*definition.methods, *definition.further_methods)
+    check_methods(tuple(choice.models), known)
+    further = tuple(name for name in choice.models if name not in definition.methods)
+    names = tuple(choice.methods) or (*definition.methods, *further)
+    check_methods(names, known)
     task = resolve(definition.make)(settings, inputs, job)
-    methods = resolve(definition.build_methods)(task, names)
+    build = resolve(definition.build_methods)
+    methods = methods_with_models(lambda some: build(task, some), names, choice.models)
     comparison = compare(task, methods, choice.metrics, job.progress)
-    sections = () if definition.sections is None else resolve(definition.sections)(comparison, methods, inputs, job)
+    own = () if definition.sections is None else resolve(definition.sections)(comparison, methods, inputs, job)
+    sections = [*own, *training_sections(comparison, methods, short=_is_short(definition, settings))]
     page = write_report(comparison, choice.command, sections, definition.excluded)
     return TaskRun(comparison, page, tuple(section.note for section in sections if section.note))
+
+
+def _is_short(definition: TaskDefinition, settings: Any) -> bool:
+    """Whether methods are trained no longer than by the preset 'quick'."""
+    quick = definition.presets.get("quick")
+    epochs, least = (getattr(one, "epochs", {}) for one in (settings, quick))
+    return bool(epochs) and all(epochs[name] <= least.get(name, 0) for name in epochs)

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
 
+from latentlab.errors import UserError
+
 if TYPE_CHECKING:
     import numpy as np
     import torch
@@ -115,10 +117,26 @@ class Method(ABC):
         Name in tables and folders.
     inputs
         JSON of what the results depend on besides the task: with other inputs it learns anew.
+    given
+        Whether it was given a trained model, see `use_model`.
+    training_note
+        How it was trained, for readers; empty for a method without a training.
     """
 
     name: str
     inputs: Mapping[str, Any] = {}
+    given: bool = False
+    training_note: str = ""
+
+    def use_model(self, path: Path) -> None:
+        """Take a trained model from a file, and learn nothing.
+
+        Raises
+        ------
+        UserError
+            If this method has no model that a file could hold, or the file holds another kind.
+        """
+        raise UserError(f"{self.name} takes no trained model: take {path} out, or choose other methods")
 
     @abstractmethod
     def fit(self, task: Any, folder: Path, stage: Stage) -> None:

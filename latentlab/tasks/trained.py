@@ -8,7 +8,9 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from latentlab.comparison.caching import files_digest
 from latentlab.comparison.protocol import Method, Task
+from latentlab.errors import UserError
 from latentlab.images import resize, resize_masks
 from latentlab.progress import Stage, titled
 from latentlab.translation.data.sources import Source
@@ -54,14 +56,34 @@ class Trained(Method):
         self.name, self.config, self.way = name, config, way
         self.settings = TrainingSettings(epochs, batch_size=batch_size, seed=seed)
         self.inputs = {"config": config.as_dict(), "settings": self.settings.as_dict(), "way": way}
+        self.training_note = f"here: {epochs:g} epochs in batches of {batch_size}"
         self._open_set, self._to_masks = open_set, to_masks
         self._translator: Translator
         self._size: int
         self._device: torch.device
 
+    def use_model(self, path: Path) -> None:
+        """See `Method`: take the translator in a file.
+
+        Raises
+        ------
+        UserError
+            If it is no translator that goes this way, or one takes masks and the other does not.
+        """
+        translator = Translator.load(path)
+        if translator.network(self.way).takes_masks != (self.config.masks_per_image > 0):
+            wanted = "takes masks" if self.config.masks_per_image else "takes no masks"
+            raise UserError(f"{path} is no model of {self.name}, which {wanted}")
+        self._translator, self.given = translator, True
+        self.inputs = {"model": files_digest([path]), "way": self.way}
+        self.training_note = f"given: {_told(translator)}"
+
     def fit(self, task: Task, folder: Path, stage: Stage) -> None:
         """Train, resume a training that was stopped, or load what was trained before."""
         self._size, self._device = task.size, task.device
+        if self.given:
+            self._translator.to(task.device)
+            return
         if (folder / MODEL).exists():
             self._translator = Translator.load(folder / MODEL)
         else:
@@ -87,3 +109,18 @@ class Trained(Method):
         if self.config.masks_per_image:  # in the order of their areas, as in the training
             masks = largest_masks(masks, self.config.masks_per_image)
         return self._translator(image, self.way, masks, dropout=False)[0]
+
+
+def _told(translator: Translator) -> str:
+    """What the card of a translator says of its training."""
+    training = translator.card.get("training", {})
+    settings, data = training.get("settings", {}), training.get("data", {})
+    images = next((f"{data[kind]} {kind}" for kind in ("pairs", "a") if kind in data), "images")
+    told = {
+        "method": translator.card.get("method"),
+        "steps": translator.card.get("steps"),
+        "epochs": settings.get("epochs"),
+        "batch": settings.get("batch_size"),
+        "seed": settings.get("seed"),
+    }
+    return ", ".join([f"{name} {value}" for name, value in told.items() if value is not None] + [f"of {images}"])

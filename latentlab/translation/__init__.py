@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from latentlab.translation.data.folders import Reading
     from latentlab.translation.data.transforms import Augmentation
     from latentlab.translation.methods import (
+        CUT,
+        CUTConfig,
         CycleGAN,
         CycleGANConfig,
         InstaGAN,
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
         OptimiserStep,
         Pix2Pix,
         Pix2PixConfig,
+        Techniques,
         TranslationConfig,
         TranslationMethod,
         load_method,
@@ -28,6 +31,8 @@ if TYPE_CHECKING:
     from latentlab.translation.translator import Translator, load_translator
 
 __all__ = [
+    "CUT",
+    "CUTConfig",
     "Application",
     "Augmentation",
     "CycleGAN",
@@ -40,6 +45,7 @@ __all__ = [
     "Pix2PixConfig",
     "Reading",
     "RunOptions",
+    "Techniques",
     "TrainingSettings",
     "TranslationConfig",
     "TranslationGenerator",
@@ -61,6 +67,8 @@ if not TYPE_CHECKING:
             "data.folders": ("Reading",),
             "data.transforms": ("Augmentation",),
             "methods": (
+                "CUT",
+                "CUTConfig",
                 "CycleGAN",
                 "CycleGANConfig",
                 "InstaGAN",
@@ -68,6 +76,7 @@ if not TYPE_CHECKING:
                 "OptimiserStep",
                 "Pix2Pix",
                 "Pix2PixConfig",
+                "Techniques",
                 "TranslationConfig",
                 "TranslationMethod",
                 "load_method",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 
@@ -37,3 +38,28 @@ def context_loss(source: Tensor, translated: Tensor, weight: Tensor) -> Tensor:
     The mean is over all pixels, including those of weight 0, like the paper's norm.
     """
     return (weight * (source - translated).abs()).mean()
+
+
+def patch_nce(queries: Tensor, keys: Tensor, temperature: float) -> Tensor:
+    r"""Contrastive loss of patches, each of which shall be like the one at its place and unlike the others.
+
+    .. math:: -\frac{1}{n}\sum_i \log\frac{\exp(q_i \cdot k_i / \tau)}{\sum_j \exp(q_i \cdot k_j / \tau)}
+
+    Park et al. 2020, "Contrastive Learning for Unpaired Image-to-Image Translation", equation (3). The keys get no
+    gradient.
+
+    Parameters
+    ----------
+    queries, keys
+        Features `(b, n, c)` of length 1, of the same n places of each image.
+    temperature
+        τ.
+
+    Returns
+    -------
+    Tensor
+        The mean over places and images.
+    """
+    logits = queries @ keys.detach().transpose(1, 2) / temperature
+    places = torch.arange(queries.shape[1], device=queries.device).expand(len(queries), -1)
+    return F.cross_entropy(logits.flatten(0, 1), places.flatten())

@@ -25,6 +25,7 @@ from latentlab.translation.networks import (
     UNetConfig,
 )
 from latentlab.translation.networks.layers import Norm
+from latentlab.translation.networks.multiscale import MultiScale
 from latentlab.translation.networks.patch import LAYERS
 from stylegan2.defaults import plain_defaults
 from stylegan2.errors import CheckpointError
@@ -71,6 +72,8 @@ def save(network: nn.Module, path: str | Path) -> None:
 
 def to_published(network: nn.Module) -> State:
     """Return the state dict under the published names, on the CPU."""
+    if isinstance(network, MultiScale):
+        raise UserError("the published code has no discriminators of several scales: this network has no name there")
     names = dict(layers_of(network.config))  # type: ignore[arg-type]
     return {_rename(name, names): value.detach().cpu() for name, value in network.state_dict().items()}
 
@@ -88,6 +91,10 @@ def layers_of(config: NetworkConfig) -> Iterator[tuple[str, str]]:
     """
     if config.kind not in _LAYERS_OF:
         raise UserError(f"the published code has no network of kind {config.kind!r}: it has no name there")
+    if getattr(config, "upsampling", "transposed") != "transposed":
+        raise UserError("the published code has no decoders that resize: this network has no name there")
+    if isinstance(config, PatchConfig) and config.norm == "spectral":
+        raise UserError("the published code has no patch discriminator with spectral norm: it has no name there")
     return _LAYERS_OF[config.kind](config)
 
 

@@ -38,6 +38,8 @@ class FacadesSettings:
         whose samples take about five times as long.
     batch_size
         Batch size of pix2pix; CycleGAN's is 1.
+    judge_epochs
+        Passes through the training pairs of the judge of layouts.
     seed
         Random seed of the trainings.
     """
@@ -47,12 +49,13 @@ class FacadesSettings:
     base_channels: int = field(default=32, metadata={"help": "Base channel count (ngf, ndf).", "min": 1})
     epochs: Mapping[str, float] = field(default_factory=lambda: {"pix2pix": 8, "cyclegan": 2})
     batch_size: int = 4
+    judge_epochs: float = 20
     seed: int = field(default=0, metadata={"help": "Random seed."})
 
 
 PRESETS = {
     "quick": FacadesSettings(),
-    "full": FacadesSettings(256, 100, 64, {"pix2pix": 200, "cyclegan": 200}, batch_size=1),
+    "full": FacadesSettings(256, 100, 64, {"pix2pix": 200, "cyclegan": 200}, batch_size=1, judge_epochs=60),
 }
 """'quick': within 20 minutes on two cores; 'full': the paper's trainings, for a GPU."""
 

@@ -6,15 +6,28 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
+import numpy as np
+from torch import Tensor
+
+from latentlab.comparison.caching import digest
 from latentlab.comparison.definition import Job, choose_methods
-from latentlab.comparison.protocol import Method
+from latentlab.comparison.protocol import Columns, Measure, Method
 from latentlab.devices import find_device
 from latentlab.errors import UserError
 from latentlab.perceptual import PerceptualDistance, load_perceptual
+from latentlab.progress import Stage, stage_of
 from latentlab.tasks.facades.definition import METHODS, PIX2PIX_VARIANTS, FacadesInputs, FacadesSettings
+from latentlab.tasks.facades.layout import LayoutJudge, are_layouts
 from latentlab.tasks.paired import TRAINED_ONCE, PairedTask, PairedTaskText, open_folder
 from latentlab.tasks.trained import Trained
 from latentlab.translation.methods import load_method
+
+_LAYOUT = Measure(
+    "layout",
+    "labels recovered, share of pixels",
+    "more",
+    unknown="the labels have not the twelve colours of CMP facades",
+)
 
 
 class FacadesTask(PairedTask):
@@ -24,13 +37,26 @@ class FacadesTask(PairedTask):
     ----------
     settings
         What is asked for.
+    judge
+        Reads labels back from images; None where they are not those of CMP facades.
     """
 
     settings: FacadesSettings
+    judge: LayoutJudge | None
+
+    def measure(self, made: Tensor) -> Columns:
+        """See `Task`."""
+        unknown = np.full(len(made), np.nan)
+        layout = unknown if self.judge is None else self.judge.share(made, self.inputs())
+        return {_LAYOUT.name: layout, **super().measure(made)}
 
 
 def make_facades_task(
-    settings: FacadesSettings, folder: Path, facades: Path, perceptual: PerceptualDistance | None = None
+    settings: FacadesSettings,
+    folder: Path,
+    facades: Path,
+    perceptual: PerceptualDistance | None = None,
+    progress: bool | Stage = True,
 ) -> FacadesTask:
     """Open a set of facades for a comparison.
 
@@ -45,6 +71,8 @@ def make_facades_task(
         them.
     perceptual
         Perceptual distance; None for LPIPS with VGG16.
+    progress
+        True for a progress bar, False for none, or a `Stage` of your own.
 
     Raises
     ------
@@ -60,8 +88,26 @@ def make_facades_task(
     )
     perceptual = load_perceptual("vgg") if perceptual is None else perceptual
     task = FacadesTask(text, folder, settings.size, training, held_out, perceptual)
-    task.settings = settings
+    task.settings, task.measures = settings, (_LAYOUT, *task.measures)
+    task.judge = _judge(task, stage_of(progress))
+    if task.judge is not None:
+        share = task.judge.share(task.truth(), task.inputs()).mean()
+        task.limits = (
+            f"The labels are recovered by a small network that learnt from the training pairs; in the true photos it "
+            f"recovers {share:.3f} of the pixels' labels, so that no more is to be expected. {task.limits}"
+        )
     return task
+
+
+def _judge(task: FacadesTask, stage: Stage) -> LayoutJudge | None:
+    """Train the judge of layouts, or find it."""
+    if not are_layouts(task.inputs()):
+        return None
+    epochs = task.settings.judge_epochs
+    place = task.folder / "models" / f"judge-{digest([task.training_key, epochs])}"
+    judge = LayoutJudge(task.paired(stage), task.size, epochs, place)
+    judge.fit(task.device, stage)
+    return judge
 
 
 def make_from_inputs(settings: FacadesSettings, inputs: FacadesInputs, job: Job) -> FacadesTask:
@@ -75,7 +121,7 @@ def make_from_inputs(settings: FacadesSettings, inputs: FacadesInputs, job: Job)
     if inputs.folder is None:
         raise UserError("the task facades takes a --folder with train/ and val/, pairs of photo and labels")
     perceptual = load_perceptual("vgg", find_device(job.device))
-    return make_facades_task(settings, job.folder, inputs.folder, perceptual)
+    return make_facades_task(settings, job.folder, inputs.folder, perceptual, job.progress)
 
 
 def facades_methods(task: FacadesTask, names: Sequence[str] = METHODS) -> list[Method]:

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from latentlab import registry
 from latentlab.errors import UserError
-from latentlab.translation.methods.base import OptimiserStep, TranslationConfig, TranslationMethod, network_dict
+from latentlab.translation.methods.base import (
+    OptimiserStep,
+    Techniques,
+    TranslationConfig,
+    TranslationMethod,
+    network_dict,
+)
+from latentlab.translation.methods.cut import CUT, CUTConfig
 from latentlab.translation.methods.cyclegan import CycleGAN, CycleGANConfig
 from latentlab.translation.methods.instagan import InstaGAN, InstaGANConfig
 from latentlab.translation.methods.pix2pix import Pix2Pix, Pix2PixConfig
@@ -27,6 +34,8 @@ def load_method(name: str) -> type[TranslationMethod]:
 
 
 __all__ = [
+    "CUT",
+    "CUTConfig",
     "CycleGAN",
     "CycleGANConfig",
     "InstaGAN",
@@ -34,6 +43,7 @@ __all__ = [
     "OptimiserStep",
     "Pix2Pix",
     "Pix2PixConfig",
+    "Techniques",
     "TranslationConfig",
     "TranslationMethod",
     "load_method",

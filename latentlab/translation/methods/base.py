@@ -17,17 +17,48 @@ import torch
 from torch import Tensor, nn
 
 from latentlab.errors import UserError
+from latentlab.perceptual import Backbone
 from latentlab.reprs import ShortRepr
 from latentlab.translation.data.folders import Reading
 from latentlab.translation.data.sets import Folders, OpenedSet, open_pairs, open_unpaired
 from latentlab.translation.data.sources import Batch
 from latentlab.translation.data.transforms import Augmentation
 from latentlab.translation.networks import NetworkConfig, TranslationGenerator, Way, initialise_
+from latentlab.translation.networks.layers import Upsampling
 from latentlab.translation.pool import ImagePool
 from latentlab.translation.sizes import Size, sides_of
 
 PAPER = "paper"
 """Variant of every method: the configuration of its paper."""
+
+
+@dataclass(frozen=True)
+class Techniques:
+    """Techniques of the field that the methods' papers do without; the defaults are none of them.
+
+    Attributes
+    ----------
+    upsampling
+        How generators double the resolution: 'transposed', or 'resize' and convolve, which leaves no checkerboards
+        (Odena et al. 2016).
+    perceptual_weight
+        Weight of LPIPS between what the method compares by L1 (Zhang et al. 2018).
+    backbone
+        Network of LPIPS, 'alex' or 'vgg'.
+    scales
+        Number of discriminators, each at half the resolution of the one before (Wang et al. 2018).
+    spectral_norm
+        Whether discriminators have spectral norm instead of their normalisation (Miyato et al. 2018).
+    diff_augment
+        Whether discriminators see augmented images, for small sets (Zhao et al. 2020).
+    """
+
+    upsampling: Upsampling = "transposed"
+    perceptual_weight: float = 0.0
+    backbone: Backbone = "alex"
+    scales: int = 1
+    spectral_norm: bool = False
+    diff_augment: bool = False
 
 
 class TranslationConfig(ABC):
@@ -60,6 +91,18 @@ class TranslationConfig(ABC):
         """
         if (a, b) != (3, 3):
             raise UserError(f"{type(self).__name__} takes colour images, of 3 channels, not {a} and {b}")
+        return self
+
+    def with_techniques(self, techniques: Techniques) -> TranslationConfig:
+        """Return the configuration with these techniques.
+
+        Raises
+        ------
+        UserError
+            The method takes none, or not these.
+        """
+        if techniques != Techniques():
+            raise UserError(f"{type(self).__name__} has no choice of techniques such as {techniques}")
         return self
 
     @property

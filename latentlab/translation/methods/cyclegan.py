@@ -14,16 +14,16 @@ from torch import Tensor
 from latentlab.errors import UserError
 from latentlab.translation.data.sources import Batch
 from latentlab.translation.losses import l1
-from latentlab.translation.methods.base import OptimiserStep, TranslationConfig, TranslationMethod, network_dict
+from latentlab.translation.methods.adversarial import AdversarialConfig, AdversarialMethod
+from latentlab.translation.methods.base import OptimiserStep, network_dict
 from latentlab.translation.networks import PatchConfig, ResNetConfig, UNetConfig
 from latentlab.translation.networks.resnet import blocks_for
-from latentlab.translation.objectives import discriminator_losses, objective
 from latentlab.translation.pool import ImagePool
 from latentlab.translation.sizes import Size
 
 
 @dataclass(frozen=True)
-class CycleGANConfig(TranslationConfig):
+class CycleGANConfig(AdversarialConfig):
     """Configuration of CycleGAN.
 
     Attributes
@@ -50,7 +50,7 @@ class CycleGANConfig(TranslationConfig):
     pool_size: int = 50
 
     def __post_init__(self) -> None:
-        objective(self.objective)
+        super().__post_init__()
         a, b = self.channels
         if self.discriminator.channels != b:
             raise UserError(f"the discriminator of B takes its {b} channels, not {self.discriminator.channels}")
@@ -83,7 +83,7 @@ class CycleGANConfig(TranslationConfig):
         return CycleGAN(self, seed)
 
 
-class CycleGAN(TranslationMethod):
+class CycleGAN(AdversarialMethod):
     """CycleGAN; the generators step first. G_A makes B from A and D_A judges B, as in the published code."""
 
     name = "cyclegan"
@@ -91,8 +91,10 @@ class CycleGAN(TranslationMethod):
     optimiser_networks = {"generator": ("G_A", "G_B"), "discriminator": ("D_A", "D_B")}
     generators = {"a2b": "G_A", "b2a": "G_B"}
 
+    config: CycleGANConfig
+
     def __init__(self, config: CycleGANConfig, seed: int = 0):
-        self.config, self.objective = config, objective(config.objective)
+        super().__init__(config)
         a, b = config.channels
         back = replace(config.generator, input_channels=b, output_channels=a)
         generators = {"G_A": config.generator.build(), "G_B": back.build()}
@@ -103,19 +105,22 @@ class CycleGAN(TranslationMethod):
     def optimiser_steps(self, batch: Batch, rng: torch.Generator) -> Iterator[OptimiserStep]:
         """See `TranslationMethod`."""
         a, b, (g_a, g_b, d_a, d_b) = batch["a"], batch["b"], self.networks.values()
+        judged_b, judged_a = self.judge(d_a, rng), self.judge(d_b, rng)
         fake_b, fake_a = g_a(a), g_b(b)
+        back_a, back_b = g_b(fake_b), g_a(fake_a)
         losses = {
-            "gan_b": self.objective.generator(d_a(fake_b)),
-            "gan_a": self.objective.generator(d_b(fake_a)),
-            "cycle_a": self.config.cycle_weight * l1(g_b(fake_b), a),
-            "cycle_b": self.config.cycle_weight * l1(g_a(fake_a), b),
+            "gan_b": self.objective.generator(judged_b(fake_b)),
+            "gan_a": self.objective.generator(judged_a(fake_a)),
+            "cycle_a": self.config.cycle_weight * l1(back_a, a),
+            "cycle_b": self.config.cycle_weight * l1(back_b, b),
+            **self.perceptual_losses(lpips_a=(back_a, a), lpips_b=(back_b, b)),
         }
         if self.config.identity_weight:
             weight = self.config.cycle_weight * self.config.identity_weight
             losses |= {"identity_a": weight * l1(g_b(a), a), "identity_b": weight * l1(g_a(b), b)}
         yield OptimiserStep("generator", losses)
-        losses = discriminator_losses(self.objective, "_b", d_a, b, self.pools["b"].swap(fake_b, rng), rng)
-        losses |= discriminator_losses(self.objective, "_a", d_b, a, self.pools["a"].swap(fake_a, rng), rng)
+        losses = self.discriminator_losses("_b", judged_b, b, self.pools["b"].swap(fake_b, rng), rng)
+        losses |= self.discriminator_losses("_a", judged_a, a, self.pools["a"].swap(fake_a, rng), rng)
         yield OptimiserStep("discriminator", losses)
 
     def preview(self, batch: Batch) -> list[Tensor]:

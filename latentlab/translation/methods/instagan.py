@@ -8,14 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 
 from latentlab.errors import UserError
+from latentlab.translation.augment import augment
 from latentlab.translation.data.sources import Batch
 from latentlab.translation.losses import context_loss, context_weight, l1
-from latentlab.translation.methods.base import OptimiserStep, TranslationConfig, TranslationMethod, network_dict
+from latentlab.translation.methods.adversarial import AdversarialConfig, AdversarialMethod
+from latentlab.translation.methods.base import OptimiserStep, network_dict
 from latentlab.translation.networks import InstaDiscriminatorConfig, InstaGeneratorConfig
 from latentlab.translation.networks.instagan import AT_ONCE, present, translate_instances
 from latentlab.translation.networks.resnet import blocks_for
@@ -25,7 +28,7 @@ from latentlab.translation.sizes import Size
 
 
 @dataclass(frozen=True)
-class InstaGANConfig(TranslationConfig):
+class InstaGANConfig(AdversarialConfig):
     """Configuration of InstaGAN.
 
     Attributes
@@ -56,7 +59,10 @@ class InstaGANConfig(TranslationConfig):
     at_once: int = AT_ONCE
     pool_size: int = 50
 
+    takes_spectral_norm: ClassVar[bool] = False  # its discriminator has it already, beside the normalisation
+
     def __post_init__(self) -> None:
+        super().__post_init__()
         if objective(self.objective).penalty_weight:
             raise UserError(f"InstaGAN takes no {self.objective}: a penalty between sets of masks is not defined")
         if min(self.cycle_weight, self.identity_weight, self.context_weight, self.pool_size) < 0:
@@ -146,7 +152,7 @@ class _Translation:
         return _MiniBatch(images, masks, made, made_masks, all_masks)
 
 
-class InstaGAN(TranslationMethod):
+class InstaGAN(AdversarialMethod):
     """InstaGAN; generators and discriminators step once for each mini-batch of instances, the generators first."""
 
     name = "instagan"
@@ -154,8 +160,10 @@ class InstaGAN(TranslationMethod):
     optimiser_networks = {"generator": ("G_A", "G_B"), "discriminator": ("D_A", "D_B")}
     generators = {"a2b": "G_A", "b2a": "G_B"}
 
+    config: InstaGANConfig
+
     def __init__(self, config: InstaGANConfig, seed: int = 0):
-        self.config, self.objective = config, objective(config.objective)
+        super().__init__(config)
         generators = {name: config.generator.build() for name in ("G_A", "G_B")}
         discriminators = {name: config.discriminator.build() for name in ("D_A", "D_B")}
         self.networks = network_dict({**generators, **discriminators}, seed)
@@ -176,7 +184,7 @@ class InstaGAN(TranslationMethod):
                 if not len(rows):
                     continue
                 mini_batch = one.advance(rows, self.config.at_once)
-                logits = one.discriminator(mini_batch.made, mini_batch.all_masks)
+                logits = self._logits(one, mini_batch.made, mini_batch.all_masks, rng)
                 losses[f"gan_{one.target}"] = self.objective.generator(logits)
                 losses |= self._reconstruction_losses(one, mini_batch)
                 made.append((one, mini_batch))
@@ -190,18 +198,27 @@ class InstaGAN(TranslationMethod):
         self, translation: _Translation, batch: Batch, fake: _MiniBatch, rng: torch.Generator
     ) -> Tensor:
         images, masks, target = fake.made.detach(), fake.all_masks.detach(), translation.target
-        real = translation.discriminator(batch[target], batch[f"{target}_masks"])
+        real = self._logits(translation, batch[target], batch[f"{target}_masks"], rng)
         none = masks.new_full((len(masks), self.config.instances - masks.shape[1], *masks.shape[2:]), -1)
         seen = self.pools[target].swap(torch.cat([images, masks, none], dim=1), rng)
         channels = images.shape[1]
-        logits = translation.discriminator(seen[:, :channels], seen[:, channels:])
+        logits = self._logits(translation, seen[:, :channels], seen[:, channels:], rng)
         return self.objective.discriminator(real, logits)
+
+    def _logits(self, translation: _Translation, images: Tensor, masks: Tensor, rng: torch.Generator) -> Tensor:
+        """Judge images with masks, augmented alike if the configuration says so."""
+        if self.config.diff_augment:
+            images, masks = augment(images, masks, -1.0, rng)
+        logits: Tensor = translation.discriminator(images, masks)
+        return logits
 
     def _reconstruction_losses(self, translation: _Translation, batch: _MiniBatch) -> dict[str, Tensor]:
         """Losses that preserve an image and its masks: cycle, identity, context."""
         name, back, weight = translation.source, translation.inverse, self.config.cycle_weight
         source = torch.cat([batch.images, batch.masks], dim=1)
-        losses = {f"cycle_{name}": weight * l1(torch.cat(back(batch.made, batch.made_masks), dim=1), source)}
+        again, masks_again = back(batch.made, batch.made_masks)
+        losses = {f"cycle_{name}": weight * l1(torch.cat([again, masks_again], dim=1), source)}
+        losses |= self.perceptual_losses(**{f"lpips_{name}": (again, batch.images)})
         if self.config.identity_weight:
             identity = l1(torch.cat(back(batch.images, batch.masks), dim=1), source)
             losses[f"identity_{name}"] = weight * self.config.identity_weight * identity

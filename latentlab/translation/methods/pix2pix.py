@@ -14,14 +14,14 @@ from torch import Tensor
 from latentlab.errors import UserError
 from latentlab.translation.data.sources import Batch
 from latentlab.translation.losses import l1
-from latentlab.translation.methods.base import OptimiserStep, TranslationConfig, TranslationMethod, network_dict
+from latentlab.translation.methods.adversarial import AdversarialConfig, AdversarialMethod
+from latentlab.translation.methods.base import OptimiserStep, network_dict
 from latentlab.translation.networks import PatchConfig, ResNetConfig, UNetConfig
-from latentlab.translation.objectives import discriminator_losses, objective
 from latentlab.translation.sizes import Size
 
 
 @dataclass(frozen=True)
-class Pix2PixConfig(TranslationConfig):
+class Pix2PixConfig(AdversarialConfig):
     """Configuration of pix2pix.
 
     Attributes
@@ -43,7 +43,7 @@ class Pix2PixConfig(TranslationConfig):
     l1_weight: float = 100.0
 
     def __post_init__(self) -> None:
-        objective(self.objective)
+        super().__post_init__()
         stacked = self.generator.input_channels + self.generator.output_channels
         if self.discriminator.channels != stacked:
             raise UserError(f"this discriminator must take {stacked} channels, not {self.discriminator.channels}")
@@ -87,7 +87,7 @@ class Pix2PixConfig(TranslationConfig):
         return replace(self, discriminator=replace(self.discriminator, receptive_field=pixels))
 
 
-class Pix2Pix(TranslationMethod):
+class Pix2Pix(AdversarialMethod):
     """pix2pix; the discriminator steps first."""
 
     name = "pix2pix"
@@ -105,8 +105,10 @@ class Pix2Pix(TranslationMethod):
     }
     generators = {"a2b": "G"}
 
+    config: Pix2PixConfig
+
     def __init__(self, config: Pix2PixConfig, seed: int = 0):
-        self.config, self.objective = config, objective(config.objective)
+        super().__init__(config)
         networks: dict[str, torch.nn.Module] = {"G": config.generator.build()}
         self.optimiser_networks = {"generator": ("G",)}
         if config.gan_weight:
@@ -119,12 +121,13 @@ class Pix2Pix(TranslationMethod):
         a, b = batch["a"], batch["b"]
         fake = self.networks["G"](a)
         if self.config.gan_weight:
+            judged = self.judge(self.networks["D"], rng, given=a.shape[1])
             real_pair, fake_pair = torch.cat([a, b], dim=1), torch.cat([a, fake.detach()], dim=1)
-            losses = discriminator_losses(self.objective, "", self.networks["D"], real_pair, fake_pair, rng)
-            yield OptimiserStep("discriminator", losses)
+            yield OptimiserStep("discriminator", self.discriminator_losses("", judged, real_pair, fake_pair, rng))
         losses = {"l1": self.config.l1_weight * l1(fake, b)} if self.config.l1_weight else {}
+        losses |= self.perceptual_losses(lpips=(fake, b))
         if self.config.gan_weight:
-            logits = self.networks["D"](torch.cat([a, fake], dim=1))
+            logits = judged(torch.cat([a, fake], dim=1))
             losses["gan"] = self.config.gan_weight * self.objective.generator(logits)
         yield OptimiserStep("generator", losses)
 

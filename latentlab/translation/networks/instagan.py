@@ -16,7 +16,8 @@ from torch.nn.utils.parametrizations import spectral_norm
 
 from latentlab.errors import UserError
 from latentlab.translation.networks.base import NetworkConfig, TranslationGenerator
-from latentlab.translation.networks.layers import Norm, check_norm, check_size, norm_layer
+from latentlab.translation.networks.layers import Norm, Upsampling, check_norm, check_size, check_upsampling, norm_layer
+from latentlab.translation.networks.multiscale import MultiScale, check_scales
 from latentlab.translation.networks.resnet import Decoder, Encoder
 from stylegan2.defaults import plain_defaults
 
@@ -32,11 +33,13 @@ class InstaGeneratorConfig(NetworkConfig):
     ngf: int = 64
     channels: int = 3
     norm: Norm = "instance"
+    upsampling: Upsampling = "transposed"
 
     kind: ClassVar[str] = "instagan-generator"
 
     def __post_init__(self) -> None:
         check_norm(self.norm)
+        check_upsampling(self.upsampling)
 
     @plain_defaults()
     def build(self) -> InstaGenerator:
@@ -51,16 +54,18 @@ class InstaDiscriminatorConfig(NetworkConfig):
     ndf: int = 64
     channels: int = 3
     norm: Norm = "instance"
+    scales: int = 1
 
     kind: ClassVar[str] = "instagan-discriminator"
 
     def __post_init__(self) -> None:
         check_norm(self.norm)
+        check_scales(self.scales)
 
     @plain_defaults()
-    def build(self) -> InstaDiscriminator:
+    def build(self) -> InstaDiscriminator | MultiScale:
         """See `NetworkConfig`."""
-        return InstaDiscriminator(self)
+        return InstaDiscriminator(self) if self.scales == 1 else MultiScale(InstaDiscriminator, self)
 
 
 def present(masks: Tensor) -> Tensor:
@@ -109,8 +114,8 @@ class InstaGenerator(TranslationGenerator):
         features = 4 * config.ngf
         self.encoder_img = Encoder(config.channels, config.ngf, config.blocks, config.norm, dropout=False)
         self.encoder_seg = Encoder(1, config.ngf, config.blocks, config.norm, dropout=False)
-        self.decoder_img = Decoder(2 * features, config.channels, config.norm)
-        self.decoder_seg = Decoder(3 * features, 1, config.norm)
+        self.decoder_img = Decoder(2 * features, config.channels, config.norm, config.upsampling)
+        self.decoder_seg = Decoder(3 * features, 1, config.norm, config.upsampling)
 
     def forward(self, images: Tensor, masks: Tensor) -> tuple[Tensor, Tensor]:
         """Translate images `(b, 3, h, w)` and masks `(b, n, h, w)`, all instances at once; empty masks stay empty.

@@ -13,6 +13,9 @@ from latentlab.translation.sizes import nearest_size, size_name
 from stylegan2.defaults import plain_defaults
 
 Norm = Literal["batch", "instance", "instance-affine", "none"]
+Upsampling = Literal["transposed", "resize"]
+"""How a decoder doubles its features: by a transposed convolution, or resized and then convolved, which leaves no
+checkerboards (Odena et al. 2016, "Deconvolution and Checkerboard Artifacts")."""
 
 
 def norm_layer(kind: Norm, channels: int) -> nn.Module:
@@ -28,6 +31,30 @@ def check_norm(kind: str) -> None:
     """Raise UserError unless `kind` is a normalisation."""
     if kind not in get_args(Norm):
         raise UserError(f"a normalisation is one of {', '.join(get_args(Norm))}, not {kind!r}")
+
+
+def check_upsampling(kind: str) -> None:
+    """Raise UserError unless `kind` is a way to double features."""
+    if kind not in get_args(Upsampling):
+        raise UserError(f"features are doubled by {' or '.join(get_args(Upsampling))}, not {kind!r}")
+
+
+class ResizeConv(nn.Conv2d):
+    """Resize to twice the height and width and convolve, 3×3: `(b, c, h, w)` to `(b, c', 2h, 2w)`."""
+
+    def __init__(self, channels: int, out_channels: int, bias: bool):
+        super().__init__(channels, out_channels, 3, padding=1, bias=bias)
+
+    def forward(self, input: Tensor) -> Tensor:
+        """See the class."""
+        return super().forward(F.interpolate(input, scale_factor=2.0))
+
+
+def doubling_layer(kind: Upsampling, channels: int, out_channels: int, kernel: int, bias: bool) -> nn.Module:
+    """Return the layer of a decoder that doubles height and width; `kernel` is that of the transposed convolution."""
+    if kind == "resize":
+        return ResizeConv(channels, out_channels, bias)
+    return nn.ConvTranspose2d(channels, out_channels, kernel, 2, 1, output_padding=kernel % 2, bias=bias)
 
 
 def has_bias(kind: Norm) -> bool:
@@ -47,7 +74,7 @@ def initialise_(network: nn.Module, spread: float = 0.02, seed: int = 0) -> None
     power = torch.Generator().manual_seed(seed)
     norms = (nn.BatchNorm2d, nn.InstanceNorm2d)
     for module in network.modules():
-        if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d, *norms)) and module.weight is not None:
+        if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d, nn.Linear, *norms)) and module.weight is not None:
             mean = 1.0 if isinstance(module, norms) else 0.0
             reparametrised: Any = getattr(module, "parametrizations", None)  # spectral norm computes the weight
             weight: Tensor = module.weight if reparametrised is None else reparametrised.weight.original

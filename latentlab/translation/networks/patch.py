@@ -6,14 +6,16 @@ Isola et al. 2017, sections 3.2.2 and 6.1.2: patches of 70 pixels by default; 1,
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn.utils.parametrizations import spectral_norm
 
 from latentlab.errors import UserError
 from latentlab.translation.networks.base import NetworkConfig
 from latentlab.translation.networks.layers import Norm, check_norm, check_size, has_bias, norm_layer
+from latentlab.translation.networks.multiscale import MultiScale, check_scales
 from stylegan2.defaults import plain_defaults
 
 # Receptive field in pixels -> number of convolutions that halve the resolution; those of one pixel are 1×1.
@@ -33,26 +35,32 @@ class PatchConfig(NetworkConfig):
     channels
         Input channels: 3 for an image, 6 for an image stacked to the one that it was made from.
     norm
-        Normalisation after every convolution but the first and the last.
+        Normalisation after every convolution but the first and the last; 'spectral' normalises the weights of all of
+        them instead (Miyato et al. 2018, "Spectral Normalization for Generative Adversarial Networks").
+    scales
+        Number of discriminators, each of which sees the images at half the resolution of the one before.
     """
 
     receptive_field: int = 70
     ndf: int = 64
     channels: int = 3
-    norm: Norm = "instance"
+    norm: Norm | Literal["spectral"] = "instance"
+    scales: int = 1
 
     kind: ClassVar[str] = "patch"
 
     def __post_init__(self) -> None:
-        check_norm(self.norm)
+        if self.norm != "spectral":
+            check_norm(self.norm)
+        check_scales(self.scales)
         if self.receptive_field not in LAYERS:
             known = ", ".join(map(str, LAYERS))
             raise UserError(f"a patch discriminator sees {known} pixels, not {self.receptive_field}")
 
     @plain_defaults()
-    def build(self) -> PatchDiscriminator:
+    def build(self) -> PatchDiscriminator | MultiScale:
         """See `NetworkConfig`."""
-        return PatchDiscriminator(self)
+        return PatchDiscriminator(self) if self.scales == 1 else MultiScale(PatchDiscriminator, self)
 
 
 class PatchDiscriminator(nn.Module):
@@ -61,7 +69,9 @@ class PatchDiscriminator(nn.Module):
     def __init__(self, config: PatchConfig):
         super().__init__()
         self.config = config
-        ndf, bias, layers = config.ndf, has_bias(config.norm), LAYERS[config.receptive_field]
+        ndf, layers = config.ndf, LAYERS[config.receptive_field]
+        norm: Norm = "none" if config.norm == "spectral" else config.norm
+        bias = has_bias(norm)
         if layers == 0:
             widths, kernel, strides, padding = [ndf, 2 * ndf], 1, [1, 1], 0
         else:
@@ -72,9 +82,12 @@ class PatchDiscriminator(nn.Module):
             nn.Conv2d(i, o, kernel, stride, padding, bias=bias)
             for i, o, stride in zip(widths, widths[1:], strides[1:], strict=False)
         )
-        self.norms = nn.ModuleList(norm_layer(config.norm, width) for width in widths[1:])
+        self.norms = nn.ModuleList(norm_layer(norm, width) for width in widths[1:])
         # The published pixel's last convolution has a bias only if the ones before have; a patch's always.
         self.head = nn.Conv2d(widths[-1], 1, kernel, 1, padding, bias=bias or layers > 0)
+        if config.norm == "spectral":
+            for conv in (self.stem, *self.body, self.head):
+                spectral_norm(conv)
 
     def forward(self, x: Tensor) -> Tensor:
         """See the class.

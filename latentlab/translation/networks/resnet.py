@@ -14,7 +14,17 @@ from torch import Tensor, nn
 
 from latentlab.errors import UserError
 from latentlab.translation.networks.base import NetworkConfig, TranslationGenerator
-from latentlab.translation.networks.layers import Norm, check_norm, check_sides, check_size, has_bias, norm_layer
+from latentlab.translation.networks.layers import (
+    Norm,
+    Upsampling,
+    check_norm,
+    check_sides,
+    check_size,
+    check_upsampling,
+    doubling_layer,
+    has_bias,
+    norm_layer,
+)
 from latentlab.translation.sizes import Size, sides_of
 from stylegan2.defaults import plain_defaults
 
@@ -35,6 +45,8 @@ class ResNetConfig(NetworkConfig):
         Normalisation after every convolution but the last.
     dropout
         Whether each block drops half of its values.
+    upsampling
+        How the decoder doubles the resolution.
     """
 
     blocks: int = 9
@@ -43,11 +55,13 @@ class ResNetConfig(NetworkConfig):
     output_channels: int = 3
     norm: Norm = "instance"
     dropout: bool = False
+    upsampling: Upsampling = "transposed"
 
     kind: ClassVar[str] = "resnet"
 
     def __post_init__(self) -> None:
         check_norm(self.norm)
+        check_upsampling(self.upsampling)
         if self.blocks < 0 or self.ngf < 1:
             raise UserError(f"a ResNet generator has at least 0 blocks and 1 channel, unlike {self}")
 
@@ -114,12 +128,11 @@ class Encoder(nn.Module):
 class Decoder(nn.Module):
     """`(b, features, h, w)` to `(b, channels, 4h, 4w)` in [-1, 1]: two convolutions that double, a 7×7 one, tanh."""
 
-    def __init__(self, features: int, channels: int, norm: Norm):
+    def __init__(self, features: int, channels: int, norm: Norm, upsampling: Upsampling = "transposed"):
         super().__init__()
         widths = (features, features // 2, features // 4)
         self.convs = nn.ModuleList(
-            nn.ConvTranspose2d(i, o, 3, 2, 1, output_padding=1, bias=has_bias(norm))
-            for i, o in zip(widths, widths[1:], strict=False)
+            doubling_layer(upsampling, i, o, 3, has_bias(norm)) for i, o in zip(widths, widths[1:], strict=False)
         )
         self.norms = nn.ModuleList(norm_layer(norm, o) for o in widths[1:])
         self.head = nn.Conv2d(features // 4, channels, 7, padding=3, padding_mode="reflect")
@@ -141,7 +154,7 @@ class ResNetGenerator(TranslationGenerator):
         super().__init__()
         self.config = config
         self.encoder = Encoder(config.input_channels, config.ngf, config.blocks, config.norm, config.dropout)
-        self.decoder = Decoder(4 * config.ngf, config.output_channels, config.norm)
+        self.decoder = Decoder(4 * config.ngf, config.output_channels, config.norm, config.upsampling)
 
     def forward(self, x: Tensor) -> Tensor:
         """See the class.

@@ -15,7 +15,16 @@ from torch import Tensor, nn
 
 from latentlab.errors import UserError
 from latentlab.translation.networks.base import NetworkConfig, TranslationGenerator
-from latentlab.translation.networks.layers import Norm, check_norm, check_size, has_bias, norm_layer
+from latentlab.translation.networks.layers import (
+    Norm,
+    Upsampling,
+    check_norm,
+    check_size,
+    check_upsampling,
+    doubling_layer,
+    has_bias,
+    norm_layer,
+)
 from latentlab.translation.sizes import Size, nearest_size, sides_of, size_name
 from stylegan2.defaults import plain_defaults
 
@@ -42,6 +51,8 @@ class UNetConfig(NetworkConfig):
         Whether the inner levels of full width, three at 256², drop half of their values.
     skips
         Whether the input of each level is stacked to what comes back up.
+    upsampling
+        How the resolution doubles on the way up.
     """
 
     size: int = 256
@@ -51,11 +62,13 @@ class UNetConfig(NetworkConfig):
     norm: Norm = "batch"
     dropout: bool = True
     skips: bool = True
+    upsampling: Upsampling = "transposed"
 
     kind: ClassVar[str] = "unet"
 
     def __post_init__(self) -> None:
         check_norm(self.norm)
+        check_upsampling(self.upsampling)
         if self.size < 4 or self.size & (self.size - 1):
             raise UserError(f"a U-Net's size is a power of two from 4, not {self.size}")
 
@@ -103,7 +116,7 @@ class UNetConfig(NetworkConfig):
 class UNet(TranslationGenerator):
     """Images `(b, input_channels, h, w)` to `(b, output_channels, h, w)` in [-1, 1]; h, w multiples of `size`.
 
-    Level k halves: leaky ReLU, 4×4 convolution, norm. Coming back it doubles: ReLU, transposed convolution,
+    Level k halves: leaky ReLU, 4×4 convolution, norm. Coming back it doubles: ReLU, transposed or resized convolution,
     norm, dropout. The outermost has no activation on the way down and ends in tanh.
     """
 
@@ -123,7 +136,7 @@ class UNet(TranslationGenerator):
             stacked = 2 if config.skips and not innermost else 1
             self.down.append(nn.Conv2d(outer, inner, 4, 2, 1, bias=bias))
             self.down_norm.append(nn.Identity() if level == 0 or innermost else norm_layer(config.norm, inner))
-            self.up.append(nn.ConvTranspose2d(stacked * inner, back, 4, 2, 1, bias=bias or level == 0))
+            self.up.append(doubling_layer(config.upsampling, stacked * inner, back, 4, bias or level == 0))
             self.up_norm.append(nn.Identity() if level == 0 else norm_layer(config.norm, back))
             self.dropout.append(nn.Dropout(0.5) if config.drops(level) else nn.Identity())
 

@@ -174,7 +174,7 @@ def take_step(fabric: Fabric, state: TrainingState, batches: Sequence[Batch], le
                 seen[optimiser].setdefault(name, []).append(float(value.detach()))
         _average_gradients(fabric, weights)
         for group in state.optimisers[optimiser].param_groups:
-            group["lr"] = learning_rate
+            group["lr"] = learning_rate * settings.factor_of(optimiser)
         state.optimisers[optimiser].step()
     state.update_means()
     state.step += 1

@@ -51,6 +51,9 @@ class TrainingSettings:
         samples.
     learning_rate, betas
         Learning rate and betas of every optimiser, which is Adam.
+    discriminator_rate
+        Learning rate of the discriminators in units of `learning_rate`; other than 1 it is the two time-scale update
+        rule (Heusel et al. 2017, "GANs Trained by a Two Time-Scale Update Rule Converge to a Local Nash Equilibrium").
     ema
         Decay per step of the exponential moving average of the generators' weights, which is kept in the end; 0 keeps
         the last weights.
@@ -66,20 +69,25 @@ class TrainingSettings:
     accumulate: int = 1
     learning_rate: float = 2e-4
     betas: tuple[float, float] = (0.5, 0.999)
+    discriminator_rate: float = 1.0
     ema: float = 0.0
     precision: Precision = "32-true"
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if not (self.epochs > 0 and self.batch_size >= 1 and self.accumulate >= 1 and self.learning_rate > 0):
+        if not (self.epochs > 0 and self.batch_size >= 1 and self.accumulate >= 1 and self._rates_are_positive):
             raise UserError(
-                "a training takes more than 0 epochs, a batch of 1, 1 forward pass per step and a positive learning "
-                f"rate at least, unlike {self}"
+                "a training takes more than 0 epochs, a batch of 1, 1 forward pass per step and positive learning "
+                f"rates at least, unlike {self}"
             )
         if not (0 <= self.decay <= 1 and 0 <= self.ema < 1):
             raise UserError(f"decay lies in 0 … 1 and ema in 0 … 1, 1 excluded, not {self.decay:g} and {self.ema:g}")
         if self.precision not in get_args(Precision):
             raise UserError(f"precision is one of {', '.join(get_args(Precision))}, not {self.precision!r}")
+
+    @property
+    def _rates_are_positive(self) -> bool:
+        return self.learning_rate > 0 and self.discriminator_rate > 0
 
     def as_dict(self) -> dict[str, Any]:
         """Return the settings as JSON holds them."""
@@ -98,3 +106,7 @@ class TrainingSettings:
         """Return the learning rate of `step` (0 … steps − 1)."""
         left = (steps - step) / (self.decay * steps) if self.decay else 1.0
         return self.learning_rate * min(1.0, left)
+
+    def factor_of(self, optimiser: str) -> float:
+        """Return the learning rate of an optimiser in units of that of the generators."""
+        return self.discriminator_rate if optimiser == "discriminator" else 1.0

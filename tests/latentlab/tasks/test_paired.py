@@ -18,6 +18,7 @@ from latentlab.tasks import drawings, facades
 from latentlab.tasks.baselines import Retrieval
 from latentlab.tasks.drawings import DrawingsSettings, drawings_methods, make_drawings_task
 from latentlab.tasks.facades import FacadesSettings, facades_methods, make_facades_task
+from latentlab.tasks.facades.layout import PALETTE, LayoutJudge, are_layouts, classes_of
 
 pytestmark = pytest.mark.weights
 
@@ -31,7 +32,8 @@ def write_pairs(folder, count, first):
     """Pairs of 40 by 20 pixels: right a few plain blocks, left the negative of them, with a little texture."""
     for k in range(count):
         rng = torch.Generator().manual_seed(first + k)
-        blocks = torch.rand(1, 3, 4, 4, generator=rng).mul(2).sub(1).repeat_interleave(5, 2).repeat_interleave(5, 3)
+        colours = torch.tensor(PALETTE)[torch.randint(0, len(PALETTE), (4, 4), generator=rng)] / 127.5 - 1
+        blocks = colours.permute(2, 0, 1)[None].repeat_interleave(5, 2).repeat_interleave(5, 3)
         texture = 0.1 * torch.randn(1, 3, 20, 20, generator=rng)
         images.save_image(torch.cat([texture - blocks, blocks], dim=3), folder / f"{first + k}.png")
 
@@ -41,7 +43,7 @@ def built(tmp_path_factory, vgg):
     folder = tmp_path_factory.mktemp("facades")
     write_pairs(folder / "set" / "train", 5, 0)
     write_pairs(folder / "set" / "val", 4, 10)
-    settings = FacadesSettings(32, held_out=3, base_channels=2, epochs={"pix2pix": 1, "cyclegan": 0.4})
+    settings = FacadesSettings(32, held_out=3, base_channels=2, epochs={"pix2pix": 1, "cyclegan": 0.4}, judge_epochs=1)
     return make_facades_task(settings, folder / "out", folder / "set", vgg)
 
 
@@ -170,3 +172,48 @@ def test_faces_of_a_folder_are_drawn_and_described(tiny, tmp_path, vgg):
         make_drawings_task(replace(settings, held_out=4), components, tmp_path / "out", tmp_path / "faces")
     with pytest.raises(UserError, match="no method of this task is called 'cyclegan'"):
         drawings_methods(task, ["cyclegan"])
+
+
+# --- the layout of facades ----------------------------------------------------------------------------------
+
+
+def labelled_pairs(count, side=16):
+    """Layouts of two colours in blocks, and photos that show each in a grey of its own, with noise."""
+    rng = torch.Generator().manual_seed(1)
+    chosen = (
+        torch.randint(0, 2, (count, 4, 4), generator=rng)
+        .repeat_interleave(side // 4, 1)
+        .repeat_interleave(side // 4, 2)
+    )
+    labels = (torch.tensor(PALETTE)[[1, 10]] / 127.5 - 1)[chosen].permute(0, 3, 1, 2)
+    photos = (chosen[:, None] - 0.5 + 0.1 * torch.randn(count, 3, side, side, generator=rng)).clamp(-1, 1)
+    return labels, photos
+
+
+def test_classes_are_the_nearest_colours_and_other_colours_are_no_layout():
+    labels, _ = labelled_pairs(3)
+    noisy = labels + 0.03 * torch.randn(labels.shape)
+    assert torch.equal(classes_of(noisy), classes_of(labels)) and set(classes_of(labels).unique().tolist()) == {1, 10}
+    assert are_layouts(noisy) and not are_layouts(torch.full_like(labels, 1.0))
+
+
+def test_a_judge_learns_to_read_the_layout_and_is_trained_once(tmp_path):
+    labels, photos = labelled_pairs(16)
+
+    class Source:
+        def __len__(self):
+            return 16
+
+        def describe(self):
+            return {}
+
+        def sample(self, index, rng):
+            return {"a": labels[index : index + 1], "b": photos[index : index + 1]}
+
+    judge = LayoutJudge(Source(), 16, 40, tmp_path)
+    judge.fit(torch.device("cpu"), silent)
+    assert judge.share(photos, labels).min() > 0.9
+    assert judge.share(photos.roll(1, dims=0), labels).mean() < 0.8
+    again = LayoutJudge(None, 16, 40, tmp_path)
+    again.fit(torch.device("cpu"), silent)
+    assert (again.share(photos, labels) == judge.share(photos, labels)).all()
