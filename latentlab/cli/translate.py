@@ -11,11 +11,11 @@ import typer
 from latentlab import registry
 from latentlab.archives import is_archive, unpack
 from latentlab.cli import options, training_sets
-from latentlab.cli.errors import end_with, single_line
+from latentlab.cli.errors import end_with, noted, single_line
 from latentlab.devices import find_device
 from latentlab.errors import UserError
 from latentlab.files import named_images
-from latentlab.progress import bar
+from latentlab.progress import bar, titled
 
 if TYPE_CHECKING:
     from latentlab.translation.applying import AppliedSize
@@ -169,7 +169,7 @@ def _unpacked(path: Path, folder: Path) -> Path:
 def apply(
     ctx: typer.Context,
     translator: Source,
-    images: Annotated[list[Path], typer.Argument(metavar="IMAGE", help="Images, or folders of them.")],
+    images: Annotated[list[Path], typer.Argument(metavar="IMAGE", help="Images, folders of them, or videos.")],
     out: Annotated[Path, typer.Option(help="Folder of the translations.")] = Path("latentlab-translated"),
     way: Annotated[Literal["a2b", "b2a"], typer.Option(help="From A to B, or back.")] = "a2b",
     size: Annotated[
@@ -186,9 +186,13 @@ def apply(
     recursive: Recursive = False,
     device: options.Device = "auto",
 ) -> None:
-    """Translate images of any size: NAME.png each. Failures are listed at the end, with exit code 2."""
+    """Translate images of any size: NAME.png each, NAME.mp4 of a video.
+
+    Failures are listed at the end, with exit code 2.
+    """
     from latentlab.translation import Application, load_translator
     from latentlab.translation.data.mask_files import MaskFolder
+    from latentlab.video import check_video, is_video, translate_frames
 
     if not dropout:
         options.refuse_without_effect(ctx, {"seed": "without dropout, which is all that is random"})
@@ -197,18 +201,27 @@ def apply(
         given = [_unpacked(path, Path(unpacked)) for path in images]
         paths = named_images(given, recursive)
         options.check_folder(out, paths.values())
+        videos = {name: paths.pop(name) for name in list(paths) if is_video(paths[name])}
+        if videos:
+            check_video("frames.mp4")
+        if videos and masks is not None:
+            raise UserError(f"{next(iter(videos.values()))} is a video, whose frames have no masks; translate it alone")
         place = find_device(device)
         folder = None if masks is None else MaskFolder.for_files(masks, paths, recursive)
         task = Application(load_translator(translator, place), way, applied, dropout, seed)
-        failures = []
-        with bar("translating") as step:
-            for done, (name, path) in enumerate(paths.items()):
-                try:
-                    task.translate_file(path, name, out, folder)
-                except UserError as error:
-                    failures.append(f"{path}: {str(error).removeprefix(f'{path}: ')}")
-                step(done + 1, len(paths))
-    print(f"translations written to {out}: {len(paths) - len(failures)} of {len(paths)}", flush=True)
+        shots = [(name, path, task.for_frames()) for name, path in videos.items()]
+        failures: list[str] = []
+        if paths:
+            with bar("translating") as step:
+                for done, (name, path) in enumerate(paths.items()):
+                    with noted(path, failures):
+                        task.translate_file(path, name, out, folder)
+                    step(done + 1, len(paths))
+        for name, path, translate_frame in shots:
+            with noted(path, failures):
+                translate_frames(path, out / f"{name}.mp4", translate_frame, titled(True, f"translating {name}"))
+    whole = len(paths) + len(videos)
+    print(f"translations written to {out}: {whole - len(failures)} of {whole}", flush=True)
     end_with(failures)
 
 

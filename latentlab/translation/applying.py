@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from torch import Tensor
 
-from latentlab.images import resize, resize_masks, save_image
+from latentlab.errors import UserError
+from latentlab.images import resize, resize_masks, save_image, to_pil
 from latentlab.translation.data.mask_files import MaskFolder
-from latentlab.translation.data.pixels import PixelFormat, Side
+from latentlab.translation.data.pixels import PixelFormat, Side, as_colour
 from latentlab.translation.networks import Way
 from latentlab.translation.sizes import Size
 from latentlab.translation.translator import Translator
@@ -72,6 +74,24 @@ class Application:
             made = resize(made, *own)
             made_masks = None if made_masks is None else resize_masks(made_masks, *own)
         return made, made_masks
+
+    def for_frames(self) -> Callable[[Tensor], Tensor]:
+        """Return the translation of the frames of a video, `(1, 3, h, w)` in [-1, 1] whatever the channels are.
+
+        Raises
+        ------
+        UserError
+            The translator needs masks, or its images have 16 bits.
+        """
+        takes, gives = self.formats
+        if self.translator.network(self.way).takes_masks:
+            raise UserError(
+                "this translator needs masks, and the frames of a video have none: take the frames as images, with the "
+                "masks of each"
+            )
+        if takes.deep or gives.deep:
+            raise UserError("images of this translator have 16 bits, and the frames of a video have 8")
+        return lambda frame: as_colour(self(takes.from_pil(to_pil(frame)))[0])
 
     def _translate(self, image: Tensor, masks: Tensor | None, size: tuple[int, int]) -> tuple[Tensor, Tensor | None]:
         """Translate an image and its masks, resized to `size`."""

@@ -90,20 +90,22 @@ class PixelFormat:
             they have 8 is scaled by the whole range.
         """
         with images.opened(path) as opened:
-            picture = ImageOps.exif_transpose(opened)
-            if picture.mode == "F":
-                raise UserError("an image of 32-bit floats has no agreed range: convert it to 8 or 16 bits first")
-            if picture.mode.startswith("I"):
-                return self._spread(np.asarray(picture).astype(np.float32))
-            if self.deep:
-                raise UserError(
-                    f"it has 8 bits, and the images that were learnt from have 16, {self.low} to {self.high}"
-                )
-            if self.channels == 3:
-                return images.from_pil(picture)
-            values = np.asarray(picture.convert(_MODES[self.channels])).astype(np.float32)
-            values = values[:, :, None] if values.ndim == 2 else values
-            return torch.from_numpy(values / 127.5 - 1).permute(2, 0, 1)[None].contiguous()
+            return self.from_pil(opened)
+
+    def from_pil(self, picture: Image.Image) -> Tensor:
+        """Convert an image of any mode; see `read`."""
+        picture = ImageOps.exif_transpose(picture)
+        if picture.mode == "F":
+            raise UserError("an image of 32-bit floats has no agreed range: convert it to 8 or 16 bits first")
+        if picture.mode.startswith("I"):
+            return self._spread(np.asarray(picture).astype(np.float32))
+        if self.deep:
+            raise UserError(f"it has 8 bits, and the images that were learnt from have 16, {self.low} to {self.high}")
+        if self.channels == 3:
+            return images.from_pil(picture)
+        values = np.asarray(picture.convert(_MODES[self.channels])).astype(np.float32)
+        values = values[:, :, None] if values.ndim == 2 else values
+        return torch.from_numpy(values / 127.5 - 1).permute(2, 0, 1)[None].contiguous()
 
     def _spread(self, grey: NDArray[np.float32]) -> Tensor:
         """Scale grey values `(h, w)` of 16 bits, and give them all channels."""
