@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -141,7 +142,8 @@ def train(
     augmentation = Augmentation.for_resolution(resolution, fit, flip)
     opened = found.open_folder(folders, "train", config, augmentation, reading)
     part, plain = found.held_out_part(folders), Augmentation.none(resolution, fit)
-    held_out = None if part is None else found.open_folder(folders, part, config, plain, reading).source
+    as_learnt = replace(reading, pixels=opened.pixels)
+    held_out = None if part is None else found.open_folder(folders, part, config, plain, as_learnt).source
     fabric = translation.launch(accelerator, devices, nodes, settings.precision)
     first = fabric.global_rank == 0
     if first:

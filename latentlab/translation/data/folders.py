@@ -49,12 +49,16 @@ class Reading:
         same.
     recursive
         Whether images in the folders in a folder are read, too; they are called by the way to them.
+    pixels
+        Formats of the pixels of what is given and of what it becomes, as the training set has them, for images that are
+        held out of it; None to take the range of values that the files have.
     """
 
     order: Order = "AB"
     on_problem: OnProblem = "error"
     unequal: Unequal = "error"
     recursive: bool = False
+    pixels: tuple[PixelFormat, PixelFormat] | None = None
 
 
 @dataclass(frozen=True)
@@ -102,9 +106,18 @@ class ImageFiles:
         middle = image.shape[3] // 2
         return image[..., :middle] if self.half == "left" else image[..., -middle:]
 
-    def with_channels(self, channels: int) -> ImageFiles:
-        """Return them with so many channels, and with the range of values that they have."""
-        return replace(self, pixels=PixelFormat.of_files(self.paths, channels))
+    def with_channels(self, channels: int, known: PixelFormat | None = None) -> ImageFiles:
+        """Return them with so many channels, and with the range of values that they have, or that of a `known` format.
+
+        Raises
+        ------
+        UserError
+            Some files are of 16 bits and some are not, or none where those of the known format are.
+        """
+        if known is None:
+            return replace(self, pixels=PixelFormat.of_files(self.paths, channels))
+        known.check_files(self.paths)
+        return replace(self, pixels=known)
 
     def masks(self, index: int) -> Tensor:
         """Return no masks: `(1, 0, h, w)`."""
@@ -181,7 +194,7 @@ def _by_name(folder: Path, paths: Sequence[Path]) -> dict[str, Path]:
     for path in paths:
         name = name_in(folder, path)
         if name in found:
-            raise UserError(f"{found[name]} and {path} have one name: keep the one that belongs to a pair")
+            raise UserError(f"{found[name]} and {path} have one name: keep one of them, or rename it")
         found[name] = path
     return found
 
@@ -223,7 +236,7 @@ def masked_in(folder: Path, reading: Reading, augmentation: Augmentation | None 
     An image without a mask, a mask without an image, and one that cannot be used are problems; see `pairs_in`.
     """
     paths = images_in(folder, reading.recursive)
-    names = {path: name_in(folder, path) for path in paths}
+    names = {path: name for name, path in _by_name(folder, paths).items()}
     masks = MaskFolder.open(folder.with_name(f"{folder.name}_seg"), names.values(), reading.recursive)
     strays = [Problem(path, f"{reason} in {folder.name}") for path, reason in masks.strays]
     checked = _check(

@@ -76,6 +76,13 @@ class PixelFormat:
         except TypeError as error:
             raise UserError(f"this is no format of pixels: {error}") from error
 
+    def check_files(self, paths: Sequence[Path]) -> None:
+        """Check that files can be read; UserError names the first of 8 bits where those of the set have 16."""
+        if self.deep and (shallow := next((path for path in paths if not _is_deep(path)), None)):
+            raise UserError(
+                f"{shallow} is of 8 bits, and the images that are learnt from are of 16: convert it to them"
+            )
+
     def as_dict(self) -> dict[str, Any]:
         """Return it as JSON holds it."""
         return asdict(self)
@@ -134,6 +141,11 @@ class PixelFormat:
             picture = Image.fromarray(images.to_bytes(image[0]).permute(1, 2, 0).cpu().numpy())
         with atomic_path(path) as temporary:
             picture.save(temporary, "PNG")
+
+
+def _is_deep(path: Path) -> bool:
+    with images.opened(path) as picture:
+        return bool(picture.mode.startswith("I"))
 
 
 def _deep_range(path: Path) -> tuple[int, int] | None:

@@ -107,6 +107,16 @@ def test_two_images_of_one_name_are_no_pair(tmp_path):
         pairs_across(tmp_path / "a", tmp_path / "b", Reading())
 
 
+def test_two_images_of_one_name_have_no_masks_of_their_own(tmp_path):
+    (
+        picture(tmp_path / "trainA" / "x.png"),
+        picture(tmp_path / "trainA" / "x.bmp"),
+        mask(tmp_path / "trainA_seg" / "x.png"),
+    )
+    with pytest.raises(UserError, match=r"x\.bmp and .*x\.png have one name: keep one of them, or rename it"):
+        masked_in(tmp_path / "trainA", Reading())
+
+
 def test_images_in_nested_folders_are_called_by_the_way_to_them(tmp_path):
     for name in ("one/x", "two/x", ".hidden/x", "y"):
         picture(tmp_path / "trainA" / f"{name}.png")
