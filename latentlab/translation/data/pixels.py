@@ -80,7 +80,7 @@ class PixelFormat:
         """Check that files can be read; UserError names the first of 8 bits where those of the set have 16."""
         if self.deep and (shallow := next((path for path in paths if not _is_deep(path)), None)):
             raise UserError(
-                f"{shallow} is of 8 bits, and the images that are learnt from are of 16: convert it to them"
+                f"{shallow} is of 8 bits, and the images that are learnt from are of 16: convert it to 16 bits"
             )
 
     def as_dict(self) -> dict[str, Any]:

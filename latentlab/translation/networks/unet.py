@@ -85,12 +85,11 @@ class UNetConfig(NetworkConfig):
         sides = sides_of(resolution)
         size = math.gcd(*sides, 1 << 30)
         if size < min(1 << LEAST_HALVINGS, *sides):
-            multiples = (1 << k for k in range(LEAST_HALVINGS, 9))
+            multiples = (1 << k for k in range(LEAST_HALVINGS, 9) if k == LEAST_HALVINGS or 1 << k <= max(sides))
             others = dict.fromkeys(size_name(*nearest_size(*sides, multiple, multiple)) for multiple in multiples)
             raise UserError(
-                f"a U-Net halves images {LEAST_HALVINGS} times at least, and {size_name(*sides)} can be halved "
-                f"{size.bit_length() - 1} times; the nearest sizes that go, from few to many times, are "
-                f"{', '.join(others)}"
+                f"a U-Net halves images {LEAST_HALVINGS} times at least, and can halve {size_name(*sides)} only "
+                f"{size.bit_length() - 1}; the nearest sizes that go, from few to many times, are {', '.join(others)}"
             )
         return cls(size, base_channels)
 
