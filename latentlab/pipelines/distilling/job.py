@@ -1,0 +1,97 @@
+"""From directions to an editor: strips of edited faces, a training, a file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from latentlab.pipelines.distilling.strips import StripSettings, Taught, make_strips
+from latentlab.progress import Stage
+from latentlab.rendering import Renderer
+from latentlab.translation.data.transforms import Augmentation
+from latentlab.translation.methods.distilled import Distilled, DistilledConfig
+from latentlab.translation.training import RunOptions, TrainingSettings, train
+from latentlab.translation.translator import Translator
+
+
+@dataclass(frozen=True)
+class DistilSettings:
+    """How an editor is distilled.
+
+    Attributes
+    ----------
+    strips
+        Faces that it learns from.
+    method
+        Shape of the editor, and weights of the losses.
+    training
+        Length and speed of the training.
+    """
+
+    strips: StripSettings = field(default_factory=StripSettings)
+    method: DistilledConfig = field(default_factory=lambda: DistilledConfig.for_resolution(128, 16))
+    training: TrainingSettings = field(
+        default_factory=lambda: TrainingSettings(
+            epochs=8, batch_size=8, learning_rate=1e-3, betas=(0.9, 0.999), ema=0.995
+        )
+    )
+
+
+def distil(
+    taught: Mapping[str, Taught],
+    render: Renderer,
+    folder: Path,
+    settings: DistilSettings | None = None,
+    options: RunOptions | None = None,
+    progress: bool | Stage = True,
+) -> Translator:
+    """Distil directions into an editor; a stopped run goes on.
+
+    Parameters
+    ----------
+    taught
+        Directions by the names of what they edit.
+    render
+        Generator at a resolution, not below that of the faces.
+    folder
+        Folder of the strips and of the training.
+    settings
+        Faces, network and training; None for the defaults.
+    options
+        Options of this run that do not change the result.
+    progress
+        True for progress bars, False for none, or a `Stage` of your own.
+
+    Returns
+    -------
+    Translator
+        The editor, with what it learnt from in its card.
+
+    Raises
+    ------
+    UserError
+        See `make_strips` and `latentlab.translation.train`.
+    """
+    settings = settings or DistilSettings()
+    size, strips = settings.strips.resolution, folder / "strips"
+    make_strips(taught, render, settings.strips, strips, progress)
+    config = settings.method.for_attributes(tuple(taught))
+    source = Distilled.open_folder(strips, "train", config, Augmentation.for_resolution(size)).source
+    held_out = None
+    if settings.strips.total > settings.strips.faces:
+        held_out = Distilled.open_folder(strips, "test", config, Augmentation.none(size)).source
+    train(config, source, settings.training, folder, held_out, options=options, progress=progress)
+    return _with_card(Translator.load(folder / "translator.safetensors"), taught, render, settings)
+
+
+def _with_card(
+    editor: Translator, taught: Mapping[str, Taught], render: Renderer, settings: DistilSettings
+) -> Translator:
+    learnt: dict[str, Any] = {
+        name: {"direction": one.direction.attribute, "method": one.direction.method, "score": one.score}
+        for name, one in taught.items()
+    }
+    card = {"framing": "ffhq", "resolution": settings.strips.resolution, "learnt": learnt}
+    return Translator(editor.networks, {**editor.card, **card, "generator": render.generator.fingerprint})

@@ -1,0 +1,136 @@
+"""An editor of faces in one pass: what changes and where, for attributes of which each has a strength.
+
+After Viazovetskyi et al. 2020, "StyleGAN2 Distillation for Feed-forward Image Manipulation", whose network is that of
+pix2pixHD; this one is small, makes the change and a soft mask of where it applies, and takes the strength as an input.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from latentlab.errors import UserError
+from latentlab.translation.networks.base import NetworkConfig, TranslationGenerator
+from latentlab.translation.networks.layers import check_size
+from stylegan2.defaults import plain_defaults
+
+_GROUPS = 4
+
+
+@dataclass(frozen=True)
+class EditorConfig(NetworkConfig):
+    """Shape of an editor.
+
+    Attributes
+    ----------
+    attributes
+        Names of what it edits; an input has a strength for each.
+    base_channels
+        Channels at full resolution, a multiple of 4; they double with each halving, up to eight times.
+    halvings
+        How often the resolution is halved.
+    blocks
+        Residual blocks at the lowest resolution, where the strengths come in.
+    """
+
+    attributes: tuple[str, ...] = ("smile",)
+    base_channels: int = 16
+    halvings: int = 3
+    blocks: int = 4
+
+    kind: ClassVar[str] = "editor"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "attributes", tuple(self.attributes))  # JSON has lists
+        if not self.attributes or len(set(self.attributes)) < len(self.attributes):
+            raise UserError(f"an editor has attributes of different names, not {self.attributes}")
+        if self.base_channels < _GROUPS or self.base_channels % _GROUPS or min(self.halvings, self.blocks) < 1:
+            raise UserError(f"an editor has channels in multiples of {_GROUPS}, a halving and a block, unlike {self}")
+
+    @plain_defaults()
+    def build(self) -> Editor:
+        """See `NetworkConfig`."""
+        return Editor(self)
+
+    def channels(self, level: int) -> int:
+        """Return the number of channels after so many halvings."""
+        return self.base_channels * min(1 << level, 8)
+
+
+class _Block(nn.Module):
+    """Residual block whose inner channels are scaled and shifted by the strengths `(b, n)`."""
+
+    def __init__(self, channels: int, attributes: int) -> None:
+        super().__init__()
+        self.conv0, self.norm0 = nn.Conv2d(channels, channels, 3, padding=1), nn.GroupNorm(_GROUPS, channels)
+        self.conv1 = nn.Conv2d(channels, channels, 3, padding=1)
+        self.modulation = nn.Linear(attributes, 2 * channels)
+
+    def forward(self, x: Tensor, strengths: Tensor) -> Tensor:
+        """Return `x` with what the block adds."""
+        scale, shift = self.modulation(strengths)[:, :, None, None].chunk(2, dim=1)
+        inner = F.silu(self.norm0(self.conv0(x)) * (1 + scale) + shift)
+        added: Tensor = self.conv1(inner)
+        return x + added
+
+
+class Editor(TranslationGenerator):
+    """Images `(b, 3, h, w)` in [-1, 1] and strengths `(b, n)` in [-1, 1] to edited images.
+
+    The result is x + m · (y − x), with the mask m in 0 … 1 of the input x and what the network draws, y. m is scaled
+    by the largest of the strengths without their signs, so that an image edited by 0 is the image, bit for bit.
+    """
+
+    config: EditorConfig
+    takes_strengths: ClassVar[bool] = True
+
+    def __init__(self, config: EditorConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.size_multiple = self.least_size = 1 << config.halvings
+        count, widths = len(config.attributes), [config.channels(level) for level in range(config.halvings + 1)]
+        self.first = nn.Conv2d(3, widths[0], 3, padding=1)
+        self.down = nn.ModuleList(
+            nn.Conv2d(wide, wider, 4, 2, 1) for wide, wider in zip(widths, widths[1:], strict=False)
+        )
+        self.blocks = nn.ModuleList(_Block(widths[-1], count) for _ in range(config.blocks))
+        self.up = nn.ModuleList(
+            nn.Conv2d(wider + wide, wide, 3, padding=1) for wide, wider in zip(widths, widths[1:], strict=False)
+        )
+        self.last = nn.Conv2d(widths[0], 4, 3, padding=1)
+
+    def forward(self, images: Tensor, strengths: Tensor) -> Tensor:
+        """Return the edited images; see the class."""
+        return self.edit(images, strengths)[0]
+
+    def edit(self, images: Tensor, strengths: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the edited images and the masks `(b, 1, h, w)` in 0 … 1 of where they are edited.
+
+        Raises
+        ------
+        UserError
+            Height or width is no multiple of `size_multiple`, or there is not a strength for each attribute.
+        """
+        check_size(images, self.size_multiple, self.least_size, "this editor")
+        if strengths.shape != (len(images), len(self.config.attributes)):
+            wanted = (len(images), len(self.config.attributes))
+            raise UserError(
+                f"this editor takes strengths {wanted}, one for each attribute, not {tuple(strengths.shape)}"
+            )
+        x, skips = F.silu(self.first(images)), []
+        for down in self.down:
+            skips.append(x)
+            x = F.silu(down(x))
+        for block in self.blocks:
+            x = block(x, strengths)
+        for up, skip in zip(reversed(self.up), reversed(skips), strict=True):
+            # Resized and then convolved: transposed convolutions leave checkerboards (Odena et al. 2016).
+            x = F.silu(up(torch.cat([F.interpolate(x, scale_factor=2.0), skip], dim=1)))
+        drawn = self.last(x)
+        amount = strengths.abs().amax(dim=1).clamp(max=1)[:, None, None, None]
+        mask = amount * drawn[:, 3:].sigmoid()
+        return images + mask * (drawn[:, :3].tanh() - images), mask
