@@ -185,6 +185,59 @@ def export(
 
 
 @app.command()
+def name(
+    directions: Names,
+    samples: Annotated[
+        Path, typer.Option(help="Folder of samples that `latentlab label` scored, of seeds that taught no direction.")
+    ],
+    attribute: Annotated[
+        list[str] | None, typer.Option(help="Score to name them by, repeated for several; by default all.")
+    ] = None,
+    network: options.Network = "mobile-ffhq",
+) -> None:
+    """Name directions, such as GANSpace's components, by the attributes that go with them in samples."""
+    from latentlab.pipelines import Components, name_directions
+    from latentlab.pipelines.naming import naming_lines
+
+    components = Components.load(network, device="cpu")
+    print("\n".join(naming_lines(name_directions(samples, _load(directions), components, attribute))))
+
+
+@app.command()
+def stability(
+    ctx: typer.Context,
+    samples: Annotated[Path, typer.Argument(help="Folder of samples that `latentlab label` wrote.")],
+    attribute: options.Attribute = "happy",
+    method: Annotated[str, typer.Option(help="Method whose direction is looked at, as for `latentlab fit`.")] = "svm",
+    against: Annotated[
+        str | None, typer.Option(help="Another method: which of the two separates better, on the same faces.")
+    ] = None,
+    threshold: Annotated[
+        str | None, typer.Option(help="Score above which a face is positive; by default that of `latentlab label`.")
+    ] = None,
+    resamples: Annotated[int, typer.Option(min=2, help="How often samples are drawn anew.")] = 50,
+    network: options.Network = "mobile-ffhq",
+    scorer: options.ScorerName = "fer",
+    device: options.Device = "auto",
+) -> None:
+    """Tell how far a direction depends on its samples: resampled, fewer of them, and beside another method."""
+    from latentlab.directions import Needs
+    from latentlab.pipelines import Components, measure_stability
+
+    needs = [Needs.of(one) for one in (method, against) if one]
+    reason = "with these methods"
+    unused = {
+        "network": not any(one.renderer for one in needs),
+        "device": not any(one.renderer for one in needs),
+        "scorer": not any(one.scorer for one in needs),
+    }
+    options.refuse_without_effect(ctx, {option: reason for option, without in unused.items() if without})
+    components = Components.load(network, scorer, device=device)
+    found = measure_stability(samples, attribute, method, components, against, threshold, resamples, bar)
+    print("\n".join(found.lines()))
+
+
+@app.command()
 def measure(
     ctx: typer.Context,
     directions: Names,

@@ -20,6 +20,7 @@ from latentlab.directions.styles import StyleSpace
 from latentlab.directions.teaching import SCORE
 from latentlab.errors import UserError
 from latentlab.rendering import Renderer
+from latentlab.reprs import ShortRepr
 from latentlab.samples.table import SampleTable, split
 from latentlab.scorers.base import Scorer
 from latentlab.scorers.scores import check_classes, check_score
@@ -148,6 +149,55 @@ def fit_many(
     return {attribute: _fit(copy.copy(finder), data, attribute, threshold) for attribute in attributes}
 
 
+@dataclass(frozen=True, eq=False, repr=False)
+class Examples(ShortRepr):
+    """What a finder learns an attribute from, and the rows that judge it: for `latentlab.directions.confidence`.
+
+    Attributes
+    ----------
+    finder
+        The finder, not fitted, with the networks that it needs.
+    x, y
+        Latents `(n, D)` of the rows to learn from in the finder's space, and what it takes as y: boolean labels or
+        scores `(n,)`, or None.
+    held_out
+        Latents `(m, D)` and boolean labels `(m,)` of the held-out rows.
+    """
+
+    finder: Finder
+    x: NDArray[Any]
+    y: NDArray[Any] | None
+    held_out: tuple[NDArray[Any], NDArray[np.bool_]]
+
+
+def examples_for(
+    table: SampleTable,
+    attribute: str,
+    method: str | Finder = "svm",
+    test_share: float = 0.25,
+    threshold: ThresholdLike | None = None,
+    renderer: Renderer | None = None,
+    scorer: Scorer | None = None,
+) -> Examples:
+    """Return the rows of a table as `fit` would give them to a finder.
+
+    Raises
+    ------
+    UserError
+        As `fit` says; or if no rows are held out.
+    """
+    finder = _make(method)
+    check_score(table.names, attribute)
+    data = _prepare(table, finder, test_share, renderer, scorer)
+    if data.judge is None:
+        raise UserError("a finder is judged by rows that are held out: hold out more than none of them")
+    fill_in(finder, data.learn.table, attribute, renderer, scorer, data.styles)
+    _, x, y = _taken(finder, data.learn, attribute, threshold)
+    learn = _resolved(data.learn, attribute, threshold)
+    judge = replace(data.judge, table=replace(data.judge.table, threshold=learn.table.threshold))
+    return Examples(finder, x, y, _classes(judge, attribute, "the held-out rows"))
+
+
 @dataclass(frozen=True, eq=False)
 class _Rows:
     """Rows of a table, and their latents x in the finder's space, `(n, D)`."""
@@ -188,20 +238,25 @@ def _prepare(
 
 def _fit(finder: Finder, data: _Data, attribute: str, threshold: ThresholdLike | None, name: str | None = None) -> Fit:
     """Fit a finder, and judge it on the held-out rows."""
-    target = _target_of(finder)
     fill_in(finder, data.learn.table, attribute, data.renderer, data.scorer, data.styles)
-    learn = data.learn
+    learn, x, y = _taken(finder, data.learn, attribute, threshold)
+    finder.fit(x, y)
+    return _judged(finder, replace(data, learn=learn), attribute, name, len(x))
+
+
+def _taken(
+    finder: Finder, learn: _Rows, attribute: str, threshold: ThresholdLike | None
+) -> tuple[_Rows, NDArray[Any], NDArray[Any] | None]:
+    """The rows with their threshold, and the latents x and the y that the finder takes of them."""
+    target = _target_of(finder)
     if target is not None or isinstance(finder, Classifier):
         learn = _resolved(learn, attribute, threshold)
     if target is None:
-        x, y = learn.x, None
-    elif target == "labels":
-        x, y = _classes(learn, attribute, "the training rows")
-    else:
-        known = _scored(learn, attribute)
-        x, y = learn.x[known], _centred(learn.table, attribute)[known]
-    finder.fit(x, y)
-    return _judged(finder, replace(data, learn=learn), attribute, name, len(x))
+        return learn, learn.x, None
+    if target == "labels":
+        return learn, *_classes(learn, attribute, "the training rows")
+    known = _scored(learn, attribute)
+    return learn, learn.x[known], _centred(learn.table, attribute)[known]
 
 
 def _fit_together(

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         measure_folders,
         measure_generator,
     )
+    from latentlab.pipelines.naming import name_directions
     from latentlab.pipelines.photos import (
         PhotoEditSettings,
         PhotoResult,
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
         walk_latents,
         walk_seeds,
     )
+    from latentlab.pipelines.stability import Stability, measure_stability
     from latentlab.pipelines.strengths import FaceStrengths, StrengthSettings, strength_for
     from latentlab.pipelines.study import Study, StudySettings, study_attribute
     from latentlab.pipelines.targets import ScoreTarget
@@ -66,6 +68,7 @@ __all__ = [
     "Reach",
     "ScoreTarget",
     "SeedSettings",
+    "Stability",
     "StrengthSettings",
     "Study",
     "StudySettings",
@@ -87,6 +90,8 @@ __all__ = [
     "measure_directions",
     "measure_folders",
     "measure_generator",
+    "measure_stability",
+    "name_directions",
     "project_photos",
     "strength_for",
     "study_attribute",
@@ -113,6 +118,7 @@ if not TYPE_CHECKING:
             ),
             "importing": ("ImportedDirection", "import_direction"),
             "measuring": ("MeasureSettings", "MeasuredAttribute", "Measurement", "measure_directions"),
+            "naming": ("name_directions",),
             "photos": (
                 "PhotoEditSettings",
                 "PhotoResult",
@@ -124,6 +130,7 @@ if not TYPE_CHECKING:
             ),
             "sampling": ("LabelSettings", "label_samples"),
             "seeds": ("SeedSettings", "edit_latents", "edit_seeds", "generate_images", "walk_latents", "walk_seeds"),
+            "stability": ("Stability", "measure_stability"),
             "strengths": ("FaceStrengths", "StrengthSettings", "strength_for"),
             "study": ("Study", "StudySettings", "study_attribute"),
             "targets": ("ScoreTarget",),

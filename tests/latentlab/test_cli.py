@@ -90,6 +90,8 @@ COMMANDS = {
     "directions compare": ["--network"],
     "directions import": ["--out", "--attribute", "--scorer", "--score", "--reverse", "--network", "--device"],
     "directions export": ["--form", "--network"],
+    "directions name": ["--samples", "--attribute", "--network"],
+    "directions stability": ["--attribute", "--method", "--against", "--threshold", "--resamples", "--network"],
     "directions measure": [
         "--attribute",
         "--teacher",

@@ -7,6 +7,9 @@ import pytest
 
 import stylegan2
 from latentlab.directions import Direction
+from latentlab.directions.confidence import bootstrap_cosine, compare_decisions
+from latentlab.directions.fitting import examples_for
+from latentlab.metrics import format_interval
 from latentlab.samples import SampleStore
 from stylegan2.config import GeneratorConfig
 from tests.conftest import make_tiny
@@ -98,3 +101,47 @@ def test_components_are_called_by_a_name_and_numbered(run, refused, labelled, pl
     assert [direction.attribute for direction in found] == [f"sefa-{k}" for k in range(10)]
     assert "finds the same for every attribute" in refused(*words, "--attribute", "a", "--attribute", "b")
     assert "--threshold has no effect with --method sefa" in refused(*words, "--threshold", "median")
+
+
+def test_stability_is_that_of_the_methods_own_rows(run, refused, labelled):
+    samples, _ = labelled
+    words = ["directions", "stability", samples, "--attribute", "lighting:light", "--method"]
+    code, out, err = run(*words, "mean", "--against", "ridge", "--resamples", 5)
+    assert code == 0, err
+    rows = examples_for(SampleStore.load(samples).table(), "lighting:light", "mean")
+    expected = bootstrap_cosine(rows.finder, rows.x, rows.y, 5, progress=False)
+    assert out.startswith(f"lighting:light by mean: the cosine of a direction of resampled samples to this one is "
+                          f"{format_interval(expected)}\n")  # fmt: skip
+    assert [line.split(" | ")[0] for line in out.splitlines()[4:7]] == ["| 45", "| 22", "| 11"]
+    verdict = out.splitlines()[-1]
+    decisions = {}
+    for method in ("mean", "ridge"):
+        of_method = examples_for(SampleStore.load(samples).table(), "lighting:light", method)
+        of_method.finder.fit(of_method.x, of_method.y)
+        x, labels = of_method.held_out
+        decisions[method] = of_method.finder.decision_function(x)
+    compared = compare_decisions(decisions["mean"], decisions["ridge"], labels)
+    assert f"AUC of mean {compared.one:.3f}, of ridge {compared.other:.3f}, difference" in verdict
+    assert verdict.endswith({"one": "mean separates better", "other": "ridge separates better", "neither": "a tie"}[
+        compared.better])  # fmt: skip
+
+    assert "ganspace learns from no score" in refused(*words, "ganspace")
+    assert "no score is called 'happy'" in refused("directions", "stability", samples, "--method", "mean")
+    assert "--network has no effect with these methods" in refused(*words, "mean", "--network", "x")
+
+
+def test_components_are_named_by_what_goes_with_them(run, refused, labelled, place, tmp_path):
+    samples, _ = labelled
+    network = ["--network", place / "tiny.safetensors"]
+    for method, name in (("ridge", "w"), ("style-correlation", "s")):
+        given = network if name == "s" else []
+        words = ["fit", samples, "--attribute", "lighting:light", "--method", method, *given]
+        assert run(*words, "--out", tmp_path / f"{name}.safetensors")[0] == 0
+    files = [tmp_path / f"{name}.safetensors" for name in "ws"]
+    code, out, err = run("directions", "name", *files, "--samples", samples, *network)
+    assert code == 0, err
+    rows = [line.split(" | ") for line in out.splitlines()[2:]]
+    assert [row[0] for row in rows] == ["| w", "| s"]
+    assert all("+lighting:light" in row[1] and "lighting:light 0." in row[2] for row in rows)
+    words = ["directions", "name", files[0], "--samples", samples]
+    assert "no score is called 'smiling'" in refused(*words, "--attribute", "smiling")
