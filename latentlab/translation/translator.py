@@ -55,6 +55,7 @@ class Translator:
         masks: Tensor | None = None,
         dropout: bool = True,
         seed: int = 0,
+        strengths: Mapping[str, float] | None = None,
     ) -> tuple[Tensor, Tensor | None]:
         """Translate images.
 
@@ -73,6 +74,9 @@ class Translator:
             Whether dropout stays on, if the network was trained with it: the only noise of pix2pix.
         seed
             Random seed of the dropout.
+        strengths
+            For networks that take strengths: from -1 to 1 by attribute, 0 for those that are not named. By default 1 of
+            the first attribute.
 
         Returns
         -------
@@ -82,7 +86,7 @@ class Translator:
         Raises
         ------
         UserError
-            It does not translate that way, or masks are missing or not wanted.
+            It does not translate that way, masks are missing or not wanted, or it has no such attribute.
         """
         network, images = self.network(way), as_batch(images)
         if network.takes_masks != (masks is not None):
@@ -94,7 +98,9 @@ class Translator:
         with torch.no_grad(), torch.random.fork_rng():
             torch.manual_seed(seed)
             padded_masks = None if masks is None else pad(masks, *accepted)
-            made, made_masks = network.translate(pad(images, *accepted), padded_masks, settings)
+            row = _row_of(network, strengths)
+            rows = None if row is None else torch.tensor(row).to(images).expand(len(images), -1)
+            made, made_masks = network.translate(pad(images, *accepted), padded_masks, settings, rows)
         made_masks = None if made_masks is None else made_masks[..., :height, :width]
         return made[..., :height, :width], made_masks
 
@@ -169,6 +175,19 @@ def load_translator(source: str | Path, device: torch.device | str = "cpu") -> T
         There is no such file, name or device, or the file holds no translator.
     """
     return Translator.load(source, device)
+
+
+def _row_of(network: TranslationGenerator, strengths: Mapping[str, float] | None) -> list[float] | None:
+    """The strength of each attribute of a network; None if it has none."""
+    known = network.attributes
+    given = {known[0]: 1.0} if strengths is None and known else strengths or {}
+    unknown = [name for name in given if name not in known]
+    if unknown:
+        told = f"it has {', '.join(known)}" if known else "it takes no strengths"
+        raise UserError(f"this translator has no attribute {unknown[0]}; {told}")
+    if not all(-1 <= strength <= 1 for strength in given.values()):
+        raise UserError(f"strengths lie in -1 … 1, unlike {dict(given)}")
+    return [float(given.get(name, 0.0)) for name in known] if known else None
 
 
 def _only_file(name: str) -> Path:

@@ -7,7 +7,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from latentlab.directions import Direction
+from latentlab.pipelines.components import Components
 from latentlab.pipelines.distilling.strips import StripSettings, Taught, make_strips
+from latentlab.pipelines.library import scorer_of
 from latentlab.progress import Stage
 from latentlab.rendering import Renderer
 from latentlab.translation.data.transforms import Augmentation
@@ -37,6 +40,26 @@ class DistilSettings:
             epochs=8, batch_size=8, learning_rate=1e-3, betas=(0.9, 0.999), ema=0.995
         )
     )
+
+    @classmethod
+    def for_resolution(cls, resolution: int, base_channels: int = 16) -> DistilSettings:
+        """Return the defaults for faces of a resolution."""
+        return cls(StripSettings(resolution=resolution), DistilledConfig.for_resolution(resolution, base_channels))
+
+
+def taught_by(direction: Direction, components: Components) -> Taught:
+    """Return a direction with the score that taught it, as its card says.
+
+    Raises
+    ------
+    UserError
+        The card does not say which score taught it, or it does not fit the generator.
+    """
+    direction.check(components.generator)
+    scorer, score = scorer_of(direction)
+    own = Components.load(components.generator, scorer)
+    own.check_attribute(score)
+    return Taught(direction, own.scorer, score)
 
 
 def distil(

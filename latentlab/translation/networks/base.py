@@ -32,7 +32,7 @@ class TranslationGenerator(nn.Module):
     """Base class of the networks that translate images.
 
     Called with images `(b, 3, h, w)` in [-1, 1], a generator returns their translations; one that `takes_masks` is
-    called with images and masks and overrides `translate`.
+    called with images and masks and overrides `translate`, and so does one that takes strengths.
 
     Attributes
     ----------
@@ -40,6 +40,8 @@ class TranslationGenerator(nn.Module):
         Shape of the network; saved with its weights, so that it can be built again.
     takes_masks
         Whether images come with the masks of their instances.
+    attributes
+        Names of what it changes by a strength each; empty for a network that takes no strengths.
     size_multiple, least_size
         Heights and widths that the network accepts: multiples of the first, from the second on. A translator pads
         other images.
@@ -47,11 +49,12 @@ class TranslationGenerator(nn.Module):
 
     config: NetworkConfig
     takes_masks: ClassVar[bool] = False
+    attributes: tuple[str, ...] = ()
     size_multiple: int = 1
     least_size: int = 1
 
     def translate(
-        self, images: Tensor, masks: Tensor | None, settings: Mapping[str, Any]
+        self, images: Tensor, masks: Tensor | None, settings: Mapping[str, Any], strengths: Tensor | None = None
     ) -> tuple[Tensor, Tensor | None]:
         """Translate images of an accepted size.
 
@@ -63,6 +66,8 @@ class TranslationGenerator(nn.Module):
             `(b, n, h, w)` in [-1, 1], or None for a network that takes none.
         settings
             Configuration of the method that trained the network, as JSON holds it; may be empty.
+        strengths
+            `(b, n)`, one for each of `attributes`; None for a network without any.
 
         Returns
         -------

@@ -6,8 +6,9 @@ pix2pixHD; this one is small, makes the change and a soft mask of where it appli
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 import torch.nn.functional as F
@@ -86,11 +87,11 @@ class Editor(TranslationGenerator):
     """
 
     config: EditorConfig
-    takes_strengths: ClassVar[bool] = True
 
     def __init__(self, config: EditorConfig) -> None:
         super().__init__()
         self.config = config
+        self.attributes = config.attributes
         self.size_multiple = self.least_size = 1 << config.halvings
         count, widths = len(config.attributes), [config.channels(level) for level in range(config.halvings + 1)]
         self.first = nn.Conv2d(3, widths[0], 3, padding=1)
@@ -106,6 +107,14 @@ class Editor(TranslationGenerator):
     def forward(self, images: Tensor, strengths: Tensor) -> Tensor:
         """Return the edited images; see the class."""
         return self.edit(images, strengths)[0]
+
+    def translate(
+        self, images: Tensor, masks: Tensor | None, settings: Mapping[str, Any], strengths: Tensor | None = None
+    ) -> tuple[Tensor, Tensor | None]:
+        """See `TranslationGenerator`."""
+        if strengths is None:
+            raise UserError(f"this editor takes a strength for each of {', '.join(self.attributes)}")
+        return self.edit(images, strengths)[0], None
 
     def edit(self, images: Tensor, strengths: Tensor) -> tuple[Tensor, Tensor]:
         """Return the edited images and the masks `(b, 1, h, w)` in 0 … 1 of where they are edited.
