@@ -19,7 +19,7 @@ import torch
 import typer
 
 from latentlab import images, scorers
-from latentlab.files import images_in
+from latentlab.files import named_images
 from latentlab.metrics import share_interval
 from latentlab.scorers import is_positive, score_images
 from latentlab.translation import load_translator
@@ -39,11 +39,11 @@ def main(
     print("|---|---|---|---|---|")
     for way, name in (("a2b", "testA"), ("b2a", "testB")):
         before, after = [], []
-        paths = images_in(folder / name)
+        paths = named_images([folder / name])
         mask_folder = MaskFolder.for_files(folder / f"{name}_seg", paths) if masked else None
-        for path in paths:
+        for stem, path in paths.items():
             picture = images.load_image(path)
-            masks = None if mask_folder is None else mask_folder.read(path)
+            masks = None if mask_folder is None else mask_folder.read(path, stem)
             before.append(picture)
             after.append(loaded(picture, way, masks)[0])  # type: ignore[arg-type]
         pictures, made = torch.cat(before), torch.cat(after)

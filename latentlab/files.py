@@ -103,8 +103,15 @@ def check_no_folder(path: str | os.PathLike[str]) -> None:
         raise UserError(f"{path} is a folder; give a file in it")
 
 
-def images_in(folder: Path) -> list[Path]:
+def images_in(folder: Path, recursive: bool = False) -> list[Path]:
     """List the images of a folder, in the order of their names; hidden files are left out.
+
+    Parameters
+    ----------
+    folder
+        The folder.
+    recursive
+        Whether those of the folders in it are listed, too; hidden folders are left out.
 
     Raises
     ------
@@ -113,11 +120,47 @@ def images_in(folder: Path) -> list[Path]:
     """
     if not folder.is_dir():
         raise UserError(f"there is no folder {folder}")
-    found = (path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES and not path.name.startswith("."))
-    paths = sorted(path for path in found if not path.is_dir())
+    paths = sorted(path for path in files_in(folder, recursive) if path.suffix.lower() in SUFFIXES)
     if not paths:
+        if any(path.suffix.lower() in SUFFIXES for path in files_in(folder, True)):
+            raise UserError(f"there is no image in {folder} itself, only in the folders in it")
         raise UserError(f"there is no image in {folder}; it takes files ending in {', '.join(sorted(SUFFIXES))}")
     return paths
+
+
+def files_in(folder: Path, recursive: bool) -> Iterator[Path]:
+    """Yield the files of a folder, and if `recursive` of the folders in it; hidden ones are left out."""
+    for path in folder.iterdir():
+        if path.name.startswith("."):
+            continue
+        if not path.is_dir():
+            yield path
+        elif recursive:
+            yield from files_in(path, recursive)
+
+
+def name_in(folder: Path, path: Path) -> str:
+    """Return the name of a file in a folder, with the folders on the way and without its suffix: 'street/01'."""
+    return path.relative_to(folder).with_suffix("").as_posix()
+
+
+def named_images(given: Iterable[str | os.PathLike[str]], recursive: bool = False) -> dict[str, Path]:
+    """List image files by name, with the images of a folder in its place, called as `name_in` does.
+
+    Raises
+    ------
+    UserError
+        A folder holds no image, or two files have one name.
+    """
+    found: dict[str, Path] = {}
+    known: dict[str, Path] = {}  # by names that some file systems cannot tell apart
+    for one in map(Path, given):
+        for path in images_in(one, recursive) if one.is_dir() else [one]:
+            name = name_in(one if one.is_dir() else one.parent, path)
+            if name.casefold() in known:
+                check_distinct_stems([known[name.casefold()], path])
+            found[name] = known[name.casefold()] = path
+    return found
 
 
 def list_images(given: Iterable[str | os.PathLike[str]]) -> list[Path]:
@@ -128,9 +171,7 @@ def list_images(given: Iterable[str | os.PathLike[str]]) -> list[Path]:
     UserError
         A folder holds no image, or two files have one stem.
     """
-    found = [path for one in map(Path, given) for path in (images_in(one) if one.is_dir() else [one])]
-    check_distinct_stems(found)
-    return found
+    return list(named_images(given).values())
 
 
 def strength_names(strengths: Sequence[float]) -> list[str]:

@@ -30,6 +30,7 @@ LEVELS = (
         "devices",
         "cards",
         "files",
+        "archives",
         "progress",
         "arrays",
         "latents",

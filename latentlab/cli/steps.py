@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from latentlab.directions import Direction
-    from latentlab.pipelines import Components
+    from latentlab.pipelines import Components, HealthyRegion
     from latentlab.samples import EditTable
 
 DirectionName = Annotated[
@@ -51,7 +51,7 @@ def generate(
 
 
 # Options of `edit` and `walk` that some of their modes do not use, and why.
-_NOT_FOR_PHOTOS = ("seeds", "psi", "class_label", "resolution", "latents")
+_NOT_FOR_PHOTOS = ("seeds", "psi", "class_label", "resolution", "latents", "healthy")
 _FOR_PHOTOS = ("mask", "steps", "tune", "strict")
 _FOR_FIGURES = ("attribute", "scorer")
 _FOR_ANIMATIONS = ("frames", "fps")
@@ -83,6 +83,13 @@ def edit(
     ] = "happy",
     target: options.ScoreTarget = None,
     cap: options.Cap = None,
+    healthy: Annotated[
+        float | None,
+        typer.Option(
+            help="With --target, on seeds or latents: faces stay where this share of the generator's own latents lies, "
+            "such as 0.99."
+        ),
+    ] = None,
     mask: Annotated[
         photos.MaskName,
         typer.Option(
@@ -118,17 +125,27 @@ def edit(
         settings = photos.edit_settings(recipe, attribute, mask, force, target, cap)
         photos.edit_photos(paths, wanted.direction, wanted.strengths, components, settings, out)
         return
+    if healthy is not None:
+        search = replace(search, healthy=_healthy_region(healthy, wanted.direction, components))
     chosen = SeedSettings(psi, resolution, batch, force, class_label, attribute, target, search)
     if wanted.codes is not None:
         table = edit_latents(wanted.codes, wanted.direction, wanted.strengths, components, chosen, out, bar)
     else:
         table = edit_seeds(numbers, wanted.direction, wanted.strengths, components, chosen, out, bar)
     if target is not None:
-        _print_strengths(table, "seed" if wanted.codes is None else "latent", attribute, target)
+        bounds = "--cap" if healthy is None else "--cap or --healthy"
+        _print_strengths(table, "seed" if wanted.codes is None else "latent", attribute, target, bounds)
     print(f"{_images(table.scores[..., 0].size)} in {out}, their scores in edits.parquet")
 
 
-def _print_strengths(table: EditTable, noun: str, attribute: str, target: float) -> None:
+def _healthy_region(share: float, direction: Direction, components: Components) -> HealthyRegion:
+    """The region of the generator's latents in which a direction leaves a trace."""
+    from latentlab.pipelines import HealthyRegion
+
+    return HealthyRegion.measure(components.generator, "s" if direction.space == "s" else "w", share)
+
+
+def _print_strengths(table: EditTable, noun: str, attribute: str, target: float, bounds: str) -> None:
     """Print how far each face was moved to a target, and how many got there."""
     from latentlab.pipelines.strengths import describe_strength
 
@@ -140,7 +157,9 @@ def _print_strengths(table: EditTable, noun: str, attribute: str, target: float)
         print(f"{noun} {number}: {told}")
     there = int(table.reached.sum())
     told = "all faces reach" if there == faces else f"{there} of {faces} faces reach"
-    print(f"{told} {attribute} {target:g}" + ("" if there == faces else "; --cap lets the others go further"))
+    print(
+        f"{told} {attribute} {target:g}" + ("" if there == faces else f"; a larger {bounds} lets the others go further")
+    )
 
 
 def walk(
@@ -247,6 +266,7 @@ def _check_target(ctx: typer.Context, target: float | None, strengths: str | Non
     if target is not None:
         options.refuse_without_effect(ctx, {"strengths": "with --target, which finds them"})
     else:
+        options.refuse_without_effect(ctx, {"healthy": "without --target"})
         if not photo or strengths is not None:
             options.refuse_without_effect(ctx, {"cap": "without --target"})
         if not photo:

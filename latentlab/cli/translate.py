@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -9,11 +10,12 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from latentlab import registry
+from latentlab.archives import is_archive, unpack
 from latentlab.cli import options, training_sets
 from latentlab.cli.errors import end_with, single_line
 from latentlab.devices import find_device
 from latentlab.errors import UserError
-from latentlab.files import list_images
+from latentlab.files import named_images
 from latentlab.progress import bar
 
 if TYPE_CHECKING:
@@ -21,12 +23,14 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from latentlab.translation.data.mask_files import MaskFolder
+    from latentlab.translation.data.pixels import Side
     from latentlab.translation.networks import Way
     from latentlab.translation.translator import Translator
 
 app = typer.Typer(rich_markup_mode=None, help="Translate images: pix2pix, CycleGAN, InstaGAN.", no_args_is_help=True)
 app.add_typer(training_sets.app, name="make")
 
+Recursive = Annotated[bool, typer.Option("--recursive", help="Also take the images in the folders in a folder.")]
 Source = Annotated[str, typer.Argument(help="File of a translator, a published .pth, or vintagify.")]
 
 
@@ -51,6 +55,8 @@ def train(
     ] = None,
     size: Annotated[int, typer.Option(min=16, help="Resolution of the images; a power of two for pix2pix.")] = 256,
     base_channels: Annotated[int, typer.Option(min=1, help="Base channel count (ngf, ndf).")] = 64,
+    input_channels: Annotated[int, typer.Option(help="Channels of A: 1 grey, 3 colour, 4 with alpha.")] = 3,
+    output_channels: Annotated[int, typer.Option(help="Channels of B.")] = 3,
     epochs: Annotated[float, typer.Option(help="Passes through the data.")] = 200,
     batch: Annotated[int, typer.Option(min=1, help="Samples per forward pass, in each process.")] = 1,
     accumulate: Annotated[int, typer.Option(min=1, help="Forward passes per step.")] = 1,
@@ -69,6 +75,7 @@ def train(
         Literal["error", "resize"], typer.Option(help="Pairs in two folders that differ in size.")
     ] = "error",
     on_problem: Annotated[Literal["error", "skip"], typer.Option(help="Files that cannot be used.")] = "error",
+    recursive: Recursive = False,
     precision: Annotated[Literal["32-true", "bf16-mixed"], typer.Option(help="Numerical precision.")] = "32-true",
     accelerator: Annotated[str, typer.Option(help="cpu, cuda, mps, or auto.")] = "auto",
     devices: Annotated[int, typer.Option(min=1, help="Processes on this machine, one device each.")] = 1,
@@ -91,8 +98,10 @@ def train(
     if not found.paired:
         unlike = f"with {method}, which does not learn from pairs"
         options.refuse_without_effect(ctx, {"order": unlike, "unequal": unlike})
-    config = found.configure(size, base_channels, variant, objective)
-    folders, reading = folder if other is None else (folder, other), Reading(order, on_problem, unequal)
+    config = found.configure(size, base_channels, variant, objective).for_channels(input_channels, output_channels)
+    places = [_unpacked(place, out / "unpacked") for place in (folder, other) if place is not None]
+    folders = places[0] if other is None else (places[0], places[1])
+    reading = Reading(order, on_problem, unequal, recursive)
     opened = found.open_folder(folders, "train", config, Augmentation.for_resolution(size), reading)
     part, plain = found.held_out_part(folders), Augmentation.none(size)
     held_out = None if part is None else found.open_folder(folders, part, config, plain, reading).source
@@ -108,6 +117,11 @@ def train(
         print(f"the translator is {out / MODEL}, its samples are in {out / 'samples'}")
 
 
+def _unpacked(path: Path, folder: Path) -> Path:
+    """A zip archive becomes the folder that it is unpacked into."""
+    return unpack(path, folder / path.stem) if is_archive(path) else path
+
+
 @app.command()
 def apply(
     ctx: typer.Context,
@@ -119,6 +133,7 @@ def apply(
     masks: Annotated[Path | None, typer.Option(help="InstaGAN: folder of the masks, as for the training.")] = None,
     dropout: Annotated[bool, typer.Option(help="Keep the dropout of the training, the noise of pix2pix.")] = True,
     seed: Annotated[int, typer.Option(help="Random seed of the dropout.")] = 0,
+    recursive: Recursive = False,
     device: options.Device = "auto",
 ) -> None:
     """Translate images of any size: NAME.png each. Failures are listed at the end, with exit code 2."""
@@ -127,19 +142,21 @@ def apply(
 
     if not dropout:
         options.refuse_without_effect(ctx, {"seed": "without dropout, which is all that is random"})
-    paths = list_images(images)
-    options.check_folder(out, paths)
-    place = find_device(device)
-    folder = None if masks is None else MaskFolder.for_files(masks, paths)
-    task = _Application(load_translator(translator, place), way, size, folder, dropout, seed, place)
-    failures = []
-    with bar("translating") as step:
-        for done, path in enumerate(paths):
-            try:
-                task.translate(path, out)
-            except UserError as error:
-                failures.append(f"{path}: {str(error).removeprefix(f'{path}: ')}")
-            step(done + 1, len(paths))
+    with tempfile.TemporaryDirectory(prefix="latentlab-") as unpacked:
+        given = [_unpacked(path, Path(unpacked)) for path in images]
+        paths = named_images(given, recursive)
+        options.check_folder(out, paths.values())
+        place = find_device(device)
+        folder = None if masks is None else MaskFolder.for_files(masks, paths, recursive)
+        task = _Application(load_translator(translator, place), way, size, folder, dropout, seed, place)
+        failures = []
+        with bar("translating") as step:
+            for done, (name, path) in enumerate(paths.items()):
+                try:
+                    task.translate(path, name, out)
+                except UserError as error:
+                    failures.append(f"{path}: {str(error).removeprefix(f'{path}: ')}")
+                step(done + 1, len(paths))
     print(f"translations written to {out}: {len(paths) - len(failures)} of {len(paths)}", flush=True)
     end_with(failures)
 
@@ -179,19 +196,21 @@ class _Application:
     seed: int
     device: torch.device
 
-    def translate(self, path: Path, out: Path) -> None:
+    def translate(self, path: Path, name: str, out: Path) -> None:
         """Write the translation of a file to OUT/NAME.png, and its masks to OUT/masks."""
-        from latentlab.images import load_image, save_image
+        from latentlab.images import save_image
 
-        image = load_image(path)
-        masks = None if self.masks is None else self.masks.read(path)
+        sides: dict[str, tuple[Side, Side]] = {"a2b": ("a", "b"), "b2a": ("b", "a")}
+        given, made_of = sides[self.way]
+        image = self.translator.pixels(given).read(path)
+        masks = None if self.masks is None else self.masks.read(path, name)
         if self.size is not None:
             image, masks = _resized(image, masks, self.size)
         masks = None if masks is None else masks.to(self.device)
         made, made_masks = self.translator(image.to(self.device), self.way, masks, self.dropout, self.seed)
         for k, mask in enumerate(() if made_masks is None else made_masks[0].cpu()):
-            save_image(mask.expand(3, -1, -1), out / "masks" / f"{path.stem}_{k}.png")
-        save_image(made.cpu(), out / f"{path.stem}.png")
+            save_image(mask.expand(3, -1, -1), out / "masks" / f"{name}_{k}.png")
+        self.translator.pixels(made_of).write(made.cpu(), out / f"{name}.png")
 
 
 def _resized(image: Tensor, masks: Tensor | None, size: int) -> tuple[Tensor, Tensor | None]:

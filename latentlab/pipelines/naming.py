@@ -15,6 +15,9 @@ from latentlab.pipelines.components import Components
 from latentlab.samples import SampleStore
 from stylegan2.sampling import z_from_seeds
 
+# Chance that any of all intervals together misses its correlation.
+_ERROR = 0.05
+
 
 def name_directions(
     samples: str | Path,
@@ -49,7 +52,9 @@ def name_directions(
             latents = z_from_seeds(table.seeds.tolist(), components.generator.z_dim).numpy()
         elif space == "s":
             latents = styles_of_w(components.generator, table.w)
-        named |= dict(zip(own, name_components(list(own.values()), table, attributes, latents), strict=True))
+        # Each space has its share of the error, so that the level is that of all intervals together.
+        level = 1 - _ERROR * len(own) / len(directions)
+        named |= dict(zip(own, name_components(list(own.values()), table, attributes, latents, level), strict=True))
     return {name: named[name] for name in directions}
 
 

@@ -14,6 +14,7 @@ from latentlab.devices import find_device
 from latentlab.errors import UserError
 from latentlab.images import as_batch
 from latentlab.translation import published
+from latentlab.translation.data.pixels import PixelFormat, Side
 from latentlab.translation.methods import load_method
 from latentlab.translation.networks import (
     NETWORK_CONFIGS,
@@ -65,7 +66,7 @@ class Translator:
         Parameters
         ----------
         images
-            `(b, 3, h, w)` or, for one, `(3, h, w)`, in [-1, 1], on the networks' device.
+            `(b, c, h, w)` or, for one, `(c, h, w)`, in [-1, 1], on the networks' device; c is 3 for colour images.
         way
             'a2b' or 'b2a'.
         masks
@@ -81,14 +82,15 @@ class Translator:
         Returns
         -------
         tuple of Tensor and (Tensor or None)
-            Images `(b, 3, h, w)` and, if the network takes masks, translated masks.
+            Images `(b, c, h, w)` and, if the network takes masks, translated masks.
 
         Raises
         ------
         UserError
             It does not translate that way, masks are missing or not wanted, or it has no such attribute.
         """
-        network, images = self.network(way), as_batch(images)
+        network = self.network(way)
+        images = as_batch(images, channels=(getattr(network.config, "input_channels", 3),))
         if network.takes_masks != (masks is not None):
             raise UserError("this translator needs masks" if network.takes_masks else "this translator takes no masks")
         infer(network, dropout)
@@ -116,6 +118,15 @@ class Translator:
             if known == way:
                 return network
         raise UserError(f"this translator goes {', '.join(self.networks)}, not {way!r}")
+
+    def pixels(self, side: Side) -> PixelFormat:
+        """Return how values of files of A or B become those of tensors, as in its training."""
+        known = self.card.get("training", {}).get("data", {}).get("pixels", {})
+        if side in known:
+            return PixelFormat.from_dict(known[side])
+        network, forth = next(iter(self.networks.values())), next(iter(self.networks)) == "a2b"
+        end = "input" if (side == "a") is forth else "output"
+        return PixelFormat(getattr(network.config, f"{end}_channels", 3))
 
     def to(self, device: torch.device | str) -> Translator:
         """Move the networks to `device` and return the translator."""

@@ -161,12 +161,16 @@ def test_a_target_finds_a_strength_for_each_face(run, network, direction, tmp_pa
     lines = out.splitlines()
     assert lines[0].startswith("seed 3: smiling ") and lines[0].endswith(", the nearest within the cap")
     assert lines[3:] == [
-        "0 of 3 faces reach smiling 0.999; --cap lets the others go further",
+        "0 of 3 faces reach smiling 0.999; a larger --cap lets the others go further",
         f"6 images in {tmp_path / 'up'}, their scores in edits.parquet",
     ]
     assert len(list((tmp_path / "up").glob("*_target0.999.png"))) == len(list((tmp_path / "up").glob("*_+0.png"))) == 3
     rows = pd.read_parquet(tmp_path / "up" / "edits.parquet")
     assert not rows["reached"].any() and rows["strength"].between(0, 1.25 * 0.25).all()
+    code, out, err = run(*words, "--target", 0.999, "--healthy", 0.001, "--out", tmp_path / "near")
+    assert code == 0 and "a larger --cap or --healthy lets the others go further" in out, err
+    near = pd.read_parquet(tmp_path / "near" / "edits.parquet")
+    assert (near["strength"] <= rows["strength"] + 1e-6).all() and near["strength"].sum() < rows["strength"].sum()
     before = rows["smiling"][::2].to_numpy()
     code, out, err = run(*words, "--target", before.max() + 1e-3, "--cap", 0.01, "--out", tmp_path / "down")
     assert code == 0, err
@@ -183,6 +187,8 @@ def test_a_target_finds_a_strength_for_each_face(run, network, direction, tmp_pa
         (["--target", "nan", "--attribute", "smiling"], "finite"),
         (["--target", 0.9, "--cap", "-1", "--attribute", "smiling"], "finite number above 0, not -1"),
         (["--cap", 2], "--cap has no effect without --target"),
+        (["--healthy", 0.9], "--healthy has no effect without --target"),
+        (["--healthy", 2, "--target", 0.9, "--attribute", "smiling"], "lies above 0 and below 1, not at 2"),
         (["--attribute", "smiling"], "--attribute has no effect without --target or --photo"),
     ],
 )

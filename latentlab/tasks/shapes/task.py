@@ -23,7 +23,7 @@ from latentlab.tasks.baselines import Nothing
 from latentlab.tasks.shapes.definition import METHODS, ShapesSettings
 from latentlab.tasks.shapes.judging import circle_of, judge_scene, shapes_of
 from latentlab.tasks.trained import Trained
-from latentlab.translation.data.folders import masked_in
+from latentlab.translation.data.folders import Reading, masked_in
 from latentlab.translation.data.sources import Source
 from latentlab.translation.data.transforms import Augmentation
 from latentlab.translation.methods import load_method
@@ -62,7 +62,7 @@ class ShapesTask:
     def __init__(self, settings: ShapesSettings, folder: Path, scenes: Path, device: torch.device) -> None:
         self.settings, self.folder, self.scenes, self.device = settings, folder, scenes, device
         self.size = settings.size
-        held_out = masked_in(scenes / "testA", "error").files
+        held_out = masked_in(scenes / "testA", Reading()).files
         self.names: Sequence[str] = held_out.names
         self.labels = [f"scene {int(name)}" for name in self.names]
         self.masks = [held_out.masks(k) for k in range(len(self.names))]

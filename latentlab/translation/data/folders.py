@@ -6,7 +6,7 @@ import difflib
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -15,8 +15,9 @@ from torch import Tensor
 
 from latentlab import images
 from latentlab.errors import UserError
-from latentlab.files import images_in
+from latentlab.files import images_in, name_in
 from latentlab.translation.data.mask_files import MaskFolder
+from latentlab.translation.data.pixels import PixelFormat
 
 Order = Literal["AB", "BA"]
 OnProblem = Literal["error", "skip"]
@@ -44,11 +45,14 @@ class Reading:
     unequal
         Pairs in two folders whose sizes are not the same: 'error', or 'resize' to resize both to the same size all the
         same.
+    recursive
+        Whether images in the folders in a folder are read, too; they are called by the way to them.
     """
 
     order: Order = "AB"
     on_problem: OnProblem = "error"
     unequal: Unequal = "error"
+    recursive: bool = False
 
 
 @dataclass(frozen=True)
@@ -70,25 +74,35 @@ class ImageFiles:
     ----------
     paths
         Paths of the files.
+    root
+        Folder in which they lie, at any depth.
     half
         'left' or 'right' of two images that lie side by side in each file; None for the whole.
+    pixels
+        How their values become those of tensors.
     """
 
     paths: tuple[Path, ...]
+    root: Path
     half: _Half | None = None
+    pixels: PixelFormat = PixelFormat()
 
     @property
     def names(self) -> Sequence[str]:
-        """Names of the images, without folder and suffix."""
-        return [path.stem for path in self.paths]
+        """Names of the images, see `latentlab.files.name_in`."""
+        return [name_in(self.root, path) for path in self.paths]
 
     def image(self, index: int) -> Tensor:
-        """Read an image, `(1, 3, h, w)` in [-1, 1]."""
-        image = images.load_image(self.paths[index])
+        """Read an image, `(1, c, h, w)` in [-1, 1]."""
+        image = self.pixels.read(self.paths[index])
         if self.half is None:
             return image
         middle = image.shape[3] // 2
         return image[..., :middle] if self.half == "left" else image[..., -middle:]
+
+    def with_channels(self, channels: int) -> ImageFiles:
+        """Return them with so many channels, and with the range of values that they have."""
+        return replace(self, pixels=PixelFormat.of_files(self.paths, channels))
 
     def masks(self, index: int) -> Tensor:
         """Return no masks: `(1, 0, h, w)`."""
@@ -103,7 +117,7 @@ class MaskedFiles(ImageFiles):
 
     def masks(self, index: int) -> Tensor:
         """Read the masks of an image, `(1, n, h, w)` in {-1, 1}."""
-        return self.mask_folder.read(self.paths[index])
+        return self.mask_folder.read(self.paths[index], name_in(self.root, self.paths[index]))
 
 
 @dataclass(frozen=True)
@@ -133,8 +147,8 @@ def pairs_in(folder: Path, reading: Reading) -> CheckedPairs:
     UserError
         A file cannot be used, or with 'skip', none can.
     """
-    checked = _check(images_in(folder), _why_no_pair, folder, reading.on_problem)
-    left, right = (ImageFiles(checked.files.paths, half) for half in _HALVES)
+    checked = _check(images_in(folder, reading.recursive), _why_no_pair, folder, reading.on_problem)
+    left, right = (replace(checked.files, half=half) for half in _HALVES)
     _warn_of_single_pictures(checked.files.paths)
     return CheckedPairs(*_ordered(left, right, reading), checked.problems)
 
@@ -147,14 +161,25 @@ def pairs_across(a: Path, b: Path, reading: Reading) -> CheckedPairs:
     UserError
         An image cannot be used or has no mate, the sizes of two are not the same, or with 'skip', no pair can be used.
     """
-    own, others = ({path.stem: path for path in images_in(folder)} for folder in (a, b))
+    own, others = (_by_name(folder, images_in(folder, reading.recursive)) for folder in (a, b))
     strays = [*_without_mates(own, others, b), *_without_mates(others, own, a)]
     mates = {own[name]: others[name] for name in sorted(own.keys() & others.keys())}
     checked = _check(
         list(mates), lambda path: _why_no_mates(path, mates[path], reading.unequal), a, reading.on_problem, strays
     )
-    after = ImageFiles(tuple(mates[path] for path in checked.files.paths))
+    after = ImageFiles(tuple(mates[path] for path in checked.files.paths), b)
     return CheckedPairs(*_ordered(checked.files, after, reading), checked.problems)
+
+
+def _by_name(folder: Path, paths: Sequence[Path]) -> dict[str, Path]:
+    """Images of a folder by name; UserError if two differ in their suffixes alone."""
+    found: dict[str, Path] = {}
+    for path in paths:
+        name = name_in(folder, path)
+        if name in found:
+            raise UserError(f"{found[name]} and {path} have one name: keep the one that belongs to a pair")
+        found[name] = path
+    return found
 
 
 def _ordered(a: ImageFiles, b: ImageFiles, reading: Reading) -> tuple[ImageFiles, ImageFiles]:
@@ -182,21 +207,22 @@ def _warn_of_single_pictures(paths: Sequence[Path]) -> None:
         )
 
 
-def singles_in(folder: Path, on_problem: OnProblem) -> Checked:
+def singles_in(folder: Path, reading: Reading) -> Checked:
     """List images on their own; see `pairs_in`."""
-    return _check(images_in(folder), _why_no_image, folder, on_problem)
+    return _check(images_in(folder, reading.recursive), _why_no_image, folder, reading.on_problem)
 
 
-def masked_in(folder: Path, on_problem: OnProblem) -> Checked:
+def masked_in(folder: Path, reading: Reading) -> Checked:
     """List images with their masks in the folder beside, whose name ends in _seg; see `MaskFolder`.
 
     An image without a mask, a mask without an image, and one that cannot be used are problems; see `pairs_in`.
     """
-    paths = images_in(folder)
-    masks = MaskFolder.open(folder.with_name(f"{folder.name}_seg"), {path.stem for path in paths})
+    paths = images_in(folder, reading.recursive)
+    names = {path: name_in(folder, path) for path in paths}
+    masks = MaskFolder.open(folder.with_name(f"{folder.name}_seg"), names.values(), reading.recursive)
     strays = [Problem(path, f"{reason} in {folder.name}") for path, reason in masks.strays]
-    checked = _check(paths, lambda path: _why_not_masked(path, masks), folder, on_problem, strays)
-    return Checked(MaskedFiles(checked.files.paths, mask_folder=masks), checked.problems)
+    checked = _check(paths, lambda path: _why_not_masked(path, names[path], masks), folder, reading.on_problem, strays)
+    return Checked(MaskedFiles(checked.files.paths, folder, mask_folder=masks), checked.problems)
 
 
 # --- checks -------------------------------------------------------------------------------------------------
@@ -219,7 +245,7 @@ def _check(
         raise UserError(f"{problems[0]}{more}; repair or remove it, or skip files that cannot be used")
     if not good:
         raise UserError(f"nothing in {folder} can be used; the first of {len(problems)} problems is {problems[0]}")
-    return Checked(ImageFiles(good), tuple(problems))
+    return Checked(ImageFiles(good, folder), tuple(problems))
 
 
 def _why_no_image(path: Path) -> str | None:
@@ -249,12 +275,12 @@ def _why_no_mates(a: Path, b: Path, unequal: Unequal) -> str | None:
     return None
 
 
-def _why_not_masked(path: Path, masks: MaskFolder) -> str | None:
+def _why_not_masked(path: Path, name: str, masks: MaskFolder) -> str | None:
     reason = _why_no_image(path)
     if reason is not None:
         return reason
     try:
-        masks.read(path)
+        masks.read(path, name)
     except UserError as error:
         return str(error).removeprefix(f"{path}: ")
     return None

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from latentlab import images
 from latentlab.errors import UserError
-from latentlab.files import SUFFIXES, images_in
+from latentlab.files import SUFFIXES, files_in, images_in, name_in
 from latentlab.translation.data.masks import MaskImage
 from latentlab.translation.data.outlines import read_outlines
 
@@ -42,7 +42,7 @@ class MaskFolder:
     folder
         The folder.
     own
-        Masks of each picture by its name without folder and suffix, with the way in which their files are named.
+        Masks of each picture by its name, with the way in which their files are named.
     strays
         Files that belong to no picture, and why.
     """
@@ -52,8 +52,8 @@ class MaskFolder:
     strays: tuple[tuple[Path, str], ...]
 
     @classmethod
-    def open(cls, folder: Path, pictures: Iterable[str]) -> MaskFolder:
-        """Assign the files of a folder to pictures of these names.
+    def open(cls, folder: Path, pictures: Iterable[str], recursive: bool = False) -> MaskFolder:
+        """Assign the files of a folder, and if `recursive` of those in it, to pictures of these names.
 
         A file belongs to the picture of its very name; else, as NAME_mask.png, or NAME_0.png, NAME_1.png, … for an
         instance each, to picture NAME. Polygons are taken from JSON files of labelme, named like their picture, and of
@@ -66,15 +66,15 @@ class MaskFolder:
         """
         known, strays = frozenset(pictures), []
         own: dict[str, dict[str, list[tuple[int, Masks]]]] = {}
-        for path in _files(folder):
+        for path in _files(folder, recursive):
             if path.suffix.lower() == ".json":
-                outlines = read_outlines(path)
+                outlines = read_outlines(path, name_in(folder, path))
                 for name in outlines.keys() & known:
                     own.setdefault(name, {}).setdefault(path.name, []).append((0, outlines[name]))
                 if not outlines.keys() & known:
                     strays.append((path, "there is no image that it has polygons for"))
                 continue
-            owner, way, number = _owner(path.stem, known)
+            owner, way, number = _owner(name_in(folder, path), known)
             if owner is None:
                 strays.append((path, f"there is no image {way}"))
             else:
@@ -86,13 +86,15 @@ class MaskFolder:
         return cls(folder, ordered, tuple(strays))
 
     @classmethod
-    def for_files(cls, folder: Path, pictures: Iterable[Path]) -> MaskFolder:
-        """Assign the files of a folder to pictures, given the others that lie beside these; see `open`."""
-        parents = {path.parent for path in pictures}
-        return cls.open(folder, (path.stem for parent in parents for path in images_in(parent)))
+    def for_files(cls, folder: Path, pictures: Mapping[str, Path], recursive: bool = False) -> MaskFolder:
+        """Assign the files of a folder to pictures by name, given the others that lie beside these; see `open`."""
+        names = set(pictures)
+        for way, parent in {(name.rpartition("/")[0], path.parent) for name, path in pictures.items()}:
+            names |= {f"{way}/{other.stem}" if way else other.stem for other in images_in(parent)}
+        return cls.open(folder, names, recursive)
 
-    def read(self, picture: Path) -> Tensor:
-        """Read the masks of a picture, `(1, n, h, w)` in {-1, 1}.
+    def read(self, picture: Path, name: str) -> Tensor:
+        """Read the masks of a picture that is called `name`, `(1, n, h, w)` in {-1, 1}.
 
         Raises
         ------
@@ -102,17 +104,16 @@ class MaskFolder:
         with images.opened(picture) as image:
             width, height = ImageOps.exif_transpose(image).size
         read = []
-        for one in self._masks_of(picture):
+        for one in self._masks_of(picture, name):
             try:
                 read.append(one.read(height, width))
             except UserError as error:
                 raise UserError(f"{picture}: its mask {str(error).replace(str(one.path), one.path.name)}") from error
         return torch.cat(read)[None]
 
-    def _masks_of(self, picture: Path) -> tuple[Masks, ...]:
-        ways = self.own.get(picture.stem, {})
+    def _masks_of(self, picture: Path, name: str) -> tuple[Masks, ...]:
+        ways = self.own.get(name, {})
         if not ways:
-            name = picture.stem
             raise UserError(f"{picture}: it has no mask {name}.png or {name}_0.png in {self.folder.name}")
         if len(ways) > 1:
             names = " and ".join(masks[0].path.name for masks in ways.values())
@@ -120,11 +121,10 @@ class MaskFolder:
         return next(iter(ways.values()))
 
 
-def _files(folder: Path) -> list[Path]:
+def _files(folder: Path, recursive: bool) -> list[Path]:
     if not folder.is_dir():
         raise UserError(f"there is no folder {folder} of masks")
-    found = sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES | {".json"})
-    found = [path for path in found if not path.name.startswith(".") and path.is_file()]
+    found = sorted(path for path in files_in(folder, recursive) if path.suffix.lower() in SUFFIXES | {".json"})
     if not found:
         raise UserError(f"there is no mask in {folder}: neither an image nor polygons of labelme or COCO")
     return found

@@ -58,11 +58,12 @@ class Outlines:
         return masks
 
 
-def read_outlines(path: Path) -> dict[str, Outlines]:
-    """Read a JSON file of labelme or COCO: the instances by the name of the picture, without folder and suffix.
+def read_outlines(path: Path, name: str) -> dict[str, Outlines]:
+    """Read a JSON file of labelme or COCO: the instances by the name of the picture.
 
-    A labelme file belongs to the picture of its own name. Shapes with one `group_id` are one instance. In COCO,
-    crowds (`iscrowd`) are left out; pictures without an annotation have no instances.
+    A labelme file belongs to the picture of its own name, `name`; shapes with one `group_id` are one instance. Pictures
+    of COCO are called with and without the folders that the file names; crowds (`iscrowd`) are left out, and pictures
+    without an annotation have no instances.
 
     Raises
     ------
@@ -72,7 +73,7 @@ def read_outlines(path: Path) -> dict[str, Outlines]:
     data = read_json(path)
     try:
         if isinstance(data, dict) and isinstance(data.get("shapes"), list):
-            return {path.stem: _of_labelme(path, data)}
+            return {name: _of_labelme(path, data)}
         if isinstance(data, dict) and {"images", "annotations"} <= data.keys():
             return _of_coco(path, data)
     except (KeyError, TypeError, ValueError, IndexError) as error:
@@ -104,12 +105,12 @@ def _of_coco(path: Path, data: dict[str, Any]) -> dict[str, Outlines]:
             )
         corners = (np.asarray(flat, dtype=float).reshape(-1, 2) for flat in one["segmentation"])
         instances[one["image_id"]].append(tuple(_points(polygon.tolist()) for polygon in corners))
-    return {
-        PurePosixPath(picture["file_name"].replace("\\", "/")).stem: Outlines(
-            path, tuple(instances[picture["id"]]), (int(picture["height"]), int(picture["width"]))
-        )
-        for picture in data["images"]
-    }
+    found: dict[str, Outlines] = {}
+    for picture in data["images"]:
+        outlines = Outlines(path, tuple(instances[picture["id"]]), (int(picture["height"]), int(picture["width"])))
+        name = PurePosixPath(picture["file_name"].replace("\\", "/")).with_suffix("")
+        found |= {name.name: outlines, str(name): outlines}
+    return found
 
 
 def _points(corners: list[Any]) -> tuple[Point, ...]:

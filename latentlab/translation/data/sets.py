@@ -27,8 +27,16 @@ def sides_of(folders: Folders, part: str) -> tuple[Path, Path]:
     return folders if isinstance(folders, tuple) else (folders / f"{part}A", folders / f"{part}B")
 
 
-def open_pairs(folders: Folders, part: str, augmentation: Augmentation, reading: Reading) -> OpenedSet:
+def open_pairs(
+    folders: Folders,
+    part: str,
+    augmentation: Augmentation,
+    reading: Reading,
+    channels: tuple[int, int] = (3, 3),
+) -> OpenedSet:
     """Open pairs: of the same name in two folders, or side by side in FOLDER/part, or else in FOLDER itself.
+
+    `channels` are those of what is given and of what it becomes.
 
     Raises
     ------
@@ -40,11 +48,17 @@ def open_pairs(folders: Folders, part: str, augmentation: Augmentation, reading:
         found = pairs_across(*sides, reading)
     else:
         found = pairs_in(folders / part if (folders / part).is_dir() else folders, reading)
-    return OpenedSet(Paired(found.before, found.after, augmentation), found.problems)
+    before, after = (files.with_channels(c) for files, c in zip((found.before, found.after), channels, strict=True))
+    return OpenedSet(Paired(before, after, augmentation), found.problems)
 
 
 def open_unpaired(
-    folders: Folders, part: str, augmentation: Augmentation, instances: int, reading: Reading
+    folders: Folders,
+    part: str,
+    augmentation: Augmentation,
+    instances: int,
+    reading: Reading,
+    channels: tuple[int, int] = (3, 3),
 ) -> OpenedSet:
     """Open images in two folders, with masks in those beside, whose names end in _seg, if `instances` is not 0.
 
@@ -56,5 +70,6 @@ def open_unpaired(
     sides = sides_of(folders, part)
     if not isinstance(folders, tuple) and not all(side.is_dir() for side in sides):
         raise UserError(f"{folders} has no folders {sides[0].name} and {sides[1].name}: images of two kinds")
-    a, b = ((masked_in if instances else singles_in)(side, reading.on_problem) for side in sides)
-    return OpenedSet(Unpaired(a.files, b.files, augmentation, instances), a.problems + b.problems)
+    a, b = ((masked_in if instances else singles_in)(side, reading) for side in sides)
+    own, others = (one.files.with_channels(count) for one, count in zip((a, b), channels, strict=True))
+    return OpenedSet(Unpaired(own, others, augmentation, instances), a.problems + b.problems)

@@ -11,14 +11,19 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from latentlab.translation.data.pixels import PixelFormat
 from latentlab.translation.data.transforms import Augmentation, Placement, largest_masks
 
 Batch = dict[str, Tensor]
-"""Tensors by name: "a" and "b" `(n, 3, h, w)`; with instances also "a_masks" and "b_masks" `(n, k, h, w)`."""
+"""Tensors by name: "a" and "b" `(n, c, h, w)`; with instances also "a_masks" and "b_masks" `(n, k, h, w)`."""
 
 
 class Reader(Protocol):
-    """Numbered images, `(1, 3, h, w)` in [-1, 1], with the masks of their instances if they have any."""
+    """Numbered images, `(1, c, h, w)` in [-1, 1], with the masks of their instances if they have any."""
+
+    @property
+    def pixels(self) -> PixelFormat:
+        """Their channels, and the values of files that become -1 and 1."""
 
     @property
     def names(self) -> Sequence[str]:
@@ -64,7 +69,8 @@ class Paired:
 
     def describe(self) -> dict[str, Any]:
         """See `Source`."""
-        return {"kind": "pairs", "pairs": len(self), "names": digest_of(self.before.names)}
+        names = digest_of(self.before.names)
+        return {"kind": "pairs", "pairs": len(self), "names": names, **_unusual_pixels(self.before, self.after)}
 
 
 @dataclass(frozen=True)
@@ -106,7 +112,15 @@ class Unpaired:
         """See `Source`."""
         counts = {"a": len(self.a.names), "b": len(self.b.names)}
         names = digest_of([*self.a.names, *self.b.names])
-        return {"kind": "instances" if self.instances else "unpaired", **counts, "names": names}
+        kind = "instances" if self.instances else "unpaired"
+        return {"kind": kind, **counts, "names": names, **_unusual_pixels(self.a, self.b)}
+
+
+def _unusual_pixels(a: Reader, b: Reader) -> dict[str, Any]:
+    """Formats of the pixels, for cards, unless both are colour of 8 bits."""
+    if a.pixels == b.pixels == PixelFormat():
+        return {}
+    return {"pixels": {"a": a.pixels.as_dict(), "b": b.pixels.as_dict()}}
 
 
 def digest_of(names: Sequence[str]) -> str:

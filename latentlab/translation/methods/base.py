@@ -46,6 +46,23 @@ class TranslationConfig(ABC):
         found: dict[str, Any] = json.loads(json.dumps(asdict(self)))  # type: ignore[call-overload]
         return found
 
+    def for_channels(self, a: int, b: int) -> TranslationConfig:
+        """Return the configuration for images of A and of B with so many channels.
+
+        Raises
+        ------
+        UserError
+            The method takes colour images alone.
+        """
+        if (a, b) != (3, 3):
+            raise UserError(f"{type(self).__name__} takes colour images, of 3 channels, not {a} and {b}")
+        return self
+
+    @property
+    def channels(self) -> tuple[int, int]:
+        """Number of channels of the images of A and of B."""
+        return 3, 3
+
     @property
     def masks_per_image(self) -> int:
         """Number of instance masks that come with each image; 0 for a method without masks."""
@@ -203,8 +220,8 @@ class TranslationMethod(ABC):
         """
         reading = reading or Reading()
         if cls.paired:
-            return open_pairs(folder, part, augmentation, reading)
-        return open_unpaired(folder, part, augmentation, config.masks_per_image, reading)
+            return open_pairs(folder, part, augmentation, reading, config.channels)
+        return open_unpaired(folder, part, augmentation, config.masks_per_image, reading, config.channels)
 
     @classmethod
     def held_out_part(cls, folder: Folders) -> str | None:

@@ -6,7 +6,7 @@ Zhu et al. 2017, "Unpaired Image-to-Image Translation using Cycle-Consistent Adv
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor
@@ -28,15 +28,15 @@ class CycleGANConfig(TranslationConfig):
     Attributes
     ----------
     generator
-        Shape of both generators.
+        Shape of the generator from A to B; the other one has its channels exchanged.
     discriminator
-        Shape of both discriminators.
+        Shape of the discriminator of B; that of A has the channels of A.
     objective
         Adversarial objective, see `latentlab.translation.objectives`.
     cycle_weight
         λ of equation (3).
     identity_weight
-        Weight of the identity loss of section 5.2, in units of `cycle_weight`.
+        Weight of the identity loss of section 5.2, in units of `cycle_weight`; 0 where A and B have unlike channels.
     pool_size
         Number of generated images kept for each discriminator.
     """
@@ -50,9 +50,11 @@ class CycleGANConfig(TranslationConfig):
 
     def __post_init__(self) -> None:
         objective(self.objective)
-        channels = {self.generator.input_channels, self.generator.output_channels, self.discriminator.channels}
-        if len(channels) > 1:
-            raise UserError(f"all networks of a CycleGAN have one number of channels, not {sorted(channels)}")
+        a, b = self.channels
+        if self.discriminator.channels != b:
+            raise UserError(f"the discriminator of B takes its {b} channels, not {self.discriminator.channels}")
+        if a != b and self.identity_weight:
+            raise UserError(f"images of {a} channels are none of {b}: without identity loss (identity_weight=0) alone")
         if min(self.cycle_weight, self.identity_weight, self.pool_size) < 0:
             raise UserError(f"weights of losses and the pool's size are 0 or more, unlike {self}")
 
@@ -60,6 +62,20 @@ class CycleGANConfig(TranslationConfig):
     def for_resolution(cls, resolution: int, base_channels: int) -> CycleGANConfig:
         """See `TranslationConfig`."""
         return cls(ResNetConfig(blocks_for(resolution), base_channels), PatchConfig(ndf=base_channels))
+
+    def for_channels(self, a: int, b: int) -> CycleGANConfig:
+        """See `TranslationConfig`; without identity loss where the two differ."""
+        return replace(
+            self,
+            generator=replace(self.generator, input_channels=a, output_channels=b),
+            discriminator=replace(self.discriminator, channels=b),
+            identity_weight=self.identity_weight if a == b else 0.0,
+        )
+
+    @property
+    def channels(self) -> tuple[int, int]:
+        """See `TranslationConfig`."""
+        return self.generator.input_channels, self.generator.output_channels
 
     def build(self, seed: int = 0) -> CycleGAN:
         """See `TranslationConfig`."""
@@ -76,8 +92,10 @@ class CycleGAN(TranslationMethod):
 
     def __init__(self, config: CycleGANConfig, seed: int = 0):
         self.config, self.objective = config, objective(config.objective)
-        generators = {name: config.generator.build() for name in ("G_A", "G_B")}
-        discriminators = {name: config.discriminator.build() for name in ("D_A", "D_B")}
+        a, b = config.channels
+        back = replace(config.generator, input_channels=b, output_channels=a)
+        generators = {"G_A": config.generator.build(), "G_B": back.build()}
+        discriminators = {"D_A": config.discriminator.build(), "D_B": replace(config.discriminator, channels=a).build()}
         self.networks = network_dict({**generators, **discriminators}, seed)
         self.pools = {"b": ImagePool(config.pool_size), "a": ImagePool(config.pool_size)}
 

@@ -59,6 +59,16 @@ class Pix2PixConfig(TranslationConfig):
         """See `TranslationConfig`."""
         return Pix2Pix(self, seed)
 
+    def for_channels(self, a: int, b: int) -> Pix2PixConfig:
+        """See `TranslationConfig`."""
+        generator = replace(self.generator, input_channels=a, output_channels=b)
+        return replace(self, generator=generator, discriminator=replace(self.discriminator, channels=a + b))
+
+    @property
+    def channels(self) -> tuple[int, int]:
+        """See `TranslationConfig`."""
+        return self.generator.input_channels, self.generator.output_channels
+
     def without_skips(self) -> Pix2PixConfig:
         """Return the configuration with an encoder-decoder in place of the U-Net.
 

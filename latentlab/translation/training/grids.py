@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from latentlab import images
+from latentlab.translation.data.pixels import as_colour
 from latentlab.translation.data.sources import Batch, Source, collate, move_batch
 from latentlab.translation.methods import TranslationMethod
 from latentlab.translation.networks import infer
@@ -30,6 +31,7 @@ def grid_of(method: TranslationMethod, state: TrainingState, examples: Batch) ->
     infer(method.networks, dropout=True)
     count = len(examples["a"])
     rows = [method.preview({name: value[k : k + 1] for name, value in examples.items()}) for k in range(count)]
+    rows = [[as_colour(cell) for cell in row] for row in rows]
     for name, weights in own.items():
         method.networks[name].load_state_dict(weights)
     cells = torch.cat([torch.cat(row) for row in rows])

@@ -103,6 +103,28 @@ def test_pictures_without_a_mate_are_named_with_the_nearest(tmp_path):
     ]
 
 
+def test_two_images_of_one_name_are_no_pair(tmp_path):
+    picture(tmp_path / "a" / "x.png"), picture(tmp_path / "a" / "x.bmp"), picture(tmp_path / "b" / "x.png")
+    with pytest.raises(UserError, match=r"x\.bmp and .*x\.png have one name"):
+        pairs_across(tmp_path / "a", tmp_path / "b", Reading())
+
+
+def test_images_in_nested_folders_are_called_by_the_way_to_them(tmp_path):
+    for name in ("one/x", "two/x", ".hidden/x", "y"):
+        picture(tmp_path / "trainA" / f"{name}.png")
+        mask(tmp_path / "trainA_seg" / f"{name}_0.png")
+    assert list(masked_in(tmp_path / "trainA", Reading(on_problem="skip")).files.names) == ["y"]
+    files = masked_in(tmp_path / "trainA", Reading(recursive=True)).files
+    assert list(files.names) == ["one/x", "two/x", "y"]
+    assert [files.masks(k).shape[1] for k in range(3)] == [1, 1, 1]
+    for name in ("one/x", "two/x"):
+        picture(tmp_path / "deep" / f"{name}.png")
+    with pytest.raises(UserError, match="no image in .*deep itself, only in the folders in it"):
+        singles_in(tmp_path / "deep", Reading())
+    found = pairs_across(tmp_path / "trainA", tmp_path / "deep", Reading(on_problem="skip", recursive=True))
+    assert list(found.after.names) == ["one/x", "two/x"]
+
+
 def test_mates_of_another_size_are_refused_or_resized(tmp_path):
     picture(tmp_path / "a" / "x.png", size=(8, 8))
     picture(tmp_path / "b" / "x.png", size=(16, 16))
@@ -122,12 +144,12 @@ def test_mates_of_another_size_are_refused_or_resized(tmp_path):
 
 def test_folders_without_images_are_refused(tmp_path):
     with pytest.raises(UserError, match="no folder .*nowhere"):
-        singles_in(tmp_path / "nowhere", "skip")
+        singles_in(tmp_path / "nowhere", Reading(on_problem="skip"))
     with pytest.raises(UserError, match="no image in"):
         images_in(tmp_path)
     (tmp_path / "torn.jpg").write_bytes(b"no")
     with pytest.raises(UserError, match="nothing in .* can be used; the first of 1"):
-        singles_in(tmp_path, "skip")
+        singles_in(tmp_path, Reading(on_problem="skip"))
     with pytest.raises(UserError, match="trainA and trainB"):
         open_unpaired(tmp_path, "train", Augmentation(8, 8), 0, Reading())
 
@@ -143,8 +165,8 @@ def masked_set(folder):
 def test_masks_without_mates_or_of_another_size_are_named(tmp_path):
     masked_set(tmp_path)
     with pytest.raises(UserError, match="stray_0.png: there is no image stray"):
-        masked_in(tmp_path / "trainA", "error")
-    found = masked_in(tmp_path / "trainA", "skip")
+        masked_in(tmp_path / "trainA", Reading())
+    found = masked_in(tmp_path / "trainA", Reading(on_problem="skip"))
     assert list(found.files.names) == ["x", "y"]
     reasons = {problem.path.name: problem.reason for problem in found.problems}
     assert set(reasons) == {"stray_0.png", "bare.png", "small.png"}
@@ -158,7 +180,7 @@ def test_names_with_numbers_keep_their_own_masks(tmp_path):
     for name in ("a", "a_1"):
         picture(tmp_path / "trainA" / f"{name}.png")
         mask(tmp_path / "trainA_seg" / f"{name}_0.png")
-    files = masked_in(tmp_path / "trainA", "error").files
+    files = masked_in(tmp_path / "trainA", Reading()).files
     assert [files.masks(k).shape[1] for k in range(2)] == [1, 1]
 
 

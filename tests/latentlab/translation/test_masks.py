@@ -11,7 +11,7 @@ from PIL import Image, ImageFilter
 
 from latentlab.errors import UserError
 from latentlab.images import save_image
-from latentlab.translation.data.folders import masked_in
+from latentlab.translation.data.folders import Reading, masked_in
 from latentlab.translation.data.mask_files import MaskFolder
 from latentlab.translation.data.masks import load_mask
 
@@ -150,7 +150,8 @@ def mask(folder, name, inside=INSIDE):
 
 
 def own_masks(folder, name):
-    return MaskFolder.for_files(folder / "seg", [folder / "in" / f"{name}.png"]).read(folder / "in" / f"{name}.png")
+    path = folder / "in" / f"{name}.png"
+    return MaskFolder.for_files(folder / "seg", {name: path}).read(path, name)
 
 
 def test_the_very_name_comes_before_numbers(tmp_path):
@@ -169,7 +170,7 @@ def test_the_rule_for_training_is_the_same(tmp_path):
         picture(tmp_path / "trainA", name)
     for name, inside in (("a_1", OTHER), ("a_0", INSIDE)):
         mask(tmp_path / "trainA_seg", name, inside)
-    files = masked_in(tmp_path / "trainA", "error").files
+    files = masked_in(tmp_path / "trainA", Reading()).files
     assert np.array_equal((files.masks(0) > 0)[0, 0].numpy(), INSIDE)
     assert np.array_equal((files.masks(1) > 0)[0, 0].numpy(), OTHER)
 

@@ -1,6 +1,7 @@
 """Translators: files of ours and published ones, pictures of any size, masks, dropout; the command line."""
 
 import csv
+import shutil
 
 import numpy as np
 import pytest
@@ -182,6 +183,20 @@ def test_pix2pix_learns_from_any_two_folders_and_from_the_same_masks_at_both_end
             mask.convert("L").point(lambda value: value // 255).save(masks / f"{path.stem.removesuffix('_0')}.png")
     code, out, err = run("translate", "train", "pix2pix", sides[0], masks, "--out", tmp_path / "run", *SMALL)
     assert code == 0 and "2 samples, 0 files left out" in out, err
+
+
+def test_archives_and_nested_folders_are_taken_like_folders(run, sets, tmp_path):
+    shutil.make_archive(str(tmp_path / "shapes"), "zip", sets / "shapes")
+    code, out, err = run("translate", "train", "cyclegan", tmp_path / "shapes.zip", "--out", tmp_path / "run", *SMALL)
+    assert code == 0 and "0 files left out" in out, err
+    assert (tmp_path / "run" / "unpacked" / "shapes" / "trainA").is_dir()
+    model = tmp_path / "run" / "translator.safetensors"
+    for source in (tmp_path / "shapes.zip", sets / "shapes"):
+        made = tmp_path / f"made-{source.suffix}"
+        assert run("translate", "apply", model, source, "--recursive", "--out", made)[0] == 0
+        assert {path.name for path in (made / "testA").iterdir()} == {p.name for p in (sets / "shapes/testA").iterdir()}
+    code, _, err = run("translate", "apply", model, sets / "shapes", "--out", tmp_path / "none")
+    assert code == 2 and "only in the folders in it" in err
 
 
 def test_one_bad_picture_does_not_end_the_rest(run, tmp_path):

@@ -1,0 +1,151 @@
+"""Values of image files as tensors and back: grey, colour, with alpha; of 8 bits, or of 16 by the range of a set."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image, ImageOps
+from torch import Tensor
+
+from latentlab import images
+from latentlab.errors import UserError
+from latentlab.files import atomic_path
+
+_MODES = {1: "L", 3: "RGB", 4: "RGBA"}
+Side = Literal["a", "b"]
+"""A: what is given; B: what it becomes."""
+
+
+@dataclass(frozen=True)
+class PixelFormat:
+    """How the values of image files become those of tensors.
+
+    Attributes
+    ----------
+    channels
+        1: grey; 3: RGB, transparency lying on white; 4: RGB and alpha.
+    low, high
+        Values of a file that become -1 and 1: 0 and 255 of bytes; of 16-bit files what the set holds, because cameras
+        of 10, 12 or 14 bits leave most of the range empty.
+    deep
+        Whether files have 16 bits.
+    """
+
+    channels: int = 3
+    low: int = 0
+    high: int = 255
+    deep: bool = False
+
+    def __post_init__(self) -> None:
+        if self.channels not in _MODES:
+            raise UserError(f"images have {', '.join(map(str, _MODES))} channels, not {self.channels}")
+        if not 0 <= self.low < self.high < 1 << 16:
+            raise UserError(f"values of files rise from 0 to 65535 at most, unlike {self.low} to {self.high}")
+
+    @classmethod
+    def of_files(cls, paths: Sequence[Path], channels: int) -> PixelFormat:
+        """Return the format of a set of files.
+
+        Raises
+        ------
+        UserError
+            Some are of 16 bits and some are not, or all values are the same.
+        """
+        ranges = {path: found for path in paths if (found := _deep_range(path)) is not None}
+        if not ranges:
+            return cls(channels)
+        if len(ranges) < len(paths):
+            shallow = next(path for path in paths if path not in ranges)
+            raise UserError(f"{next(iter(ranges))} is of 16 bits and {shallow} is not: convert one kind to the other")
+        low, high = min(low for low, _ in ranges.values()), max(high for _, high in ranges.values())
+        if low == high:
+            raise UserError(f"all pixels of {len(paths)} images are {low}, those of {paths[0]} too")
+        return cls(channels, low, high, deep=True)
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> PixelFormat:
+        """Return what `as_dict` was given; UserError if it is no format."""
+        try:
+            return cls(**data)
+        except TypeError as error:
+            raise UserError(f"this is no format of pixels: {error}") from error
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it as JSON holds it."""
+        return asdict(self)
+
+    def read(self, path: Path) -> Tensor:
+        """Read an image, `(1, channels, h, w)` in [-1, 1].
+
+        Raises
+        ------
+        UserError
+            See `latentlab.images.load_image`; or a file of 8 bits where those of the set have 16. One of 16 bits where
+            they have 8 is scaled by the whole range.
+        """
+        with images.opened(path) as opened:
+            picture = ImageOps.exif_transpose(opened)
+            if picture.mode == "F":
+                raise UserError("an image of 32-bit floats has no agreed range: convert it to 8 or 16 bits first")
+            if picture.mode.startswith("I"):
+                return self._spread(np.asarray(picture).astype(np.float32))
+            if self.deep:
+                raise UserError(
+                    f"it has 8 bits, and the images that were learnt from have 16, {self.low} to {self.high}"
+                )
+            if self.channels == 3:
+                return images.from_pil(picture)
+            values = np.asarray(picture.convert(_MODES[self.channels])).astype(np.float32)
+            values = values[:, :, None] if values.ndim == 2 else values
+            return torch.from_numpy(values / 127.5 - 1).permute(2, 0, 1)[None].contiguous()
+
+    def _spread(self, grey: NDArray[np.float32]) -> Tensor:
+        """Scale grey values `(h, w)` of 16 bits, and give them all channels."""
+        low, high = (self.low, self.high) if self.deep else (0, 65535)
+        values = np.repeat((grey[:, :, None] - low) / (high - low) * 2 - 1, self.channels, axis=2)
+        if self.channels == 4:
+            values[:, :, 3] = 1
+        return torch.from_numpy(values.clip(-1, 1)).permute(2, 0, 1)[None].contiguous()
+
+    def write(self, image: Tensor, path: Path) -> None:
+        """Write `image (1, channels, h, w)` in [-1, 1] as PNG; grey of 16 bits where files are.
+
+        Raises
+        ------
+        UserError
+            `path` cannot be written.
+        """
+        if self.channels == 3 or (self.channels == 1 and not self.deep):
+            images.save_image(image, path)
+            return
+        array = image[0].permute(1, 2, 0).float().cpu().numpy()
+        if self.deep and self.channels == 1:
+            values = self.low + (array[:, :, 0] + 1) / 2 * (self.high - self.low)
+            picture = Image.fromarray((values + 0.5).clip(0, 65535).astype(np.uint16))
+        else:
+            picture = Image.fromarray(images.to_bytes(image[0]).permute(1, 2, 0).cpu().numpy())
+        with atomic_path(path) as temporary:
+            picture.save(temporary, "PNG")
+
+
+def _deep_range(path: Path) -> tuple[int, int] | None:
+    """Smallest and largest value of a file of 16 bits; None for others."""
+    with images.opened(path) as picture:
+        if not picture.mode.startswith("I"):
+            return None
+        values = np.asarray(picture)
+    return int(values.min()), int(values.max())
+
+
+def as_colour(images_: Tensor) -> Tensor:
+    """Return images of any number of channels as colour images `(b, 3, h, w)`, for the eye; transparent is white."""
+    if images_.shape[1] == 4:
+        alpha = (images_[:, 3:] + 1) / 2
+        return alpha * images_[:, :3] + (1 - alpha)
+    return images_.expand(-1, 3, -1, -1) if images_.shape[1] == 1 else images_
