@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ from latentlab.translation.networks import (
     config_to_dict,
     infer,
 )
+from latentlab.translation.shipped import shipped_editor, shipped_editors
 from stylegan2.defaults import plain_defaults
 
 KIND = cards.Kind("latentlab.translator", 1, "a translator", "train it anew or fetch it again")
@@ -100,7 +102,7 @@ class Translator:
         with torch.no_grad(), torch.random.fork_rng():
             torch.manual_seed(seed)
             padded_masks = None if masks is None else pad(masks, *accepted)
-            row = _row_of(network, strengths)
+            row = network.strength_row(strengths)
             rows = None if row is None else torch.tensor(row).to(images).expand(len(images), -1)
             made, made_masks = network.translate(pad(images, *accepted), padded_masks, settings, rows)
         made_masks = None if made_masks is None else made_masks[..., :height, :width]
@@ -155,6 +157,11 @@ class Translator:
         known = {row.name for row in weights.known() if row.kind == "translator"}
         if isinstance(source, str) and source in known:
             return cls({"a2b": _load_generator(_only_file(source))}, {"method": "published", "name": source}).to(place)
+        if isinstance(source, str) and source in shipped_editors():
+            with shipped_editor(source) as path:
+                return cls.load(path, place)
+        if not Path(source).exists():
+            raise _missing(source, (*shipped_editors(), *known))
         if Path(source).suffix.lower() in (".pth", ".pt"):
             return cls({"a2b": _load_generator(Path(source))}, {"method": "published"}).to(place)
         tensors, card = cards.read(source, KIND)
@@ -175,8 +182,9 @@ def load_translator(source: str | Path, device: torch.device | str = "cpu") -> T
     Parameters
     ----------
     source
-        Name (`vintagify`), file that `Translator.save` wrote, or a published `.pth`. Names come before files: give a
-        file that is called like one as ./NAME, or as a Path.
+        Name of an editor that comes with the package (`smile`) or of published weights (`vintagify`), file that
+        `Translator.save` wrote, or a published `.pth`. Names come before files: give a file that is called like one as
+        ./NAME, or as a Path.
     device
         Device of the networks.
 
@@ -188,17 +196,10 @@ def load_translator(source: str | Path, device: torch.device | str = "cpu") -> T
     return Translator.load(source, device)
 
 
-def _row_of(network: TranslationGenerator, strengths: Mapping[str, float] | None) -> list[float] | None:
-    """The strength of each attribute of a network; None if it has none."""
-    known = network.attributes
-    given = {known[0]: 1.0} if strengths is None and known else strengths or {}
-    unknown = [name for name in given if name not in known]
-    if unknown:
-        told = f"it has {', '.join(known)}" if known else "it takes no strengths"
-        raise UserError(f"this translator has no attribute {unknown[0]}; {told}")
-    if not all(-1 <= strength <= 1 for strength in given.values()):
-        raise UserError(f"strengths lie in -1 … 1, unlike {dict(given)}")
-    return [float(given.get(name, 0.0)) for name in known] if known else None
+def _missing(source: str | Path, names: tuple[str, ...]) -> UserError:
+    near = difflib.get_close_matches(str(source), names, n=1)
+    hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(names)}"
+    return UserError(f"there is no file {source}, and no translator of that name; {hint}")
 
 
 def _only_file(name: str) -> Path:

@@ -180,4 +180,4 @@ def _strips(taught: Taught, render: Renderer, settings: StripSettings, seeds: ra
         faces = render(move(rows, [(direction, distances)], generator)).clamp(-1, 1)
         size = settings.resolution
         reduced = images.resize(images.reduce(faces, size), size, size).cpu()
-        yield seeds[k], torch.cat(list(reduced.split(1)), dim=3)
+        yield seeds[k], torch.cat(torch.split(reduced, 1), dim=3)

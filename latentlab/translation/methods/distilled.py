@@ -114,7 +114,7 @@ class Distilled(TranslationMethod):
     def optimiser_steps(self, batch: Batch, rng: torch.Generator) -> Iterator[OptimiserStep]:
         """See `TranslationMethod`."""
         a, b, strengths = batch["a"], batch["b"], batch["strengths"]
-        fake, mask = self.networks["G"].edit(a, strengths)
+        fake, mask = self.networks["G"](a, strengths)
         if self.config.gan_weight:
             losses = discriminator_losses(self.objective, "", self.networks["D"], b, fake.detach(), rng)
             yield OptimiserStep("discriminator", losses)
@@ -129,9 +129,10 @@ class Distilled(TranslationMethod):
     def _distance(self, images: Tensor, others: Tensor) -> Tensor:
         if self._perceptual is None:
             self._perceptual = load_perceptual("alex", images.device)
-        return self._perceptual(images, others)
+        distance: Tensor = self._perceptual(images, others)
+        return distance
 
     def preview(self, batch: Batch) -> list[Tensor]:
         """Return input, edit, where it was edited, the generator's own edit."""
-        made, mask = self.networks["G"].edit(batch["a"], batch["strengths"])
+        made, mask = self.networks["G"](batch["a"], batch["strengths"])
         return [batch["a"], made, 2 * mask.expand(-1, 3, -1, -1) - 1, batch["b"]]

@@ -8,6 +8,8 @@ from typing import Any, ClassVar, Literal
 
 from torch import Tensor, nn
 
+from latentlab.errors import UserError
+
 Way = Literal["a2b", "b2a"]
 """Direction of a translation: images of kind A to kind B, or back."""
 
@@ -76,3 +78,27 @@ class TranslationGenerator(nn.Module):
         """
         made: Tensor = self(images)
         return made, None
+
+    def strength_row(self, strengths: Mapping[str, float] | None) -> list[float] | None:
+        """Return the strength of each of `attributes`, or None for a network that takes no strengths.
+
+        Parameters
+        ----------
+        strengths
+            From -1 to 1 by attribute, 0 for those that are not named; None for 1 of the first attribute.
+
+        Raises
+        ------
+        UserError
+            There is no such attribute, or a strength is out of range.
+        """
+        known = self.attributes
+        given = {known[0]: 1.0} if strengths is None and known else strengths or {}
+        unknown = [name for name in given if name not in known]
+        if unknown:
+            told = f"it has {', '.join(known)}" if known else "it takes no strengths"
+            raise UserError(f"this translator has no attribute {unknown[0]}; {told}")
+        for name, strength in given.items():
+            if not -1 <= strength <= 1:
+                raise UserError(f"strengths lie in -1 … 1, unlike {strength:g} of {name}")
+        return [float(given.get(name, 0.0)) for name in known] if known else None

@@ -104,19 +104,15 @@ class Editor(TranslationGenerator):
         )
         self.last = nn.Conv2d(widths[0], 4, 3, padding=1)
 
-    def forward(self, images: Tensor, strengths: Tensor) -> Tensor:
-        """Return the edited images; see the class."""
-        return self.edit(images, strengths)[0]
-
     def translate(
         self, images: Tensor, masks: Tensor | None, settings: Mapping[str, Any], strengths: Tensor | None = None
     ) -> tuple[Tensor, Tensor | None]:
         """See `TranslationGenerator`."""
         if strengths is None:
             raise UserError(f"this editor takes a strength for each of {', '.join(self.attributes)}")
-        return self.edit(images, strengths)[0], None
+        return self(images, strengths)[0], None
 
-    def edit(self, images: Tensor, strengths: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, images: Tensor, strengths: Tensor) -> tuple[Tensor, Tensor]:
         """Return the edited images and the masks `(b, 1, h, w)` in 0 … 1 of where they are edited.
 
         Raises
