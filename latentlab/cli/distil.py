@@ -24,7 +24,9 @@ def distil(
         typer.Option(help="Folder of faces and training, where a stopped run resumes; by default beside --out."),
     ] = None,
     faces: Annotated[int, typer.Option(min=1, help="Faces that each direction is learnt from.")] = 2000,
-    size: Annotated[int, typer.Option(min=64, help="Resolution of the faces; a multiple of 16.")] = 128,
+    size: Annotated[
+        int, typer.Option(min=64, help="Resolution of the faces; a multiple of 8, from 256 on of 16.")
+    ] = 128,
     base_channels: Annotated[int, typer.Option(min=4, help="Channels at full resolution; a multiple of 4.")] = 16,
     epochs: Annotated[float, typer.Option(help="Passes through the faces.")] = 8,
     gan: Annotated[float, typer.Option(min=0, help="Weight of an adversarial loss; 0: none.")] = 0,
@@ -41,7 +43,7 @@ def distil(
     """
     from latentlab.directions import load_direction
     from latentlab.pipelines import Components
-    from latentlab.pipelines.distilling import DistilSettings, taught_by
+    from latentlab.pipelines.distilling import DistilSettings, renderer_for, taught_by
     from latentlab.pipelines.distilling import distil as run
     from latentlab.translation import RunOptions
 
@@ -52,15 +54,15 @@ def distil(
     names = [Path(name).stem for name in direction]
     if len(set(names)) < len(names):
         raise UserError(f"directions are told apart by their names, and {', '.join(names)} has one twice")
-    components = Components.load(network, device=device)
-    taught = {name: taught_by(load_direction(given), components) for name, given in zip(names, direction, strict=True)}
     base = DistilSettings.for_resolution(size, base_channels)
     settings = DistilSettings(
         replace(base.strips, faces=faces, seed_start=seed_start, psi=psi),
         replace(base.method, gan_weight=gan),
         replace(base.training, epochs=epochs, precision=precision),
     )
-    render = components.renderer(max(size, 256))
+    components = Components.load(network, device=device)
+    render = renderer_for(components, size)
+    taught = {name: taught_by(load_direction(given), components) for name, given in zip(names, direction, strict=True)}
     editor = run(taught, render, place, settings, RunOptions(sample_every=sample_every), bar)
     editor.save(out)
     print(f"the editor is {out}; `latentlab translate apply {out} PHOTO` edits photos")

@@ -41,6 +41,30 @@ def _method_names() -> list[str]:
     return list(registry.translators.names())
 
 
+@app.command("list")
+def list_translators() -> None:
+    """List the translators that have a name: editors that come with the package, and published weights."""
+    from latentlab import weights
+    from latentlab.translation import load_translator
+    from latentlab.translation.describing import summary_of
+    from latentlab.translation.shipped import shipped_editors
+
+    for name in shipped_editors():
+        print(f"{name:<22} {summary_of(load_translator(name))}")
+    for entry in weights.known():
+        if entry.kind == "translator":
+            print(f"{entry.name:<22} {entry.note}; {entry.licence}")
+
+
+@app.command()
+def show(translator: Source) -> None:
+    """Show the card of a translator: its networks, and what it learnt from."""
+    from latentlab.translation import load_translator
+    from latentlab.translation.describing import card_of
+
+    print(card_of(load_translator(translator)), end="")
+
+
 @app.command()
 def train(
     ctx: typer.Context,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from stylegan2.lazy import lazy_names
 
 if TYPE_CHECKING:
-    from latentlab.pipelines.distilling.job import DistilSettings, distil, taught_by
+    from latentlab.pipelines.distilling.job import DistilSettings, distil, renderer_for, taught_by
     from latentlab.pipelines.distilling.photos import FaceEditor, is_face_editor
     from latentlab.pipelines.distilling.strips import StripSettings, Taught, make_strips
 
@@ -19,6 +19,7 @@ __all__ = [
     "distil",
     "is_face_editor",
     "make_strips",
+    "renderer_for",
     "taught_by",
 ]
 
@@ -27,7 +28,7 @@ if not TYPE_CHECKING:
     __getattr__, __dir__ = lazy_names(
         __name__,
         {
-            "job": ("DistilSettings", "distil", "taught_by"),
+            "job": ("DistilSettings", "distil", "renderer_for", "taught_by"),
             "photos": ("FaceEditor", "is_face_editor"),
             "strips": ("StripSettings", "Taught", "make_strips"),
         },

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from latentlab.directions import Direction
+from latentlab.errors import UserError
 from latentlab.pipelines.components import Components
 from latentlab.pipelines.distilling.strips import StripSettings, Taught, make_strips
 from latentlab.pipelines.library import scorer_of
@@ -17,6 +18,9 @@ from latentlab.translation.data.transforms import Augmentation
 from latentlab.translation.methods.distilled import Distilled, DistilledConfig
 from latentlab.translation.training import RunOptions, TrainingSettings, train
 from latentlab.translation.translator import Translator
+
+# Scorers see faces at this resolution or near it.
+_SCORED = 256
 
 
 @dataclass(frozen=True)
@@ -43,8 +47,19 @@ class DistilSettings:
 
     @classmethod
     def for_resolution(cls, resolution: int, base_channels: int = 16) -> DistilSettings:
-        """Return the defaults for faces of a resolution."""
-        return cls(StripSettings(resolution=resolution), DistilledConfig.for_resolution(resolution, base_channels))
+        """Return the defaults for faces of a resolution.
+
+        Raises
+        ------
+        UserError
+            The editor cannot halve it often enough, or not have so many channels.
+        """
+        method = DistilledConfig.for_resolution(resolution, base_channels)
+        if resolution % (1 << method.generator.halvings):
+            raise UserError(
+                f"an editor works at a multiple of {1 << method.generator.halvings} pixels, not {resolution}"
+            )
+        return cls(StripSettings(resolution=resolution), method)
 
 
 def taught_by(direction: Direction, components: Components) -> Taught:
@@ -60,6 +75,22 @@ def taught_by(direction: Direction, components: Components) -> Taught:
     own = Components.load(components.generator, scorer)
     own.check_attribute(score)
     return Taught(direction, own.scorer, score)
+
+
+def renderer_for(components: Components, resolution: int) -> Renderer:
+    """Return the generator at its lowest resolution that is not below that of the faces, nor below 256 pixels.
+
+    A generator that does not reach 256 pixels is taken at its own resolution.
+
+    Raises
+    ------
+    UserError
+        The faces are larger than the generator's images.
+    """
+    known = components.generator.resolutions
+    if resolution > max(known):
+        raise UserError(f"the generator renders {max(known)} pixels at most, and faces of {resolution} are asked for")
+    return components.renderer(min(r for r in known if r >= min(max(resolution, _SCORED), max(known))))
 
 
 def distil(
@@ -112,9 +143,23 @@ def distil(
 def _with_card(
     editor: Translator, taught: Mapping[str, Taught], render: Renderer, settings: DistilSettings
 ) -> Translator:
+    strips = settings.strips
     learnt: dict[str, Any] = {
-        name: {"direction": one.direction.attribute, "method": one.direction.method, "score": one.score}
+        name: {
+            "direction": one.direction.attribute,
+            "method": one.direction.method,
+            "score": one.score,
+            "low": strips.low,
+            "high": strips.high,
+        }
         for name, one in taught.items()
     }
-    card = {"framing": "ffhq", "resolution": settings.strips.resolution, "learnt": learnt}
-    return Translator(editor.networks, {**editor.card, **card, "generator": render.generator.fingerprint})
+    card = {
+        "framing": "ffhq",
+        "resolution": strips.resolution,
+        "learnt": learnt,
+        "seed_start": strips.seed_start,
+        "psi": strips.psi,
+        "generator": render.generator.fingerprint,
+    }
+    return Translator(editor.networks, {**editor.card, **card})

@@ -95,7 +95,8 @@ class FaceEditor:
         height, width = face.shape[2:]
         if height != width:
             raise UserError(
-                f"{name} is {width}x{height}, and an aligned face is square; `latentlab align` cuts faces out of photos"
+                f"{name}: an aligned face is square, not {width}x{height}; photos are edited without --aligned, and "
+                "`latentlab align` cuts faces out of them"
             )
         change = self._change(resize(reduce(face, self._resolution), self._resolution, self._resolution))
         return (face + F.interpolate(change, (height, width), mode="bicubic", antialias=True)).clamp(-1, 1)
