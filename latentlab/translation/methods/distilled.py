@@ -83,12 +83,14 @@ class Distilled(TranslationMethod):
 
     def __init__(self, config: DistilledConfig, seed: int = 0):
         self.config, self.objective = config, objective(config.objective)
-        networks: dict[str, torch.nn.Module] = {"G": config.generator.build()}
+        editor = config.generator.build()
+        networks: dict[str, torch.nn.Module] = {"G": editor}
         self.optimiser_networks = {"generator": ("G",)}
         if config.gan_weight:
             networks["D"] = config.discriminator.build()
             self.optimiser_networks = {"discriminator": ("D",), "generator": ("G",)}
         self.networks = network_dict(networks, seed)
+        editor.draw_weights_(seed)
         self._perceptual: PerceptualDistance | None = None
 
     @classmethod

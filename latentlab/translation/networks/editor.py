@@ -6,6 +6,7 @@ pix2pixHD; this one is small, makes the change and a soft mask of where it appli
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -82,8 +83,10 @@ class _Block(nn.Module):
 class Editor(TranslationGenerator):
     """Images `(b, 3, h, w)` in [-1, 1] and strengths `(b, n)` in [-1, 1] to edited images.
 
-    The result is x + m · (y − x), with the mask m in 0 … 1 of the input x and what the network draws, y. m is scaled
-    by the largest of the strengths without their signs, so that an image edited by 0 is the image, bit for bit.
+    The result is x + m · (y − x), with the mask m in 0 … 1, the input x, and y = x + 2 · tanh(d) within [-1, 1], where
+    the network draws m and d. m is scaled by the largest of the strengths without their signs, so that an image edited
+    by 0 is the image, bit for bit. An untrained network hardly changes an image; if it drew y itself, the quickest way
+    to a smaller loss would be a mask that closes everywhere, and it would not open again.
     """
 
     config: EditorConfig
@@ -103,6 +106,23 @@ class Editor(TranslationGenerator):
             nn.Conv2d(wider + wide, wide, 3, padding=1) for wide, wider in zip(widths, widths[1:], strict=False)
         )
         self.last = nn.Conv2d(widths[0], 4, 3, padding=1)
+
+    @torch.no_grad()
+    def draw_weights_(self, seed: int = 0) -> None:
+        """Draw convolutions N(0, 2 / fan-in) (He et al. 2015), and the strengths' layers N(0, 1/4).
+
+        With as few norms as here, the N(0, 0.02²) of pix2pix would let no signal through. The last layer has a tenth of
+        it, so that an untrained network hardly changes an image.
+        """
+        rng = torch.Generator().manual_seed(seed)
+        for module in self.modules():
+            if isinstance(module, (nn.Conv2d, nn.Linear)):
+                convolves = isinstance(module, nn.Conv2d)
+                spread = math.sqrt(2 / module.weight[0].numel()) if convolves else 0.5
+                module.weight.copy_(spread * torch.randn(module.weight.shape, generator=rng))
+                assert module.bias is not None
+                module.bias.zero_()
+        self.last.weight.mul_(0.1)
 
     def translate(
         self, images: Tensor, masks: Tensor | None, settings: Mapping[str, Any], strengths: Tensor | None = None
@@ -138,4 +158,5 @@ class Editor(TranslationGenerator):
         drawn = self.last(x)
         amount = strengths.abs().amax(dim=1).clamp(max=1)[:, None, None, None]
         mask = amount * drawn[:, 3:].sigmoid()
-        return images + mask * (drawn[:, :3].tanh() - images), mask
+        wanted = (images + 2 * drawn[:, :3].tanh()).clamp(-1, 1)
+        return images + mask * (wanted - images), mask

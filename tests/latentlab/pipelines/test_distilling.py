@@ -35,7 +35,7 @@ from latentlab.translation.shipped import shipped_editors
 from latentlab.translation.training import TrainingSettings
 from tests.conftest import stage_with
 
-STRIPS = StripSettings(faces=4, resolution=32, held_out=0.25, seed_start=0, low=0.3, high=0.7)
+STRIPS = StripSettings(faces=4, resolution=32, held_out=0.25, seed_start=0, low=0.1, high=0.9)
 
 
 @pytest.fixture(scope="module")
@@ -45,9 +45,9 @@ def render():
 
 @pytest.fixture(scope="module")
 def taught(render):
-    vector = render.generator.direction("mouth").astype(np.float32)
-    direction = Direction(vector, "mouth", "known", generator=render.generator.fingerprint)
-    return {"mouth": Taught(direction, render.generator.scorer(), "mouth")}
+    vector = render.generator.direction("ground").astype(np.float32)
+    direction = Direction(vector, "ground", "known", generator=render.generator.fingerprint)
+    return {"ground": Taught(direction, render.generator.scorer(), "ground")}
 
 
 @pytest.fixture(scope="module")
@@ -61,17 +61,17 @@ def strips(render, taught, tmp_path_factory):
 
 
 def test_strips_go_from_one_target_to_the_other(strips, taught):
-    assert [len(images_in(strips / part / "mouth")) for part in ("train", "test")] == [4, 1]
-    scorer = taught["mouth"].scorer
-    for path in images_in(strips / "train" / "mouth"):
+    assert [len(images_in(strips / part / "ground")) for part in ("train", "test")] == [4, 1]
+    scorer = taught["ground"].scorer
+    for path in images_in(strips / "train" / "ground"):
         faces = torch.cat(images.load_image(path).split(32, dim=3))
-        scores = scorer(faces)[:, scorer.names.index("mouth")]
+        scores = scorer(faces)[:, scorer.names.index("ground")]
         assert len(faces) == len(STRIPS.levels)
-        assert scores[0] < 0.35 and scores[-1] > 0.65 and (scores.diff() > -0.02).all()
+        assert scores[0] < 0.12 and scores[-1] > 0.88 and (scores.diff() > -0.02).all()
 
 
 def test_the_middle_of_a_strip_is_the_face_as_it_was_sampled(strips, render):
-    path = images_in(strips / "train" / "mouth")[0]
+    path = images_in(strips / "train" / "ground")[0]
     face = render(ws_of_seeds(render.generator, [int(path.stem)], STRIPS.psi)).clamp(-1, 1)
     middle = images.load_image(path)[..., 64:96]
     assert torch.equal(images.to_bytes(middle), images.to_bytes(face))
@@ -88,10 +88,10 @@ def test_strips_that_were_stopped_go_on(strips, render, taught, tmp_path):
     few = replace(STRIPS, batch_size=2)
     with pytest.raises(Stopped):
         make_strips(taught, render, few, tmp_path, stage_with(stop))
-    assert json.loads((tmp_path / "mouth.json").read_text())["tried"] == 2
+    assert json.loads((tmp_path / "ground.json").read_text())["tried"] == 2
     make_strips(taught, render, few, tmp_path, progress=False)
     for part in ("train", "test"):
-        one, other = (images_in(folder / part / "mouth") for folder in (tmp_path, strips))
+        one, other = (images_in(folder / part / "ground") for folder in (tmp_path, strips))
         assert [path.name for path in one] == [path.name for path in other]
         assert all(a.read_bytes() == b.read_bytes() for a, b in zip(one, other, strict=True))
     with pytest.raises(UserError, match="high"):
@@ -99,9 +99,11 @@ def test_strips_that_were_stopped_go_on(strips, render, taught, tmp_path):
 
 
 def test_a_direction_that_leads_nowhere_is_told(render, taught, tmp_path):
-    still = Direction(render.generator.direction("size").astype(np.float32), "mouth", "known")
-    nowhere = {"mouth": replace(taught["mouth"], direction=still)}
-    with pytest.raises(UserError, match=r"of 64 faces the direction of mouth brought \d to a mouth of 0.3 and of 0.7"):
+    still = Direction(render.generator.direction("size").astype(np.float32), "ground", "known")
+    nowhere = {"ground": replace(taught["ground"], direction=still)}
+    with pytest.raises(
+        UserError, match=r"of 64 faces the direction of ground brought \d to a ground of 0.1 and of 0.9"
+    ):
         make_strips(nowhere, render, replace(STRIPS, batch_size=32), tmp_path, progress=False)
 
 
@@ -122,7 +124,7 @@ def test_the_generator_renders_no_less_than_the_faces(render):
 
 def test_what_taught_a_direction_is_on_its_card(taught, render):
     with pytest.raises(UserError, match="does not say which score taught it"):
-        taught_by(taught["mouth"].direction, Components.load(render.generator))
+        taught_by(taught["ground"].direction, Components.load(render.generator))
 
 
 # --- from directions to an editor ---------------------------------------------------------------------------
@@ -131,7 +133,7 @@ def test_what_taught_a_direction_is_on_its_card(taught, render):
 @pytest.fixture(scope="module")
 def editor(strips, render, taught):
     """A toy, trained for seconds; its strips are there already."""
-    method = replace(DistilledConfig(EditorConfig(("mouth",), 8, 2, 1)), perceptual_weight=0.0)
+    method = replace(DistilledConfig(EditorConfig(("ground",), 8, 2, 1)), perceptual_weight=0.0)
     training = TrainingSettings(epochs=60, batch_size=4, learning_rate=3e-3, betas=(0.9, 0.999))
     folder = strips.parent / "distilled"
     folder.mkdir()
@@ -142,27 +144,27 @@ def editor(strips, render, taught):
 
 
 def test_an_editor_edits_faces_by_strengths_of_either_sign(editor, strips, taught):
-    scorer = taught["mouth"].scorer
-    faces = torch.cat([images.load_image(path)[..., 64:96] for path in images_in(strips / "train" / "mouth")])
+    scorer = taught["ground"].scorer
+    faces = torch.cat([images.load_image(path)[..., 64:96] for path in images_in(strips / "train" / "ground")])
 
     def score(strengths):
-        return float(scorer(editor(faces, strengths=strengths)[0])[:, scorer.names.index("mouth")].mean())
+        return float(scorer(editor(faces, strengths=strengths)[0])[:, scorer.names.index("ground")].mean())
 
-    low, unedited, high = (score({"mouth": strength}) for strength in (-1, 0, 1))
-    assert low + 0.05 < unedited < high - 0.1
+    low, unedited, high = (score({"ground": strength}) for strength in (-1, 0, 1))
+    assert low + 0.2 < unedited < high - 0.1
     assert score(None) == high, "1 is the default"
 
 
 def test_its_card_says_what_it_learnt(editor, render, tmp_path):
     editor.save(tmp_path / "editor.safetensors")
     loaded = load_translator(tmp_path / "editor.safetensors")
-    assert is_face_editor(loaded) and loaded.network("a2b").attributes == ("mouth",)
+    assert is_face_editor(loaded) and loaded.network("a2b").attributes == ("ground",)
     card = loaded.card
     assert card["generator"] == render.generator.fingerprint and card["resolution"] == 32
     assert card["learnt"] == {
-        "mouth": {"direction": "mouth", "method": "known", "score": "mouth", "low": 0.3, "high": 0.7}
+        "ground": {"direction": "ground", "method": "known", "score": "ground", "low": 0.1, "high": 0.9}
     }
-    assert card["training"]["data"]["faces"] == {"mouth": 4}
+    assert card["training"]["data"]["faces"] == {"ground": 4}
 
 
 def test_editors_that_come_with_the_package_edit_faces():
@@ -258,7 +260,7 @@ def test_aligned_faces_keep_their_size_and_need_no_detector(marking, side):
 
 def test_nothing_changes_at_strength_0(marking, editor):
     photo, detector = noise(260, 260), Detector((130, 110), size=40)
-    for one, name in ((marking, "mark"), (editor, "mouth")):
+    for one, name in ((marking, "mark"), (editor, "ground")):
         assert torch.equal(FaceEditor(one, detector, {name: 0.0}).translate(photo), photo)
 
 
@@ -287,12 +289,12 @@ def test_photos_are_edited_by_command(editor, run, refused, tmp_path):
     code, told, err = run(*apply, "--strength", "-0.5")
     assert code == 2 and "1 of 2" in told and "wide.png: an aligned face is square" in err.splitlines()[-1]
     made = images.load_image(out / "one.png")
-    expected = FaceEditor(editor, None, {"mouth": -0.5}).translate(images.load_image(faces / "one.png"))
+    expected = FaceEditor(editor, None, {"ground": -0.5}).translate(images.load_image(faces / "one.png"))
     assert torch.equal(images.to_bytes(made), images.to_bytes(expected)) and made.shape[2:] == (64, 64)
     assert "no effect with an editor of faces" in refused(*apply, "--size", 32)
-    assert "such as mouth=0.5, not 'wide'" in refused(*apply, "--strength", "wide")
-    assert "two strengths of mouth" in refused(*apply, "--strength", 1, "--strength", "mouth=0.5")
-    assert "no attribute smile; it has mouth" in refused(*apply, "--strength", "smile=1")
+    assert "such as ground=0.5, not 'wide'" in refused(*apply, "--strength", "wide")
+    assert "two strengths of ground" in refused(*apply, "--strength", 1, "--strength", "ground=0.5")
+    assert "no attribute smile; it has ground" in refused(*apply, "--strength", "smile=1")
 
 
 def test_bad_command_lines_are_refused(refused, tmp_path):
