@@ -85,8 +85,7 @@ class Editor(TranslationGenerator):
 
     The result is x + m · (y − x), with the mask m in 0 … 1, the input x, and y = x + 2 · tanh(d) within [-1, 1], where
     the network draws m and d. m is scaled by the largest of the strengths without their signs, so that an image edited
-    by 0 is the image, bit for bit. An untrained network hardly changes an image; if it drew y itself, the quickest way
-    to a smaller loss would be a mask that closes everywhere, and it would not open again.
+    by 0 is the image, bit for bit.
     """
 
     config: EditorConfig
@@ -109,20 +108,19 @@ class Editor(TranslationGenerator):
 
     @torch.no_grad()
     def draw_weights_(self, seed: int = 0) -> None:
-        """Draw convolutions N(0, 2 / fan-in) (He et al. 2015), and the strengths' layers N(0, 1/4).
+        """Draw weights N(0, 1 / (3 · fan-in)), and the last layer 0.
 
-        With as few norms as here, the N(0, 0.02²) of pix2pix would let no signal through. The last layer has a tenth of
-        it, so that an untrained network hardly changes an image.
+        With as few norms as here, the N(0, 0.02²) of pix2pix would let no signal through. An untrained network changes
+        no image: random changes would first of all teach the mask to close, and it hardly opens again.
         """
         rng = torch.Generator().manual_seed(seed)
         for module in self.modules():
             if isinstance(module, (nn.Conv2d, nn.Linear)):
-                convolves = isinstance(module, nn.Conv2d)
-                spread = math.sqrt(2 / module.weight[0].numel()) if convolves else 0.5
+                spread = 1 / math.sqrt(3 * module.weight[0].numel())
                 module.weight.copy_(spread * torch.randn(module.weight.shape, generator=rng))
                 assert module.bias is not None
                 module.bias.zero_()
-        self.last.weight.mul_(0.1)
+        self.last.weight.zero_()
 
     def translate(
         self, images: Tensor, masks: Tensor | None, settings: Mapping[str, Any], strengths: Tensor | None = None
