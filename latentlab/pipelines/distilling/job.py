@@ -41,7 +41,7 @@ class DistilSettings:
     method: DistilledConfig = field(default_factory=lambda: DistilledConfig.for_resolution(128, 16))
     training: TrainingSettings = field(
         default_factory=lambda: TrainingSettings(
-            epochs=8, batch_size=8, learning_rate=1e-3, betas=(0.9, 0.999), ema=0.995
+            epochs=8, batch_size=8, learning_rate=2e-3, betas=(0.9, 0.999), ema=0.995
         )
     )
 

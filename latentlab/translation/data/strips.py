@@ -16,6 +16,8 @@ from latentlab.files import images_in, read_json
 from latentlab.translation.data.sources import Batch, digest_of, placement_of
 from latentlab.translation.data.transforms import Augmentation
 
+_END_TO_END, _TO_AN_END = 0.5, 0.3
+
 
 @dataclass(frozen=True)
 class Strips:
@@ -48,9 +50,7 @@ class Strips:
         last, middle = len(self.levels) - 1, self.levels.index(0.0)
         before, after = middle, last if index % 2 else 0
         if rng is not None:
-            after = int(rng.integers(last + 1))
-            if after in (0, last):
-                before = int(rng.choice([0, middle, last]))
+            before, after = self._draw(rng)
         strip = images.load_image(path)
         size = strip.shape[2]
         faces = (strip[..., k * size : (k + 1) * size] for k in (before, after))
@@ -58,6 +58,15 @@ class Strips:
         a, b = (placement.image(face) for face in faces)
         strengths = [self.levels[after] if name == attribute else 0.0 for name in self.paths]
         return {"a": a, "b": b, "strengths": torch.tensor([strengths])}
+
+    def _draw(self, rng: np.random.Generator) -> tuple[int, int]:
+        """Draw the levels of an edit: mostly from one end to the other, where there is most to learn."""
+        last, middle = len(self.levels) - 1, self.levels.index(0.0)
+        end = last * int(rng.integers(2))
+        kind = rng.random()
+        if kind < _END_TO_END:
+            return last - end, end
+        return middle, end if kind < _END_TO_END + _TO_AN_END else int(rng.integers(last + 1))
 
     def _file(self, index: int) -> tuple[str, Path]:
         """Return the attribute and the path of file `index`."""

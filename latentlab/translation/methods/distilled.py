@@ -36,8 +36,10 @@ class DistilledConfig(TranslationConfig):
         Shape of the discriminator, which sees edited images of either kind.
     objective
         Adversarial objective, see `latentlab.translation.objectives`.
-    l1_weight, perceptual_weight
-        Weights of the mean absolute difference to the generator's own edit, and of LPIPS (AlexNet) to it.
+    l1_weight, l2_weight, perceptual_weight
+        Weights of the mean absolute and of the mean squared difference to the generator's own edit, and of LPIPS
+        (AlexNet) to it. Most pixels of an edit are as they were, and what leaves all of them so is a minimum of the
+        first that a training does not get out of alone: the second has a slope there.
     mask_weight
         Weight of the mean of the mask, which keeps the edit to where it is needed.
     gan_weight
@@ -48,15 +50,16 @@ class DistilledConfig(TranslationConfig):
     discriminator: PatchConfig = field(default_factory=lambda: PatchConfig(34, 32))
     objective: str = "least-squares"
     l1_weight: float = 1.0
-    perceptual_weight: float = 0.6
-    mask_weight: float = 0.02
+    l2_weight: float = 20.0
+    perceptual_weight: float = 2.0
+    mask_weight: float = 0.002
     gan_weight: float = 0.0
 
     def __post_init__(self) -> None:
         objective(self.objective)
-        weights = (self.l1_weight, self.perceptual_weight, self.mask_weight, self.gan_weight)
-        if min(weights) < 0 or self.l1_weight + self.perceptual_weight == 0:
-            raise UserError(f"weights of losses are 0 or more, and one of l1 and LPIPS is not 0: {self}")
+        compared = (self.l1_weight, self.l2_weight, self.perceptual_weight)
+        if min(*compared, self.mask_weight, self.gan_weight) < 0 or not any(compared):
+            raise UserError(f"weights of losses are 0 or more, and one of l1, l2 and LPIPS is not 0: {self}")
 
     @classmethod
     def for_resolution(cls, resolution: int, base_channels: int) -> DistilledConfig:
@@ -121,6 +124,7 @@ class Distilled(TranslationMethod):
             losses = discriminator_losses(self.objective, "", self.networks["D"], b, fake.detach(), rng)
             yield OptimiserStep("discriminator", losses)
         losses = {"l1": self.config.l1_weight * l1(fake, b)}
+        losses["l2"] = self.config.l2_weight * (fake - b).square().mean()
         if self.config.perceptual_weight:
             losses["lpips"] = self.config.perceptual_weight * self._distance(fake, b).mean()
         losses["mask"] = self.config.mask_weight * mask.mean()

@@ -20,7 +20,7 @@ from latentlab.translation.networks.base import NetworkConfig, TranslationGenera
 from latentlab.translation.networks.layers import check_size
 from stylegan2.defaults import plain_defaults
 
-_GROUPS = 4
+_GROUPS, _PLANES = 4, 3
 
 
 @dataclass(frozen=True)
@@ -63,20 +63,35 @@ class EditorConfig(NetworkConfig):
         return self.base_channels * min(1 << level, 8)
 
 
+class _Modulated(nn.Module):
+    """Convolution whose normalised channels are scaled and shifted by the strengths `(b, n)`.
+
+    Perez et al. 2018, "FiLM: Visual Reasoning with a General Conditioning Layer".
+    """
+
+    def __init__(self, channels: int, out_channels: int, attributes: int) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(channels, out_channels, 3, padding=1)
+        self.norm = nn.GroupNorm(_GROUPS, out_channels)
+        self.modulation = nn.Linear(attributes, 2 * out_channels)
+
+    def forward(self, x: Tensor, strengths: Tensor) -> Tensor:
+        """See the class."""
+        scale, shift = self.modulation(strengths)[:, :, None, None].chunk(2, dim=1)
+        return F.silu(self.norm(self.conv(x)) * (1 + scale) + shift)
+
+
 class _Block(nn.Module):
-    """Residual block whose inner channels are scaled and shifted by the strengths `(b, n)`."""
+    """Residual block that the strengths `(b, n)` modulate."""
 
     def __init__(self, channels: int, attributes: int) -> None:
         super().__init__()
-        self.conv0, self.norm0 = nn.Conv2d(channels, channels, 3, padding=1), nn.GroupNorm(_GROUPS, channels)
-        self.conv1 = nn.Conv2d(channels, channels, 3, padding=1)
-        self.modulation = nn.Linear(attributes, 2 * channels)
+        self.inner = _Modulated(channels, channels, attributes)
+        self.conv = nn.Conv2d(channels, channels, 3, padding=1)
 
     def forward(self, x: Tensor, strengths: Tensor) -> Tensor:
         """Return `x` with what the block adds."""
-        scale, shift = self.modulation(strengths)[:, :, None, None].chunk(2, dim=1)
-        inner = F.silu(self.norm0(self.conv0(x)) * (1 + scale) + shift)
-        added: Tensor = self.conv1(inner)
+        added: Tensor = self.conv(self.inner(x, strengths))
         return x + added
 
 
@@ -85,7 +100,8 @@ class Editor(TranslationGenerator):
 
     The result is x + m · (y − x), with the mask m in 0 … 1, the input x, and y = x + 2 · tanh(d) within [-1, 1], where
     the network draws m and d. m is scaled by the largest of the strengths without their signs, so that an image edited
-    by 0 is the image, bit for bit.
+    by 0 is the image, bit for bit. The network is told where in the image each pixel lies, because aligned faces have
+    their parts at the same places.
     """
 
     config: EditorConfig
@@ -96,22 +112,23 @@ class Editor(TranslationGenerator):
         self.attributes = config.attributes
         self.size_multiple = self.least_size = 1 << config.halvings
         count, widths = len(config.attributes), [config.channels(level) for level in range(config.halvings + 1)]
-        self.first = nn.Conv2d(3, widths[0], 3, padding=1)
+        self.first = nn.Conv2d(3 + _PLANES, widths[0], 3, padding=1)
         self.down = nn.ModuleList(
             nn.Conv2d(wide, wider, 4, 2, 1) for wide, wider in zip(widths, widths[1:], strict=False)
         )
+        self.down_norm = nn.ModuleList(nn.GroupNorm(_GROUPS, wide) for wide in widths[1:])
         self.blocks = nn.ModuleList(_Block(widths[-1], count) for _ in range(config.blocks))
         self.up = nn.ModuleList(
-            nn.Conv2d(wider + wide, wide, 3, padding=1) for wide, wider in zip(widths, widths[1:], strict=False)
+            _Modulated(wider + wide, wide, count) for wide, wider in zip(widths, widths[1:], strict=False)
         )
         self.last = nn.Conv2d(widths[0], 4, 3, padding=1)
 
     @torch.no_grad()
     def draw_weights_(self, seed: int = 0) -> None:
-        """Draw weights N(0, 1 / (3 · fan-in)), and the last layer 0.
+        """Draw weights N(0, 1 / (3 · fan-in)), the last layer's a tenth of it.
 
-        With as few norms as here, the N(0, 0.02²) of pix2pix would let no signal through. An untrained network changes
-        no image: random changes would first of all teach the mask to close, and it hardly opens again.
+        The strengths would hardly matter with the N(0, 0.02²) of pix2pix. An untrained network hardly changes an image:
+        random changes would first of all teach the mask to close, and it does not open again.
         """
         rng = torch.Generator().manual_seed(seed)
         for module in self.modules():
@@ -120,7 +137,7 @@ class Editor(TranslationGenerator):
                 module.weight.copy_(spread * torch.randn(module.weight.shape, generator=rng))
                 assert module.bias is not None
                 module.bias.zero_()
-        self.last.weight.zero_()
+        self.last.weight.mul_(0.1)
 
     def translate(
         self, images: Tensor, masks: Tensor | None, settings: Mapping[str, Any], strengths: Tensor | None = None
@@ -144,17 +161,24 @@ class Editor(TranslationGenerator):
             raise UserError(
                 f"this editor takes strengths {wanted}, one for each attribute, not {tuple(strengths.shape)}"
             )
-        x, skips = F.silu(self.first(images)), []
-        for down in self.down:
+        x, skips = F.silu(self.first(torch.cat([images, _places(images)], dim=1))), []
+        for down, norm in zip(self.down, self.down_norm, strict=True):
             skips.append(x)
-            x = F.silu(down(x))
+            x = F.silu(norm(down(x)))
         for block in self.blocks:
             x = block(x, strengths)
         for up, skip in zip(reversed(self.up), reversed(skips), strict=True):
             # Resized and then convolved: transposed convolutions leave checkerboards (Odena et al. 2016).
-            x = F.silu(up(torch.cat([F.interpolate(x, scale_factor=2.0), skip], dim=1)))
+            x = up(torch.cat([F.interpolate(x, scale_factor=2.0), skip], dim=1), strengths)
         drawn = self.last(x)
         amount = strengths.abs().amax(dim=1).clamp(max=1)[:, None, None, None]
         mask = amount * drawn[:, 3:].sigmoid()
         wanted = (images + 2 * drawn[:, :3].tanh()).clamp(-1, 1)
         return images + mask * (wanted - images), mask
+
+
+def _places(like: Tensor) -> Tensor:
+    """Return y, x and x² of each pixel, in -1 … 1, as planes `(b, 3, h, w)`: faces are about symmetric in x."""
+    y, x = (torch.linspace(-1, 1, side, device=like.device, dtype=like.dtype) for side in like.shape[2:])
+    planes = torch.stack(torch.broadcast_tensors(y[:, None], x[None], x[None].square()))
+    return planes.expand(len(like), -1, -1, -1)
