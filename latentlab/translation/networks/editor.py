@@ -180,5 +180,6 @@ class Editor(TranslationGenerator):
 def _places(like: Tensor) -> Tensor:
     """Return y, x and x² of each pixel, in -1 … 1, as planes `(b, 3, h, w)`: faces are about symmetric in x."""
     y, x = (torch.linspace(-1, 1, side, device=like.device, dtype=like.dtype) for side in like.shape[2:])
-    planes = torch.stack(torch.broadcast_tensors(y[:, None], x[None], x[None].square()))
-    return planes.expand(len(like), -1, -1, -1)
+    height, width = like.shape[2:]
+    planes = [y[:, None].expand(height, width), *(row.expand(height, width) for row in (x, x.square()))]
+    return torch.stack(planes).expand(len(like), -1, -1, -1)

@@ -92,8 +92,7 @@ def test_samples_go_from_the_sampled_face_to_all_levels_and_from_ends_to_ends(tm
             own, other = (0, 1) if index < 3 else (1, 0)
             assert sample["strengths"][0, own] == after and sample["strengths"][0, other] == 0
             seen.add((before, after))
-    ends, levels = (-1.0, 0.0, 1.0), set(LEVELS)
-    assert seen == {(0.0, level) for level in levels} | {(start, end) for start in ends for end in (-1.0, 1.0)}
+    assert seen == {(0.0, level) for level in LEVELS} | {(-1.0, 1.0), (1.0, -1.0)}
 
 
 def test_both_ways_are_shown_without_a_random_generator(tmp_path):
@@ -124,14 +123,15 @@ def test_its_losses(tmp_path):
     method = config(mask_weight=0.5, gan_weight=2.0).build()
     first, second = method.optimiser_steps(batch, torch.Generator())
     assert (first.optimiser, second.optimiser) == ("discriminator", "generator")
-    assert set(second.losses) == {"l1", "mask", "gan"}
+    assert set(second.losses) == {"l1", "l2", "mask", "gan"}
     losses = {name: float(loss.detach()) for name, loss in second.losses.items()}
     with torch.no_grad():
         made, mask = method.networks["G"](batch["a"], batch["strengths"])
     assert losses["l1"] == pytest.approx(float((made - batch["b"]).abs().mean()), rel=1e-5)
+    assert losses["l2"] == pytest.approx(20 * float((made - batch["b"]).square().mean()), rel=1e-5)
     assert losses["mask"] == pytest.approx(0.5 * float(mask.mean()), rel=1e-5)
     only = list(config().build().optimiser_steps(batch, torch.Generator()))
-    assert [step.optimiser for step in only] == ["generator"] and set(only[0].losses) == {"l1", "mask"}
+    assert [step.optimiser for step in only] == ["generator"] and set(only[0].losses) == {"l1", "l2", "mask"}
     assert [column.shape for column in method.preview(batch)] == [(2, 3, 32, 32)] * 4
     with pytest.raises(UserError, match="weights of losses"):
         DistilledConfig(mask_weight=-1.0)
