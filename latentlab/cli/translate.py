@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
+    from latentlab.pipelines.distilling import FaceEditor
     from latentlab.translation.data.mask_files import MaskFolder
     from latentlab.translation.data.pixels import Side
     from latentlab.translation.networks import Way
@@ -33,11 +34,37 @@ app = typer.Typer(
 app.add_typer(training_sets.app, name="make")
 
 Recursive = Annotated[bool, typer.Option("--recursive", help="Also take the images in the folders in a folder.")]
-Source = Annotated[str, typer.Argument(help="File of a translator, a published .pth, or vintagify.")]
+Source = Annotated[
+    str, typer.Argument(help="File of a translator, a published .pth, or a name that `latentlab translate list` shows.")
+]
 
 
 def _method_names() -> list[str]:
     return list(registry.translators.names())
+
+
+@app.command("list")
+def list_translators() -> None:
+    """List the translators that have a name: editors that come with the package, and published weights."""
+    from latentlab import weights
+    from latentlab.translation import load_translator
+    from latentlab.translation.describing import summary_of
+    from latentlab.translation.shipped import shipped_editors
+
+    for name in shipped_editors():
+        print(f"{name:<22} {summary_of(load_translator(name))}")
+    for entry in weights.known():
+        if entry.kind == "translator":
+            print(f"{entry.name:<22} {entry.note}; {entry.licence}")
+
+
+@app.command()
+def show(translator: Source) -> None:
+    """Show the card of a translator: its networks, and what it learnt from."""
+    from latentlab.translation import load_translator
+    from latentlab.translation.describing import card_of
+
+    print(card_of(load_translator(translator)), end="")
 
 
 @app.command()
@@ -162,10 +189,25 @@ def apply(
     masks: Annotated[Path | None, typer.Option(help="InstaGAN: folder of the masks, as for the training.")] = None,
     dropout: Annotated[bool, typer.Option(help="Keep the dropout of the training, the noise of pix2pix.")] = True,
     seed: Annotated[int, typer.Option(help="Random seed of the dropout.")] = 0,
+    strength: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="[ATTRIBUTE=]NUMBER",
+            help="Editors: from -1 to 1, repeated for several attributes; by default 1 of the first attribute.",
+        ),
+    ] = None,
+    aligned: Annotated[
+        bool, typer.Option("--aligned", help="Editors: the images are faces as `latentlab align` cuts them out.")
+    ] = False,
     recursive: Recursive = False,
     device: options.Device = "auto",
 ) -> None:
-    """Translate images of any size: NAME.png each. Failures are listed at the end, with exit code 2."""
+    """Translate images of any size: NAME.png each. Failures are listed at the end, with exit code 2.
+
+    An editor, as `latentlab distil` makes it, edits all faces of a photo.
+    """
+    from latentlab.faces import load_detector
+    from latentlab.pipelines.distilling import FaceEditor, is_face_editor
     from latentlab.translation import load_translator
     from latentlab.translation.data.mask_files import MaskFolder
 
@@ -176,8 +218,15 @@ def apply(
         paths = named_images(given, recursive)
         options.check_folder(out, paths.values())
         place = find_device(device)
-        folder = None if masks is None else MaskFolder.for_files(masks, paths, recursive)
-        task = _Application(load_translator(translator, place), way, size, folder, dropout, seed, place)
+        loaded = load_translator(translator, place)
+        _refuse_without_effect(ctx, loaded)
+        strengths = options.parse_named_strengths(strength, loaded.network(way).attributes)
+        task: _Application | _FaceEdits
+        if is_face_editor(loaded):
+            task = _FaceEdits(FaceEditor(loaded, None if aligned else load_detector(), strengths), place)
+        else:
+            folder = None if masks is None else MaskFolder.for_files(masks, paths, recursive)
+            task = _Application(loaded, way, size, folder, dropout, seed, strengths, place)
         failures = []
         with bar("translating") as step:
             for done, (name, path) in enumerate(paths.items()):
@@ -188,6 +237,19 @@ def apply(
                 step(done + 1, len(paths))
     print(f"translations written to {out}: {len(paths) - len(failures)} of {len(paths)}", flush=True)
     end_with(failures)
+
+
+def _refuse_without_effect(ctx: typer.Context, translator: Translator) -> None:
+    """Refuse the options of `apply` that a translator has no use for."""
+    from latentlab.pipelines.distilling import is_face_editor
+
+    if is_face_editor(translator):
+        unused = dict.fromkeys(("way", "size", "masks", "dropout", "seed"), "with an editor of faces")
+    else:
+        unused = {"aligned": "with this translator, which does not look for faces"}
+        if not any(network.attributes for network in translator.networks.values()):
+            unused["strength"] = "with this translator, which takes no strengths"
+    options.refuse_without_effect(ctx, unused)
 
 
 @app.command()
@@ -223,6 +285,7 @@ class _Application:
     masks: MaskFolder | None
     dropout: bool
     seed: int
+    strengths: dict[str, float] | None
     device: torch.device
 
     def translate(self, path: Path, name: str, out: Path) -> None:
@@ -236,10 +299,27 @@ class _Application:
         if self.size is not None:
             image, masks = _resized(image, masks, self.size)
         masks = None if masks is None else masks.to(self.device)
-        made, made_masks = self.translator(image.to(self.device), self.way, masks, self.dropout, self.seed)
+        made, made_masks = self.translator(
+            image.to(self.device), self.way, masks, self.dropout, self.seed, self.strengths
+        )
         for k, mask in enumerate(() if made_masks is None else made_masks[0].cpu()):
             save_image(mask.expand(3, -1, -1), out / "masks" / f"{name}_{k}.png")
         self.translator.pixels(made_of).write(made.cpu(), out / f"{name}.png")
+
+
+@dataclass(frozen=True)
+class _FaceEdits:
+    """An editor of faces, and how it is applied to files."""
+
+    editor: FaceEditor
+    device: torch.device
+
+    def translate(self, path: Path, name: str, out: Path) -> None:
+        """Write a photo with its faces edited to OUT/NAME.png."""
+        from latentlab.images import load_image, save_image
+
+        made = self.editor.translate(load_image(path).to(self.device), str(path))
+        save_image(made.cpu(), out / f"{name}.png")
 
 
 def _resized(image: Tensor, masks: Tensor | None, size: int) -> tuple[Tensor, Tensor | None]:

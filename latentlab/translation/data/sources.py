@@ -61,7 +61,7 @@ class Paired:
 
     def sample(self, index: int, rng: np.random.Generator | None) -> Batch:
         """See `Source`."""
-        placement = _placement(self.augmentation, rng)
+        placement = placement_of(self.augmentation, rng)
         return {
             "a": placement.image(self.before.image(index)),
             "b": placement.image(self.after.image(index)),
@@ -69,7 +69,7 @@ class Paired:
 
     def describe(self) -> dict[str, Any]:
         """See `Source`."""
-        names = _digest(self.before.names)
+        names = digest_of(self.before.names)
         return {"kind": "pairs", "pairs": len(self), "names": names, **_unusual_pixels(self.before, self.after)}
 
 
@@ -102,7 +102,7 @@ class Unpaired:
         }
 
     def _one(self, name: str, reader: Reader, index: int, rng: np.random.Generator | None) -> Batch:
-        placement = _placement(self.augmentation, rng)
+        placement = placement_of(self.augmentation, rng)
         batch = {name: placement.image(reader.image(index))}
         if self.instances:
             batch[f"{name}_masks"] = largest_masks(placement.masks(reader.masks(index)), self.instances)
@@ -111,7 +111,7 @@ class Unpaired:
     def describe(self) -> dict[str, Any]:
         """See `Source`."""
         counts = {"a": len(self.a.names), "b": len(self.b.names)}
-        names = _digest([*self.a.names, *self.b.names])
+        names = digest_of([*self.a.names, *self.b.names])
         kind = "instances" if self.instances else "unpaired"
         return {"kind": kind, **counts, "names": names, **_unusual_pixels(self.a, self.b)}
 
@@ -123,12 +123,13 @@ def _unusual_pixels(a: Reader, b: Reader) -> dict[str, Any]:
     return {"pixels": {"a": a.pixels.as_dict(), "b": b.pixels.as_dict()}}
 
 
-def _digest(names: Sequence[str]) -> str:
+def digest_of(names: Sequence[str]) -> str:
     """Return a digest of the names, so that a training does not resume on another set of as many images."""
     return hashlib.sha256("\n".join(names).encode()).hexdigest()[:16]
 
 
-def _placement(augmentation: Augmentation, rng: np.random.Generator | None) -> Placement:
+def placement_of(augmentation: Augmentation, rng: np.random.Generator | None) -> Placement:
+    """Draw a placement at random, or return that of the whole image without a random generator."""
     return Placement.plain(augmentation.resolution) if rng is None else Placement.draw(augmentation, rng)
 
 
@@ -139,4 +140,5 @@ def collate(samples: Sequence[Batch]) -> Batch:
 
 def move_batch(batch: Batch, device: torch.device) -> Batch:
     """Copy a batch to a device, in the memory format that convolutions are fastest with."""
-    return {name: value.to(device, memory_format=torch.channels_last) for name, value in batch.items()}
+    formats = {name: torch.channels_last if value.ndim == 4 else torch.preserve_format for name, value in batch.items()}
+    return {name: value.to(device, memory_format=formats[name]) for name, value in batch.items()}
