@@ -2,6 +2,7 @@
 
 import csv
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -32,6 +33,7 @@ from latentlab.tasks.edit_faces import (
     strengths_of,
 )
 from latentlab.tasks.edit_faces.choice import Labelling, choose_judged, choose_labelling, complete_settings
+from latentlab.tasks.edit_faces.distilled import DistilledEdits
 from latentlab.tasks.edit_faces.latent import Latent, learn_style
 from latentlab.tasks.edit_faces.response import calibrated, respond
 from latentlab.tasks.edit_faces.search import search_settings, search_strengths, target_of
@@ -390,20 +392,22 @@ def save_editor(path, **card):
     return editor
 
 
-def test_a_given_editor_edits_by_the_tasks_score_and_its_sign(done, tmp_path):
-    task = done.task
+@pytest.mark.parametrize("sign", [1, -1])
+def test_a_given_editor_edits_by_the_tasks_score_and_its_sign(sign, tmp_path):
+    task = SimpleNamespace(settings=SMALL, size=64, sign=sign, device=torch.device("cpu"))
+    photos = torch.rand(2, 3, 96, 96, generator=torch.Generator().manual_seed(0))
     learnt = {"other": {"score": "x"}, "bright": {"score": "bright"}}
     editor = save_editor(tmp_path / "e.safetensors", framing="ffhq", resolution=64, learnt=learnt)
-    (method,) = edit_methods(task, ["distilled"])
+    method = DistilledEdits(task, None)
     method.use_model(tmp_path / "e.safetensors")
     method.fit(task, tmp_path, silent)
-    small = images.resize(task.inputs(), 64, 64)
-    expected = torch.cat([editor(one, strengths={"bright": float(task.sign)})[0] for one in small.split(1)])
-    assert torch.equal(method.apply(task.inputs()), expected) and not torch.equal(expected, small)
+    small = images.resize(photos, 64, 64)
+    expected = torch.cat([editor(one, strengths={"bright": float(sign)})[0] for one in small.split(1)])
+    assert torch.equal(method.apply(photos), expected) and not torch.equal(expected, small)
 
 
-def test_a_translator_that_edits_no_faces_is_refused(done, tmp_path):
+def test_a_translator_that_edits_no_faces_is_refused(tmp_path):
     save_editor(tmp_path / "e.safetensors")
-    (method,) = edit_methods(done.task, ["distilled"])
+    method = DistilledEdits(SimpleNamespace(settings=SMALL, size=64, sign=1, device=torch.device("cpu")), None)
     with pytest.raises(UserError, match="latentlab distil"):
         method.use_model(tmp_path / "e.safetensors")
