@@ -22,7 +22,7 @@ from latentlab import images, scorers
 from latentlab.files import named_images
 from latentlab.metrics import share_interval
 from latentlab.scorers import is_positive, score_images
-from latentlab.translation import load_translator
+from latentlab.translation import Application, load_translator
 from latentlab.translation.data.mask_files import MaskFolder
 
 
@@ -39,13 +39,14 @@ def main(
     print("|---|---|---|---|---|")
     for way, name in (("a2b", "testA"), ("b2a", "testB")):
         before, after = [], []
+        apply = Application(loaded, way)  # type: ignore[arg-type]
         paths = named_images([folder / name])
         mask_folder = MaskFolder.for_files(folder / f"{name}_seg", paths) if masked else None
         for stem, path in paths.items():
             picture = images.load_image(path)
             masks = None if mask_folder is None else mask_folder.read(path, stem)
             before.append(picture)
-            after.append(loaded(picture, way, masks)[0])  # type: ignore[arg-type]
+            after.append(apply(picture, masks)[0])
         pictures, made = torch.cat(before), torch.cat(after)
         shares = [
             share_interval(is_positive(score_images(scorer, some), scorer.names, attribute))

@@ -1,19 +1,25 @@
-"""Videos: GIF by Pillow, MP4 by imageio's ffmpeg."""
+"""Videos: GIF by Pillow, MP4 by imageio's ffmpeg; and the frames of other videos, translated one by one."""
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
 from latentlab.errors import UserError, missing_package
-from latentlab.files import atomic_path
-from latentlab.images import to_pil_list
+from latentlab.files import atomic_path, check_no_folder
+from latentlab.images import from_pil, to_bytes, to_pil_list
+from latentlab.progress import Stage, stage_of
 
 FPS = 25.0
+VIDEO_SUFFIXES = frozenset({".avi", ".m4v", ".mkv", ".mov", ".mp4", ".webm"})
 FASTEST = {".gif": 50.0, ".mp4": 120.0}  # frames per second
 
 
@@ -41,7 +47,7 @@ def _import_imageio() -> tuple[Any, Any]:
         import imageio.v2 as imageio
         import imageio_ffmpeg
     except ImportError as error:
-        raise missing_package("MP4 needs imageio with ffmpeg (GIF works without it)", "imageio[ffmpeg]") from error
+        raise missing_package("videos other than GIF need imageio with ffmpeg", "imageio[ffmpeg]") from error
     return imageio, imageio_ffmpeg
 
 
@@ -125,9 +131,23 @@ def write_mp4(frames: Tensor, path: str | Path, fps: float = FPS) -> None:
     ValueError
         The frames have another shape.
     """
-    imageio, imageio_ffmpeg = _import_imageio()
     images = _checked(frames, fps, FASTEST[".mp4"])
+    with _mp4_writer(Path(path), fps) as write:
+        for image in images:
+            write(np.asarray(image))
+
+
+@contextmanager
+def _mp4_writer(path: Path, fps: float, sound: Path | None = None) -> Iterator[Callable[[NDArray[np.uint8]], None]]:
+    """Give a function that writes a frame `(h, w, 3)`; the file appears once all are written.
+
+    The sound of another video comes along. Colours are those of BT.709, and marked as such: without a mark, players
+    guess by the size.
+    """
+    imageio, imageio_ffmpeg = _import_imageio()
     failure = UserError(f"cannot write {path}: ffmpeg failed; is the disk full?")
+    colours = ["-vf", "scale=out_color_matrix=bt709", "-colorspace", "bt709"]
+    written = 0
     with atomic_path(path) as temporary:
         try:
             writer: Any = imageio.get_writer(
@@ -138,16 +158,127 @@ def write_mp4(frames: Tensor, path: str | Path, fps: float = FPS) -> None:
                 pixelformat="yuv420p",
                 macro_block_size=1,
                 ffmpeg_log_level="quiet",
-                output_params=["-crf", "18", "-movflags", "+faststart"],
+                output_params=["-crf", "18", "-movflags", "+faststart", *colours],
+                audio_path=None if sound is None else str(sound),
             )
-            with writer:
-                for image in images:
-                    array = np.asarray(image)  # (h, w, 3)
-                    height, width = array.shape[:2]
-                    writer.append_data(np.pad(array, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge"))
-            # imageio does not look at ffmpeg's exit status; a file cut short would pass for whole.
-            written, _ = imageio_ffmpeg.count_frames_and_secs(str(temporary))
         except (OSError, RuntimeError) as error:
             raise failure from error
-        if written != len(images):
+
+        def write(frame: NDArray[np.uint8]) -> None:
+            nonlocal written
+            height, width = frame.shape[:2]
+            try:
+                writer.append_data(np.pad(frame, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge"))
+            except (OSError, RuntimeError) as error:
+                raise failure from error
+            written += 1
+
+        with closing(writer):
+            yield write
+        # imageio does not look at ffmpeg's exit status; a file cut short would pass for whole.
+        try:
+            whole = imageio_ffmpeg.count_frames_and_secs(str(temporary))[0] == written
+        except (OSError, RuntimeError) as error:
+            raise failure from error
+        if not whole:
             raise failure
+
+
+# --- frame by frame -----------------------------------------------------------------------------------------
+
+
+def is_video(path: Path) -> bool:
+    """Whether a file is a video, by its name."""
+    return path.suffix.lower() in VIDEO_SUFFIXES
+
+
+def translate_frames(
+    source: str | Path, path: str | Path, translate: Callable[[Tensor], Tensor], progress: bool | Stage = True
+) -> None:
+    """Write a video whose frames are those of another one, translated; needs the package `imageio[ffmpeg]`.
+
+    It has the frame rate and the sound of the source, and one frame at a time is held in memory. Where the rate of the
+    source varies, as that of phones does, frames are repeated or left out to give the mean rate.
+
+    Parameters
+    ----------
+    source
+        A video in any format that ffmpeg reads.
+    path
+        The MP4 file, see `write_mp4`; it appears complete or not at all.
+    translate
+        Called with each frame `(1, 3, h, w)` in [-1, 1] on the CPU, as the video is shown; returns such a frame, all of
+        them of one size.
+    progress
+        True for a progress bar of the frames, False for none, or a `Stage`.
+
+    Raises
+    ------
+    UserError
+        imageio[ffmpeg] is not installed, the source cannot be read, or the file cannot be written.
+    """
+    source = Path(source).absolute()
+    about = _describe(source)
+    sound = source if "audio_codec" in about else None
+    total = round(about["duration"] * about["fps"])
+    with (
+        stage_of(progress)("translating", "frame") as step,
+        _mp4_writer(Path(path), about["fps"], sound) as write,
+        closing(_frames_of(source, about["fps"])) as frames,
+    ):
+        for done, frame in enumerate(frames, 1):
+            made = to_bytes(translate(frame)[0]).permute(1, 2, 0).cpu().numpy()
+            write(made)
+            step(done, max(total, done))
+
+
+def _describe(path: Path) -> dict[str, Any]:
+    """Return what ffmpeg says about a video: its fps, duration in seconds, and audio_codec if it has sound."""
+    _, imageio_ffmpeg = _import_imageio()
+    check_no_folder(path)
+    if not path.exists():
+        raise UserError(f"there is no file {path}")
+    with closing(imageio_ffmpeg.read_frames(str(path))) as reader, _errors_name(path):
+        about = _header_of(reader)
+        if not about["fps"]:
+            raise UserError(f"{path} does not say how many frames it has per second: convert it to MP4 first")
+        if next(reader, None) is None:
+            raise UserError(f"{path} has no frame")
+    return about
+
+
+def _header_of(reader: Generator[Any, None, None]) -> dict[str, Any]:
+    """Take what comes before the frames, without a warning that a rotated video is shown rotated."""
+    logger = logging.getLogger("imageio_ffmpeg")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        header: dict[str, Any] = next(reader)
+    finally:
+        logger.setLevel(level)
+    return header
+
+
+def _frames_of(path: Path, fps: float) -> Generator[Tensor, None, None]:
+    """Yield the frames of a video, `(1, 3, h, w)` in [-1, 1], at a constant rate."""
+    _, imageio_ffmpeg = _import_imageio()
+    with closing(imageio_ffmpeg.read_frames(str(path), output_params=["-r", str(fps)])) as reader:
+        with _errors_name(path):
+            width, height = _header_of(reader)["size"]
+        while True:
+            with _errors_name(path):
+                data = next(reader, None)
+            if data is None:
+                return
+            frame = np.frombuffer(data, np.uint8).reshape(height, width, 3)
+            yield from_pil(Image.fromarray(frame))
+
+
+@contextmanager
+def _errors_name(path: Path) -> Iterator[None]:
+    """Turn what is raised about a video that cannot be read into a UserError that names it."""
+    try:
+        yield
+    except (OSError, RuntimeError, LookupError, ValueError, AttributeError, AssertionError) as error:
+        told = str(error).strip().splitlines() or [type(error).__name__]
+        raise UserError(f"cannot read the video {path}: {told[-1]}") from error

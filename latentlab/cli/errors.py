@@ -48,6 +48,15 @@ def _plain_warnings() -> Iterator[None]:
         warnings.formatwarning = usual
 
 
+@contextmanager
+def noted(path: object, failures: list[str]) -> Iterator[None]:
+    """Note why one input among many failed, and go on."""
+    try:
+        yield
+    except UserError as error:
+        failures.append(f"{path}: {str(error).removeprefix(f'{path}: ')}")
+
+
 def end_with(failures: Iterable[object]) -> None:
     """Print a line for each input that failed; end with exit code 2 if there is one."""
     failed = [str(failure) for failure in failures]

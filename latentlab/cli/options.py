@@ -145,6 +145,28 @@ def parse_layers(text: str) -> list[int] | None:
     return sorted({layer for first, last in ranges for layer in range(first, last + 1)})
 
 
+def parse_size(text: str, least: int = 1) -> int | tuple[int, int]:
+    """Parse a size such as '256', or '960x540' for width and height.
+
+    Returns
+    -------
+    int or tuple of int
+        The number, or height and width.
+
+    Raises
+    ------
+    UserError
+        If it is no size, or a side has less than `least` pixels.
+    """
+    match = re.fullmatch(r"\s*(\d{1,6})(?:x(\d{1,6}))?\s*", text.lower())
+    if match is None:
+        raise UserError(f"a size is a number such as 256, or width and height such as 960x540, not {text!r}")
+    numbers = [int(number) for number in match.groups() if number is not None]
+    if min(numbers) < least:
+        raise UserError(f"a size has {least} pixels or more at each side, unlike {text!r}")
+    return numbers[0] if len(numbers) == 1 else (numbers[1], numbers[0])
+
+
 def parse_strengths(text: str) -> list[float]:
     """Parse strengths such as '-4,-2,0,2,4'; UserError if they are not different, finite numbers."""
     try:

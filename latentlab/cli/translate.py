@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import tempfile
-from dataclasses import dataclass
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -12,20 +13,15 @@ import typer
 from latentlab import registry
 from latentlab.archives import is_archive, unpack
 from latentlab.cli import options, training_sets
-from latentlab.cli.errors import end_with, single_line
+from latentlab.cli.errors import end_with, noted, single_line
 from latentlab.devices import find_device
 from latentlab.errors import UserError
 from latentlab.files import named_images
-from latentlab.progress import bar
+from latentlab.progress import bar, titled
 
 if TYPE_CHECKING:
-    import torch
-    from torch import Tensor
-
-    from latentlab.pipelines.distilling import FaceEditor
-    from latentlab.translation.data.mask_files import MaskFolder
-    from latentlab.translation.data.pixels import Side
-    from latentlab.translation.networks import Way
+    from latentlab.translation.applying import AppliedSize
+    from latentlab.translation.data.transforms import Fit
     from latentlab.translation.translator import Translator
 
 app = typer.Typer(
@@ -82,7 +78,16 @@ def train(
     other: Annotated[
         Path | None, typer.Argument(metavar="[FOLDER_B]", help="Folder of B, where FOLDER itself holds A.")
     ] = None,
-    size: Annotated[int, typer.Option(min=16, help="Resolution of the images; a power of two for pix2pix.")] = 256,
+    size: Annotated[
+        str, typer.Option(metavar="SIZE", help="Size of the images: 256, or width and height such as 960x540.")
+    ] = "256",
+    keep_aspect: Annotated[
+        bool, typer.Option("--keep-aspect", help="Resize images to cover the size, and crop, instead of stretching.")
+    ] = False,
+    resize: Annotated[
+        bool, typer.Option("--resize/--no-resize", help="Resize images; or only crop them, at their own scale.")
+    ] = True,
+    flip: Annotated[bool, typer.Option("--flip/--no-flip", help="Mirror images with even odds.")] = True,
     base_channels: Annotated[int, typer.Option(min=1, help="Base channel count (ngf, ndf).")] = 64,
     input_channels: Annotated[int, typer.Option(help="Channels of A: 1 grey, 3 colour, 4 with alpha.")] = 3,
     output_channels: Annotated[int, typer.Option(help="Channels of B.")] = 3,
@@ -153,14 +158,20 @@ def train(
         options.refuse_without_effect(ctx, {"order": unlike, "unequal": unlike})
     if not perceptual:
         options.refuse_without_effect(ctx, {"backbone": "without --perceptual"})
-    config = found.configure(size, base_channels, variant, objective).for_channels(input_channels, output_channels)
+    if not resize:
+        options.refuse_without_effect(ctx, {"keep_aspect": "with --no-resize, which keeps the shape of all"})
+    resolution, fit = options.parse_size(size, 16), _fit(keep_aspect, resize)
+    config = found.configure(resolution, base_channels, variant, objective)
+    config = config.for_channels(input_channels, output_channels)
     config = config.with_techniques(Techniques(upsampling, perceptual, backbone, scales, spectral_norm, diff_augment))
     places = [_unpacked(place, out / "unpacked") for place in (folder, other) if place is not None]
     folders = places[0] if other is None else (places[0], places[1])
     reading = Reading(order, on_problem, unequal, recursive)
-    opened = found.open_folder(folders, "train", config, Augmentation.for_resolution(size), reading)
-    part, plain = found.held_out_part(folders), Augmentation.none(size)
-    held_out = None if part is None else found.open_folder(folders, part, config, plain, reading).source
+    augmentation = Augmentation.for_resolution(resolution, fit, flip)
+    opened = found.open_folder(folders, "train", config, augmentation, reading)
+    part, plain = found.held_out_part(folders), Augmentation.none(resolution, fit)
+    as_learnt = replace(reading, pixels=opened.pixels)
+    held_out = None if part is None else found.open_folder(folders, part, config, plain, as_learnt).source
     fabric = translation.launch(accelerator, devices, nodes, settings.precision)
     first = fabric.global_rank == 0
     if first:
@@ -173,6 +184,12 @@ def train(
         print(f"the translator is {out / MODEL}, its samples are in {out / 'samples'}")
 
 
+def _fit(keep_aspect: bool, resize: bool) -> Fit:
+    if not resize:
+        return "crop"
+    return "cover" if keep_aspect else "stretch"
+
+
 def _unpacked(path: Path, folder: Path) -> Path:
     """A zip archive becomes the folder that it is unpacked into."""
     return unpack(path, folder / path.stem) if is_archive(path) else path
@@ -182,10 +199,17 @@ def _unpacked(path: Path, folder: Path) -> Path:
 def apply(
     ctx: typer.Context,
     translator: Source,
-    images: Annotated[list[Path], typer.Argument(metavar="IMAGE", help="Images, or folders of them.")],
+    images: Annotated[list[Path], typer.Argument(metavar="IMAGE", help="Images, folders of them, or videos.")],
     out: Annotated[Path, typer.Option(help="Folder of the translations.")] = Path("latentlab-translated"),
     way: Annotated[Literal["a2b", "b2a"], typer.Option(help="From A to B, or back.")] = "a2b",
-    size: Annotated[int | None, typer.Option(min=4, help="Resize the shorter side to so many pixels first.")] = None,
+    size: Annotated[
+        str,
+        typer.Option(
+            metavar="SIZE",
+            help="Size at which images are translated: training, as in its training, and then back to their own; own; "
+            "the length of the shorter side; or width and height such as 960x540.",
+        ),
+    ] = "training",
     masks: Annotated[Path | None, typer.Option(help="InstaGAN: folder of the masks, as for the training.")] = None,
     dropout: Annotated[bool, typer.Option(help="Keep the dropout of the training, the noise of pix2pix.")] = True,
     seed: Annotated[int, typer.Option(help="Random seed of the dropout.")] = 0,
@@ -202,40 +226,54 @@ def apply(
     recursive: Recursive = False,
     device: options.Device = "auto",
 ) -> None:
-    """Translate images of any size: NAME.png each. Failures are listed at the end, with exit code 2.
+    """Translate images of any size: NAME.png each, NAME.mp4 of a video.
 
-    An editor, as `latentlab distil` makes it, edits all faces of a photo.
+    An editor, as `latentlab distil` makes it, edits all faces of a photo. Failures are listed at the end, with exit
+    code 2.
     """
     from latentlab.faces import load_detector
     from latentlab.pipelines.distilling import FaceEditor, is_face_editor
-    from latentlab.translation import load_translator
+    from latentlab.translation import Application, load_translator
     from latentlab.translation.data.mask_files import MaskFolder
+    from latentlab.video import check_video, is_video, translate_frames
 
     if not dropout:
         options.refuse_without_effect(ctx, {"seed": "without dropout, which is all that is random"})
+    applied: AppliedSize = "own" if size == "own" else "training" if size == "training" else options.parse_size(size, 4)
     with tempfile.TemporaryDirectory(prefix="latentlab-") as unpacked:
         given = [_unpacked(path, Path(unpacked)) for path in images]
         paths = named_images(given, recursive)
         options.check_folder(out, paths.values())
+        videos = {name: paths.pop(name) for name in list(paths) if is_video(paths[name])}
+        if videos:
+            check_video("frames.mp4")
+        if videos and masks is not None:
+            raise UserError(f"{next(iter(videos.values()))} is a video, whose frames have no masks; translate it alone")
         place = find_device(device)
         loaded = load_translator(translator, place)
         _refuse_without_effect(ctx, loaded)
         strengths = options.parse_named_strengths(strength, loaded.network(way).attributes)
-        task: _Application | _FaceEdits
+        folder = None if masks is None else MaskFolder.for_files(masks, paths, recursive)
+        task: Application | FaceEditor
         if is_face_editor(loaded):
-            task = _FaceEdits(FaceEditor(loaded, None if aligned else load_detector(), strengths), place)
+            task = FaceEditor(loaded, None if aligned else load_detector(), strengths)
+            translate_file = task.translate_file
         else:
-            folder = None if masks is None else MaskFolder.for_files(masks, paths, recursive)
-            task = _Application(loaded, way, size, folder, dropout, seed, strengths, place)
-        failures = []
-        with bar("translating") as step:
-            for done, (name, path) in enumerate(paths.items()):
-                try:
-                    task.translate(path, name, out)
-                except UserError as error:
-                    failures.append(f"{path}: {str(error).removeprefix(f'{path}: ')}")
-                step(done + 1, len(paths))
-    print(f"translations written to {out}: {len(paths) - len(failures)} of {len(paths)}", flush=True)
+            task = Application(loaded, way, applied, dropout, seed, strengths)
+            translate_file = partial(task.translate_file, masks=folder)
+        shots = [(name, path, task.for_frames()) for name, path in videos.items()]
+        failures: list[str] = []
+        if paths:
+            with bar("translating") as step:
+                for done, (name, path) in enumerate(paths.items()):
+                    with noted(path, failures):
+                        translate_file(path, name, out)
+                    step(done + 1, len(paths))
+        for name, path, translate_frame in shots:
+            with noted(path, failures):
+                translate_frames(path, out / f"{name}.mp4", translate_frame, titled(True, f"translating {name}"))
+    whole = len(paths) + len(videos)
+    print(f"translations written to {out}: {whole - len(failures)} of {whole}", flush=True)
     end_with(failures)
 
 
@@ -273,60 +311,3 @@ def export(
     else:
         loaded.save(out)
     print(f"written: {out}")
-
-
-@dataclass(frozen=True)
-class _Application:
-    """A translator and how it is applied to files."""
-
-    translator: Translator
-    way: Way
-    size: int | None
-    masks: MaskFolder | None
-    dropout: bool
-    seed: int
-    strengths: dict[str, float] | None
-    device: torch.device
-
-    def translate(self, path: Path, name: str, out: Path) -> None:
-        """Write the translation of a file to OUT/NAME.png, and its masks to OUT/masks."""
-        from latentlab.images import save_image
-
-        sides: dict[str, tuple[Side, Side]] = {"a2b": ("a", "b"), "b2a": ("b", "a")}
-        given, made_of = sides[self.way]
-        image = self.translator.pixels(given).read(path)
-        masks = None if self.masks is None else self.masks.read(path, name)
-        if self.size is not None:
-            image, masks = _resized(image, masks, self.size)
-        masks = None if masks is None else masks.to(self.device)
-        made, made_masks = self.translator(
-            image.to(self.device), self.way, masks, self.dropout, self.seed, self.strengths
-        )
-        for k, mask in enumerate(() if made_masks is None else made_masks[0].cpu()):
-            save_image(mask.expand(3, -1, -1), out / "masks" / f"{name}_{k}.png")
-        self.translator.pixels(made_of).write(made.cpu(), out / f"{name}.png")
-
-
-@dataclass(frozen=True)
-class _FaceEdits:
-    """An editor of faces, and how it is applied to files."""
-
-    editor: FaceEditor
-    device: torch.device
-
-    def translate(self, path: Path, name: str, out: Path) -> None:
-        """Write a photo with its faces edited to OUT/NAME.png."""
-        from latentlab.images import load_image, save_image
-
-        made = self.editor.translate(load_image(path).to(self.device), str(path))
-        save_image(made.cpu(), out / f"{name}.png")
-
-
-def _resized(image: Tensor, masks: Tensor | None, size: int) -> tuple[Tensor, Tensor | None]:
-    """Resize an image and its masks to `size` pixels at the shorter side."""
-    from latentlab.images import resize, resize_masks
-
-    height, width = image.shape[2:]
-    scale = size / min(height, width)
-    sides = (round(height * scale), round(width * scale))
-    return resize(image, *sides), None if masks is None else resize_masks(masks, *sides)

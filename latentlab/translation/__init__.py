@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from stylegan2.lazy import lazy_names
 
 if TYPE_CHECKING:
+    from latentlab.translation.applying import Application
     from latentlab.translation.data.folders import Reading
     from latentlab.translation.data.transforms import Augmentation
     from latentlab.translation.methods import (
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 __all__ = [
     "CUT",
     "CUTConfig",
+    "Application",
     "Augmentation",
     "CycleGAN",
     "CycleGANConfig",
@@ -61,6 +63,7 @@ if not TYPE_CHECKING:
     __getattr__, __dir__ = lazy_names(
         __name__,
         {
+            "applying": ("Application",),
             "data.folders": ("Reading",),
             "data.transforms": ("Augmentation",),
             "methods": (

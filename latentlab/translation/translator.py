@@ -16,6 +16,7 @@ from latentlab.errors import UserError
 from latentlab.images import as_batch
 from latentlab.translation import published
 from latentlab.translation.data.pixels import PixelFormat, Side
+from latentlab.translation.data.transforms import Augmentation
 from latentlab.translation.methods import load_method
 from latentlab.translation.networks import (
     NETWORK_CONFIGS,
@@ -129,6 +130,12 @@ class Translator:
         network, forth = next(iter(self.networks.values())), next(iter(self.networks)) == "a2b"
         end = "input" if (side == "a") is forth else "output"
         return PixelFormat(getattr(network.config, f"{end}_channels", 3))
+
+    @property
+    def augmentation(self) -> Augmentation | None:
+        """How the images of its training were placed; None where its card does not say."""
+        known = self.card.get("training", {}).get("data", {}).get("augmentation")
+        return None if known is None else Augmentation.from_dict(known)
 
     def to(self, device: torch.device | str) -> Translator:
         """Move the networks to `device` and return the translator."""

@@ -1,7 +1,9 @@
 """Videos: frames, their time, and their colours."""
 
 import importlib
+import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,7 +12,8 @@ from PIL import Image, ImageSequence
 
 from latentlab.errors import UserError
 from latentlab.images import to_pil_list
-from latentlab.video import check_video, write_gif, write_mp4
+from latentlab.video import check_video, is_video, translate_frames, write_gif, write_mp4
+from tests.conftest import stage_with
 
 
 def frames(t: int = 12, height: int = 48, width: int = 64) -> torch.Tensor:
@@ -86,3 +89,62 @@ def test_an_mp4_has_every_frame(tmp_path):
     assert read.shape == (12, 48, 64, 3)
     error = (read[:, :47, :63] - wanted) ** 2
     assert 10 * np.log10(255**2 / error.mean()) > 30
+
+
+# --- frame by frame -----------------------------------------------------------------------------------------
+
+
+def read(path):
+    """Header and frames (t, h, w, 3) of a video."""
+    reader = importlib.import_module("imageio_ffmpeg").read_frames(str(path))
+    header = next(reader)
+    width, height = header["size"]
+    shots = [np.frombuffer(shot, np.uint8).reshape(height, width, 3) for shot in reader]
+    return header, np.stack(shots).astype(float)
+
+
+def test_videos_are_told_by_their_names():
+    assert is_video(Path("a/B.MOV")) and is_video(Path("x.mp4")) and not is_video(Path("x.gif"))
+
+
+def test_a_video_is_translated_frame_by_frame_with_its_rate_and_its_sound(tmp_path):
+    ffmpeg = pytest.importorskip("imageio_ffmpeg").get_ffmpeg_exe()
+    write_mp4(frames(), tmp_path / "plain.mp4", fps=12)
+    sound = ("-f", "lavfi", "-i", "sine=duration=1")
+    turned = ("-display_rotation", "90", "-i", tmp_path / "plain.mp4")
+    line = (ffmpeg, "-v", "error", *turned, *sound, "-c:v", "copy", "-map", "0:v", "-map", "1:a", tmp_path / "x.mov")
+    subprocess.run(line, check=True)
+    steps = []
+
+    def negative(frame):
+        assert frame.shape == (1, 3, 64, 48)  # as it is shown
+        return -frame
+
+    translate_frames(tmp_path / "x.mov", tmp_path / "new" / "x.mp4", negative, stage_with(lambda *s: steps.append(s)))
+    (before, given), (after, made) = read(tmp_path / "x.mov"), read(tmp_path / "new" / "x.mp4")
+    assert after["fps"] == before["fps"] == 12 and "audio_codec" in after
+    assert made.shape == given.shape == (12, 64, 48, 3)
+    assert np.abs(255 - made - given).mean() < 3
+    assert steps[-1] == (12, 12)
+
+
+def test_nothing_is_left_of_a_video_that_fails(tmp_path):
+    pytest.importorskip("imageio_ffmpeg")
+    write_mp4(frames(6), tmp_path / "x.mp4")
+    seen = []
+
+    def fails(frame):
+        seen.append(frame)
+        if len(seen) == 3:
+            raise UserError("no more")
+        return frame
+
+    with pytest.raises(UserError, match="no more"):
+        translate_frames(tmp_path / "x.mp4", tmp_path / "out" / "x.mp4", fails, False)
+    assert list((tmp_path / "out").iterdir()) == []
+    (tmp_path / "torn.mp4").write_bytes((tmp_path / "x.mp4").read_bytes()[:400])
+    (tmp_path / "folder.mp4").mkdir()
+    for name, told in (("torn", "cannot read the video .*torn"), ("none", "no file .*none"), ("folder", "is a folder")):
+        with pytest.raises(UserError, match=told):
+            translate_frames(tmp_path / f"{name}.mp4", tmp_path / "out" / "y.mp4", lambda frame: frame, False)
+    assert list((tmp_path / "out").iterdir()) == []

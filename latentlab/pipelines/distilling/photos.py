@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 import torch.nn.functional as F
@@ -11,7 +12,8 @@ from torch import Tensor
 
 from latentlab.errors import UserError
 from latentlab.faces import FaceDetector, align, paste_back
-from latentlab.images import as_batch, reduce, resize
+from latentlab.faces.alignment import NoFace
+from latentlab.images import as_batch, load_image, reduce, resize, save_image
 from latentlab.translation.translator import Translator
 
 # Half a level of an image of 8 bits: the soft mask of an editor is nowhere quite 0, but what it changes by less than
@@ -86,6 +88,31 @@ class FaceEditor:
             # Colours need not be matched: what the editor left alone is the photo's own.
             made = paste_back(edited, face.geometry, made, match_colour=False, original=face.image)
         return made
+
+    def for_frames(self) -> Callable[[Tensor], Tensor]:
+        """Return the editing of the frames of a video, `(1, 3, h, w)`; frames without a face stay as they are."""
+
+        def edit(frame: Tensor) -> Tensor:
+            try:
+                return self.translate(frame.to(self._device), "frame").to(frame.device)
+            except NoFace:
+                return frame
+
+        return edit
+
+    def translate_file(self, path: Path, name: str, out: Path) -> None:
+        """Write a photo with its faces edited to OUT/NAME.png.
+
+        Raises
+        ------
+        UserError
+            See `translate`, or a file cannot be read or written.
+        """
+        save_image(self.translate(load_image(path).to(self._device), str(path)).cpu(), out / f"{name}.png")
+
+    @property
+    def _device(self) -> torch.device:
+        return next(self.translator.network("a2b").parameters()).device
 
     @property
     def _resolution(self) -> int:

@@ -8,7 +8,7 @@ own training pairs, the other way round.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +21,7 @@ from latentlab.progress import Stage, titled
 from latentlab.translation.data.sources import Batch, Source
 from latentlab.translation.methods import OptimiserStep, TranslationConfig, TranslationMethod, network_dict
 from latentlab.translation.networks import UNetConfig, infer
+from latentlab.translation.sizes import Size
 from latentlab.translation.training import MODEL, TrainingSettings, launch, train
 from latentlab.translation.translator import Translator
 
@@ -76,9 +77,9 @@ class SegmenterConfig(TranslationConfig):
     generator: UNetConfig = field(default_factory=lambda: UNetConfig(64, 16, 3, len(PALETTE)))
 
     @classmethod
-    def for_resolution(cls, resolution: int, base_channels: int) -> SegmenterConfig:
+    def for_resolution(cls, resolution: Size, base_channels: int) -> SegmenterConfig:
         """See `TranslationConfig`."""
-        return cls(UNetConfig(resolution, base_channels, 3, len(PALETTE)))
+        return cls(replace(UNetConfig.for_resolution(resolution, base_channels), output_channels=len(PALETTE)))
 
     def build(self, seed: int = 0) -> Segmenter:
         """See `TranslationConfig`."""

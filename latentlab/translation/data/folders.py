@@ -18,6 +18,8 @@ from latentlab.errors import UserError
 from latentlab.files import images_in, name_in
 from latentlab.translation.data.mask_files import MaskFolder
 from latentlab.translation.data.pixels import PixelFormat
+from latentlab.translation.data.transforms import Augmentation
+from latentlab.translation.sizes import size_name
 
 Order = Literal["AB", "BA"]
 OnProblem = Literal["error", "skip"]
@@ -47,12 +49,16 @@ class Reading:
         same.
     recursive
         Whether images in the folders in a folder are read, too; they are called by the way to them.
+    pixels
+        Formats of the pixels of what is given and of what it becomes, as the training set has them, for images that are
+        held out of it; None to take the range of values that the files have.
     """
 
     order: Order = "AB"
     on_problem: OnProblem = "error"
     unequal: Unequal = "error"
     recursive: bool = False
+    pixels: tuple[PixelFormat, PixelFormat] | None = None
 
 
 @dataclass(frozen=True)
@@ -100,9 +106,18 @@ class ImageFiles:
         middle = image.shape[3] // 2
         return image[..., :middle] if self.half == "left" else image[..., -middle:]
 
-    def with_channels(self, channels: int) -> ImageFiles:
-        """Return them with so many channels, and with the range of values that they have."""
-        return replace(self, pixels=PixelFormat.of_files(self.paths, channels))
+    def with_channels(self, channels: int, known: PixelFormat | None = None) -> ImageFiles:
+        """Return them with so many channels, and with the range of values that they have, or that of a `known` format.
+
+        Raises
+        ------
+        UserError
+            Some files are of 16 bits and some are not, or none where those of the known format are.
+        """
+        if known is None:
+            return replace(self, pixels=PixelFormat.of_files(self.paths, channels))
+        known.check_files(self.paths)
+        return replace(self, pixels=known)
 
     def masks(self, index: int) -> Tensor:
         """Return no masks: `(1, 0, h, w)`."""
@@ -137,23 +152,25 @@ class CheckedPairs:
     problems: tuple[Problem, ...]
 
 
-def pairs_in(folder: Path, reading: Reading) -> CheckedPairs:
+def pairs_in(folder: Path, reading: Reading, augmentation: Augmentation | None = None) -> CheckedPairs:
     """List pairs that lie side by side, A left and B right, in files that are twice as wide as each of the two images.
 
-    Warns if most of them are not wide, as if they were single pictures.
+    Warns if most of them are not wide, as if they were single pictures. With an `augmentation`, images that it cannot
+    place are problems, too; here and below.
 
     Raises
     ------
     UserError
         A file cannot be used, or with 'skip', none can.
     """
-    checked = _check(images_in(folder, reading.recursive), _why_no_pair, folder, reading.on_problem)
+    paths = images_in(folder, reading.recursive)
+    checked = _check(paths, lambda path: _why_no_pair(path, augmentation), folder, reading.on_problem)
     left, right = (replace(checked.files, half=half) for half in _HALVES)
     _warn_of_single_pictures(checked.files.paths)
     return CheckedPairs(*_ordered(left, right, reading), checked.problems)
 
 
-def pairs_across(a: Path, b: Path, reading: Reading) -> CheckedPairs:
+def pairs_across(a: Path, b: Path, reading: Reading, augmentation: Augmentation | None = None) -> CheckedPairs:
     """List pairs in two folders: images of the same name, whatever their suffixes.
 
     Raises
@@ -165,7 +182,7 @@ def pairs_across(a: Path, b: Path, reading: Reading) -> CheckedPairs:
     strays = [*_without_mates(own, others, b), *_without_mates(others, own, a)]
     mates = {own[name]: others[name] for name in sorted(own.keys() & others.keys())}
     checked = _check(
-        list(mates), lambda path: _why_no_mates(path, mates[path], reading.unequal), a, reading.on_problem, strays
+        list(mates), lambda path: _why_no_mates(path, mates[path], reading, augmentation), a, reading.on_problem, strays
     )
     after = ImageFiles(tuple(mates[path] for path in checked.files.paths), b)
     return CheckedPairs(*_ordered(checked.files, after, reading), checked.problems)
@@ -177,7 +194,7 @@ def _by_name(folder: Path, paths: Sequence[Path]) -> dict[str, Path]:
     for path in paths:
         name = name_in(folder, path)
         if name in found:
-            raise UserError(f"{found[name]} and {path} have one name: keep the one that belongs to a pair")
+            raise UserError(f"{found[name]} and {path} have one name: keep one of them, or rename it")
         found[name] = path
     return found
 
@@ -207,21 +224,28 @@ def _warn_of_single_pictures(paths: Sequence[Path]) -> None:
         )
 
 
-def singles_in(folder: Path, reading: Reading) -> Checked:
+def singles_in(folder: Path, reading: Reading, augmentation: Augmentation | None = None) -> Checked:
     """List images on their own; see `pairs_in`."""
-    return _check(images_in(folder, reading.recursive), _why_no_image, folder, reading.on_problem)
+    paths = images_in(folder, reading.recursive)
+    return _check(paths, lambda path: _why_no_image(path, augmentation), folder, reading.on_problem)
 
 
-def masked_in(folder: Path, reading: Reading) -> Checked:
+def masked_in(folder: Path, reading: Reading, augmentation: Augmentation | None = None) -> Checked:
     """List images with their masks in the folder beside, whose name ends in _seg; see `MaskFolder`.
 
     An image without a mask, a mask without an image, and one that cannot be used are problems; see `pairs_in`.
     """
     paths = images_in(folder, reading.recursive)
-    names = {path: name_in(folder, path) for path in paths}
+    names = {path: name for name, path in _by_name(folder, paths).items()}
     masks = MaskFolder.open(folder.with_name(f"{folder.name}_seg"), names.values(), reading.recursive)
     strays = [Problem(path, f"{reason} in {folder.name}") for path, reason in masks.strays]
-    checked = _check(paths, lambda path: _why_not_masked(path, names[path], masks), folder, reading.on_problem, strays)
+    checked = _check(
+        paths,
+        lambda path: _why_no_image(path, augmentation) or _why_not_masked(path, names[path], masks),
+        folder,
+        reading.on_problem,
+        strays,
+    )
     return Checked(MaskedFiles(checked.files.paths, folder, mask_folder=masks), checked.problems)
 
 
@@ -248,37 +272,40 @@ def _check(
     return Checked(ImageFiles(good, folder), tuple(problems))
 
 
-def _why_no_image(path: Path) -> str | None:
+def _why_no_image(path: Path, augmentation: Augmentation | None) -> str | None:
     try:
         images.load_image(path)
     except UserError as error:
         return str(error).removeprefix(f"{path}: ").removeprefix(f"{path} ")
-    return None
+    width, height = _size(path)
+    return None if augmentation is None else augmentation.why_not(height, width)
 
 
-def _why_no_pair(path: Path) -> str | None:
-    reason = _why_no_image(path)
-    if reason is None and _size(path)[0] % 2:
-        return f"it is {_size(path)[0]} pixels wide, which is not two images side by side"
-    return reason
+def _why_no_pair(path: Path, augmentation: Augmentation | None) -> str | None:
+    if (reason := _why_no_image(path, None)) is not None:
+        return reason
+    width, height = _size(path)
+    if width % 2:
+        return f"it is {width} pixels wide, which is not two images side by side"
+    reason = None if augmentation is None else augmentation.why_not(height, width // 2)
+    return None if reason is None else f"of each of its two images {reason}"
 
 
-def _why_no_mates(a: Path, b: Path, unequal: Unequal) -> str | None:
+def _why_no_mates(a: Path, b: Path, reading: Reading, augmentation: Augmentation | None) -> str | None:
+    # Where the two may differ, both are placed as the first of them, what is given, has it.
+    placed = a if reading.order == "AB" else b
     for path, told in ((a, ""), (b, f"its mate {b}: ")):
-        if (reason := _why_no_image(path)) is not None:
+        if (reason := _why_no_image(path, augmentation if path == placed else None)) is not None:
             return told + reason
     (width, height), (other_width, other_height) = _size(a), _size(b)
-    if unequal == "error" and (width, height) != (other_width, other_height):
-        told = f"it is {width}x{height}, and its mate {b} is {other_width}x{other_height}"
+    if reading.unequal == "error" and (width, height) != (other_width, other_height):
+        told = f"it is {size_name(height, width)}, and its mate {b} is {size_name(other_height, other_width)}"
         stretched = abs(width * other_height / (height * other_width) - 1) > _SAME_SHAPE
         return told + ("; resized, one would be stretched" if stretched else "; resize unequal pairs, if they match")
     return None
 
 
 def _why_not_masked(path: Path, name: str, masks: MaskFolder) -> str | None:
-    reason = _why_no_image(path)
-    if reason is not None:
-        return reason
     try:
         masks.read(path, name)
     except UserError as error:

@@ -16,7 +16,7 @@ from latentlab import images
 from latentlab.errors import UserError
 from latentlab.files import SUFFIXES, files_in, images_in, name_in
 from latentlab.translation.data.masks import MaskImage
-from latentlab.translation.data.outlines import read_outlines
+from latentlab.translation.data.outlines import outlines_of, read_outlines
 
 _NUMBERED = re.compile(r"(?P<name>.+)_(?P<number>\d+)")
 _MASK = "_mask"
@@ -68,10 +68,10 @@ class MaskFolder:
         own: dict[str, dict[str, list[tuple[int, Masks]]]] = {}
         for path in _files(folder, recursive):
             if path.suffix.lower() == ".json":
-                outlines = read_outlines(path, name_in(folder, path))
-                for name in outlines.keys() & known:
-                    own.setdefault(name, {}).setdefault(path.name, []).append((0, outlines[name]))
-                if not outlines.keys() & known:
+                outlines = outlines_of(read_outlines(path, name_in(folder, path)), known)
+                for name, polygons in outlines.items():
+                    own.setdefault(name, {}).setdefault(path.name, []).append((0, polygons))
+                if not outlines:
                     strays.append((path, "there is no image that it has polygons for"))
                 continue
             owner, way, number = _owner(name_in(folder, path), known)

@@ -5,6 +5,7 @@ Formats: https://github.com/wkentaro/labelme and https://cocodataset.org/#format
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -29,6 +30,8 @@ class Outlines:
     ----------
     path
         File that they come from.
+    picture
+        Name of the picture, with the folders that the file names and without its suffix.
     instances
         Polygons of each instance.
     size
@@ -36,6 +39,7 @@ class Outlines:
     """
 
     path: Path
+    picture: str
     instances: tuple[Instance, ...]
     size: tuple[int, int] | None
 
@@ -58,12 +62,42 @@ class Outlines:
         return masks
 
 
-def read_outlines(path: Path, name: str) -> dict[str, Outlines]:
-    """Read a JSON file of labelme or COCO: the instances by the name of the picture.
+@dataclass(frozen=True)
+class Ambiguous:
+    """Polygons of several pictures, each of which could be that of a name."""
 
-    A labelme file belongs to the picture of its own name, `name`; shapes with one `group_id` are one instance. Pictures
-    of COCO are called with and without the folders that the file names; crowds (`iscrowd`) are left out, and pictures
-    without an annotation have no instances.
+    path: Path
+    pictures: tuple[str, ...]
+
+    def read(self, height: int, width: int) -> Tensor:
+        """Refuse to guess: UserError names the pictures."""
+        pictures = " and ".join(self.pictures)
+        raise UserError(f"{self.path} has several pictures of that name, {pictures}: give each of them another name")
+
+
+def outlines_of(outlines: Sequence[Outlines], pictures: Collection[str]) -> dict[str, Outlines | Ambiguous]:
+    """Assign the polygons of a file to pictures of these names.
+
+    They belong to the picture that is called as the file calls it, with its folders; else to the one that is called so
+    without them.
+    """
+    exact = {one.picture for one in outlines} & set(pictures)
+    found: dict[str, list[Outlines]] = {}
+    for one in outlines:
+        name = one.picture if one.picture in exact else PurePosixPath(one.picture).name
+        if name in pictures and (name == one.picture or name not in exact):
+            found.setdefault(name, []).append(one)
+    return {
+        name: some[0] if len(some) == 1 else Ambiguous(some[0].path, tuple(one.picture for one in some))
+        for name, some in found.items()
+    }
+
+
+def read_outlines(path: Path, name: str) -> list[Outlines]:
+    """Read a JSON file of labelme or COCO: the instances of each picture.
+
+    A labelme file belongs to the picture of its own name, `name`; shapes with one `group_id` are one instance. In COCO
+    crowds (`iscrowd`) are left out, and pictures without an annotation have no instances.
 
     Raises
     ------
@@ -73,7 +107,7 @@ def read_outlines(path: Path, name: str) -> dict[str, Outlines]:
     data = read_json(path)
     try:
         if isinstance(data, dict) and isinstance(data.get("shapes"), list):
-            return {name: _of_labelme(path, data)}
+            return [_of_labelme(path, name, data)]
         if isinstance(data, dict) and {"images", "annotations"} <= data.keys():
             return _of_coco(path, data)
     except (KeyError, TypeError, ValueError, IndexError) as error:
@@ -81,7 +115,7 @@ def read_outlines(path: Path, name: str) -> dict[str, Outlines]:
     raise UserError(f"{path} is a JSON file of neither labelme nor COCO")
 
 
-def _of_labelme(path: Path, data: dict[str, Any]) -> Outlines:
+def _of_labelme(path: Path, name: str, data: dict[str, Any]) -> Outlines:
     instances: dict[object, list[tuple[Point, ...]]] = {}
     for k, shape in enumerate(data["shapes"]):
         kind, points = shape.get("shape_type", "polygon"), _points(shape["points"])
@@ -91,10 +125,10 @@ def _of_labelme(path: Path, data: dict[str, Any]) -> Outlines:
         instances.setdefault(("alone", k) if group is None else group, []).append(_SHAPES[kind](points))
     height, width = data.get("imageHeight"), data.get("imageWidth")
     size = None if height is None or width is None else (int(height), int(width))
-    return Outlines(path, tuple(map(tuple, instances.values())), size)
+    return Outlines(path, name, tuple(map(tuple, instances.values())), size)
 
 
-def _of_coco(path: Path, data: dict[str, Any]) -> dict[str, Outlines]:
+def _of_coco(path: Path, data: dict[str, Any]) -> list[Outlines]:
     instances: dict[object, list[Instance]] = {picture["id"]: [] for picture in data["images"]}
     for one in data["annotations"]:
         if one.get("iscrowd"):
@@ -105,12 +139,15 @@ def _of_coco(path: Path, data: dict[str, Any]) -> dict[str, Outlines]:
             )
         corners = (np.asarray(flat, dtype=float).reshape(-1, 2) for flat in one["segmentation"])
         instances[one["image_id"]].append(tuple(_points(polygon.tolist()) for polygon in corners))
-    found: dict[str, Outlines] = {}
-    for picture in data["images"]:
-        outlines = Outlines(path, tuple(instances[picture["id"]]), (int(picture["height"]), int(picture["width"])))
-        name = PurePosixPath(picture["file_name"].replace("\\", "/")).with_suffix("")
-        found |= {name.name: outlines, str(name): outlines}
-    return found
+    return [
+        Outlines(
+            path,
+            PurePosixPath(picture["file_name"].replace("\\", "/")).with_suffix("").as_posix(),
+            tuple(instances[picture["id"]]),
+            (int(picture["height"]), int(picture["width"])),
+        )
+        for picture in data["images"]
+    ]
 
 
 def _points(corners: list[Any]) -> tuple[Point, ...]:

@@ -76,6 +76,13 @@ class PixelFormat:
         except TypeError as error:
             raise UserError(f"this is no format of pixels: {error}") from error
 
+    def check_files(self, paths: Sequence[Path]) -> None:
+        """Check that files can be read; UserError names the first of 8 bits where those of the set have 16."""
+        if self.deep and (shallow := next((path for path in paths if not _is_deep(path)), None)):
+            raise UserError(
+                f"{shallow} is of 8 bits, and the images that are learnt from are of 16: convert it to them"
+            )
+
     def as_dict(self) -> dict[str, Any]:
         """Return it as JSON holds it."""
         return asdict(self)
@@ -90,20 +97,22 @@ class PixelFormat:
             they have 8 is scaled by the whole range.
         """
         with images.opened(path) as opened:
-            picture = ImageOps.exif_transpose(opened)
-            if picture.mode == "F":
-                raise UserError("an image of 32-bit floats has no agreed range: convert it to 8 or 16 bits first")
-            if picture.mode.startswith("I"):
-                return self._spread(np.asarray(picture).astype(np.float32))
-            if self.deep:
-                raise UserError(
-                    f"it has 8 bits, and the images that were learnt from have 16, {self.low} to {self.high}"
-                )
-            if self.channels == 3:
-                return images.from_pil(picture)
-            values = np.asarray(picture.convert(_MODES[self.channels])).astype(np.float32)
-            values = values[:, :, None] if values.ndim == 2 else values
-            return torch.from_numpy(values / 127.5 - 1).permute(2, 0, 1)[None].contiguous()
+            return self.from_pil(opened)
+
+    def from_pil(self, picture: Image.Image) -> Tensor:
+        """Convert an image of any mode; see `read`."""
+        picture = ImageOps.exif_transpose(picture)
+        if picture.mode == "F":
+            raise UserError("an image of 32-bit floats has no agreed range: convert it to 8 or 16 bits first")
+        if picture.mode.startswith("I"):
+            return self._spread(np.asarray(picture).astype(np.float32))
+        if self.deep:
+            raise UserError(f"it has 8 bits, and the images that were learnt from have 16, {self.low} to {self.high}")
+        if self.channels == 3:
+            return images.from_pil(picture)
+        values = np.asarray(picture.convert(_MODES[self.channels])).astype(np.float32)
+        values = values[:, :, None] if values.ndim == 2 else values
+        return torch.from_numpy(values / 127.5 - 1).permute(2, 0, 1)[None].contiguous()
 
     def _spread(self, grey: NDArray[np.float32]) -> Tensor:
         """Scale grey values `(h, w)` of 16 bits, and give them all channels."""
@@ -132,6 +141,11 @@ class PixelFormat:
             picture = Image.fromarray(images.to_bytes(image[0]).permute(1, 2, 0).cpu().numpy())
         with atomic_path(path) as temporary:
             picture.save(temporary, "PNG")
+
+
+def _is_deep(path: Path) -> bool:
+    with images.opened(path) as picture:
+        return bool(picture.mode.startswith("I"))
 
 
 def _deep_range(path: Path) -> tuple[int, int] | None:

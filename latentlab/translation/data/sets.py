@@ -6,7 +6,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from latentlab.errors import UserError
-from latentlab.translation.data.folders import Problem, Reading, masked_in, pairs_across, pairs_in, singles_in
+from latentlab.translation.data.folders import (
+    ImageFiles,
+    Problem,
+    Reading,
+    masked_in,
+    pairs_across,
+    pairs_in,
+    singles_in,
+)
+from latentlab.translation.data.pixels import PixelFormat
 from latentlab.translation.data.sources import Paired, Source, Unpaired
 from latentlab.translation.data.transforms import Augmentation
 
@@ -16,10 +25,21 @@ Folders = Path | tuple[Path, Path]
 
 @dataclass(frozen=True)
 class OpenedSet:
-    """A training set, and the files that were left out of it."""
+    """A training set.
+
+    Attributes
+    ----------
+    source
+        The set.
+    problems
+        Files that were left out.
+    pixels
+        Formats of the pixels of what is given and of what it becomes.
+    """
 
     source: Source
     problems: tuple[Problem, ...]
+    pixels: tuple[PixelFormat, PixelFormat] = (PixelFormat(), PixelFormat())
 
 
 def sides_of(folders: Folders, part: str) -> tuple[Path, Path]:
@@ -45,11 +65,11 @@ def open_pairs(
     """
     sides = sides_of(folders, part)
     if isinstance(folders, tuple) or all(side.is_dir() for side in sides):
-        found = pairs_across(*sides, reading)
+        found = pairs_across(*sides, reading, augmentation)
     else:
-        found = pairs_in(folders / part if (folders / part).is_dir() else folders, reading)
-    before, after = (files.with_channels(c) for files, c in zip((found.before, found.after), channels, strict=True))
-    return OpenedSet(Paired(before, after, augmentation), found.problems)
+        found = pairs_in(folders / part if (folders / part).is_dir() else folders, reading, augmentation)
+    before, after = _with_channels((found.before, found.after), channels, reading)
+    return OpenedSet(Paired(before, after, augmentation), found.problems, (before.pixels, after.pixels))
 
 
 def open_unpaired(
@@ -70,6 +90,14 @@ def open_unpaired(
     sides = sides_of(folders, part)
     if not isinstance(folders, tuple) and not all(side.is_dir() for side in sides):
         raise UserError(f"{folders} has no folders {sides[0].name} and {sides[1].name}: images of two kinds")
-    a, b = ((masked_in if instances else singles_in)(side, reading) for side in sides)
-    own, others = (one.files.with_channels(count) for one, count in zip((a, b), channels, strict=True))
-    return OpenedSet(Unpaired(own, others, augmentation, instances), a.problems + b.problems)
+    a, b = ((masked_in if instances else singles_in)(side, reading, augmentation) for side in sides)
+    own, others = _with_channels((a.files, b.files), channels, reading)
+    source = Unpaired(own, others, augmentation, instances)
+    return OpenedSet(source, a.problems + b.problems, (own.pixels, others.pixels))
+
+
+def _with_channels(
+    files: tuple[ImageFiles, ImageFiles], channels: tuple[int, int], reading: Reading
+) -> tuple[ImageFiles, ImageFiles]:
+    (a, b), (known_a, known_b) = files, reading.pixels or (None, None)
+    return a.with_channels(channels[0], known_a), b.with_channels(channels[1], known_b)

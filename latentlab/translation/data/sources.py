@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from latentlab.translation.data.pixels import PixelFormat
-from latentlab.translation.data.transforms import Augmentation, Placement, largest_masks
+from latentlab.translation.data.transforms import Augmentation, largest_masks
 
 Batch = dict[str, Tensor]
 """Tensors by name: "a" and "b" `(n, c, h, w)`; with instances also "a_masks" and "b_masks" `(n, k, h, w)`."""
@@ -42,7 +42,7 @@ class Source(Protocol):
     def __len__(self) -> int: ...
 
     def sample(self, index: int, rng: np.random.Generator | None) -> Batch:
-        """Return sample `index` as a batch of 1, augmented at random by `rng`; only resized without one."""
+        """Return sample `index` as a batch of 1, placed at random by `rng`; in the middle without one."""
 
     def describe(self) -> dict[str, Any]:
         """Describe the set, for the cards of the translators trained on it."""
@@ -50,7 +50,7 @@ class Source(Protocol):
 
 @dataclass(frozen=True)
 class Paired:
-    """Pairs of images, before and after, which are placed alike."""
+    """Pairs of images, before and after, which are placed alike, as the size of the first has it."""
 
     before: Reader
     after: Reader
@@ -61,16 +61,19 @@ class Paired:
 
     def sample(self, index: int, rng: np.random.Generator | None) -> Batch:
         """See `Source`."""
-        placement = placement_of(self.augmentation, rng)
-        return {
-            "a": placement.image(self.before.image(index)),
-            "b": placement.image(self.after.image(index)),
-        }
+        before = self.before.image(index)
+        placement = self.augmentation.place(before.shape[2], before.shape[3], rng)
+        return {"a": placement.image(before), "b": placement.image(self.after.image(index))}
 
     def describe(self) -> dict[str, Any]:
         """See `Source`."""
-        names = digest_of(self.before.names)
-        return {"kind": "pairs", "pairs": len(self), "names": names, **_unusual_pixels(self.before, self.after)}
+        return {
+            "kind": "pairs",
+            "pairs": len(self),
+            "names": digest_of(self.before.names),
+            "augmentation": self.augmentation.as_dict(),
+            **_unusual_pixels(self.before, self.after),
+        }
 
 
 @dataclass(frozen=True)
@@ -102,18 +105,23 @@ class Unpaired:
         }
 
     def _one(self, name: str, reader: Reader, index: int, rng: np.random.Generator | None) -> Batch:
-        placement = placement_of(self.augmentation, rng)
-        batch = {name: placement.image(reader.image(index))}
+        image = reader.image(index)
+        placement = self.augmentation.place(image.shape[2], image.shape[3], rng)
+        batch = {name: placement.image(image)}
         if self.instances:
             batch[f"{name}_masks"] = largest_masks(placement.masks(reader.masks(index)), self.instances)
         return batch
 
     def describe(self) -> dict[str, Any]:
         """See `Source`."""
-        counts = {"a": len(self.a.names), "b": len(self.b.names)}
-        names = digest_of([*self.a.names, *self.b.names])
-        kind = "instances" if self.instances else "unpaired"
-        return {"kind": kind, **counts, "names": names, **_unusual_pixels(self.a, self.b)}
+        return {
+            "kind": "instances" if self.instances else "unpaired",
+            "a": len(self.a.names),
+            "b": len(self.b.names),
+            "names": digest_of([*self.a.names, *self.b.names]),
+            "augmentation": self.augmentation.as_dict(),
+            **_unusual_pixels(self.a, self.b),
+        }
 
 
 def _unusual_pixels(a: Reader, b: Reader) -> dict[str, Any]:
@@ -126,11 +134,6 @@ def _unusual_pixels(a: Reader, b: Reader) -> dict[str, Any]:
 def digest_of(names: Sequence[str]) -> str:
     """Return a digest of the names, so that a training does not resume on another set of as many images."""
     return hashlib.sha256("\n".join(names).encode()).hexdigest()[:16]
-
-
-def placement_of(augmentation: Augmentation, rng: np.random.Generator | None) -> Placement:
-    """Draw a placement at random, or return that of the whole image without a random generator."""
-    return Placement.plain(augmentation.resolution) if rng is None else Placement.draw(augmentation, rng)
 
 
 def collate(samples: Sequence[Batch]) -> Batch:

@@ -13,7 +13,7 @@ import torch
 from latentlab import images
 from latentlab.errors import UserError
 from latentlab.files import images_in, read_json
-from latentlab.translation.data.sources import Batch, digest_of, placement_of
+from latentlab.translation.data.sources import Batch, digest_of
 from latentlab.translation.data.transforms import Augmentation
 
 _END_TO_END, _TO_AN_END = 0.5, 0.3
@@ -54,7 +54,7 @@ class Strips:
         strip = images.load_image(path)
         size = strip.shape[2]
         faces = (strip[..., k * size : (k + 1) * size] for k in (before, after))
-        placement = placement_of(self.augmentation, rng)
+        placement = self.augmentation.place(size, size, rng)
         a, b = (placement.image(face) for face in faces)
         strengths = [self.levels[after] if name == attribute else 0.0 for name in self.paths]
         return {"a": a, "b": b, "strengths": torch.tensor([strengths])}

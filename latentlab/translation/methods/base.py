@@ -26,6 +26,7 @@ from latentlab.translation.data.transforms import Augmentation
 from latentlab.translation.networks import NetworkConfig, TranslationGenerator, Way, initialise_
 from latentlab.translation.networks.layers import Upsampling
 from latentlab.translation.pool import ImagePool
+from latentlab.translation.sizes import Size, sides_of
 
 PAPER = "paper"
 """Variant of every method: the configuration of its paper."""
@@ -65,8 +66,11 @@ class TranslationConfig(ABC):
 
     @classmethod
     @abstractmethod
-    def for_resolution(cls, resolution: int, base_channels: int) -> TranslationConfig:
-        """Return the paper's configuration for images of a resolution, with a base channel count (ngf, ndf)."""
+    def for_resolution(cls, resolution: Size, base_channels: int) -> TranslationConfig:
+        """Return the paper's configuration for images of a size, with a base channel count (ngf, ndf).
+
+        The size is a number for square images, and `(height, width)` for others.
+        """
 
     @abstractmethod
     def build(self, seed: int = 0) -> TranslationMethod:
@@ -200,14 +204,14 @@ class TranslationMethod(ABC):
 
     @classmethod
     def configure(
-        cls, resolution: int, base_channels: int, variant: str = PAPER, objective: str | None = None
+        cls, resolution: Size, base_channels: int, variant: str = PAPER, objective: str | None = None
     ) -> TranslationConfig:
         """Return the paper's configuration, or a variant of it.
 
         Parameters
         ----------
         resolution
-            Height and width of the images.
+            Height and width of square images, or `(height, width)`.
         base_channels
             Base channel count (ngf, ndf).
         variant
@@ -220,7 +224,8 @@ class TranslationMethod(ABC):
         UserError
             The method has no such variant, no choice of objectives, or no network for this resolution.
         """
-        config = cls.config_class.for_resolution(resolution, base_channels)
+        height, width = sides_of(resolution)
+        config = cls.config_class.for_resolution(height if height == width else (height, width), base_channels)
         if variant != PAPER:
             if variant not in cls.variants:
                 raise UserError(f"the variants of {cls.name} are {', '.join((PAPER, *cls.variants))}, not {variant!r}")

@@ -22,6 +22,7 @@ from latentlab.translation.methods.adversarial import AdversarialConfig, Adversa
 from latentlab.translation.methods.base import OptimiserStep, network_dict
 from latentlab.translation.networks import PatchConfig, ResNetConfig
 from latentlab.translation.networks.resnet import Encoder, blocks_for
+from latentlab.translation.sizes import Size
 
 _FIFTH = 5
 
@@ -73,7 +74,7 @@ class CUTConfig(AdversarialConfig):
             raise UserError(f"weights are 0 or more; temperature, patches and features are more: {self}")
 
     @classmethod
-    def for_resolution(cls, resolution: int, base_channels: int) -> CUTConfig:
+    def for_resolution(cls, resolution: Size, base_channels: int) -> CUTConfig:
         """See `TranslationConfig`."""
         return cls(ResNetConfig(blocks_for(resolution), base_channels), PatchConfig(ndf=base_channels))
 

@@ -19,6 +19,7 @@ from latentlab.translation.methods.base import OptimiserStep, network_dict
 from latentlab.translation.networks import PatchConfig, ResNetConfig, UNetConfig
 from latentlab.translation.networks.resnet import blocks_for
 from latentlab.translation.pool import ImagePool
+from latentlab.translation.sizes import Size
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ class CycleGANConfig(AdversarialConfig):
             raise UserError(f"weights of losses and the pool's size are 0 or more, unlike {self}")
 
     @classmethod
-    def for_resolution(cls, resolution: int, base_channels: int) -> CycleGANConfig:
+    def for_resolution(cls, resolution: Size, base_channels: int) -> CycleGANConfig:
         """See `TranslationConfig`."""
         return cls(ResNetConfig(blocks_for(resolution), base_channels), PatchConfig(ndf=base_channels))
 

@@ -22,6 +22,7 @@ from latentlab.translation.losses import l1
 from latentlab.translation.methods.base import OptimiserStep, TranslationConfig, TranslationMethod, network_dict
 from latentlab.translation.networks import EditorConfig, PatchConfig
 from latentlab.translation.objectives import discriminator_losses, objective
+from latentlab.translation.sizes import Size, sides_of
 
 
 @dataclass(frozen=True)
@@ -62,9 +63,9 @@ class DistilledConfig(TranslationConfig):
             raise UserError(f"weights of losses are 0 or more, and one of l1, l2 and LPIPS is not 0: {self}")
 
     @classmethod
-    def for_resolution(cls, resolution: int, base_channels: int) -> DistilledConfig:
+    def for_resolution(cls, resolution: Size, base_channels: int) -> DistilledConfig:
         """See `TranslationConfig`; from 256² on the resolution is halved once more."""
-        halvings = 3 if resolution < 256 else 4
+        halvings = 3 if min(sides_of(resolution)) < 256 else 4
         return cls(EditorConfig(base_channels=base_channels, halvings=halvings))
 
     def build(self, seed: int = 0) -> Distilled:

@@ -24,6 +24,7 @@ from latentlab.translation.networks.instagan import AT_ONCE, present, translate_
 from latentlab.translation.networks.resnet import blocks_for
 from latentlab.translation.objectives import objective
 from latentlab.translation.pool import ImagePool
+from latentlab.translation.sizes import Size
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,7 @@ class InstaGANConfig(AdversarialConfig):
             raise UserError(f"instances are a multiple of those at once: not {self.instances} by {self.at_once}")
 
     @classmethod
-    def for_resolution(cls, resolution: int, base_channels: int) -> InstaGANConfig:
+    def for_resolution(cls, resolution: Size, base_channels: int) -> InstaGANConfig:
         """See `TranslationConfig`."""
         generator = InstaGeneratorConfig(blocks_for(resolution), base_channels)
         return cls(generator, InstaDiscriminatorConfig(base_channels))

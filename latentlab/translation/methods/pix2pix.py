@@ -17,6 +17,7 @@ from latentlab.translation.losses import l1
 from latentlab.translation.methods.adversarial import AdversarialConfig, AdversarialMethod
 from latentlab.translation.methods.base import OptimiserStep, network_dict
 from latentlab.translation.networks import PatchConfig, ResNetConfig, UNetConfig
+from latentlab.translation.sizes import Size
 
 
 @dataclass(frozen=True)
@@ -50,10 +51,10 @@ class Pix2PixConfig(AdversarialConfig):
             raise UserError(f"weights of losses are 0 or more, and one is not 0: {self}")
 
     @classmethod
-    def for_resolution(cls, resolution: int, base_channels: int) -> Pix2PixConfig:
-        """See `TranslationConfig`; the resolution is a power of two."""
+    def for_resolution(cls, resolution: Size, base_channels: int) -> Pix2PixConfig:
+        """See `TranslationConfig` and `UNetConfig.for_resolution`."""
         discriminator = PatchConfig(ndf=base_channels, channels=6, norm="batch")
-        return cls(UNetConfig(resolution, base_channels), discriminator)
+        return cls(UNetConfig.for_resolution(resolution, base_channels), discriminator)
 
     def build(self, seed: int = 0) -> Pix2Pix:
         """See `TranslationConfig`."""

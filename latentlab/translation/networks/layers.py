@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from latentlab.errors import UserError
+from latentlab.translation.sizes import nearest_size, size_name
 from stylegan2.defaults import plain_defaults
 
 Norm = Literal["batch", "instance", "instance-affine", "none"]
@@ -95,8 +96,13 @@ def infer(network: nn.Module, dropout: bool) -> None:
 def check_size(x: Tensor, multiple: int, least: int, network: str) -> None:
     """Raise UserError unless height and width of `x (b, c, h, w)` are multiples of `multiple` and at least `least`."""
     height, width = x.shape[2:]
+    check_sides(height, width, multiple, least, network)
+
+
+def check_sides(height: int, width: int, multiple: int, least: int, network: str) -> None:
+    """Raise UserError unless both are multiples of `multiple` and at least `least`; names the nearest that are."""
     if height % multiple or width % multiple or min(height, width) < least:
         raise UserError(
-            f"{network} takes images whose height and width are multiples of {multiple}, {least} at least, "
-            f"not {width}x{height}"
+            f"{network} takes images whose height and width are multiples of {multiple}, {least} at least, not "
+            f"{size_name(height, width)}; the nearest are {size_name(*nearest_size(height, width, multiple, least))}"
         )

@@ -18,12 +18,14 @@ from latentlab.translation.networks.layers import (
     Norm,
     Upsampling,
     check_norm,
+    check_sides,
     check_size,
     check_upsampling,
     doubling_layer,
     has_bias,
     norm_layer,
 )
+from latentlab.translation.sizes import Size, sides_of
 from stylegan2.defaults import plain_defaults
 
 
@@ -69,9 +71,17 @@ class ResNetConfig(NetworkConfig):
         return ResNetGenerator(self)
 
 
-def blocks_for(resolution: int) -> int:
-    """Return the number of residual blocks: 6 up to 128², 9 beyond (Zhu et al. 2017, section 7.2)."""
-    return 6 if resolution <= 128 else 9
+def blocks_for(resolution: Size) -> int:
+    """Return the number of residual blocks: 6 up to 128², 9 beyond (Zhu et al. 2017, section 7.2).
+
+    Raises
+    ------
+    UserError
+        Images of this size do not go through.
+    """
+    sides = sides_of(resolution)
+    check_sides(*sides, ResNetGenerator.size_multiple, ResNetGenerator.least_size, "a ResNet generator")
+    return 6 if max(sides) <= 128 else 9
 
 
 class ResNetBlock(nn.Module):

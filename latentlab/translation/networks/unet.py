@@ -5,6 +5,7 @@ Isola et al. 2017, "Image-to-Image Translation with Conditional Adversarial Netw
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -24,7 +25,11 @@ from latentlab.translation.networks.layers import (
     has_bias,
     norm_layer,
 )
+from latentlab.translation.sizes import Size, nearest_size, sides_of, size_name
 from stylegan2.defaults import plain_defaults
+
+LEAST_HALVINGS = 5
+"""A U-Net that halves less often sees patches of fewer than 100 pixels."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +39,8 @@ class UNetConfig(NetworkConfig):
     Attributes
     ----------
     size
-        Resolution that is halved down to 1×1, a power of two from 4. Larger images go through, too.
+        Number of pixels that become one in the middle, a power of two from 4: images of this height and width are
+        halved down to 1×1, and multiples of it go through, too.
     ngf
         Base channel count: channels of the first level; they double with each level, up to eight times.
     input_channels, output_channels
@@ -65,6 +71,28 @@ class UNetConfig(NetworkConfig):
         check_upsampling(self.upsampling)
         if self.size < 4 or self.size & (self.size - 1):
             raise UserError(f"a U-Net's size is a power of two from 4, not {self.size}")
+
+    @classmethod
+    def for_resolution(cls, resolution: Size, base_channels: int) -> UNetConfig:
+        """Return the shape for images of a size: halved down to 1×1, or as often as both sides can be.
+
+        Raises
+        ------
+        UserError
+            That is less than `LEAST_HALVINGS` times, which would leave the network without the whole in view; names
+            sizes that can be halved more often.
+        """
+        sides = sides_of(resolution)
+        size = math.gcd(*sides, 1 << 30)
+        if size < min(1 << LEAST_HALVINGS, *sides):
+            multiples = (1 << k for k in range(LEAST_HALVINGS, 9))
+            others = dict.fromkeys(size_name(*nearest_size(*sides, multiple, multiple)) for multiple in multiples)
+            raise UserError(
+                f"a U-Net halves images {LEAST_HALVINGS} times at least, and {size_name(*sides)} can be halved "
+                f"{size.bit_length() - 1} times; the nearest sizes that go, from few to many times, are "
+                f"{', '.join(others)}"
+            )
+        return cls(size, base_channels)
 
     @plain_defaults()
     def build(self) -> UNet:

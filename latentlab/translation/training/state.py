@@ -167,7 +167,13 @@ class StateFolder:
         with cards.guard(found[-1], KIND):
             stored = card["key"]
             before = float(stored["settings"]["epochs"])
-            same = {**stored, "settings": {**stored["settings"], "epochs": epochs}}
+            # Earlier versions did not say how images were placed.
+            placed = {"augmentation": self.key["data"].get("augmentation")}
+            same = {
+                **stored,
+                "settings": {**stored["settings"], "epochs": epochs},
+                "data": {**placed, **stored["data"]},
+            }
         check_same(self.root.parent, "a training", same, self.key)
         with cards.guard(found[-1], KIND):
             own, _ = cards.read(found[-1] / f"pools-{self.rank}.safetensors", KIND)

@@ -1,19 +1,17 @@
-"""Training data: folders as users have them, good and bad; samples, and how images are placed."""
+"""Training data: folders as users have them, good and bad; samples; masks."""
 
 import warnings
 
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
 from PIL import Image
 
 from latentlab.errors import UserError
 from latentlab.files import images_in
 from latentlab.translation.data.folders import Reading, masked_in, pairs_across, pairs_in, singles_in
 from latentlab.translation.data.sets import open_pairs, open_unpaired
-from latentlab.translation.data.transforms import Augmentation, Placement, largest_masks
+from latentlab.translation.data.transforms import Augmentation, largest_masks
 
 
 def picture(path, value=0, size=(8, 8)):
@@ -109,6 +107,16 @@ def test_two_images_of_one_name_are_no_pair(tmp_path):
         pairs_across(tmp_path / "a", tmp_path / "b", Reading())
 
 
+def test_two_images_of_one_name_have_no_masks_of_their_own(tmp_path):
+    (
+        picture(tmp_path / "trainA" / "x.png"),
+        picture(tmp_path / "trainA" / "x.bmp"),
+        mask(tmp_path / "trainA_seg" / "x.png"),
+    )
+    with pytest.raises(UserError, match=r"x\.bmp and .*x\.png have one name: keep one of them, or rename it"):
+        masked_in(tmp_path / "trainA", Reading())
+
+
 def test_images_in_nested_folders_are_called_by_the_way_to_them(tmp_path):
     for name in ("one/x", "two/x", ".hidden/x", "y"):
         picture(tmp_path / "trainA" / f"{name}.png")
@@ -151,7 +159,7 @@ def test_folders_without_images_are_refused(tmp_path):
     with pytest.raises(UserError, match="nothing in .* can be used; the first of 1"):
         singles_in(tmp_path, Reading(on_problem="skip"))
     with pytest.raises(UserError, match="trainA and trainB"):
-        open_unpaired(tmp_path, "train", Augmentation(8, 8), 0, Reading())
+        open_unpaired(tmp_path, "train", Augmentation.none(8), 0, Reading())
 
 
 def masked_set(folder):
@@ -189,7 +197,7 @@ def test_unpaired_samples_take_a_in_turn_and_b_at_random(tmp_path):
         picture(tmp_path / "trainA" / f"{k}.png", 10 * k)
     for k in range(5):
         picture(tmp_path / "trainB" / f"{k}.png", 100 + 10 * k)
-    source = open_unpaired(tmp_path, "train", Augmentation(8, 8), 0, Reading()).source
+    source = open_unpaired(tmp_path, "train", Augmentation.none(8), 0, Reading()).source
     assert len(source) == 5
     assert torch.equal(source.sample(4, None)["a"], source.sample(1, None)["a"])
     drawn = {float(source.sample(0, np.random.default_rng(k))["b"].mean()) for k in range(60)}
@@ -200,40 +208,13 @@ def test_sets_of_as_many_images_with_other_names_are_told_apart(tmp_path):
     for folder, name in (("one", "x"), ("same", "x"), ("other", "y")):
         pair(tmp_path / folder / f"{name}.png")
     one, same, other = (
-        open_pairs(tmp_path / name, "train", Augmentation(8, 8), Reading()).source.describe()
+        open_pairs(tmp_path / name, "train", Augmentation.none(8), Reading()).source.describe()
         for name in ("one", "same", "other")
     )
     assert one == same != other
 
 
-# --- placing ------------------------------------------------------------------------------------------------
-
-
-def test_the_papers_proportions():
-    assert Augmentation.for_resolution(256) == Augmentation(256, 286, True)
-    assert Augmentation.for_resolution(128).load_resolution == 143
-    with pytest.raises(UserError, match="before they are cropped"):
-        Augmentation(16, 8)
-
-
-@given(st.integers(0, 2**32 - 1))
-def test_images_and_masks_are_placed_alike(seed):
-    placement = Placement.draw(Augmentation(16, 20), np.random.default_rng(seed))
-    masks = torch.full((1, 2, 20, 20), -1.0)
-    masks[:, 0, 3:9, 4:12] = 1
-    masks[:, 1, 10:, :7] = 1
-    placed = placement.image(masks[:, :1].expand(-1, 3, -1, -1))
-    assert torch.equal(placement.masks(masks)[:, 0], placed[:, 0])
-    assert 0 <= placement.left <= 4 and 0 <= placement.top <= 4
-
-
-def test_every_place_and_both_sides_are_drawn():
-    draws = [Placement.draw(Augmentation(16, 18), np.random.default_rng(k)) for k in range(200)]
-    assert {d.left for d in draws} == {d.top for d in draws} == {0, 1, 2}
-    assert 60 < sum(d.mirrored for d in draws) < 140
-    assert not any(
-        Placement.draw(Augmentation(16, 18, flip=False), np.random.default_rng(k)).mirrored for k in range(50)
-    )
+# --- masks ---------------------------------------------------------------------------------------------------
 
 
 def test_the_largest_instances_come_first_and_empty_ones_not_at_all():

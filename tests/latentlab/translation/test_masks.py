@@ -246,6 +246,38 @@ def test_polygons_of_coco(tmp_path):
         own_masks(tmp_path, "bare")
 
 
+def test_pictures_of_coco_with_one_name_in_several_folders_keep_their_own(tmp_path):
+    for name in ("x", "one/x", "two/x", "y"):
+        (tmp_path / "in" / name).parent.mkdir(parents=True, exist_ok=True)
+        picture(tmp_path / "in", name)
+    boxes = {"one/x.jpg": (2, 2, 4), "x.jpg": (10, 10, 6), "two/x.jpg": (20, 20, 8), "a/y.jpg": (3, 3, 3)}
+
+    def write(names):
+        rows = [{"id": k, "file_name": name, "height": 48, "width": 64} for k, name in enumerate(names)]
+        areas = [
+            {"id": k, "image_id": k, "segmentation": [[x, y, x + n, y, x + n, y + n, x, y + n]]}
+            for k, (x, y, n) in enumerate(boxes[name] for name in names)
+        ]
+        (tmp_path / "seg").mkdir(exist_ok=True)
+        (tmp_path / "seg" / "instances.json").write_text(json.dumps({"images": rows, "annotations": areas}))
+
+    def area(name, pictures=("x", "one/x", "two/x", "y")):
+        found = MaskFolder.open(tmp_path / "seg", pictures).read(tmp_path / "in" / f"{name}.png", name)
+        return int((found > 0).sum())
+
+    write(boxes)
+    assert [area(name) for name in ("x", "one/x", "two/x", "y")] == [36, 16, 64, 9]
+    write(["one/x.jpg", "two/x.jpg"])
+    with pytest.raises(UserError, match="it has no mask x.png"):
+        area("x")
+    with pytest.raises(UserError, match="instances.json has several pictures of that name, one/x and two/x"):
+        area("x", ("x",))
+    boxes["x.png"] = (1, 1, 2)
+    write(["x.jpg", "x.png"])
+    with pytest.raises(UserError, match="several pictures of that name, x and x"):
+        area("x")
+
+
 def test_polygons_that_cannot_be_used_say_why(tmp_path):
     picture(tmp_path / "in", "a")
     seg = tmp_path / "seg"

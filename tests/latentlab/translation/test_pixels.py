@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from latentlab.errors import UserError
-from latentlab.translation import Translator, load_translator
+from latentlab.translation import Reading, Translator, load_translator
 from latentlab.translation.data.pixels import PixelFormat, as_colour
+from latentlab.translation.data.transforms import Augmentation
 from latentlab.translation.methods import CycleGAN, InstaGAN, Pix2Pix
 
 MODES = {1: "L", 3: "RGB", 4: "RGBA"}
@@ -73,6 +74,24 @@ def test_files_of_the_other_depth(tmp_path):
         assert torch.equal(PixelFormat(channels).read(deep), torch.ones(1, channels, 8, 8))
     with pytest.raises(UserError, match=r"shallow\.png: it has 8 bits.* have 16, 100 to 4000"):
         PixelFormat(1, 100, 4000, True).read(saved(tmp_path / "shallow.png", noise(1)))
+
+
+@pytest.mark.parametrize("method", [Pix2Pix, CycleGAN])
+def test_what_is_held_out_has_the_range_of_the_training(tmp_path, method):
+    for part, low, high in (("train", 100, 4100), ("test", 1100, 2100)):
+        for side in "AB":
+            values = np.full((8, 8), low, np.uint16)
+            values[:, 4:] = high
+            saved(tmp_path / f"{part}{side}" / "x.png", values)
+    config, plain = method.configure(32, 2).for_channels(1, 1), Augmentation.none(8)
+    opened = method.open_folder(tmp_path, "train", config, plain)
+    reading = Reading(pixels=opened.pixels)
+    sample = method.open_folder(tmp_path, "test", config, plain, reading).source.sample(0, None)
+    for name in "ab":
+        torch.testing.assert_close(sample[name].unique(), torch.tensor([-0.5, 0]))
+    saved(tmp_path / "testB" / "x.png", noise(1, size=(8, 8)))
+    with pytest.raises(UserError, match=r"testB/x.png is of 8 bits, and the images that are learnt from are of 16"):
+        method.open_folder(tmp_path, "test", config, plain, reading)
 
 
 def test_for_the_eye_all_are_colour():

@@ -234,6 +234,15 @@ def test_a_folder_of_another_training_is_refused(tmp_path):
         train(SMALL, Toy(4), SETTINGS, tmp_path)
 
 
+def test_a_training_of_a_version_that_did_not_say_how_images_were_placed_goes_on(tmp_path):
+    class Placed(Toy):
+        def describe(self):
+            return {**super().describe(), "augmentation": {"size": [16, 16]}}
+
+    train(SMALL, Toy(4), replace(SETTINGS, decay=0), tmp_path)
+    assert train(SMALL, Placed(4), replace(SETTINGS, decay=0, epochs=2), tmp_path).card["steps"] == 4
+
+
 def test_a_training_that_is_done_goes_on_to_the_result_of_one_at_once(tmp_path):
     constant = replace(SETTINGS, decay=0, ema=0.9)
     pooled = replace(SMALL, pool_size=3)
