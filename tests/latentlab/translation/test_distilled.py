@@ -82,7 +82,7 @@ def strips(folder, parts=("train",), count=3, side=32):
 
 
 def test_samples_go_from_the_sampled_face_to_all_levels_and_from_ends_to_ends(tmp_path):
-    source = strips_in(strips(tmp_path), "train", ("smile", "age"), Augmentation(32, 36))
+    source = strips_in(strips(tmp_path), "train", ("smile", "age"), Augmentation((32, 32), (36, 36)))
     assert len(source) == 6
     seen = set()
     for index in range(6):
