@@ -50,6 +50,7 @@ _BUILT_IN: dict[str, dict[str, str]] = {
     "latentlab.translators": {
         "pix2pix": "latentlab.translation.methods.pix2pix:Pix2Pix",
         "cyclegan": "latentlab.translation.methods.cyclegan:CycleGAN",
+        "distilled": "latentlab.translation.methods.distilled:Distilled",
         "instagan": "latentlab.translation.methods.instagan:InstaGAN",
         "cut": "latentlab.translation.methods.cut:CUT",
     },

@@ -7,7 +7,20 @@ from typing import Annotated
 
 import typer
 
-from latentlab.cli import compare, directions, faces, metrics, photos, samples, scorer, steps, study, translate, weights
+from latentlab.cli import (
+    compare,
+    directions,
+    distil,
+    faces,
+    metrics,
+    photos,
+    samples,
+    scorer,
+    steps,
+    study,
+    translate,
+    weights,
+)
 from latentlab.cli.errors import run_app
 from latentlab.cli.metavars import name_values
 from stylegan2.memory import keep_freed_memory
@@ -30,6 +43,7 @@ for command in (
     steps.walk,
     faces.align,
     photos.project,
+    distil.distil,
 ):
     app.command(command.__name__)(command)
 app.add_typer(directions.app, name="directions")

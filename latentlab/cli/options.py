@@ -7,7 +7,7 @@ import re
 import shlex
 import sys
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from enum import Enum
 from pathlib import Path
 from typing import Annotated
@@ -178,6 +178,28 @@ def parse_strengths(text: str) -> list[float]:
     if len(set(strengths)) < len(strengths):
         raise UserError(f"strengths must differ, unlike {text!r}")
     return strengths
+
+
+def parse_named_strengths(given: Sequence[str] | None, attributes: Sequence[str]) -> dict[str, float] | None:
+    """Parse strengths such as 'smile=0.5', or '0.5' of the first of the attributes; None for none.
+
+    Raises
+    ------
+    UserError
+        If one is no number, or two are of one attribute.
+    """
+    strengths: dict[str, float] = {}
+    for text in given or ():
+        name, _, number = text.rpartition("=")
+        name = name or attributes[0]
+        try:
+            strength = float(number)
+        except ValueError:
+            raise UserError(f"a strength is a number or ATTRIBUTE=NUMBER, such as {name}=0.5, not {text!r}") from None
+        if name in strengths:
+            raise UserError(f"two strengths of {name} are given; give one")
+        strengths[name] = strength
+    return strengths or None
 
 
 def check_folder(path: Path, inputs: Iterable[Path] = ()) -> Path:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -21,6 +22,7 @@ from latentlab.progress import bar, titled
 if TYPE_CHECKING:
     from latentlab.translation.applying import AppliedSize
     from latentlab.translation.data.transforms import Fit
+    from latentlab.translation.translator import Translator
 
 app = typer.Typer(
     rich_markup_mode=None, help="Translate images: pix2pix, CycleGAN, InstaGAN, CUT.", no_args_is_help=True
@@ -28,11 +30,37 @@ app = typer.Typer(
 app.add_typer(training_sets.app, name="make")
 
 Recursive = Annotated[bool, typer.Option("--recursive", help="Also take the images in the folders in a folder.")]
-Source = Annotated[str, typer.Argument(help="File of a translator, a published .pth, or vintagify.")]
+Source = Annotated[
+    str, typer.Argument(help="File of a translator, a published .pth, or a name that `latentlab translate list` shows.")
+]
 
 
 def _method_names() -> list[str]:
     return list(registry.translators.names())
+
+
+@app.command("list")
+def list_translators() -> None:
+    """List the translators that have a name: editors that come with the package, and published weights."""
+    from latentlab import weights
+    from latentlab.translation import load_translator
+    from latentlab.translation.describing import summary_of
+    from latentlab.translation.shipped import shipped_editors
+
+    for name in shipped_editors():
+        print(f"{name:<22} {summary_of(load_translator(name))}")
+    for entry in weights.known():
+        if entry.kind == "translator":
+            print(f"{entry.name:<22} {entry.note}; {entry.licence}")
+
+
+@app.command()
+def show(translator: Source) -> None:
+    """Show the card of a translator: its networks, and what it learnt from."""
+    from latentlab.translation import load_translator
+    from latentlab.translation.describing import card_of
+
+    print(card_of(load_translator(translator)), end="")
 
 
 @app.command()
@@ -185,13 +213,26 @@ def apply(
     masks: Annotated[Path | None, typer.Option(help="InstaGAN: folder of the masks, as for the training.")] = None,
     dropout: Annotated[bool, typer.Option(help="Keep the dropout of the training, the noise of pix2pix.")] = True,
     seed: Annotated[int, typer.Option(help="Random seed of the dropout.")] = 0,
+    strength: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="[ATTRIBUTE=]NUMBER",
+            help="Editors: from -1 to 1, repeated for several attributes; by default 1 of the first attribute.",
+        ),
+    ] = None,
+    aligned: Annotated[
+        bool, typer.Option("--aligned", help="Editors: the images are faces as `latentlab align` cuts them out.")
+    ] = False,
     recursive: Recursive = False,
     device: options.Device = "auto",
 ) -> None:
     """Translate images of any size: NAME.png each, NAME.mp4 of a video.
 
-    Failures are listed at the end, with exit code 2.
+    An editor, as `latentlab distil` makes it, edits all faces of a photo. Failures are listed at the end, with exit
+    code 2.
     """
+    from latentlab.faces import load_detector
+    from latentlab.pipelines.distilling import FaceEditor, is_face_editor
     from latentlab.translation import Application, load_translator
     from latentlab.translation.data.mask_files import MaskFolder
     from latentlab.video import check_video, is_video, translate_frames
@@ -209,15 +250,24 @@ def apply(
         if videos and masks is not None:
             raise UserError(f"{next(iter(videos.values()))} is a video, whose frames have no masks; translate it alone")
         place = find_device(device)
+        loaded = load_translator(translator, place)
+        _refuse_without_effect(ctx, loaded)
+        strengths = options.parse_named_strengths(strength, loaded.network(way).attributes)
         folder = None if masks is None else MaskFolder.for_files(masks, paths, recursive)
-        task = Application(load_translator(translator, place), way, applied, dropout, seed)
+        task: Application | FaceEditor
+        if is_face_editor(loaded):
+            task = FaceEditor(loaded, None if aligned else load_detector(), strengths)
+            translate_file = task.translate_file
+        else:
+            task = Application(loaded, way, applied, dropout, seed, strengths)
+            translate_file = partial(task.translate_file, masks=folder)
         shots = [(name, path, task.for_frames()) for name, path in videos.items()]
         failures: list[str] = []
         if paths:
             with bar("translating") as step:
                 for done, (name, path) in enumerate(paths.items()):
                     with noted(path, failures):
-                        task.translate_file(path, name, out, folder)
+                        translate_file(path, name, out)
                     step(done + 1, len(paths))
         for name, path, translate_frame in shots:
             with noted(path, failures):
@@ -225,6 +275,19 @@ def apply(
     whole = len(paths) + len(videos)
     print(f"translations written to {out}: {whole - len(failures)} of {whole}", flush=True)
     end_with(failures)
+
+
+def _refuse_without_effect(ctx: typer.Context, translator: Translator) -> None:
+    """Refuse the options of `apply` that a translator has no use for."""
+    from latentlab.pipelines.distilling import is_face_editor
+
+    if is_face_editor(translator):
+        unused = dict.fromkeys(("way", "size", "masks", "dropout", "seed"), "with an editor of faces")
+    else:
+        unused = {"aligned": "with this translator, which does not look for faces"}
+        if not any(network.attributes for network in translator.networks.values()):
+            unused["strength"] = "with this translator, which takes no strengths"
+    options.refuse_without_effect(ctx, unused)
 
 
 @app.command()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from latentlab.directions import Direction
-from latentlab.directions.teaching import Teacher, teacher_of
+from latentlab.directions.teaching import teacher_of
 from latentlab.editing import default_strengths
 from latentlab.errors import UserError
 from latentlab.pipelines.components import Components
@@ -87,19 +87,26 @@ def direction_walk(
         If the card does not say which score taught it, there is no such scorer, or the direction does not fit the
         generator.
     """
-    scorer, score = _scorer_of(teacher_of(direction), direction.attribute)
+    scorer, score = scorer_of(direction)
     components = Components.load(network, scorer, device=device)
     components.check_attribute(score)
     strengths = default_strengths(direction, _COLUMNS)
     return walk_seeds(PICTURE_SEEDS, direction, strengths, components, SeedSettings(), progress=progress), score
 
 
-def _scorer_of(teacher: Teacher | None, attribute: str) -> tuple[str, str]:
-    """Name of the scorer that a card means, and of its score."""
+def scorer_of(direction: Direction) -> tuple[str, str]:
+    """Return the name of the scorer that taught a direction, as its card says, and of its score.
+
+    Raises
+    ------
+    UserError
+        The card does not say.
+    """
+    teacher = teacher_of(direction)
     if teacher is None:
         raise UserError(
-            f"the card of the {attribute} direction does not say which score taught it, to show under the images; "
-            "`latentlab walk --direction` draws it with a score of your choice (--scorer, --attribute)"
+            f"the card of the {direction.attribute} direction does not say which score taught it; learn one by "
+            "`latentlab fit`, or see it by `latentlab walk --direction` with a score of your choice"
         )
     scorer, _, score = teacher.score.rpartition(":")
     return scorer or default_scorer(score), score

@@ -76,7 +76,7 @@ class Trained(Method):
             raise UserError(f"{path} is no model of {self.name}, which {wanted}")
         self._translator, self.given = translator, True
         self.inputs = {"model": files_digest([path]), "way": self.way}
-        self.training_note = f"given: {_told(translator)}"
+        self.training_note = f"given: {training_told(translator)}"
 
     def fit(self, task: Task, folder: Path, stage: Stage) -> None:
         """Train, resume a training that was stopped, or load what was trained before."""
@@ -111,8 +111,8 @@ class Trained(Method):
         return self._translator(image, self.way, masks, dropout=False)[0]
 
 
-def _told(translator: Translator) -> str:
-    """What the card of a translator says of its training."""
+def training_told(translator: Translator) -> str:
+    """Return what the card of a translator says of its training, in a line."""
     training = translator.card.get("training", {})
     settings, data = training.get("settings", {}), training.get("data", {})
     images = next((f"{data[kind]} {kind}" for kind in ("pairs", "a") if kind in data), "images")

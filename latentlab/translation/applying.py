@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -38,7 +38,7 @@ class Application:
         resized back to the image's own size. Nothing is resized if the training did not resize, or if the card does not
         say how it did. 'own': nothing is resized. A number resizes the shorter side to this, `(height, width)` both
         sides, and translations stay so.
-    dropout, seed
+    dropout, seed, strengths
         See `Translator`.
     """
 
@@ -47,6 +47,7 @@ class Application:
     size: AppliedSize = "training"
     dropout: bool = True
     seed: int = 0
+    strengths: Mapping[str, float] | None = None
 
     def __call__(self, image: Tensor, masks: Tensor | None = None) -> tuple[Tensor, Tensor | None]:
         """Translate an image.
@@ -98,10 +99,12 @@ class Application:
         device = next(iter(self.translator.network(self.way).parameters()), image).device
         given = resize(image.to(device), *size)
         if masks is None:
-            return self.translator(given, self.way, None, self.dropout, self.seed)
+            return self.translator(given, self.way, None, self.dropout, self.seed, self.strengths)
         given_masks = resize_masks(masks.to(device), *size)
         order = _by_area(given_masks)
-        made, made_masks = self.translator(given, self.way, given_masks[:, order], self.dropout, self.seed)
+        made, made_masks = self.translator(
+            given, self.way, given_masks[:, order], self.dropout, self.seed, self.strengths
+        )
         return made, None if made_masks is None else made_masks[:, order.argsort()]
 
     def given_size(self, height: int, width: int) -> tuple[int, int]:

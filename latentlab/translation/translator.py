@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ from latentlab.translation.networks import (
     config_to_dict,
     infer,
 )
+from latentlab.translation.shipped import shipped_editor, shipped_editors
 from stylegan2.defaults import plain_defaults
 
 KIND = cards.Kind("latentlab.translator", 1, "a translator", "train it anew or fetch it again")
@@ -57,6 +59,7 @@ class Translator:
         masks: Tensor | None = None,
         dropout: bool = True,
         seed: int = 0,
+        strengths: Mapping[str, float] | None = None,
     ) -> tuple[Tensor, Tensor | None]:
         """Translate images.
 
@@ -75,6 +78,9 @@ class Translator:
             Whether dropout stays on, if the network was trained with it: the only noise of pix2pix.
         seed
             Random seed of the dropout.
+        strengths
+            For networks that take strengths: from -1 to 1 by attribute, 0 for those that are not named. By default 1 of
+            the first attribute.
 
         Returns
         -------
@@ -84,7 +90,7 @@ class Translator:
         Raises
         ------
         UserError
-            It does not translate that way, or masks are missing or not wanted.
+            It does not translate that way, masks are missing or not wanted, or it has no such attribute.
         """
         network = self.network(way)
         images = as_batch(images, channels=(getattr(network.config, "input_channels", 3),))
@@ -97,7 +103,9 @@ class Translator:
         with torch.no_grad(), torch.random.fork_rng():
             torch.manual_seed(seed)
             padded_masks = None if masks is None else pad(masks, *accepted)
-            made, made_masks = network.translate(pad(images, *accepted), padded_masks, settings)
+            row = network.strength_row(strengths)
+            rows = None if row is None else torch.tensor(row).to(images).expand(len(images), -1)
+            made, made_masks = network.translate(pad(images, *accepted), padded_masks, settings, rows)
         made_masks = None if made_masks is None else made_masks[..., :height, :width]
         return made[..., :height, :width], made_masks
 
@@ -156,6 +164,11 @@ class Translator:
         known = {row.name for row in weights.known() if row.kind == "translator"}
         if isinstance(source, str) and source in known:
             return cls({"a2b": _load_generator(_only_file(source))}, {"method": "published", "name": source}).to(place)
+        if isinstance(source, str) and source in shipped_editors():
+            with shipped_editor(source) as path:
+                return cls.load(path, place)
+        if not Path(source).exists():
+            raise _missing(source, (*shipped_editors(), *known))
         if Path(source).suffix.lower() in (".pth", ".pt"):
             return cls({"a2b": _load_generator(Path(source))}, {"method": "published"}).to(place)
         tensors, card = cards.read(source, KIND)
@@ -176,8 +189,9 @@ def load_translator(source: str | Path, device: torch.device | str = "cpu") -> T
     Parameters
     ----------
     source
-        Name (`vintagify`), file that `Translator.save` wrote, or a published `.pth`. Names come before files: give a
-        file that is called like one as ./NAME, or as a Path.
+        Name of an editor that comes with the package (`smile`) or of published weights (`vintagify`), file that
+        `Translator.save` wrote, or a published `.pth`. Names come before files: give a file that is called like one as
+        ./NAME, or as a Path.
     device
         Device of the networks.
 
@@ -187,6 +201,12 @@ def load_translator(source: str | Path, device: torch.device | str = "cpu") -> T
         There is no such file, name or device, or the file holds no translator.
     """
     return Translator.load(source, device)
+
+
+def _missing(source: str | Path, names: tuple[str, ...]) -> UserError:
+    near = difflib.get_close_matches(str(source), names, n=1)
+    hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(names)}"
+    return UserError(f"there is no file {source}, and no translator of that name; {hint}")
 
 
 def _only_file(name: str) -> Path:

@@ -84,7 +84,9 @@ class EditSettings:
     base_channels: int = field(
         default=24, metadata={"help": "Base channel count of the translators (ngf, ndf).", "min": 1}
     )
-    epochs: Mapping[str, float] = field(default_factory=lambda: {"pix2pix": 20, "cyclegan": 6, "instagan": 1.5})
+    epochs: Mapping[str, float] = field(
+        default_factory=lambda: {"pix2pix": 20, "cyclegan": 6, "instagan": 1.5, "distilled": 20}
+    )
     projection_steps: int = field(
         default=36, metadata={"help": "Steps of each projection.", "min": 1, "flags": ("--steps",)}
     )
@@ -123,7 +125,7 @@ PRESETS = {
         faces=2000,
         held_out=100,
         base_channels=64,
-        epochs={"pix2pix": 100, "cyclegan": 100, "instagan": 50},
+        epochs={"pix2pix": 100, "cyclegan": 100, "instagan": 50, "distilled": 20},
         projection_steps=280,
     ),
 }

@@ -10,6 +10,8 @@ from latentlab.comparison.definition import choose_methods
 from latentlab.comparison.protocol import Method
 from latentlab.directions import Direction
 from latentlab.tasks.edit_faces.definition import LATENT, METHODS, PAIRS
+from latentlab.tasks.edit_faces.distilled import NAME as DISTILLED
+from latentlab.tasks.edit_faces.distilled import DistilledEdits
 from latentlab.tasks.edit_faces.latent import (
     Latent,
     ProjectionAlone,
@@ -39,8 +41,8 @@ def edit_methods(task: EditTask, names: Sequence[str] = METHODS) -> list[Method]
     task
         Task they are for.
     names
-        'latent-style', 'latent-mean', 'latent-svm', 'latent-conditional', 'pix2pix', 'cyclegan', 'instagan', and any
-        other registered translation method.
+        'latent-style', 'latent-mean', 'latent-svm', 'latent-conditional', 'pix2pix', 'cyclegan', 'instagan',
+        'distilled', and any other registered translation method.
 
     Raises
     ------
@@ -54,7 +56,7 @@ def edit_methods(task: EditTask, names: Sequence[str] = METHODS) -> list[Method]
     def build(name: str) -> Method:
         if name in LATENT:
             return Latent(name, learnt[name], projector, conditions if name == "latent-conditional" else None)
-        return translator(name, task, learnt[PAIRS])
+        return DistilledEdits(task, learnt[PAIRS]) if name == DISTILLED else translator(name, task, learnt[PAIRS])
 
     known = (*METHODS, *(name for name in registry.translators.names() if name not in METHODS))
     methods = choose_methods({name: partial(build, name) for name in known}, names)

@@ -70,7 +70,7 @@ class Paired:
         return {
             "kind": "pairs",
             "pairs": len(self),
-            "names": _digest(self.before.names),
+            "names": digest_of(self.before.names),
             "augmentation": self.augmentation.as_dict(),
             **_unusual_pixels(self.before, self.after),
         }
@@ -118,7 +118,7 @@ class Unpaired:
             "kind": "instances" if self.instances else "unpaired",
             "a": len(self.a.names),
             "b": len(self.b.names),
-            "names": _digest([*self.a.names, *self.b.names]),
+            "names": digest_of([*self.a.names, *self.b.names]),
             "augmentation": self.augmentation.as_dict(),
             **_unusual_pixels(self.a, self.b),
         }
@@ -131,7 +131,7 @@ def _unusual_pixels(a: Reader, b: Reader) -> dict[str, Any]:
     return {"pixels": {"a": a.pixels.as_dict(), "b": b.pixels.as_dict()}}
 
 
-def _digest(names: Sequence[str]) -> str:
+def digest_of(names: Sequence[str]) -> str:
     """Return a digest of the names, so that a training does not resume on another set of as many images."""
     return hashlib.sha256("\n".join(names).encode()).hexdigest()[:16]
 
@@ -143,4 +143,5 @@ def collate(samples: Sequence[Batch]) -> Batch:
 
 def move_batch(batch: Batch, device: torch.device) -> Batch:
     """Copy a batch to a device, in the memory format that convolutions are fastest with."""
-    return {name: value.to(device, memory_format=torch.channels_last) for name, value in batch.items()}
+    formats = {name: torch.channels_last if value.ndim == 4 else torch.preserve_format for name, value in batch.items()}
+    return {name: value.to(device, memory_format=formats[name]) for name, value in batch.items()}

@@ -8,6 +8,7 @@ from typing import Any
 
 from latentlab.errors import UserError
 from latentlab.translation.networks.base import NetworkConfig, TranslationGenerator, Way
+from latentlab.translation.networks.editor import Editor, EditorConfig
 from latentlab.translation.networks.instagan import (
     InstaDiscriminator,
     InstaDiscriminatorConfig,
@@ -25,6 +26,7 @@ NETWORK_CONFIGS: tuple[type[NetworkConfig], ...] = (
     PatchConfig,
     InstaGeneratorConfig,
     InstaDiscriminatorConfig,
+    EditorConfig,
 )
 """Networks that come with this package; translation methods may bring others (`TranslationMethod.network_configs`)."""
 
@@ -62,6 +64,8 @@ def config_from_dict(data: Mapping[str, Any], others: Iterable[type[NetworkConfi
 
 __all__ = [
     "NETWORK_CONFIGS",
+    "Editor",
+    "EditorConfig",
     "InstaDiscriminator",
     "InstaDiscriminatorConfig",
     "InstaGenerator",

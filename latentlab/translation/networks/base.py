@@ -8,6 +8,8 @@ from typing import Any, ClassVar, Literal
 
 from torch import Tensor, nn
 
+from latentlab.errors import UserError
+
 Way = Literal["a2b", "b2a"]
 """Direction of a translation: images of kind A to kind B, or back."""
 
@@ -32,7 +34,7 @@ class TranslationGenerator(nn.Module):
     """Base class of the networks that translate images.
 
     Called with images `(b, 3, h, w)` in [-1, 1], a generator returns their translations; one that `takes_masks` is
-    called with images and masks and overrides `translate`.
+    called with images and masks and overrides `translate`, and so does one that takes strengths.
 
     Attributes
     ----------
@@ -40,6 +42,8 @@ class TranslationGenerator(nn.Module):
         Shape of the network; saved with its weights, so that it can be built again.
     takes_masks
         Whether images come with the masks of their instances.
+    attributes
+        Names of what it changes by a strength each; empty for a network that takes no strengths.
     size_multiple, least_size
         Heights and widths that the network accepts: multiples of the first, from the second on. A translator pads
         other images.
@@ -47,11 +51,12 @@ class TranslationGenerator(nn.Module):
 
     config: NetworkConfig
     takes_masks: ClassVar[bool] = False
+    attributes: tuple[str, ...] = ()
     size_multiple: int = 1
     least_size: int = 1
 
     def translate(
-        self, images: Tensor, masks: Tensor | None, settings: Mapping[str, Any]
+        self, images: Tensor, masks: Tensor | None, settings: Mapping[str, Any], strengths: Tensor | None = None
     ) -> tuple[Tensor, Tensor | None]:
         """Translate images of an accepted size.
 
@@ -63,6 +68,8 @@ class TranslationGenerator(nn.Module):
             `(b, n, h, w)` in [-1, 1], or None for a network that takes none.
         settings
             Configuration of the method that trained the network, as JSON holds it; may be empty.
+        strengths
+            `(b, n)`, one for each of `attributes`; None for a network without any.
 
         Returns
         -------
@@ -71,3 +78,27 @@ class TranslationGenerator(nn.Module):
         """
         made: Tensor = self(images)
         return made, None
+
+    def strength_row(self, strengths: Mapping[str, float] | None) -> list[float] | None:
+        """Return the strength of each of `attributes`, or None for a network that takes no strengths.
+
+        Parameters
+        ----------
+        strengths
+            From -1 to 1 by attribute, 0 for those that are not named; None for 1 of the first attribute.
+
+        Raises
+        ------
+        UserError
+            There is no such attribute, or a strength is out of range.
+        """
+        known = self.attributes
+        given = {known[0]: 1.0} if strengths is None and known else strengths or {}
+        unknown = [name for name in given if name not in known]
+        if unknown:
+            told = f"it has {', '.join(known)}" if known else "it takes no strengths"
+            raise UserError(f"this translator has no attribute {unknown[0]}; {told}")
+        for name, strength in given.items():
+            if not -1 <= strength <= 1:
+                raise UserError(f"strengths lie in -1 … 1, unlike {strength:g} of {name}")
+        return [float(given.get(name, 0.0)) for name in known] if known else None

@@ -139,7 +139,7 @@ class InstaGenerator(TranslationGenerator):
         return translated, out
 
     def translate(
-        self, images: Tensor, masks: Tensor | None, settings: Mapping[str, Any]
+        self, images: Tensor, masks: Tensor | None, settings: Mapping[str, Any], strengths: Tensor | None = None
     ) -> tuple[Tensor, Tensor | None]:
         """See `TranslationGenerator`; `settings` may say how many instances are translated `at_once`."""
         if masks is None:

@@ -2,6 +2,7 @@
 
 import csv
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ from latentlab.datasets.labelled_photos import RealFaces
 from latentlab.directions.response import Response
 from latentlab.errors import UserError
 from latentlab.pipelines.components import Components
-from latentlab.progress import stage_of
+from latentlab.progress import silent, stage_of
 from latentlab.scorers import FunctionScorer
 from latentlab.tasks.edit_faces import (
     METHODS,
@@ -32,9 +33,12 @@ from latentlab.tasks.edit_faces import (
     strengths_of,
 )
 from latentlab.tasks.edit_faces.choice import Labelling, choose_judged, choose_labelling, complete_settings
+from latentlab.tasks.edit_faces.distilled import DistilledEdits
 from latentlab.tasks.edit_faces.latent import Latent, learn_style
 from latentlab.tasks.edit_faces.response import calibrated, respond
 from latentlab.tasks.edit_faces.search import search_settings, search_strengths, target_of
+from latentlab.translation import Translator
+from latentlab.translation.networks import EditorConfig
 from stylegan2.sampling import z_from_seeds
 from tests.conftest import TINY, make_tiny
 from tests.latentlab.faces.generated import face, on_grey, resized
@@ -373,3 +377,37 @@ def test_a_mouth_is_found_where_it_is(components):
     rows, columns = (region > 0).nonzero().float().mean(dim=0)
     assert 38 < rows < 48 and 26 < columns < 38 and 20 < region.sum() < 500
     assert find_mouth(torch.zeros(1, 3, 256, 256), components.detector, 64) is None
+
+
+# --- a distilled editor -------------------------------------------------------------------------------------
+
+
+def save_editor(path, **card):
+    network = EditorConfig(("other", "bright"), 4, 2, 1).build()
+    with torch.no_grad():
+        for weight in network.parameters():
+            weight.uniform_(-0.3, 0.3)
+    editor = Translator({"a2b": network}, {"method": "distilled", **card})
+    editor.save(path)
+    return editor
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_a_given_editor_edits_by_the_tasks_score_and_its_sign(sign, tmp_path):
+    task = SimpleNamespace(settings=SMALL, size=64, sign=sign, device=torch.device("cpu"))
+    photos = torch.rand(2, 3, 96, 96, generator=torch.Generator().manual_seed(0))
+    learnt = {"other": {"score": "x"}, "bright": {"score": "bright"}}
+    editor = save_editor(tmp_path / "e.safetensors", framing="ffhq", resolution=64, learnt=learnt)
+    method = DistilledEdits(task, None)
+    method.use_model(tmp_path / "e.safetensors")
+    method.fit(task, tmp_path, silent)
+    small = images.resize(photos, 64, 64)
+    expected = torch.cat([editor(one, strengths={"bright": float(sign)})[0] for one in small.split(1)])
+    assert torch.equal(method.apply(photos), expected) and not torch.equal(expected, small)
+
+
+def test_a_translator_that_edits_no_faces_is_refused(tmp_path):
+    save_editor(tmp_path / "e.safetensors")
+    method = DistilledEdits(SimpleNamespace(settings=SMALL, size=64, sign=1, device=torch.device("cpu")), None)
+    with pytest.raises(UserError, match="latentlab distil"):
+        method.use_model(tmp_path / "e.safetensors")

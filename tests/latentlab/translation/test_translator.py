@@ -225,5 +225,6 @@ def test_bad_command_lines_are_refused(refused, sets, tmp_path):
     assert "take" not in line and "the nearest sizes that go, from few to many times, are 64x64" in line
     assert "objective" in refused("translate", "train", "cyclegan", sets / "shapes", *out, *SMALL, "--objective", "x")
     translator(ResNetConfig(1, 2)).save(tmp_path / "t.safetensors")
-    assert "cannot read" in refused("translate", "apply", "nowhere.safetensors", sets / "drawings" / "test", *out)
+    line = refused("translate", "apply", "vintagefy", sets / "drawings" / "test", *out)
+    assert "no file vintagefy, and no translator of that name; did you mean vintagify?" in line
     assert ".pth or .safetensors" in refused("translate", "export", tmp_path / "t.safetensors", tmp_path / "t.onnx")

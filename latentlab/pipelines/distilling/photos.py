@@ -1,0 +1,135 @@
+"""Edit photos by a distilled editor: align, edit in one pass, carry what the edit changed over to the photo."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from latentlab.errors import UserError
+from latentlab.faces import FaceDetector, align, paste_back
+from latentlab.faces.alignment import NoFace
+from latentlab.images import as_batch, load_image, reduce, resize, save_image
+from latentlab.translation.translator import Translator
+
+# Half a level of an image of 8 bits: the soft mask of an editor is nowhere quite 0, but what it changes by less than
+# this does not show, and a photo is not to be touched there.
+_LEAST_CHANGE = 1 / 255
+
+
+def is_face_editor(translator: Translator) -> bool:
+    """Whether a translator edits faces in FFHQ's framing by strengths."""
+    return translator.card.get("framing") == "ffhq"
+
+
+@dataclass(frozen=True)
+class FaceEditor:
+    """Edits the faces of photos in one pass each.
+
+    An editor works at its own resolution, such as 128 pixels, and a face in a photo may be ten times as large. So only
+    what it changed is enlarged, and added to the photo: skin and hair keep their sharpness, and where nothing was
+    edited the photo stays as it is, to the bit.
+
+    Attributes
+    ----------
+    translator
+        Editor that `distil` made.
+    detector
+        Detector of faces and landmarks, see `latentlab.faces.load_detector`; None where images are aligned faces
+        themselves, squares in FFHQ's framing.
+    strengths
+        From -1 to 1 by attribute, 0 for those that are not named; None for 1 of the first attribute.
+
+    Raises
+    ------
+    UserError
+        The translator edits no faces, there is no such attribute, or a strength is out of range.
+    """
+
+    translator: Translator
+    detector: FaceDetector | None = None
+    strengths: Mapping[str, float] | None = None
+
+    def __post_init__(self) -> None:
+        if not is_face_editor(self.translator):
+            raise UserError("this translator was not distilled from edits of faces")
+        self.translator.network("a2b").strength_row(self.strengths)
+
+    @torch.no_grad()
+    def translate(self, photo: Tensor, name: str = "photo") -> Tensor:
+        """Edit all faces of a photo.
+
+        Parameters
+        ----------
+        photo
+            `(1, 3, h, w)` or `(3, h, w)` in [-1, 1], on the editor's device.
+        name
+            Name of the photo in messages.
+
+        Returns
+        -------
+        Tensor
+            `(1, 3, h, w)`.
+
+        Raises
+        ------
+        UserError
+            No face was found, or an aligned face is not square.
+        """
+        made = as_batch(photo, "a photo")
+        if self.detector is None:
+            return self._edit_aligned(made, name)
+        for face in align(made, self.detector, self._resolution, "all", name):
+            edited = face.image + self._change(face.image)
+            # Colours need not be matched: what the editor left alone is the photo's own.
+            made = paste_back(edited, face.geometry, made, match_colour=False, original=face.image)
+        return made
+
+    def for_frames(self) -> Callable[[Tensor], Tensor]:
+        """Return the editing of the frames of a video, `(1, 3, h, w)`; frames without a face stay as they are."""
+
+        def edit(frame: Tensor) -> Tensor:
+            try:
+                return self.translate(frame.to(self._device), "frame").to(frame.device)
+            except NoFace:
+                return frame
+
+        return edit
+
+    def translate_file(self, path: Path, name: str, out: Path) -> None:
+        """Write a photo with its faces edited to OUT/NAME.png.
+
+        Raises
+        ------
+        UserError
+            See `translate`, or a file cannot be read or written.
+        """
+        save_image(self.translate(load_image(path).to(self._device), str(path)).cpu(), out / f"{name}.png")
+
+    @property
+    def _device(self) -> torch.device:
+        return next(self.translator.network("a2b").parameters()).device
+
+    @property
+    def _resolution(self) -> int:
+        return int(self.translator.card["resolution"])
+
+    def _edit_aligned(self, face: Tensor, name: str) -> Tensor:
+        height, width = face.shape[2:]
+        if height != width:
+            raise UserError(
+                f"{name}: an aligned face is square, not {width}x{height}; photos are edited without --aligned, and "
+                "`latentlab align` cuts faces out of them"
+            )
+        change = self._change(resize(reduce(face, self._resolution), self._resolution, self._resolution))
+        return (face + F.interpolate(change, (height, width), mode="bicubic", antialias=True)).clamp(-1, 1)
+
+    def _change(self, face: Tensor) -> Tensor:
+        """What the editor adds to a face at its resolution, `(1, 3, r, r)`; 0 where it would not be seen."""
+        edited, _ = self.translator(face, strengths=self.strengths)
+        change = edited - face
+        return torch.where(change.abs().amax(dim=1, keepdim=True) < _LEAST_CHANGE, 0.0, change)

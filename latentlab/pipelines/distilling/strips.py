@@ -1,0 +1,183 @@
+"""Generated faces edited along directions by the strengths that each face needs, side by side in files."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from latentlab import images
+from latentlab.datasets.manifest import claim_folder, part_of
+from latentlab.directions import Direction
+from latentlab.editing import move
+from latentlab.errors import UserError
+from latentlab.files import read_json, write_json
+from latentlab.mapping import ws_of_seeds
+from latentlab.pipelines.measuring.cosines import digest
+from latentlab.pipelines.strengths import strength_for
+from latentlab.progress import Stage, Step, stage_of
+from latentlab.rendering import Renderer
+from latentlab.scorers import Scorer
+
+# Of fewer faces than this share a direction brings to both targets, it is no use to learn from.
+_LEAST_SHARE, _FIRST_LOOK = 0.1, 64
+
+
+@dataclass(frozen=True)
+class Taught:
+    """A direction that an editor learns, and the score that says how far each face is moved.
+
+    Attributes
+    ----------
+    direction
+        The direction.
+    scorer, score
+        Scorer, and the name of its score.
+    """
+
+    direction: Direction
+    scorer: Scorer
+    score: str
+
+
+@dataclass(frozen=True)
+class StripSettings:
+    """Faces that an editor learns from.
+
+    Attributes
+    ----------
+    faces
+        Faces of each attribute.
+    resolution
+        Height and width of each face.
+    held_out
+        Share of `faces` that is added for tests.
+    seed_start
+        First seed.
+    psi
+        Truncation psi.
+    levels
+        Strengths from -1 to 1, with both and 0: -1 brings the score to `low` and 1 to `high`; those between are shares
+        of the way in the latent space.
+    low, high
+        Scores that faces are brought to.
+    batch_size
+        Images rendered at once.
+    """
+
+    faces: int = 2000
+    resolution: int = 128
+    held_out: float = 0.05
+    seed_start: int = 100_000
+    psi: float = 0.7
+    levels: tuple[float, ...] = (-1.0, -0.5, 0.0, 0.5, 1.0)
+    low: float = 0.1
+    high: float = 0.9
+    batch_size: int = 8
+
+    def __post_init__(self) -> None:
+        if list(self.levels) != sorted(set(self.levels)) or not {-1.0, 0.0, 1.0} <= set(self.levels):
+            raise UserError(f"levels rise from -1 to 1 and hold 0, unlike {self.levels}")
+        if not 0 < self.low < self.high < 1 or self.faces < 1 or not 0 <= self.held_out <= 1:
+            raise UserError(f"an editor learns from one face or more, between scores in 0 … 1, unlike {self}")
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return what determines the faces, as JSON holds it."""
+        found: dict[str, Any] = json.loads(json.dumps(asdict(self)))
+        del found["batch_size"]
+        return found
+
+    @property
+    def total(self) -> int:
+        """Faces of each attribute, those held out included."""
+        return self.faces + round(self.held_out * self.faces)
+
+
+def make_strips(
+    taught: Mapping[str, Taught],
+    render: Renderer,
+    settings: StripSettings,
+    out: Path,
+    progress: bool | Stage = True,
+) -> None:
+    """Render faces edited along directions, in OUT/train/NAME and OUT/test/NAME; a stopped run goes on.
+
+    A seed is used if its face gets to both targets within the cap of strengths.
+
+    Parameters
+    ----------
+    taught
+        Directions by the names of what they edit.
+    render
+        Generator at a resolution, not below that of the faces.
+    settings
+        Which faces, and how far they are moved.
+    out
+        Folder of the set.
+    progress
+        True for a progress bar, False for none, or a `Stage` of your own.
+
+    Raises
+    ------
+    UserError
+        `out` holds another set, or a direction brings hardly any face to both targets.
+    """
+    generator = render.generator
+    directions = {
+        name: {"direction": digest(one.direction), "scorer": one.scorer.fingerprint, "score": one.score}
+        for name, one in taught.items()
+    }
+    claim_folder(
+        out, {"kind": "strips", "generator": generator.fingerprint, **settings.as_dict(), "taught": directions}
+    )
+    stage = stage_of(progress)
+    for name, one in taught.items():
+        with stage(f"editing {name}", "face") as step:
+            _make(name, one, render, settings, out, step)
+
+
+def _make(name: str, taught: Taught, render: Renderer, settings: StripSettings, out: Path, step: Step) -> None:
+    log = out / f"{name}.json"
+    known: dict[str, Any] = read_json(log) if log.exists() else {"used": [], "tried": 0}
+    used, tried = list(known["used"]), int(known["tried"])
+    step(len(used), settings.total)
+    while len(used) < settings.total:
+        seeds = range(settings.seed_start + tried, settings.seed_start + tried + settings.batch_size)
+        for seed, strip in _strips(taught, render, settings, seeds):
+            if len(used) < settings.total:
+                images.save_image(strip, out / part_of(len(used), settings.faces) / name / f"{seed:06d}.png")
+                used.append(seed)
+        tried += settings.batch_size
+        write_json(log, {"used": used, "tried": tried})
+        if tried >= _FIRST_LOOK and len(used) < _LEAST_SHARE * tried:
+            raise UserError(
+                f"of {tried} faces the direction of {name} brought {len(used)} to a {taught.score} of {settings.low} "
+                f"and of {settings.high}; give one that does, or nearer targets"
+            )
+        step(len(used), settings.total, f"{tried} seeds tried")
+
+
+@torch.no_grad()
+def _strips(taught: Taught, render: Renderer, settings: StripSettings, seeds: range) -> Iterator[tuple[int, Tensor]]:
+    """Yield the seeds whose faces get to both targets, with their strips `(1, 3, r, levels · r)`."""
+    generator, direction = render.generator, taught.direction
+    ws = ws_of_seeds(generator, list(seeds), settings.psi).to(generator.w_avg.device)
+    low, high = (
+        strength_for(ws, direction, target, render, taught.scorer, taught.score, progress=False)
+        for target in (settings.low, settings.high)
+    )
+    for k in np.flatnonzero(low.reached & high.reached).tolist():
+        ends = {-1: float(low.strengths[k]), 1: float(high.strengths[k])}
+        strengths = [abs(level) * ends[1 if level > 0 else -1] for level in settings.levels]
+        rows = ws[k : k + 1].expand(len(strengths), *ws.shape[1:])
+        distances = torch.tensor(strengths, device=ws.device, dtype=ws.dtype)
+        faces = render(move(rows, [(direction, distances)], generator)).clamp(-1, 1)
+        size = settings.resolution
+        reduced = images.resize(images.reduce(faces, size), size, size).cpu()
+        yield seeds[k], torch.cat(torch.split(reduced, 1), dim=3)

@@ -1,0 +1,43 @@
+"""The card of a translator, for readers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from latentlab.translation.translator import Translator
+
+
+def card_of(translator: Translator) -> str:
+    """Describe a translator in Markdown, with what is known about it."""
+    lines = [f"# Translator: {translator.card.get('method', 'unknown')}", "", "| | |", "|---|---|"]
+    return "\n".join(lines + [f"| {name} | {value} |" for name, value in _entries(translator)]) + "\n"
+
+
+def summary_of(translator: Translator) -> str:
+    """Say in a line what a translator edits, at which resolution, and how large it is."""
+    network = next(iter(translator.networks.values()))
+    weights = sum(weight.numel() for weight in network.parameters())
+    resolution = translator.card.get("resolution", "any")
+    return f"edits {', '.join(network.attributes)}; {resolution} pixels, {weights / 1e6:.2f} million weights"
+
+
+def _entries(translator: Translator) -> Iterator[tuple[str, object]]:
+    card = translator.card
+    for way, network in translator.networks.items():
+        weights = sum(weight.numel() for weight in network.parameters())
+        yield f"network {way}", f"{network.config.kind}, {weights:,} weights"
+        if network.attributes:
+            yield "strengths", f"{', '.join(network.attributes)}: -1 … 1 each"
+    if "framing" in card:
+        yield "faces", f"{card['framing'].upper()}'s framing, {card['resolution']} pixels"
+    for name, learnt in card.get("learnt", {}).items():
+        targets = f", from {learnt['low']:g} to {learnt['high']:g}" if "low" in learnt else ""
+        yield f"{name} learnt from", f"direction {learnt['direction']} ({learnt['method']}); {learnt['score']}{targets}"
+    for name in ("psi", "seed_start", "generator", "steps"):
+        if name in card:
+            yield name.replace("_", " "), card[name]
+    training = card.get("training", {})
+    for name, value in training.get("data", {}).items():
+        yield f"data, {name}", value
+    for name, value in training.get("settings", {}).items():
+        yield name.replace("_", " "), value
