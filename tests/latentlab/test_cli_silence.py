@@ -159,7 +159,7 @@ EDIT = ["edit", "--direction", "smile"]
         (
             ["compare", "edit", "--methods", "latent-svm", "--epoch-scale", "2"],
             "--epoch-scale",
-            "without pix2pix, cyclegan or",
+            "without pix2pix, cyclegan",
         ),
         (["compare", "drawings", "--methods", "pix2pix", "--steps", "9"], "--steps", "without projection-of-drawing"),
         (["compare", "drawings", "--folder", "x", "--faces", "9"], "--faces", "with --folder"),
