@@ -38,10 +38,10 @@ from latentlab.metrics import (
     Identity,
     OutsideChange,
     format_interval,
-    format_share,
     mean_interval,
     share_interval,
 )
+from latentlab.metrics.intervals import format_share
 from latentlab.pipelines import Components, MeasuredAttribute
 from latentlab.pipelines.distilling import is_face_editor, renderer_for
 from latentlab.progress import bar
@@ -138,12 +138,14 @@ def generated(measure: Measure, count: int, seed_start: int, psi: float, network
 
 def from_photos(measure: Measure, paths: list[Path], detector: FaceDetector) -> Faces:
     """Cut the largest face out of each photo; those without one are named and left out."""
-    found = []
-    for _, result in align_files(list_images(paths), detector, measure.resolution):
-        if isinstance(result, UserError):
-            print(f"left out: {result}")
-        else:
-            found.append(result[0].image)
+    files, found = list_images(paths), []
+    with bar("aligning") as step:
+        for done, (_, result) in enumerate(align_files(files, detector, measure.resolution)):
+            if isinstance(result, UserError):
+                print(f"left out: {result}")
+            else:
+                found.append(result[0].image)
+            step(done + 1, len(files))
     if not found:
         raise UserError("no face was found in the photos")
     return measure.faces("photos", torch.cat(found))
