@@ -13,12 +13,16 @@ from torch import Tensor
 from latentlab.errors import UserError
 from latentlab.faces import FaceDetector, align, paste_back
 from latentlab.faces.alignment import NoFace
+from latentlab.faces.cropping import crop
 from latentlab.images import as_batch, load_image, reduce, resize, save_image
 from latentlab.translation.translator import Translator
 
 # Half a level of an image of 8 bits: the soft mask of an editor is nowhere quite 0, but what it changes by less than
 # this does not show, and a photo is not to be touched there.
 _LEAST_CHANGE = 1 / 255
+# Changes as large as this, in [-1, 1], show something else in the place: from the first on a part, and from the second
+# on all, of the photo's finer detail goes with what it belonged to. Gaps between teeth would show through closed lips.
+_REPLACED = 0.2, 0.45
 
 
 def is_face_editor(translator: Translator) -> bool:
@@ -32,7 +36,8 @@ class FaceEditor:
 
     An editor works at its own resolution, such as 128 pixels, and a face in a photo may be ten times as large. So only
     what it changed is enlarged, and added to the photo: skin and hair keep their sharpness, and where nothing was
-    edited the photo stays as it is, to the bit.
+    edited the photo stays as it is, to the bit. Where the change is large, such as from teeth to lips, the detail of
+    what was there goes with it.
 
     Attributes
     ----------
@@ -82,11 +87,15 @@ class FaceEditor:
         """
         made = as_batch(photo, "a photo")
         if self.detector is None:
-            return self._edit_aligned(made, name)
+            _check_square(made, name)
+            return self._edit_aligned(made)
         for face in align(made, self.detector, self._resolution, "all", name):
-            edited = face.image + self._change(face.image)
+            # As fine as the photo has it, so that nothing but the edit is lost between the two.
+            resolution = max(round(face.geometry.length), self._resolution)
+            original, geometry = crop(made, face.geometry.quad, resolution)
             # Colours need not be matched: what the editor left alone is the photo's own.
-            made = paste_back(edited, face.geometry, made, match_colour=False, original=face.image)
+            edited = self._edit_aligned(original)
+            made = paste_back(edited, geometry, made, match_colour=False, original=original)
         return made
 
     def for_frames(self) -> Callable[[Tensor], Tensor]:
@@ -118,18 +127,27 @@ class FaceEditor:
     def _resolution(self) -> int:
         return int(self.translator.card["resolution"])
 
-    def _edit_aligned(self, face: Tensor, name: str) -> Tensor:
-        height, width = face.shape[2:]
-        if height != width:
-            raise UserError(
-                f"{name}: an aligned face is square, not {width}x{height}; photos are edited without --aligned, and "
-                "`latentlab align` cuts faces out of them"
-            )
-        change = self._change(resize(reduce(face, self._resolution), self._resolution, self._resolution))
-        return (face + F.interpolate(change, (height, width), mode="bicubic", antialias=True)).clamp(-1, 1)
+    def _edit_aligned(self, face: Tensor) -> Tensor:
+        """Edit an aligned face of any resolution, `(1, 3, h, h)`."""
 
-    def _change(self, face: Tensor) -> Tensor:
-        """What the editor adds to a face at its resolution, `(1, 3, r, r)`; 0 where it would not be seen."""
-        edited, _ = self.translator(face, strengths=self.strengths)
-        change = edited - face
-        return torch.where(change.abs().amax(dim=1, keepdim=True) < _LEAST_CHANGE, 0.0, change)
+        def enlarged(x: Tensor) -> Tensor:
+            return F.interpolate(x, face.shape[2:], mode="bicubic", antialias=True)
+
+        seen = resize(reduce(face, self._resolution), self._resolution, self._resolution)
+        edited, _ = self.translator(seen, strengths=self.strengths)
+        change = edited - seen
+        size = change.abs().amax(dim=1, keepdim=True)
+        change = torch.where(size < _LEAST_CHANGE, 0.0, change)
+        least, most = _REPLACED
+        replaced = F.avg_pool2d(((size - least) / (most - least)).clamp(0, 1), 3, 1, 1)
+        detail = face - enlarged(seen)
+        return (face + enlarged(change) - enlarged(replaced).clamp(0, 1) * detail).clamp(-1, 1)
+
+
+def _check_square(face: Tensor, name: str) -> None:
+    height, width = face.shape[2:]
+    if height != width:
+        raise UserError(
+            f"{name}: an aligned face is square, not {width}x{height}; photos are edited without --aligned, and "
+            "`latentlab align` cuts faces out of them"
+        )

@@ -182,9 +182,13 @@ class Marking(TranslationGenerator):
     attributes = ("mark",)
     config = NetworkConfig
 
+    def __init__(self, amount=0.15):
+        super().__init__()
+        self.amount = amount
+
     def translate(self, images, masks, settings, strengths=None):
         made = images + 1e-3
-        made[:, :1, 20:26, 10:22] += 0.4 * strengths[:, :1, None, None]
+        made[:, :1, 20:26, 10:22] += self.amount * strengths[:, :1, None, None]
         return made.clamp(-1, 1), None
 
 
@@ -234,27 +238,37 @@ def test_a_large_photo_stays_to_the_bit_outside_and_sharp_within(marking):
     assert 8 < x0 < 11 and 21 < x1 < 24 and 18 < y0 < 21 and 25 < y1 < 28, "a kernel's reach around what was edited"
     (left, top), (right, bottom) = np.rint(geometry.to_photo(np.array([[12.0, 22.0], [20.0, 24.0]]))).astype(int)
     inside = (slice(None), slice(0, 1), slice(top, bottom), slice(left, right))
-    assert float((made - photo)[inside].mean()) == pytest.approx(0.4, abs=0.02)
+    assert float((made - photo)[inside].mean()) == pytest.approx(0.15, abs=0.01)
     assert sharpness(made[inside]) == pytest.approx(sharpness(photo[inside]), rel=0.02)
+
+
+def test_detail_of_what_was_replaced_goes_with_it():
+    face = noise(256, 256)
+    inside = (slice(None), slice(0, 1), slice(8 * 22, 8 * 24), slice(8 * 12, 8 * 20))
+    for amount, kept in ((0.15, 1.0), (0.6, 0.0)):
+        editor = Translator({"a2b": Marking(amount).eval()}, {"framing": "ffhq", "resolution": 32})
+        made = FaceEditor(editor).translate(face)
+        assert sharpness(made[inside]) == pytest.approx(kept * sharpness(face[inside]), abs=0.1)
+        assert torch.equal(made[:, :, :128], face[:, :, :128])
 
 
 def test_all_faces_of_a_photo_are_edited(marking):
     photo, detector = noise(260, 520), Detector((110, 110), (370, 110), size=40)
     change = FaceEditor(marking, detector, {"mark": -1.0}).translate(photo) - photo
-    assert change[..., :260].min() < -0.3 and change[..., 260:].min() < -0.3
+    assert change[..., :260].min() < -0.1 and change[..., 260:].min() < -0.1
 
 
 def test_a_small_face_is_edited_too(marking):
     photo, detector = noise(40, 40), Detector((20, 16), size=5)
     change = FaceEditor(marking, detector).translate(photo) - photo
-    assert change[0, 0].max() > 0.3 and not change[..., :16, :].any()
+    assert change[0, 0].max() > 0.1 and not change[..., :16, :].any()
 
 
 @pytest.mark.parametrize("side", [16, 32, 128])
 def test_aligned_faces_keep_their_size_and_need_no_detector(marking, side):
     face = noise(side, side)
     change = FaceEditor(marking).translate(face) - face
-    assert change[0, 0, side * 23 // 32, side // 2] == pytest.approx(0.4, abs=0.05)
+    assert change[0, 0, side * 23 // 32, side // 2] == pytest.approx(0.15, abs=0.02)
     assert not change[:, :, : side // 2].any()
 
 
