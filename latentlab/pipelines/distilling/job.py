@@ -38,7 +38,7 @@ class DistilSettings:
     """
 
     strips: StripSettings = field(default_factory=StripSettings)
-    method: DistilledConfig = field(default_factory=lambda: DistilledConfig.for_resolution(128, 16))
+    method: DistilledConfig = field(default_factory=lambda: DistilledConfig.for_resolution(128, 12))
     training: TrainingSettings = field(
         default_factory=lambda: TrainingSettings(
             epochs=8, batch_size=8, learning_rate=2e-3, betas=(0.9, 0.999), ema=0.995
@@ -46,7 +46,7 @@ class DistilSettings:
     )
 
     @classmethod
-    def for_resolution(cls, resolution: int, base_channels: int = 16) -> DistilSettings:
+    def for_resolution(cls, resolution: int, base_channels: int = 12) -> DistilSettings:
         """Return the defaults for faces of a resolution.
 
         Raises

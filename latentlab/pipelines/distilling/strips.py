@@ -77,8 +77,8 @@ class StripSettings:
     seed_start: int = 100_000
     psi: float = 0.7
     levels: tuple[float, ...] = (-1.0, -0.5, 0.0, 0.5, 1.0)
-    low: float = 0.1
-    high: float = 0.9
+    low: float = 0.03
+    high: float = 0.97
     batch_size: int = 8
 
     def __post_init__(self) -> None:

@@ -66,7 +66,9 @@ class Strips:
         kind = rng.random()
         if kind < _END_TO_END:
             return last - end, end
-        return middle, end if kind < _END_TO_END + _TO_AN_END else int(rng.integers(last + 1))
+        if kind < _END_TO_END + _TO_AN_END:
+            return middle, end
+        return middle, int(rng.choice([k for k in range(last + 1) if k != middle]))  # an edit by 0 teaches nothing
 
     def _file(self, index: int) -> tuple[str, Path]:
         """Return the attribute and the path of file `index`."""

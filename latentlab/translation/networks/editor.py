@@ -36,13 +36,13 @@ class EditorConfig(NetworkConfig):
     halvings
         How often the resolution is halved.
     blocks
-        Residual blocks at the lowest resolution, where the strengths come in.
+        Residual blocks at the lowest resolution.
     """
 
     attributes: tuple[str, ...] = ("smile",)
-    base_channels: int = 16
+    base_channels: int = 12
     halvings: int = 3
-    blocks: int = 4
+    blocks: int = 2
 
     kind: ClassVar[str] = "editor"
 
