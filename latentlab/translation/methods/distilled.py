@@ -12,21 +12,20 @@ import torch
 from torch import Tensor
 
 from latentlab.errors import UserError
-from latentlab.perceptual import PerceptualDistance, load_perceptual
 from latentlab.translation.data.folders import Reading
 from latentlab.translation.data.sets import Folders, OpenedSet
 from latentlab.translation.data.sources import Batch
 from latentlab.translation.data.strips import strips_in
 from latentlab.translation.data.transforms import Augmentation
 from latentlab.translation.losses import l1
-from latentlab.translation.methods.base import OptimiserStep, TranslationConfig, TranslationMethod, network_dict
+from latentlab.translation.methods.adversarial import AdversarialConfig, AdversarialMethod
+from latentlab.translation.methods.base import OptimiserStep, Techniques, TranslationConfig, network_dict
 from latentlab.translation.networks import EditorConfig, PatchConfig
-from latentlab.translation.objectives import discriminator_losses, objective
 from latentlab.translation.sizes import Size, sides_of
 
 
 @dataclass(frozen=True)
-class DistilledConfig(TranslationConfig):
+class DistilledConfig(AdversarialConfig):
     """Configuration of a distilled editor.
 
     Attributes
@@ -52,12 +51,12 @@ class DistilledConfig(TranslationConfig):
     objective: str = "least-squares"
     l1_weight: float = 1.0
     l2_weight: float = 20.0
-    perceptual_weight: float = 2.0
+    perceptual_weight: float = field(default=2.0, kw_only=True)
     mask_weight: float = 0.002
     gan_weight: float = 0.0
 
     def __post_init__(self) -> None:
-        objective(self.objective)
+        super().__post_init__()
         compared = (self.l1_weight, self.l2_weight, self.perceptual_weight)
         if min(*compared, self.mask_weight, self.gan_weight) < 0 or not any(compared):
             raise UserError(f"weights of losses are 0 or more, and one of l1, l2 and LPIPS is not 0: {self}")
@@ -72,21 +71,26 @@ class DistilledConfig(TranslationConfig):
         """See `TranslationConfig`."""
         return Distilled(self, seed)
 
+    def with_techniques(self, techniques: Techniques) -> TranslationConfig:
+        """See `TranslationConfig`: it has its own already, and takes no others."""
+        return TranslationConfig.with_techniques(self, techniques)
+
     def for_attributes(self, names: tuple[str, ...]) -> DistilledConfig:
         """Return the configuration for other attributes."""
         return replace(self, generator=replace(self.generator, attributes=names))
 
 
-class Distilled(TranslationMethod):
+class Distilled(AdversarialMethod):
     """A distilled editor; with an adversarial loss, the discriminator steps first."""
 
     name = "distilled"
     config_class = DistilledConfig
     paired = True
     generators = {"a2b": "G"}
+    config: DistilledConfig
 
     def __init__(self, config: DistilledConfig, seed: int = 0):
-        self.config, self.objective = config, objective(config.objective)
+        super().__init__(config)
         editor = config.generator.build()
         networks: dict[str, torch.nn.Module] = {"G": editor}
         self.optimiser_networks = {"generator": ("G",)}
@@ -95,7 +99,6 @@ class Distilled(TranslationMethod):
             self.optimiser_networks = {"discriminator": ("D",), "generator": ("G",)}
         self.networks = network_dict(networks, seed)
         editor.draw_weights_(seed)
-        self._perceptual: PerceptualDistance | None = None
 
     @classmethod
     def open_folder(
@@ -122,22 +125,15 @@ class Distilled(TranslationMethod):
         a, b, strengths = batch["a"], batch["b"], batch["strengths"]
         fake, mask = self.networks["G"](a, strengths)
         if self.config.gan_weight:
-            losses = discriminator_losses(self.objective, "", self.networks["D"], b, fake.detach(), rng)
-            yield OptimiserStep("discriminator", losses)
+            judged = self.judge(self.networks["D"], rng)
+            yield OptimiserStep("discriminator", self.discriminator_losses("", judged, b, fake.detach(), rng))
         losses = {"l1": self.config.l1_weight * l1(fake, b)}
         losses["l2"] = self.config.l2_weight * (fake - b).square().mean()
-        if self.config.perceptual_weight:
-            losses["lpips"] = self.config.perceptual_weight * self._distance(fake, b).mean()
+        losses |= self.perceptual_losses(lpips=(fake, b))
         losses["mask"] = self.config.mask_weight * mask.mean()
         if self.config.gan_weight:
-            losses["gan"] = self.config.gan_weight * self.objective.generator(self.networks["D"](fake))
+            losses["gan"] = self.config.gan_weight * self.objective.generator(judged(fake))
         yield OptimiserStep("generator", losses)
-
-    def _distance(self, images: Tensor, others: Tensor) -> Tensor:
-        if self._perceptual is None:
-            self._perceptual = load_perceptual("alex", images.device)
-        distance: Tensor = self._perceptual(images, others)
-        return distance
 
     def preview(self, batch: Batch) -> list[Tensor]:
         """Return input, edit, where it was edited, the generator's own edit."""
