@@ -56,7 +56,7 @@ class TrainingSettings:
         rule (Heusel et al. 2017, "GANs Trained by a Two Time-Scale Update Rule Converge to a Local Nash Equilibrium").
     ema
         Decay per step of the exponential moving average of the generators' weights, which is kept in the end; 0 keeps
-        the last weights.
+        the last weights. It rises to this value in the first steps, (1 + step) / (10 + step).
     precision
         'bf16-mixed' halves the time of the convolutions where the hardware has it.
     seed

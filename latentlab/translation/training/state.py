@@ -49,13 +49,17 @@ class TrainingState:
 
     @torch.no_grad()
     def update_means(self) -> None:
-        """Average the present weights into the means; buffers, which are statistics already, are copied."""
+        """Average the present weights into the means; buffers, which are statistics already, are copied.
+
+        The decay rises to that of the settings, so that the means of a short training hold nothing of its beginning.
+        """
+        decay = min(self.settings.ema, (1 + self.step) / (10 + self.step))
         for name, mean in self.means.items():
             network = self.method.networks[name]
             weights = dict(network.named_parameters())
             for key, value in network.state_dict().items():
                 if key in weights:
-                    mean[key].lerp_(value, 1 - self.settings.ema)
+                    mean[key].lerp_(value, 1 - decay)
                 else:
                     mean[key].copy_(value)
 
