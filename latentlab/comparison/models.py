@@ -18,6 +18,11 @@ _SUFFIX, _FILE = ".safetensors", "translator.safetensors"
 _AGAIN = re.compile(r"(.+)\.(\d+)")
 
 
+def _number(name: str) -> int:
+    found = _AGAIN.fullmatch(name)
+    return int(found[2]) if found else 1
+
+
 def plain_name(name: str) -> str:
     """Return the name of a method without the number of its training: 'pix2pix' for 'pix2pix.2'."""
     found = _AGAIN.fullmatch(name)
@@ -49,7 +54,8 @@ def find_models(folder: Path) -> dict[str, tuple[Path, ...]]:
             f"--out {folder / 'NAME'}` writes it"
         )
     names = dict.fromkeys(map(plain_name, sorted(found)))
-    return {name: tuple(path for own, path in sorted(found.items()) if plain_name(own) == name) for name in names}
+    ordered = sorted(found, key=_number)
+    return {name: tuple(found[own] for own in ordered if plain_name(own) == name) for name in names}
 
 
 def methods_with_models(

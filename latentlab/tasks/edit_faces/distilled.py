@@ -21,6 +21,8 @@ from latentlab.tasks.trained import training_told
 from latentlab.translation.translator import Translator
 
 NAME = "distilled"
+# Beyond the seeds of the task, whose held-out faces are not to be learnt from.
+_OTHER_SEEDS = 10_000_000
 
 
 class DistilledEdits(Method):
@@ -39,8 +41,9 @@ class DistilledEdits(Method):
     def __init__(self, task: EditTask, learnt: Learnt) -> None:
         settings = task.settings
         base = DistilSettings.for_resolution(task.size)
+        first = settings.seed_start + _OTHER_SEEDS
         self._settings = DistilSettings(
-            replace(base.strips, faces=settings.faces, held_out=0.0, seed_start=settings.seed_start, psi=settings.psi),
+            replace(base.strips, faces=settings.faces, held_out=0.0, seed_start=first, psi=settings.psi),
             base.method,
             replace(base.training, epochs=settings.epochs_of(NAME), seed=settings.seed),
         )

@@ -33,7 +33,7 @@ def trained():
 
 
 def test_models_are_found_by_their_names_with_further_trainings(tmp_path):
-    for name in ("pix2pix.2", "cyclegan"):
+    for name in ("pix2pix.10", "pix2pix.2", "cyclegan"):
         (tmp_path / name).mkdir()
         save(tmp_path / name / "translator.safetensors")
     save(tmp_path / "pix2pix.safetensors")
@@ -42,7 +42,7 @@ def test_models_are_found_by_their_names_with_further_trainings(tmp_path):
     found = find_models(tmp_path)
     assert {name: [path.relative_to(tmp_path).parts[0] for path in paths] for name, paths in found.items()} == {
         "cyclegan": ["cyclegan"],
-        "pix2pix": ["pix2pix.safetensors", "pix2pix.2"],
+        "pix2pix": ["pix2pix.safetensors", "pix2pix.2", "pix2pix.10"],
     }
 
 

@@ -411,3 +411,8 @@ def test_a_translator_that_edits_no_faces_is_refused(tmp_path):
     method = DistilledEdits(SimpleNamespace(settings=SMALL, size=64, sign=1, device=torch.device("cpu")), None)
     with pytest.raises(UserError, match="latentlab distil"):
         method.use_model(tmp_path / "e.safetensors")
+
+
+def test_what_is_distilled_has_seen_no_face_of_the_task():
+    method = DistilledEdits(SimpleNamespace(settings=SMALL, size=64, sign=1, device=torch.device("cpu")), None)
+    assert method.inputs["strips"]["seed_start"] >= SMALL.seed_start + 1_000_000
