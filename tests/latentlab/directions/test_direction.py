@@ -218,7 +218,7 @@ def test_conditions_of_a_row_a_layer():
 
 @given(arrays(np.float64, (4, 12), elements=st.floats(-1, 1)))
 def test_a_conditional_direction_is_orthogonal_to_its_conditions_and_nearest_to_what_it_was(rows):
-    rows = rows + np.eye(4, 12)  # of no length 0
+    rows = rows + 2 * np.eye(4, 12)  # of no length 0, not even where a number is -1
     direction, conditions = unit(rows[0] + np.eye(1, 12, 11)[0] * 3), [unit(row) for row in rows[1:]]
     found = direction.orthogonal_to(*conditions).vector.astype(np.float64)
     assert np.linalg.norm(found) == pytest.approx(1, abs=1e-5)
