@@ -118,18 +118,18 @@ class Method(ABC):
     inputs
         JSON of what the results depend on besides the task: with other inputs it learns anew.
     given
-        Whether it was given a trained model, see `use_model`.
+        File of the trained model that it was given, see `use_model`; None where it learns itself.
     training_note
         How it was trained, for readers; empty for a method without a training.
     """
 
     name: str
     inputs: Mapping[str, Any] = {}
-    given: bool = False
+    given: Path | None = None
     training_note: str = ""
 
     def use_model(self, path: Path) -> None:
-        """Take a trained model from a file, and learn nothing.
+        """Take a trained model from a file, which becomes `given`, and learn nothing.
 
         Raises
         ------

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -45,8 +45,8 @@ class MethodResult(ShortRepr):
     intervals
         Value over all images by measure.
     costs
-        'fit_seconds'; 'apply_seconds' and 'prepare_seconds' for each image; 'megabytes' of what was learnt;
-        'memory_gigabytes' and 'device_gigabytes'.
+        'fit_seconds', unless a trained model was given; 'apply_seconds' and 'prepare_seconds' for each image;
+        'megabytes' of what was learnt; 'memory_gigabytes' and 'device_gigabytes'.
     failure
         Error message of a method that failed; empty otherwise.
     traceback
@@ -192,15 +192,22 @@ def _made(task: Task, method: Method, stage: Stage) -> tuple[Tensor, dict[str, f
 
 
 def _fit(task: Task, method: Method, folder: Path, stage: Stage) -> dict[str, float]:
-    """Let the method learn, or load what it learnt; return the costs of learning."""
+    """Let the method learn, or load what it learnt; return the costs of learning, unknown for a model that was given."""
+    if method.given is not None:
+        method.fit(task, folder, stage)
+        return {"megabytes": _megabytes([method.given])}
     known = (folder / DONE).exists()
     watch, memory = Stopwatch(folder / "seconds.json"), PeakMemory()
     method.fit(task, folder, watch.watching(stage))
     if not known:
         watch.note()
-        size = sum(path.stat().st_size for path in folder.glob("*.safetensors")) / 1e6
-        write_json(folder / DONE, {"fit_seconds": watch.seconds, "megabytes": size, **memory.gigabytes()})
+        costs = {"fit_seconds": watch.seconds, "megabytes": _megabytes(folder.glob("*.safetensors"))}
+        write_json(folder / DONE, costs | memory.gigabytes())
     return {name: float(value) for name, value in read_json(folder / DONE).items()}
+
+
+def _megabytes(files: Iterable[Path]) -> float:
+    return sum(path.stat().st_size for path in files) / 1e6
 
 
 def _check(made: Tensor, task: Task) -> None:

@@ -28,7 +28,7 @@ def training_sections(comparison: Comparison, methods: Sequence[Method], short: 
     told = [(method.name, method.training_note) for method in methods if method.training_note]
     if not told:
         return []
-    own = [method.name for method in methods if method.training_note and not method.given]
+    own = [method.name for method in methods if method.training_note and method.given is None]
     text = "What each of them learnt from is the training set of this task, unless a trained model was given."
     note = ""
     if short and own:

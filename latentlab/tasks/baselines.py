@@ -65,9 +65,7 @@ class Retrieval(Method):
         columns = []
         for some in torch.split(inputs, _AT_ONCE):
             known = self._perceptual.pyramid(_small(some).to(device))
-            columns.append(
-                torch.stack([self._perceptual.between(wanted[[k]], known) for k in range(len(images))])  # (n, 16)
-            )
+            columns.append(self._perceptual.between_all(wanted, known))  # (n, 16)
         return outputs[torch.cat(columns, dim=1).argmin(dim=1).to(outputs.device)]
 
 

@@ -74,14 +74,14 @@ class Trained(Method):
         if translator.network(self.way).takes_masks != (self.config.masks_per_image > 0):
             wanted = "takes masks" if self.config.masks_per_image else "takes no masks"
             raise UserError(f"{path} is no model of {self.name}, which {wanted}")
-        self._translator, self.given = translator, True
+        self._translator, self.given = translator, path
         self.inputs = {"model": files_digest([path]), "way": self.way}
         self.training_note = f"given: {training_told(translator)}"
 
     def fit(self, task: Task, folder: Path, stage: Stage) -> None:
         """Train, resume a training that was stopped, or load what was trained before."""
         self._size, self._device = task.size, task.device
-        if self.given:
+        if self.given is not None:
             self._translator.to(task.device)
             return
         if (folder / MODEL).exists():

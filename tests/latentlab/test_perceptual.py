@@ -49,6 +49,15 @@ def test_a_target_can_be_computed_once(distance, pictures):
 
 
 @pytest.mark.weights
+@torch.no_grad()
+def test_all_distances_at_once_are_those_of_each_pair(distance, pictures):
+    known = distance.pyramid(pictures)
+    found = distance.between_all(known[[0, 1, 2]], known)
+    expected = torch.stack([distance.between(known[[k]], known) for k in range(3)])
+    torch.testing.assert_close(found, expected, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.weights
 def test_half_precision_is_near(distance, pictures):
     fast = perceptual.load_perceptual(distance.model.pnet_type, dtype=torch.bfloat16)
     torch.testing.assert_close(

@@ -68,12 +68,12 @@ class DistilledEdits(Method):
         editor = Translator.load(path)
         if not is_face_editor(editor):
             raise UserError(f"{path} is no model of {NAME}, which edits faces: `latentlab distil` makes one")
-        self._editor, self.given = editor, True
+        self._editor, self.given = editor, path
         self.inputs, self.training_note = {"model": files_digest([path])}, f"given: {training_told(editor)}"
 
     def fit(self, task: EditTask, folder: Path, stage: Stage) -> None:
         """Distil, resume what was stopped, or load what was distilled before."""
-        if not self.given:
+        if self.given is None:
             attribute = task.settings.attribute
             direction, _ = self._learnt(stage)
             taught = {attribute: Taught(direction, task.components.scorer, attribute)}

@@ -133,6 +133,8 @@ def test_the_report_says_who_was_given_what_and_how_trainings_differ(tmp_path):
     assert [one.name for one in done.comparison.results] == ["grey", "pix2pix", "pix2pix.2"]
     assert "Over trainings" in page and "given: method pix2pix, steps 7" in page
     assert not done.notes
+    given = done.comparison.results[1].costs
+    assert given["megabytes"] == models["pix2pix"][0].stat().st_size / 1e6 and "fit_seconds" not in given
 
 
 def test_the_quick_preset_says_that_it_only_checks_the_machinery(tmp_path):

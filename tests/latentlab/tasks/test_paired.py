@@ -142,7 +142,8 @@ def test_drawings_are_compared(drawn):
     assert comparison.results[2].costs["prepare_seconds"] > 0
     found = project(drawn.truth(), drawn.generator, DEFAULTS["w+"].shortened(2)).render(drawn.generator)
     same = images.to_bytes(images.resize(found.clamp(-1, 1), 32, 32))
-    assert torch.equal(images.to_bytes(comparison.results[3].images), same)
+    # Rendered one by one there and at once here, which rounds otherwise on some CPUs.
+    assert (images.to_bytes(comparison.results[3].images).int() - same.int()).abs().max() <= 1
     assert not torch.equal(comparison.results[2].images, comparison.results[3].images)
 
 
