@@ -34,6 +34,7 @@ from latentlab.translation.networks.base import NetworkConfig
 from latentlab.translation.shipped import shipped_editors
 from latentlab.translation.training import TrainingSettings
 from tests.conftest import stage_with
+from tests.latentlab.projection.interrupted import kill_at
 
 STRIPS = StripSettings(faces=4, resolution=32, held_out=0.25, seed_start=0, low=0.1, high=0.9)
 
@@ -171,6 +172,45 @@ def test_editors_that_come_with_the_package_edit_faces():
     for name in shipped_editors():
         found = load_translator(name)
         assert is_face_editor(found) and name in found.network("a2b").attributes
+
+
+KILLED = """
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+from latentlab.translation.training import loop
+from tests.latentlab.pipelines.test_distilling import small_job
+loop.SAVE_SECONDS = 0.0
+
+@contextmanager
+def stage(title, unit="image"):
+    def step(done, total, note=""):
+        print(f"{title} {done}", flush=True)
+        if f"{title} {done}" == "LINE":
+            sys.stdin.readline()
+    yield step
+
+small_job(Path(sys.argv[1]), stage)
+"""
+
+
+def small_job(folder, progress=False):
+    render = Renderer(KnownFactors(), 32)
+    vector = render.generator.direction("ground").astype(np.float32)
+    taught = {"ground": Taught(Direction(vector, "ground", "known"), render.generator.scorer(), "ground")}
+    method = replace(DistilledConfig(EditorConfig(("ground",), 4, 2, 1)), perceptual_weight=0.0)
+    settings = DistilSettings(replace(STRIPS, batch_size=2), method, TrainingSettings(epochs=4, batch_size=2, ema=0.9))
+    return distil(taught, render, folder, settings, progress=progress)
+
+
+@pytest.mark.slow
+def test_a_distillation_that_is_killed_goes_on_to_the_same_editor(tmp_path):
+    killed = tmp_path / "killed"
+    for line, kept in (("editing ground 4", "ground.json"), ("training 10", "step-*")):
+        kill_at(KILLED.replace("LINE", line), killed, line)
+        assert list(killed.rglob(kept)) and not (killed / "translator.safetensors").exists()
+    again, whole = (small_job(folder).network("a2b").state_dict() for folder in (killed, tmp_path / "whole"))
+    torch.testing.assert_close(again, whole, atol=1e-6, rtol=1e-5)
 
 
 # --- photos -------------------------------------------------------------------------------------------------
