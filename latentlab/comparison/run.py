@@ -192,7 +192,7 @@ def _made(task: Task, method: Method, stage: Stage) -> tuple[Tensor, dict[str, f
 
 
 def _fit(task: Task, method: Method, folder: Path, stage: Stage) -> dict[str, float]:
-    """Let the method learn, or load what it learnt; return the costs of learning, unknown for a model that was given."""
+    """Let the method learn, or load what it learnt; return the costs of learning, as far as they are known."""
     if method.given is not None:
         method.fit(task, folder, stage)
         return {"megabytes": _megabytes([method.given])}

@@ -21,6 +21,8 @@ from latentlab.translation.translator import Translator
 
 # Scorers see faces at this resolution or near it.
 _SCORED = 256
+# Training images are this much larger than what is cropped out of them at a random place.
+_ENLARGED = 1.05
 
 
 @dataclass(frozen=True)
@@ -132,7 +134,9 @@ def distil(
     size, strips = settings.strips.resolution, folder / "strips"
     make_strips(taught, render, settings.strips, strips, progress)
     config = settings.method.for_attributes(tuple(taught))
-    source = Distilled.open_folder(strips, "train", config, Augmentation.for_resolution(size)).source
+    # Aligned faces lie nearly alike: cropped out of images larger by as much as pix2pix's they would all be too large.
+    placed = Augmentation((size, size), (round(_ENLARGED * size),) * 2)
+    source = Distilled.open_folder(strips, "train", config, placed).source
     held_out = None
     if settings.strips.total > settings.strips.faces:
         held_out = Distilled.open_folder(strips, "test", config, Augmentation.none(size)).source

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ import torch
 from latentlab import images
 from latentlab.errors import UserError
 from latentlab.files import images_in, read_json
+from latentlab.translation.data.flaws import Flaws
 from latentlab.translation.data.sources import Batch, digest_of
 from latentlab.translation.data.transforms import Augmentation
 
@@ -32,11 +33,14 @@ class Strips:
         sampled, at 1 it has the attribute.
     augmentation
         Placement of the images.
+    flaws
+        Flaws of photos that a sample at random is given, before and after the edit alike.
     """
 
     paths: Mapping[str, tuple[Path, ...]]
     levels: tuple[float, ...]
     augmentation: Augmentation
+    flaws: Flaws = Flaws()
 
     def __len__(self) -> int:
         return sum(map(len, self.paths.values()))
@@ -56,6 +60,9 @@ class Strips:
         faces = (strip[..., k * size : (k + 1) * size] for k in (before, after))
         placement = self.augmentation.place(size, size, rng)
         a, b = (placement.image(face) for face in faces)
+        if rng is not None:
+            flaws = self.flaws.draw(rng)
+            a, b = flaws.image(a), flaws.image(b)
         strengths = [self.levels[after] if name == attribute else 0.0 for name in self.paths]
         return {"a": a, "b": b, "strengths": torch.tensor([strengths])}
 
@@ -84,6 +91,7 @@ class Strips:
             "kind": "strips",
             "faces": {name: len(paths) for name, paths in self.paths.items()},
             "levels": list(self.levels),
+            "flaws": asdict(self.flaws),
             "names": digest_of([f"{name}/{path.stem}" for name, paths in self.paths.items() for path in paths]),
         }
 

@@ -42,7 +42,7 @@ class EditorConfig(NetworkConfig):
     attributes: tuple[str, ...] = ("smile",)
     base_channels: int = 12
     halvings: int = 3
-    blocks: int = 2
+    blocks: int = 4
 
     kind: ClassVar[str] = "editor"
 

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from latentlab.errors import UserError
 from latentlab.images import save_image
+from latentlab.translation.data.flaws import Flaws
 from latentlab.translation.data.sources import collate
 from latentlab.translation.data.strips import strips_in
 from latentlab.translation.data.transforms import Augmentation
@@ -18,6 +19,7 @@ from latentlab.translation.methods.distilled import Distilled, DistilledConfig
 from latentlab.translation.networks import EditorConfig, PatchConfig, config_from_dict, config_to_dict, initialise_
 
 LEVELS = (-1.0, -0.5, 0.0, 0.5, 1.0)
+NONE = Flaws(0, 0, 0, 0, 0)
 
 
 def editor(**changes):
@@ -83,6 +85,7 @@ def strips(folder, parts=("train",), count=3, side=32):
 
 def test_samples_go_from_the_sampled_face_to_all_levels_and_from_ends_to_ends(tmp_path):
     source = strips_in(strips(tmp_path), "train", ("smile", "age"), Augmentation((32, 32), (36, 36)))
+    source = replace(source, flaws=NONE)
     assert len(source) == 6
     seen = set()
     for index in range(6):
@@ -93,6 +96,30 @@ def test_samples_go_from_the_sampled_face_to_all_levels_and_from_ends_to_ends(tm
             assert sample["strengths"][0, own] == after and sample["strengths"][0, other] == 0
             seen.add((before, after))
     assert seen == {(0.0, level) for level in LEVELS if level} | {(-1.0, 1.0), (1.0, -1.0)}
+
+
+def test_flaws_of_photos_are_alike_before_and_after_the_edit(tmp_path):
+    source = strips_in(strips(tmp_path), "train", ("smile",), Augmentation.none(32))
+    channels = [1, 2]  # an edit changes red alone
+    for seed in range(20):
+        sample = source.sample(0, np.random.default_rng(seed))
+        assert torch.equal(sample["a"][:, channels], sample["b"][:, channels])
+    plain = strips_in(tmp_path, "train", ("smile",), Augmentation.none(32)).sample(0, None)
+    assert not torch.equal(sample["a"][:, channels], plain["a"][:, channels])
+
+
+@given(st.integers(0, 1000))
+def test_flaws_stay_within_their_limits(seed):
+    image, rng = faces(1, seed=seed), np.random.default_rng(seed)
+    drawn = replace(NONE, contrast=0.25, tint=0.06, brightness=0.1).draw(rng)
+    expected = torch.tensor(drawn.gains)[:, None, None] * image + drawn.brightness
+    torch.testing.assert_close(drawn.image(image), expected.clamp(-1, 1))
+    assert 0.75 * 0.94 <= min(drawn.gains) <= max(drawn.gains) <= 1.25 * 1.06 and abs(drawn.brightness) <= 0.1
+    assert torch.equal(NONE.draw(rng).image(image), image)
+    softer = replace(NONE, softness=0.6).draw(rng)
+    assert softer.softness == 0 or softer.image(image).diff().abs().mean() < image.diff().abs().mean()
+    grainy = replace(NONE, grain=0.2).draw(rng)
+    assert abs(float((grainy.image(image / 8) - image / 8).std()) - grainy.grain) < 0.01
 
 
 def test_both_ways_are_shown_without_a_random_generator(tmp_path):
