@@ -7,7 +7,7 @@ import json
 import os
 import secrets
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -103,7 +103,7 @@ def check_no_folder(path: str | os.PathLike[str]) -> None:
         raise UserError(f"{path} is a folder; give a file in it")
 
 
-def images_in(folder: Path, recursive: bool = False) -> list[Path]:
+def images_in(folder: Path, recursive: bool = False, suffixes: Collection[str] = SUFFIXES) -> list[Path]:
     """List the images of a folder, in the order of their names; hidden files are left out.
 
     Parameters
@@ -112,6 +112,8 @@ def images_in(folder: Path, recursive: bool = False) -> list[Path]:
         The folder.
     recursive
         Whether those of the folders in it are listed, too; hidden folders are left out.
+    suffixes
+        Endings of what counts as an image, in small letters.
 
     Raises
     ------
@@ -120,11 +122,11 @@ def images_in(folder: Path, recursive: bool = False) -> list[Path]:
     """
     if not folder.is_dir():
         raise UserError(f"there is no folder {folder}")
-    paths = sorted(path for path in files_in(folder, recursive) if path.suffix.lower() in SUFFIXES)
+    paths = sorted(path for path in files_in(folder, recursive) if path.suffix.lower() in suffixes)
     if not paths:
-        if any(path.suffix.lower() in SUFFIXES for path in files_in(folder, True)):
+        if any(path.suffix.lower() in suffixes for path in files_in(folder, True)):
             raise UserError(f"there is no image in {folder} itself, only in the folders in it")
-        raise UserError(f"there is no image in {folder}; it takes files ending in {', '.join(sorted(SUFFIXES))}")
+        raise UserError(f"there is no image in {folder}; it takes files ending in {', '.join(sorted(suffixes))}")
     return paths
 
 
@@ -144,8 +146,10 @@ def name_in(folder: Path, path: Path) -> str:
     return path.relative_to(folder).with_suffix("").as_posix()
 
 
-def named_images(given: Iterable[str | os.PathLike[str]], recursive: bool = False) -> dict[str, Path]:
-    """List image files by name, with the images of a folder in its place, called as `name_in` does.
+def named_images(
+    given: Iterable[str | os.PathLike[str]], recursive: bool = False, suffixes: Collection[str] = SUFFIXES
+) -> dict[str, Path]:
+    """List image files by name, with the images of a folder in its place, called as `name_in` does; see `images_in`.
 
     Raises
     ------
@@ -155,7 +159,7 @@ def named_images(given: Iterable[str | os.PathLike[str]], recursive: bool = Fals
     found: dict[str, Path] = {}
     known: dict[str, Path] = {}  # by names that some file systems cannot tell apart
     for one in map(Path, given):
-        for path in images_in(one, recursive) if one.is_dir() else [one]:
+        for path in images_in(one, recursive, suffixes) if one.is_dir() else [one]:
             name = name_in(one if one.is_dir() else one.parent, path)
             if name.casefold() in known:
                 check_distinct_stems([known[name.casefold()], path])

@@ -20,6 +20,8 @@ from latentlab.progress import Stage, stage_of
 
 FPS = 25.0
 VIDEO_SUFFIXES = frozenset({".avi", ".m4v", ".mkv", ".mov", ".mp4", ".webm"})
+_WHOLE = 0.98  # of the frames that the duration lets expect are enough
+_log = logging.getLogger(__name__)
 FASTEST = {".gif": 50.0, ".mp4": 120.0}  # frames per second
 
 
@@ -198,7 +200,8 @@ def translate_frames(
     """Write a video whose frames are those of another one, translated; needs the package `imageio[ffmpeg]`.
 
     It has the frame rate and the sound of the source, and one frame at a time is held in memory. Where the rate of the
-    source varies, as that of phones does, frames are repeated or left out to give the mean rate.
+    source varies, as that of phones does, frames are repeated or left out to give the mean rate. A warning is logged
+    where the source seems to be cut short.
 
     Parameters
     ----------
@@ -226,10 +229,14 @@ def translate_frames(
         _mp4_writer(Path(path), about["fps"], sound) as write,
         closing(_frames_of(source, about["fps"])) as frames,
     ):
+        done = 0
         for done, frame in enumerate(frames, 1):
             made = to_bytes(translate(frame)[0]).permute(1, 2, 0).cpu().numpy()
             write(made)
             step(done, max(total, done))
+    if done < _WHOLE * total - 1:
+        # No error: the sound may be what lasts so long.
+        _log.warning("%s has %d frames, and by its duration would have %d: it may be cut short", source, done, total)
 
 
 def _describe(path: Path) -> dict[str, Any]:

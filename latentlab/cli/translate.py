@@ -16,7 +16,7 @@ from latentlab.cli import options, training_sets
 from latentlab.cli.errors import end_with, noted, single_line
 from latentlab.devices import find_device
 from latentlab.errors import UserError
-from latentlab.files import named_images
+from latentlab.files import SUFFIXES, named_images
 from latentlab.progress import bar, titled
 
 if TYPE_CHECKING:
@@ -199,7 +199,7 @@ def _unpacked(path: Path, folder: Path) -> Path:
 def apply(
     ctx: typer.Context,
     translator: Source,
-    images: Annotated[list[Path], typer.Argument(metavar="IMAGE", help="Images, folders of them, or videos.")],
+    images: Annotated[list[Path], typer.Argument(metavar="IMAGE", help="Images and videos, or folders of them.")],
     out: Annotated[Path, typer.Option(help="Folder of the translations.")] = Path("latentlab-translated"),
     way: Annotated[Literal["a2b", "b2a"], typer.Option(help="From A to B, or back.")] = "a2b",
     size: Annotated[
@@ -235,14 +235,14 @@ def apply(
     from latentlab.pipelines.distilling import FaceEditor, is_face_editor
     from latentlab.translation import Application, load_translator
     from latentlab.translation.data.mask_files import MaskFolder
-    from latentlab.video import check_video, is_video, translate_frames
+    from latentlab.video import VIDEO_SUFFIXES, check_video, is_video, translate_frames
 
     if not dropout:
         options.refuse_without_effect(ctx, {"seed": "without dropout, which is all that is random"})
     applied: AppliedSize = "own" if size == "own" else "training" if size == "training" else options.parse_size(size, 4)
     with tempfile.TemporaryDirectory(prefix="latentlab-") as unpacked:
         given = [_unpacked(path, Path(unpacked)) for path in images]
-        paths = named_images(given, recursive)
+        paths = named_images(given, recursive, SUFFIXES | VIDEO_SUFFIXES)
         options.check_folder(out, paths.values())
         videos = {name: paths.pop(name) for name in list(paths) if is_video(paths[name])}
         if videos:

@@ -128,6 +128,19 @@ def test_a_video_is_translated_frame_by_frame_with_its_rate_and_its_sound(tmp_pa
     assert steps[-1] == (12, 12)
 
 
+def test_a_video_that_is_cut_short_is_told(tmp_path, caplog):
+    pytest.importorskip("imageio_ffmpeg")
+    noisy = torch.rand(40, 3, 64, 64, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    write_mp4(noisy, tmp_path / "whole.mp4")
+    data = (tmp_path / "whole.mp4").read_bytes()
+    (tmp_path / "torn.mp4").write_bytes(data[: len(data) // 2])
+    translate_frames(tmp_path / "whole.mp4", tmp_path / "a.mp4", lambda frame: frame, False)
+    assert not caplog.records
+    translate_frames(tmp_path / "torn.mp4", tmp_path / "b.mp4", lambda frame: frame, False)
+    assert "torn.mp4 has" in caplog.text and "would have 40" in caplog.text
+    assert 5 < len(read(tmp_path / "b.mp4")[1]) < 39
+
+
 def test_nothing_is_left_of_a_video_that_fails(tmp_path):
     pytest.importorskip("imageio_ffmpeg")
     write_mp4(frames(6), tmp_path / "x.mp4")

@@ -101,7 +101,10 @@ def test_a_video_is_translated_beside_images(run, tmp_path):
     write_mp4(noise(24, 40).expand(3, -1, -1, -1), tmp_path / "x.mp4", fps=5)
     save_image(noise(8, 8), tmp_path / "y.png")
     (tmp_path / "torn.mov").write_bytes(b"torn")
-    given = [tmp_path / name for name in ("x.mp4", "y.png", "torn.mov")]
+    for name in ("y.png", "torn.mov"):
+        (tmp_path / "folder" / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).rename(tmp_path / "folder" / name)
+    given = [tmp_path / "x.mp4", tmp_path / "folder"]
     out = ("--out", tmp_path / "out", "--device", "cpu")
     code, told, err = run("translate", "apply", tmp_path / "t.safetensors", *given, *out)
     assert code == 2 and "2 of 3" in told and "torn.mov: cannot read" in err and "Traceback" not in err
