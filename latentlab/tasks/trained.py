@@ -13,6 +13,7 @@ from latentlab.comparison.protocol import Method, Task
 from latentlab.errors import UserError
 from latentlab.images import resize, resize_masks
 from latentlab.progress import Stage, titled
+from latentlab.translation.applying import Application
 from latentlab.translation.data.sources import Source
 from latentlab.translation.data.transforms import largest_masks
 from latentlab.translation.methods import TranslationConfig
@@ -97,7 +98,7 @@ class Trained(Method):
         """See `Method`. Images are translated one by one and without dropout, so that each has one result."""
         small = resize(images, self._size, self._size).to(self._device)  # as the training set is resized
         if self._to_masks is None:
-            return torch.cat([self._translator(one, self.way, dropout=False)[0] for one in torch.split(small, 1)]).cpu()
+            return torch.cat([self._application(one)[0] for one in torch.split(small, 1)]).cpu()
         masks = self._to_masks(images)
         return torch.cat([self._with(own, one) for one, own in zip(torch.split(small, 1), masks, strict=True)]).cpu()
 
@@ -108,7 +109,12 @@ class Trained(Method):
         masks = resize_masks(masks.to(image), self._size, self._size)
         if self.config.masks_per_image:  # in the order of their areas, as in the training
             masks = largest_masks(masks, self.config.masks_per_image)
-        return self._translator(image, self.way, masks, dropout=False)[0]
+        return self._application(image, masks)[0]
+
+    @property
+    def _application(self) -> Application:
+        """The translator at the resolution of its training, which is another than the task's where it was given."""
+        return Application(self._translator, self.way, dropout=False)
 
 
 def training_told(translator: Translator) -> str:

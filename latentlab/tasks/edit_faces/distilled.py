@@ -12,7 +12,7 @@ from latentlab.comparison.caching import files_digest
 from latentlab.comparison.protocol import Method
 from latentlab.errors import UserError
 from latentlab.images import resize
-from latentlab.pipelines.distilling import DistilSettings, Taught, distil, is_face_editor, renderer_for
+from latentlab.pipelines.distilling import DistilSettings, FaceEditor, Taught, distil, is_face_editor, renderer_for
 from latentlab.progress import Stage
 from latentlab.tasks.edit_faces.definition import PAIRS
 from latentlab.tasks.edit_faces.response import Learnt
@@ -84,9 +84,9 @@ class DistilledEdits(Method):
 
     def apply(self, images: Tensor) -> Tensor:
         """See `Method`. Images are taken as aligned faces."""
-        strengths = {self._attribute: float(self._task.sign)}
+        edit = FaceEditor(self._editor, strengths={self._attribute: float(self._task.sign)})
         small = resize(images, self._task.size, self._task.size).to(self._task.device)
-        return torch.cat([self._editor(one, strengths=strengths)[0].cpu() for one in torch.split(small, 1)])
+        return torch.cat([edit.translate(one).cpu() for one in torch.split(small, 1)])
 
     @property
     def _attribute(self) -> str:

@@ -10,9 +10,10 @@ from latentlab.comparison.definition import Choice, Job, TaskDefinition, run_tas
 from latentlab.comparison.models import find_models, methods_with_models
 from latentlab.comparison.protocol import Measure, Method
 from latentlab.errors import UserError
+from latentlab.images import resize
 from latentlab.tasks.trained import Trained
-from latentlab.translation import Pix2Pix, Translator
-from latentlab.translation.networks import InstaGeneratorConfig, UNetConfig
+from latentlab.translation import Augmentation, Pix2Pix, Translator
+from latentlab.translation.networks import InstaGeneratorConfig, UNetConfig, initialise_
 from tests.latentlab.translation.toys import Toy
 
 
@@ -64,6 +65,20 @@ def test_a_method_takes_the_model_and_does_not_train(tmp_path):
     image = torch.rand(1, 3, 48, 48)
     assert torch.equal(one.apply(image), torch.zeros(1, 3, 32, 32))
     assert one.inputs != trained().inputs and "steps 7" in one.training_note
+
+
+def test_a_model_works_at_the_resolution_of_its_training(tmp_path):
+    placed = {"augmentation": Augmentation.for_resolution(64).as_dict()}
+    network = UNetConfig(64, 2).build()
+    initialise_(network, 0.5)
+    given = Translator({"a2b": network}, {"training": {"data": placed}})
+    given.save(tmp_path / "m.safetensors")
+    one = trained()
+    one.use_model(tmp_path / "m.safetensors")
+    one.fit(SimpleNamespace(size=32, device=torch.device("cpu")), tmp_path, None)
+    image = torch.rand(1, 3, 48, 48, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    expected, _ = given(resize(resize(image, 32, 32), 64, 64), dropout=False)
+    assert torch.equal(one.apply(image), resize(expected, 32, 32))
 
 
 def test_a_model_of_another_kind_is_refused(tmp_path):

@@ -16,6 +16,7 @@ from latentlab.datasets.labelled_photos import RealFaces
 from latentlab.directions.response import Response
 from latentlab.errors import UserError
 from latentlab.pipelines.components import Components
+from latentlab.pipelines.distilling import FaceEditor
 from latentlab.progress import silent, stage_of
 from latentlab.scorers import FunctionScorer
 from latentlab.tasks.edit_faces import (
@@ -402,7 +403,8 @@ def test_a_given_editor_edits_by_the_tasks_score_and_its_sign(sign, tmp_path):
     method.use_model(tmp_path / "e.safetensors")
     method.fit(task, tmp_path, silent)
     small = images.resize(photos, 64, 64)
-    expected = torch.cat([editor(one, strengths={"bright": float(sign)})[0] for one in small.split(1)])
+    edit = FaceEditor(editor, strengths={"bright": float(sign)})
+    expected = torch.cat([edit.translate(one) for one in small.split(1)])
     assert torch.equal(method.apply(photos), expected) and not torch.equal(expected, small)
 
 
