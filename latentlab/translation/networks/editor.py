@@ -21,6 +21,30 @@ from latentlab.translation.networks.layers import check_size
 from stylegan2.defaults import plain_defaults
 
 _GROUPS, _PLANES = 4, 3
+_SHINING_THROUGH = 2.0  # logit of the share of the image that an untrained network keeps in what it draws
+
+
+@dataclass(frozen=True)
+class Layers:
+    """An edit as what is left of an image and what comes on top: the result is `kept` · image + `added` in [-1, 1].
+
+    Attributes
+    ----------
+    kept
+        `(b, 1, h, w)` in 0 … 1.
+    added
+        `(b, 3, h, w)`.
+    mask
+        `(b, 1, h, w)` in 0 … 1: where the image is edited.
+    """
+
+    kept: Tensor
+    added: Tensor
+    mask: Tensor
+
+    def on(self, images: Tensor) -> Tensor:
+        """Return the edited images."""
+        return (self.kept * images + self.added).clamp(-1, 1)
 
 
 @dataclass(frozen=True)
@@ -98,10 +122,11 @@ class _Block(nn.Module):
 class Editor(TranslationGenerator):
     """Images `(b, 3, h, w)` in [-1, 1] and strengths `(b, n)` in [-1, 1] to edited images.
 
-    The result is x + m · (y − x), with the mask m in 0 … 1, the input x, and y = x + 2 · tanh(d) within [-1, 1], where
-    the network draws m and d. m is scaled by the largest of the strengths without their signs, so that an image edited
-    by 0 is the image, bit for bit. The network is told where in the image each pixel lies, because aligned faces have
-    their parts at the same places.
+    The result is x + m · (y − x) within [-1, 1], with the mask m in 0 … 1, the input x, and y = k · x + 2 · tanh(d),
+    where the network draws m, d, and the share k of the image that shines through what is drawn. Skin that becomes
+    darker keeps its pores, with k near 1; of teeth behind closed lips nothing is left, with k = 0. m is scaled by the
+    largest of the strengths without their signs, so that an image edited by 0 is the image, bit for bit. The network is
+    told where in the image each pixel lies, because aligned faces have their parts at the same places.
     """
 
     config: EditorConfig
@@ -121,14 +146,15 @@ class Editor(TranslationGenerator):
         self.up = nn.ModuleList(
             _Modulated(wider + wide, wide, count) for wide, wider in zip(widths, widths[1:], strict=False)
         )
-        self.last = nn.Conv2d(widths[0], 4, 3, padding=1)
+        self.last = nn.Conv2d(widths[0], 5, 3, padding=1)
 
     @torch.no_grad()
     def draw_weights_(self, seed: int = 0) -> None:
         """Draw weights N(0, 1 / (3 · fan-in)), the last layer's a tenth of it.
 
         The strengths would hardly matter with the N(0, 0.02²) of pix2pix. An untrained network hardly changes an image:
-        random changes would first of all teach the mask to close, and it does not open again.
+        random changes would first of all teach the mask to close, and it does not open again. So the image shines
+        through at first.
         """
         rng = torch.Generator().manual_seed(seed)
         for module in self.modules():
@@ -138,6 +164,8 @@ class Editor(TranslationGenerator):
                 assert module.bias is not None
                 module.bias.zero_()
         self.last.weight.mul_(0.1)
+        assert self.last.bias is not None
+        self.last.bias[4] = _SHINING_THROUGH
 
     def translate(
         self, images: Tensor, masks: Tensor | None, settings: Mapping[str, Any], strengths: Tensor | None = None
@@ -148,7 +176,12 @@ class Editor(TranslationGenerator):
         return self(images, strengths)[0], None
 
     def forward(self, images: Tensor, strengths: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the edited images and the masks `(b, 1, h, w)` in 0 … 1 of where they are edited.
+        """Return the edited images and the masks `(b, 1, h, w)` in 0 … 1 of where they are edited, see `layers`."""
+        layers = self.layers(images, strengths)
+        return layers.on(images), layers.mask
+
+    def layers(self, images: Tensor, strengths: Tensor) -> Layers:
+        """Return the edits by strengths `(b, n)`.
 
         Raises
         ------
@@ -172,9 +205,8 @@ class Editor(TranslationGenerator):
             x = up(torch.cat([F.interpolate(x, scale_factor=2.0), skip], dim=1), strengths)
         drawn = self.last(x)
         amount = strengths.abs().amax(dim=1).clamp(max=1)[:, None, None, None]
-        mask = amount * drawn[:, 3:].sigmoid()
-        wanted = (images + 2 * drawn[:, :3].tanh()).clamp(-1, 1)
-        return images + mask * (wanted - images), mask
+        mask, shining = amount * drawn[:, 3:4].sigmoid(), drawn[:, 4:].sigmoid()
+        return Layers(1 - mask * (1 - shining), mask * 2 * drawn[:, :3].tanh(), mask)
 
 
 def _places(like: Tensor) -> Tensor:
