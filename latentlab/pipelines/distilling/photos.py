@@ -15,29 +15,27 @@ from latentlab.faces import FaceDetector, align, paste_back
 from latentlab.faces.alignment import NoFace
 from latentlab.faces.cropping import crop
 from latentlab.images import as_batch, load_image, reduce, resize, save_image
+from latentlab.translation.networks import Editor
 from latentlab.translation.translator import Translator
 
 # Half a level of an image of 8 bits: the soft mask of an editor is nowhere quite 0, but what it changes by less than
 # this does not show, and a photo is not to be touched there.
 _LEAST_CHANGE = 1 / 255
-# Changes as large as this, in [-1, 1], show something else in the place: from the first on a part, and from the second
-# on all, of the photo's finer detail goes with what it belonged to. Gaps between teeth would show through closed lips.
-_REPLACED = 0.2, 0.45
 
 
 def is_face_editor(translator: Translator) -> bool:
     """Whether a translator edits faces in FFHQ's framing by strengths."""
-    return translator.card.get("framing") == "ffhq"
+    return translator.card.get("framing") == "ffhq" and isinstance(translator.networks.get("a2b"), Editor)
 
 
 @dataclass(frozen=True)
 class FaceEditor:
     """Edits the faces of photos in one pass each.
 
-    An editor works at its own resolution, such as 128 pixels, and a face in a photo may be ten times as large. So only
-    what it changed is enlarged, and added to the photo: skin and hair keep their sharpness, and where nothing was
-    edited the photo stays as it is, to the bit. Where the change is large, such as from teeth to lips, the detail of
-    what was there goes with it.
+    An editor works at its own resolution, such as 128 pixels, and a face in a photo may be ten times as large. So what
+    is enlarged is the edit, and not the edited face: how much of the photo stays at each place, and what comes on top.
+    Skin and hair keep their sharpness; of teeth behind lips nothing stays; and where nothing was edited the photo is as
+    it was, to the bit.
 
     Attributes
     ----------
@@ -62,7 +60,7 @@ class FaceEditor:
     def __post_init__(self) -> None:
         if not is_face_editor(self.translator):
             raise UserError("this translator was not distilled from edits of faces")
-        self.translator.network("a2b").strength_row(self.strengths)
+        self._network.strength_row(self.strengths)
 
     @torch.no_grad()
     def translate(self, photo: Tensor, name: str = "photo") -> Tensor:
@@ -121,7 +119,13 @@ class FaceEditor:
 
     @property
     def _device(self) -> torch.device:
-        return next(self.translator.network("a2b").parameters()).device
+        return next(self._network.parameters()).device
+
+    @property
+    def _network(self) -> Editor:
+        network = self.translator.networks["a2b"]
+        assert isinstance(network, Editor)  # is_face_editor
+        return network
 
     @property
     def _resolution(self) -> int:
@@ -130,18 +134,12 @@ class FaceEditor:
     def _edit_aligned(self, face: Tensor) -> Tensor:
         """Edit an aligned face of any resolution, `(1, 3, h, h)`."""
 
-        def enlarged(x: Tensor) -> Tensor:
-            return F.interpolate(x, face.shape[2:], mode="bicubic", antialias=True)
-
         seen = resize(reduce(face, self._resolution), self._resolution, self._resolution)
-        edited, _ = self.translator(seen, strengths=self.strengths)
-        change = edited - seen
-        size = change.abs().amax(dim=1, keepdim=True)
-        change = torch.where(size < _LEAST_CHANGE, 0.0, change)
-        least, most = _REPLACED
-        replaced = F.avg_pool2d(((size - least) / (most - least)).clamp(0, 1), 3, 1, 1)
-        detail = face - enlarged(seen)
-        return (face + enlarged(change) - enlarged(replaced).clamp(0, 1) * detail).clamp(-1, 1)
+        layers = self._network.layers(seen, seen.new_tensor([self._network.strength_row(self.strengths)]))
+        edit = torch.cat([1 - layers.kept, layers.added], dim=1)
+        edit = torch.where(edit.abs().amax(dim=1, keepdim=True) < _LEAST_CHANGE, 0.0, edit)
+        edit = F.interpolate(edit, face.shape[2:], mode="bicubic", antialias=True)
+        return (face - edit[:, :1] * face + edit[:, 1:]).clamp(-1, 1)
 
 
 def _check_square(face: Tensor, name: str) -> None:

@@ -39,11 +39,13 @@ def test_an_edit_by_nothing_is_the_image_bit_for_bit():
 
 
 @given(st.floats(-1, 1), st.floats(-1, 1))
-def test_the_mask_is_no_larger_than_the_strength_and_bounds_the_change(one, other):
+def test_the_mask_is_no_larger_than_the_strength_and_bounds_the_edit(one, other):
     network, x = editor(), faces()
     made, mask = network(x, torch.tensor([[one, other]]).expand(2, -1))
     assert mask.min() >= 0 and mask.max() <= max(abs(one), abs(other)) + 1e-6
-    assert ((made - x).abs() <= 2 * mask + 1e-5).all() and made.abs().max() <= 1 + 1e-5
+    assert ((made - x).abs() <= 3 * mask + 1e-5).all() and made.abs().max() <= 1
+    layers = network.layers(x, torch.tensor([[one, other]]).expand(2, -1))
+    assert (1 - layers.kept <= mask + 1e-6).all() and (layers.added.abs() <= 2 * mask + 1e-6).all()
 
 
 def test_strengths_and_their_signs_tell():
@@ -117,7 +119,7 @@ def test_flaws_stay_within_their_limits(seed):
     assert 0.75 * 0.94 <= min(drawn.gains) <= max(drawn.gains) <= 1.25 * 1.06 and abs(drawn.brightness) <= 0.1
     assert torch.equal(NONE.draw(rng).image(image), image)
     softer = replace(NONE, softness=0.6).draw(rng)
-    assert softer.softness == 0 or softer.image(image).diff().abs().mean() < image.diff().abs().mean()
+    assert softer.softness < 0.05 or softer.image(image).diff().abs().mean() < image.diff().abs().mean()
     grainy = replace(NONE, grain=0.2).draw(rng)
     assert abs(float((grainy.image(image / 8) - image / 8).std()) - grainy.grain) < 0.01
 
