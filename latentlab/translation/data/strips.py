@@ -34,7 +34,7 @@ class Strips:
     augmentation
         Placement of the images.
     flaws
-        Flaws of photos that a sample at random is given, before and after the edit alike.
+        Flaws of photos that a sample at random is given.
     """
 
     paths: Mapping[str, tuple[Path, ...]]
@@ -61,8 +61,7 @@ class Strips:
         placement = self.augmentation.place(size, size, rng)
         a, b = (placement.image(face) for face in faces)
         if rng is not None:
-            flaws = self.flaws.draw(rng)
-            a, b = flaws.image(a), flaws.image(b)
+            a, b = self.flaws.draw(rng).pair(a, b)
         strengths = [self.levels[after] if name == attribute else 0.0 for name in self.paths]
         return {"a": a, "b": b, "strengths": torch.tensor([strengths])}
 

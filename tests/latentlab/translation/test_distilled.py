@@ -19,7 +19,7 @@ from latentlab.translation.methods.distilled import Distilled, DistilledConfig
 from latentlab.translation.networks import EditorConfig, PatchConfig, config_from_dict, config_to_dict, initialise_
 
 LEVELS = (-1.0, -0.5, 0.0, 0.5, 1.0)
-NONE = Flaws(0, 0, 0, 0, 0)
+NONE = Flaws(0, 0, 0, 0, 0, 0)
 
 
 def editor(**changes):
@@ -100,28 +100,51 @@ def test_samples_go_from_the_sampled_face_to_all_levels_and_from_ends_to_ends(tm
     assert seen == {(0.0, level) for level in LEVELS if level} | {(-1.0, 1.0), (1.0, -1.0)}
 
 
-def test_flaws_of_photos_are_alike_before_and_after_the_edit(tmp_path):
+def test_samples_at_random_have_the_flaws_of_photos(tmp_path):
     source = strips_in(strips(tmp_path), "train", ("smile",), Augmentation.none(32))
     channels = [1, 2]  # an edit changes red alone
-    for seed in range(20):
+    plain = source.sample(0, None)
+    for seed in range(5):
         sample = source.sample(0, np.random.default_rng(seed))
-        assert torch.equal(sample["a"][:, channels], sample["b"][:, channels])
-    plain = strips_in(tmp_path, "train", ("smile",), Augmentation.none(32)).sample(0, None)
-    assert not torch.equal(sample["a"][:, channels], plain["a"][:, channels])
+        assert not torch.equal(sample["a"][:, channels], plain["a"][:, channels])
+    without = replace(source, flaws=NONE).sample(0, np.random.default_rng(0))
+    assert torch.equal(without["a"][:, channels], plain["a"][:, channels])
 
 
 @given(st.integers(0, 1000))
-def test_flaws_stay_within_their_limits(seed):
+def test_flaws_stay_within_their_limits_and_are_alike_for_both(seed):
     image, rng = faces(1, seed=seed), np.random.default_rng(seed)
     drawn = replace(NONE, contrast=0.25, tint=0.06, brightness=0.1).draw(rng)
     expected = torch.tensor(drawn.gains)[:, None, None] * image + drawn.brightness
-    torch.testing.assert_close(drawn.image(image), expected.clamp(-1, 1))
+    for made in drawn.pair(image, image):
+        torch.testing.assert_close(made, expected.clamp(-1, 1))
     assert 0.75 * 0.94 <= min(drawn.gains) <= max(drawn.gains) <= 1.25 * 1.06 and abs(drawn.brightness) <= 0.1
-    assert torch.equal(NONE.draw(rng).image(image), image)
-    softer = replace(NONE, softness=0.6).draw(rng)
-    assert softer.softness < 0.05 or softer.image(image).diff().abs().mean() < image.diff().abs().mean()
-    grainy = replace(NONE, grain=0.2).draw(rng)
-    assert abs(float((grainy.image(image / 8) - image / 8).std()) - grainy.grain) < 0.01
+    assert all(torch.equal(made, image) for made in NONE.draw(rng).pair(image, image))
+    before, after = Flaws().draw(rng).pair(image, image)
+    assert torch.equal(before, after)
+
+
+def test_a_photo_is_softer_or_sharper_and_never_both():
+    image, before = faces(1) / 8, []
+    for seed in range(30):
+        drawn = replace(NONE, softness=0.6, sharpness=1.0).draw(np.random.default_rng(seed))
+        made, _ = drawn.pair(image, image)
+        edges = float(made.diff().abs().mean() / image.diff().abs().mean())
+        assert (drawn.softness > 0) != (drawn.sharpness > 0)
+        assert edges < 1.001 if drawn.softness else edges > 1
+        before.append(edges)
+    assert min(before) < 0.7 and max(before) > 1.5
+
+
+def test_grain_goes_where_an_edit_shows_something_else_and_stays_elsewhere():
+    before = torch.zeros(1, 3, 32, 32)
+    after = before.clone()
+    after[..., :10], after[..., 20:] = 0.5, 0.1
+    drawn = replace(replace(NONE, grain=0.1).draw(np.random.default_rng(0)), grain=0.1)
+    grainy, edited = drawn.pair(before, after)
+    assert float(grainy.std()) == pytest.approx(0.1, rel=0.05)
+    assert torch.equal(edited[..., :8], after[..., :8])
+    torch.testing.assert_close(edited[..., 22:], after[..., 22:] + grainy[..., 22:])
 
 
 def test_both_ways_are_shown_without_a_random_generator(tmp_path):
