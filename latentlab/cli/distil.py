@@ -28,7 +28,7 @@ def distil(
         int, typer.Option(min=64, help="Resolution of the faces; a multiple of 8, from 256 on of 16.")
     ] = 128,
     base_channels: Annotated[int, typer.Option(min=4, help="Channels at full resolution; a multiple of 4.")] = 12,
-    epochs: Annotated[float, typer.Option(help="Passes through the faces.")] = 24,
+    epochs: Annotated[float, typer.Option(help="Passes through the faces.")] = 14,
     gan: Annotated[float, typer.Option(min=0, help="Weight of an adversarial loss; 0: none.")] = 0,
     seed_start: Annotated[int, typer.Option(help="First seed, none of which taught the directions.")] = 100_000,
     psi: options.Psi = 0.7,

@@ -43,7 +43,7 @@ class DistilSettings:
     method: DistilledConfig = field(default_factory=lambda: DistilledConfig.for_resolution(128, 12))
     training: TrainingSettings = field(
         default_factory=lambda: TrainingSettings(
-            epochs=24, batch_size=8, learning_rate=2e-3, betas=(0.9, 0.999), ema=0.995
+            epochs=14, batch_size=8, learning_rate=2e-3, betas=(0.9, 0.999), ema=0.995
         )
     )
 
