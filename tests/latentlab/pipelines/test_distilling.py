@@ -27,6 +27,7 @@ from latentlab.pipelines.distilling import (
     taught_by,
 )
 from latentlab.rendering import Renderer
+from latentlab.scorers import load_scorer
 from latentlab.translation import Translator, load_translator
 from latentlab.translation.methods.distilled import DistilledConfig
 from latentlab.translation.networks import Editor, EditorConfig
@@ -174,6 +175,23 @@ def test_editors_that_come_with_the_package_edit_faces():
         assert is_face_editor(found) and name in found.network("a2b").attributes
 
 
+@pytest.mark.weights
+def test_the_shipped_editor_puts_smiles_on_and_takes_them_away():
+    """Seeds that it has not learnt from, judged by a classifier that taught nothing."""
+    components, judge = Components.load("mobile-ffhq"), load_scorer("attributes-judge:smiling")
+    generator = components.generator
+    faces = components.renderer(256)(ws_of_seeds(generator, list(range(320_000, 320_008)), 0.7)).clamp(-1, 1)
+    smiling, serious = (
+        torch.cat(
+            [FaceEditor(load_translator("smile"), strengths={"smile": s}).translate(one) for one in faces.split(1)]
+        )
+        for s in (1.0, -1.0)
+    )
+    assert (judge(smiling) > 0.5).sum() >= 7 and (judge(serious) < 0.5).sum() >= 7
+    untouched = (smiling == faces).all(dim=1).float().mean()
+    assert untouched > 0.3, "hair and background stay to the bit"
+
+
 KILLED = """
 import sys
 from contextlib import contextmanager
@@ -286,10 +304,10 @@ def test_a_large_photo_stays_to_the_bit_outside_and_sharp_within(marking):
 def test_detail_of_what_was_replaced_goes_with_it():
     face = noise(256, 256)
     inside = (slice(None), slice(0, 1), slice(8 * 22, 8 * 24), slice(8 * 12, 8 * 20))
-    for kept in (1.0, 0.5, 0.0):
+    for kept, stays in ((1.0, 1.0), (0.9, 0.9), (0.5, 0.0), (0.0, 0.0)):
         editor = Translator({"a2b": Marking(kept).eval()}, {"framing": "ffhq", "resolution": 32})
         made = FaceEditor(editor).translate(face)
-        assert sharpness(made[inside]) == pytest.approx(kept * sharpness(face[inside]), abs=0.02)
+        assert sharpness(made[inside]) == pytest.approx(stays * sharpness(face[inside]), abs=0.03)
         assert torch.equal(made[:, :, :128], face[:, :, :128])
 
 
