@@ -16,6 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from latentlab.errors import UserError
+from latentlab.reprs import ShortRepr
 from latentlab.translation.networks.base import NetworkConfig, TranslationGenerator
 from latentlab.translation.networks.layers import check_size
 from stylegan2.defaults import plain_defaults
@@ -24,8 +25,8 @@ _GROUPS, _PLANES = 4, 3
 _SHINING_THROUGH = 2.0  # logit of the share of the image that an untrained network keeps in what it draws
 
 
-@dataclass(frozen=True)
-class Layers:
+@dataclass(frozen=True, eq=False, repr=False)
+class Layers(ShortRepr):
     """An edit as what is left of an image and what comes on top: the result is `kept` · image + `added` in [-1, 1].
 
     Attributes
