@@ -40,8 +40,8 @@ make_latent_pairs(recipe, SetSettings("unpaired", FACES, 128), OUT / "faces")
 # The training
 # ------------
 # Stopped, it goes on where it was. Grids of held-out faces lie in ``training/samples``. As for drawings, decoders
-# resize and convolve, LPIPS stands beside L1, and the weights are averaged. CPUs with AMX, and GPUs, train twice
-# as fast with ``bf16-mixed``.
+# resize and convolve, LPIPS stands beside L1, and the weights are averaged. CPUs with AMX train almost twice as fast
+# with ``bf16-mixed``.
 
 config = CycleGAN.configure(SIZE, BASE_CHANNELS).with_techniques(Techniques("resize", perceptual_weight=10))
 faces = CycleGAN.open_folder(OUT / "faces", "train", config, Augmentation.for_resolution(SIZE)).source

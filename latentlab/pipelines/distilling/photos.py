@@ -37,8 +37,8 @@ class FaceEditor:
 
     An editor works at its own resolution, such as 128 pixels, and a face in a photo may be ten times as large. So what
     is enlarged is the edit, and not the edited face: how much of the photo stays at each place, and what comes on top.
-    Skin and hair keep their sharpness; of teeth behind lips nothing stays; and where nothing was edited the photo is as
-    it was, to the bit.
+    Skin and hair keep their sharpness; teeth go with their edges where lips close over them; and where nothing was
+    edited the photo is as it was, to the bit.
 
     Attributes
     ----------
