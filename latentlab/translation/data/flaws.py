@@ -58,7 +58,7 @@ class Flaws:
 
 @dataclass(frozen=True)
 class DrawnFlaws:
-    """Flaws of one photo, alike for all images that are given them.
+    """Flaws of one photo, for an image before and after an edit.
 
     Attributes
     ----------
