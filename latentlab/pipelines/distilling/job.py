@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
+
+import torch
 
 from latentlab.directions import Direction
 from latentlab.errors import UserError
@@ -17,6 +19,7 @@ from latentlab.rendering import Renderer
 from latentlab.translation.data.transforms import Augmentation
 from latentlab.translation.methods.distilled import Distilled, DistilledConfig
 from latentlab.translation.training import RunOptions, TrainingSettings, train
+from latentlab.translation.training.settings import Precision
 from latentlab.translation.translator import Translator
 
 # Scorers see faces at this resolution or near it.
@@ -79,10 +82,10 @@ def taught_by(direction: Direction, components: Components) -> Taught:
     return Taught(direction, own.scorer, score)
 
 
-def renderer_for(components: Components, resolution: int) -> Renderer:
+def renderer_for(components: Components, resolution: int, precision: Precision = "32-true") -> Renderer:
     """Return the generator at its lowest resolution that is not below that of the faces, nor below 256 pixels.
 
-    A generator that does not reach 256 pixels is taken at its own resolution.
+    A generator that does not reach 256 pixels is taken at its own resolution. A mixed precision renders in bfloat16.
 
     Raises
     ------
@@ -92,7 +95,8 @@ def renderer_for(components: Components, resolution: int) -> Renderer:
     known = components.generator.resolutions
     if resolution > max(known):
         raise UserError(f"the generator renders {max(known)} pixels at most, and faces of {resolution} are asked for")
-    return components.renderer(min(r for r in known if r >= min(max(resolution, _SCORED), max(known))))
+    taken = min(r for r in known if r >= min(max(resolution, _SCORED), max(known)))
+    return replace(components.renderer(taken), dtype=torch.float32 if precision == "32-true" else torch.bfloat16)
 
 
 def distil(

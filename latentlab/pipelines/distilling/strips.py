@@ -63,8 +63,8 @@ class StripSettings:
     psi
         Truncation psi.
     levels
-        Strengths from -1 to 1, with both and 0: -1 brings the score to `low` and 1 to `high`; those between are shares
-        of the way in the latent space.
+        Strengths from -1 to 1, with both and 0: along the direction, 1 brings a score that grows along it to `high`, one
+        that falls to `low`, and -1 to the other; those between are shares of the way in the latent space.
     low, high
         Scores that faces are brought to.
     batch_size
@@ -173,7 +173,7 @@ def _strips(taught: Taught, render: Renderer, settings: StripSettings, seeds: ra
         for target in (settings.low, settings.high)
     )
     for k in np.flatnonzero(low.reached & high.reached).tolist():
-        ends = {-1: float(low.strengths[k]), 1: float(high.strengths[k])}
+        ends = dict(zip((-1, 1), sorted((float(low.strengths[k]), float(high.strengths[k]))), strict=True))
         strengths = [abs(level) * ends[1 if level > 0 else -1] for level in settings.levels]
         rows = ws[k : k + 1].expand(len(strengths), *ws.shape[1:])
         distances = torch.tensor(strengths, device=ws.device, dtype=ws.dtype)
