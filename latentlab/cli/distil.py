@@ -23,9 +23,13 @@ def distil(
         Path | None,
         typer.Option(help="Folder of faces and training, where a stopped run resumes; by default beside --out."),
     ] = None,
+    strips: Annotated[
+        Path | None,
+        typer.Option(help="Folder of edited faces that several editors learn from; by default inside --folder."),
+    ] = None,
     faces: Annotated[int, typer.Option(min=1, help="Faces that each direction is learnt from.")] = 2000,
     size: Annotated[
-        int, typer.Option(min=64, help="Resolution of the faces; a multiple of 8, from 256 on of 16.")
+        int, typer.Option(min=64, help="Resolution of the editor; a multiple of 8, from 256 on of 16.")
     ] = 128,
     base_channels: Annotated[int, typer.Option(min=4, help="Channels at full resolution; a multiple of 4.")] = 12,
     epochs: Annotated[float, typer.Option(help="Passes through the faces.")] = 14,
@@ -58,15 +62,18 @@ def distil(
     names = [Path(name).stem for name in direction]
     if len(set(names)) < len(names):
         raise UserError(f"directions are told apart by their names, and {', '.join(names)} has one twice")
-    base = DistilSettings.for_resolution(size, base_channels)
-    settings = DistilSettings(
-        replace(base.strips, faces=faces, seed_start=seed_start, psi=psi, low=low, high=high),
-        replace(base.method, gan_weight=gan),
-        replace(base.training, epochs=epochs, precision=precision),
-    )
+    options.check_folder(place if strips is None else strips)
     components = Components.load(network, device=device)
     render = renderer_for(components, size, precision)
+    base = DistilSettings.for_resolution(size, base_channels)
+    edited = replace(base.strips, faces=faces, resolution=render.resolution, seed_start=seed_start, psi=psi)
+    settings = DistilSettings(
+        replace(edited, low=low, high=high),
+        replace(base.method, gan_weight=gan),
+        replace(base.training, epochs=epochs, precision=precision),
+        size,
+    )
     taught = {name: taught_by(load_direction(given), components) for name, given in zip(names, direction, strict=True)}
-    editor = run(taught, render, place, settings, RunOptions(sample_every=sample_every), bar)
+    editor = run(taught, render, place, settings, RunOptions(sample_every=sample_every), bar, strips)
     editor.save(out)
     print(f"the editor is {out}; `latentlab translate apply {out} PHOTO` edits photos")

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from latentlab.directions import Direction
+from latentlab.directions.teaching import falls_along
 from latentlab.errors import UserError
 from latentlab.pipelines.components import Components
 from latentlab.pipelines.distilling.strips import StripSettings, Taught, make_strips
@@ -40,6 +41,8 @@ class DistilSettings:
         Shape of the editor, and weights of the losses.
     training
         Length and speed of the training.
+    resolution
+        Resolution of the editor, up to that of the faces.
     """
 
     strips: StripSettings = field(default_factory=StripSettings)
@@ -49,6 +52,14 @@ class DistilSettings:
             epochs=14, batch_size=8, learning_rate=2e-3, betas=(0.9, 0.999), ema=0.995
         )
     )
+    resolution: int = 128
+
+    def __post_init__(self) -> None:
+        if self.resolution > self.strips.resolution:
+            raise UserError(
+                f"an editor of {self.resolution} pixels learns from faces as large or larger, not of "
+                f"{self.strips.resolution}"
+            )
 
     @classmethod
     def for_resolution(cls, resolution: int, base_channels: int = 12) -> DistilSettings:
@@ -64,7 +75,7 @@ class DistilSettings:
             raise UserError(
                 f"an editor works at a multiple of {1 << method.generator.halvings} pixels, not {resolution}"
             )
-        return cls(StripSettings(resolution=resolution), method)
+        return cls(StripSettings(resolution=max(resolution, _SCORED)), method, resolution=resolution)
 
 
 def taught_by(direction: Direction, components: Components) -> Taught:
@@ -106,6 +117,7 @@ def distil(
     settings: DistilSettings | None = None,
     options: RunOptions | None = None,
     progress: bool | Stage = True,
+    strips: Path | None = None,
 ) -> Translator:
     """Distil directions into an editor; a stopped run goes on.
 
@@ -116,13 +128,15 @@ def distil(
     render
         Generator at a resolution, not below that of the faces.
     folder
-        Folder of the strips and of the training.
+        Folder of the training.
     settings
         Faces, network and training; None for the defaults.
     options
         Options of this run that do not change the result.
     progress
         True for progress bars, False for none, or a `Stage` of your own.
+    strips
+        Folder of the strips, in which those of other editors are used again; None for one in `folder`.
 
     Returns
     -------
@@ -135,7 +149,7 @@ def distil(
         See `make_strips` and `latentlab.translation.train`.
     """
     settings = settings or DistilSettings()
-    size, strips = settings.strips.resolution, folder / "strips"
+    size, strips = settings.resolution, folder / "strips" if strips is None else strips
     make_strips(taught, render, settings.strips, strips, progress)
     config = settings.method.for_attributes(tuple(taught))
     # Aligned faces lie nearly alike: cropped out of images larger by as much as pix2pix's they would all be too large.
@@ -157,6 +171,7 @@ def _with_card(
             "direction": one.direction.attribute,
             "method": one.direction.method,
             "score": one.score,
+            "reversed": falls_along(one.direction, one.score),
             "low": strips.low,
             "high": strips.high,
         }
@@ -164,7 +179,7 @@ def _with_card(
     }
     card = {
         "framing": "ffhq",
-        "resolution": strips.resolution,
+        "resolution": settings.resolution,
         "learnt": learnt,
         "seed_start": strips.seed_start,
         "psi": strips.psi,

@@ -63,8 +63,8 @@ class StripSettings:
     psi
         Truncation psi.
     levels
-        Strengths from -1 to 1, with both and 0: along the direction, 1 brings a score that grows along it to `high`, one
-        that falls to `low`, and -1 to the other; those between are shares of the way in the latent space.
+        Strengths from -1 to 1, with both and 0: 1 brings a score that grows along the direction to `high`, one that
+        falls along it to `low`, and -1 to the other; those between are shares of the way in the latent space.
     low, high
         Scores that faces are brought to.
     batch_size
@@ -72,7 +72,7 @@ class StripSettings:
     """
 
     faces: int = 2000
-    resolution: int = 128
+    resolution: int = 256
     held_out: float = 0.05
     seed_start: int = 100_000
     psi: float = 0.7
@@ -168,16 +168,17 @@ def _strips(taught: Taught, render: Renderer, settings: StripSettings, seeds: ra
     """Yield the seeds whose faces get to both targets, with their strips `(1, 3, r, levels · r)`."""
     generator, direction = render.generator, taught.direction
     ws = ws_of_seeds(generator, list(seeds), settings.psi).to(generator.w_avg.device)
-    low, high = (
-        strength_for(ws, direction, target, render, taught.scorer, taught.score, progress=False)
-        for target in (settings.low, settings.high)
-    )
-    for k in np.flatnonzero(low.reached & high.reached).tolist():
-        ends = dict(zip((-1, 1), sorted((float(low.strengths[k]), float(high.strengths[k]))), strict=True))
-        strengths = [abs(level) * ends[1 if level > 0 else -1] for level in settings.levels]
-        rows = ws[k : k + 1].expand(len(strengths), *ws.shape[1:])
+    rows, ends = np.arange(len(ws)), np.empty((len(ws), 0))
+    for target in (settings.low, settings.high):
+        found = strength_for(ws[rows], direction, target, render, taught.scorer, taught.score, progress=False)
+        rows, ends = rows[found.reached], np.column_stack([ends, found.strengths])[found.reached]
+        if not len(rows):
+            return
+    for k, (back, forth) in zip(rows.tolist(), np.sort(ends, axis=1).tolist(), strict=True):
+        strengths = [level * forth if level > 0 else -level * back for level in settings.levels]
+        levels = ws[k : k + 1].expand(len(strengths), *ws.shape[1:])
         distances = torch.tensor(strengths, device=ws.device, dtype=ws.dtype)
-        faces = render(move(rows, [(direction, distances)], generator)).clamp(-1, 1)
+        faces = render(move(levels, [(direction, distances)], generator)).clamp(-1, 1)
         size = settings.resolution
         reduced = images.resize(images.reduce(faces, size), size, size).cpu()
         yield seeds[k], torch.cat(torch.split(reduced, 1), dim=3)

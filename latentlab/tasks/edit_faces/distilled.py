@@ -42,10 +42,11 @@ class DistilledEdits(Method):
         settings = task.settings
         base = DistilSettings.for_resolution(task.size)
         first = settings.seed_start + _OTHER_SEEDS
-        self._settings = DistilSettings(
-            replace(base.strips, faces=settings.faces, held_out=0.0, seed_start=first, psi=settings.psi),
-            base.method,
-            replace(base.training, epochs=settings.epochs_of(NAME), seed=settings.seed),
+        strips = replace(base.strips, faces=settings.faces, held_out=0.0, seed_start=first, psi=settings.psi)
+        self._settings = replace(
+            base,
+            strips=replace(strips, resolution=task.size),
+            training=replace(base.training, epochs=settings.epochs_of(NAME), seed=settings.seed),
         )
         self.inputs = {
             "strips": self._settings.strips.as_dict(),
