@@ -76,6 +76,7 @@ class Measure:
         self.editor, self.attribute = editor, attribute
         self.resolution = int(editor.card["resolution"])
         self.region = region_of(judge.rpartition(":")[2])
+        self._sign = -1 if editor.card["learnt"][attribute].get("reversed") else 1
         self._judge, self._detector = load_scorer(judge), load_detector("dlib68-aligned")
         self._identity, self._lpips, self._outside = Identity(), LPIPS(), OutsideChange()
 
@@ -85,8 +86,9 @@ class Measure:
 
     @torch.inference_mode()
     def logits(self, faces: Tensor) -> NDArray[np.float64]:
-        """Logits of the judge, `(n,)`: above 0 it sees the attribute."""
-        return np.concatenate([all_logits(self._judge, some)[:, 0].double().numpy() for some in faces.split(BATCH)])
+        """Logits of the judge, `(n,)`: above 0 it sees what strengths above 0 bring about."""
+        found = [all_logits(self._judge, some)[:, 0].double().numpy() for some in faces.split(BATCH)]
+        return self._sign * np.concatenate(found)
 
     @torch.inference_mode()
     def edit(self, faces: Tensor, strength: float) -> tuple[Tensor, Tensor]:

@@ -73,8 +73,9 @@ class Renderer:
         UserError
             If the generator has no space S, or noise maps are given to one that is no torch module.
         """
-        device = self.generator.w_avg.device.type
-        with torch.autocast(device, self.dtype, enabled=self.dtype is not torch.float32):
+        if self.dtype is torch.float32:
+            return self._rendered(latents)
+        with torch.autocast(self.generator.w_avg.device.type, self.dtype):
             return self._rendered(latents).float()
 
     def _rendered(self, latents: Tensor | Latents) -> Tensor:

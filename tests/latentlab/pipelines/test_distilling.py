@@ -10,6 +10,7 @@ import torch
 from latentlab import images
 from latentlab.datasets.known_factors import KnownFactors
 from latentlab.directions import Direction
+from latentlab.directions.teaching import Teacher, with_teacher
 from latentlab.errors import UserError
 from latentlab.faces import FaceFound, align
 from latentlab.files import images_in
@@ -72,6 +73,15 @@ def test_strips_go_from_one_target_to_the_other(strips, taught):
         assert scores[0] < 0.12 and scores[-1] > 0.88 and (scores.diff() > -0.02).all()
 
 
+def test_strips_follow_a_direction_along_which_its_score_falls(render, taught, tmp_path):
+    towards_dark = -with_teacher(taught["ground"].direction, Teacher("ground"))
+    make_strips({"dark": replace(taught["ground"], direction=towards_dark)}, render, STRIPS, tmp_path, progress=False)
+    scorer = taught["ground"].scorer
+    for path in images_in(tmp_path / "train" / "dark"):
+        scores = scorer(torch.cat(images.load_image(path).split(32, dim=3)))[:, scorer.names.index("ground")]
+        assert scores[0] > 0.88 and scores[-1] < 0.12, "at 1 it is dark"
+
+
 def test_the_middle_of_a_strip_is_the_face_as_it_was_sampled(strips, render):
     path = images_in(strips / "train" / "ground")[0]
     face = render(ws_of_seeds(render.generator, [int(path.stem)], STRIPS.psi)).clamp(-1, 1)
@@ -122,6 +132,16 @@ def test_the_generator_renders_no_less_than_the_faces(render):
         renderer_for(components, 128)
     with pytest.raises(UserError, match="multiple of 8 pixels"):
         DistilSettings.for_resolution(100)
+    with pytest.raises(UserError, match="editor of 128 pixels learns from faces as large or larger, not of 32"):
+        DistilSettings(STRIPS)
+
+
+def test_a_mixed_precision_renders_nearly_the_same_in_bfloat16(render):
+    components = Components.load(render.generator)
+    ws = ws_of_seeds(render.generator, [0], 0.7)
+    exact, mixed = (renderer_for(components, 32, precision)(ws) for precision in ("32-true", "bf16-mixed"))
+    assert mixed.dtype is torch.float32, "what is rendered is float32 either way"
+    torch.testing.assert_close(mixed, exact, atol=0.1, rtol=0)
 
 
 def test_what_taught_a_direction_is_on_its_card(taught, render):
@@ -140,9 +160,18 @@ def editor(strips, render, taught):
     folder = strips.parent / "distilled"
     folder.mkdir()
     strips.rename(folder / "strips")
-    found = distil(taught, render, folder, DistilSettings(STRIPS, method, training), progress=False)
+    found = distil(taught, render, folder, DistilSettings(STRIPS, method, training, 32), progress=False)
     (folder / "strips").rename(strips)
     return found
+
+
+def test_editors_of_several_resolutions_learn_from_the_same_strips(strips, render, taught, tmp_path):
+    before = {path: path.stat().st_mtime_ns for path in images_in(strips / "train" / "ground")}
+    method = replace(DistilledConfig(EditorConfig(("ground",), 4, 2, 1)), perceptual_weight=0.0)
+    settings = DistilSettings(STRIPS, method, TrainingSettings(epochs=1, batch_size=2), 16)
+    found = distil(taught, render, tmp_path, settings, progress=False, strips=strips)
+    assert found.card["resolution"] == 16 and not (tmp_path / "strips").exists()
+    assert before == {path: path.stat().st_mtime_ns for path in images_in(strips / "train" / "ground")}
 
 
 def test_an_editor_edits_faces_by_strengths_of_either_sign(editor, strips, taught):
@@ -164,7 +193,14 @@ def test_its_card_says_what_it_learnt(editor, render, tmp_path):
     card = loaded.card
     assert card["generator"] == render.generator.fingerprint and card["resolution"] == 32
     assert card["learnt"] == {
-        "ground": {"direction": "ground", "method": "known", "score": "ground", "low": 0.1, "high": 0.9}
+        "ground": {
+            "direction": "ground",
+            "method": "known",
+            "score": "ground",
+            "reversed": False,
+            "low": 0.1,
+            "high": 0.9,
+        }
     }
     assert card["training"]["data"]["faces"] == {"ground": 4}
 
@@ -217,7 +253,7 @@ def small_job(folder, progress=False):
     vector = render.generator.direction("ground").astype(np.float32)
     taught = {"ground": Taught(Direction(vector, "ground", "known"), render.generator.scorer(), "ground")}
     method = replace(DistilledConfig(EditorConfig(("ground",), 4, 2, 1)), perceptual_weight=0.0)
-    settings = DistilSettings(replace(STRIPS, batch_size=2), method, TrainingSettings(epochs=4, batch_size=2, ema=0.9))
+    settings = DistilSettings(replace(STRIPS, batch_size=2), method, TrainingSettings(epochs=4, batch_size=2, ema=0.9), 32)
     return distil(taught, render, folder, settings, progress=progress)
 
 
