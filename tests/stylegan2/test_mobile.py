@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import stylegan2
-from stylegan2.mobile import MobileConfig, MobileGenerator, haar_matrix, inverse_haar
+from stylegan2.mobile import MobileConfig, MobileGenerator, haar_matrix, inverse_haar, modulate
 from stylegan2.sampling import z_from_seeds
 
 CONFIG = MobileConfig(
@@ -131,6 +131,15 @@ def test_styles_render_the_same(mobile, ws):
         assert torch.equal(mobile.synthesis.from_styles(styles), mobile.synthesis(ws))
     for name, style in styles.items():
         assert torch.equal(style, kept[name]), name
+
+
+@pytest.mark.parametrize("recorded", [False, True])
+def test_features_keep_their_type_whatever_that_of_a_style_is(recorded):
+    """A product of bfloat16 and float32 would be many times as slow, and twice as large where gradients are kept."""
+    x = torch.ones(1, 4, 2, 2, dtype=torch.bfloat16)
+    style = torch.full((1, 4), 2.0, requires_grad=recorded)
+    made = modulate(x, style)
+    assert made.dtype is torch.bfloat16 and (made == 2).all()
 
 
 def test_one_style_changes_the_picture(mobile, ws):
