@@ -253,7 +253,8 @@ def small_job(folder, progress=False):
     vector = render.generator.direction("ground").astype(np.float32)
     taught = {"ground": Taught(Direction(vector, "ground", "known"), render.generator.scorer(), "ground")}
     method = replace(DistilledConfig(EditorConfig(("ground",), 4, 2, 1)), perceptual_weight=0.0)
-    settings = DistilSettings(replace(STRIPS, batch_size=2), method, TrainingSettings(epochs=4, batch_size=2, ema=0.9), 32)
+    training = TrainingSettings(epochs=4, batch_size=2, ema=0.9)
+    settings = DistilSettings(replace(STRIPS, batch_size=2), method, training, 32)
     return distil(taught, render, folder, settings, progress=progress)
 
 
