@@ -35,11 +35,11 @@ def distil(
     epochs: Annotated[float, typer.Option(help="Passes through the faces.")] = 14,
     gan: Annotated[float, typer.Option(min=0, help="Weight of an adversarial loss; 0: none.")] = 0,
     seed_start: Annotated[int, typer.Option(help="First seed, none of which taught the directions.")] = 100_000,
-    psi: options.Psi = 0.7,
+    psi: options.Psi = 1.0,
     low: Annotated[
         float, typer.Option(help="Share that -1 brings the direction's score to, above 0; of a reversed one, 1 does.")
-    ] = 0.03,
-    high: Annotated[float, typer.Option(help="Share that 1 brings it to, below 1.")] = 0.97,
+    ] = 0.02,
+    high: Annotated[float, typer.Option(help="Share that 1 brings it to, below 1.")] = 0.98,
     precision: Annotated[Literal["32-true", "bf16-mixed"], typer.Option(help="Numerical precision.")] = "32-true",
     sample_every: Annotated[int, typer.Option(min=1, help="Steps between grids of samples.")] = 200,
     network: options.Network = "mobile-ffhq",

@@ -61,7 +61,7 @@ class StripSettings:
     seed_start
         First seed.
     psi
-        Truncation psi.
+        Truncation psi. Without truncation there are the turned heads, hats and lights that photos have.
     levels
         Strengths from -1 to 1, with both and 0: 1 brings a score that grows along the direction to `high`, one that
         falls along it to `low`, and -1 to the other; those between are shares of the way in the latent space.
@@ -75,10 +75,10 @@ class StripSettings:
     resolution: int = 256
     held_out: float = 0.05
     seed_start: int = 100_000
-    psi: float = 0.7
+    psi: float = 1.0
     levels: tuple[float, ...] = (-1.0, -0.5, 0.0, 0.5, 1.0)
-    low: float = 0.03
-    high: float = 0.97
+    low: float = 0.02
+    high: float = 0.98
     batch_size: int = 8
 
     def __post_init__(self) -> None:
