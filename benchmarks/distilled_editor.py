@@ -3,11 +3,11 @@
     python benchmarks/distilled_editor.py smile --out smile.json --picture smile.png
     python benchmarks/distilled_editor.py FILE.safetensors --photos FOLDER --photos MORE --faces 48 --seed-start 300000
 
-Faces that lack the attribute to a judge, a classifier that taught nothing, are edited at strength 1; those that have it
-at -1: generated ones, of seeds that neither the editor nor its direction has seen, and the largest face of each photo.
-Printed are the share that the judge then sees on the other side, how much of the identity is kept (the similarity of
-dlib's descriptors), LPIPS and L1 in percent outside the region that the attribute is about, the area of the mask, and
-the time per image, all at the editor's resolution.
+Faces that lack the attribute to a judge, a classifier that taught nothing, are edited at strength 1, or others above 0;
+those that have it at -1: generated ones, of seeds that neither the editor nor its direction has seen, and the largest
+face of each photo. Printed are the share that the judge then sees on the other side, how much of the identity is kept
+(the similarity of dlib's descriptors), LPIPS and L1 in percent outside the region that the attribute is about, the area
+of the mask, and the time per image, all at the editor's resolution.
 """
 
 from __future__ import annotations
@@ -186,6 +186,9 @@ def main(
     runs: Annotated[int, typer.Option(help="Timed runs.")] = 50,
     out: Annotated[Path | None, typer.Option(help="File of the figures, JSON.")] = None,
     picture: Annotated[Path | None, typer.Option(help="File of a picture: faces, edited faces, masks.")] = None,
+    strength: Annotated[
+        list[float] | None, typer.Option(help="Strength of an edit; repeated for several; by default 1 and -1.")
+    ] = None,
     columns: Annotated[int, typer.Option(help="Faces beside each other in the picture.")] = 4,
 ) -> None:
     """Measure a distilled editor."""
@@ -201,11 +204,11 @@ def main(
     rows: dict[str, dict[str, Any]] = {}
     drawn: list[Tensor] = []
     for some in sets:
-        for strength in (1.0, -1.0):
-            chosen = some.with_attribute(strength < 0, faces if some.kind == "generated" else len(some.images))
+        for one in strength or (1.0, -1.0):
+            chosen = some.with_attribute(one < 0, faces if some.kind == "generated" else len(some.images))
             if len(chosen):
-                rows[f"{some.kind}, {attribute} {strength:+g}"] = measure.columns(chosen, strength)
-                drawn += shown(measure, chosen[: 4 * columns], strength)
+                rows[f"{some.kind}, {attribute} {one:+g}"] = measure.columns(chosen, one)
+                drawn += shown(measure, chosen[: 4 * columns], one)
     print(describe("torch"))
     print_table(rows, measure)
     times = {threads: seconds(loaded, measure.resolution, threads, runs) for threads in (1, 2)}

@@ -217,7 +217,8 @@ def apply(
         list[str] | None,
         typer.Option(
             metavar="[ATTRIBUTE=]NUMBER",
-            help="Editors: from -1 to 1, repeated for several attributes; by default 1 of the first attribute.",
+            help="Editors: from -1 to 1, or to 1.5 beyond what was learnt; repeated for several attributes; by default "
+            "1 of the first attribute.",
         ),
     ] = None,
     aligned: Annotated[

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from latentlab.translation.networks.base import MOST_STRENGTH
 from latentlab.translation.translator import Translator
 
 
@@ -27,7 +28,7 @@ def _entries(translator: Translator) -> Iterator[tuple[str, object]]:
         weights = sum(weight.numel() for weight in network.parameters())
         yield f"network {way}", f"{network.config.kind}, {weights:,} weights"
         if network.attributes:
-            yield "strengths", f"{', '.join(network.attributes)}: -1 … 1 each"
+            yield "strengths", f"{', '.join(network.attributes)}: -1 … 1 each, and up to {MOST_STRENGTH:g} either way"
     if "framing" in card:
         yield "faces", f"{card['framing'].upper()}'s framing, {card['resolution']} pixels"
     for name, learnt in card.get("learnt", {}).items():

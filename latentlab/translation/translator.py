@@ -79,8 +79,8 @@ class Translator:
         seed
             Random seed of the dropout.
         strengths
-            For networks that take strengths: from -1 to 1 by attribute, 0 for those that are not named. By default 1 of
-            the first attribute.
+            For networks that take strengths: by attribute, from -1 to 1 or a little beyond, 0 for those that are not
+            named. By default 1 of the first attribute.
 
         Returns
         -------

@@ -48,7 +48,7 @@ class FaceEditor:
         Detector of faces and landmarks, see `latentlab.faces.load_detector`; None where images are aligned faces
         themselves, squares in FFHQ's framing.
     strengths
-        From -1 to 1 by attribute, 0 for those that are not named; None for 1 of the first attribute.
+        By attribute, from -1 to 1 or a little beyond, 0 for those that are not named; None for 1 of the first one.
 
     Raises
     ------

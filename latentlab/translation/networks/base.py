@@ -10,6 +10,9 @@ from torch import Tensor, nn
 
 from latentlab.errors import UserError
 
+# Strengths beyond 1 are none that an editor learnt: at 1.3 more photos smile, and at 1.5 their teeth lose their colour.
+MOST_STRENGTH = 1.5
+
 Way = Literal["a2b", "b2a"]
 """Direction of a translation: images of kind A to kind B, or back."""
 
@@ -85,7 +88,8 @@ class TranslationGenerator(nn.Module):
         Parameters
         ----------
         strengths
-            From -1 to 1 by attribute, 0 for those that are not named; None for 1 of the first attribute.
+            By attribute, 0 for those that are not named; None for 1 of the first attribute. From -1 to 1 it has learnt
+            them; up to 1.5 either way it goes on beyond that.
 
         Raises
         ------
@@ -99,6 +103,9 @@ class TranslationGenerator(nn.Module):
             told = f"it has {', '.join(known)}" if known else "it takes no strengths"
             raise UserError(f"this translator has no attribute {unknown[0]}; {told}")
         for name, strength in given.items():
-            if not -1 <= strength <= 1:
-                raise UserError(f"strengths lie in -1 … 1, unlike {strength:g} of {name}")
+            if not abs(strength) <= MOST_STRENGTH:
+                raise UserError(
+                    f"strengths lie in {-MOST_STRENGTH:g} … {MOST_STRENGTH:g}, of which -1 … 1 were learnt, unlike "
+                    f"{strength:g} of {name}"
+                )
         return [float(given.get(name, 0.0)) for name in known] if known else None

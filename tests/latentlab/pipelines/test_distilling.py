@@ -381,7 +381,7 @@ def test_what_cannot_be_edited_is_refused(marking):
         FaceEditor(marking).translate(noise(50, 40))
     with pytest.raises(UserError, match="no attribute frown; it has mark"):
         FaceEditor(marking, None, {"frown": 1.0})
-    with pytest.raises(UserError, match="strengths lie in -1 … 1, unlike 2 of mark"):
+    with pytest.raises(UserError, match=r"strengths lie in -1.5 … 1.5, of which -1 … 1 were learnt, unlike 2 of mark"):
         FaceEditor(marking, None, {"mark": 2.0})
     with pytest.raises(UserError, match="not distilled"):
         FaceEditor(Translator({"a2b": Marking()}, {}))
