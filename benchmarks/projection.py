@@ -45,6 +45,7 @@ from latentlab.projection import (
     project,
     tune,
 )
+from latentlab.projection.mesh import mesh_levels
 from stylegan2.memory import keep_freed_memory
 
 RESOLUTION = 256
@@ -58,16 +59,17 @@ METHODS: dict[str, tuple[ProjectionSettings, Start]] = {
     "W+, default": (DEFAULTS["w+"], "auto"),
     "W+, default, but plain Adam": (replace(DEFAULTS["w+"], turn_every=None), "auto"),
 }
+MEANS = ("mse", "lpips", "psnr", "identity", "distance", "mesh", "seconds", "steps")
 TUNED = "W+, default, tuned"
 OWN = "W+, default, on generated faces"
 
 PUBLISHED = """\
-| optimise W | 2824 | .0670 | .197 | 15.85 | .32 | | | | |
-| optimise W+ | 2824 | .0242 | .109 | 20.59 | .77 | | | | |
-| e4e | 2824 | .0472 | .197 | 16.66 | .50 | | 0.042 | | |
-| HyperStyle | 2824 | .0219 | .099 | 20.09 | .74 | | 0.162 | | |
-| PTI | 2824 | .0082 | .082 | 24.61 | .85 | | 59 | | |
-| DHR + e4e | 2824 | .0035 | .044 | 28.17 | .87 | | 12 | | |"""
+| optimise W | 2824 | .0670 | .197 | 15.85 | .32 | | | | | |
+| optimise W+ | 2824 | .0242 | .109 | 20.59 | .77 | | | | | |
+| e4e | 2824 | .0472 | .197 | 16.66 | .50 | | | 0.042 | | |
+| HyperStyle | 2824 | .0219 | .099 | 20.09 | .74 | | | 0.162 | | |
+| PTI | 2824 | .0082 | .082 | 24.61 | .85 | | | 59 | | |
+| DHR + e4e | 2824 | .0035 | .044 | 28.17 | .87 | | | 12 | | |"""
 
 
 class Measurement:
@@ -81,7 +83,8 @@ class Measurement:
     def figures(self, target: torch.Tensor, generator: Any, ws: torch.Tensor) -> dict[str, Any]:
         """Measure latents `ws (1, …)` as `generator` renders them, for JSON."""
         descriptor = self.components.descriptor
-        rendered = images.reduce(generator.synthesis(ws), RESOLUTION).clamp(-1, 1)
+        full = generator.synthesis(ws).clamp(-1, 1)
+        rendered = images.reduce(full, RESOLUTION)
         mse = float((rendered - target).square().mean())
         person = descriptor(target)
         return {
@@ -90,6 +93,7 @@ class Measurement:
             "lpips": float(self.components.perceptual(rendered, target)),
             "identity": number(similarity(person, descriptor(rendered))),
             "distance": number(distance(person, descriptor(rendered))),
+            "mesh": float(mesh_levels(full, full.shape[3] // RESOLUTION)),
         }
 
     def project(self, target: torch.Tensor, settings: ProjectionSettings, start: Start) -> tuple[Projection, float]:
@@ -159,19 +163,24 @@ def _measure_tuned(bench: Measurement, name: str, target: torch.Tensor, out: Pat
 def table(out: Path) -> str:
     """Format all figures there are as a table."""
     lines = [
-        "| method | images | MSE | LPIPS-VGG | PSNR | identity | dlib distance | s/image | steps | s/step |",
-        "|---|---|---|---|---|---|---|---|---|---|",
+        "| method | images | MSE | LPIPS-VGG | PSNR | identity | dlib distance | mesh (most) "
+        "| s/image | steps | s/step |",
+        "|---|---|---|---|---|---|---|---|---|---|---|",
     ]
     notes: list[str] = []
     for method in (*METHODS, TUNED, OWN):
         rows = [read_json(path) for path in sorted((out / method).glob("*.json"))]
         if not rows:
             continue
-        mean = {key: _mean(rows, key) for key in ("mse", "lpips", "psnr", "identity", "distance", "seconds", "steps")}
+        mean = {
+            key: _mean(rows, key)
+            for key in ("mse", "lpips", "psnr", "identity", "distance", "mesh", "seconds", "steps")
+        }
         step = stats.median(row["seconds"] / row["steps"] for row in rows)
         lines.append(
             f"| {method} | {len(rows)} | {mean['mse']:.4f} | {mean['lpips']:.3f} | {mean['psnr']:.2f} "
             f"| {mean['identity']:.2f} | {mean['distance']:.2f} "
+            f"| {mean['mesh']:.2f} ({max(row['mesh'] for row in rows):.2f}) "
             f"| {mean['seconds']:.0f} | {mean['steps']:.0f} | {step:.2f} |"
         )
         if method == TUNED:

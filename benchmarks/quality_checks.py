@@ -19,8 +19,9 @@ from torch import Tensor
 
 from latentlab import faces, images
 from latentlab.errors import UserError
-from latentlab.pipelines.checks import check_photo, detail
+from latentlab.pipelines.checks import RESOLUTION, check_photo, detail
 from latentlab.projection import w_statistics
+from latentlab.projection.mesh import mesh_levels
 from stylegan2 import load, z_from_seeds
 from stylegan2.memory import keep_freed_memory
 
@@ -34,10 +35,13 @@ def generated(count: int) -> Iterator[Tensor]:
     z = torch.randn(2000, generator.z_dim, generator=torch.Generator().manual_seed(1))
     w = generator.mapping(z)[:, 0]
     print(line("distance from w_avg", ((w - statistics.mean).norm(dim=1) / statistics.sigma).tolist()))
+    meshes = []
     for seed in range(FIRST_SEED, FIRST_SEED + count):
         with torch.inference_mode():
-            picture = images.reduce(generator(z_from_seeds(seed, generator.z_dim)), 512)
-        yield F.pad(picture, (128, 128, 128, 128), mode="reflect")
+            drawn = generator(z_from_seeds(seed, generator.z_dim)).clamp(-1, 1)
+        meshes.append(float(mesh_levels(drawn, generator.resolution // RESOLUTION)))
+        yield F.pad(images.reduce(drawn, 512), (128, 128, 128, 128), mode="reflect")
+    print(line("mesh", meshes))
 
 
 def line(name: str, values: Iterable[float]) -> str:

@@ -27,6 +27,8 @@ from latentlab.files import atomic_path, check_no_folder
 CHANNELS = (1, 3)
 """Channels of an image: grey or RGB."""
 
+_LUMA = (0.299, 0.587, 0.114)
+
 
 def as_batch(images: Any, noun: str = "images", channels: tuple[int, ...] = (3,)) -> Tensor:
     """Return images as a batch: `(b, c, h, w)` as they are, and one image `(c, h, w)` as a batch of one.
@@ -209,6 +211,13 @@ def reduce(images: Tensor, longest: int) -> Tensor:
     if scale >= 1:
         return images
     return F.interpolate(images, (max(round(height * scale), 1), max(round(width * scale), 1)), mode="area")
+
+
+def luma(images: Tensor) -> Tensor:
+    """Weigh the channels of `images (b, c, h, w)` as ITU-R BT.601 does, `(b, 1, h, w)`; grey images stay."""
+    if images.shape[1] == 1:
+        return images
+    return (images * images.new_tensor(_LUMA).view(1, 3, 1, 1)).sum(dim=1, keepdim=True)
 
 
 def resize(images: Tensor, height: int, width: int) -> Tensor:

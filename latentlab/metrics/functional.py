@@ -10,6 +10,8 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
+from latentlab.images import luma
+
 __all__ = [
     "attribute_changes",
     "conditional_entropy",
@@ -26,8 +28,6 @@ __all__ = [
     "trimmed_mean",
 ]
 
-# ITU-R BT.601.
-_LUMA = (0.299, 0.587, 0.114)
 # Rows of a matrix of distances that are held at once.
 _ROWS = 512
 
@@ -69,9 +69,8 @@ def sharpness(images: Tensor) -> Tensor:
     Tensor
         `(b,)`.
     """
-    luma = (images.float() * images.new_tensor(_LUMA).view(1, 3, 1, 1)).sum(dim=1, keepdim=True)
     kernel = images.new_tensor([[0.0, 1, 0], [1, -4, 1], [0, 1, 0]]).float().view(1, 1, 3, 3)
-    return F.conv2d(luma, kernel).var(dim=(1, 2, 3), unbiased=False)
+    return F.conv2d(luma(images.float()), kernel).var(dim=(1, 2, 3), unbiased=False)
 
 
 def attribute_changes(

@@ -30,7 +30,7 @@ Verdict = Literal["good", "fair", "poor", "unknown"]
 # Images are compared at this resolution, as the published tables of projections do.
 RESOLUTION = 256
 # By unit: how many decimals of a value mean something.
-_DECIMALS = {"°": 0, "px": 0, "%": 1, "% of the width": 1, "dB": 1, "sigmas": 2}
+_DECIMALS = {"°": 0, "px": 0, "%": 1, "% of the width": 1, "dB": 1, "sigmas": 2, "levels": 2}
 # dlib's 5 landmarks among the 68.
 _FIVE_OF_68 = [45, 42, 36, 39, 33]
 
@@ -97,6 +97,7 @@ LIMITS = {
     "LPIPS": Limits(0.109, 0.197),
     "MSE": Limits(0.0242, 0.067),
     "PSNR": Limits(10 * math.log10(4 / 0.0242), 10 * math.log10(4 / 0.067)),
+    "mesh": Limits(1.6, 2.2),  # generated: 5 % above 1.6, 1 % above 2.2
     # Two photos of a person (benchmarks/identity.py): median 0.75, 5 % below 0.47; median distance 0.45.
     "identity": Limits(0.75, 0.5),
     "identity distance": Limits(0.45, 0.6),  # 0.6 is dlib's rule
@@ -213,6 +214,8 @@ def check_projection(
     """Check a projection against the image that was projected.
 
     - LPIPS, MSE and PSNR between the images in [-1, 1], all at 256 pixels;
+    - mesh: the pattern in the rendering that these do not see, in levels of 255, see `latentlab.projection.mesh`; left
+      out where it is not larger than that;
     - identity and identity distance, see `latentlab.faces.identity`; unknown of faces that are too small for it;
     - distance from w_avg in sigmas, sigma = sqrt(E|w − w_avg|²); of W+ the mean over the rows;
     - spread of the rows: the root mean square distance of the rows to their mean, in sigmas; 0 in W, and about
@@ -234,7 +237,7 @@ def check_projection(
         Results of `check_photo`: a poor value there is the likely cause of one here.
     shortcut
         What the projection was spared, such as "only 5 of the recipe's 280 steps were taken": the first
-        cause of a poor value.
+        cause of a poor value, beside which no other is named.
 
     Returns
     -------
@@ -252,6 +255,12 @@ def check_projection(
         _check("MSE", mse, "", cause),
         _check("PSNR", 10 * math.log10(4 / mse) if mse > 0 else math.inf, "dB", cause),
     ]
+    hidden = rendered.shape[3] // RESOLUTION
+    if hidden > 1:
+        from latentlab.projection.mesh import mesh_levels  # a photo is checked without any projection
+
+        levels = float(mesh_levels(rendered.detach().clamp(-1, 1), hidden))
+        checks.append(_check("mesh", levels, "levels", "a fine pattern lies over the face: look at it at full size"))
     too_small = why_undescribed(min(image.shape[3], rendered.shape[3]))
     if too_small:
         checks += [_unknown(name, too_small) for name in ("identity", "identity distance")]
@@ -289,9 +298,9 @@ def _latent_checks(ws: Tensor, statistics: WStatistics) -> list[QualityCheck]:
 
 def _likely_cause(error: Tensor, photo_checks: Sequence[QualityCheck], shortcut: str) -> str:
     """Likely cause of a projection that is far from the image, by its squared `error (1, 3, 256, 256)`."""
-    poor = [shortcut] * bool(shortcut) + [check.cause for check in photo_checks if check.verdict == "poor"]
-    if poor:
-        return "likely because " + "; ".join(poor)
+    poor = [check.cause for check in photo_checks if check.verdict == "poor"]
+    if shortcut or poor:
+        return "likely because " + (shortcut or "; ".join(poor))
     inside = float(error[_face_box()].mean())
     if inside < float(error.mean()) / 2:
         return "mostly outside the face: hair, hat or background unlike any that the generator draws"

@@ -2,13 +2,11 @@
 
 A large weight W, flattened to a matrix (out, in · k · k), changes by a product of two thin ones, W + up · down
 (Hu et al. 2021, "LoRA: Low-Rank Adaptation of Large Language Models"); a weight that this would not make
-smaller changes whole.
+smaller changes whole. Inner features may have a residual beside it, see `latentlab.projection.features`.
 """
 
 from __future__ import annotations
 
-import copy
-import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +17,7 @@ from torch import Tensor, nn
 
 from latentlab import cards
 from latentlab.errors import UserError
+from latentlab.projection.features import is_residual, shared_copy, with_residual
 from latentlab.rendering import img_channels, synthesis_module
 from latentlab.reprs import ShortRepr
 from stylegan2 import protocol
@@ -116,10 +115,10 @@ class TunedGenerator:
 
 
 def _with_changes(synthesis: nn.Module, delta: WeightDelta) -> Any:
-    """A second set of modules over the same tensors, the changed weights put in."""
-    shared = {id(tensor): tensor for tensor in itertools.chain(synthesis.parameters(), synthesis.buffers())}
-    view = copy.deepcopy(synthesis, shared)  # what the memo knows is not copied
-    for name, weight in delta.weights(synthesis).items():
+    """A second set of modules over the same tensors, the changed weights and the residual of features put in."""
+    resolution = delta.refined
+    view = shared_copy(synthesis) if resolution is None else with_residual(synthesis, resolution)
+    for name, weight in delta.weights(view).items():
         layer, _, parameter = name.rpartition(".")
         setattr(view.get_submodule(layer), parameter, nn.Parameter(weight, requires_grad=False))
     return view
@@ -159,8 +158,16 @@ class WeightDelta(ShortRepr):
         """Size of the numbers in bytes; the file has a few kilobytes more for names and card."""
         return sum(2 * tensor.numel() for tensor in self.tensors.values())
 
+    @property
+    def refined(self) -> int | None:
+        """Resolution of the features that have a residual; None without one."""
+        return next((tensor.shape[-1] for name, tensor in self.tensors.items() if is_residual(name)), None)
+
     def weights(self, synthesis: nn.Module) -> dict[str, Tensor]:
-        """Return the changed weights by name, of the device, type and layout of those in `synthesis`."""
+        """Return the changed weights by name, of the device, type and layout of those in `synthesis`.
+
+        A residual of features is among them if `synthesis` has it, see `latentlab.projection.features`.
+        """
         originals = dict(synthesis.named_parameters())
         device = next(iter(originals.values())).device
         tensors = {name: tensor.to(device, torch.float32) for name, tensor in self.tensors.items()}
@@ -175,7 +182,10 @@ class WeightDelta(ShortRepr):
         UserError
             If the fingerprints differ, unless forced; and, forced or not, if names or shapes do not fit.
         """
-        shapes = {name: weight.shape for name, weight in synthesis_module(generator).named_parameters()}
+        synthesis, resolution = synthesis_module(generator), self.refined
+        if resolution is not None:
+            synthesis = with_residual(synthesis, resolution)
+        shapes = {name: weight.shape for name, weight in synthesis.named_parameters()}
         for name, tensor in self.tensors.items():
             shape = shapes.get(name.removesuffix(UP).removesuffix(DOWN))
             if shape is None or not _fits(name, tensor, self.tensors, shape):

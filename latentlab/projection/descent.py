@@ -3,37 +3,59 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from latentlab import cards
 from latentlab.projection.deltas import DOWN, UP, is_low_rank
+from latentlab.projection.features import is_residual
 from latentlab.projection.search import check_key
 from latentlab.projection.settings import TuningSettings
 from latentlab.rendering import synthesis_module
 from stylegan2.protocol import Generator
 
+_BLOCK = re.compile(r"b(\d+)")
 MOMENTS = ("exp_avg", "exp_avg_sq")
 KIND = cards.Kind("latentlab.tuning-state", 1, "the state of a stopped tuning", "remove it")
 
 
-def tunable_weights(generator: Generator, affines: bool) -> dict[str, Tensor]:
-    """Return the synthesis network's parameters by name: all, or all but those of the maps from w to styles.
+def tunable_weights(generator: Generator, affines: bool = False, last_block: bool = True) -> dict[str, Tensor]:
+    """Return the synthesis network's parameters by name: all, or all but some.
 
-    Such a map is known by its weight, a matrix.
+    Parameters
+    ----------
+    generator
+        Generator whose synthesis is a torch module.
+    affines
+        Whether those of the maps from w to styles are among them; such a map is known by its weight, a matrix.
+    last_block
+        Whether those of the last block are, and of what comes behind it.
     """
     synthesis = synthesis_module(generator)
+    frozen = set() if last_block else _behind(synthesis)
 
     def is_affine(name: str) -> bool:
         weight = getattr(synthesis.get_submodule(name.rpartition(".")[0]), "weight", None)
         return isinstance(weight, Tensor) and weight.ndim == 2
 
-    return {name: w.detach() for name, w in synthesis.named_parameters() if affines or not is_affine(name)}
+    return {
+        name: weight.detach()
+        for name, weight in synthesis.named_parameters()
+        if (affines or not is_affine(name)) and name.partition(".")[0] not in frozen
+    }
+
+
+def _behind(synthesis: nn.Module) -> set[str]:
+    """Names of the last block, of those called b4, b8, …, and of the modules that are none of them."""
+    children = [name for name, _ in synthesis.named_children()]
+    blocks = {name: int(found[1]) for name in children if (found := _BLOCK.fullmatch(name))}
+    return set(children) - set(sorted(blocks, key=blocks.__getitem__)[:-1]) if blocks else set()
 
 
 def no_change(originals: Mapping[str, Tensor], settings: TuningSettings) -> dict[str, Tensor]:
@@ -43,7 +65,7 @@ def no_change(originals: Mapping[str, Tensor], settings: TuningSettings) -> dict
     """
     rng, tensors = torch.Generator().manual_seed(settings.seed), {}
     for name, weight in originals.items():
-        if settings.rank is not None and is_low_rank(weight.shape, settings.rank):
+        if settings.rank is not None and is_low_rank(weight.shape, settings.rank) and not is_residual(name):
             columns = weight.shape[1:].numel()
             down = torch.randn(settings.rank, columns, generator=rng) / math.sqrt(settings.rank)
             tensors[name + UP] = torch.zeros(len(weight), settings.rank, device=weight.device)
@@ -56,12 +78,16 @@ def no_change(originals: Mapping[str, Tensor], settings: TuningSettings) -> dict
 class Descent:
     """The change so far, and Adam's memory of it."""
 
-    def __init__(self, originals: Mapping[str, Tensor], settings: TuningSettings):
+    def __init__(self, originals: Mapping[str, Tensor], settings: TuningSettings, feature_size: float = 1.0):
         self.tensors = {name: value.requires_grad_() for name, value in no_change(originals, settings).items()}
         self.settings, self.step = settings, 0
-        groups = [
-            {"params": [value], "scale": _scale(name, originals, settings)} for name, value in self.tensors.items()
-        ]
+
+        def rate(name: str) -> float:
+            if is_residual(name):
+                return settings.feature_rate * feature_size
+            return settings.learning_rate * _scale(name, originals, settings)
+
+        groups = [{"params": [value], "rate": rate(name)} for name, value in self.tensors.items()]
         # In units of weights of 0.01 the gradients are near Adam's usual epsilon, which would slow them down.
         self.optimiser = torch.optim.Adam(groups, betas=(0.9, settings.beta2), eps=1e-12 if settings.relative else 1e-8)
 
@@ -72,7 +98,7 @@ class Descent:
     def descend(self) -> None:
         """Take one step of Adam."""
         for group in self.optimiser.param_groups:
-            group["lr"] = self.settings.learning_rate_at(self.step) * group["scale"]
+            group["lr"] = self.settings.ramp_at(self.step) * group["rate"]
         self.optimiser.step()
         self.step += 1
 

@@ -11,6 +11,7 @@ from torch import Tensor
 from latentlab.images import reduce
 from latentlab.perceptual import PerceptualDistance, Pyramid, masked_mean
 from latentlab.projection.inputs import MaskedImages
+from latentlab.projection.mesh import mesh
 from latentlab.projection.noise import noise_regulariser
 from latentlab.projection.settings import ProjectionSettings
 from latentlab.rendering import Latents, noise_maps_in, styles_in
@@ -50,6 +51,10 @@ class Target(ShortRepr):
             return F.interpolate(rendered, (resolution, resolution), mode="bilinear", align_corners=False)
         return reduce(rendered, resolution)
 
+    def mesh(self, rendered: Tensor) -> Tensor:
+        """Measure the pattern in `rendered (b, 3, r, r)` that the comparison does not see, `(b,)`."""
+        return mesh(rendered, max(rendered.shape[-1] // self.images.shape[-1], 1))
+
 
 def losses_of(
     rendered: Tensor,
@@ -80,6 +85,8 @@ def losses_of(
         loss = loss + settings.pixel_weight * masked_mean((small - target.images).square(), target.mask)
     if settings.spread_weight:
         loss = loss + settings.spread_weight * spread(latents, origin, sigma)
+    if settings.mesh_weight:
+        loss = loss + settings.mesh_weight * target.mesh(rendered)
     if settings.noise_maps == "optimised":
         for noise in noise_maps_in(latents).values():
             loss = loss + settings.noise_weight * noise_regulariser(noise)

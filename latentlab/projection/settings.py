@@ -84,7 +84,7 @@ class ProjectionSettings:
     .. math::
 
         \mathrm{LPIPS} + \lambda_\text{pixel} \cdot \mathrm{MSE} + \lambda_\text{spread} \cdot \mathrm{spread}
-        + \lambda_\text{noise} \cdot R
+        + \lambda_\text{mesh} \cdot \mathrm{mesh} + \lambda_\text{noise} \cdot R
 
     where spread is the mean square, in sigmas of w, by which the rows of ws differ from their mean (0 in W; for S that
     of the styles from where they started), and R the regulariser of the noise maps.
@@ -99,6 +99,8 @@ class ProjectionSettings:
         Weight of the mean squared error of images in [-1, 1].
     spread_weight
         Weight of the spread, which keeps the latent near those that the generator was trained on, where edits work.
+    mesh_weight
+        Weight of the pattern that averaging hides from the other terms, see `latentlab.projection.mesh`.
     noise_maps
         'optimised' along with the latent, or 'fixed' to the generator's own.
     noise_weight
@@ -117,6 +119,7 @@ class ProjectionSettings:
     phases: tuple[Phase, ...]
     pixel_weight: float = 0.0
     spread_weight: float = 0.0
+    mesh_weight: float = 0.0
     noise_maps: Literal["optimised", "fixed"] = "fixed"
     noise_weight: float = 1e5
     turn_every: int | None = None
@@ -188,7 +191,8 @@ DEFAULTS: dict[ProjectionSpace, ProjectionSettings] = {
 class TuningSettings:
     r"""Everything that decides the result of a tuning, except the images, their latents and the two networks.
 
-    The loss is the mean over the images of LPIPS + pixel_weight · MSE, both at `resolution` pixels and of images in
+    The loss is the mean over the images of LPIPS + pixel_weight · MSE + mesh_weight · mesh (see
+    `latentlab.projection.mesh`), the first two at `resolution` pixels and of images in
     [-1, 1]; plus locality_weight times that loss between what the tuned and the original generator make of
 
     .. math:: w_r = w_p + \mathrm{distance} \cdot \frac{w_z - w_p}{\lVert w_z - w_p\rVert}
@@ -202,10 +206,19 @@ class TuningSettings:
         Rank of the change of a large weight; None changes every weight whole, which takes as much room as the network.
     affines
         Whether the maps from w to styles change too.
+    weights
+        Whether weights change at all.
+    last_block
+        Whether those of the last block and of the layer behind it change, which draw what is finer than `resolution`.
+    features
+        Resolution of the inner features that get a residual, see `latentlab.projection.features`; None for none.
+    feature_rate, feature_penalty
+        Learning rate of the residual, in root mean squares of the features, and weight of its mean square in their
+        squares.
     steps
         Largest number of steps.
     learning_rate
-        Adam's learning rate at its height; in units of each weight's root mean square if `relative`.
+        Adam's learning rate of weights at its height; in units of each weight's root mean square if `relative`.
     relative
         Whether every weight changes by an equal share: weights of networks differ a hundredfold in size. A weight
         that is 0 everywhere then stays so.
@@ -216,7 +229,7 @@ class TuningSettings:
         throws away what the projection had reached, and other identities with it.
     stop_at
         LPIPS at which it ends: when no image's is above this.
-    pixel_weight, resolution
+    pixel_weight, mesh_weight, resolution
         See above; `resolution` is also that of all figures.
     locality_weight, locality_distance, locality_psi
         See above. The term holds back the drift, which spoils edits; weight 0 leaves it out and halves the time of a
@@ -229,6 +242,11 @@ class TuningSettings:
 
     rank: int | None = 32
     affines: bool = False
+    weights: bool = True
+    last_block: bool = True
+    features: int | None = None
+    feature_rate: float = 0.05
+    feature_penalty: float = 0.01
     steps: int = 80
     learning_rate: float = 0.004
     relative: bool = True
@@ -237,6 +255,7 @@ class TuningSettings:
     rampdown: float = 0.6
     stop_at: float = 0.03
     pixel_weight: float = 1.0
+    mesh_weight: float = 0.0
     resolution: int = 256
     locality_weight: float = 0.0
     locality_distance: float = 30.0
@@ -250,14 +269,16 @@ class TuningSettings:
             raise UserError(f"tuning takes a rank of 1, 0 steps and a positive learning rate at least, unlike {self}")
         if not (0 <= self.rampup <= 1 and 0 <= self.rampdown <= 1):
             raise UserError(f"rampup and rampdown are shares of the steps, not {self.rampup:g} and {self.rampdown:g}")
+        if not self.weights and self.features is None:
+            raise UserError("a tuning changes weights, features, or both")
         if not self.drift_seeds:
             raise UserError("the drift is measured on one seed at least")
 
-    def learning_rate_at(self, step: int) -> float:
-        """Learning rate of `step` (0 … steps − 1)."""
+    def ramp_at(self, step: int) -> float:
+        """Share of the learning rates at `step` (0 … steps − 1)."""
         rise = min(1.0, (step + 1) / (self.rampup * self.steps)) if self.rampup else 1.0
         left = min(1.0, (1 - step / self.steps) / self.rampdown) if self.rampdown else 1.0
-        return self.learning_rate * rise * (0.5 - 0.5 * math.cos(math.pi * left))
+        return rise * (0.5 - 0.5 * math.cos(math.pi * left))
 
     def as_dict(self) -> dict[str, Any]:
         """Return the settings as JSON holds them."""

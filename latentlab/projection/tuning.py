@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.func import functional_call
 
 from latentlab.errors import UserError
@@ -26,6 +26,7 @@ from latentlab.progress import Stage, stage_of
 from latentlab.projection.deltas import TunedGenerator, WeightDelta, changed_weights
 from latentlab.projection.descent import Descent, Store, tunable_weights
 from latentlab.projection.drift import Drift, measure_drift
+from latentlab.projection.features import residual_name, size_of_features, with_residual
 from latentlab.projection.inputs import MaskedImages
 from latentlab.projection.losses import Target
 from latentlab.projection.settings import TuningSettings
@@ -166,9 +167,12 @@ class Tuner:
         self.settings, self.generator, self.perceptual = settings or TuningSettings(), generator, perceptual
         inputs, noise = MaskedImages.of(images), dict(noise or {})
         inputs.check_channels(generator)
-        self._synthesis, device = synthesis_module(generator), generator.w_avg.device
+        device = generator.w_avg.device
+        self._synthesis, self._originals = _free(generator, self.settings)
         buffers = dict(self._synthesis.named_buffers())
         _check(len(inputs), ws, generator, noise, buffers)
+        if self.settings.features is not None and len(inputs) > 1:
+            raise UserError(f"features are refined for one image at a time, not for {len(inputs)}")
         digest, n = _digest(inputs, ws, noise), len(inputs)
         inputs = inputs.on(device)
         # The images go through in batches of their indices.
@@ -176,7 +180,8 @@ class Tuner:
         self._targets = [Target.of(inputs[rows], perceptual, self.settings.resolution) for rows in self._batches]
         self._ws = ws.detach().to(device)
         self._noise = {name: value.detach().to(buffers[name]) for name, value in noise.items()}
-        self._originals = tunable_weights(generator, self.settings.affines)
+        features = self.settings.features
+        self._feature_size = 1.0 if features is None else size_of_features(self._synthesis, self._ws, features)
         key = {
             "images, latents, noise or mask": digest,
             "settings": self.settings.as_dict(),
@@ -184,7 +189,7 @@ class Tuner:
         }
         self._store = Store(None if folder is None else Path(folder) / STATE, key)
         self._before, _ = self._figures({})
-        self._state = self._store.load(Descent(self._originals, self.settings))
+        self._state = self._store.load(Descent(self._originals, self.settings, self._feature_size))
 
     def steps(self) -> Iterator[TuningStep]:
         """Tune, and yield after every step; states are saved before."""
@@ -250,8 +255,14 @@ class Tuner:
             with self.perceptual.autocast():
                 rendered = self._rendered(changed_weights(self._originals, state.tensors), batch)
             lpips, mse = _distances(rendered, target, self.perceptual)
-            total += self._add_gradients((lpips + settings.pixel_weight * mse).sum() / len(self._ws))
+            losses = lpips + settings.pixel_weight * mse
+            if settings.mesh_weight:
+                losses = losses + settings.mesh_weight * target.mesh(rendered)
+            total += self._add_gradients(losses.sum() / len(self._ws))
             distances += lpips.tolist()
+        if settings.features is not None and settings.feature_penalty:
+            residual = state.tensors[residual_name(settings.features)] / self._feature_size
+            total += self._add_gradients(settings.feature_penalty * residual.square().mean())
         if settings.locality_weight:
             weights = changed_weights(self._originals, state.tensors)
             total += self._add_gradients(settings.locality_weight * self._locality(weights, state.step))
@@ -271,6 +282,17 @@ class Tuner:
             target = Target.of(self._render({}, ws), self.perceptual, settings.resolution)
         lpips, mse = _distances(self._render(weights, ws), target, self.perceptual)
         return (lpips + settings.pixel_weight * mse).sum()
+
+
+def _free(generator: Generator, settings: TuningSettings) -> tuple[nn.Module, dict[str, Tensor]]:
+    """The synthesis network, with a residual of features if one is wanted, and what changes in it by name."""
+    synthesis = synthesis_module(generator)
+    originals = tunable_weights(generator, settings.affines, settings.last_block) if settings.weights else {}
+    if settings.features is None:
+        return synthesis, originals
+    synthesis = with_residual(synthesis, settings.features)
+    name = residual_name(settings.features)
+    return synthesis, {**originals, name: synthesis.get_parameter(name).detach()}
 
 
 def neighbour(pivot: Tensor, generator: Generator, distance: float, psi: float, seed: tuple[int, int]) -> Tensor:

@@ -9,11 +9,8 @@ from torch import Tensor
 
 from latentlab.errors import UserError
 from latentlab.faces.means import mean_landmarks
-from latentlab.images import as_batch
+from latentlab.images import as_batch, luma
 from latentlab.scorers.threshold import Threshold
-
-# ITU-R BT.601.
-_LUMA = (0.299, 0.587, 0.114)
 
 
 class Lighting:
@@ -40,10 +37,9 @@ class Lighting:
         images = as_batch(images)
         if images.shape[2] != images.shape[3]:
             raise UserError(f"light is measured on square images in FFHQ's crop, not on {tuple(images.shape)}")
-        images = images.float()
-        luma = (images * images.new_tensor(_LUMA).view(1, 3, 1, 1)).sum(dim=1)  # (b, h, h)
-        halves = _halves(images.shape[3]).to(images)  # (2, h, h)
-        left, right = ((luma * half).sum(dim=(1, 2)) / half.sum() for half in halves)
+        light = luma(images.float())[:, 0]  # (b, h, h)
+        halves = _halves(images.shape[3]).to(light)  # (2, h, h)
+        left, right = ((light * half).sum(dim=(1, 2)) / half.sum() for half in halves)
         return torch.stack([right - left, (left + right) / 2], dim=1)
 
 

@@ -191,6 +191,19 @@ def test_an_even_error_has_the_closed_form(faces, lpips):
 
 
 @pytest.mark.weights
+def test_a_mesh_that_256_pixels_hide_is_told(faces, lpips):
+    target = faces[:1] * 0.5
+    dots = 0.1 * torch.tensor([[1.0, -1.0], [-1.0, 1.0]]).repeat(256, 256)
+    large = F.interpolate(target, (512, 512), mode="bilinear")
+    clean, meshed = (
+        by_name(check_projection(target, image, None, STATISTICS, lpips)) for image in (large, large + dots)
+    )
+    assert meshed["MSE"].value == pytest.approx(clean["MSE"].value, abs=1e-6), "the other checks do not see it"
+    assert clean["mesh"].verdict == "good" and meshed["mesh"].verdict == "poor"
+    assert meshed["mesh"].value == pytest.approx(12.75, rel=0.02) and "full size" in meshed["mesh"].cause
+
+
+@pytest.mark.weights
 def test_another_face_is_poor_and_the_cause_is_the_one_found_before(faces, lpips, describe):
     earlier = [
         QualityCheck("yaw", 50.0, "°", "poor", "the head is turned 50°"),

@@ -15,6 +15,7 @@ from latentlab.projection.deltas import WeightDelta, changed_weights
 from latentlab.projection.descent import KIND, Descent, no_change, tunable_weights
 from latentlab.projection.drift import measure_drift
 from latentlab.projection.inputs import MaskedImages
+from latentlab.projection.mesh import mesh
 from latentlab.projection.settings import PTI, TuningSettings
 from latentlab.projection.tuning import Tuner, neighbour, tune
 from stylegan2.sampling import z_from_seeds
@@ -105,10 +106,10 @@ def test_a_generator_in_training_is_left_alone():
 
 def test_the_learning_rate_rises_and_falls():
     settings = TuningSettings(steps=10, learning_rate=2.0, rampup=0.2, rampdown=0.5)
-    rates = [settings.learning_rate_at(step) for step in range(10)]
+    rates = [settings.learning_rate * settings.ramp_at(step) for step in range(10)]
     assert rates[:6] == pytest.approx([1, 2, 2, 2, 2, 2])
     assert rates[6:] == sorted(rates[6:], reverse=True) and 0 < rates[9] < 0.3
-    assert [PTI.learning_rate_at(step) for step in (0, 100, 349)] == pytest.approx([3e-4] * 3)
+    assert [PTI.learning_rate * PTI.ramp_at(step) for step in (0, 100, 349)] == pytest.approx([3e-4] * 3)
 
 
 def test_relative_rates_change_large_and_small_weights_by_the_same_share():
@@ -276,3 +277,79 @@ def test_bad_settings_are_refused():
     ):
         with pytest.raises(UserError):
             TuningSettings(**change)
+
+
+# --- features -----------------------------------------------------------------------------------------------
+
+REFINED = replace(QUICK, weights=False, features=8, feature_rate=0.1)
+
+
+def test_a_residual_of_features_brings_the_image_nearer_and_leaves_the_weights(tiny, tmp_path):
+    pictures, ws = inputs()
+    refined = tune(pictures, ws, tiny, EdgeDistance(), REFINED)
+    assert refined.lpips[0] < 0.8 * refined.before[0]
+    assert list(refined.delta.tensors) == ["b8.residual"] and refined.delta.refined == 8
+    refined.delta.save(tmp_path / "delta.safetensors")
+    again = WeightDelta.load(tmp_path / "delta.safetensors").apply(tiny)
+    torch.testing.assert_close(EdgeDistance()(again.synthesis(ws), pictures), refined.lpips)
+    assert not torch.equal(again.synthesis(ws), tiny.synthesis(ws)), "the original has no residual"
+
+
+def test_features_and_weights_change_together(tiny):
+    pictures, ws = inputs()
+    both = tune(pictures, ws, tiny, EdgeDistance(), replace(REFINED, weights=True))
+    names = set(both.delta.tensors)
+    assert "b8.residual" in names and len(names) > 1
+    one = tune(pictures, ws, tiny, EdgeDistance(), REFINED)
+    assert both.lpips[0] < one.lpips[0]
+
+
+def test_a_residual_is_kept_while_latents_are_edited(tiny):
+    """It is an addition to the features of a block, whatever latent they come from."""
+    pictures, ws = inputs()
+    refined = tune(pictures, ws, tiny, EdgeDistance(), REFINED)
+    seen = []
+    for generator in (tiny, refined.generator):
+        handle = generator.synthesis.b8.conv1.register_forward_hook(lambda block, given, made: seen.append(made))
+        generator.synthesis(1.1 * ws)
+        handle.remove()
+    torch.testing.assert_close(seen[0], seen[1])
+
+
+def test_a_penalty_holds_the_residual_back(tiny):
+    pictures, ws = inputs()
+    sizes = [
+        tune(pictures, ws, tiny, EdgeDistance(), replace(REFINED, feature_penalty=penalty))
+        .delta.tensors["b8.residual"]
+        .float()
+        .square()
+        .mean()
+        for penalty in (0.0, 10.0)
+    ]
+    assert sizes[1] < 0.5 * sizes[0]
+
+
+def test_the_last_block_can_be_left_as_it_is(tiny):
+    every, fewer = (set(tunable_weights(tiny, last_block=last)) for last in (True, False))
+    assert fewer < every and {name.partition(".")[0] for name in every - fewer} == {"b16"}
+
+
+def test_features_that_are_not_there_are_refused(tiny):
+    pictures, ws = inputs()
+    with pytest.raises(UserError, match="has no features of 64 pixels to refine"):
+        tune(pictures, ws, tiny, EdgeDistance(), replace(REFINED, features=64))
+    with pytest.raises(UserError, match="one image at a time, not for 2"):
+        tune(*inputs(2), tiny, EdgeDistance(), REFINED)
+    with pytest.raises(UserError, match="weights, features, or both"):
+        replace(QUICK, weights=False)
+
+
+def test_a_mesh_weight_holds_the_mesh_back(tiny):
+    """Compared at half the resolution, the pixels of a cell are free."""
+    pictures, ws = inputs()
+    found = [
+        tune(pictures, ws, tiny, EdgeDistance(), replace(QUICK, resolution=8, steps=30, mesh_weight=weight))
+        for weight in (0.0, 100.0)
+    ]
+    meshes = [float(mesh(one.generator.synthesis(ws), 2)) for one in found]
+    assert meshes[1] < 0.5 * meshes[0] and found[1].lpips[0] < 0.7 * found[1].before[0]

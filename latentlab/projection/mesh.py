@@ -1,0 +1,57 @@
+"""The mesh: a pattern of one averaging cell, which a loss that compares averaged images cannot see.
+
+Where images of 1024² are compared at 256², the pixels of each block of 4 × 4 are free as long as their mean stays. A
+search drifts there, and what it leaves repeats from block to block: a screen door, plain to the eye at full size.
+"""
+
+from __future__ import annotations
+
+import torch.nn.functional as F
+from torch import Tensor
+
+from latentlab.images import luma
+
+# Pixels of a tile, within which the pattern is the same: small, for it differs between skin and background.
+_TILE = 32
+
+
+def mesh(images: Tensor, period: int) -> Tensor:
+    """Measure the detail of the luma that repeats every `period` pixels: its mean square in each image.
+
+    Detail is what a triangular filter of two periods takes away, which leaves none of the pattern and all of a slope.
+    In tiles of 32 pixels it is folded: averaged over all cells of `period` × `period`.
+
+    Parameters
+    ----------
+    images
+        `(b, c, h, w)` in about [-1, 1].
+    period
+        Pixels of the image to one of the comparison; 1 hides nothing.
+
+    Returns
+    -------
+    Tensor
+        `(b,)`; differentiable.
+    """
+    if period == 1:
+        return images.new_zeros(len(images))
+    detail = _detail(luma(images.float()), period)[:, 0]
+    tile = max(_TILE // period, 1) * period
+    rows, columns = (min(tile, side // period * period) for side in detail.shape[1:])
+    down, across = detail.shape[1] // rows, detail.shape[2] // columns
+    cells = detail[:, : down * rows, : across * columns].reshape(
+        len(detail), down, rows // period, period, across, columns // period, period
+    )
+    return cells.mean(dim=(2, 5)).square().mean(dim=(1, 2, 3, 4))
+
+
+def mesh_levels(images: Tensor, period: int) -> Tensor:
+    """Return the root of `mesh` in levels of images of 8 bits, `(b,)`."""
+    return 127.5 * mesh(images, period).sqrt()
+
+
+def _detail(grey: Tensor, period: int) -> Tensor:
+    """What `grey (b, 1, h, w)` differs by from its average over a period, taken twice, which centres it."""
+    border = period - 1
+    smooth = F.avg_pool2d(F.avg_pool2d(grey, period, stride=1), period, stride=1)
+    return grey[:, :, border : grey.shape[2] - border, border : grey.shape[3] - border] - smooth
