@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from latentlab.errors import UserError
     from latentlab.faces import align, paste_back
     from latentlab.images import load_image, save_image, to_pil
-    from latentlab.latents import load_latents
+    from latentlab.latents import load_latents, save_latents
     from latentlab.metrics import LPIPS, FrechetDistance, Identity, KernelDistance, Leakage, OutsideChange, Sharpness
     from latentlab.perceptual import load_perceptual
     from latentlab.pipelines import (
@@ -94,6 +94,7 @@ _NAMES = {
     "load_generator": "stylegan2:load",
     "load_image": "latentlab.images:load_image",
     "load_latents": "latentlab.latents:load_latents",
+    "save_latents": "latentlab.latents:save_latents",
     "load_perceptual": "latentlab.perceptual:load_perceptual",
     "load_scorer": "latentlab.scorers:load_scorer",
     "load_translator": "latentlab.translation:load_translator",
@@ -184,6 +185,7 @@ __all__ = [
     "sample",
     "save_figure",
     "save_image",
+    "save_latents",
     "strength_for",
     "study_attribute",
     "style_mix",

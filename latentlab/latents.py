@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from latentlab.arrays import BARE, Arrays, read_arrays
 from latentlab.errors import UserError
+from latentlab.files import atomic_path
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -53,6 +54,57 @@ def load_latents(path: str | Path) -> Tensor:
     if codes.ndim < 3:
         codes = np.atleast_2d(codes)[None]
     return torch.from_numpy(codes.astype(np.float32))
+
+
+def save_latents(ws: Tensor, path: str | Path) -> None:
+    """Save latent codes in a form that others read, by the file's suffix; `load_latents` reads all of them.
+
+    Parameters
+    ----------
+    ws
+        `(n, rows, w_dim)`.
+    path
+        .pt for the `latents.pt` of e4e and pSp, a tensor; .npz for the `projected_w.npz` of the public projector, an
+        array called w; .npy for a bare array; .safetensors for a tensor called ws. All are (n, rows, w_dim).
+
+    Raises
+    ------
+    UserError
+        The suffix is another one, or the file cannot be written.
+    """
+    path, codes = Path(path), ws.detach().float().cpu().contiguous()
+    check_latents_path(path)
+    with atomic_path(path) as temporary:
+        _WRITERS[path.suffix](codes, temporary)
+
+
+def check_latents_path(path: Path) -> None:
+    """Refuse a suffix that `save_latents` does not know, before any long work; UserError."""
+    if path.suffix not in _WRITERS:
+        raise UserError(f"latent codes are written as {', '.join(_WRITERS)}, not as {path.name}")
+
+
+def _write_pt(codes: Tensor, path: Path) -> None:
+    import torch
+
+    torch.save(codes, path)
+
+
+def _write_npz(codes: Tensor, path: Path) -> None:
+    np.savez(path, w=codes.numpy())
+
+
+def _write_npy(codes: Tensor, path: Path) -> None:
+    np.save(path, codes.numpy())
+
+
+def _write_safetensors(codes: Tensor, path: Path) -> None:
+    from safetensors.torch import save_file
+
+    save_file({"ws": codes}, path)
+
+
+_WRITERS = {".pt": _write_pt, ".npz": _write_npz, ".npy": _write_npy, ".safetensors": _write_safetensors}
 
 
 def are_codes(arrays: Arrays) -> bool:

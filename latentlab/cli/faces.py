@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from latentlab.cli import options
+from latentlab.cli import photos as photos_options
 from latentlab.cli.errors import end_with
 from latentlab.errors import UserError
 from latentlab.files import list_images, write_json
@@ -40,6 +42,10 @@ def align(
     ] = 1024,
     faces: Annotated[Faces, typer.Option(help="The largest face of each photo, or all.")] = Faces.largest,
     detector: Annotated[Detector, typer.Option(help="Detector with 68 landmarks, or with 5.")] = Detector.dlib68,
+    landmarks: photos_options.Landmarks = None,
+    show: Annotated[
+        bool, typer.Option("--show", help="Say what was found, and draw it: NAME-found.png, the photo with its faces.")
+    ] = False,
 ) -> None:
     """Cut faces out of photos in FFHQ's framing: NAME.png, and NAME.json with its geometry and landmarks.
 
@@ -49,8 +55,9 @@ def align(
     paths = list_images(photos)
     options.check_folder(out, paths)
     from latentlab.faces import align_files, load_detector
+    from latentlab.faces.given import GivenFaces
 
-    found = load_detector(detector.value)
+    found = load_detector(detector.value) if landmarks is None else GivenFaces(landmarks)
     written, notes, failures = 0, list[str](), list[UserError]()
     with bar("aligning") as step:
         for done, (path, result) in enumerate(align_files(paths, found, resolution, faces.value)):
@@ -62,10 +69,21 @@ def align(
                 _write(face, out / name, path, found.name)
                 notes += [f"{path}: {name}: {warning}" for warning in face.warnings]
                 written += 1
+            if show and result:
+                notes += _show(path, result, out)
             step(done + 1, len(paths))
     failed = f"; {len(failures)} failed" if failures else ""
     print(*notes, f"faces written to {out}: {written}, of {len(paths)} photos{failed}", sep="\n", flush=True)
     end_with(failures)
+
+
+def _show(path: Path, faces: Sequence[AlignedFace], out: Path) -> list[str]:
+    """Draw the faces of a photo, and say a line about each."""
+    from latentlab.images import load_image, save_image
+    from latentlab.plots.found import draw_faces
+
+    save_image(draw_faces(load_image(path), faces), out / f"{path.stem}-found.png")
+    return [f"{path}: face {number}: {face.describe()}" for number, face in enumerate(faces, 1)]
 
 
 def _write(face: AlignedFace, path: Path, photo: Path, detector: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -18,9 +18,11 @@ from latentlab.files import list_images
 from latentlab.progress import bar
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from latentlab.directions import Direction
     from latentlab.pipelines import Components, PhotoEditSettings, QualityCheck
-    from latentlab.pipelines.photos import OnChecks
+    from latentlab.pipelines.photos import OnChecks, Pasting
 
 
 class SpaceName(str, Enum):
@@ -66,6 +68,33 @@ Strict = Annotated[
         help="Leave out photos with a poor quality check, before any is projected.",
     ),
 ]
+Aligned = Annotated[
+    bool,
+    typer.Option("--aligned", help="The photos are faces in FFHQ's framing already: squares that are not cropped."),
+]
+Landmarks = Annotated[
+    Path | None,
+    typer.Option(help="File of the faces instead of a detector: by photo 5 or 68 points, or a box (.json, .csv)."),
+]
+Face = Annotated[int, typer.Option(min=1, help="Face of each photo: 1 is the largest, 2 the next.")]
+
+
+@dataclass(frozen=True)
+class Faces:
+    """Which faces of photos are meant, and where they are known from, as the options of a command say."""
+
+    aligned: bool = False
+    landmarks: Path | None = None
+    number: int = 1
+
+    def __post_init__(self) -> None:
+        if self.aligned and (self.landmarks is not None or self.number != 1):
+            raise UserError("aligned photos show one face each, in its place: give neither --landmarks nor --face")
+
+    @property
+    def detector(self) -> str:
+        """Name of the detector of faces in photos, or of one that takes them to be aligned."""
+        return "dlib68-aligned" if self.aligned else "dlib68"
 
 
 @dataclass(frozen=True)
@@ -78,6 +107,7 @@ class Recipe:
     published: bool = False
     tune: bool = True
     strict: bool = False
+    faces: Faces = Faces()
     batch: int = 1
 
     def fields(self) -> dict[str, Any]:
@@ -90,12 +120,14 @@ class Recipe:
             "tuning": TuningSettings() if self.tune and self.space is not SpaceName.s else None,
             "start": "average" if self.published else self.start.value,
             "strict": self.strict,
+            "face": self.faces.number,
+            "landmarks": self.faces.landmarks,
             "batch_size": self.batch,
         }
 
 
 def edit_settings(
-    recipe: Recipe, attribute: str, mask: MaskName, force: bool, target: float | None, cap: float | None
+    recipe: Recipe, attribute: str, pasting: Pasting, force: bool, target: float | None, cap: float | None
 ) -> PhotoEditSettings:
     """The settings of `latentlab edit --photo`."""
     from latentlab.pipelines import PhotoEditSettings, StrengthSettings
@@ -103,7 +135,7 @@ def edit_settings(
     return PhotoEditSettings(
         **recipe.fields(),
         attribute=attribute,
-        mask=mask.value,
+        pasting=pasting,
         force=force,
         command=options.this_command(),
         target=target,
@@ -125,9 +157,19 @@ def project(
     ] = False,
     tune: Tune = True,
     strict: Strict = False,
+    aligned: Aligned = False,
+    landmarks: Landmarks = None,
+    face: Face = 1,
     network: options.Network = "mobile-ffhq",
     device: options.Device = "auto",
     batch: options.Batch = 1,
+    latents: Annotated[
+        Path | None,
+        typer.Option(
+            help="Also write the latents of all photos to one file, in w or w+: .pt as e4e does, .npz as the public "
+            "projector does, .npy or .safetensors."
+        ),
+    ] = None,
 ) -> None:
     """Find the latents of photos: align, check, project, tune the generator, check again.
 
@@ -142,16 +184,45 @@ def project(
         options.refuse_without_effect(ctx, {"tune": "in space s"})
     paths = list_images(photos)
     check_folders(out, paths)
-    settings = PhotoSettings(**Recipe(space, steps, start, published, tune, strict, batch).fields())
-    components = Components.load(network, device=device)
-    failures = []
+    if latents is not None:
+        _check_latents(latents, space)
+    faces = Faces(aligned, landmarks, face)
+    settings = PhotoSettings(**Recipe(space, steps, start, published, tune, strict, faces, batch).fields())
+    components = Components.load(network, detector=faces.detector, device=device)
+    failures: list[UserError] = []
+    found: dict[Path, Tensor] = {}
     for path, result in project_photos(paths, components, settings, out, bar, print_poor(strict)):
         if isinstance(result, UserError):
             failures.append(result)
         else:
+            if result.portrait.ws is not None:
+                found[path] = result.portrait.ws.cpu()
             print(f"\n{path}\n{format_checks(result.portrait.checks)}\nwritten to {result.folder}")
+    if latents is not None and found:
+        _write_latents(found, paths, latents)
     _print_count(len(paths), len(failures))
     end_with(failures)
+
+
+def _check_latents(path: Path, space: SpaceName) -> None:
+    """Refuse a file that the latents cannot be written to."""
+    from latentlab.latents import check_latents_path
+
+    if space is SpaceName.s:
+        raise UserError("--latents writes codes of w and w+; of space s each photo's projection.safetensors has them")
+    check_latents_path(path)
+    options.check_file(path)
+
+
+def _write_latents(found: Mapping[Path, Tensor], photos: Sequence[Path], out: Path) -> None:
+    """Write the latents that were found, in the order in which the photos were given, and say which they are."""
+    import torch
+
+    from latentlab.latents import save_latents
+
+    order = [path for path in photos if path in found]
+    save_latents(torch.cat([found[path] for path in order]), out)
+    print(f"\nlatents of {len(order)} photos are in {out}, in the order {', '.join(path.name for path in order)}")
 
 
 def check_folders(out: Path, photos: Sequence[Path]) -> None:
@@ -192,6 +263,9 @@ def edit_photos(
             print(f"{direction.attribute} {name}: {one.values(settings.attribute)}")
             if one.search is not None:
                 print(f"in its crop: {one.search.describe()[0]}")
+            for check in one.checks:
+                if check.verdict != "good":
+                    print(f"  {check.name} {check.verdict}: {check.cause}")
         for why in dict.fromkeys(why for one in result.edits for why in one.why_unknown):
             print(why)
         print(f"written to {result.folder}: see comparison.png and report.md")

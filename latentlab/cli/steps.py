@@ -52,7 +52,7 @@ def generate(
 
 # Options of `edit` and `walk` that some of their modes do not use, and why.
 _NOT_FOR_PHOTOS = ("seeds", "psi", "class_label", "resolution", "latents", "healthy")
-_FOR_PHOTOS = ("mask", "steps", "tune", "strict")
+_FOR_PHOTOS = ("mask", "keep_detail", "keep_tone", "steps", "tune", "strict", "aligned", "landmarks", "face")
 _FOR_FIGURES = ("attribute", "scorer")
 _FOR_ANIMATIONS = ("frames", "fps")
 
@@ -96,9 +96,25 @@ def edit(
             help="With --photo: part that is pasted back: the whole crop (feather), or the face alone (hull).",
         ),
     ] = photos.MaskName.feather,
+    keep_detail: Annotated[
+        bool,
+        typer.Option(
+            "--keep-detail/--no-keep-detail",
+            help="With --photo: the photo keeps its own pixels where the edit shows nothing else.",
+        ),
+    ] = True,
+    keep_tone: Annotated[
+        bool,
+        typer.Option(
+            "--keep-tone/--no-keep-tone", help="With --photo: one without colours, grey or of one tint, stays so."
+        ),
+    ] = True,
     steps: photos.Steps = None,
     tune: photos.Tune = True,
     strict: photos.Strict = False,
+    aligned: photos.Aligned = False,
+    landmarks: photos.Landmarks = None,
+    face: photos.Face = 1,
 ) -> None:
     """Write each seed's image at each strength, and the scores of all as a table.
 
@@ -108,6 +124,7 @@ def edit(
     --attribute is what the direction moves is brought to 0.1 and to 0.9 of it.
     """
     from latentlab.pipelines import Components, SeedSettings, StrengthSettings, edit_latents, edit_seeds
+    from latentlab.pipelines.photos import Pasting
 
     reason = "with --photo" if photo else "without --photo"
     options.refuse_without_effect(ctx, dict.fromkeys(_NOT_FOR_PHOTOS if photo else _FOR_PHOTOS, reason))
@@ -118,11 +135,13 @@ def edit(
     photos.check_folders(out, paths)
     read = _read_edit(direction, strengths, units, layers, latents)
     numbers = options.parse_seeds(seeds)
-    components = Components.load(network, scorer, device=device)
+    faces = photos.Faces(aligned, landmarks, face)
+    components = Components.load(network, scorer, faces.detector, device=device)
     wanted = read(components)
     if paths:
-        recipe = photos.Recipe(steps=steps, tune=tune, strict=strict, batch=batch)
-        settings = photos.edit_settings(recipe, attribute, mask, force, target, cap)
+        recipe = photos.Recipe(steps=steps, tune=tune, strict=strict, faces=faces, batch=batch)
+        pasting = Pasting(mask.value, keep_detail, keep_tone)
+        settings = photos.edit_settings(recipe, attribute, pasting, force, target, cap)
         photos.edit_photos(paths, wanted.direction, wanted.strengths, components, settings, out)
         return
     if healthy is not None:

@@ -11,7 +11,9 @@ if TYPE_CHECKING:
     from latentlab.faces.cropping import crop
     from latentlab.faces.detectors import Dlib5, Dlib68, FaceDetector, FaceFound, load_detector
     from latentlab.faces.geometry import CropGeometry, Points, quad_of
+    from latentlab.faces.given import GivenFaces
     from latentlab.faces.identity import FaceDescriptor
+    from latentlab.faces.keeping import before_edit
     from latentlab.faces.paste import face_outline, paste_back
     from latentlab.faces.pose import Pose, pose_of
     from latentlab.faces.regions import REGIONS, face_region, mean_region
@@ -25,11 +27,13 @@ __all__ = [
     "FaceDescriptor",
     "FaceDetector",
     "FaceFound",
+    "GivenFaces",
     "NoFace",
     "Points",
     "Pose",
     "align",
     "align_files",
+    "before_edit",
     "crop",
     "face_outline",
     "face_region",
@@ -49,7 +53,9 @@ if not TYPE_CHECKING:
             "cropping": ("crop",),
             "detectors": ("Dlib5", "Dlib68", "FaceDetector", "FaceFound", "load_detector"),
             "geometry": ("CropGeometry", "Points", "quad_of"),
+            "given": ("GivenFaces",),
             "identity": ("FaceDescriptor",),
+            "keeping": ("before_edit",),
             "paste": ("face_outline", "paste_back"),
             "pose": ("Pose", "pose_of"),
             "regions": ("REGIONS", "face_region", "mean_region"),

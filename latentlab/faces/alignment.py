@@ -15,6 +15,7 @@ from latentlab.errors import UserError
 from latentlab.faces.cropping import crop
 from latentlab.faces.detectors import FaceDetector, FaceFound
 from latentlab.faces.geometry import CropGeometry, Points, quad_of
+from latentlab.faces.given import GivenFaces
 from latentlab.faces.pose import Pose, pose_of
 
 Which = Literal["largest", "all"]
@@ -62,6 +63,12 @@ class AlignedFace:
     def pose(self) -> Pose:
         """Pose of the head."""
         return pose_of(self.face.landmarks)
+
+    def describe(self) -> str:
+        """Say in a line how large the face is and how the head is turned."""
+        pose, degrees = self.pose, "\N{DEGREE SIGN}"
+        turned = ", ".join(f"{name} {getattr(pose, name):+.0f}{degrees}" for name in ("yaw", "pitch", "roll"))
+        return f"{self.geometry.length:.0f} pixels wide in the photo, {turned}"
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything but the image, as JSON holds it."""
@@ -115,16 +122,22 @@ def align(
     chosen = faces if which == "all" else faces[:1]
     aligned = []
     for face in chosen:
-        image, geometry = crop(photo, quad_of(Points.of(face.landmarks)), resolution)
+        quad = quad_of(Points.of(face.landmarks)) if face.quad is None else face.quad
+        image, geometry = crop(photo, quad, resolution)
         left_out = len(faces) - len(chosen)
         aligned.append(AlignedFace(image, geometry, face, tuple(_warnings(face, geometry, left_out))))
     return aligned
 
 
 def align_files(
-    paths: Iterable[str | Path], detector: FaceDetector, resolution: int = 1024, which: Which = "largest"
+    paths: Iterable[str | Path],
+    detector: FaceDetector | GivenFaces,
+    resolution: int = 1024,
+    which: Which = "largest",
 ) -> Iterator[tuple[Path, list[AlignedFace] | UserError]]:
     """Cut the faces out of photos in files, one file after the other; a bad one never ends the batch.
+
+    Parameters are those of `align`, and files of known faces instead of a detector, see `latentlab.faces.given`.
 
     Yields
     ------
@@ -135,7 +148,8 @@ def align_files(
     """
     for path in map(Path, paths):
         try:
-            yield path, align(images.load_image(path), detector, resolution, which, str(path))
+            own = detector.for_photo(path) if isinstance(detector, GivenFaces) else detector
+            yield path, align(images.load_image(path), own, resolution, which, str(path))
         except UserError as error:
             yield path, error
 

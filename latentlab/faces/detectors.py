@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -13,6 +13,7 @@ from torch import Tensor
 from latentlab import weights
 from latentlab.errors import UserError
 from latentlab.faces.dlib_models import import_dlib, load_predictor, to_array
+from latentlab.faces.geometry import frame_of
 from latentlab.images import as_batch
 from latentlab.reprs import ShortRepr
 
@@ -39,11 +40,15 @@ class FaceFound(ShortRepr):
         `(68, 2)` or `(5, 2)` float64, (x, y) in pixels of the photo; they may lie beyond it.
     score
         Confidence of the detector, unbounded; higher is surer.
+    quad
+        Corners `(4, 2)` of FFHQ's crop, see `latentlab.faces.geometry`, where it is known; None where it is that of the
+        landmarks.
     """
 
     box: tuple[float, float, float, float]
     landmarks: NDArray[np.float64]
     score: float
+    quad: NDArray[np.float64] | None = None
 
     def __post_init__(self) -> None:
         if self.landmarks.shape not in ((68, 2), (5, 2)) or not np.isfinite(self.landmarks).all():
@@ -57,13 +62,16 @@ class FaceFound(ShortRepr):
 
     def to_dict(self) -> dict[str, Any]:
         """Return the face as JSON holds it."""
-        return {"box": list(self.box), "landmarks": self.landmarks.tolist(), "score": self.score}
+        quad = {} if self.quad is None else {"quad": self.quad.tolist()}
+        return {"box": list(self.box), "landmarks": self.landmarks.tolist(), "score": self.score, **quad}
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> FaceFound:
         """Make a face from what `to_dict` gave."""
         left, top, right, bottom = data["box"]
-        return cls((left, top, right, bottom), np.array(data["landmarks"], dtype=np.float64), float(data["score"]))
+        quad = np.array(data["quad"], dtype=np.float64) if "quad" in data else None
+        landmarks = np.array(data["landmarks"], dtype=np.float64)
+        return cls((left, top, right, bottom), landmarks, float(data["score"]), quad)
 
 
 class FaceDetector(Protocol):
@@ -118,11 +126,11 @@ class _Dlib:
                 continue
             # dlib's rectangles hold their last column and row.
             corners = np.array([[box.left(), box.top()], [box.right() + 1, box.bottom() + 1]]) * step
-            faces.append(self._face(photo, corners, score))
+            faces.append(self.face_in(photo, corners, score))
         return sorted(faces, key=lambda face: -face.area)
 
-    def _face(self, photo: Tensor, corners: NDArray[np.float64], score: float) -> FaceFound:
-        """The landmarks of the face between two `corners (2, 2)`: upper left, lower right."""
+    def face_in(self, photo: Tensor, corners: NDArray[np.float64], score: float = 1.0) -> FaceFound:
+        """Find the landmarks of the face between two `corners (2, 2)` of its box: upper left, lower right."""
         (left, top), (right, bottom) = corners
         reach = (right - left) / 2
         x0, y0 = max(int(left - reach), 0), max(int(top - reach), 0)
@@ -151,7 +159,7 @@ class Dlib5(_Dlib):
 
 # Where the detector finds the face in generated faces of FFHQ's crop, in fractions of the width: the mean box of the
 # seeds 100 to 115 of `mobile-ffhq` at psi 0.7; its edges vary by 0.01 to 0.04.
-_ALIGNED_BOX = ((0.227, 0.324), (0.799, 0.896))
+ALIGNED_BOX = ((0.227, 0.324), (0.799, 0.896))
 
 
 class Aligned68(_Dlib):
@@ -168,7 +176,13 @@ class Aligned68(_Dlib):
         photo = as_batch(photo, "a photo")
         if len(photo) != 1:
             raise ValueError(f"a photo is (1, 3, height, width), not {tuple(photo.shape)}")
-        return [self._face(photo, np.array(_ALIGNED_BOX) * photo.shape[3], 1.0)]
+        height, width = photo.shape[2:]
+        if height != width:
+            raise UserError(
+                f"an aligned face is a square in FFHQ's framing, not {width}x{height}; `latentlab align` cuts them out "
+                "of photos"
+            )
+        return [replace(self.face_in(photo, np.array(ALIGNED_BOX) * width), quad=frame_of(width, height))]
 
 
 DETECTORS: dict[str, type[_Dlib]] = {detector.name: detector for detector in (Dlib68, Dlib5, Aligned68)}

@@ -91,6 +91,11 @@ def quad_of(points: Points) -> Array:
     return np.stack([c - x - y, c - x + y, c + x + y, c + x - y])
 
 
+def frame_of(width: float, height: float) -> Array:
+    """Corners `(4, 2)` of a whole photo, in the order of a crop's."""
+    return np.array([[0, 0], [0, height], [width, height], [width, 0]], dtype=np.float64)
+
+
 @dataclass(frozen=True, eq=False)
 class CropGeometry:
     """Geometry of a square crop in a photo; `CropGeometry.plan` makes it.
@@ -129,7 +134,8 @@ class CropGeometry:
 
         Reduce by floor(length / resolution / 2) where that is above 1, length being the quad's side; cut out the
         quad with a border of 10 % of the length, 3 pixels at least; where the quad comes within 4 pixels of
-        the photo's edge, pad every side to 30 % of the length at least.
+        the photo's edge, pad every side to 30 % of the length at least. A quad that is the whole photo, as of a face
+        that is aligned already, lacks nothing beyond it: no padding.
         """
         length = float(np.hypot(*(quad[3] - quad[0])))
         shrink = max(int(length / resolution / 2), 1)
@@ -140,7 +146,9 @@ class CropGeometry:
         low, high = np.floor(within.min(0)) - border, np.ceil(within.max(0)) + border
         start, end = np.maximum(low, 0), np.minimum(high, size)
         pad = np.maximum(np.concatenate([start - low, high - end]), 0)
-        if pad.max() > border - 4:
+        if np.array_equal(quad, frame_of(*photo_size)):
+            pad[:] = 0
+        elif pad.max() > border - 4:
             pad = np.maximum(pad, round(length * 0.3))
         else:
             pad[:] = 0

@@ -5,7 +5,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from latentlab import load_latents
+from latentlab import load_latents, save_latents
 from latentlab.errors import UserError
 from latentlab.latents import match_rows
 from tests.latentlab.directions.made_up import make
@@ -28,6 +28,24 @@ def test_codes_of_w_and_of_projections_load(tmp_path):
     ws = torch.randn(2, 6, 8)
     save_file({"code.ws": ws, "steps": torch.ones(2), "distances": torch.ones(2)}, tmp_path / "p.safetensors")
     assert torch.equal(load_latents(tmp_path / "p.safetensors"), ws)
+
+
+@pytest.mark.parametrize("suffix", [".pt", ".npz", ".npy", ".safetensors"])
+def test_codes_are_saved_in_forms_that_others_read(tmp_path, suffix):
+    ws, path = torch.randn(2, 14, 8), tmp_path / f"latents{suffix}"
+    save_latents(ws.requires_grad_(), path)
+    assert torch.equal(load_latents(path), ws.detach())
+    assert list(tmp_path.iterdir()) == [path], "nothing is left beside it"
+
+
+def test_the_forms_are_those_of_encoders_and_projectors(tmp_path):
+    ws = torch.randn(1, 14, 8)
+    save_latents(ws, tmp_path / "latents.pt")
+    assert torch.equal(torch.load(tmp_path / "latents.pt", weights_only=True), ws)
+    save_latents(ws, tmp_path / "projected_w.npz")
+    assert np.array_equal(np.load(tmp_path / "projected_w.npz")["w"], ws.numpy())
+    with pytest.raises(UserError, match=r"written as \.pt, .*not as latents.csv"):
+        save_latents(ws, tmp_path / "latents.csv")
 
 
 def test_what_holds_no_codes_is_refused(tmp_path):

@@ -9,12 +9,13 @@ if TYPE_CHECKING:
     from latentlab.pipelines.photos.edits import PhotoEdit, edit_portrait
     from latentlab.pipelines.photos.job import PhotoResult, edit_photo, edit_photos, project_photos
     from latentlab.pipelines.photos.portraits import Portrait, make_portrait
-    from latentlab.pipelines.photos.settings import PHOTO_TARGETS, Mask, PhotoEditSettings, PhotoSettings
+    from latentlab.pipelines.photos.settings import PHOTO_TARGETS, Mask, Pasting, PhotoEditSettings, PhotoSettings
 
 __all__ = [
     "PHOTO_TARGETS",
     "CheckedPhoto",
     "Mask",
+    "Pasting",
     "OnChecks",
     "PhotoEdit",
     "PhotoEditSettings",
@@ -37,6 +38,6 @@ if not TYPE_CHECKING:
             "edits": ("PhotoEdit", "edit_portrait"),
             "job": ("PhotoResult", "edit_photo", "edit_photos", "project_photos"),
             "portraits": ("Portrait", "make_portrait"),
-            "settings": ("PHOTO_TARGETS", "Mask", "PhotoEditSettings", "PhotoSettings"),
+            "settings": ("PHOTO_TARGETS", "Mask", "Pasting", "PhotoEditSettings", "PhotoSettings"),
         },
     )

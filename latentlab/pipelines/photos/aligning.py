@@ -8,8 +8,10 @@ from pathlib import Path
 
 from latentlab.errors import UserError
 from latentlab.faces import AlignedFace, align_files
+from latentlab.faces.given import GivenFaces
 from latentlab.pipelines.checks import QualityCheck, check_photo, describe_poor
 from latentlab.pipelines.components import Components
+from latentlab.pipelines.photos.settings import PhotoSettings
 from latentlab.progress import Stage, stage_of
 from latentlab.reprs import ShortRepr
 
@@ -26,7 +28,7 @@ class CheckedPhoto(ShortRepr):
     path
         File of the photo.
     face
-        Its largest face, at the generator's resolution.
+        Its face, at the generator's resolution.
     checks
         Quality checks of the photo.
     """
@@ -39,7 +41,7 @@ class CheckedPhoto(ShortRepr):
 def check_photos(
     paths: Sequence[str | Path],
     components: Components,
-    strict: bool = False,
+    settings: PhotoSettings | None = None,
     progress: bool | Stage = True,
     on_checks: OnChecks | None = None,
 ) -> Iterator[tuple[Path, CheckedPhoto | UserError]]:
@@ -53,8 +55,8 @@ def check_photos(
         Files of the photos.
     components
         Networks.
-    strict
-        Whether a photo with a poor check counts as bad.
+    settings
+        Which face is taken, where it is known from, and whether a photo with a poor check counts as bad.
     progress
         True for a progress bar, False for none, or a `Stage` of your own.
     on_checks
@@ -65,20 +67,30 @@ def check_photos(
     Path
         The file.
     CheckedPhoto or UserError
-        Its largest face, or what is wrong with the photo.
+        That face, or what is wrong with the photo.
+
+    Raises
+    ------
+    UserError
+        If the file of the faces cannot be read.
     """
-    resolution = components.generator.resolution
+    settings = settings or PhotoSettings()
+    resolution, face = components.generator.resolution, settings.face
+    detector = components.detector if settings.landmarks is None else GivenFaces(settings.landmarks)
     with stage_of(progress)("aligning") as step:
-        for done, (path, found) in enumerate(align_files(paths, components.detector, resolution, "all"), 1):
+        for done, (path, found) in enumerate(align_files(paths, detector, resolution, "all"), 1):
             if isinstance(found, UserError):
                 yield path, found
+            elif len(found) < face:
+                noun = "face" if len(found) == 1 else "faces"
+                yield path, UserError(f"{path} has {len(found)} {noun}, and the face {face} is asked for")
             else:
-                checks = check_photo(found[0], len(found))
+                checks = check_photo(found[face - 1], len(found))
                 if on_checks is not None:
                     on_checks(path, checks)
                 poor = describe_poor(checks)
-                if strict and poor:
+                if settings.strict and poor:
                     yield path, UserError(f"{path} is left out: {'; '.join(poor)}")
                 else:
-                    yield path, CheckedPhoto(path, found[0], tuple(checks))
+                    yield path, CheckedPhoto(path, found[face - 1], tuple(checks))
             step(done, len(paths))

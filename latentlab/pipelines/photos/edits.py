@@ -12,17 +12,21 @@ import torch
 from torch import Tensor
 
 from latentlab.directions import Direction
+from latentlab.directions.teaching import teacher_of
 from latentlab.editing import move
 from latentlab.errors import UserError
-from latentlab.faces import paste_back
 from latentlab.faces.cropping import cut
 from latentlab.faces.identity import similarity, why_undescribed
 from latentlab.files import strength_names
 from latentlab.images import to_pil
+from latentlab.pipelines.checks import QualityCheck
 from latentlab.pipelines.components import Components
+from latentlab.pipelines.measuring.settings import name_of, same_attribute
+from latentlab.pipelines.photos.pasting import paste
 from latentlab.pipelines.photos.portraits import Portrait
-from latentlab.pipelines.photos.settings import Mask, photo_search
-from latentlab.pipelines.strengths import FaceStrengths, StrengthSettings, strength_for
+from latentlab.pipelines.photos.settings import Pasting, photo_search
+from latentlab.pipelines.photos.verdicts import check_edit
+from latentlab.pipelines.strengths import FaceStrengths, StrengthSettings, is_known_probability, strength_for
 from latentlab.pipelines.targets import ScoreTarget
 from latentlab.rendering import Renderer
 from latentlab.reprs import ShortRepr
@@ -49,6 +53,10 @@ class PhotoEdit(ShortRepr):
     search
         How the strength was found, and whether the face as the generator renders it got to the target; None where the
         strength was given.
+    own_scores
+        Scores of the photo's own face, and of its projection; NaN where unknown.
+    checks
+        Checks of the edit, see `latentlab.pipelines.photos.verdicts`.
     """
 
     strength: float
@@ -58,6 +66,8 @@ class PhotoEdit(ShortRepr):
     identity: float
     why_unknown: tuple[str, ...] = ()
     search: FaceStrengths | None = None
+    own_scores: tuple[float, float] = (math.nan, math.nan)
+    checks: tuple[QualityCheck, ...] = ()
 
     def values(self, score_name: str = "score") -> str:
         """Score and identity in words, such as 'score 0.93, identity 0.71', or 'unknown' where they are."""
@@ -77,7 +87,7 @@ def edit_portrait(
     strengths: Sequence[float],
     components: Components,
     attribute: str = "happy",
-    mask: Mask = "feather",
+    pasting: Pasting | None = None,
     targets: Sequence[float | ScoreTarget] = (),
     search: StrengthSettings | None = None,
 ) -> Iterator[PhotoEdit]:
@@ -95,8 +105,8 @@ def edit_portrait(
         Networks; the scorer and the descriptor are used.
     attribute
         Score that is reported, and that targets are of.
-    mask
-        Part of the crop that is pasted back, see `latentlab.faces.paste_back`.
+    pasting
+        How the edited face is put back into the photo; None for the defaults.
     targets, search
         Scores that the face, as the portrait's generator renders it, is to reach one by one, and how the strengths are
         searched for; see `latentlab.pipelines.strength_for`.
@@ -109,17 +119,28 @@ def edit_portrait(
     """
     components.check_attribute(attribute)
     describe = _Description(portrait.face.image, components)
-    landmarks = portrait.face.face.landmarks if mask == "hull" else None
+    unedited = portrait.face.image.to(components.device), portrait.rendered.clamp(-1, 1)
+    own, projected = (_score(image, components.scorer, attribute)[0] for image in unedited)
+    moved = attribute if is_scored(direction, components, attribute) else None
     searches = (_strength(portrait, direction, target, components, attribute, search) for target in targets)
     found = ((float(one.strengths[0]), one) for one in searches)
     for strength, searched in itertools.chain(((strength, None) for strength in strengths), found):
         crop = portrait.render(move(portrait.latents, [(direction, strength)], portrait.generator)).cpu()
-        photo = paste_back(crop, portrait.face.geometry, portrait.photo, mask, landmarks)
+        photo = paste(portrait, crop, pasting or Pasting())
         seen = cut(photo, portrait.face.geometry)
         score, no_score = _score(seen.to(components.device), components.scorer, attribute)
         identity, no_identity = describe.identity(seen)
         why_unknown = tuple(why for why in (no_score, no_identity) if why)
-        yield PhotoEdit(strength, crop, photo, score, identity, why_unknown, searched)
+        checks = check_edit(strength, (own, score), identity, direction, moved, searched)
+        yield PhotoEdit(strength, crop, photo, score, identity, why_unknown, searched, (own, projected), tuple(checks))
+
+
+def is_scored(direction: Direction, components: Components, attribute: str) -> bool:
+    """Whether a score is the probability of what a direction moves, and known of the generator's images."""
+    teacher = teacher_of(direction)
+    names = (direction.attribute, *(() if teacher is None else (teacher.score,)))
+    moved, scored = {same_attribute(name_of(name)) for name in names}, same_attribute(name_of(attribute))
+    return scored in moved and is_known_probability(components.renderer(), components.scorer, attribute)
 
 
 def _strength(

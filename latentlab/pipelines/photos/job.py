@@ -7,18 +7,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from latentlab.directions import Direction
-from latentlab.directions.teaching import teacher_of
 from latentlab.editing import default_strengths
 from latentlab.errors import UserError
 from latentlab.files import check_distinct_stems, strength_names
 from latentlab.pipelines.components import Components
-from latentlab.pipelines.measuring.settings import name_of, same_attribute
 from latentlab.pipelines.photos.aligning import CheckedPhoto, OnChecks, check_photos
-from latentlab.pipelines.photos.edits import PhotoEdit, edit_portrait
+from latentlab.pipelines.photos.edits import PhotoEdit, edit_portrait, is_scored
 from latentlab.pipelines.photos.portraits import Portrait, make_portrait, project_faces
 from latentlab.pipelines.photos.settings import PHOTO_TARGETS, PhotoEditSettings, PhotoSettings
 from latentlab.pipelines.photos.writing import write_edits, write_portrait
-from latentlab.pipelines.strengths import check_target, is_known_probability
+from latentlab.pipelines.strengths import check_target
 from latentlab.pipelines.targets import ScoreTarget
 from latentlab.progress import Stage, stage_of
 from latentlab.reprs import ShortRepr
@@ -83,7 +81,7 @@ def edit_photos(
     progress: bool | Stage = True,
     on_checks: OnChecks | None = None,
 ) -> Iterator[tuple[Path, PhotoResult | UserError]]:
-    """Edit the largest face of each photo along a direction; a bad photo never ends the batch.
+    """Edit a face of each photo along a direction; a bad photo never ends the batch.
 
     Each photo is aligned and checked, its face projected, the generator tuned on it, the latent edited, and the
     result pasted back into the photo. Stopped at any moment and called again, the job resumes.
@@ -163,7 +161,7 @@ def _goals(
             raise UserError("photos are edited at strengths or to a target; give one of the two")
         check_target(settings.target, components.renderer(), components.scorer, settings.attribute)
         return _Goals(targets=(settings.target,))
-    if strengths is None and _is_scored(direction, components, settings.attribute):
+    if strengths is None and is_scored(direction, components, settings.attribute):
         return _Goals(targets=PHOTO_TARGETS)
     if settings.search is not None:
         raise UserError(
@@ -173,14 +171,6 @@ def _goals(
     strengths = default_strengths(direction) if strengths is None else strengths
     strength_names(strengths)
     return _Goals(strengths)
-
-
-def _is_scored(direction: Direction, components: Components, attribute: str) -> bool:
-    """Whether a score is the probability of what a direction moves, and known of the generator's images."""
-    teacher = teacher_of(direction)
-    names = (direction.attribute, *(() if teacher is None else (teacher.score,)))
-    moved, scored = {same_attribute(name_of(name)) for name in names}, same_attribute(name_of(attribute))
-    return scored in moved and is_known_probability(components.renderer(), components.scorer, attribute)
 
 
 def _edits(
@@ -199,7 +189,7 @@ def _edits(
             goals.strengths,
             components,
             settings.attribute,
-            settings.mask,
+            settings.pasting,
             goals.targets,
             settings.search,
         ):
@@ -226,7 +216,7 @@ def project_photos(
     progress: bool | Stage = True,
     on_checks: OnChecks | None = None,
 ) -> Iterator[tuple[Path, PhotoResult | UserError]]:
-    """Project the largest face of each photo, and tune the generator on it; a bad photo never ends the batch.
+    """Project a face of each photo, and tune the generator on it; a bad photo never ends the batch.
 
     Parameters, results and errors are those of `edit_photos`, but for the edits.
     """
@@ -252,7 +242,7 @@ def _portraits(
     """Portraits of the photos; those without a face first, with what is wrong with them."""
     check_distinct_stems(paths)
     photos: list[CheckedPhoto] = []
-    for path, found in check_photos(paths, components, settings.strict, progress, on_checks):
+    for path, found in check_photos(paths, components, settings, progress, on_checks):
         if isinstance(found, UserError):
             yield path, found
         else:

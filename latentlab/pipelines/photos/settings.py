@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal, get_args
 
 from latentlab.errors import UserError
@@ -23,6 +24,36 @@ _RANGES = 1.5
 
 
 @dataclass(frozen=True)
+class Pasting:
+    """How an edited face is put back into its photo.
+
+    Attributes
+    ----------
+    mask
+        Part of the crop that is pasted: 'feather' for the whole crop, fading towards its border, 'hull' for the face
+        alone.
+    keep_detail
+        Whether the photo keeps its own pixels where the edit shows nothing else, see `latentlab.faces.keeping`.
+        Otherwise the whole part is as the generator renders it.
+    keep_tone
+        Whether a photo without colours, grey or of one tint, stays so, see `latentlab.faces.tone`.
+
+    Raises
+    ------
+    UserError
+        If the mask is unknown.
+    """
+
+    mask: Mask = "feather"
+    keep_detail: bool = True
+    keep_tone: bool = True
+
+    def __post_init__(self) -> None:
+        if self.mask not in get_args(Mask):
+            raise UserError(f"a mask is {' or '.join(get_args(Mask))}, not {self.mask!r}")
+
+
+@dataclass(frozen=True)
 class PhotoSettings:
     """How photos are projected.
 
@@ -37,22 +68,30 @@ class PhotoSettings:
         Where the projection starts, see `latentlab.projection.starting_points`.
     strict
         Whether to leave out photos with a poor quality check, without projecting them.
+    face
+        Which face of each photo: 1 is the largest, 2 the next.
+    landmarks
+        File of the photos' faces, see `latentlab.faces.given`; None for those that the detector finds.
     batch_size
         Images projected at once.
 
     Raises
     ------
     UserError
-        If tuning is asked for in space s.
+        If tuning is asked for in space s, or the face is below 1.
     """
 
     projection: ProjectionSettings = DEFAULTS["w+"]
     tuning: TuningSettings | None = TuningSettings()
     start: Start = "auto"
     strict: bool = False
+    face: int = 1
+    landmarks: Path | None = None
     batch_size: int = 1
 
     def __post_init__(self) -> None:
+        if self.face < 1:
+            raise UserError(f"faces are counted from 1, the largest, not {self.face}")
         if self.tuning is not None and self.projection.space == "s":
             raise UserError("tuning needs latents of w or w+; project into one of these, or do not tune")
 
@@ -70,31 +109,20 @@ class PhotoEditSettings(PhotoSettings):
         for both of `PHOTO_TARGETS` where the score is a probability and of the direction's attribute.
     search
         How such strengths are searched for; None for a cap of 1.5 times the end of the direction's range.
-    mask
-        Part of the crop that is pasted back: 'feather' for the whole crop, fading towards its border, 'hull' for
-        the face alone.
+    pasting
+        How the edited face is put back into the photo.
     force
         Whether to apply a direction to a generator that it was not learnt on.
     command
         How the job was started, for the report.
-
-    Raises
-    ------
-    UserError
-        If the mask is unknown.
     """
 
     attribute: str = "happy"
     target: float | ScoreTarget | None = None
     search: StrengthSettings | None = None
-    mask: Mask = "feather"
+    pasting: Pasting = Pasting()
     force: bool = False
     command: str = "latentlab.edit_photos"
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.mask not in get_args(Mask):
-            raise UserError(f"a mask is {' or '.join(get_args(Mask))}, not {self.mask!r}")
 
 
 def photo_search() -> StrengthSettings:

@@ -48,7 +48,11 @@ def write_edits(portrait: Portrait, edits: Sequence[PhotoEdit], direction: Direc
         images.save_image(edit.photo, own / f"photo_{name}.png")
         images.save_image(edit.crop.clamp(-1, 1), own / f"crop_{name}.png")
     save_figure(_comparison(portrait, edits, direction.attribute), own / "comparison.png")
-    facts = _facts(portrait) | {"direction": direction.attribute, "edits": [_edit_facts(edit) for edit in edits]}
+    facts = _facts(portrait) | {
+        "direction": direction.attribute,
+        "own_scores": [_finite(value) for value in edits[0].own_scores] if edits else [],
+        "edits": [_edit_facts(edit) for edit in edits],
+    }
     write_json(own / "report.json", facts)
     write_text(own / "report.md", _markdown(portrait, edits, direction, command))
 
@@ -95,6 +99,7 @@ def _edit_facts(edit: PhotoEdit) -> dict[str, Any]:
         "strength": edit.strength,
         "score": _finite(edit.score),
         "identity": _finite(edit.identity),
+        "checks": [_fields(check) for check in edit.checks],
     }
     if edit.search is not None:
         search = edit.search
@@ -127,16 +132,19 @@ def _markdown(portrait: Portrait, edits: Sequence[PhotoEdit], direction: Directi
         "",
         "## The edits",
         "",
-        "Score and identity are those of the face in the finished photo. Identity is the similarity to the original "
-        "photo: 1 for the same image; the median is 0.75 for two photos of one person and 0.07 for strangers.",
+        "Score and identity are those of the face in the finished photo, and of its projection as it is rendered. "
+        "Identity is the similarity to the original photo: 1 for the same image; the median is 0.75 for two photos of "
+        "one person and 0.07 for strangers.",
         "",
         f"| strength along {direction.attribute} | score | identity |",
         "| ---: | ---: | ---: |",
+        *_unedited_rows(portrait, edits),
         *(
             f"| {name} | {or_unknown(e.score)} | {or_unknown(e.identity)} |"
             for e, name in zip(edits, _signed(edits), strict=True)
         ),
         *(f"\n{why}" for why in unknown),
+        *_doubts(edits),
         *(f"\n{line}" for line in _search_lines(edits)),
         "",
         "## How far to trust it",
@@ -150,6 +158,29 @@ def _markdown(portrait: Portrait, edits: Sequence[PhotoEdit], direction: Directi
         f"    {command}",
     ]
     return "\n".join(lines) + "\n"
+
+
+def _unedited_rows(portrait: Portrait, edits: Sequence[PhotoEdit]) -> list[str]:
+    """Rows of the photo itself and of its projection, to which the edits compare."""
+    if not edits:
+        return []
+    photo, projected = edits[0].own_scores
+    identity = next((check.value for check in portrait.after if check.name == "identity"), math.nan)
+    return [
+        f"| the photo | {or_unknown(photo)} | 1.00 |",
+        f"| its projection | {or_unknown(projected)} | {or_unknown(identity)} |",
+    ]
+
+
+def _doubts(edits: Sequence[PhotoEdit]) -> list[str]:
+    """A line for each check of an edit that is not good: what failed, and what to do."""
+    lines = [
+        f"- {name}: {check.name} {check.verdict} ({format_value(check)}): {check.cause}."
+        for edit, name in zip(edits, _signed(edits), strict=True)
+        for check in edit.checks
+        if check.verdict != "good"
+    ]
+    return ["", *lines] if lines else []
 
 
 def _search_lines(edits: Sequence[PhotoEdit]) -> list[str]:

@@ -17,6 +17,7 @@ from latentlab.directions import Direction
 from latentlab.directions.shipped import load_direction, shipped_directions
 from latentlab.editing import default_strengths, strength_range
 from latentlab.errors import UserError
+from latentlab.latents import load_latents
 from latentlab.perceptual import load_perceptual
 from latentlab.pipelines import (
     Components,
@@ -27,7 +28,7 @@ from latentlab.pipelines import (
     edit_photo,
     project_photos,
 )
-from latentlab.pipelines.photos import PHOTO_TARGETS, edit_portrait
+from latentlab.pipelines.photos import PHOTO_TARGETS, Pasting, edit_portrait
 from latentlab.pipelines.photos.settings import steps_left_out
 from latentlab.projection import DEFAULTS, PUBLISHED, Projection, TuningSettings, WeightDelta
 from latentlab.scorers import FunctionScorer
@@ -128,7 +129,7 @@ def test_done_work_is_found_again(portrait, components, folder):
 @pytest.mark.parametrize("mask", ["feather", "hull"])
 def test_the_edit_smiles_more_and_leaves_the_rest_of_the_photo(portrait, components, mask):
     smile = load_direction("smile")
-    edits = list(edit_portrait(portrait, smile, strength_range(smile), components, "happy", mask))
+    edits = list(edit_portrait(portrait, smile, strength_range(smile), components, "happy", Pasting(mask)))
     assert edits[1].score > edits[0].score + 0.3
     assert all(-1 <= edit.identity < 1 for edit in edits)
     geometry, photo = portrait.face.geometry, portrait.photo
@@ -193,7 +194,9 @@ def test_a_generator_of_32_pixels_projects_and_edits_and_what_is_too_small_is_un
     assert np.isnan(edit.score) and np.isnan(edit.identity)
     assert edit.values("happy") == "happy unknown, identity unknown"
     facts = json.loads((result.folder / "report.json").read_text())
-    assert facts["edits"] == [{"strength": 1.0, "score": None, "identity": None}]
+    (told,) = facts["edits"]
+    assert (told["strength"], told["score"], told["identity"]) == (1.0, None, None)
+    assert [check["name"] for check in told["checks"]] == ["strength"] and facts["own_scores"] == [None, None]
     report = (result.folder / "report.md").read_text()
     assert "| +1 | unknown | unknown |" in report
     assert "Identity is unknown: faces of 32 pixels are too small for the descriptor." in report
@@ -332,6 +335,37 @@ def test_a_process_warns_of_a_poor_photo_while_the_work_has_not_begun(folder, tm
     assert line.endswith("; the result will suffer\n")
     assert "LPIPS" not in rest  # it was killed long before its end
     assert not (tmp_path / "out" / "blurred").exists()
+
+
+@pytest.mark.slow
+def test_an_aligned_face_becomes_a_latent_in_a_file_that_others_read(folder, generator, tmp_path):
+    with torch.no_grad():
+        images.save_image(generator(stylegan2.z_from_seeds([641], generator.z_dim), psi=0.7), tmp_path / "crop.png")
+    words = ["project", "crop.png", "--aligned", "--steps", "2", "--no-tune", "--latents", "codes.pt", "--out", "out"]
+    done = subprocess.run([*LATENTLAB, *words], cwd=tmp_path, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    assert "latents of 1 photos are in codes.pt, in the order crop.png" in done.stdout
+    kept = Projection.load(tmp_path / "out" / "crop" / "projection.safetensors").ws(generator)
+    assert torch.equal(load_latents(tmp_path / "codes.pt"), kept)
+    aligned, crop = (images.load_image(tmp_path / name) for name in ("out/crop/aligned.png", "crop.png"))
+    assert torch.equal(images.to_bytes(aligned), images.to_bytes(crop)), "nothing was cropped"
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--aligned", "--landmarks", "a.json"], "give neither --landmarks nor --face"),
+        (["--latents", "codes.csv"], "written as .pt"),
+        (["--space", "s", "--no-tune", "--latents", "codes.pt"], "writes codes of w and w+"),
+        (["--landmarks", "missing.json"], "missing.json"),
+        (["--face", "2"], "has 1 face, and the face 2 is asked for"),
+    ],
+)
+def test_faces_that_are_not_there_are_told(folder, tmp_path, words, message):
+    command = [*LATENTLAB, "project", str(folder / "face.png"), "--steps", "2", "--out", "out", *words]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 2 and message in done.stderr.replace("\n", " "), done.stderr
+    assert "Traceback" not in done.stderr
 
 
 # --- the shipped direction ----------------------------------------------------------------------------------

@@ -1,0 +1,99 @@
+"""What an edit did to a photo: how far the score moved, whose face it still is, and how hard the face was pushed."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+from latentlab.directions import Direction
+from latentlab.directions.teaching import falls_along
+from latentlab.editing import strength_range
+from latentlab.pipelines.checks import LIMITS, Limits, QualityCheck
+from latentlab.pipelines.strengths import FaceStrengths
+
+# In logits: what moves a probability of one half to three quarters shows, and a quarter of that does not.
+_EFFECT = Limits(math.log(3), math.log(3) / 4)
+# Ends of the direction's calibrated range. On 22 photos that were edited to the same scores, the mouths that tore were
+# nearly all at the cap of 1.5; at twice the range two of three tore.
+_PUSHED = Limits(1.0, 1.5)
+# A score that is so near its end already has nowhere to go.
+_THERE = 0.03
+
+
+def check_edit(
+    strength: float,
+    scores: tuple[float, float],
+    identity: float,
+    direction: Direction,
+    attribute: str | None,
+    search: FaceStrengths | None = None,
+) -> list[QualityCheck]:
+    """Check an edit of a photo by what is known of it.
+
+    - effect: change of the score in logits, the way that the edit was to move it; only of a score that is what the
+      direction moves. Good where the score was there before, or the target of a search was reached;
+    - identity: similarity to the photo, see `latentlab.faces.identity`;
+    - strength: in ends of the direction's range.
+
+    Parameters
+    ----------
+    strength, direction
+        Strength of the edit in the direction's units.
+    scores
+        Score of the photo, and of the edited photo; NaN where unknown.
+    identity
+        Similarity of the edited face to that of the photo; NaN where unknown.
+    attribute
+        Name of the score, a probability of what the direction moves; None for any other.
+    search
+        How the strength was found, if it was searched for.
+    """
+    found = [] if attribute is None else list(_effect(strength, scores, direction, attribute, search))
+    if not math.isnan(identity):
+        found.append(
+            _check("identity", identity, "", LIMITS["identity"], "it looks like another person: edit by less strength")
+        )
+    return found + list(_pushed(strength, direction))
+
+
+def _effect(
+    strength: float, scores: tuple[float, float], direction: Direction, attribute: str, search: FaceStrengths | None
+) -> Iterator[QualityCheck]:
+    """How far the score moved, the way that was wanted."""
+    if not strength or any(map(math.isnan, scores)):
+        return
+    upwards = (strength > 0) != falls_along(direction, attribute)
+    before, after = scores if upwards else (1 - scores[0], 1 - scores[1])
+    moved = _logit(after) - _logit(before)
+    told = f"{attribute} went from {scores[0]:.2f} to {scores[1]:.2f}"
+    if before > 1 - _THERE or (search is not None and search.reached[0] and moved > 0):
+        yield QualityCheck("effect", moved, "logits", "good", "")
+    elif search is not None:
+        advice = f"{told}, short of {search.target}: a larger --cap lets it go further, at a risk for the mouth"
+        yield _check("effect", moved, "logits", Limits(math.inf, _EFFECT.good), advice)
+    else:
+        yield _check("effect", moved, "logits", _EFFECT, f"{told}: give a larger strength, or --target")
+
+
+def _pushed(strength: float, direction: Direction) -> Iterator[QualityCheck]:
+    low, high = strength_range(direction)
+    end = high if strength > 0 else low
+    if strength and end * strength > 0:
+        yield _check(
+            "strength",
+            strength / end,
+            "ranges",
+            _PUSHED,
+            f"beyond {end:+.3g}, where the direction's range ends, mouths may tear and contours double: look at it at "
+            "full size",
+        )
+
+
+def _check(name: str, value: float, unit: str, limits: Limits, advice: str) -> QualityCheck:
+    verdict = limits.verdict(value)
+    return QualityCheck(name, value, unit, verdict, "" if verdict == "good" else advice)
+
+
+def _logit(probability: float) -> float:
+    bounded = min(max(probability, 1e-4), 1 - 1e-4)
+    return math.log(bounded / (1 - bounded))
