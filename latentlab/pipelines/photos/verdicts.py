@@ -50,9 +50,9 @@ def check_edit(
     """
     found = [] if attribute is None else list(_effect(strength, scores, direction, attribute, search))
     if not math.isnan(identity):
-        found.append(
-            _check("identity", identity, "", LIMITS["identity"], "it looks like another person: edit by less strength")
-        )
+        limits = LIMITS["identity"]
+        looks = "may look" if limits.verdict(identity) == "fair" else "looks"
+        found.append(_check("identity", identity, "", limits, f"it {looks} like another person: edit by less strength"))
     return found + list(_pushed(strength, direction))
 
 

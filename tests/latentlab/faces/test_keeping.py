@@ -45,6 +45,35 @@ def test_the_photo_keeps_its_grain_but_where_the_edit_shows_something_else(faces
     torch.testing.assert_close(made[middle], edited[middle], atol=1e-5, rtol=0)
 
 
+def test_what_changes_apart_from_the_face_is_not_carried_over(faces):
+    """A background that the projection made up, and the edit makes up anew."""
+    rendered, crop, edited = faces
+    edited[:, :, 224:256, 216:256] -= 0.8
+    made = pasted(edited, before_edit(rendered, edited, crop), crop)
+    torch.testing.assert_close(made[..., 232:, 226:], crop[..., 232:, 226:], atol=1e-6, rtol=0)
+    middle = (..., slice(172, 188), slice(110, 150))
+    torch.testing.assert_close(made[middle], edited[middle], atol=1e-5, rtol=0)
+
+
+def test_a_faint_edit_of_the_face_is_kept_beside_a_strong_one_of_the_background(faces):
+    rendered, crop, _ = faces
+    edited = rendered.clone()
+    edited[:, :, 160:200, 90:170] += 0.15  # 19 levels
+    edited[:, :, 224:256, 216:256] -= 0.8
+    made = pasted(edited, before_edit(rendered, edited, crop), crop)
+    middle = (..., slice(172, 188), slice(110, 150))
+    assert (made - crop)[middle].mean() > 0.1
+
+
+def test_what_reaches_from_the_face_into_the_background_is(faces):
+    """Hair, say."""
+    rendered, crop, edited = faces
+    edited[:, :, 20:200, 90:170] += 0.6
+    made = pasted(edited, before_edit(rendered, edited, crop), crop)
+    middle = (..., slice(40, 60), slice(110, 150))
+    torch.testing.assert_close(made[middle], edited.clamp(-1, 1)[middle], atol=1e-5, rtol=0)
+
+
 def test_a_tone_that_shifts_everywhere_is_carried_over_with_the_grain_kept(faces):
     rendered, crop, _ = faces
     made = pasted(rendered + 0.05, before_edit(rendered, rendered + 0.05, crop), crop)
