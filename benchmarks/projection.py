@@ -172,10 +172,7 @@ def table(out: Path) -> str:
         rows = [read_json(path) for path in sorted((out / method).glob("*.json"))]
         if not rows:
             continue
-        mean = {
-            key: _mean(rows, key)
-            for key in ("mse", "lpips", "psnr", "identity", "distance", "mesh", "seconds", "steps")
-        }
+        mean = {key: _mean(rows, key) for key in MEANS}
         step = stats.median(row["seconds"] / row["steps"] for row in rows)
         lines.append(
             f"| {method} | {len(rows)} | {mean['mse']:.4f} | {mean['lpips']:.3f} | {mean['psnr']:.2f} "

@@ -8,8 +8,8 @@ Draw generated faces, and train a network to paint faces from drawings. On the c
 .. image:: /images/edges_to_face.jpg
    :alt: Eight drawings, what the network paints of them, and the faces that were drawn
 
-This page was not executed: the training takes an hour on one core with AMX, and three without. The image is of such a
-run: its eight held-out drawings, what is painted of them, and the faces that were drawn.
+This page was not executed: the training takes an hour on one core with AMX. The image is of such a run: its eight
+held-out drawings, what is painted of them, and the faces that were drawn.
 """
 
 from pathlib import Path

@@ -80,7 +80,7 @@ Face = Annotated[int, typer.Option(min=1, help="Face of each photo: 1 is the lar
 
 
 @dataclass(frozen=True)
-class Faces:
+class ChosenFaces:
     """Which faces of photos are meant, and where they are known from, as the options of a command say."""
 
     aligned: bool = False
@@ -107,7 +107,7 @@ class Recipe:
     published: bool = False
     tune: bool = True
     strict: bool = False
-    faces: Faces = Faces()
+    faces: ChosenFaces = ChosenFaces()
     batch: int = 1
 
     def fields(self) -> dict[str, Any]:
@@ -166,8 +166,9 @@ def project(
     latents: Annotated[
         Path | None,
         typer.Option(
+            "--save-latents",
             help="Also write the latents of all photos to one file, in w or w+: .pt as e4e does, .npz as the public "
-            "projector does, .npy or .safetensors."
+            "projector does, .npy or .safetensors.",
         ),
     ] = None,
 ) -> None:
@@ -186,7 +187,7 @@ def project(
     check_folders(out, paths)
     if latents is not None:
         _check_latents(latents, space)
-    faces = Faces(aligned, landmarks, face)
+    faces = ChosenFaces(aligned, landmarks, face)
     settings = PhotoSettings(**Recipe(space, steps, start, published, tune, strict, faces, batch).fields())
     components = Components.load(network, detector=faces.detector, device=device)
     failures: list[UserError] = []
@@ -209,7 +210,9 @@ def _check_latents(path: Path, space: SpaceName) -> None:
     from latentlab.latents import check_latents_path
 
     if space is SpaceName.s:
-        raise UserError("--latents writes codes of w and w+; of space s each photo's projection.safetensors has them")
+        raise UserError(
+            "--save-latents writes codes of w and w+; of space s each photo's projection.safetensors has them"
+        )
     check_latents_path(path)
     options.check_file(path)
 

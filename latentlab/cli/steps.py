@@ -135,7 +135,7 @@ def edit(
     photos.check_folders(out, paths)
     read = _read_edit(direction, strengths, units, layers, latents)
     numbers = options.parse_seeds(seeds)
-    faces = photos.Faces(aligned, landmarks, face)
+    faces = photos.ChosenFaces(aligned, landmarks, face)
     components = Components.load(network, scorer, faces.detector, device=device)
     wanted = read(components)
     if paths:

@@ -10,8 +10,8 @@ from torch import Tensor
 from latentlab.images import luma
 from latentlab.reprs import ShortRepr
 
-# Root mean square, in levels of 255, of what colours a tone may leave unexplained. Compression leaves up to about one
-# level in a grey photo; of generated faces the least colourful one of a thousand has six.
+# Root mean square, in levels of 255, of what colours a tone may leave unexplained: compression leaves traces of colour
+# in grey photos, too.
 _LEAST_COLOUR = 2.5
 _DEGREE = 3  # of the polynomials: a tint goes to nothing towards black and white
 

@@ -92,7 +92,7 @@ COMMANDS = {
     ],
     "walk": ["--direction", "--seeds", "--strengths", "--attribute", "--network", "--out", "--force"],
     "align": ["--out", "--resolution", "--faces", "--detector", "--landmarks", "--show"],
-    "project": ["--out", "--space", "--steps", "--start", "--tune", "--aligned", "--face", "--latents", "--batch"],
+    "project": ["--out", "--space", "--steps", "--start", "--tune", "--aligned", "--face", "--save-latents"],
     "metrics generator": ["--network", "--metric", "--real", "--pairs", "--samples", "--psi", "--scorer", "--out"],
     "metrics folders": ["--metric", "--resolution", "--out", "--device"],
     "directions list": [],

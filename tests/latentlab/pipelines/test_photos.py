@@ -341,7 +341,18 @@ def test_a_process_warns_of_a_poor_photo_while_the_work_has_not_begun(folder, tm
 def test_an_aligned_face_becomes_a_latent_in_a_file_that_others_read(folder, generator, tmp_path):
     with torch.no_grad():
         images.save_image(generator(stylegan2.z_from_seeds([641], generator.z_dim), psi=0.7), tmp_path / "crop.png")
-    words = ["project", "crop.png", "--aligned", "--steps", "2", "--no-tune", "--latents", "codes.pt", "--out", "out"]
+    words = [
+        "project",
+        "crop.png",
+        "--aligned",
+        "--steps",
+        "2",
+        "--no-tune",
+        "--save-latents",
+        "codes.pt",
+        "--out",
+        "out",
+    ]
     done = subprocess.run([*LATENTLAB, *words], cwd=tmp_path, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
     assert "latents of 1 photos are in codes.pt, in the order crop.png" in done.stdout
@@ -355,8 +366,8 @@ def test_an_aligned_face_becomes_a_latent_in_a_file_that_others_read(folder, gen
     ("words", "message"),
     [
         (["--aligned", "--landmarks", "a.json"], "give neither --landmarks nor --face"),
-        (["--latents", "codes.csv"], "written as .pt"),
-        (["--space", "s", "--no-tune", "--latents", "codes.pt"], "writes codes of w and w+"),
+        (["--save-latents", "codes.csv"], "written as .pt"),
+        (["--space", "s", "--no-tune", "--save-latents", "codes.pt"], "writes codes of w and w+"),
         (["--landmarks", "missing.json"], "missing.json"),
         (["--face", "2"], "has 1 face, and the face 2 is asked for"),
     ],
