@@ -77,13 +77,14 @@ def read(path: str | Path, kind: Kind) -> tuple[dict[str, Tensor], dict[str, Any
         return tensors, dict(json.loads(metadata["card"]))
 
 
-def has_card(path: str | Path) -> bool:
-    """Whether a file is one that `write` wrote, of whatever kind; False for other files and broken ones."""
+def has_card(path: str | Path, kind: Kind | None = None) -> bool:
+    """Whether a file is one that `write` wrote, of a kind or any; False for other files and broken ones."""
     try:
         with safe_open(str(path), framework="pt") as file:
-            return str((file.metadata() or {}).get("format", "")).startswith("latentlab.")
+            form = str((file.metadata() or {}).get("format", ""))
     except (OSError, SafetensorError):
         return False
+    return form.startswith("latentlab.") if kind is None else form == kind.format
 
 
 @contextmanager

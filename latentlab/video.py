@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +23,16 @@ VIDEO_SUFFIXES = frozenset({".avi", ".m4v", ".mkv", ".mov", ".mp4", ".webm"})
 _WHOLE = 0.98  # of the frames that the duration lets expect are enough
 _log = logging.getLogger(__name__)
 FASTEST = {".gif": 50.0, ".mp4": 120.0}  # frames per second
+_PALETTE_FRAMES = 16
+
+
+class Frames(Protocol):
+    """Frames of a video: a tensor `(t, 3, h, w)` in [-1, 1], or what renders them only when they are asked for."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, rows: list[int], /) -> Tensor:
+        """Some of the frames, by their indices; the writers ask for each once."""
 
 
 def check_video(path: str | Path, fps: float = FPS) -> None:
@@ -31,9 +41,11 @@ def check_video(path: str | Path, fps: float = FPS) -> None:
     Raises
     ------
     UserError
-        If fps is out of range, or imageio[ffmpeg], which MP4 needs, is not installed.
+        If the suffix is another one, fps is out of range, or imageio[ffmpeg], which MP4 needs, is not installed.
     """
     suffix = Path(path).suffix.lower()
+    if suffix not in FASTEST:
+        raise UserError(f"cannot write {path}: the file name of an animation ends in {' or '.join(FASTEST)}")
     _check_fps(fps, FASTEST[suffix])
     if suffix == ".mp4":
         _import_imageio()
@@ -53,11 +65,24 @@ def _import_imageio() -> tuple[Any, Any]:
     return imageio, imageio_ffmpeg
 
 
-def write_gif(frames: Tensor, path: str | Path, fps: float = FPS) -> None:
+def write_video(frames: Frames, path: str | Path, fps: float = FPS, batch_size: int = 1) -> None:
+    """Write a GIF or an MP4, as the suffix says; see `write_gif` and `write_mp4`.
+
+    Raises
+    ------
+    UserError
+        As `check_video` and these say.
+    """
+    check_video(path, fps)
+    write = write_gif if Path(path).suffix.lower() == ".gif" else write_mp4
+    write(frames, path, fps, batch_size)
+
+
+def write_gif(frames: Frames, path: str | Path, fps: float = FPS, batch_size: int = 1) -> None:
     """Write a GIF that loops for ever.
 
     All frames share one palette, taken from all of them, with Floyd-Steinberg dithering: with a palette
-    each, colours flicker where nothing moves.
+    each, colours flicker where nothing moves. A byte a pixel is held in memory.
 
     Parameters
     ----------
@@ -68,6 +93,8 @@ def write_gif(frames: Tensor, path: str | Path, fps: float = FPS) -> None:
     fps
         Frames per second, above 0 up to 50. GIF counts in hundredths of a second, so that 50, 25, 20 and 10 are exact
         and others rounded; browsers slow down anything faster.
+    batch_size
+        Frames asked for at once, where they are rendered then.
 
     Raises
     ------
@@ -76,9 +103,14 @@ def write_gif(frames: Tensor, path: str | Path, fps: float = FPS) -> None:
     ValueError
         The frames have another shape.
     """
-    originals = _checked(frames, fps, FASTEST[".gif"])
-    palette = _shared_palette(originals)
-    images = [image.quantize(palette=palette, dither=Image.Dither.FLOYDSTEINBERG) for image in originals]
+    _check_frames(frames, fps, FASTEST[".gif"])
+    count = len(frames)
+    rows = np.linspace(0, count - 1, min(_PALETTE_FRAMES, count)).round().astype(int).tolist()
+    known = dict(zip(rows, _images_of(frames, rows, batch_size), strict=True))
+    palette = _shared_palette(list(known.values()))
+    others = _images_of(frames, [row for row in range(count) if row not in known], batch_size)
+    in_order = (known.pop(row) if row in known else next(others) for row in range(count))
+    images = [image.quantize(palette=palette, dither=Image.Dither.FLOYDSTEINBERG) for image in in_order]
     with atomic_path(path) as temporary:
         images[0].save(
             temporary,
@@ -91,31 +123,36 @@ def write_gif(frames: Tensor, path: str | Path, fps: float = FPS) -> None:
         )
 
 
-def _checked(frames: Tensor, fps: float, fastest: float) -> list[Image.Image]:
+def _check_frames(frames: Frames, fps: float, fastest: float) -> None:
     if not len(frames):
         raise UserError("a video needs at least one frame")
     _check_fps(fps, fastest)
-    return [image.convert("RGB") for image in to_pil_list(frames)]
+
+
+def _images_of(frames: Frames, rows: list[int], batch_size: int) -> Iterator[Image.Image]:
+    """Yield some of the frames in RGB; no more than a batch of them is held."""
+    for start in range(0, len(rows), batch_size):
+        for image in to_pil_list(frames[rows[start : start + batch_size]]):
+            yield image.convert("RGB")
 
 
 def _shared_palette(images: list[Image.Image]) -> Image.Image:
-    """Choose 256 colours for all images, from up to sixteen of them, evenly spaced, side by side.
+    """Choose 256 colours for all images, from these side by side.
 
     On walks of faces the octree leaves a quarter less (rms) error than the median cut, and no cast.
     """
-    indices = np.linspace(0, len(images) - 1, min(16, len(images))).round().astype(int)
-    chosen = [images[i] for i in indices]
-    width, height = chosen[0].size
-    sheet = Image.new("RGB", (width * len(chosen), height))
-    for i, image in enumerate(chosen):
+    width, height = images[0].size
+    sheet = Image.new("RGB", (width * len(images), height))
+    for i, image in enumerate(images):
         sheet.paste(image, (i * width, 0))
     return sheet.quantize(256, method=Image.Quantize.FASTOCTREE)
 
 
-def write_mp4(frames: Tensor, path: str | Path, fps: float = FPS) -> None:
+def write_mp4(frames: Frames, path: str | Path, fps: float = FPS, batch_size: int = 1) -> None:
     """Write H.264 in MP4, which every player takes; needs the package `imageio[ffmpeg]`.
 
-    Odd heights and widths are extended by a row or column: H.264's colour planes have half the size.
+    Odd heights and widths are extended by a row or column: H.264's colour planes have half the size. Frames that are
+    rendered when they are asked for are not held in memory.
 
     Parameters
     ----------
@@ -125,6 +162,8 @@ def write_mp4(frames: Tensor, path: str | Path, fps: float = FPS) -> None:
         The file; an existing one is replaced.
     fps
         Frames per second, above 0 up to 120.
+    batch_size
+        Frames asked for at once, where they are rendered then.
 
     Raises
     ------
@@ -133,9 +172,9 @@ def write_mp4(frames: Tensor, path: str | Path, fps: float = FPS) -> None:
     ValueError
         The frames have another shape.
     """
-    images = _checked(frames, fps, FASTEST[".mp4"])
+    _check_frames(frames, fps, FASTEST[".mp4"])
     with _mp4_writer(Path(path), fps) as write:
-        for image in images:
+        for image in _images_of(frames, list(range(len(frames))), batch_size):
             write(np.asarray(image))
 
 

@@ -22,7 +22,7 @@ from latentlab.progress import Stage, stage_of
 from latentlab.rendering import Renderer
 from latentlab.reprs import ShortRepr
 from latentlab.scorers import Scorer, score_column
-from latentlab.video import FPS, check_video, write_gif, write_mp4
+from latentlab.video import FASTEST, FPS, check_video, write_video
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -30,8 +30,6 @@ if TYPE_CHECKING:
 RESOLUTION = 256  # each face in the figure and in the animation
 COLUMNS = 7  # strengths in a figure
 FRAMES = 60  # of an animation, there and back
-
-_WRITERS = {".gif": write_gif, ".mp4": write_mp4}
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -99,14 +97,14 @@ class Walk(ShortRepr):
         """
         check_walk_path(path)
         if is_animation(path):
-            _WRITERS[Path(path).suffix.lower()](self.frames(), path, fps)
+            write_video(self.frames(), path, fps)
         else:
             save_figure(self.figure(attribute), path)
 
 
 def is_animation(path: str | Path) -> bool:
     """Whether `Walk.save` writes an animation to a file of this name, and not a figure."""
-    return Path(path).suffix.lower() in _WRITERS
+    return Path(path).suffix.lower() in FASTEST
 
 
 def check_walk_path(path: str | Path, fps: float = FPS) -> None:
@@ -118,7 +116,7 @@ def check_walk_path(path: str | Path, fps: float = FPS) -> None:
         If the suffix is none that it writes, fps is out of the range of an animation, or an .mp4 needs a package that
         is not installed.
     """
-    known = (*FORMATS, *_WRITERS)
+    known = (*FORMATS, *FASTEST)
     if Path(path).suffix.lower() not in known:
         raise UserError(f"cannot write {path}: the file name of a walk ends in one of {', '.join(known)}")
     if is_animation(path):
