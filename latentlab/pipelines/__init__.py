@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from latentlab.pipelines.fitting import fit_samples
     from latentlab.pipelines.healthy import HealthyRegion
     from latentlab.pipelines.importing import ImportedDirection, import_direction
+    from latentlab.pipelines.interpolation import InterpolationSettings, interpolate
+    from latentlab.pipelines.keyframes import Keyframe, keyframes_of
     from latentlab.pipelines.measuring import MeasuredAttribute, Measurement, MeasureSettings, measure_directions
     from latentlab.pipelines.metrics import (
         FolderMetricSettings,
@@ -57,6 +59,8 @@ __all__ = [
     "FolderMetricSettings",
     "GeneratorMetricSettings",
     "ImportedDirection",
+    "InterpolationSettings",
+    "Keyframe",
     "LabelSettings",
     "MeasureSettings",
     "MeasuredAttribute",
@@ -86,6 +90,8 @@ __all__ = [
     "format_checks",
     "generate_images",
     "import_direction",
+    "interpolate",
+    "keyframes_of",
     "label_samples",
     "measure_directions",
     "measure_folders",
@@ -116,6 +122,8 @@ if not TYPE_CHECKING:
                 "measure_folders",
                 "measure_generator",
             ),
+            "interpolation": ("InterpolationSettings", "interpolate"),
+            "keyframes": ("Keyframe", "keyframes_of"),
             "importing": ("ImportedDirection", "import_direction"),
             "measuring": ("MeasureSettings", "MeasuredAttribute", "Measurement", "measure_directions"),
             "naming": ("name_directions",),

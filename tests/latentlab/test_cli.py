@@ -91,6 +91,7 @@ COMMANDS = {
         "--aligned",
     ],
     "walk": ["--direction", "--seeds", "--strengths", "--attribute", "--network", "--out", "--force"],
+    "interpolate": ["--mode", "--loop", "--frames", "--fps", "--psi", "--class", "--network", "--resolution", "--out"],
     "align": ["--out", "--resolution", "--faces", "--detector", "--landmarks", "--show"],
     "project": ["--out", "--space", "--steps", "--start", "--tune", "--aligned", "--face", "--save-latents"],
     "metrics generator": ["--network", "--metric", "--real", "--pairs", "--samples", "--psi", "--scorer", "--out"],
