@@ -96,6 +96,14 @@ LatentsFile = Annotated[
         help="File of latent codes instead of seeds: latents.pt of e4e or pSp, projected_w.npz, or the like.",
     ),
 ]
+SaveLatents = Annotated[
+    Path | None,
+    typer.Option(
+        "--save-latents",
+        help="Also write the latents of all images to one file, in w or w+: .pt as e4e does, .npz as the public "
+        "projector does, .npy or .safetensors.",
+    ),
+]
 
 
 def _parse_ranges(text: str) -> list[tuple[int, int]] | None:
@@ -248,6 +256,14 @@ def check_file(path: Path, inputs: Iterable[Path] = ()) -> Path:
         if one.exists() and one.resolve() == path.resolve():
             raise UserError(f"{path} is what is read; write to another file")
     return path
+
+
+def check_latents_file(path: Path, inputs: Iterable[Path] = ()) -> None:
+    """Refuse a file that latents cannot be written to; UserError, see `check_file`."""
+    from latentlab.latents import check_latents_path
+
+    check_latents_path(path)
+    check_file(path, inputs)
 
 
 def is_given(ctx: typer.Context, name: str) -> bool:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -21,8 +22,9 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from latentlab.directions import Direction
-    from latentlab.pipelines import Components, PhotoEditSettings, QualityCheck
-    from latentlab.pipelines.photos import OnChecks, Pasting
+    from latentlab.pipelines import Components, PhotoEditSettings
+    from latentlab.pipelines.photos import CheckedPhoto, OnChecks, Pasting
+    from latentlab.pipelines.photos.settings import Face
 
 
 class SpaceName(str, Enum):
@@ -76,7 +78,19 @@ Landmarks = Annotated[
     Path | None,
     typer.Option(help="File of the faces instead of a detector: by photo 5 or 68 points, or a box (.json, .csv)."),
 ]
-Face = Annotated[int, typer.Option(min=1, help="Face of each photo: 1 is the largest, 2 the next.")]
+FaceName = Annotated[
+    str, typer.Option("--face", metavar="all|largest|N", help="Face of each photo: 2 is the next after the largest.")
+]
+
+
+def parse_face(text: str) -> Face:
+    """Parse which face of a photo is meant: all, largest, or a number from 1; UserError if it is none of these."""
+    known: dict[str, Face] = {"all": "all", "largest": 1}
+    if text in known:
+        return known[text]
+    if not text.isdecimal() or int(text) < 1:
+        raise UserError(f"a face is all, largest, or its number from 1, the largest, not {text!r}")
+    return int(text)
 
 
 @dataclass(frozen=True)
@@ -85,10 +99,10 @@ class ChosenFaces:
 
     aligned: bool = False
     landmarks: Path | None = None
-    number: int = 1
+    face: Face = 1
 
     def __post_init__(self) -> None:
-        if self.aligned and (self.landmarks is not None or self.number != 1):
+        if self.aligned and (self.landmarks is not None or self.face != 1):
             raise UserError("aligned photos show one face each, in its place: give neither --landmarks nor --face")
 
     @property
@@ -120,7 +134,7 @@ class Recipe:
             "tuning": TuningSettings() if self.tune and self.space is not SpaceName.s else None,
             "start": "average" if self.published else self.start.value,
             "strict": self.strict,
-            "face": self.faces.number,
+            "face": self.faces.face,
             "landmarks": self.faces.landmarks,
             "batch_size": self.batch,
         }
@@ -159,18 +173,11 @@ def project(
     strict: Strict = False,
     aligned: Aligned = False,
     landmarks: Landmarks = None,
-    face: Face = 1,
+    face: FaceName = "largest",
     network: options.Network = "mobile-ffhq",
     device: options.Device = "auto",
     batch: options.Batch = 1,
-    latents: Annotated[
-        Path | None,
-        typer.Option(
-            "--save-latents",
-            help="Also write the latents of all photos to one file, in w or w+: .pt as e4e does, .npz as the public "
-            "projector does, .npy or .safetensors.",
-        ),
-    ] = None,
+    save_latents: options.SaveLatents = None,
 ) -> None:
     """Find the latents of photos: align, check, project, tune the generator, check again.
 
@@ -185,47 +192,52 @@ def project(
         options.refuse_without_effect(ctx, {"tune": "in space s"})
     paths = list_images(photos)
     check_folders(out, paths)
-    if latents is not None:
-        _check_latents(latents, space)
-    faces = ChosenFaces(aligned, landmarks, face)
+    if save_latents is not None:
+        if space is SpaceName.s:
+            raise UserError(
+                "--save-latents writes codes of w and w+; of space s each photo's projection.safetensors has them"
+            )
+        options.check_latents_file(save_latents)
+    faces = ChosenFaces(aligned, landmarks, parse_face(face))
     settings = PhotoSettings(**Recipe(space, steps, start, published, tune, strict, faces, batch).fields())
     components = Components.load(network, detector=faces.detector, device=device)
     failures: list[UserError] = []
-    found: dict[Path, Tensor] = {}
+    done, found = 0, Codes()
     for path, result in project_photos(paths, components, settings, out, bar, print_poor(strict)):
         if isinstance(result, UserError):
             failures.append(result)
         else:
-            if result.portrait.ws is not None:
-                found[path] = result.portrait.ws.cpu()
-            print(f"\n{path}\n{format_checks(result.portrait.checks)}\nwritten to {result.folder}")
-    if latents is not None and found:
-        _write_latents(found, paths, latents)
-    _print_count(len(paths), len(failures))
+            done += 1
+            found.add(path, result.portrait.name, result.portrait.ws)
+            print(f"\n{result.portrait.title}\n{format_checks(result.portrait.checks)}\nwritten to {result.folder}")
+    if save_latents is not None:
+        found.write(save_latents, paths)
+    _print_count(done, len(failures), "faces" if faces.face == "all" else "photos")
     end_with(failures)
 
 
-def _check_latents(path: Path, space: SpaceName) -> None:
-    """Refuse a file that the latents cannot be written to."""
-    from latentlab.latents import check_latents_path
+class Codes:
+    """Latent codes of photos, gathered for one file."""
 
-    if space is SpaceName.s:
-        raise UserError(
-            "--save-latents writes codes of w and w+; of space s each photo's projection.safetensors has them"
-        )
-    check_latents_path(path)
-    options.check_file(path)
+    def __init__(self) -> None:
+        self._found: dict[Path, list[tuple[str, Tensor]]] = {}
 
+    def add(self, photo: Path, name: str, ws: Tensor | None) -> None:
+        """Add a code `(1, num_ws, w_dim)` of a photo, with what it is called; None, where there is none, adds none."""
+        if ws is not None:
+            self._found.setdefault(photo, []).append((name, ws.cpu()))
 
-def _write_latents(found: Mapping[Path, Tensor], photos: Sequence[Path], out: Path) -> None:
-    """Write the latents that were found, in the order in which the photos were given, and say which they are."""
-    import torch
+    def write(self, out: Path, photos: Sequence[Path]) -> None:
+        """Write them in the order in which the photos were given, and say which they are; no file of none."""
+        import torch
 
-    from latentlab.latents import save_latents
+        from latentlab.latents import save_latents
 
-    order = [path for path in photos if path in found]
-    save_latents(torch.cat([found[path] for path in order]), out)
-    print(f"\nlatents of {len(order)} photos are in {out}, in the order {', '.join(path.name for path in order)}")
+        order = [one for path in photos for one in self._found.get(path, ())]
+        if order:
+            save_latents(torch.cat([ws for _, ws in order]), out)
+            names = ", ".join(name for name, _ in order)
+            print(f"\nlatents are in {out}, in the order {names}")
 
 
 def check_folders(out: Path, photos: Sequence[Path]) -> None:
@@ -235,10 +247,10 @@ def check_folders(out: Path, photos: Sequence[Path]) -> None:
         options.check_folder(out / path.stem, [path])
 
 
-def _print_count(given: int, failed: int) -> None:
+def _print_count(done: int, failed: int, noun: str) -> None:
     """Print a line that says how many of several photos failed."""
-    if failed and given > 1:
-        print(f"\n{given - failed} of {given} photos are done; {failed} failed:", flush=True)
+    if failed and done + failed > 1:
+        print(f"\n{done} of {done + failed} {noun} are done; {failed} failed:", flush=True)
 
 
 def edit_photos(
@@ -248,21 +260,27 @@ def edit_photos(
     components: Components,
     settings: PhotoEditSettings,
     out: Path,
+    latents: Path | None = None,
 ) -> None:
-    """Edit photos and print what became of each; those that failed come at the end, with exit code 2."""
+    """Edit photos and print what became of each; those that failed come at the end, with exit code 2.
+
+    The latents of all edits are written to the file `latents`, if one is given.
+    """
     from latentlab import pipelines
     from latentlab.pipelines.photos.edits import edit_names
 
-    failures = []
-    done = pipelines.edit_photos(
+    failures, done, found = list[UserError](), Counter[Path](), Codes()
+    results = pipelines.edit_photos(
         photos, direction, strengths, components, settings, out, bar, print_poor(settings.strict)
     )
-    for path, result in done:
+    for path, result in results:
         if isinstance(result, UserError):
             failures.append(result)
             continue
-        print(f"\n{path}\n{pipelines.format_checks(result.portrait.checks)}")
+        done[path] += 1
+        print(f"\n{result.portrait.title}\n{pipelines.format_checks(result.portrait.checks)}")
         for one, name in zip(result.edits, edit_names(result.edits), strict=True):
+            found.add(path, f"{result.portrait.name} {name}", one.ws)
             print(f"{direction.attribute} {name}: {one.values(settings.attribute)}")
             if one.search is not None:
                 print(f"in its crop: {one.search.describe()[0]}")
@@ -272,7 +290,13 @@ def edit_photos(
         for why in dict.fromkeys(why for one in result.edits for why in one.why_unknown):
             print(why)
         print(f"written to {result.folder}: see comparison.png and report.md")
-    _print_count(len(photos), len(failures))
+    if settings.face == "all":
+        for path, faces in done.items():
+            told = "1 face" if faces == 1 else f"{faces} faces"
+            print(f"\n{path} with {told} edited is in {out / path.stem}")
+    if latents is not None:
+        found.write(latents, photos)
+    _print_count(done.total(), len(failures), "faces" if settings.face == "all" else "photos")
     end_with(failures)
 
 
@@ -284,9 +308,9 @@ def print_poor(strict: bool) -> OnChecks:
 
     consequence = "the photo is left out" if strict else "the result will suffer"
 
-    def show(path: Path, checks: Sequence[QualityCheck]) -> None:
-        for text in describe_poor(checks):
-            tqdm.write(f"{path}: {text}; {consequence}")
+    def show(photo: CheckedPhoto) -> None:
+        for text in describe_poor(photo.checks):
+            tqdm.write(f"{photo.title}: {text}; {consequence}")
         sys.stdout.flush()  # a pipe would get it with all the rest, after the long work
 
     return show

@@ -74,6 +74,7 @@ def edit(
     force: Force = False,
     batch: options.Batch = 4,
     latents: options.LatentsFile = None,
+    save_latents: options.SaveLatents = None,
     photo: Annotated[
         list[Path] | None,
         typer.Option(help="Photo to edit instead of seeds, or folder of photos; may be given several times."),
@@ -114,7 +115,7 @@ def edit(
     strict: photos.Strict = False,
     aligned: photos.Aligned = False,
     landmarks: photos.Landmarks = None,
-    face: photos.Face = 1,
+    face: photos.FaceName = "largest",
 ) -> None:
     """Write each seed's image at each strength, and the scores of all as a table.
 
@@ -133,20 +134,22 @@ def edit(
     search = StrengthSettings() if cap is None else StrengthSettings(cap)
     paths = list_images(photo or ())
     photos.check_folders(out, paths)
-    read = _read_edit(direction, strengths, units, layers, latents)
+    if save_latents is not None:
+        options.check_latents_file(save_latents, () if latents is None else [latents])
+    read = _read_edit(direction, strengths, units, layers, latents, save_latents is not None)
     numbers = options.parse_seeds(seeds)
-    faces = photos.ChosenFaces(aligned, landmarks, face)
+    faces = photos.ChosenFaces(aligned, landmarks, photos.parse_face(face))
     components = Components.load(network, scorer, faces.detector, device=device)
     wanted = read(components)
     if paths:
         recipe = photos.Recipe(steps=steps, tune=tune, strict=strict, faces=faces, batch=batch)
         pasting = Pasting(mask.value, keep_detail, keep_tone)
         settings = photos.edit_settings(recipe, attribute, pasting, force, target, cap)
-        photos.edit_photos(paths, wanted.direction, wanted.strengths, components, settings, out)
+        photos.edit_photos(paths, wanted.direction, wanted.strengths, components, settings, out, save_latents)
         return
     if healthy is not None:
         search = replace(search, healthy=_healthy_region(healthy, wanted.direction, components))
-    chosen = SeedSettings(psi, resolution, batch, force, class_label, attribute, target, search)
+    chosen = SeedSettings(psi, resolution, batch, force, class_label, attribute, target, search, save_latents)
     if wanted.codes is not None:
         table = edit_latents(wanted.codes, wanted.direction, wanted.strengths, components, chosen, out, bar)
     else:
@@ -155,6 +158,8 @@ def edit(
         bounds = "--cap" if healthy is None else "--cap or --healthy"
         _print_strengths(table, "seed" if wanted.codes is None else "latent", attribute, target, bounds)
     print(f"{_images(table.scores[..., 0].size)} in {out}, their scores in edits.parquet")
+    if save_latents is not None:
+        print(f"their latents are in {save_latents}, face by face at each strength")
 
 
 def _healthy_region(share: float, direction: Direction, components: Components) -> HealthyRegion:
@@ -249,14 +254,25 @@ class _Edit:
 
 
 def _read_edit(
-    direction: str, strengths: str | None, units: options.Units, layers: str | None, latents: Path | None
+    direction: str,
+    strengths: str | None,
+    units: options.Units,
+    layers: str | None,
+    latents: Path | None,
+    saved: bool = False,
 ) -> Callable[[Components], _Edit]:
-    """Read what the options name, before any network is loaded; what it gives matches it to the networks."""
+    """Read what the options name, before any network is loaded; what it gives matches it to the networks.
+
+    If the latents of the edits are to be `saved`, a direction that leaves none is refused.
+    """
     from latentlab.directions import load_direction, match_layers
     from latentlab.editing import in_w
     from latentlab.latents import load_latents, match_rows
+    from latentlab.pipelines.edits import check_leaves_codes
 
     found = load_direction(direction)
+    if saved:
+        check_leaves_codes(found)
     series = None if strengths is None else options.parse_strengths(strengths)
     codes = None if latents is None else load_latents(latents)
     chosen = None if layers is None else options.parse_layers(layers)

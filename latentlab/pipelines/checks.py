@@ -107,7 +107,7 @@ LIMITS = {
 """Limits of the verdicts, by name of the check."""
 
 
-def check_photo(face: AlignedFace, faces_in_photo: int = 1) -> list[QualityCheck]:
+def check_photo(face: AlignedFace, faces_in_photo: int | None = 1) -> list[QualityCheck]:
     """Check a photo before anything is computed with it.
 
     - face score: the detector's confidence; the limits are those of dlib's detector;
@@ -124,7 +124,7 @@ def check_photo(face: AlignedFace, faces_in_photo: int = 1) -> list[QualityCheck
     face
         Aligned face, as `latentlab.faces.align` gives it.
     faces_in_photo
-        Number of faces that the detector found in the photo.
+        Number of faces that the detector found in the photo; None, where all of them are meant, leaves that check out.
 
     Returns
     -------
@@ -142,9 +142,10 @@ def check_photo(face: AlignedFace, faces_in_photo: int = 1) -> list[QualityCheck
     )
     if cut:
         outside = QualityCheck(outside.name, outside.value, "%", "poor", "the photo's border cuts the face")
+    several = "several faces: make sure that the largest is the right one"
     return [
         _check("face score", face.face.score, "", "the detector is unsure that this is a face"),
-        _check("faces in the photo", faces_in_photo, "", "several faces: make sure that the largest is the right one"),
+        *([] if faces_in_photo is None else [_check("faces in the photo", faces_in_photo, "", several)]),
         _check(
             "yaw",
             pose.yaw,

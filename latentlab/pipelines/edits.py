@@ -14,7 +14,7 @@ from latentlab.directions import Direction
 from latentlab.editing import Mode, move
 from latentlab.errors import UserError
 from latentlab.progress import Stage, stage_of
-from latentlab.rendering import Latents, Renderer, rows_of
+from latentlab.rendering import Latents, Renderer, rows_of, ws_of
 from latentlab.reprs import ShortRepr
 from latentlab.samples import EditTable, SampleTable
 from latentlab.scorers import AnyThreshold, Scorer, score_images
@@ -163,6 +163,40 @@ def edit_table(
         threshold=threshold,
         reached=reached,
     )
+
+
+def check_leaves_codes(direction: Direction) -> None:
+    """Refuse a direction whose edits no code of w or w+ has, where these are to be saved; UserError."""
+    if direction.space == "s":
+        raise UserError(
+            f"the {direction.attribute} direction moves style channels (space s), which latent codes of w+ do not "
+            "have: to save latents, take a direction of w or w+, such as smile-w"
+        )
+
+
+@torch.inference_mode()
+def edited_codes(
+    latents: Latents,
+    direction: Direction,
+    strengths: Sequence[float] | NDArray[np.float64],
+    generator: Generator,
+) -> Tensor:
+    """Latent codes `(faces * strengths, num_ws, w_dim)` of the images that `render_edits` gives, in their order.
+
+    Raises
+    ------
+    UserError
+        If the direction is of space s, see `check_leaves_codes`.
+    """
+    check_leaves_codes(direction)
+    on_device = {name: value.to(generator.w_avg.device) for name, value in latents.items()}
+    own = torch.from_numpy(_own_strengths(strengths, len(next(iter(latents.values()))))).to(generator.w_avg)
+    codes = []
+    for step in range(own.shape[1]):
+        ws = ws_of(move(on_device, [(direction, own[:, step])], generator), generator)
+        assert ws is not None  # no direction of s leaves styles
+        codes.append(ws)
+    return torch.stack(codes, dim=1).flatten(0, 1)
 
 
 def latents_of(faces: SampleTable, direction: Direction, generator: Generator) -> Latents:

@@ -16,10 +16,10 @@ from latentlab.directions import Direction
 from latentlab.editing import default_strengths
 from latentlab.errors import UserError
 from latentlab.files import strength_names
-from latentlab.latents import match_rows
+from latentlab.latents import check_latents_path, match_rows, save_latents
 from latentlab.mapping import check_class, latents_of_seeds, ws_of_seeds
 from latentlab.pipelines.components import Components
-from latentlab.pipelines.edits import Faces, edit_table, render_edits
+from latentlab.pipelines.edits import Faces, check_leaves_codes, edit_table, edited_codes, render_edits
 from latentlab.pipelines.strengths import StrengthSettings, check_target, strength_for
 from latentlab.pipelines.targets import ScoreTarget
 from latentlab.pipelines.walks import COLUMNS, Walk, render_walk, walk_renderer
@@ -53,6 +53,9 @@ class SeedSettings:
         for that.
     search
         How these strengths are searched for.
+    latents
+        File for the latents of all edited images, see `latentlab.save_latents`: face by face, each at every strength.
+        None for no file.
     """
 
     psi: float = 0.7
@@ -63,6 +66,7 @@ class SeedSettings:
     attribute: str = "happy"
     target: float | ScoreTarget | None = None
     search: StrengthSettings = StrengthSettings()
+    latents: Path | None = None
 
     def __post_init__(self) -> None:
         check_psi(self.psi)
@@ -192,6 +196,9 @@ def _edit(
     progress: bool | Stage,
 ) -> EditTable:
     renderer, scorer = components.renderer(settings.resolution), components.scorer
+    if settings.latents is not None:
+        check_leaves_codes(direction)
+        check_latents_path(settings.latents)
     plan = _plan(faces, direction, strengths, components, settings, progress)
     scores, total = [], len(faces) * len(plan.names)
     with stage_of(progress)("editing") as step:
@@ -201,6 +208,8 @@ def _edit(
             step(len(scores), total)
     table = edit_table(scores, faces.numbers, plan.strengths, scorer.names, threshold_of(scorer), plan.reached)
     table.save(Path(folder) / "edits.parquet")
+    if settings.latents is not None:
+        save_latents(edited_codes(faces.latents, direction, plan.strengths, components.generator), settings.latents)
     return table
 
 

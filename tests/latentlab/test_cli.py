@@ -89,6 +89,8 @@ COMMANDS = {
         "--mask",
         "--keep-detail",
         "--aligned",
+        "--face",
+        "--save-latents",
     ],
     "walk": ["--direction", "--seeds", "--strengths", "--attribute", "--network", "--out", "--force"],
     "interpolate": ["--mode", "--loop", "--frames", "--fps", "--psi", "--class", "--network", "--resolution", "--out"],

@@ -11,7 +11,9 @@ from PIL import Image, ImageSequence
 
 import stylegan2
 from latentlab.directions import Direction
-from latentlab.images import load_image
+from latentlab.images import load_image, save_image
+from latentlab.latents import load_latents
+from latentlab.pipelines.edits import edited_codes
 from stylegan2.config import GeneratorConfig
 
 CONFIG = GeneratorConfig(resolution=64, z_dim=16, w_dim=16, mapping_layers=2, channel_base=512, channel_max=16)
@@ -199,3 +201,47 @@ def test_what_cannot_be_a_target_is_refused(refused, network, direction, tmp_pat
     )
     assert message in line
     assert not (tmp_path / "out").exists()
+
+
+# --- latents of edits ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.weights
+def test_latents_of_edits_are_saved_face_by_face(run, network, generator, direction, tmp_path):
+    words = ["edit", "--direction", direction, "--network", network, "--strengths=0,0.5", "--out", tmp_path / "out"]
+    code, out, err = run(*words, "--seeds", "3,4", "--save-latents", tmp_path / "edited.pt")
+    assert code == 0, err
+    assert out.endswith(f"their latents are in {tmp_path / 'edited.pt'}, face by face at each strength\n")
+    ws = generator.mapping(stylegan2.z_from_seeds([3, 4], 16), psi=0.7)
+    wanted = torch.stack([ws, ws + 0.5 * torch.eye(16)[0]], dim=1).flatten(0, 1)
+    torch.testing.assert_close(load_latents(tmp_path / "edited.pt"), wanted)
+    # They are what was rendered, and are edited on like codes of others.
+    made = load_image(tmp_path / "out" / "seed000003_+0.5.png")
+    assert (made - generator.synthesis(wanted[1:2]).clamp(-1, 1)).abs().max() < 0.01
+    more = ["--latents", tmp_path / "edited.pt", "--save-latents", tmp_path / "again.npy"]
+    assert run(*words, *more)[0] == 0
+    torch.testing.assert_close(load_latents(tmp_path / "again.npy")[1::2], wanted + 0.5 * torch.eye(16)[0])
+
+
+@pytest.mark.weights
+def test_latents_at_the_strength_of_each_face_and_along_z(generator, tmp_path):
+    strengths = np.array([[0, 1], [0, -2]])
+    ws = generator.mapping(stylegan2.z_from_seeds([3, 4], 16))
+    along = Direction(np.eye(16, dtype=np.float32)[1], "bright", "m", generator=generator.fingerprint)
+    found = edited_codes({"ws": ws}, along, strengths, generator)
+    torch.testing.assert_close(found[3], ws[1] - 2 * torch.eye(16)[1])
+    z = stylegan2.z_from_seeds([3, 4], 16)
+    in_z = Direction(along.vector, "bright", "m", "z", generator=generator.fingerprint)
+    found = edited_codes({"z": z, "psi": torch.full((2,), 0.7)}, in_z, strengths, generator)
+    torch.testing.assert_close(found[1], generator.mapping(z[:1] + torch.eye(16)[1], psi=0.7)[0])
+
+
+@pytest.mark.parametrize("source", [["--seeds", "3"], ["--photo", "photo.png"]])
+def test_latents_that_cannot_be_saved_are_refused(refused, network, direction, tmp_path, monkeypatch, source):
+    monkeypatch.chdir(tmp_path)
+    save_image(torch.zeros(3, 64, 64), "photo.png")
+    words = ["edit", *source, "--network", network]
+    line = refused(*words, "--direction", "smile", "--save-latents", "codes.pt")
+    assert "moves style channels (space s)" in line and "such as smile-w" in line
+    assert "written as .pt" in refused(*words, "--direction", direction, "--save-latents", "codes.csv")
+    assert [path.name for path in tmp_path.iterdir()] == ["photo.png"]

@@ -15,9 +15,6 @@ from latentlab.pipelines.photos.settings import PhotoSettings
 from latentlab.progress import Stage, stage_of
 from latentlab.reprs import ShortRepr
 
-OnChecks = Callable[[Path, Sequence[QualityCheck]], object]
-"""Called with a photo and its quality checks as soon as it was aligned."""
-
 
 @dataclass(frozen=True, eq=False, repr=False)
 class CheckedPhoto(ShortRepr):
@@ -31,11 +28,33 @@ class CheckedPhoto(ShortRepr):
         Its face, at the generator's resolution.
     checks
         Quality checks of the photo.
+    number
+        Which of the photo's faces it is, from 1, where all are taken; None where one is.
     """
 
     path: Path
     face: AlignedFace
     checks: tuple[QualityCheck, ...]
+    number: int | None = None
+
+    @property
+    def name(self) -> str:
+        """Name of its folder: that of the photo, and which of several faces it is."""
+        return self.path.stem if self.number is None else f"{self.path.stem}-{self.number}"
+
+    @property
+    def title(self) -> str:
+        """What it is called in messages."""
+        return numbered(str(self.path), self.number)
+
+
+OnChecks = Callable[[CheckedPhoto], object]
+"""Called with a photo, and its quality checks, as soon as it was aligned; for each face where all are taken."""
+
+
+def numbered(title: str, number: int | None) -> str:
+    """A photo's title, and which of its faces is meant: 'photo.jpg, face 2'."""
+    return title if number is None else f"{title}, face {number}"
 
 
 def check_photos(
@@ -60,12 +79,12 @@ def check_photos(
     progress
         True for a progress bar, False for none, or a `Stage` of your own.
     on_checks
-        Called with each photo in which a face was found, and its checks.
+        Called with each photo in which a face was found, with its checks.
 
     Yields
     ------
     Path
-        The file.
+        The file; where all faces are taken, once for each of them.
     CheckedPhoto or UserError
         That face, or what is wrong with the photo.
 
@@ -75,22 +94,36 @@ def check_photos(
         If the file of the faces cannot be read.
     """
     settings = settings or PhotoSettings()
-    resolution, face = components.generator.resolution, settings.face
+    resolution = components.generator.resolution
     detector = components.detector if settings.landmarks is None else GivenFaces(settings.landmarks)
     with stage_of(progress)("aligning") as step:
         for done, (path, found) in enumerate(align_files(paths, detector, resolution, "all"), 1):
             if isinstance(found, UserError):
                 yield path, found
-            elif len(found) < face:
-                noun = "face" if len(found) == 1 else "faces"
-                yield path, UserError(f"{path} has {len(found)} {noun}, and the face {face} is asked for")
             else:
-                checks = check_photo(found[face - 1], len(found))
-                if on_checks is not None:
-                    on_checks(path, checks)
-                poor = describe_poor(checks)
-                if settings.strict and poor:
-                    yield path, UserError(f"{path} is left out: {'; '.join(poor)}")
-                else:
-                    yield path, CheckedPhoto(path, found[face - 1], tuple(checks))
+                for photo in _chosen(path, found, settings):
+                    yield path, photo if isinstance(photo, UserError) else _checked(photo, settings, on_checks)
             step(done, len(paths))
+
+
+def _chosen(path: Path, found: Sequence[AlignedFace], settings: PhotoSettings) -> Iterator[CheckedPhoto | UserError]:
+    """The faces that the settings mean, with their checks."""
+    if settings.face == "all":
+        for number, face in enumerate(found, 1):
+            yield CheckedPhoto(path, face, tuple(check_photo(face, None)), number)
+    elif len(found) < settings.face:
+        noun = "face" if len(found) == 1 else "faces"
+        yield UserError(f"{path} has {len(found)} {noun}, and the face {settings.face} is asked for")
+    else:
+        face = found[settings.face - 1]
+        yield CheckedPhoto(path, face, tuple(check_photo(face, len(found))))
+
+
+def _checked(photo: CheckedPhoto, settings: PhotoSettings, on_checks: OnChecks | None) -> CheckedPhoto | UserError:
+    """The photo, or why it is left out."""
+    if on_checks is not None:
+        on_checks(photo)
+    poor = describe_poor(photo.checks)
+    if settings.strict and poor:
+        return UserError(f"{photo.title} is left out: {'; '.join(poor)}")
+    return photo

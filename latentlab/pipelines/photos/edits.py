@@ -28,7 +28,7 @@ from latentlab.pipelines.photos.settings import Pasting, photo_search
 from latentlab.pipelines.photos.verdicts import check_edit
 from latentlab.pipelines.strengths import FaceStrengths, StrengthSettings, is_known_probability, strength_for
 from latentlab.pipelines.targets import ScoreTarget
-from latentlab.rendering import Renderer
+from latentlab.rendering import Renderer, ws_in
 from latentlab.reprs import ShortRepr
 from latentlab.scorers import Scorer, score_column, score_images
 
@@ -57,6 +57,8 @@ class PhotoEdit(ShortRepr):
         Scores of the photo's own face, and of its projection; NaN where unknown.
     checks
         Checks of the edit, see `latentlab.pipelines.photos.verdicts`.
+    ws
+        `(1, num_ws, w_dim)`: the edited latent; None in space s, where none has these styles.
     """
 
     strength: float
@@ -68,6 +70,7 @@ class PhotoEdit(ShortRepr):
     search: FaceStrengths | None = None
     own_scores: tuple[float, float] = (math.nan, math.nan)
     checks: tuple[QualityCheck, ...] = ()
+    ws: Tensor | None = field(default=None, repr=False)
 
     def values(self, score_name: str = "score") -> str:
         """Score and identity in words, such as 'score 0.93, identity 0.71', or 'unknown' where they are."""
@@ -125,14 +128,17 @@ def edit_portrait(
     searches = (_strength(portrait, direction, target, components, attribute, search) for target in targets)
     found = ((float(one.strengths[0]), one) for one in searches)
     for strength, searched in itertools.chain(((strength, None) for strength in strengths), found):
-        crop = portrait.render(move(portrait.latents, [(direction, strength)], portrait.generator)).cpu()
+        latents = move(portrait.latents, [(direction, strength)], portrait.generator)
+        crop, ws = portrait.render(latents).cpu(), ws_in(latents, portrait.generator.num_ws)
         photo = paste(portrait, crop, pasting or Pasting())
         seen = cut(photo, portrait.face.geometry)
         score, no_score = _score(seen.to(components.device), components.scorer, attribute)
         identity, no_identity = describe.identity(seen)
         why_unknown = tuple(why for why in (no_score, no_identity) if why)
         checks = check_edit(strength, (own, score), identity, direction, moved, searched)
-        yield PhotoEdit(strength, crop, photo, score, identity, why_unknown, searched, (own, projected), tuple(checks))
+        yield PhotoEdit(
+            strength, crop, photo, score, identity, why_unknown, searched, (own, projected), tuple(checks), ws
+        )
 
 
 def is_scored(direction: Direction, components: Components, attribute: str) -> bool:

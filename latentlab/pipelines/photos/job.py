@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,10 +12,11 @@ from latentlab.editing import default_strengths
 from latentlab.errors import UserError
 from latentlab.files import check_distinct_stems, strength_names
 from latentlab.pipelines.components import Components
-from latentlab.pipelines.photos.aligning import CheckedPhoto, OnChecks, check_photos
+from latentlab.pipelines.photos.aligning import CheckedPhoto, OnChecks, check_photos, numbered
 from latentlab.pipelines.photos.edits import PhotoEdit, edit_portrait, is_scored
 from latentlab.pipelines.photos.portraits import Portrait, make_portrait, project_faces
 from latentlab.pipelines.photos.settings import PHOTO_TARGETS, PhotoEditSettings, PhotoSettings
+from latentlab.pipelines.photos.together import Together
 from latentlab.pipelines.photos.writing import write_edits, write_portrait
 from latentlab.pipelines.strengths import check_target
 from latentlab.pipelines.targets import ScoreTarget
@@ -64,6 +66,8 @@ def edit_photo(
     UserError
         If the photo has no face, or as `edit_photos` says.
     """
+    if settings is not None and settings.face == "all":
+        raise UserError("edit_photo edits one face: give its number, or take edit_photos for all")
     edits = edit_photos([path], direction, strengths, components, settings, folder, progress, on_checks)
     ((_, result),) = edits
     if isinstance(result, UserError):
@@ -102,7 +106,9 @@ def edit_photos(
     folder
         Folder of the results. Each photo gets a folder of its name with `aligned.png`, `projected.png`,
         `photo_STRENGTH.png` and `crop_STRENGTH.png` (`photo_target0.9.png` of a target), `comparison.png`,
-        `projection.safetensors`, `delta.safetensors`, `report.md` and `report.json`.
+        `projection.safetensors`, `delta.safetensors`, `report.md` and `report.json`. Where all faces are taken, each
+        gets such a folder, `NAME-1` of the largest, `NAME-2`, …, and `NAME` has each `photo_STRENGTH.png` with all of
+        them edited, once the last one is done.
     progress
         True for a progress bar, False for none, or a `Stage` of your own.
     on_checks
@@ -111,7 +117,7 @@ def edit_photos(
     Yields
     ------
     Path
-        The file.
+        The file; where all faces are taken, once for each of them.
     PhotoResult or UserError
         Its result, or what is wrong with the photo. Photos without a face come first.
 
@@ -130,18 +136,24 @@ def edit_photos(
     _check_space(direction, settings)
     components.check_attribute(settings.attribute)
     goals = _goals(strengths, direction, components, settings)
-    for path, portrait in _portraits(paths, components, settings, folder, progress, on_checks):
-        if isinstance(portrait, UserError):
-            yield path, portrait
-            continue
-        own = write_portrait(portrait, folder)
-        try:
-            edits = _edits(portrait, direction, goals, components, settings, progress)
-        except UserError as error:
-            yield path, UserError(f"{path}: {error}")
-            continue
-        write_edits(portrait, edits, direction, own, settings.command)
-        yield path, PhotoResult(portrait, tuple(edits), own)
+    portraits = _portraits(paths, components, settings, folder, progress, on_checks)
+    for path, group in itertools.groupby(portraits, key=lambda pair: pair[0]):
+        together = Together(settings.pasting)
+        for _, portrait in group:
+            if isinstance(portrait, UserError):
+                yield path, portrait
+                continue
+            own = write_portrait(portrait, folder)
+            try:
+                edits = _edits(portrait, direction, goals, components, settings, progress)
+            except UserError as error:
+                yield path, UserError(f"{portrait.title}: {error}")
+                continue
+            write_edits(portrait, edits, direction, own, settings.command)
+            if settings.face == "all":
+                together.add(portrait, edits)
+            yield path, PhotoResult(portrait, tuple(edits), own)
+        together.write(folder / path.stem)
 
 
 @dataclass(frozen=True)
@@ -182,7 +194,7 @@ def _edits(
     progress: bool | Stage,
 ) -> list[PhotoEdit]:
     edits: list[PhotoEdit] = []
-    with stage_of(progress)(f"editing {portrait.path.name}") as step:
+    with stage_of(progress)(f"editing {numbered(portrait.path.name, portrait.number)}") as step:
         for one in edit_portrait(
             portrait,
             direction,
@@ -241,6 +253,8 @@ def _portraits(
 ) -> Iterator[tuple[Path, Portrait | UserError]]:
     """Portraits of the photos; those without a face first, with what is wrong with them."""
     check_distinct_stems(paths)
+    if settings.face == "all":
+        _check_distinct_faces(paths)
     photos: list[CheckedPhoto] = []
     for path, found in check_photos(paths, components, settings, progress, on_checks):
         if isinstance(found, UserError):
@@ -255,5 +269,17 @@ def _portraits(
         try:
             portrait = make_portrait(photo, projections[[k]], components, settings, folder, progress)
         except UserError as error:
-            portrait = UserError(f"{photo.path}: {error}")
+            portrait = UserError(f"{photo.title}: {error}")
         yield photo.path, portrait
+
+
+def _check_distinct_faces(paths: Sequence[str | Path]) -> None:
+    """Refuse photos that are called like a face of another one, whose folders would be one; UserError."""
+    by_stem = {Path(path).stem.casefold(): Path(path) for path in paths}
+    for stem, path in by_stem.items():
+        photo, dash, number = stem.rpartition("-")
+        if dash and number.isdigit() and photo in by_stem:
+            raise UserError(
+                f"{path} and face {number} of {by_stem[photo]} would both be written as {path.stem}; "
+                "give them in two runs with different folders, or rename one"
+            )

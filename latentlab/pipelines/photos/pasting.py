@@ -11,8 +11,17 @@ from latentlab.pipelines.photos.portraits import Portrait
 from latentlab.pipelines.photos.settings import Pasting
 
 
-def paste(portrait: Portrait, edited: Tensor, pasting: Pasting) -> Tensor:
+def paste(portrait: Portrait, edited: Tensor, pasting: Pasting, photo: Tensor | None = None) -> Tensor:
     """Put an edited face `(1, 3, r, r)` back into a portrait's photo, `(1, 3, h, w)`.
+
+    Parameters
+    ----------
+    portrait
+        The portrait, whose geometry says where.
+    edited, pasting
+        The face, and how it is put back.
+    photo
+        `(1, 3, h, w)`: its photo as other edits left it; None for the photo as it was.
 
     Raises
     ------
@@ -26,4 +35,5 @@ def paste(portrait: Portrait, edited: Tensor, pasting: Pasting) -> Tensor:
         edited, rendered = tone.apply(edited), tone.apply(rendered)
     original = before_edit(rendered, edited, crop) if pasting.keep_detail else None
     landmarks = face.face.landmarks if pasting.mask == "hull" else None
-    return paste_back(edited, face.geometry, portrait.photo, pasting.mask, landmarks, original=original)
+    onto = portrait.photo if photo is None else photo
+    return paste_back(edited, face.geometry, onto, pasting.mask, landmarks, original=original)

@@ -13,7 +13,7 @@ from latentlab.faces import AlignedFace
 from latentlab.faces.identity import why_undescribed
 from latentlab.pipelines.checks import QualityCheck, check_projection
 from latentlab.pipelines.components import Components
-from latentlab.pipelines.photos.aligning import CheckedPhoto
+from latentlab.pipelines.photos.aligning import CheckedPhoto, numbered
 from latentlab.pipelines.photos.settings import PhotoSettings, steps_left_out
 from latentlab.progress import Stage, titled
 from latentlab.projection import Projection, Tuned, project, tune, w_statistics
@@ -33,7 +33,7 @@ class Portrait(ShortRepr):
     path, photo
         The file, and the upright photo `(1, 3, h, w)`.
     face
-        Its largest face, at the generator's resolution.
+        Its face, at the generator's resolution.
     projection
         Projection of that face alone.
     ws
@@ -46,6 +46,8 @@ class Portrait(ShortRepr):
         `(1, 3, r, r)`: the latent as that generator renders it.
     before, after
         Quality checks of the photo, and of the projection.
+    number
+        Which of the photo's faces it is, from 1, where all are taken; None where one is.
     """
 
     path: Path
@@ -58,11 +60,17 @@ class Portrait(ShortRepr):
     rendered: Tensor = field(repr=False)
     before: tuple[QualityCheck, ...]
     after: tuple[QualityCheck, ...]
+    number: int | None = None
 
     @property
     def name(self) -> str:
-        """Name of its folder."""
-        return self.path.stem
+        """Name of its folder: that of the photo, and which of several faces it is."""
+        return self.path.stem if self.number is None else f"{self.path.stem}-{self.number}"
+
+    @property
+    def title(self) -> str:
+        """What it is called in messages."""
+        return numbered(str(self.path), self.number)
 
     @property
     def checks(self) -> list[QualityCheck]:
@@ -158,6 +166,7 @@ def make_portrait(
         rendered=rendered,
         before=photo.checks,
         after=tuple(after),
+        number=photo.number,
     )
 
 
@@ -177,8 +186,8 @@ def _tuned(
         components.fast_perceptual,
         settings.tuning,
         projection.noise(),
-        folder=folder / STATE / f"tuning-{photo.path.stem}",
-        progress=titled(progress, f"tuning on {photo.path.name}"),
+        folder=folder / STATE / f"tuning-{photo.name}",
+        progress=titled(progress, f"tuning on {numbered(photo.path.name, photo.number)}"),
     )
 
 

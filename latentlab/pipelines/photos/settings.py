@@ -12,6 +12,7 @@ from latentlab.pipelines.targets import ScoreTarget
 from latentlab.projection import DEFAULTS, PUBLISHED, ProjectionSettings, Start, TuningSettings
 
 Mask = Literal["feather", "hull"]
+Face = int | Literal["all"]
 
 PHOTO_TARGETS = (0.1, 0.9)
 """Probabilities that a photo is brought to where neither strengths nor a target are given: without the attribute, and
@@ -69,7 +70,7 @@ class PhotoSettings:
     strict
         Whether to leave out photos with a poor quality check, without projecting them.
     face
-        Which face of each photo: 1 is the largest, 2 the next.
+        Which face of each photo: 1 is the largest, 2 the next; 'all' for each of them.
     landmarks
         File of the photos' faces, see `latentlab.faces.given`; None for those that the detector finds.
     batch_size
@@ -85,13 +86,13 @@ class PhotoSettings:
     tuning: TuningSettings | None = TuningSettings()
     start: Start = "auto"
     strict: bool = False
-    face: int = 1
+    face: Face = 1
     landmarks: Path | None = None
     batch_size: int = 1
 
     def __post_init__(self) -> None:
-        if self.face < 1:
-            raise UserError(f"faces are counted from 1, the largest, not {self.face}")
+        if self.face != "all" and (isinstance(self.face, str) or self.face < 1):
+            raise UserError(f"a face is all, or counted from 1, the largest, not {self.face!r}")
         if self.tuning is not None and self.projection.space == "s":
             raise UserError("tuning needs latents of w or w+; project into one of these, or do not tune")
 

@@ -15,6 +15,7 @@ from latentlab.directions import Direction
 from latentlab.files import write_json, write_text
 from latentlab.images import reduce
 from latentlab.pipelines.checks import QualityCheck, format_value
+from latentlab.pipelines.photos.aligning import numbered
 from latentlab.pipelines.photos.edits import PhotoEdit, edit_names, or_unknown
 from latentlab.pipelines.photos.portraits import Portrait
 from latentlab.pipelines.photos.settings import steps_left_out
@@ -44,7 +45,7 @@ def write_portrait(portrait: Portrait, folder: Path) -> Path:
 
 def write_edits(portrait: Portrait, edits: Sequence[PhotoEdit], direction: Direction, own: Path, command: str) -> None:
     """Write the edited photos into the portrait's folder, with a figure of all of them, report.md and report.json."""
-    for edit, name in zip(edits, _names(edits), strict=True):
+    for edit, name in zip(edits, file_names(edits), strict=True):
         images.save_image(edit.photo, own / f"photo_{name}.png")
         images.save_image(edit.crop.clamp(-1, 1), own / f"crop_{name}.png")
     save_figure(_comparison(portrait, edits, direction.attribute), own / "comparison.png")
@@ -85,6 +86,7 @@ def _facts(portrait: Portrait) -> dict[str, Any]:
     tuned = portrait.tuned
     return {
         "photo": portrait.path.name,
+        **({} if portrait.number is None else {"face": portrait.number}),
         "alignment": portrait.face.to_dict(),
         "before": [_fields(check) for check in portrait.before],
         "after": [_fields(check) for check in portrait.after],
@@ -126,7 +128,7 @@ def _finite(value: float) -> float | None:
 def _markdown(portrait: Portrait, edits: Sequence[PhotoEdit], direction: Direction, command: str) -> str:
     unknown = dict.fromkeys(why for edit in edits for why in edit.why_unknown)
     lines = [
-        f"# {portrait.path.name}: {direction.attribute}",
+        f"# {numbered(portrait.path.name, portrait.number)}: {direction.attribute}",
         "",
         "![the photo, its projection, and the edits](comparison.png)",
         "",
@@ -223,8 +225,8 @@ def _recipe(portrait: Portrait) -> list[str]:
     return [text, *(["", f"This is a quick look: {cut}."] if cut else [])]
 
 
-def _names(edits: Sequence[PhotoEdit]) -> list[str]:
-    """Names of edits in files: their strengths, such as '+2', or 'target0.9'."""
+def file_names(edits: Sequence[PhotoEdit]) -> list[str]:
+    """Name edits for files, by their strengths, such as '+2', or 'target0.9'."""
     named = zip(edits, edit_names(edits), strict=True)
     return [name if edit.search is None else f"target{edit.search.target}" for edit, name in named]
 

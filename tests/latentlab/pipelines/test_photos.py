@@ -273,7 +273,7 @@ def test_photos_are_checked_without_the_networks_of_the_projection(generator, fo
     components = Components.load(generator)
     told = []
     paths = [folder / "blurred.png", folder / "face.png"]
-    found = dict(check_photos(paths, components, on_checks=lambda path, checks: told.append((path, list(checks)))))
+    found = dict(check_photos(paths, components, on_checks=lambda photo: told.append((photo.path, list(photo.checks)))))
     assert [path for path, _ in told] == paths
     verdicts = [{check.name: check.verdict for check in checks} for _, checks in told]
     assert (verdicts[0]["detail"], verdicts[1]["detail"]) == ("poor", "good")
@@ -299,7 +299,7 @@ def test_all_photos_are_checked_before_any_is_projected(components, folder, tmp_
 
     paths = [folder / "blurred.png", folder / "face.png"]
     results = project_photos(
-        paths, components, PhotoSettings(strict=True), tmp_path, stage, lambda path, checks: order.append(path.name)
+        paths, components, PhotoSettings(strict=True), tmp_path, stage, lambda photo: order.append(photo.path.name)
     )
     path, found = next(results)
     assert path == folder / "blurred.png"
@@ -355,7 +355,7 @@ def test_an_aligned_face_becomes_a_latent_in_a_file_that_others_read(folder, gen
     ]
     done = subprocess.run([*LATENTLAB, *words], cwd=tmp_path, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
-    assert "latents of 1 photos are in codes.pt, in the order crop.png" in done.stdout
+    assert "latents are in codes.pt, in the order crop" in done.stdout
     kept = Projection.load(tmp_path / "out" / "crop" / "projection.safetensors").ws(generator)
     assert torch.equal(load_latents(tmp_path / "codes.pt"), kept)
     aligned, crop = (images.load_image(tmp_path / name) for name in ("out/crop/aligned.png", "crop.png"))
