@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from latentlab.errors import UserError
-from stylegan2.protocol import Generator
+from stylegan2.protocol import Generator, NoiseMode
 from stylegan2.sampling import z_from_seeds
 
 
@@ -31,6 +31,67 @@ def check_class(generator: Generator, class_label: int | None) -> None:
         )
     elif not 0 <= class_label < generator.c_dim:
         raise UserError(f"the classes of this generator are 0 … {generator.c_dim - 1}, not {class_label}")
+
+
+class OneClass:
+    """A conditional generator as the unconditional one that it is for a single class; meets the protocol.
+
+    What is drawn from it, such as the mean of w, is of that class. Its ws and images are the original's, and so is its
+    fingerprint: a latent of the one is a latent of the other.
+
+    Parameters
+    ----------
+    original
+        The conditional generator.
+    class_label
+        Its class, from 0.
+
+    Raises
+    ------
+    UserError
+        As `check_class` says.
+    """
+
+    c_dim = 0
+
+    def __init__(self, original: Generator, class_label: int):
+        check_class(original, class_label)
+        self.original, self.class_label = original, class_label
+        self.z_dim, self.w_dim, self.num_ws = original.z_dim, original.w_dim, original.num_ws
+        self.resolution, self.synthesis = original.resolution, original.synthesis
+        self.img_channels: int = getattr(original, "img_channels", 3)
+
+    @property
+    def resolutions(self) -> tuple[int, ...]:
+        """Resolutions of the images."""
+        return self.original.resolutions
+
+    @property
+    def w_avg(self) -> Tensor:
+        """Mean of w over all classes, `(w_dim,)`, towards which truncation pulls in the original."""
+        return self.original.w_avg
+
+    @property
+    def fingerprint(self) -> str:
+        """Fingerprint of the original."""
+        return self.original.fingerprint
+
+    def mapping(self, z: Tensor, c: Tensor | None = None, psi: float = 1.0, cutoff: int | None = None) -> Tensor:
+        """Map `z (b, z_dim)` to ws `(b, num_ws, w_dim)` of the class; it takes no other condition `c`."""
+        labels = torch.full((len(z),), self.class_label, device=z.device)
+        return self.original.mapping(z, _one_hot(labels, self.original), psi=psi, cutoff=cutoff)
+
+    def __call__(
+        self,
+        z: Tensor,
+        c: Tensor | None = None,
+        psi: float = 1.0,
+        cutoff: int | None = None,
+        noise_mode: NoiseMode = "const",
+        rng: torch.Generator | int | None = None,
+    ) -> Tensor:
+        """Render `z (b, z_dim)` as images of the class."""
+        return self.synthesis(self.mapping(z, c, psi, cutoff), noise_mode, rng)
 
 
 def ws_of_seeds(generator: Generator, seeds: Sequence[int], psi: float, class_label: int | None = None) -> Tensor:

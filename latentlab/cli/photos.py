@@ -123,6 +123,7 @@ class Recipe:
     strict: bool = False
     faces: ChosenFaces = ChosenFaces()
     batch: int = 1
+    class_label: int | None = None
 
     def fields(self) -> dict[str, Any]:
         """The fields of `PhotoSettings`; UserError for a recipe that does not exist."""
@@ -137,6 +138,7 @@ class Recipe:
             "face": self.faces.face,
             "landmarks": self.faces.landmarks,
             "batch_size": self.batch,
+            "class_label": self.class_label,
         }
 
 
@@ -175,6 +177,7 @@ def project(
     landmarks: Landmarks = None,
     face: FaceName = "largest",
     network: options.Network = "mobile-ffhq",
+    class_label: options.ClassLabel = None,
     device: options.Device = "auto",
     batch: options.Batch = 1,
     save_latents: options.SaveLatents = None,
@@ -199,7 +202,7 @@ def project(
             )
         options.check_latents_file(save_latents)
     faces = ChosenFaces(aligned, landmarks, parse_face(face))
-    settings = PhotoSettings(**Recipe(space, steps, start, published, tune, strict, faces, batch).fields())
+    settings = PhotoSettings(**Recipe(space, steps, start, published, tune, strict, faces, batch, class_label).fields())
     components = Components.load(network, detector=faces.detector, device=device)
     failures: list[UserError] = []
     done, found = 0, Codes()

@@ -51,7 +51,7 @@ def generate(
 
 
 # Options of `edit` and `walk` that some of their modes do not use, and why.
-_NOT_FOR_PHOTOS = ("seeds", "psi", "class_label", "resolution", "latents", "healthy")
+_NOT_FOR_PHOTOS = ("seeds", "psi", "resolution", "latents", "healthy")
 _FOR_PHOTOS = ("mask", "keep_detail", "keep_tone", "steps", "tune", "strict", "aligned", "landmarks", "face")
 _FOR_FIGURES = ("attribute", "scorer")
 _FOR_ANIMATIONS = ("frames", "fps")
@@ -142,7 +142,7 @@ def edit(
     components = Components.load(network, scorer, faces.detector, device=device)
     wanted = read(components)
     if paths:
-        recipe = photos.Recipe(steps=steps, tune=tune, strict=strict, faces=faces, batch=batch)
+        recipe = photos.Recipe(steps=steps, tune=tune, strict=strict, faces=faces, batch=batch, class_label=class_label)
         pasting = Pasting(mask.value, keep_detail, keep_tone)
         settings = photos.edit_settings(recipe, attribute, pasting, force, target, cap)
         photos.edit_photos(paths, wanted.direction, wanted.strengths, components, settings, out, save_latents)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from functools import cached_property
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from latentlab.devices import find_device
 from latentlab.errors import UserError
 from latentlab.faces import FaceDetector, load_detector
 from latentlab.faces.identity import FaceDescriptor
+from latentlab.mapping import OneClass
 from latentlab.perceptual import PerceptualDistance, fast_dtype, load_perceptual
 from latentlab.rendering import Renderer, img_channels
 from latentlab.scorers import Scorer, check_score, default_scorer, load_scorer, scored_channels
@@ -97,6 +99,20 @@ class Components:
         """The generator."""
         given = self._network
         return stylegan2.load(given, device=self.device) if isinstance(given, str | Path) else given
+
+    def of_class(self, class_label: int | None) -> Components:
+        """Return the same networks, the generator as that of one of its classes; for None just these.
+
+        Raises
+        ------
+        UserError
+            If the generator has no such class.
+        """
+        if class_label is None:
+            return self
+        chosen = copy.copy(self)
+        chosen.generator = OneClass(self.generator, class_label)
+        return chosen
 
     @property
     def plain_generator(self) -> Generator:

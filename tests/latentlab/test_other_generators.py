@@ -16,6 +16,7 @@ from latentlab import editing, images, perceptual
 from latentlab.datasets.sources import ws_of_seed
 from latentlab.directions import Direction
 from latentlab.errors import UserError
+from latentlab.mapping import OneClass
 from latentlab.pipelines import (
     Components,
     LabelSettings,
@@ -205,11 +206,6 @@ def test_training_sets_take_plain_generators_alone(refused, files, conditional, 
     assert not list(tmp_path.iterdir())
 
 
-def test_a_class_has_no_effect_on_photos(refused, files, tmp_path):
-    words = ["edit", "--direction", files / "plain-direction.safetensors", "--photo", tmp_path / "x.png"]
-    assert "--class has no effect with --photo" in refused(*words, "--class", "0")
-
-
 def test_samples_of_different_classes_do_not_mix(conditional, tmp_path):
     components = Components.load(conditional, SCORER)
     table = label_samples(components, LabelSettings(4, class_label=1), tmp_path, progress=False)
@@ -256,6 +252,20 @@ def test_statistics_of_a_conditional_generator_are_over_its_classes(conditional)
     z = torch.randn(3000, 32, generator=torch.Generator().manual_seed(5))
     means = [conditional.mapping(z, torch.eye(3)[[k] * 3000])[:, 0].mean(0) for k in range(3)]
     assert (found.mean - torch.stack(means).mean(0)).abs().max() < 0.1 * found.sigma
+
+
+def test_one_class_is_a_generator_of_its_own(conditional):
+    one = OneClass(conditional, 2)
+    z = stylegan2.z_from_seeds([1, 2], 32)
+    torch.testing.assert_close(one(z, psi=0.7), conditional(z, torch.eye(3)[[2, 2]], psi=0.7))
+    assert (one.c_dim, one.fingerprint, one.resolutions) == (0, conditional.fingerprint, conditional.resolutions)
+    drawn = conditional.mapping(
+        torch.randn(3000, 32, generator=torch.Generator().manual_seed(5)), torch.eye(3)[[2] * 3000]
+    )[:, 0]
+    found, mixed = w_statistics(one, samples=3000), w_statistics(conditional, samples=3000)
+    assert (found.mean - drawn.mean(0)).norm() < 0.1 * found.sigma < (mixed.mean - drawn.mean(0)).norm()
+    with pytest.raises(UserError, match="the classes of this generator are 0 … 2, not 3"):
+        OneClass(conditional, 3)
 
 
 @pytest.mark.weights

@@ -11,6 +11,7 @@ from latentlab.directions import Direction
 from latentlab.editing import default_strengths
 from latentlab.errors import UserError
 from latentlab.files import check_distinct_stems, strength_names
+from latentlab.perceptual import MIN_RESOLUTION
 from latentlab.pipelines.components import Components
 from latentlab.pipelines.photos.aligning import CheckedPhoto, OnChecks, check_photos, numbered
 from latentlab.pipelines.photos.edits import PhotoEdit, edit_portrait, is_scored
@@ -124,14 +125,14 @@ def edit_photos(
     Raises
     ------
     UserError
-        If the direction does not fit the generator or the space of the projections, there is no such attribute, a
-        strength is given twice, strengths are given with a target, the target is out of range, or two photos would be
-        written into one folder.
+        If the generator has no such class, the direction does not fit it or the space of the projections, there is no
+        such attribute, a strength is given twice, strengths are given with a target, the target is out of range, or two
+        photos would be written into one folder.
     """
     components = Components.load() if components is None else components
     settings = PhotoEditSettings() if settings is None else settings
-    folder = Path(folder)
-    components.check_makes_colour()
+    components, folder = components.of_class(settings.class_label), Path(folder)
+    _check_generator(components)
     direction.check(components.generator, settings.force)
     _check_space(direction, settings)
     components.check_attribute(settings.attribute)
@@ -210,6 +211,16 @@ def _edits(
     return edits
 
 
+def _check_generator(components: Components) -> None:
+    """Refuse a generator whose images are not in colour, or too small to be compared; UserError."""
+    components.check_makes_colour()
+    resolution, least = components.generator.resolution, MIN_RESOLUTION["vgg"]
+    if resolution < least:
+        raise UserError(
+            f"{components.network_name} makes images of {resolution} pixels; photos are projected into {least} or more"
+        )
+
+
 def _check_space(direction: Direction, settings: PhotoEditSettings) -> None:
     """Refuse a direction that cannot move what photos are projected into."""
     space = settings.projection.space
@@ -234,8 +245,8 @@ def project_photos(
     """
     components = Components.load() if components is None else components
     settings = PhotoSettings() if settings is None else settings
-    folder = Path(folder)
-    components.check_makes_colour()
+    components, folder = components.of_class(settings.class_label), Path(folder)
+    _check_generator(components)
     for path, portrait in _portraits(paths, components, settings, folder, progress, on_checks):
         if isinstance(portrait, UserError):
             yield path, portrait

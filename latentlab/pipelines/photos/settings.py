@@ -75,6 +75,8 @@ class PhotoSettings:
         File of the photos' faces, see `latentlab.faces.given`; None for those that the detector finds.
     batch_size
         Images projected at once.
+    class_label
+        Class of a conditional generator, from 0, near whose latents is searched; None for all of its classes together.
 
     Raises
     ------
@@ -89,6 +91,7 @@ class PhotoSettings:
     face: Face = 1
     landmarks: Path | None = None
     batch_size: int = 1
+    class_label: int | None = None
 
     def __post_init__(self) -> None:
         if self.face != "all" and (isinstance(self.face, str) or self.face < 1):

@@ -66,13 +66,18 @@ def _effect(
     before, after = scores if upwards else (1 - scores[0], 1 - scores[1])
     moved = _logit(after) - _logit(before)
     told = f"{attribute} went from {scores[0]:.2f} to {scores[1]:.2f}"
-    if before > 1 - _THERE or (search is not None and search.reached[0] and moved > 0):
+    if before > 1 - _THERE or (search is not None and moved > 0 and _reached(scores[1], search)):
         yield QualityCheck("effect", moved, "logits", "good", "")
     elif search is not None:
         advice = f"{told}, short of {search.target}: a larger --cap lets it go further, at a risk for the mouth"
         yield _check("effect", moved, "logits", Limits(math.inf, _EFFECT.good), advice)
     else:
         yield _check("effect", moved, "logits", _EFFECT, f"{told}: give a larger strength, or --target")
+
+
+def _reached(score: float, search: FaceStrengths) -> bool:
+    """Whether the face as it was rendered reached the target, or the one in the finished photo did."""
+    return bool(search.reached[0]) or search.target.sign * (score - search.target.value) >= 0
 
 
 def _pushed(strength: float, direction: Direction) -> Iterator[QualityCheck]:
