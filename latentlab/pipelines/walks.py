@@ -169,7 +169,7 @@ def walk_renderer(components: Components, resolution: int | None = None) -> tupl
     most = components.generator.resolution
     size = min(RESOLUTION, most) if resolution is None else resolution
     if not 0 < size <= most:
-        raise UserError(f"the faces of a walk have 1 to {most} pixels with this generator, not {size}")
+        raise UserError(f"each face has 1 to {most} pixels with this generator, not {size}")
     return components.renderer(next(offered for offered in components.generator.resolutions if offered >= size)), size
 
 
