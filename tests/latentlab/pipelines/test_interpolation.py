@@ -171,6 +171,16 @@ def test_between_photos_the_tuned_weights_change_along(generator, components, tm
     torch.testing.assert_close(frames[[1]], halved.synthesis((a + b) / 2), atol=1e-3, rtol=1e-3)
 
 
+def test_refined_features_fade_to_where_there_are_none(generator, components, tmp_path):
+    refined = WeightDelta({"b8.residual": torch.randn(1, 16, 8, 8)}, generator.fingerprint)
+    ws = photo_in(tmp_path / "a", generator, 1, refined)
+    frames = every(frames_between(keyframes_of(tmp_path / "a", ws), components, linear(frames=3)))
+    half = WeightDelta({"b8.residual": refined.tensors["b8.residual"].float() / 2}, generator.fingerprint)
+    for row, delta in ((0, refined), (1, half)):
+        torch.testing.assert_close(frames[[row]], delta.apply(generator).synthesis(ws), atol=1e-3, rtol=1e-3)
+    torch.testing.assert_close(frames[[2]], generator.synthesis(ws), atol=1e-4, rtol=1e-4)
+
+
 def test_a_whole_change_and_one_of_low_rank_add_up(generator):
     thin = delta_of(generator, 1)
     weight = generator.synthesis.get_parameter("b8.conv1.weight")
