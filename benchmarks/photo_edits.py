@@ -23,7 +23,7 @@ from typing import Annotated, Any
 import numpy as np
 import torch
 import typer
-from projection import RESOLUTION, TUNED, number
+from projection import DEFAULT, METHODS, RESOLUTION, number
 
 from latentlab import images
 from latentlab.directions import Direction, load_direction
@@ -41,7 +41,6 @@ from latentlab.scorers import is_positive, load_scorer, score_column, score_imag
 from stylegan2.memory import keep_freed_memory
 from stylegan2.protocol import Generator
 
-PROJECTED = "W+, default"
 REFERENCE = "smile-w"
 STRENGTHS = (0.0, 2.0, 3.0, 4.0)
 PROBABILITY = 0.9
@@ -118,11 +117,9 @@ class Photo:
 
 def load_photo(name: str, method: str, components: Components, out: Path) -> tuple[torch.Tensor, Generator]:
     """The stored ws `(1, num_ws, w_dim)` of a photo, and the generator that renders it."""
-    generator = components.generator
-    ws = Projection.load(out / PROJECTED / f"{name}.safetensors").ws(generator)
-    if method == TUNED:
-        return ws, WeightDelta.load(out / TUNED / f"{name}.safetensors").apply(generator)
-    return ws, generator
+    generator, delta = components.generator, out / method / f"{name}.delta.safetensors"
+    ws = Projection.load(out / "latents" / METHODS[method].key / f"{name}.safetensors").ws(generator)
+    return ws, WeightDelta.load(delta).apply(generator) if delta.exists() else generator
 
 
 def load_judge(components: Components) -> Any:
@@ -159,8 +156,8 @@ def measure(
 ) -> None:
     """Measure whatever is missing."""
     components = Components.load(device=device)
-    paths = [path for path in sorted(folder.glob("*.jpg")) if (out / PROJECTED / f"{path.stem}.safetensors").exists()]
     for method in methods:
+        paths = [path for path in sorted(folder.glob("*.jpg")) if (out / method / f"{path.stem}.json").exists()]
         for k, path in enumerate(paths):
             stored = {name: stored_at(out, method, name, path.stem) for name in directions}
             wanted = [name for name, at in stored.items() if known(at, directions[name], cap) is None]
@@ -287,7 +284,7 @@ def main(
 ) -> None:
     """Measure, see above; `cap` is the most strength, in ends of a direction's range."""
     keep_freed_memory()
-    directions, methods = named_directions(direction or []), method or [TUNED]
+    directions, methods = named_directions(direction or []), method or [DEFAULT]
     if not only_table:
         measure(folder, out, methods, directions, device, cap)
     if pictures is not None:
