@@ -202,7 +202,7 @@ def table(out: Path) -> str:
     """Format all figures there are as a table."""
     lines = [
         "| method | images | MSE | LPIPS-VGG | PSNR | MS-SSIM | identity (least) | dlib distance | mesh (most) "
-        "| at twice the period         "| LPIPS, PSNR at full size | s/image | steps | s/step |",
+        "| at twice the period | LPIPS, PSNR at full size | s/image | steps | s/step |",
         "|---|---|---|---|---|---|---|---|---|---|---|---|---|---|",
     ]
     for called in (*METHODS, OWN):

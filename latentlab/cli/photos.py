@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from latentlab.directions import Direction
     from latentlab.pipelines import Components, PhotoEditSettings
-    from latentlab.pipelines.photos import CheckedPhoto, OnChecks, Pasting
+    from latentlab.pipelines.photos import CheckedPhoto, OnChecks, Pasting, PhotoEdit
     from latentlab.pipelines.photos.settings import Face
 
 
@@ -60,7 +60,13 @@ Tune = Annotated[
     bool,
     typer.Option(
         "--tune/--no-tune",
-        help="Tune the generator on each photo after its projection; never in space s.",
+        help="Refine the generator's inner features to each photo after its projection; never in space s.",
+    ),
+]
+Fast = Annotated[
+    bool,
+    typer.Option(
+        "--fast", help="A quick look within seconds: a distilled editor where one fits the edit, or else few steps."
     ),
 ]
 Strict = Annotated[
@@ -120,6 +126,7 @@ class Recipe:
     start: StartName = StartName.auto
     published: bool = False
     tune: bool = True
+    fast: bool = False
     strict: bool = False
     faces: ChosenFaces = ChosenFaces()
     batch: int = 1
@@ -127,12 +134,12 @@ class Recipe:
 
     def fields(self) -> dict[str, Any]:
         """The fields of `PhotoSettings`; UserError for a recipe that does not exist."""
-        from latentlab.pipelines.photos.settings import projection_recipe
-        from latentlab.projection import TuningSettings
+        from latentlab.pipelines.photos.settings import photo_recipe
 
+        recipe = photo_recipe(self.space.value, self.steps, self.published, self.tune, self.fast)
         return {
-            "projection": projection_recipe(self.space.value, self.steps, self.published),
-            "tuning": TuningSettings() if self.tune and self.space is not SpaceName.s else None,
+            "projection": recipe.projection,
+            "tuning": recipe.tuning,
             "start": "average" if self.published else self.start.value,
             "strict": self.strict,
             "face": self.faces.face,
@@ -172,6 +179,9 @@ def project(
         bool, typer.Option("--published", help="The published recipe, from the average: 1000 steps in w, 5000 in w+.")
     ] = False,
     tune: Tune = True,
+    fast: Annotated[
+        bool, typer.Option("--fast", help="A quick look: few steps of the search and the refinement.")
+    ] = False,
     strict: Strict = False,
     aligned: Aligned = False,
     landmarks: Landmarks = None,
@@ -191,6 +201,8 @@ def project(
 
     if published:
         options.refuse_without_effect(ctx, {"start": "with --published, which starts from the average"})
+        if fast:
+            raise UserError("a recipe is published or fast; give one of --published and --fast")
     if tune and space is SpaceName.s:
         options.refuse_without_effect(ctx, {"tune": "in space s"})
     paths = list_images(photos)
@@ -202,7 +214,8 @@ def project(
             )
         options.check_latents_file(save_latents)
     faces = ChosenFaces(aligned, landmarks, parse_face(face))
-    settings = PhotoSettings(**Recipe(space, steps, start, published, tune, strict, faces, batch, class_label).fields())
+    recipe = Recipe(space, steps, start, published, tune, fast, strict, faces, batch, class_label)
+    settings = PhotoSettings(**recipe.fields())
     components = Components.load(network, detector=faces.detector, device=device)
     failures: list[UserError] = []
     done, found = 0, Codes()
@@ -282,16 +295,10 @@ def edit_photos(
             continue
         done[path] += 1
         print(f"\n{result.portrait.title}\n{pipelines.format_checks(result.portrait.checks)}")
-        for one, name in zip(result.edits, edit_names(result.edits), strict=True):
+        names = edit_names(result.edits)
+        for one, name in zip(result.edits, names, strict=True):
             found.add(path, f"{result.portrait.name} {name}", one.ws)
-            print(f"{direction.attribute} {name}: {one.values(settings.attribute)}")
-            if one.search is not None:
-                print(f"in its crop: {one.search.describe()[0]}")
-            for check in one.checks:
-                if check.verdict != "good":
-                    print(f"  {check.name} {check.verdict}: {check.cause}")
-        for why in dict.fromkeys(why for one in result.edits for why in one.why_unknown):
-            print(why)
+        _print_edits(result.edits, names, direction, settings)
         print(f"written to {result.folder}: see comparison.png and report.md")
     if settings.face == "all":
         for path, faces in done.items():
@@ -301,6 +308,44 @@ def edit_photos(
         found.write(latents, photos)
     _print_count(done.total(), len(failures), "faces" if settings.face == "all" else "photos")
     end_with(failures)
+
+
+def edit_photos_quickly(
+    photos: Sequence[Path], direction: Direction, components: Components, settings: PhotoEditSettings, out: Path
+) -> None:
+    """Edit photos by the editor of a direction, as `edit_photos` does by projecting them."""
+    from latentlab import pipelines
+    from latentlab.pipelines.photos.edits import edit_names
+    from latentlab.pipelines.photos.quick import edit_photos_quickly
+
+    failures = []
+    for _, result in edit_photos_quickly(
+        photos, direction, components, settings, out, bar, print_poor(settings.strict)
+    ):
+        if isinstance(result, UserError):
+            failures.append(result)
+            continue
+        print(f"\n{result.checked.title}\n{pipelines.format_checks(result.checked.checks)}")
+        print(f"by the editor {result.editor}, without a projection, in {result.seconds:.1f} s:")
+        _print_edits(result.edits, edit_names(result.edits), direction, settings)
+        print(f"written to {result.folder}: see comparison.png and report.md")
+    _print_count(len(photos) - len(failures), len(failures), "photos")
+    end_with(failures)
+
+
+def _print_edits(
+    edits: Sequence[PhotoEdit], names: Sequence[str], direction: Direction, settings: PhotoEditSettings
+) -> None:
+    """Print what became of each edit, and what is not good about it."""
+    for one, name in zip(edits, names, strict=True):
+        print(f"{direction.attribute} {name}: {one.values(settings.attribute)}")
+        if one.search is not None:
+            print(f"in its crop: {one.search.describe()[0]}")
+        for check in one.checks:
+            if check.verdict != "good":
+                print(f"  {check.name} {check.verdict}: {check.cause}")
+    for why in dict.fromkeys(why for one in edits for why in one.why_unknown):
+        print(why)
 
 
 def print_poor(strict: bool) -> OnChecks:

@@ -52,7 +52,7 @@ def generate(
 
 # Options of `edit` and `walk` that some of their modes do not use, and why.
 _NOT_FOR_PHOTOS = ("seeds", "psi", "resolution", "latents", "healthy")
-_FOR_PHOTOS = ("mask", "keep_detail", "keep_tone", "steps", "tune", "strict", "aligned", "landmarks", "face")
+_FOR_PHOTOS = ("mask", "keep_detail", "keep_tone", "steps", "tune", "fast", "strict", "aligned", "landmarks", "face")
 _FOR_FIGURES = ("attribute", "scorer")
 _FOR_ANIMATIONS = ("frames", "fps")
 
@@ -112,6 +112,7 @@ def edit(
     ] = True,
     steps: photos.Steps = None,
     tune: photos.Tune = True,
+    fast: photos.Fast = False,
     strict: photos.Strict = False,
     aligned: photos.Aligned = False,
     landmarks: photos.Landmarks = None,
@@ -126,6 +127,7 @@ def edit(
     """
     from latentlab.pipelines import Components, SeedSettings, StrengthSettings, edit_latents, edit_seeds
     from latentlab.pipelines.photos import Pasting
+    from latentlab.pipelines.photos.quick import has_editor
 
     reason = "with --photo" if photo else "without --photo"
     options.refuse_without_effect(ctx, dict.fromkeys(_NOT_FOR_PHOTOS if photo else _FOR_PHOTOS, reason))
@@ -142,9 +144,16 @@ def edit(
     components = Components.load(network, scorer, faces.detector, device=device)
     wanted = read(components)
     if paths:
-        recipe = photos.Recipe(steps=steps, tune=tune, strict=strict, faces=faces, batch=batch, class_label=class_label)
+        recipe = photos.Recipe(
+            steps=steps, tune=tune, fast=fast, strict=strict, faces=faces, batch=batch, class_label=class_label
+        )
         pasting = Pasting(mask.value, keep_detail, keep_tone)
         settings = photos.edit_settings(recipe, attribute, pasting, force, target, cap)
+        if fast and steps is None and has_editor(wanted.direction, wanted.strengths, components, settings):
+            unused = ("mask", "keep_detail", "tune", "cap", "class_label", "save_latents")
+            options.refuse_without_effect(ctx, dict.fromkeys(unused, f"with --fast and the editor of {direction}"))
+            photos.edit_photos_quickly(paths, wanted.direction, components, settings, out)
+            return
         photos.edit_photos(paths, wanted.direction, wanted.strengths, components, settings, out, save_latents)
         return
     if healthy is not None:

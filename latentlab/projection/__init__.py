@@ -13,11 +13,15 @@ if TYPE_CHECKING:
     from latentlab.projection.projector import ProjectionStep, Projector, project
     from latentlab.projection.result import Projection
     from latentlab.projection.settings import (
+        BEFORE_REFINEMENT,
         DEFAULTS,
+        FAST,
+        FAST_REFINEMENT,
         PTI,
         PUBLISHED,
         PUBLISHED_W,
         PUBLISHED_W_PLUS,
+        REFINEMENT,
         Phase,
         ProjectionSettings,
         ProjectionSpace,
@@ -28,11 +32,15 @@ if TYPE_CHECKING:
     from latentlab.projection.tuning import Tuned, Tuner, TuningStep, tune
 
 __all__ = [
+    "BEFORE_REFINEMENT",
     "DEFAULTS",
+    "FAST",
+    "FAST_REFINEMENT",
     "PTI",
     "PUBLISHED",
     "PUBLISHED_W",
     "PUBLISHED_W_PLUS",
+    "REFINEMENT",
     "MaskedImages",
     "Phase",
     "Projection",
@@ -65,11 +73,15 @@ if not TYPE_CHECKING:
             "projector": ("ProjectionStep", "Projector", "project"),
             "result": ("Projection",),
             "settings": (
+                "BEFORE_REFINEMENT",
                 "DEFAULTS",
+                "FAST",
+                "FAST_REFINEMENT",
                 "PTI",
                 "PUBLISHED",
                 "PUBLISHED_W",
                 "PUBLISHED_W_PLUS",
+                "REFINEMENT",
                 "Phase",
                 "ProjectionSettings",
                 "ProjectionSpace",

@@ -117,7 +117,7 @@ class TunedGenerator:
 def _with_changes(synthesis: nn.Module, delta: WeightDelta) -> Any:
     """A second set of modules over the same tensors, the changed weights and the residual of features put in."""
     resolution = delta.refined
-    view = shared_copy(synthesis) if resolution is None else with_residual(synthesis, resolution)
+    view = shared_copy(synthesis) if resolution is None else with_residual(synthesis, resolution, fades=True)
     for name, weight in delta.weights(view).items():
         layer, _, parameter = name.rpartition(".")
         setattr(view.get_submodule(layer), parameter, nn.Parameter(weight, requires_grad=False))
@@ -184,7 +184,7 @@ class WeightDelta(ShortRepr):
         """
         synthesis, resolution = synthesis_module(generator), self.refined
         if resolution is not None:
-            synthesis = with_residual(synthesis, resolution)
+            synthesis = with_residual(synthesis, resolution, fades=True)
         shapes = {name: weight.shape for name, weight in synthesis.named_parameters()}
         for name, tensor in self.tensors.items():
             shape = shapes.get(name.removesuffix(UP).removesuffix(DOWN))

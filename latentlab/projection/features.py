@@ -8,19 +8,32 @@ from __future__ import annotations
 
 import copy
 import itertools
+from collections.abc import Mapping
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.func import functional_call
 
 from latentlab.errors import UserError
 
-RESIDUAL = "residual"
+RESIDUAL, REFERENCE = "residual", "reference"
+
+# Where an edit moves the features by this share of their size, half of the residual is left. Chosen on edits of photos
+# of persons whom benchmarks/projection.py leaves out: with less the person goes, with more the old lips shine through
+# the new ones.
+_MOVED = 0.8
 
 
 def residual_name(resolution: int) -> str:
     """Name of the residual on the features of a resolution, among the parameters of `with_residual`."""
     return f"b{resolution}.{RESIDUAL}"
+
+
+def reference_name(resolution: int) -> str:
+    """Name of the features that a residual was found on, among the parameters of `with_residual`."""
+    return f"b{resolution}.{REFERENCE}"
 
 
 def is_residual(name: str) -> bool:
@@ -34,7 +47,7 @@ def shared_copy(synthesis: nn.Module) -> Any:
     return copy.deepcopy(synthesis, shared)  # what the memo knows is not copied
 
 
-def with_residual(synthesis: nn.Module, resolution: int) -> nn.Module:
+def with_residual(synthesis: nn.Module, resolution: int, fades: bool = False) -> nn.Module:
     """A copy of a synthesis network, over the same tensors, that adds a residual to the features of a resolution.
 
     Parameters
@@ -43,11 +56,15 @@ def with_residual(synthesis: nn.Module, resolution: int) -> nn.Module:
         Network whose blocks are called b4, b8, …, and give features `(b, c, r, r)`, alone or before other things.
     resolution
         Resolution of the features.
+    fades
+        Whether the residual goes where an edit of the latent moves the features away from a reference, those that it
+        was found on: lips that were added to a closed mouth are none of a laughing one.
 
     Returns
     -------
     Module
-        The copy; its parameter `residual_name(resolution)` is `(1, c, r, r)`, and 0.
+        The copy; its parameter `residual_name(resolution)` and, if it fades, `reference_name(resolution)` are
+        `(1, c, r, r)`, and 0.
 
     Raises
     ------
@@ -59,32 +76,51 @@ def with_residual(synthesis: nn.Module, resolution: int) -> nn.Module:
     channels = getattr(getattr(synthesis, "config", None), "channels", None)
     if not isinstance(block, nn.Module) or channels is None:
         raise UserError(f"this generator has no features of {resolution} pixels to refine")
-    reference = next(block.parameters())
-    zero = torch.zeros(1, channels(resolution), resolution, resolution, device=reference.device)
-    block.register_parameter(RESIDUAL, nn.Parameter(zero, requires_grad=False))
-    block.register_forward_hook(_add)
+    like = next(block.parameters())
+    for name in (RESIDUAL, REFERENCE) if fades else (RESIDUAL,):
+        zero = torch.zeros(1, channels(resolution), resolution, resolution, device=like.device)
+        block.register_parameter(name, nn.Parameter(zero, requires_grad=False))
+    block.register_forward_hook(_add_what_is_left if fades else _add)
     return changed
 
 
 def _add(block: Any, given: object, made: Any) -> Any:
-    if isinstance(made, tuple):
-        features, *others = made
-        return (features + block.residual.to(features.dtype), *others)
-    return made + block.residual.to(made.dtype)
+    features, *others = made if isinstance(made, tuple) else (made,)
+    added = features + block.residual.to(features.dtype)
+    return (added, *others) if isinstance(made, tuple) else added
+
+
+def _add_what_is_left(block: Any, given: object, made: Any) -> Any:
+    features, *others = made if isinstance(made, tuple) else (made,)
+    left = block.residual * _left(features.float(), block.reference)
+    added = features + left.to(features.dtype)
+    return (added, *others) if isinstance(made, tuple) else added
+
+
+def _left(features: Tensor, reference: Tensor) -> Tensor:
+    """Share of the residual that is left at each place, `(b, 1, r, r)`, as features have moved from the reference."""
+    moved = (features - reference).square().mean(dim=1, keepdim=True).sqrt()
+    share = moved / reference.square().mean().sqrt().clamp_min(1e-8)
+    # Around what moves, too: a residual reaches beyond its place, and its end is not to be seen.
+    near = F.avg_pool2d(F.pad(F.max_pool2d(share, 3, 1, 1), (1, 1, 1, 1), mode="replicate"), 3, 1)
+    return 1 / (1 + (near / _MOVED) ** 4)
 
 
 @torch.no_grad()
-def size_of_features(synthesis: nn.Module, ws: Tensor, resolution: int) -> float:
-    """Root mean square of the features of a resolution, as latents `(n, num_ws, w_dim)` render them."""
+def features_of(synthesis: nn.Module, ws: Tensor, resolution: int, replaced: Mapping[str, Tensor]) -> Tensor:
+    """Features `(n, c, r, r)` of a resolution, before any residual, as latents `(n, num_ws, w_dim)` render them.
+
+    `replaced` has weights and noise maps by name that stand for the network's own.
+    """
     found: list[Tensor] = []
 
     def note(block: object, given: object, made: Any) -> None:
         features = made[0] if isinstance(made, tuple) else made
-        found.append(features.float().square().mean().sqrt())
+        found.append(features.to(torch.float32, copy=True))  # the next block may work in place
 
     handle = synthesis.get_submodule(f"b{resolution}").register_forward_hook(note)
     try:
-        synthesis(ws, noise_mode="const")
+        functional_call(synthesis, dict(replaced), (ws,), {"noise_mode": "const"})
     finally:
         handle.remove()
-    return float(found[0])
+    return found[0]

@@ -174,17 +174,28 @@ stands for the paper's plain differences of four VGG16 layers."""
 PUBLISHED: dict[ProjectionSpace, ProjectionSettings] = {"w": PUBLISHED_W, "w+": PUBLISHED_W_PLUS}
 """The published recipe of each space that has one; both start from the average."""
 
+
 # Chosen on photos of persons whom benchmarks/projection.py leaves out, all in full: a latent that is found through
 # previews looks worse when it is rendered in full, for the search exploits what the preview head gets wrong.
 # Without the weight on the spread, turned axes find latents that look a little nearer but lie much
 # farther from w_avg, and an edit of them keeps less of the person and smiles less.
-_PHASES = (Phase(steps=280, learning_rate=0.1, rampdown=0.7),)
+# The weight on the mesh brings it down to what the generator's own images have, and costs no nearness.
+def _recipe(space: ProjectionSpace, steps: int) -> ProjectionSettings:
+    phases = (Phase(steps=steps, learning_rate=0.1, rampdown=0.7),)
+    return ProjectionSettings(space, phases, pixel_weight=1.0, spread_weight=0.01, mesh_weight=30.0, turn_every=20)
+
 
 DEFAULTS: dict[ProjectionSpace, ProjectionSettings] = {
-    space: ProjectionSettings(space=space, phases=_PHASES, pixel_weight=1.0, spread_weight=0.01, turn_every=20)
-    for space in get_args(ProjectionSpace)
+    space: _recipe(space, 280) for space in get_args(ProjectionSpace)
 }
-"""Default settings of each space."""
+"""Default settings of each space, where the latent is all that is found."""
+
+BEFORE_REFINEMENT: dict[ProjectionSpace, ProjectionSettings] = {"w": _recipe("w", 80), "w+": _recipe("w+", 80)}
+"""Default settings where inner features are refined afterwards, by `REFINEMENT`: what more steps of the search would
+bring nearer, these bring nearer in less time."""
+
+FAST: dict[ProjectionSpace, ProjectionSettings] = {"w": _recipe("w", 20), "w+": _recipe("w+", 20)}
+"""A quick look: as far as seconds on a CPU go, before `FAST_REFINEMENT`."""
 
 
 @dataclass(frozen=True)
@@ -274,6 +285,10 @@ class TuningSettings:
         if not self.drift_seeds:
             raise UserError("the drift is measured on one seed at least")
 
+    def for_resolution(self, resolution: int) -> TuningSettings:
+        """These settings for a generator of this resolution: no features above half of it are refined."""
+        return self if self.features is None else replace(self, features=min(self.features, resolution // 2))
+
     def ramp_at(self, step: int) -> float:
         """Share of the learning rates at `step` (0 … steps − 1)."""
         rise = min(1.0, (step + 1) / (self.rampup * self.steps)) if self.rampup else 1.0
@@ -284,6 +299,22 @@ class TuningSettings:
         """Return the settings as JSON holds them."""
         return _as_json(self)
 
+
+REFINEMENT = TuningSettings(
+    weights=False,
+    features=32,
+    steps=80,
+    rampup=0.1,
+    rampdown=0.5,
+    mesh_weight=30.0,
+    stop_at=0.02,
+    drift_seeds=(90_000,),
+)
+"""The default of photos: inner features alone, which takes half the time of a step of weights, comes nearer, and leaves
+the edits of the latent as they are."""
+
+FAST_REFINEMENT = replace(REFINEMENT, steps=10, feature_rate=0.1)
+"""The end of a quick look."""
 
 PTI = TuningSettings(
     rank=None,

@@ -26,7 +26,7 @@ from latentlab.progress import Stage, stage_of
 from latentlab.projection.deltas import TunedGenerator, WeightDelta, changed_weights
 from latentlab.projection.descent import Descent, Store, tunable_weights
 from latentlab.projection.drift import Drift, measure_drift
-from latentlab.projection.features import residual_name, size_of_features, with_residual
+from latentlab.projection.features import features_of, reference_name, residual_name, with_residual
 from latentlab.projection.inputs import MaskedImages
 from latentlab.projection.losses import Target
 from latentlab.projection.settings import TuningSettings
@@ -180,8 +180,7 @@ class Tuner:
         self._targets = [Target.of(inputs[rows], perceptual, self.settings.resolution) for rows in self._batches]
         self._ws = ws.detach().to(device)
         self._noise = {name: value.detach().to(buffers[name]) for name, value in noise.items()}
-        features = self.settings.features
-        self._feature_size = 1.0 if features is None else size_of_features(self._synthesis, self._ws, features)
+        self._feature_size = float(features.square().mean().sqrt()) if len(features := self._features({})) else 1.0
         key = {
             "images, latents, noise or mask": digest,
             "settings": self.settings.as_dict(),
@@ -190,6 +189,13 @@ class Tuner:
         self._store = Store(None if folder is None else Path(folder) / STATE, key)
         self._before, _ = self._figures({})
         self._state = self._store.load(Descent(self._originals, self.settings, self._feature_size))
+
+    def _features(self, weights: Mapping[str, Tensor]) -> Tensor:
+        """The features that get a residual, as `weights` render them; empty where none do."""
+        resolution = self.settings.features
+        if resolution is None:
+            return torch.empty(0)
+        return features_of(synthesis_module(self.generator), self._ws, resolution, {**weights, **self._noise})
 
     def steps(self) -> Iterator[TuningStep]:
         """Tune, and yield after every step; states are saved before."""
@@ -210,7 +216,7 @@ class Tuner:
     def result(self) -> Tuned:
         """Return the change so far, with figures of what it renders and of its drift."""
         generator, settings, state = self.generator, self.settings, self._state
-        bare = WeightDelta(state.values(), generator.fingerprint)
+        bare = self._delta()
         tuned = bare.apply(generator)
         lpips, mse = self._figures(bare.weights(self._synthesis))
         seeds, psi = settings.drift_seeds, settings.drift_psi
@@ -224,6 +230,14 @@ class Tuner:
         }
         delta = WeightDelta(bare.tensors, bare.generator, settings.as_dict(), figures)
         return Tuned(delta, TunedGenerator(generator, delta), self._before, lpips, mse, drift, state.step)
+
+    def _delta(self) -> WeightDelta:
+        """The change so far; a residual comes with the features that it was found on."""
+        tensors, resolution = self._state.values(), self.settings.features
+        if resolution is not None:
+            own = changed_weights(dict(synthesis_module(self.generator).named_parameters()), tensors)
+            tensors[reference_name(resolution)] = self._features(own)
+        return WeightDelta(tensors, self.generator.fingerprint)
 
     @torch.no_grad()
     def _figures(self, weights: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:

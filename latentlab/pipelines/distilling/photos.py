@@ -14,6 +14,7 @@ from latentlab.errors import UserError
 from latentlab.faces import FaceDetector, align, paste_back
 from latentlab.faces.alignment import NoFace
 from latentlab.faces.cropping import crop
+from latentlab.faces.geometry import CropGeometry
 from latentlab.images import as_batch, load_image, reduce, resize, save_image
 from latentlab.translation.networks import Editor
 from latentlab.translation.translator import Translator
@@ -91,13 +92,17 @@ class FaceEditor:
             _check_square(made, name)
             return self._edit_aligned(made)
         for face in align(made, self.detector, self._resolution, "all", name):
-            # As fine as the photo has it, so that nothing but the edit is lost between the two.
-            resolution = max(round(face.geometry.length), self._resolution)
-            original, geometry = crop(made, face.geometry.quad, resolution)
-            # Colours need not be matched: what the editor left alone is the photo's own.
-            edited = self._edit_aligned(original)
-            made = paste_back(edited, geometry, made, match_colour=False, original=original)
+            made = self.edit_face(made, face.geometry)
         return made
+
+    @torch.no_grad()
+    def edit_face(self, photo: Tensor, geometry: CropGeometry) -> Tensor:
+        """Edit the face at one place of `photo (1, 3, h, w)`; the whole photo."""
+        # As fine as the photo has it, so that nothing but the edit is lost between the two.
+        resolution = max(round(geometry.length), self._resolution)
+        original, fine = crop(photo, geometry.quad, resolution)
+        # Colours need not be matched: what the editor left alone is the photo's own.
+        return paste_back(self._edit_aligned(original), fine, photo, match_colour=False, original=original)
 
     def for_frames(self) -> Callable[[Tensor], Tensor]:
         """Return the editing of the frames of a video, `(1, 3, h, w)`; frames without a face stay as they are."""

@@ -25,7 +25,7 @@ from latentlab.pipelines.measuring.settings import name_of, same_attribute
 from latentlab.pipelines.photos.pasting import paste
 from latentlab.pipelines.photos.portraits import Portrait
 from latentlab.pipelines.photos.settings import Pasting, photo_search
-from latentlab.pipelines.photos.verdicts import check_edit
+from latentlab.pipelines.photos.verdicts import check_edit, check_strength
 from latentlab.pipelines.strengths import FaceStrengths, StrengthSettings, is_known_probability, strength_for
 from latentlab.pipelines.targets import ScoreTarget
 from latentlab.rendering import Renderer, ws_in
@@ -121,9 +121,9 @@ def edit_portrait(
         scorer has no such attribute.
     """
     components.check_attribute(attribute)
-    describe = _Description(portrait.face.image, components)
+    describe = Description(portrait.face.image, components)
     unedited = portrait.face.image.to(components.device), portrait.rendered.clamp(-1, 1)
-    own, projected = (_score(image, components.scorer, attribute)[0] for image in unedited)
+    own, projected = (score_of(image, components.scorer, attribute)[0] for image in unedited)
     moved = attribute if is_scored(direction, components, attribute) else None
     searches = (_strength(portrait, direction, target, components, attribute, search) for target in targets)
     found = ((float(one.strengths[0]), one) for one in searches)
@@ -132,10 +132,11 @@ def edit_portrait(
         crop, ws = portrait.render(latents).cpu(), ws_in(latents, portrait.generator.num_ws)
         photo = paste(portrait, crop, pasting or Pasting())
         seen = cut(photo, portrait.face.geometry)
-        score, no_score = _score(seen.to(components.device), components.scorer, attribute)
+        score, no_score = score_of(seen.to(components.device), components.scorer, attribute)
         identity, no_identity = describe.identity(seen)
         why_unknown = tuple(why for why in (no_score, no_identity) if why)
         checks = check_edit(strength, (own, score), identity, direction, moved, searched)
+        checks += check_strength(strength, direction)
         yield PhotoEdit(
             strength, crop, photo, score, identity, why_unknown, searched, (own, projected), tuple(checks), ws
         )
@@ -185,7 +186,7 @@ def or_unknown(value: float) -> str:
     return "unknown" if math.isnan(value) else f"{value:.2f}"
 
 
-def _score(image: Tensor, scorer: Scorer, attribute: str) -> tuple[float, str]:
+def score_of(image: Tensor, scorer: Scorer, attribute: str) -> tuple[float, str]:
     """A score of an image, or NaN and why: the edit itself is not lost for an image that cannot be scored."""
     try:
         return float(score_column(score_images(scorer, image), scorer.names, attribute)[0]), ""
@@ -193,8 +194,8 @@ def _score(image: Tensor, scorer: Scorer, attribute: str) -> tuple[float, str]:
         return math.nan, f"The score {attribute} is unknown: {error}."
 
 
-class _Description:
-    """The face in a photo, to which edits are compared."""
+class Description:
+    """The face in a photo, to which its edits are compared."""
 
     def __init__(self, image: Tensor, components: Components) -> None:
         self._too_small = why_undescribed(image.shape[3])

@@ -14,7 +14,7 @@ from latentlab.faces.identity import why_undescribed
 from latentlab.pipelines.checks import QualityCheck, check_projection
 from latentlab.pipelines.components import Components
 from latentlab.pipelines.photos.aligning import CheckedPhoto, numbered
-from latentlab.pipelines.photos.settings import PhotoSettings, steps_left_out
+from latentlab.pipelines.photos.settings import PhotoRecipe, PhotoSettings
 from latentlab.progress import Stage, titled
 from latentlab.projection import Projection, Tuned, project, tune, w_statistics
 from latentlab.rendering import Latents, Renderer, with_noise_maps
@@ -46,6 +46,8 @@ class Portrait(ShortRepr):
         `(1, 3, r, r)`: the latent as that generator renders it.
     before, after
         Quality checks of the photo, and of the projection.
+    recipe
+        How it was projected and tuned.
     number
         Which of the photo's faces it is, from 1, where all are taken; None where one is.
     """
@@ -60,6 +62,7 @@ class Portrait(ShortRepr):
     rendered: Tensor = field(repr=False)
     before: tuple[QualityCheck, ...]
     after: tuple[QualityCheck, ...]
+    recipe: PhotoRecipe
     number: int | None = None
 
     @property
@@ -153,7 +156,7 @@ def make_portrait(
         components.perceptual,
         None if why_undescribed(face.image.shape[3]) else components.descriptor,
         photo.checks,
-        steps_left_out(settings.projection),
+        settings.recipe.steps_left_out,
     )
     return Portrait(
         path=photo.path,
@@ -166,6 +169,7 @@ def make_portrait(
         rendered=rendered,
         before=photo.checks,
         after=tuple(after),
+        recipe=settings.recipe,
         number=photo.number,
     )
 
@@ -179,12 +183,13 @@ def _tuned(
     folder: Path,
     progress: bool | Stage,
 ) -> Tuned:
+    assert settings.tuning is not None
     return tune(
         photo.face.image,
         ws,
         components.generator,
         components.fast_perceptual,
-        settings.tuning,
+        settings.tuning.for_resolution(components.generator.resolution),
         projection.noise(),
         folder=folder / STATE / f"tuning-{photo.name}",
         progress=titled(progress, f"tuning on {numbered(photo.path.name, photo.number)}"),

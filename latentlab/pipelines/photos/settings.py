@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, get_args
 
 from latentlab.errors import UserError
 from latentlab.pipelines.strengths import StrengthSettings
 from latentlab.pipelines.targets import ScoreTarget
-from latentlab.projection import DEFAULTS, PUBLISHED, ProjectionSettings, Start, TuningSettings
+from latentlab.projection import (
+    BEFORE_REFINEMENT,
+    DEFAULTS,
+    FAST,
+    FAST_REFINEMENT,
+    PUBLISHED,
+    REFINEMENT,
+    ProjectionSettings,
+    Start,
+    TuningSettings,
+)
 
 Mask = Literal["feather", "hull"]
 Face = int | Literal["all"]
@@ -54,6 +64,48 @@ class Pasting:
             raise UserError(f"a mask is {' or '.join(get_args(Mask))}, not {self.mask!r}")
 
 
+# By benchmarks/projection.py.
+FAST_AGAINST_DEFAULT = ""
+"""What the whole way adds to a quick look, in words."""
+
+
+@dataclass(frozen=True)
+class PhotoRecipe:
+    """How photos are projected, and what is fitted to them afterwards.
+
+    Attributes
+    ----------
+    projection
+        Space and recipe of the projection.
+    tuning
+        Recipe of what follows; None for nothing.
+    """
+
+    projection: ProjectionSettings
+    tuning: TuningSettings | None
+
+    def shortened(self, steps: int) -> PhotoRecipe:
+        """This recipe with about as many steps of the projection."""
+        return replace(self, projection=self.projection.shortened(steps))
+
+    @property
+    def is_fast(self) -> bool:
+        """Whether it is the quick look."""
+        return self.projection in FAST.values() and self.tuning in (FAST_REFINEMENT, None)
+
+    @property
+    def steps_left_out(self) -> str:
+        """How much shorter it is than the recipe it was cut from; '' for a whole recipe, or none of these."""
+        projection, refined = self.projection, self.tuning is not None and self.tuning.features is not None
+        for recipes in (BEFORE_REFINEMENT if refined else DEFAULTS, PUBLISHED):
+            recipe = recipes.get(projection.space)
+            if recipe is None or not len(recipe.phases) <= projection.steps < recipe.steps:
+                continue
+            if recipe.shortened(projection.steps) == projection:
+                return f"only {projection.steps} of the recipe's {recipe.steps} steps were taken"
+        return ""
+
+
 @dataclass(frozen=True)
 class PhotoSettings:
     """How photos are projected.
@@ -63,8 +115,8 @@ class PhotoSettings:
     projection
         Space and recipe of the projection.
     tuning
-        Recipe by which the generator is tuned on each photo afterwards; None leaves the generator as it is. In
-        space s there is nothing to tune around: None then.
+        Recipe by which the generator, or its inner features alone, are fitted to each photo afterwards; None leaves the
+        generator as it is. In space s there is nothing to tune around: None then.
     start
         Where the projection starts, see `latentlab.projection.starting_points`.
     strict
@@ -84,8 +136,8 @@ class PhotoSettings:
         If tuning is asked for in space s, or the face is below 1.
     """
 
-    projection: ProjectionSettings = DEFAULTS["w+"]
-    tuning: TuningSettings | None = TuningSettings()
+    projection: ProjectionSettings = BEFORE_REFINEMENT["w+"]
+    tuning: TuningSettings | None = REFINEMENT
     start: Start = "auto"
     strict: bool = False
     face: Face = 1
@@ -98,6 +150,11 @@ class PhotoSettings:
             raise UserError(f"a face is all, or counted from 1, the largest, not {self.face!r}")
         if self.tuning is not None and self.projection.space == "s":
             raise UserError("tuning needs latents of w or w+; project into one of these, or do not tune")
+
+    @property
+    def recipe(self) -> PhotoRecipe:
+        """The recipe of both."""
+        return PhotoRecipe(self.projection, self.tuning)
 
 
 @dataclass(frozen=True)
@@ -134,37 +191,38 @@ def photo_search() -> StrengthSettings:
     return StrengthSettings(ranges=_RANGES)
 
 
-def steps_left_out(settings: ProjectionSettings) -> str:
-    """Say how much shorter settings are than the recipe they were cut from; '' for a whole recipe, or none of these."""
-    for recipes in (DEFAULTS, PUBLISHED):
-        recipe = recipes.get(settings.space)
-        if recipe is None or not len(recipe.phases) <= settings.steps < recipe.steps:
-            continue
-        if recipe.shortened(settings.steps) == settings:
-            return f"only {settings.steps} of the recipe's {recipe.steps} steps were taken"
-    return ""
-
-
-def projection_recipe(space: str = "w+", steps: int | None = None, published: bool = False) -> ProjectionSettings:
-    """The settings of a projection.
+def photo_recipe(
+    space: str = "w+", steps: int | None = None, published: bool = False, tune: bool = True, fast: bool = False
+) -> PhotoRecipe:
+    """Choose how photos are projected and refined.
 
     Parameters
     ----------
     space
         'w', 'w+' or 's'.
     steps
-        Number of steps; None for the recipe's own.
+        Number of steps of the projection; None for the recipe's own.
     published
-        Whether to take the recipe that its authors published, which only w and w+ have.
+        Whether to take the projection that its authors published, which only w and w+ have.
+    tune
+        Whether inner features are refined afterwards; never in space s.
+    fast
+        Whether to take a quick look: a few steps of each, in w and w+.
 
     Raises
     ------
     UserError
         If there is no such recipe, or it cannot be cut to so few steps.
     """
-    known = PUBLISHED if published else DEFAULTS
+    refined = tune and space != "s"
+    if fast:
+        kind, known = "quick look", FAST
+    elif published:
+        kind, known = "published recipe", PUBLISHED
+    else:
+        kind, known = "recipe", BEFORE_REFINEMENT if refined else DEFAULTS
     recipes: dict[str, ProjectionSettings] = {str(name): recipe for name, recipe in known.items()}
     if space not in recipes:
-        kind = "published recipe" if published else "recipe"
         raise UserError(f"there is no {kind} for space {space}; take {' or '.join(recipes)}")
-    return recipes[space] if steps is None else recipes[space].shortened(steps)
+    found = PhotoRecipe(recipes[space], (FAST_REFINEMENT if fast else REFINEMENT) if refined else None)
+    return found if steps is None else found.shortened(steps)

@@ -32,8 +32,7 @@ def check_edit(
 
     - effect: change of the score in logits, the way that the edit was to move it; only of a score that is what the
       direction moves. Good where the score was there before, or the target of a search was reached;
-    - identity: similarity to the photo, see `latentlab.faces.identity`;
-    - strength: in ends of the direction's range.
+    - identity: similarity to the photo, see `latentlab.faces.identity`.
 
     Parameters
     ----------
@@ -53,7 +52,7 @@ def check_edit(
         limits = LIMITS["identity"]
         looks = "may look" if limits.verdict(identity) == "fair" else "looks"
         found.append(_check("identity", identity, "", limits, f"it {looks} like another person: edit by less strength"))
-    return found + list(_pushed(strength, direction))
+    return found
 
 
 def _effect(
@@ -80,7 +79,8 @@ def _reached(score: float, search: FaceStrengths) -> bool:
     return bool(search.reached[0]) or search.target.sign * (score - search.target.value) >= 0
 
 
-def _pushed(strength: float, direction: Direction) -> Iterator[QualityCheck]:
+def check_strength(strength: float, direction: Direction) -> Iterator[QualityCheck]:
+    """Check how hard an edit along a direction pushes: its strength in ends of the direction's range."""
     low, high = strength_range(direction)
     end = high if strength > 0 else low
     if strength and end * strength > 0:

@@ -18,13 +18,13 @@ from latentlab.pipelines.checks import QualityCheck, format_value
 from latentlab.pipelines.photos.aligning import numbered
 from latentlab.pipelines.photos.edits import PhotoEdit, edit_names, or_unknown
 from latentlab.pipelines.photos.portraits import Portrait
-from latentlab.pipelines.photos.settings import steps_left_out
+from latentlab.pipelines.photos.settings import FAST_AGAINST_DEFAULT
 from latentlab.plots.saving import save_figure
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-_RESOLUTION = 512  # a face in the figure
+FIGURE_RESOLUTION = 512  # a face in the figure
 
 
 def write_portrait(portrait: Portrait, folder: Path) -> Path:
@@ -45,17 +45,22 @@ def write_portrait(portrait: Portrait, folder: Path) -> Path:
 
 def write_edits(portrait: Portrait, edits: Sequence[PhotoEdit], direction: Direction, own: Path, command: str) -> None:
     """Write the edited photos into the portrait's folder, with a figure of all of them, report.md and report.json."""
-    for edit, name in zip(edits, file_names(edits), strict=True):
-        images.save_image(edit.photo, own / f"photo_{name}.png")
-        images.save_image(edit.crop.clamp(-1, 1), own / f"crop_{name}.png")
+    write_images(edits, own)
     save_figure(_comparison(portrait, edits, direction.attribute), own / "comparison.png")
     facts = _facts(portrait) | {
         "direction": direction.attribute,
         "own_scores": [_finite(value) for value in edits[0].own_scores] if edits else [],
-        "edits": [_edit_facts(edit) for edit in edits],
+        "edits": [edit_facts(edit) for edit in edits],
     }
     write_json(own / "report.json", facts)
     write_text(own / "report.md", _markdown(portrait, edits, direction, command))
+
+
+def write_images(edits: Sequence[PhotoEdit], own: Path) -> None:
+    """Write the edited photos, and their faces, named by their strengths or targets."""
+    for edit, name in zip(edits, file_names(edits), strict=True):
+        images.save_image(edit.photo, own / f"photo_{name}.png")
+        images.save_image(edit.crop.clamp(-1, 1), own / f"crop_{name}.png")
 
 
 def _comparison(portrait: Portrait, edits: Sequence[PhotoEdit], attribute: str) -> Figure:
@@ -65,7 +70,7 @@ def _comparison(portrait: Portrait, edits: Sequence[PhotoEdit], attribute: str) 
     shown: list[tuple[str, torch.Tensor, torch.Tensor | None, str]] = [
         ("photo", portrait.face.image, portrait.photo, "")
     ]
-    named = sorted(zip(edits, _signed(edits), strict=True), key=lambda pair: pair[0].strength)
+    named = sorted(zip(edits, signed_names(edits), strict=True), key=lambda pair: pair[0].strength)
     shown += [
         (f"{attribute} {name}" if edit.strength or edit.search else "projected", edit.crop, edit.photo, edit.values())
         for edit, name in named
@@ -75,8 +80,8 @@ def _comparison(portrait: Portrait, edits: Sequence[PhotoEdit], attribute: str) 
         shown.insert(1 + away, ("projected", portrait.rendered.cpu(), None, ""))
     return portrait_figure(
         [title for title, *_ in shown],
-        torch.cat([reduce(crop, _RESOLUTION) for _, crop, *_ in shown]),
-        [None if photo is None else reduce(photo, _RESOLUTION) for *_, photo, _ in shown],
+        torch.cat([reduce(crop, FIGURE_RESOLUTION) for _, crop, *_ in shown]),
+        [None if photo is None else reduce(photo, FIGURE_RESOLUTION) for *_, photo, _ in shown],
         [caption for *_, caption in shown],
     )
 
@@ -88,20 +93,20 @@ def _facts(portrait: Portrait) -> dict[str, Any]:
         "photo": portrait.path.name,
         **({} if portrait.number is None else {"face": portrait.number}),
         "alignment": portrait.face.to_dict(),
-        "before": [_fields(check) for check in portrait.before],
-        "after": [_fields(check) for check in portrait.after],
+        "before": [fields_of(check) for check in portrait.before],
+        "after": [fields_of(check) for check in portrait.after],
         "projection": {"steps": int(portrait.projection.steps[0]), "lpips": float(portrait.projection.distances[0])},
         "tuning": None if tuned is None else tuned.delta.figures,
     }
 
 
-def _edit_facts(edit: PhotoEdit) -> dict[str, Any]:
+def edit_facts(edit: PhotoEdit) -> dict[str, Any]:
     """Figures of an edit, for JSON; with a target also what the search for its strength found."""
     facts: dict[str, Any] = {
         "strength": edit.strength,
         "score": _finite(edit.score),
         "identity": _finite(edit.identity),
-        "checks": [_fields(check) for check in edit.checks],
+        "checks": [fields_of(check) for check in edit.checks],
     }
     if edit.search is not None:
         search = edit.search
@@ -116,7 +121,8 @@ def _edit_facts(edit: PhotoEdit) -> dict[str, Any]:
     return facts
 
 
-def _fields(check: QualityCheck) -> dict[str, Any]:
+def fields_of(check: QualityCheck) -> dict[str, Any]:
+    """A check, for JSON."""
     return asdict(check) | {"value": _finite(check.value)}
 
 
@@ -143,15 +149,15 @@ def _markdown(portrait: Portrait, edits: Sequence[PhotoEdit], direction: Directi
         *_unedited_rows(portrait, edits),
         *(
             f"| {name} | {or_unknown(e.score)} | {or_unknown(e.identity)} |"
-            for e, name in zip(edits, _signed(edits), strict=True)
+            for e, name in zip(edits, signed_names(edits), strict=True)
         ),
         *(f"\n{why}" for why in unknown),
-        *_doubts(edits),
+        *doubts(edits),
         *(f"\n{line}" for line in _search_lines(edits)),
         "",
         "## How far to trust it",
         "",
-        *_verdicts(portrait.checks),
+        *verdict_lines(portrait.checks),
         "",
         *_recipe(portrait),
         "",
@@ -174,11 +180,11 @@ def _unedited_rows(portrait: Portrait, edits: Sequence[PhotoEdit]) -> list[str]:
     ]
 
 
-def _doubts(edits: Sequence[PhotoEdit]) -> list[str]:
+def doubts(edits: Sequence[PhotoEdit]) -> list[str]:
     """A line for each check of an edit that is not good: what failed, and what to do."""
     lines = [
         f"- {name}: {check.name} {check.verdict} ({format_value(check)}): {check.cause}."
-        for edit, name in zip(edits, _signed(edits), strict=True)
+        for edit, name in zip(edits, signed_names(edits), strict=True)
         for check in edit.checks
         if check.verdict != "good"
     ]
@@ -196,7 +202,7 @@ def _search_lines(edits: Sequence[PhotoEdit]) -> list[str]:
     ]
 
 
-def _verdicts(checks: Sequence[QualityCheck]) -> list[str]:
+def verdict_lines(checks: Sequence[QualityCheck]) -> list[str]:
     """A table of the checks, and below it the likely causes of what is not good."""
     causes: dict[tuple[str, str], list[str]] = {}
     for check in checks:
@@ -217,11 +223,15 @@ def _recipe(portrait: Portrait) -> list[str]:
     text = f"Projection: {settings.space}, {int(portrait.projection.steps[0])} steps. "
     if tuned is None:
         text += "Tuning: none."
+    elif tuned.delta.refined is not None:
+        text += f"Refinement of the features of {tuned.delta.refined} pixels: {tuned.steps} steps."
     else:
         text += f"Tuning: {tuned.steps} steps"
         drift = tuned.delta.figures.get("drift_lpips_mean")
         text += "." if drift is None else f"; it changes images of other persons by an LPIPS of {drift:.3f}."
-    cut = steps_left_out(settings)
+    if portrait.recipe.is_fast:
+        return [text, "", f"This is a quick look. {FAST_AGAINST_DEFAULT}"]
+    cut = portrait.recipe.steps_left_out
     return [text, *(["", f"This is a quick look: {cut}."] if cut else [])]
 
 
@@ -231,6 +241,6 @@ def file_names(edits: Sequence[PhotoEdit]) -> list[str]:
     return [name if edit.search is None else f"target{edit.search.target}" for edit, name in named]
 
 
-def _signed(edits: Sequence[PhotoEdit]) -> list[str]:
+def signed_names(edits: Sequence[PhotoEdit]) -> list[str]:
     """Names of edits in figures and tables: their strengths or, with a target, both."""
     return ["0" if name == "+0" else name.replace("-", "\N{MINUS SIGN}") for name in edit_names(edits)]

@@ -29,8 +29,9 @@ from latentlab.pipelines import (
     project_photos,
 )
 from latentlab.pipelines.photos import PHOTO_TARGETS, Pasting, edit_portrait
-from latentlab.pipelines.photos.settings import steps_left_out
-from latentlab.projection import DEFAULTS, PUBLISHED, Projection, TuningSettings, WeightDelta
+from latentlab.pipelines.photos.quick import edit_photos_quickly, has_editor
+from latentlab.pipelines.photos.settings import photo_recipe
+from latentlab.projection import DEFAULTS, Projection, TuningSettings, WeightDelta
 from latentlab.scorers import FunctionScorer
 from tests.conftest import TINY, make_tiny
 
@@ -261,9 +262,91 @@ def test_where_nothing_is_said_a_photo_loses_its_attribute_and_gets_it(bright, f
 
 
 def test_a_recipe_that_was_cut_is_told_from_a_whole_one_and_from_ones_own():
-    assert steps_left_out(DEFAULTS["w+"]) == "" == steps_left_out(PUBLISHED["w"])
-    assert steps_left_out(PUBLISHED["w"].shortened(100)) == "only 100 of the recipe's 1000 steps were taken"
-    assert steps_left_out(replace(DEFAULTS["w"].shortened(5), seed=3)) == ""
+    for recipe in (photo_recipe(), photo_recipe("s"), photo_recipe("w", tune=False), photo_recipe("w", published=True)):
+        assert recipe.steps_left_out == ""
+    assert photo_recipe("w", 100, published=True).steps_left_out == "only 100 of the recipe's 1000 steps were taken"
+    own = photo_recipe("w", 5)
+    assert replace(own, projection=replace(own.projection, seed=3)).steps_left_out == ""
+    # The same steps are a cut recipe where nothing follows, and a whole one where a refinement does.
+    whole = photo_recipe()
+    assert replace(whole, tuning=None).steps_left_out.endswith(
+        f"of the recipe's {DEFAULTS['w+'].steps} steps were taken"
+    )
+
+
+def test_recipes_by_what_is_asked_for():
+    assert photo_recipe() == PhotoSettings().recipe
+    assert photo_recipe("s").tuning is None and photo_recipe(tune=False).tuning is None
+    assert photo_recipe(tune=False).projection == DEFAULTS["w+"]
+    assert photo_recipe(steps=7).projection.steps == 7
+    fast = photo_recipe(fast=True)
+    assert fast.is_fast and not photo_recipe().is_fast and fast.projection.steps < photo_recipe().projection.steps
+    assert not photo_recipe(steps=40, fast=True).is_fast
+    with pytest.raises(UserError, match="no quick look for space s; take w or w"):
+        photo_recipe("s", fast=True)
+    with pytest.raises(UserError, match="no published recipe for space s"):
+        photo_recipe("s", published=True)
+
+
+# --- the quick way ------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def quick(components, folder):
+    paths = [folder / "blank.png", folder / "face.png"]
+    found = list(edit_photos_quickly(paths, load_direction("smile"), components, folder=folder / "quick"))
+    assert "no face" in str(found[0][1])
+    return found[1][1]
+
+
+def test_an_editor_brings_a_photo_to_both_targets_without_a_projection(quick, folder):
+    scores = [edit.score for edit in quick.edits]
+    assert scores == pytest.approx(PHOTO_TARGETS, abs=0.12)
+    assert all(edit.search.reached[0] and edit.identity > 0.6 for edit in quick.edits)
+    assert {check.verdict for edit in quick.edits for check in edit.checks} == {"good"}
+    photo = images.load_image(folder / "face.png")
+    for edit in quick.edits:
+        assert torch.equal(edit.photo[..., :100], photo[..., :100]), "what lies outside the crop is the photo's own"
+
+
+def test_an_editors_folder_says_how_the_edits_were_made(quick, folder):
+    own = folder / "quick" / "face"
+    named = {f"{kind}_target{target}.png" for kind in ("photo", "crop") for target in PHOTO_TARGETS}
+    assert {path.name for path in own.iterdir()} == named | {
+        "aligned.png",
+        "comparison.png",
+        "report.json",
+        "report.md",
+    }
+    report = (own / "report.md").read_text("utf-8")
+    assert "By the editor `smile` in one pass each and without a projection" in report
+    assert "The whole way, without `--fast`" in report
+    facts = json.loads((own / "report.json").read_text("utf-8"))
+    assert facts["editor"] == "smile" and facts["seconds"] > 0
+    assert [edit["target"]["value"] for edit in facts["edits"]] == list(PHOTO_TARGETS)
+
+
+def test_an_editor_keeps_a_grey_photo_grey(components, folder):
+    grey = images.luma(images.load_image(folder / "face.png")).expand(1, 3, -1, -1)
+    images.save_image(grey, folder / "grey.png")
+    settings = PhotoEditSettings(target=0.1)
+    ((_, found),) = edit_photos_quickly(
+        [folder / "grey.png"], load_direction("smile"), components, settings, folder / "quick"
+    )
+    (edit,) = found.edits
+    assert not torch.equal(edit.photo, found.photo)
+    assert float((edit.photo - images.luma(edit.photo)).abs().max()) < 0.02
+
+
+def test_an_editor_stands_for_what_it_was_taught_alone(components):
+    smile, happy = load_direction("smile"), PhotoEditSettings()
+    assert has_editor(smile, None, components, happy)
+    assert not has_editor(smile, [1.0], components, happy), "an editor's strengths are not the direction's"
+    assert not has_editor(smile, None, components, PhotoEditSettings(attribute="surprise"))
+    yaw = load_direction("yaw")
+    assert not has_editor(yaw, None, components, happy)
+    with pytest.raises(UserError, match="no editor comes with the package .*; there are smile"):
+        list(edit_photos_quickly([], yaw, components))
 
 
 # --- the checks before the long work ------------------------------------------------------------------------

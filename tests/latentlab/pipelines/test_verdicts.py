@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from latentlab.directions import Direction
-from latentlab.pipelines.photos.verdicts import check_edit
+from latentlab.pipelines.photos.verdicts import check_edit, check_strength
 from latentlab.pipelines.strengths import FaceStrengths
 from latentlab.pipelines.targets import ScoreTarget
 
@@ -16,6 +16,7 @@ NAN = float("nan")
 
 def checks(strength, before, after, identity=0.9, direction=SMILE, attribute="happy", search=None):
     found = check_edit(strength, (before, after), identity, direction, attribute, search)
+    found += check_strength(strength, direction)
     return {check.name: check for check in found}
 
 

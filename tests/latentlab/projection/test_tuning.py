@@ -288,7 +288,7 @@ def test_a_residual_of_features_brings_the_image_nearer_and_leaves_the_weights(t
     pictures, ws = inputs()
     refined = tune(pictures, ws, tiny, EdgeDistance(), REFINED)
     assert refined.lpips[0] < 0.8 * refined.before[0]
-    assert list(refined.delta.tensors) == ["b8.residual"] and refined.delta.refined == 8
+    assert set(refined.delta.tensors) == {"b8.residual", "b8.reference"} and refined.delta.refined == 8
     refined.delta.save(tmp_path / "delta.safetensors")
     again = WeightDelta.load(tmp_path / "delta.safetensors").apply(tiny)
     torch.testing.assert_close(EdgeDistance()(again.synthesis(ws), pictures), refined.lpips)
@@ -304,16 +304,28 @@ def test_features_and_weights_change_together(tiny):
     assert both.lpips[0] < one.lpips[0]
 
 
-def test_a_residual_is_kept_while_latents_are_edited(tiny):
-    """It is an addition to the features of a block, whatever latent they come from."""
+def features_before_16(generator, ws: Tensor) -> Tensor:
+    seen: list[Tensor] = []
+    handle = generator.synthesis.b16.register_forward_pre_hook(lambda block, given: seen.append(given[0]))
+    generator.synthesis(ws)
+    handle.remove()
+    return seen[0]
+
+
+@pytest.mark.parametrize("away", [0.0, 0.3, 1.0, 10.0])
+def test_a_residual_is_kept_where_an_edit_leaves_the_features_and_goes_where_it_moves_them(tiny, away):
+    """All features are `away` from the reference, in its root mean squares: 1 / (1 + (away / 0.8)⁴) is left."""
     pictures, ws = inputs()
-    refined = tune(pictures, ws, tiny, EdgeDistance(), REFINED)
-    seen = []
-    for generator in (tiny, refined.generator):
-        handle = generator.synthesis.b8.conv1.register_forward_hook(lambda block, given, made: seen.append(made))
-        generator.synthesis(1.1 * ws)
-        handle.remove()
-    torch.testing.assert_close(seen[0], seen[1])
+    delta = tune(pictures, ws, tiny, EdgeDistance(), REFINED).delta
+    plain, added = features_before_16(tiny, ws), delta.tensors["b8.residual"].float()
+    torch.testing.assert_close(delta.tensors["b8.reference"].float(), plain, atol=2e-3, rtol=2e-3)
+    # A reference of this root mean square, from which all features differ by as much.
+    shift = away * plain.square().mean().sqrt()
+    reference = plain + shift * torch.where(plain.cumsum(1) > 0, -1.0, 1.0)
+    share = shift / reference.square().mean().sqrt()
+    moved = WeightDelta(delta.tensors | {"b8.reference": reference}, delta.generator)
+    left = features_before_16(moved.apply(tiny), ws) - plain
+    torch.testing.assert_close(left, added / (1 + (share / 0.8) ** 4), atol=1e-2, rtol=1e-2)
 
 
 def test_a_penalty_holds_the_residual_back(tiny):
