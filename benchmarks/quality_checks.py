@@ -1,9 +1,10 @@
 """Values of the quality checks on generated faces and on photos, from which their limits come.
 
-    python benchmarks/quality_checks.py [--faces 200] [--photos FOLDER]
+    python benchmarks/quality_checks.py [--faces 200] [--photos FOLDER] [--projections FOLDER]
 
 Faces of `mobile-ffhq` at psi 1 are taken for photos: reduced to 512 pixels, continued by reflection to leave
 space around them, found and aligned. Of each crop, the detail is also taken of a copy reduced to 64 pixels.
+Projections are those that projection.py leaves in `OUT/latents`: the spread of their rows is printed.
 """
 
 from __future__ import annotations
@@ -19,8 +20,8 @@ from torch import Tensor
 
 from latentlab import faces, images
 from latentlab.errors import UserError
-from latentlab.pipelines.checks import RESOLUTION, check_photo, detail
-from latentlab.projection import w_statistics
+from latentlab.pipelines.checks import RESOLUTION, check_photo, detail, spread_of_rows
+from latentlab.projection import Projection, w_statistics
 from latentlab.projection.mesh import mesh_levels
 from stylegan2 import load, z_from_seeds
 from stylegan2.memory import keep_freed_memory
@@ -66,12 +67,27 @@ def table(photos: Iterable[Tensor]) -> None:
     print(f"no face found in {missed}\n")
 
 
+def spreads(folder: Path) -> None:
+    """Print the spread of the rows of stored projections, by the recipe that found them."""
+    statistics = w_statistics(load("mobile-ffhq"))
+    for recipe in sorted(path for path in folder.iterdir() if path.is_dir()):
+        found = [Projection.load(path) for path in sorted(recipe.glob("*.safetensors"))]
+        rows = [one.latents["ws"] for one in found if "ws" in one.latents]
+        if rows:
+            values = [spread_of_rows(ws[0], statistics.sigma) for ws in rows]
+            print(line(f"spread of the rows, {len(rows)} of {found[0].settings.steps} steps", values))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--faces", type=int, default=200)
     parser.add_argument("--photos", type=Path, help="a folder of .jpg files")
+    parser.add_argument("--projections", type=Path, help="latents of projection.py")
     arguments = parser.parse_args()
     keep_freed_memory()
+    if arguments.projections:
+        spreads(arguments.projections)
+        return
     head = "".join(f" {share} % |" for share in SHARES)
     print(f"| {arguments.faces} generated faces |{head}\n|{'---|' * (len(SHARES) + 1)}")
     table(generated(arguments.faces))

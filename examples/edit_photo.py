@@ -2,7 +2,7 @@
 A photo, step by step
 =====================
 
-Find the face, search for its latent, tune the generator around it, edit, and put the result back into the photo.
+Find the face, search for its latent, refine what no latent renders, edit, and put the result back into the photo.
 ``latentlab.edit_photo`` and ``latentlab edit --photo PHOTO --direction smile`` do the same in one go, with more checks.
 
 ``PHOTO`` may name a photo of yours. Here a generated face stands in for one; it is easier than a photo, so that
@@ -17,10 +17,10 @@ import torch
 import latentlab as ll
 from latentlab.faces.identity import similarity
 from latentlab.pipelines import StrengthSettings
-from latentlab.projection import DEFAULTS, TuningSettings
+from latentlab.projection import BEFORE_REFINEMENT, REFINEMENT
 
 PHOTO = None
-STEPS, TUNING_STEPS = (280, 80) if PHOTO else (30, 20)
+STEPS, REFINEMENT_STEPS = (80, 80) if PHOTO else (30, 20)
 TARGET = 0.9  # score of the smile
 OUT = Path("edit_photo")
 
@@ -42,14 +42,14 @@ else:
 # %%
 # Its latent
 # ----------
-# The search in W+ goes from an encoder's guess. What it cannot reach, the tuning changes the generator for.
+# The search in W+ goes from an encoder's guess. What it cannot reach, a residual on inner features brings.
 
-recipe = DEFAULTS["w+"].shortened(STEPS)
+recipe = BEFORE_REFINEMENT["w+"].shortened(STEPS)
 projection = ll.project(face.image, generator, recipe, perceptual=networks.fast_perceptual)
 ws = projection.ws(generator)  # (1, num_ws, w_dim)
-tuning = replace(TuningSettings(), steps=TUNING_STEPS)
-tuned = ll.tune(face.image, ws, generator, networks.fast_perceptual, tuning)
-print(f"LPIPS {float(tuned.before):.3f} projected, {float(tuned.lpips):.3f} tuned")
+refinement = replace(REFINEMENT, steps=REFINEMENT_STEPS)
+tuned = ll.tune(face.image, ws, generator, networks.fast_perceptual, refinement)
+print(f"LPIPS {float(tuned.before):.3f} projected, {float(tuned.lpips):.3f} refined")
 
 # %%
 # The edit
@@ -68,7 +68,7 @@ result = ll.paste_back(edited, face.geometry, photo)
 ll.save_image(result, OUT / "photo.png")
 
 shown = torch.cat([ll.images.resize(image, 512, 512) for image in (face.image, found, edited)])
-ll.grid_figure(shown[None], ["the face", "projected and tuned", "edited"], [""], dpi=250)
+ll.grid_figure(shown[None], ["the face", "projected and refined", "edited"], [""], dpi=250)
 
 # %%
 # Whether it is still the same person: 1 for the same image, about 0 for strangers.

@@ -102,7 +102,7 @@ LIMITS = {
     "identity": Limits(0.75, 0.5),
     "identity distance": Limits(0.45, 0.6),  # 0.6 is dlib's rule
     "distance from w_avg": Limits(1.3, 2),  # w of random z: 5 % beyond 1.30, 1 % beyond 1.48
-    "spread of the rows": Limits(0.5, 1),  # 1: the rows have nothing to do with each other
+    "spread of the rows": Limits(1.4, 1.7),  # SPREADCOMMENT
 }
 """Limits of the verdicts, by name of the check."""
 
@@ -219,8 +219,8 @@ def check_projection(
       out where it is not larger than that;
     - identity and identity distance, see `latentlab.faces.identity`; unknown of faces that are too small for it;
     - distance from w_avg in sigmas, sigma = sqrt(E|w − w_avg|²); of W+ the mean over the rows;
-    - spread of the rows: the root mean square distance of the rows to their mean, in sigmas; 0 in W, and about
-      1 for rows that have nothing to do with each other.
+    - spread of the rows: the root mean square distance of the rows to their mean, in sigmas; 0 in W, about 1 for rows
+      that have nothing to do with each other, and more in W+: limits are those of photos that were projected.
 
     Parameters
     ----------
@@ -285,10 +285,15 @@ def _identity_check(name: str, value: float, cause: str) -> QualityCheck:
     return _check(name, value, "", f"it {looks} like another person: {cause}")
 
 
+def spread_of_rows(rows: Tensor, sigma: float) -> float:
+    """Root mean square distance of the rows `(num_ws, w_dim)` of a latent to their mean, in sigmas of w."""
+    return float((rows - rows.mean(0)).square().sum(1).mean().sqrt()) / sigma
+
+
 def _latent_checks(ws: Tensor, statistics: WStatistics) -> list[QualityCheck]:
     rows = ws[0] - statistics.mean.to(ws)  # (num_ws, w_dim)
     out = float(rows.norm(dim=1).mean()) / statistics.sigma
-    spread = float((rows - rows.mean(0)).square().sum(1).mean().sqrt()) / statistics.sigma
+    spread = spread_of_rows(ws[0], statistics.sigma)
     return [
         _check(
             "distance from w_avg", out, "sigmas", f"the latent lies {out:.1f} sigmas out: edits will be less reliable"

@@ -9,7 +9,16 @@ if TYPE_CHECKING:
     from latentlab.pipelines.photos.edits import PhotoEdit, edit_portrait
     from latentlab.pipelines.photos.job import PhotoResult, edit_photo, edit_photos, project_photos
     from latentlab.pipelines.photos.portraits import Portrait, make_portrait
-    from latentlab.pipelines.photos.settings import PHOTO_TARGETS, Mask, Pasting, PhotoEditSettings, PhotoSettings
+    from latentlab.pipelines.photos.quick import QuickResult, edit_photos_quickly, has_editor
+    from latentlab.pipelines.photos.settings import (
+        PHOTO_TARGETS,
+        Mask,
+        Pasting,
+        PhotoEditSettings,
+        PhotoRecipe,
+        PhotoSettings,
+        photo_recipe,
+    )
 
 __all__ = [
     "PHOTO_TARGETS",
@@ -19,14 +28,19 @@ __all__ = [
     "OnChecks",
     "PhotoEdit",
     "PhotoEditSettings",
+    "PhotoRecipe",
     "PhotoResult",
     "PhotoSettings",
     "Portrait",
+    "QuickResult",
     "check_photos",
     "edit_photo",
     "edit_photos",
+    "edit_photos_quickly",
     "edit_portrait",
+    "has_editor",
     "make_portrait",
+    "photo_recipe",
     "project_photos",
 ]
 
@@ -38,6 +52,15 @@ if not TYPE_CHECKING:
             "edits": ("PhotoEdit", "edit_portrait"),
             "job": ("PhotoResult", "edit_photo", "edit_photos", "project_photos"),
             "portraits": ("Portrait", "make_portrait"),
-            "settings": ("PHOTO_TARGETS", "Mask", "Pasting", "PhotoEditSettings", "PhotoSettings"),
+            "quick": ("QuickResult", "edit_photos_quickly", "has_editor"),
+            "settings": (
+                "PHOTO_TARGETS",
+                "Mask",
+                "Pasting",
+                "PhotoEditSettings",
+                "PhotoRecipe",
+                "PhotoSettings",
+                "photo_recipe",
+            ),
         },
     )
