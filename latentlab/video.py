@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -173,17 +174,22 @@ def write_mp4(frames: Frames, path: str | Path, fps: float = FPS, batch_size: in
         The frames have another shape.
     """
     _check_frames(frames, fps, FASTEST[".mp4"])
-    with _mp4_writer(Path(path), fps) as write:
+    with mp4_writer(Path(path), fps) as write:
         for image in _images_of(frames, list(range(len(frames))), batch_size):
             write(np.asarray(image))
 
 
 @contextmanager
-def _mp4_writer(path: Path, fps: float, sound: Path | None = None) -> Iterator[Callable[[NDArray[np.uint8]], None]]:
+def mp4_writer(path: Path, fps: float, sound: Path | None = None) -> Iterator[Callable[[NDArray[np.uint8]], None]]:
     """Give a function that writes a frame `(h, w, 3)`; the file appears once all are written.
 
     The sound of another video comes along. Colours are those of BT.709, and marked as such: without a mark, players
     guess by the size.
+
+    Raises
+    ------
+    UserError
+        imageio[ffmpeg] is not installed, or the file cannot be written.
     """
     imageio, imageio_ffmpeg = _import_imageio()
     failure = UserError(f"cannot write {path}: ffmpeg failed; is the disk full?")
@@ -260,26 +266,59 @@ def translate_frames(
         imageio[ffmpeg] is not installed, the source cannot be read, or the file cannot be written.
     """
     source = Path(source).absolute()
-    about = _describe(source)
-    sound = source if "audio_codec" in about else None
-    total = round(about["duration"] * about["fps"])
+    about = describe_video(source)
     with (
         stage_of(progress)("translating", "frame") as step,
-        _mp4_writer(Path(path), about["fps"], sound) as write,
-        closing(_frames_of(source, about["fps"])) as frames,
+        mp4_writer(Path(path), about.fps, source if about.sound else None) as write,
+        closing(read_frames(source, about.fps)) as frames,
     ):
         done = 0
         for done, frame in enumerate(frames, 1):
-            made = to_bytes(translate(frame)[0]).permute(1, 2, 0).cpu().numpy()
-            write(made)
-            step(done, max(total, done))
-    if done < _WHOLE * total - 1:
+            write(to_array(translate(frame)))
+            step(done, max(about.frames, done))
+    warn_if_cut_short(source, about, done)
+
+
+def to_array(frame: Tensor) -> NDArray[np.uint8]:
+    """Convert a frame `(1, 3, h, w)` in [-1, 1] to what `mp4_writer` writes, `(h, w, 3)`."""
+    return np.asarray(to_bytes(frame[0]).permute(1, 2, 0).cpu().numpy())
+
+
+def warn_if_cut_short(source: Path, about: VideoFacts, done: int) -> None:
+    """Log a warning where a video has fewer frames, `done`, than its duration lets expect."""
+    if done < _WHOLE * about.frames - 1:
         # No error: the sound may be what lasts so long.
-        _log.warning("%s has %d frames, and by its duration would have %d: it may be cut short", source, done, total)
+        told = "%s has %d frames, and by its duration would have %d: it may be cut short"
+        _log.warning(told, source, done, about.frames)
 
 
-def _describe(path: Path) -> dict[str, Any]:
-    """Return what ffmpeg says about a video: its fps, duration in seconds, and audio_codec if it has sound."""
+@dataclass(frozen=True)
+class VideoFacts:
+    """What ffmpeg says about a video.
+
+    Attributes
+    ----------
+    fps
+        Frames per second, the mean where they vary.
+    frames
+        About so many frames, by the duration.
+    sound
+        Whether it has sound.
+    """
+
+    fps: float
+    frames: int
+    sound: bool
+
+
+def describe_video(path: Path) -> VideoFacts:
+    """Return what ffmpeg says about a video; needs the package `imageio[ffmpeg]`.
+
+    Raises
+    ------
+    UserError
+        imageio[ffmpeg] is not installed, or the video cannot be read.
+    """
     _, imageio_ffmpeg = _import_imageio()
     check_no_folder(path)
     if not path.exists():
@@ -290,7 +329,7 @@ def _describe(path: Path) -> dict[str, Any]:
             raise UserError(f"{path} does not say how many frames it has per second: convert it to MP4 first")
         if next(reader, None) is None:
             raise UserError(f"{path} has no frame")
-    return about
+    return VideoFacts(about["fps"], round(about["duration"] * about["fps"]), "audio_codec" in about)
 
 
 def _header_of(reader: Generator[Any, None, None]) -> dict[str, Any]:
@@ -305,8 +344,16 @@ def _header_of(reader: Generator[Any, None, None]) -> dict[str, Any]:
     return header
 
 
-def _frames_of(path: Path, fps: float) -> Generator[Tensor, None, None]:
-    """Yield the frames of a video, `(1, 3, h, w)` in [-1, 1], at a constant rate."""
+def read_frames(path: Path, fps: float) -> Generator[Tensor, None, None]:
+    """Yield the frames of a video, `(1, 3, h, w)` in [-1, 1], as it is shown and at a constant rate.
+
+    Where the rate varies, frames are repeated or left out. Close it when not all of them are taken.
+
+    Raises
+    ------
+    UserError
+        imageio[ffmpeg] is not installed, or the video cannot be read.
+    """
     _, imageio_ffmpeg = _import_imageio()
     with closing(imageio_ffmpeg.read_frames(str(path), output_params=["-r", str(fps)])) as reader:
         with _errors_name(path):

@@ -34,10 +34,31 @@ def before_edit(rendered: Tensor, edited: Tensor, crop: Tensor) -> Tensor:
     crop
         The aligned face out of the photo, of the same shape.
     """
+    return before_shown(rendered, edited, crop, shown_by(rendered, edited))
+
+
+def shown_by(rendered: Tensor, edited: Tensor) -> Tensor:
+    """Measure where an edit shows something else, in the face and apart from it.
+
+    Parameters
+    ----------
+    rendered, edited
+        See `before_edit`.
+
+    Returns
+    -------
+    Tensor
+        `(1, 2, 128, 128)`, or smaller where the images are: 0 … 1 of the face, and of all other places.
+    """
     change = 127.5 * (reduce(edited, _SEEN) - reduce(rendered, _SEEN)).abs().amax(dim=1, keepdim=True)
     around = _blurred(F.max_pool2d(change, 2 * _REACH + 1, stride=1, padding=_REACH))
     shown = ((around - _ALONE) / (_EDITED - _ALONE)).clamp(0, 1)
-    of_face, apart = (_enlarged(shown * mask, rendered) for mask in _parts(around[0, 0]))
+    return torch.cat([shown * mask for mask in _parts(around[0, 0])], dim=1)
+
+
+def before_shown(rendered: Tensor, edited: Tensor, crop: Tensor, shown: Tensor) -> Tensor:
+    """Return what `before_edit` does, by what `shown_by` found; of a video's frame it may be smoothed over time."""
+    of_face, apart = (_enlarged(part, rendered) for part in shown.split(1, dim=1))
     return rendered + of_face * (crop - rendered) + apart * (edited - rendered)
 
 

@@ -61,19 +61,57 @@ class Adam:
             self.state["axes"].copy_(axes)
             square.copy_(values.clamp_min(0).reshape(square.shape))
         else:
-            square.lerp_(self._along(gradient).square(), 1 - BETAS[1])
+            square.lerp_(self.along(gradient).square(), 1 - BETAS[1])
         size = (square / (1 - BETAS[1] ** (taken + 1))).sqrt() + EPSILON
-        way = self._along(mean) / (1 - BETAS[0] ** (taken + 1)) / size
-        return -learning_rate * self._back(way)
+        way = self.along(mean) / (1 - BETAS[0] ** (taken + 1)) / size
+        return -learning_rate * self.back(way)
 
-    def _along(self, x: Tensor) -> Tensor:
-        """`x` in coordinates along the axes."""
+    def along(self, x: Tensor) -> Tensor:
+        """Return `x` in coordinates along the axes."""
         if not self.turns:
             return x
         return (x.reshape(-1, 1, x.shape[-1]) @ self.state["axes"]).reshape(x.shape)
 
-    def _back(self, x: Tensor) -> Tensor:
-        """The inverse of `_along`."""
+    def back(self, x: Tensor) -> Tensor:
+        """Return `x` from coordinates along the axes."""
         if not self.turns:
             return x
         return (x.reshape(-1, 1, x.shape[-1]) @ self.state["axes"].mT).reshape(x.shape)
+
+
+class SharedAdam:
+    """Adam for tensors that resemble each other, such as the latents of a film's frames: they share what it has learnt.
+
+    Each has a mean of its own gradients. The mean square of the gradients is that of all, and so are the axes, which are
+    those that a search for one of them has turned to; its memory of the mean squares goes on.
+
+    Parameters
+    ----------
+    like
+        The tensors, `(t, …, d)`.
+    memory
+        Adam of the search for one of them.
+    taken
+        Steps that it has taken.
+
+    Attributes
+    ----------
+    state
+        "mean" of each tensor's gradients, as `like`; the mean "square" of all along the axes, `(1, …, d)`.
+    taken
+        Steps that stand behind the mean square.
+    """
+
+    def __init__(self, like: Tensor, memory: Adam, taken: int):
+        self.state = {"mean": torch.zeros_like(like), "square": memory.state["square"].clone()}
+        self.taken, self._memory = taken, memory
+
+    @torch.no_grad()
+    def step(self, index: int, gradient: Tensor, learning_rate: float, own: int) -> Tensor:
+        """Return what to add to the tensor of an index by its `gradient (1, …, d)`, its step number `own` from 0."""
+        mean, square = self.state["mean"][index : index + 1], self.state["square"]
+        mean.lerp_(gradient, 1 - BETAS[0])
+        square.lerp_(self._memory.along(gradient).square(), 1 - BETAS[1])
+        self.taken += 1
+        size = (square / (1 - BETAS[1] ** self.taken)).sqrt() + EPSILON
+        return -learning_rate * self._memory.back(self._memory.along(mean) / (1 - BETAS[0] ** (own + 1)) / size)

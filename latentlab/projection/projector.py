@@ -16,6 +16,7 @@ from torch import Tensor
 from latentlab.errors import UserError
 from latentlab.perceptual import PerceptualDistance, fast_dtype, load_perceptual
 from latentlab.progress import Stage, stage_of
+from latentlab.projection.adam import Adam
 from latentlab.projection.inputs import MaskedImages
 from latentlab.projection.latents import check_space, latents_from_ws, w_statistics
 from latentlab.projection.losses import Target, losses_of
@@ -229,6 +230,18 @@ class Projector:
             distances=torch.cat(distances),
             generator=self.generator.fingerprint,
         )
+
+    def memory(self, image: int) -> dict[str, Adam]:
+        """Return Adam's memory of an image by the name of the latent, for searches that start where this one ended.
+
+        Raises
+        ------
+        UserError
+            If its search is not done.
+        """
+        if image not in self._done:
+            raise UserError("the search is not done: take all of its steps first")
+        return self._done[image].memory
 
     # --- one step -------------------------------------------------------------------------------------------
 

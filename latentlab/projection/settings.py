@@ -239,7 +239,10 @@ class TuningSettings:
         The shares of the steps in which the learning rate rises linearly and falls along a cosine. A quick rise
         throws away what the projection had reached, and other identities with it.
     stop_at
-        LPIPS at which it ends: when no image's is above this.
+        LPIPS at which it ends: when no image's is above this. It always takes all its steps where these take some of
+        the images each.
+    images_per_step
+        How many of the images, taken in turns, the gradients of a step are of; None for all.
     pixel_weight, mesh_weight, resolution
         See above; `resolution` is also that of all figures.
     locality_weight, locality_distance, locality_psi
@@ -265,6 +268,7 @@ class TuningSettings:
     rampup: float = 0.4
     rampdown: float = 0.6
     stop_at: float = 0.03
+    images_per_step: int | None = None
     pixel_weight: float = 1.0
     mesh_weight: float = 0.0
     resolution: int = 256
@@ -282,6 +286,8 @@ class TuningSettings:
             raise UserError(f"rampup and rampdown are shares of the steps, not {self.rampup:g} and {self.rampdown:g}")
         if not self.weights and self.features is None:
             raise UserError("a tuning changes weights, features, or both")
+        if self.images_per_step is not None and self.images_per_step < 1:
+            raise UserError(f"a step of a tuning takes 1 image at least, not {self.images_per_step}")
         if not self.drift_seeds:
             raise UserError("the drift is measured on one seed at least")
 

@@ -175,9 +175,11 @@ class Tuner:
             raise UserError(f"features are refined for one image at a time, not for {len(inputs)}")
         digest, n = _digest(inputs, ws, noise), len(inputs)
         inputs = inputs.on(device)
-        # The images go through in batches of their indices.
-        self._batches = [list(range(start, min(start + batch_size, n))) for start in range(0, n, batch_size)]
-        self._targets = [Target.of(inputs[rows], perceptual, self.settings.resolution) for rows in self._batches]
+        # The images go through in batches of their indices; where a step takes some of them, one by one.
+        size = batch_size if self.settings.images_per_step is None else 1
+        self._batches = [list(range(start, min(start + size, n))) for start in range(0, n, size)]
+        self._inputs = [inputs[rows] for rows in self._batches]
+        self._targets: dict[int, Target] = {}
         self._ws = ws.detach().to(device)
         self._noise = {name: value.detach().to(buffers[name]) for name, value in noise.items()}
         self._feature_size = float(features.square().mean().sqrt()) if len(features := self._features({})) else 1.0
@@ -204,7 +206,7 @@ class Tuner:
             loss, distances = self._gradients()
             if not math.isfinite(loss):
                 raise UserError(f"tuning diverged at step {state.step}: take a lower learning rate")
-            if max(distances) <= settings.stop_at:
+            if max(distances) <= settings.stop_at and settings.images_per_step is None:
                 break
             state.descend()
             if time.monotonic() - saved > SAVE_SECONDS:
@@ -243,7 +245,7 @@ class Tuner:
     def _figures(self, weights: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
         """LPIPS and MSE of all images as rendered with `weights`, `(n,)` each, on the CPU."""
         pairs = [
-            _distances(self._rendered(weights, k), target, self.perceptual) for k, target in enumerate(self._targets)
+            _distances(self._rendered(weights, k), self._target(k), self.perceptual) for k in range(len(self._batches))
         ]
         lpips, mse = (torch.cat(values).cpu() for values in zip(*pairs, strict=True))
         return lpips, mse
@@ -253,26 +255,47 @@ class Tuner:
         maps = {name: value[rows] for name, value in self._noise.items()}
         return self._render({**weights, **maps}, self._ws[rows])
 
+    def _target(self, batch: int) -> Target:
+        """A batch of the images with their features, which are kept where each step takes all of them."""
+        target = self._targets.get(batch)
+        if target is None:
+            target = Target.of(self._inputs[batch], self.perceptual, self.settings.resolution)
+            if self.settings.images_per_step is None:
+                self._targets[batch] = target
+        return target
+
+    def _batches_at(self, step: int) -> list[int]:
+        """The batches that a step takes: all, or some, so that each has its turn before any has two."""
+        n, some = len(self._batches), self.settings.images_per_step
+        if some is None or some >= n:
+            return list(range(n))
+        taken = range(step * some, (step + 1) * some)
+        orders = {k // n: np.random.default_rng((self.settings.seed, k // n)).permutation(n) for k in taken}
+        return [int(orders[k // n][k % n]) for k in taken]
+
     def _render(self, replaced: Mapping[str, Tensor], ws: Tensor) -> Tensor:
         images: Tensor = functional_call(self._synthesis, dict(replaced), (ws,), {"noise_mode": "const"})
         return images
 
     def _gradients(self) -> tuple[float, tuple[float, ...]]:
-        """Leave the loss's gradients on the state's tensors; the loss, and the LPIPS of each image.
+        """Leave the loss's gradients on the state's tensors; the loss, and the LPIPS of each image that it takes.
 
         Batches are passed through one after the other and their gradients add up: those of the whole mean.
         """
         state, settings, total = self._state, self.settings, 0.0
         distances: list[float] = []
         state.optimiser.zero_grad()
-        for batch, target in enumerate(self._targets):
+        batches = self._batches_at(state.step)
+        count = sum(len(self._batches[batch]) for batch in batches)
+        for batch in batches:
+            target = self._target(batch)
             with self.perceptual.autocast():
                 rendered = self._rendered(changed_weights(self._originals, state.tensors), batch)
             lpips, mse = _distances(rendered, target, self.perceptual)
             losses = lpips + settings.pixel_weight * mse
             if settings.mesh_weight:
                 losses = losses + settings.mesh_weight * target.mesh(rendered)
-            total += self._add_gradients(losses.sum() / len(self._ws))
+            total += self._add_gradients(losses.sum() / count)
             distances += lpips.tolist()
         if settings.features is not None and settings.feature_penalty:
             residual = state.tensors[residual_name(settings.features)] / self._feature_size

@@ -1,0 +1,249 @@
+"""The latents of a clip: frames that follow each other are searched for together, and move smoothly.
+
+Frames that are projected one by one each end somewhere else in the many latents that render them about as well, and
+flicker. Here one frame is projected in full, and all others start from it, where the encoder's guesses have moved by; then
+every frame descends on its own image with what the first search has learnt of the gradients, and after each sweep over
+the frames a penalty on the second difference in time is taken into account exactly, as Whittaker's smoother does
+(Eilers 2003, "A Perfect Smoother").
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from scipy import sparse
+from scipy.sparse.linalg import splu
+from torch import Tensor
+
+from latentlab import cards
+from latentlab.errors import UserError
+from latentlab.perceptual import PerceptualDistance
+from latentlab.progress import Stage, stage_of
+from latentlab.projection.adam import SharedAdam
+from latentlab.projection.inputs import MaskedImages
+from latentlab.projection.latents import w_statistics
+from latentlab.projection.losses import Target, losses_of
+from latentlab.projection.projector import Projector
+from latentlab.projection.search import check_key
+from latentlab.projection.settings import DEFAULTS, ProjectionSettings
+from latentlab.projection.starts import starting_points
+from latentlab.rendering import Renderer
+from latentlab.reprs import ShortRepr
+from stylegan2.defaults import plain_defaults
+from stylegan2.protocol import Generator
+
+STATE = "clip.safetensors"
+SAVE_SECONDS = 30.0
+KIND = cards.Kind("latentlab.clip-state", 1, "the state of a stopped projection of a clip", "remove it")
+
+# Of the encoder's guesses what moves faster than two periods a second, at 25 frames a second, is mostly noise.
+_GUESSES = 16.0
+
+
+@dataclass(frozen=True)
+class ClipSettings:
+    r"""Everything that decides the latents of a clip, except its frames and the networks.
+
+    Attributes
+    ----------
+    base
+        How the middle frame is projected, into w+; its losses are those of all frames.
+    sweeps
+        Steps that each frame takes.
+    learning_rate
+        Adam's learning rate at its height; it rises within two sweeps and falls along a cosine over the last
+        seven tenths.
+    smoothness
+        After each sweep the latents become those that minimise
+
+        .. math:: \tfrac12 \sum_t \lVert w_t - w'_t \rVert^2
+            + \tfrac{\mathrm{smoothness}}{2} \sum_t \lVert w_{t-1} - 2 w_t + w_{t+1} \rVert^2
+
+        where :math:`w'_t` are those of the descent: of a motion of f periods a frame the share
+        :math:`1 / (1 + \mathrm{smoothness} \cdot (2 - 2 \cos 2 \pi f)^2)` is left. 0 leaves frames alone.
+
+    Raises
+    ------
+    UserError
+        If they are out of range, or the base is of another space.
+    """
+
+    base: ProjectionSettings = replace(DEFAULTS["w+"], mesh_weight=30.0)
+    sweeps: int = 12
+    learning_rate: float = 0.05
+    smoothness: float = 1.0
+
+    def __post_init__(self) -> None:
+        if self.base.space != "w+" or self.base.noise_maps != "fixed":
+            raise UserError("clips are projected into w+, with fixed noise maps")
+        if self.sweeps < 0 or not self.learning_rate > 0 or not 0 <= self.smoothness < math.inf:
+            raise UserError(f"a clip takes 0 sweeps, a positive learning rate and a smoothness of 0 at least, unlike {self}")
+
+    def rate_at(self, sweep: int) -> float:
+        """Learning rate of a sweep, 0 … sweeps − 1."""
+        fall = 0.5 - 0.5 * math.cos(math.pi * min(1.0, (1 - sweep / self.sweeps) / 0.7))
+        return self.learning_rate * min(1.0, (sweep + 1) / 2) * fall
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class ClipProjection(ShortRepr):
+    """Latents of a clip.
+
+    Attributes
+    ----------
+    ws
+        `(t, num_ws, w_dim)` on the CPU.
+    distances
+        `(t,)`: LPIPS of each frame at its last step; of the clip's start where there were no sweeps.
+    """
+
+    ws: Tensor
+    distances: Tensor
+
+
+@plain_defaults()
+def project_clip(
+    images: Tensor,
+    generator: Generator,
+    perceptual: PerceptualDistance,
+    settings: ClipSettings | None = None,
+    folder: str | Path | None = None,
+    progress: bool | Stage = True,
+) -> ClipProjection:
+    """Find latents of a clip that move smoothly.
+
+    Parameters
+    ----------
+    images
+        Frames `(t, 3, h, h)` in [-1, 1] that follow each other, framed as those that the generator was trained on; of
+        the resolution of the base's last phase, more is not seen.
+    generator, perceptual
+        Networks; see `project`.
+    settings
+        None for the default.
+    folder
+        Folder of the state: a stopped run goes on from there to the same result. None keeps none.
+    progress
+        True for a progress bar, False for none, or a `Stage` of your own, whose step is called with (steps done, steps
+        at most, the frames' mean LPIPS).
+
+    Raises
+    ------
+    UserError
+        If the frames do not fit the generator, or if `folder` holds another run.
+    """
+    search = _ClipSearch(images, generator, perceptual, settings or ClipSettings(), folder, progress)
+    total = search.settings.sweeps * len(images)
+    with stage_of(progress)("projecting the clip", "step") as show:
+        for done in search.steps():
+            show(done, total, f"LPIPS {float(search.distances.mean()):.3f}")
+    return ClipProjection(search.ws.cpu(), search.distances)
+
+
+class _ClipSearch:
+    """The joint search, step by step; the middle frame is projected when it is made."""
+
+    def __init__(
+        self,
+        images: Tensor,
+        generator: Generator,
+        perceptual: PerceptualDistance,
+        settings: ClipSettings,
+        folder: str | Path | None,
+        progress: bool | Stage,
+    ):
+        self.settings, self.perceptual = settings, perceptual
+        device = generator.w_avg.device
+        self._images = MaskedImages.of(images).images.to(device)
+        self._render = Renderer(generator, generator.resolution)
+        self._resolution = settings.base.phases[-1].resolution
+        self._path = None if folder is None else Path(folder) / STATE
+        middle, statistics = len(images) // 2, w_statistics(generator)
+        self._sigma = statistics.sigma
+        projector = Projector(self._images[[middle]], generator, settings.base, perceptual=perceptual, folder=folder)
+        with stage_of(progress)("projecting a frame", "step") as show:
+            for step in projector.steps():
+                show(step.done, step.total, f"LPIPS {step.distance:.3f}")
+        base = projector.result()
+        guesses = [
+            starting_points(image[None], generator, perceptual, statistics) for image in self._images
+        ]
+        moved = smoothed(torch.cat(guesses), _GUESSES)
+        self.ws = base.ws(generator) + moved - moved[[middle]]
+        self.distances = torch.full((len(images),), float(base.distances[0]))
+        self._adam = SharedAdam(self.ws, projector.memory(0)["ws"], int(base.steps[0]))
+        self._way, self._done = torch.zeros_like(self.ws), 0
+        digest = hashlib.sha256(self._images.float().cpu().numpy().tobytes()).hexdigest()
+        key = {"frames": digest, "settings": asdict(settings), "generator": generator.fingerprint}
+        self._key: dict[str, Any] = key
+        self._load()
+
+    def steps(self) -> Iterator[int]:
+        """Take the steps, frame by frame, and yield how many are done; the state is saved before."""
+        count, saved = len(self.ws), time.monotonic()
+        while self._done < self.settings.sweeps * count:
+            sweep, frame = divmod(self._done, count)
+            gradient = self._gradient(frame)
+            self._way[frame] = self._adam.step(frame, gradient, self.settings.rate_at(sweep), sweep)[0]
+            self._done += 1
+            if frame == count - 1:
+                self.ws = smoothed(self.ws + self._way, self.settings.smoothness)
+            if time.monotonic() - saved > SAVE_SECONDS:
+                self._save()
+                saved = time.monotonic()
+            yield self._done
+        self._save()
+
+    def _gradient(self, frame: int) -> Tensor:
+        """Gradient `(1, num_ws, w_dim)` of a frame's loss."""
+        latents = {"ws": self.ws[[frame]].clone().requires_grad_()}
+        with self.perceptual.autocast():
+            rendered = self._render(latents).float()
+        target = Target.of(self._images[[frame]], self.perceptual, self._resolution)
+        loss, distance = losses_of(
+            rendered, latents, latents, target, self.perceptual, self.settings.base, self._sigma
+        )
+        (gradient,) = torch.autograd.grad(loss.sum(), latents["ws"])
+        if not gradient.isfinite().all():
+            raise UserError(f"the projection of the clip diverged at step {self._done}: take a lower learning rate")
+        self.distances[frame] = float(distance.detach()[0])
+        return gradient
+
+    def _save(self) -> None:
+        if self._path is None:
+            return
+        tensors = {"ws": self.ws, "way": self._way, "distances": self.distances}
+        tensors |= {f"adam.{name}": value for name, value in self._adam.state.items()}
+        cards.write(self._path, KIND, tensors, {"key": self._key, "done": self._done, "taken": self._adam.taken})
+
+    def _load(self) -> None:
+        if self._path is None or not self._path.exists():
+            return
+        tensors, card = cards.read(self._path, KIND)
+        with cards.guard(self._path, KIND):
+            found = dict(card["key"])
+        check_key(self._path, found, self._key)
+        with cards.guard(self._path, KIND):
+            self.ws, self._way = (tensors[name].to(self.ws) for name in ("ws", "way"))
+            self.distances = tensors["distances"]
+            for name, value in self._adam.state.items():
+                value.copy_(tensors[f"adam.{name}"])
+            self._done, self._adam.taken = int(card["done"]), int(card["taken"])
+
+
+def smoothed(ws: Tensor, smoothness: float) -> Tensor:
+    """Smooth latents `(t, …)` over time as `ClipSettings` says; constant speeds are left as they are."""
+    count = len(ws)
+    if count < 3 or not smoothness:
+        return ws
+    second = sparse.diags_array([1.0, -2.0, 1.0], offsets=[0, 1, 2], shape=(count - 2, count))
+    system = sparse.eye_array(count) + smoothness * (second.T @ second)
+    flat = ws.detach().reshape(count, -1).double().cpu().numpy()
+    return torch.from_numpy(splu(system.tocsc()).solve(flat)).to(ws).reshape(ws.shape)
