@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from latentlab.cli import options, photos
+from latentlab.cli import options, photos, videos
 from latentlab.files import list_images
 from latentlab.progress import bar
 
@@ -53,6 +53,10 @@ def generate(
 # Options of `edit` and `walk` that some of their modes do not use, and why.
 _NOT_FOR_PHOTOS = ("seeds", "psi", "resolution", "latents", "healthy")
 _FOR_PHOTOS = ("mask", "keep_detail", "keep_tone", "steps", "tune", "fast", "strict", "aligned", "landmarks", "face")
+_NOT_FOR_VIDEOS = (
+    *_NOT_FOR_PHOTOS, "photo", "class_label", "strict", "landmarks", "batch", "fast", "save_latents"
+)
+_FOR_VIDEOS = ("strength", "state")
 _FOR_FIGURES = ("attribute", "scorer")
 _FOR_ANIMATIONS = ("frames", "fps")
 
@@ -117,32 +121,60 @@ def edit(
     aligned: photos.Aligned = False,
     landmarks: photos.Landmarks = None,
     face: photos.FaceName = "largest",
+    video: Annotated[
+        Path | None, typer.Option(help="Video to edit instead of seeds; needs the package imageio[ffmpeg].")
+    ] = None,
+    strength: Annotated[
+        float | None, typer.Option(help="With --video: strength of the edit, the same in all frames.")
+    ] = None,
+    state: Annotated[
+        Path | None,
+        typer.Option(
+            help="With --video: folder of the work, which stays, so that another strength or direction starts from its "
+            "latents; by default one beside --out, which is removed when the video is done."
+        ),
+    ] = None,
 ) -> None:
     """Write each seed's image at each strength, and the scores of all as a table.
 
     With --target: at strength 0, and at the strength that brings its score to the target. With --latents: the images of
     latent codes from a file. With --photo: align, check, project, tune, edit and paste back; each photo gets a folder
     with everything, where the same command resumes after a stop. Without --strengths and --target, a photo whose
-    --attribute is what the direction moves is brought to 0.1 and to 0.9 of it.
+    --attribute is what the direction moves is brought to 0.1 and to 0.9 of it. With --video: follow the face, edit
+    every frame by one --strength (or the one that brings the middle frame to --target), and write the MP4 file of --out
+    with a report beside it.
     """
     from latentlab.pipelines import Components, SeedSettings, StrengthSettings, edit_latents, edit_seeds
     from latentlab.pipelines.photos import Pasting
     from latentlab.pipelines.photos.quick import has_editor
 
-    reason = "with --photo" if photo else "without --photo"
-    options.refuse_without_effect(ctx, dict.fromkeys(_NOT_FOR_PHOTOS if photo else _FOR_PHOTOS, reason))
-    _check_sources(ctx, latents, strengths)
-    _check_target(ctx, target, strengths, bool(photo))
+    if video is not None:
+        _check_video(ctx, target)
+    else:
+        options.refuse_without_effect(ctx, dict.fromkeys(_FOR_VIDEOS, "without --video"))
+        reason = "with --photo" if photo else "without --photo or --video"
+        options.refuse_without_effect(ctx, dict.fromkeys(_NOT_FOR_PHOTOS if photo else _FOR_PHOTOS, reason))
+        _check_sources(ctx, latents, strengths)
+        _check_target(ctx, target, strengths, bool(photo))
     search = StrengthSettings() if cap is None else StrengthSettings(cap)
     paths = list_images(photo or ())
     photos.check_folders(out, paths)
     if save_latents is not None:
         options.check_latents_file(save_latents, () if latents is None else [latents])
-    read = _read_edit(direction, strengths, units, layers, latents, save_latents is not None)
+    series = strengths if video is None or strength is None else f"{strength!r}"
+    read = _read_edit(direction, series, units, layers, latents, save_latents is not None)
     numbers = options.parse_seeds(seeds)
     faces = photos.ChosenFaces(aligned, landmarks, photos.parse_face(face))
+    if video is not None:
+        out = videos.check_out(out if options.is_given(ctx, "out") else out / f"{video.stem}.mp4", video, state)
     components = Components.load(network, scorer, faces.detector, device=device)
     wanted = read(components)
+    if video is not None:
+        pasting = Pasting(mask.value, keep_detail, keep_tone)
+        how = videos.edit_settings(steps, tune, faces.face, attribute, target, cap, pasting, force, state)
+        one = None if wanted.strengths is None else wanted.strengths[0]
+        videos.edit_video(video, wanted.direction, one, components, how, out)
+        return
     if paths:
         recipe = photos.Recipe(
             steps=steps, tune=tune, fast=fast, strict=strict, faces=faces, batch=batch, class_label=class_label
@@ -315,6 +347,17 @@ def _check_target(ctx: typer.Context, target: float | None, strengths: str | Non
             options.refuse_without_effect(ctx, {"cap": "without --target"})
         if not photo:
             options.refuse_without_effect(ctx, {"attribute": "without --target or --photo"})
+
+
+def _check_video(ctx: typer.Context, target: float | None) -> None:
+    """Refuse what has no effect on a video."""
+    options.refuse_without_effect(ctx, {"strengths": "with --video, which is edited by one: give --strength"})
+    options.refuse_without_effect(ctx, dict.fromkeys(_NOT_FOR_VIDEOS, "with --video"))
+    if target is not None:
+        options.refuse_without_effect(ctx, dict.fromkeys(("strength", "units"), "with --target, which finds it"))
+    else:
+        unused = ("cap", "attribute", "scorer")
+        options.refuse_without_effect(ctx, dict.fromkeys(unused, "on a video without --target"))
 
 
 def _images(count: int) -> str:

@@ -1,5 +1,5 @@
-"""The jobs of the command line as functions: study an attribute, edit photos, project photos, label samples, walk,
-measure.
+"""The jobs of the command line as functions: study an attribute, edit photos and videos, project photos, label samples,
+walk, measure.
 
 Every pipeline takes its networks as `Components`, writes into a folder, and resumes there when it was stopped.
 """
@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from latentlab.pipelines.strengths import FaceStrengths, StrengthSettings, strength_for
     from latentlab.pipelines.study import Study, StudySettings, study_attribute
     from latentlab.pipelines.targets import ScoreTarget
+    from latentlab.pipelines.videos import VideoEditSettings, VideoResult, edit_video
     from latentlab.pipelines.walks import Walk
 
 __all__ = [
@@ -76,6 +77,8 @@ __all__ = [
     "StrengthSettings",
     "Study",
     "StudySettings",
+    "VideoEditSettings",
+    "VideoResult",
     "Walk",
     "calibrate_equal",
     "calibrate_reach",
@@ -86,6 +89,7 @@ __all__ = [
     "edit_photo",
     "edit_photos",
     "edit_seeds",
+    "edit_video",
     "fit_samples",
     "format_checks",
     "generate_images",
@@ -142,6 +146,7 @@ if not TYPE_CHECKING:
             "strengths": ("FaceStrengths", "StrengthSettings", "strength_for"),
             "study": ("Study", "StudySettings", "study_attribute"),
             "targets": ("ScoreTarget",),
+            "videos": ("VideoEditSettings", "VideoResult", "edit_video"),
             "walks": ("Walk",),
         },
     )

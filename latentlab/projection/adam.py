@@ -82,8 +82,8 @@ class Adam:
 class SharedAdam:
     """Adam for tensors that resemble each other, such as the latents of a film's frames: they share what it has learnt.
 
-    Each has a mean of its own gradients. The mean square of the gradients is that of all, and so are the axes, which are
-    those that a search for one of them has turned to; its memory of the mean squares goes on.
+    Each has a mean of its own gradients. The mean square of the gradients is that of all, and so are the axes: those
+    that a search for one of them has turned to, whose memory of the mean squares goes on.
 
     Parameters
     ----------

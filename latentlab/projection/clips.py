@@ -1,10 +1,10 @@
 """The latents of a clip: frames that follow each other are searched for together, and move smoothly.
 
 Frames that are projected one by one each end somewhere else in the many latents that render them about as well, and
-flicker. Here one frame is projected in full, and all others start from it, where the encoder's guesses have moved by; then
-every frame descends on its own image with what the first search has learnt of the gradients, and after each sweep over
-the frames a penalty on the second difference in time is taken into account exactly, as Whittaker's smoother does
-(Eilers 2003, "A Perfect Smoother").
+flicker. Here one frame is projected in full, and all others start from it, moved as the encoder's guesses move. Then
+every frame descends on its own image, by what the first search has learnt of the gradients: its axes, and its mean
+squares along them. After each sweep over the frames a penalty on the second difference in time is taken into account
+exactly, as Whittaker's smoother does (Eilers 2003, "A Perfect Smoother").
 """
 
 from __future__ import annotations
@@ -76,15 +76,17 @@ class ClipSettings:
     """
 
     base: ProjectionSettings = replace(DEFAULTS["w+"], mesh_weight=30.0)
-    sweeps: int = 12
-    learning_rate: float = 0.05
+    sweeps: int = 8
+    learning_rate: float = 0.02
     smoothness: float = 1.0
 
     def __post_init__(self) -> None:
         if self.base.space != "w+" or self.base.noise_maps != "fixed":
             raise UserError("clips are projected into w+, with fixed noise maps")
         if self.sweeps < 0 or not self.learning_rate > 0 or not 0 <= self.smoothness < math.inf:
-            raise UserError(f"a clip takes 0 sweeps, a positive learning rate and a smoothness of 0 at least, unlike {self}")
+            raise UserError(
+                f"a clip takes 0 sweeps, a positive learning rate and a smoothness of 0 at least, unlike {self}"
+            )
 
     def rate_at(self, sweep: int) -> float:
         """Learning rate of a sweep, 0 … sweeps − 1."""
@@ -172,9 +174,7 @@ class _ClipSearch:
             for step in projector.steps():
                 show(step.done, step.total, f"LPIPS {step.distance:.3f}")
         base = projector.result()
-        guesses = [
-            starting_points(image[None], generator, perceptual, statistics) for image in self._images
-        ]
+        guesses = [starting_points(image[None], generator, perceptual, statistics) for image in self._images]
         moved = smoothed(torch.cat(guesses), _GUESSES)
         self.ws = base.ws(generator) + moved - moved[[middle]]
         self.distances = torch.full((len(images),), float(base.distances[0]))
@@ -207,9 +207,7 @@ class _ClipSearch:
         with self.perceptual.autocast():
             rendered = self._render(latents).float()
         target = Target.of(self._images[[frame]], self.perceptual, self._resolution)
-        loss, distance = losses_of(
-            rendered, latents, latents, target, self.perceptual, self.settings.base, self._sigma
-        )
+        loss, distance = losses_of(rendered, latents, latents, target, self.perceptual, self.settings.base, self._sigma)
         (gradient,) = torch.autograd.grad(loss.sum(), latents["ws"])
         if not gradient.isfinite().all():
             raise UserError(f"the projection of the clip diverged at step {self._done}: take a lower learning rate")

@@ -31,14 +31,14 @@ def smooth(values: Array, sigma: float) -> Array:
     r"""Smooth `values (t, …)` over time by a Gaussian kernel of `sigma` frames, fitting a straight line under it.
 
     The kernel looks as far ahead as back, so that the result lags behind nothing, and constant speeds are followed
-    exactly, up to the first and last frame. Away from the ends no weight is negative: a sudden move is rounded and never
-    overshot. Within three sigma of an end some weights are: a jump there may be overshot by a fifth of its height at most.
-    A motion of f periods a frame keeps the share
+    exactly, up to the first and last frame. Away from the ends no weight is negative: a sudden move is rounded and
+    never overshot. Within three sigma of an end some weights are: a jump there may be overshot by a fifth of its height
+    at most. A motion of f periods a frame keeps the share
 
     .. math:: \exp(-2 \pi^2 \sigma^2 f^2)
 
-    of its height: at 25 frames a second and a sigma of 2, a nod of one second 88 %, one of half a second 60 %. Independent
-    errors of the frames fall to 38 %, and what flickers, their second difference, to 3 %.
+    of its height: at 25 frames a second and a sigma of 2, a nod of one second 88 %, one of half a second 60 %.
+    Independent errors of the frames fall to 38 %, and what flickers, their second difference, to 3 %.
     """
     flat = values.reshape(len(values), -1)
     rows = [weights @ flat[first : first + len(weights)] for first, weights in kernels(len(values), sigma)]

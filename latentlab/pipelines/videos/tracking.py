@@ -78,7 +78,9 @@ def follow(found: Sequence[Sequence[FaceFound]], number: int = 1) -> list[FaceFo
     tracks: list[dict[int, FaceFound]] = []
     for t, faces in enumerate(found):
         # The pairs of tracks and faces that overlap most come first.
-        pairs = [(overlap(track[max(track)], face), i, j) for i, track in enumerate(tracks) for j, face in enumerate(faces)]
+        pairs = [
+            (overlap(track[max(track)], face), i, j) for i, track in enumerate(tracks) for j, face in enumerate(faces)
+        ]
         known, taken = set[int](), set[int]()
         for shared, i, j in sorted(pairs, reverse=True):
             if shared > _OVERLAP and i not in known and j not in taken:
@@ -137,7 +139,7 @@ def _quad(face: FaceFound) -> Array:
     return quad_of(Points.of(face.landmarks)) if face.quad is None else face.quad
 
 
-def _filled(known: Array, values: Array, times: Array) -> Array:
+def _filled(known: NDArray[np.int_], values: Array, times: NDArray[np.int_]) -> Array:
     """Positions `(k, n, 2)` at `known` times, with those between on straight lines, at all `times`."""
     flat = values.reshape(len(values), -1)
     columns = [np.interp(times, known, flat[:, column]) for column in range(flat.shape[1])]
