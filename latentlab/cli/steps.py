@@ -158,7 +158,8 @@ def edit(
         _check_target(ctx, target, strengths, bool(photo))
     search = StrengthSettings() if cap is None else StrengthSettings(cap)
     paths = list_images(photo or ())
-    photos.check_folders(out, paths)
+    if video is None:
+        photos.check_folders(out, paths)
     if save_latents is not None:
         options.check_latents_file(save_latents, () if latents is None else [latents])
     series = strengths if video is None or strength is None else f"{strength!r}"

@@ -175,8 +175,7 @@ class Tuner:
             raise UserError(f"features are refined for one image at a time, not for {len(inputs)}")
         digest, n = _digest(inputs, ws, noise), len(inputs)
         inputs = inputs.on(device)
-        # The images go through in batches of their indices; where a step takes some of them, one by one.
-        size = batch_size if self.settings.images_per_step is None else 1
+        size = batch_size if self.settings.images_per_step is None else 1  # a step then takes some of them
         self._batches = [list(range(start, min(start + size, n))) for start in range(0, n, size)]
         self._inputs = [inputs[rows] for rows in self._batches]
         self._targets: dict[int, Target] = {}

@@ -16,6 +16,7 @@ from torch import Tensor
 from latentlab import images
 from latentlab.directions import Direction
 from latentlab.errors import UserError
+from latentlab.faces import NoFace
 from latentlab.faces.identity import why_undescribed
 from latentlab.files import write_json
 from latentlab.pipelines.components import Components
@@ -84,7 +85,12 @@ def edit_video(
     about = _check(path, out, direction, strength, components, settings)
     state = VideoState(out.with_suffix(".state") if settings.state is None else settings.state)
     state.begin(_job(path, components, settings))
-    seen = watch(path, about, components.detector, settings, state, progress)
+    try:
+        seen = watch(path, about, components.detector, settings, state, progress)
+    except NoFace:
+        if settings.state is None:
+            state.remove()
+        raise
     faces = _latents(path, about, seen, components, settings, state, progress)
     longest = max(faces, key=lambda face: len(face.clip))
     if strength is None:

@@ -37,7 +37,7 @@ class ClipReport:
     lpips
         Mean LPIPS of the latents' renderings to the frames, before the tuning.
     tuned_lpips
-        The same, after it, of the frames that the tuning saw; NaN without one.
+        Mean LPIPS after it, of the frames that the tuning saw; NaN without one.
     identity, least_identity
         Similarity of the edited face to that of the same frame before, mean and least over some frames; NaN where it
         is unknown, see `latentlab.faces.identity`.

@@ -40,6 +40,8 @@ def smooth(values: Array, sigma: float) -> Array:
     of its height: at 25 frames a second and a sigma of 2, a nod of one second 88 %, one of half a second 60 %.
     Independent errors of the frames fall to 38 %, and what flickers, their second difference, to 3 %.
     """
+    if not len(values):
+        return values.copy()
     flat = values.reshape(len(values), -1)
     rows = [weights @ flat[first : first + len(weights)] for first, weights in kernels(len(values), sigma)]
-    return np.stack(rows).reshape(values.shape) if rows else values.copy()
+    return np.stack(rows).reshape(values.shape)

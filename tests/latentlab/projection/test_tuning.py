@@ -138,6 +138,25 @@ def test_the_size_of_batches_does_not_matter(tiny):
     torch.testing.assert_close(one.lpips, all_at_once.lpips, rtol=1e-3, atol=1e-5)
 
 
+def test_a_step_can_take_some_of_the_images_in_turns(tiny):
+    pictures, ws = inputs(5)
+    some = replace(QUICK, steps=10, images_per_step=2, stop_at=1e9)
+    tuner = Tuner(pictures, ws, tiny, EdgeDistance(), some)
+    batches = [tuner._batches_at(step) for step in range(10)]
+    order = sum(batches, [])
+    assert sorted(order[:5]) == sorted(order[5:10]) == list(range(5)) and order[:5] != order[5:10]
+    assert [len(step.distances) for step in tuner.steps()] == [2] * 10  # it does not stop by those that it sees
+    tuned = tuner.result()
+    assert tuned.lpips.shape == (5,) and (tuned.lpips < tuned.before).all()
+    # Taken all at once, they are what they were.
+    every = tune(pictures, ws, tiny, EdgeDistance(), replace(QUICK, images_per_step=5))
+    assert every.delta.figures["lpips"] == pytest.approx(
+        tune(pictures, ws, tiny, EdgeDistance(), QUICK).delta.figures["lpips"], rel=1e-3
+    )
+    with pytest.raises(UserError, match="1 image"):
+        replace(QUICK, images_per_step=0)
+
+
 def test_it_stops_when_it_is_near_enough(tiny):
     pictures, ws = inputs()
     calls = []
