@@ -42,8 +42,8 @@ def make_video(generator: Generator, seed: int = 613, count: int = 24, psi: floa
     t = np.arange(count) / FPS
     yaw, mouth = load_direction("yaw"), load_direction("mouth-open")
     ws = generator.mapping(stylegan2.z_from_seeds([seed], generator.z_dim), psi=psi)
-    turned = torch.cat([move(ws, [(yaw, s)], generator)["ws"] for s in 2.5 * np.sin(2 * np.pi * 0.7 * t)])
-    opened = 3.0 * np.sin(2 * np.pi * 1.1 * t + 0.5)
+    turned = torch.cat([move(ws, [(yaw, s)], generator)["ws"] for s in 2.0 * np.sin(2 * np.pi * 0.35 * t)])
+    opened = 2.5 * np.sin(2 * np.pi * 0.7 * t + 0.5)
     quads = np.stack([_quad(second) for second in t])
     ground, render, frames = _ground(), Renderer(generator, generator.resolution), []
     for k in range(count):
@@ -55,9 +55,9 @@ def make_video(generator: Generator, seed: int = 613, count: int = 24, psi: floa
 
 def _quad(t: float) -> NDArray[np.float64]:
     """Corners of the crop at a time in seconds."""
-    middle = np.array([320 + 28 * np.sin(2 * np.pi * 0.5 * t), 262 + 10 * np.sin(2 * np.pi * 0.8 * t + 1)])
-    half = WIDTH / 2 * (1 + 0.04 * np.sin(2 * np.pi * 0.4 * t))
-    angle = np.radians(5 * np.sin(2 * np.pi * 0.6 * t + 0.7))
+    middle = np.array([320 + 24 * np.sin(2 * np.pi * 0.3 * t), 262 + 8 * np.sin(2 * np.pi * 0.5 * t + 1)])
+    half = WIDTH / 2 * (1 + 0.03 * np.sin(2 * np.pi * 0.3 * t))
+    angle = np.radians(4 * np.sin(2 * np.pi * 0.35 * t + 0.7))
     along = half * np.array([np.cos(angle), np.sin(angle)])
     down = along[::-1] * [-1, 1]
     return np.stack([middle - along - down, middle - along + down, middle + along + down, middle + along - down])

@@ -97,21 +97,30 @@ class SharedAdam:
     Attributes
     ----------
     state
-        "mean" of each tensor's gradients, as `like`; the mean "square" of all along the axes, `(1, …, d)`.
+        "mean" of each tensor's gradients, as `like`, and the number of steps "behind" it, `(t,)`; the mean "square" of
+        all along the axes, `(1, …, d)`.
     taken
         Steps that stand behind the mean square.
     """
 
     def __init__(self, like: Tensor, memory: Adam, taken: int):
-        self.state = {"mean": torch.zeros_like(like), "square": memory.state["square"].clone()}
+        behind = torch.zeros(len(like), dtype=torch.int64)
+        self.state = {"mean": torch.zeros_like(like), "behind": behind, "square": memory.state["square"].clone()}
         self.taken, self._memory = taken, memory
 
+    def inherit(self, index: int, other: int) -> None:
+        """Let the tensor of an index go on with the mean of another one."""
+        for name in ("mean", "behind"):
+            self.state[name][index] = self.state[name][other]
+
     @torch.no_grad()
-    def step(self, index: int, gradient: Tensor, learning_rate: float, own: int) -> Tensor:
-        """Return what to add to the tensor of an index by its `gradient (1, …, d)`, its step number `own` from 0."""
-        mean, square = self.state["mean"][index : index + 1], self.state["square"]
+    def step(self, index: int, gradient: Tensor, learning_rate: float) -> Tensor:
+        """Return what to add to the tensor of an index by its `gradient (1, …, d)`."""
+        mean, square, behind = self.state["mean"][index : index + 1], self.state["square"], self.state["behind"]
         mean.lerp_(gradient, 1 - BETAS[0])
         square.lerp_(self._memory.along(gradient).square(), 1 - BETAS[1])
         self.taken += 1
+        behind[index] += 1
         size = (square / (1 - BETAS[1] ** self.taken)).sqrt() + EPSILON
-        return -learning_rate * self._memory.back(self._memory.along(mean) / (1 - BETAS[0] ** (own + 1)) / size)
+        unbiased = self._memory.along(mean) / (1 - BETAS[0] ** int(behind[index]))
+        return -learning_rate * self._memory.back(unbiased / size)

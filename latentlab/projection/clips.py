@@ -1,10 +1,11 @@
 """The latents of a clip: frames that follow each other are searched for together, and move smoothly.
 
 Frames that are projected one by one each end somewhere else in the many latents that render them about as well, and
-flicker. Here one frame is projected in full, and all others start from it, moved as the encoder's guesses move. Then
-every frame descends on its own image, by what the first search has learnt of the gradients: its axes, and its mean
-squares along them. After each sweep over the frames a penalty on the second difference in time is taken into account
-exactly, as Whittaker's smoother does (Eilers 2003, "A Perfect Smoother").
+flicker. Here the middle frame is projected in full. From there the search goes outwards, each frame starting where its
+neighbour ended, moved as the encoder's guesses move, and keeping what Adam has learnt: the axes of the first search,
+the mean squares along them, and the neighbour's mean. Then all frames descend together, and after each sweep over them
+a penalty on the second difference in time is taken into account exactly, as Whittaker's smoother does (Eilers 2003, "A
+Perfect Smoother").
 """
 
 from __future__ import annotations
@@ -55,13 +56,14 @@ class ClipSettings:
     ----------
     base
         How the middle frame is projected, into w+; its losses are those of all frames.
+    steps
+        Steps that each frame takes on the way outwards.
     sweeps
-        Steps that each frame takes.
+        Steps that each frame takes thereafter, together with all others.
     learning_rate
-        Adam's learning rate at its height; it rises within two sweeps and falls along a cosine over the last
-        seven tenths.
+        Adam's learning rate on the way outwards; in the sweeps it falls along a cosine, from a half of it.
     smoothness
-        After each sweep the latents become those that minimise
+        After the way outwards, and after each sweep, the latents become those that minimise
 
         .. math:: \tfrac12 \sum_t \lVert w_t - w'_t \rVert^2
             + \tfrac{\mathrm{smoothness}}{2} \sum_t \lVert w_{t-1} - 2 w_t + w_{t+1} \rVert^2
@@ -76,22 +78,22 @@ class ClipSettings:
     """
 
     base: ProjectionSettings = replace(DEFAULTS["w+"], mesh_weight=30.0)
-    sweeps: int = 8
-    learning_rate: float = 0.02
+    steps: int = 4
+    sweeps: int = 4
+    learning_rate: float = 0.06
     smoothness: float = 1.0
 
     def __post_init__(self) -> None:
         if self.base.space != "w+" or self.base.noise_maps != "fixed":
             raise UserError("clips are projected into w+, with fixed noise maps")
-        if self.sweeps < 0 or not self.learning_rate > 0 or not 0 <= self.smoothness < math.inf:
+        if min(self.steps, self.sweeps) < 0 or not self.learning_rate > 0 or not 0 <= self.smoothness < math.inf:
             raise UserError(
-                f"a clip takes 0 sweeps, a positive learning rate and a smoothness of 0 at least, unlike {self}"
+                f"a clip takes 0 steps and sweeps, a positive rate and a smoothness of 0 at least, unlike {self}"
             )
 
     def rate_at(self, sweep: int) -> float:
         """Learning rate of a sweep, 0 … sweeps − 1."""
-        fall = 0.5 - 0.5 * math.cos(math.pi * min(1.0, (1 - sweep / self.sweeps) / 0.7))
-        return self.learning_rate * min(1.0, (sweep + 1) / 2) * fall
+        return self.learning_rate * (0.25 + 0.25 * math.cos(math.pi * sweep / self.sweeps))
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -142,7 +144,7 @@ def project_clip(
         If the frames do not fit the generator, or if `folder` holds another run.
     """
     search = _ClipSearch(images, generator, perceptual, settings or ClipSettings(), folder, progress)
-    total = search.settings.sweeps * len(images)
+    total = search.total
     with stage_of(progress)("projecting the clip", "step") as show:
         for done in search.steps():
             show(done, total, f"LPIPS {float(search.distances.mean()):.3f}")
@@ -175,11 +177,15 @@ class _ClipSearch:
                 show(step.done, step.total, f"LPIPS {step.distance:.3f}")
         base = projector.result()
         guesses = [starting_points(image[None], generator, perceptual, statistics) for image in self._images]
-        moved = smoothed(torch.cat(guesses), _GUESSES)
-        self.ws = base.ws(generator) + moved - moved[[middle]]
+        self._guesses = smoothed(torch.cat(guesses), _GUESSES)
+        self.ws = base.ws(generator) + (self._guesses - self._guesses[[middle]])
         self.distances = torch.full((len(images),), float(base.distances[0]))
         self._adam = SharedAdam(self.ws, projector.memory(0)["ws"], int(base.steps[0]))
         self._way, self._done = torch.zeros_like(self.ws), 0
+        # Each frame on the way outwards, and the neighbour that it starts from.
+        outwards = [*((t, t - 1) for t in range(middle + 1, len(images))), *((t, t + 1) for t in range(middle)[::-1])]
+        self._outwards = outwards if settings.steps else []
+        self.total = settings.steps * len(self._outwards) + settings.sweeps * len(images)
         digest = hashlib.sha256(self._images.float().cpu().numpy().tobytes()).hexdigest()
         key = {"frames": digest, "settings": asdict(settings), "generator": generator.fingerprint}
         self._key: dict[str, Any] = key
@@ -187,19 +193,34 @@ class _ClipSearch:
 
     def steps(self) -> Iterator[int]:
         """Take the steps, frame by frame, and yield how many are done; the state is saved before."""
-        count, saved = len(self.ws), time.monotonic()
-        while self._done < self.settings.sweeps * count:
-            sweep, frame = divmod(self._done, count)
-            gradient = self._gradient(frame)
-            self._way[frame] = self._adam.step(frame, gradient, self.settings.rate_at(sweep), sweep)[0]
+        saved, outwards = time.monotonic(), self.settings.steps * len(self._outwards)
+        while self._done < self.total:
+            if self._done < outwards:
+                self._go_outwards(*divmod(self._done, self.settings.steps))
+            else:
+                self._sweep(*divmod(self._done - outwards, len(self.ws)))
             self._done += 1
-            if frame == count - 1:
-                self.ws = smoothed(self.ws + self._way, self.settings.smoothness)
+            if self._done == outwards:
+                self.ws = smoothed(self.ws, self.settings.smoothness)
             if time.monotonic() - saved > SAVE_SECONDS:
                 self._save()
                 saved = time.monotonic()
             yield self._done
         self._save()
+
+    def _go_outwards(self, place: int, step: int) -> None:
+        """Take a step of a frame that starts from its neighbour."""
+        frame, before = self._outwards[place]
+        if step == 0:
+            self.ws[frame] = self.ws[before] + self._guesses[frame] - self._guesses[before]
+            self._adam.inherit(frame, before)
+        self.ws[frame] += self._adam.step(frame, self._gradient(frame), self.settings.learning_rate)[0]
+
+    def _sweep(self, sweep: int, frame: int) -> None:
+        """Take a step of a frame in a sweep over all, after which they are smoothed."""
+        self._way[frame] = self._adam.step(frame, self._gradient(frame), self.settings.rate_at(sweep))[0]
+        if frame == len(self.ws) - 1:
+            self.ws = smoothed(self.ws + self._way, self.settings.smoothness)
 
     def _gradient(self, frame: int) -> Tensor:
         """Gradient `(1, num_ws, w_dim)` of a frame's loss."""

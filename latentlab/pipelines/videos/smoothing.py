@@ -44,4 +44,4 @@ def smooth(values: Array, sigma: float) -> Array:
         return values.copy()
     flat = values.reshape(len(values), -1)
     rows = [weights @ flat[first : first + len(weights)] for first, weights in kernels(len(values), sigma)]
-    return np.stack(rows).reshape(values.shape)
+    return np.asarray(np.stack(rows).reshape(values.shape))

@@ -222,7 +222,7 @@ def networks(detector=None) -> tuple[Components, Direction]:
 
 
 QUICK = VideoEditSettings(
-    ClipSettings(replace(DEFAULTS["w+"].shortened(2), spread_weight=0.0), sweeps=2),
+    ClipSettings(replace(DEFAULTS["w+"].shortened(2), spread_weight=0.0), steps=1, sweeps=1),
     TuningSettings(rank=2, steps=3, images_per_step=1, drift_seeds=(1,)),
     tuning_frames=4,
     tuning_steps=1,

@@ -11,7 +11,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[3]
 
 
-def kill_at(code: str, argument: Path, line: str) -> None:
+def kill_at(code: str, argument: object, line: str) -> None:
     """Run `code` with an argument in a process of its own, and kill it when it has printed `line`.
 
     The code is to wait on its standard input after that line, so that it is always killed at the same place.

@@ -16,7 +16,7 @@ from tests.latentlab.projection.interrupted import kill_at
 from tests.latentlab.projection.test_tuning import EdgeDistance, make_tiny
 
 BASE = ProjectionSettings("w+", (Phase(steps=40, learning_rate=0.02, resolution=16),), pixel_weight=1.0, turn_every=10)
-SETTINGS = ClipSettings(BASE, sweeps=4, learning_rate=0.05)
+SETTINGS = ClipSettings(BASE, steps=2, sweeps=3, learning_rate=0.1)
 SILENT = {"progress": False}
 
 
@@ -60,19 +60,21 @@ def test_tensors_share_the_memory_of_one_search():
     for taken in range(50):
         memory.step(gradient * (1 + 0.1 * (-1) ** taken), 0.1, taken, turn=taken == 10)
     shared = SharedAdam(torch.zeros(2, 2), memory, 50)
-    first = shared.step(0, gradient, 0.1, 0)
+    first = shared.step(0, gradient, 0.1)
     torch.testing.assert_close(first.norm(), torch.tensor(0.1), rtol=0.02, atol=0)  # one axis is the gradient's
     assert (first / gradient < 0).all()
-    other = shared.step(1, 2 * gradient, 0.1, 0)
+    other = shared.step(1, 2 * gradient, 0.1)
     torch.testing.assert_close(other, 2 * first, rtol=0.05, atol=0)  # its own mean, the mean square of both
     assert shared.taken == 52 and shared.state["mean"][0].equal(0.1 * gradient[0])
+    shared.inherit(1, 0)
+    assert shared.state["mean"][1].equal(shared.state["mean"][0])
 
 
 def test_a_clip_is_near_its_frames_and_steadier_than_frames_one_by_one(tiny):
     images, base = frames(), replace(BASE, turn_every=None)
-    settings = replace(SETTINGS, base=base, sweeps=16, learning_rate=0.1)
+    settings = replace(SETTINGS, base=base, steps=4, sweeps=12, learning_rate=0.1)
     found = project_clip(images, tiny, EdgeDistance(), settings, **SILENT)
-    start = project_clip(images, tiny, EdgeDistance(), replace(settings, sweeps=0), **SILENT)
+    start = project_clip(images, tiny, EdgeDistance(), replace(settings, steps=0, sweeps=0), **SILENT)
     apart = project(images, tiny, base, perceptual=EdgeDistance(), **SILENT).ws(tiny)
 
     def distance(ws):
@@ -85,7 +87,7 @@ def test_a_clip_is_near_its_frames_and_steadier_than_frames_one_by_one(tiny):
 
 def test_a_clip_of_one_frame_is_its_projection(tiny):
     image = frames(1)
-    found = project_clip(image, tiny, EdgeDistance(), replace(SETTINGS, sweeps=0), **SILENT)
+    found = project_clip(image, tiny, EdgeDistance(), replace(SETTINGS, steps=0, sweeps=0), **SILENT)
     assert found.ws.equal(project(image, tiny, BASE, perceptual=EdgeDistance(), **SILENT).ws(tiny))
 
 
@@ -96,36 +98,45 @@ from latentlab.projection import clips
 from tests.conftest import stage_with
 
 clips.SAVE_SECONDS = -1.0  # after every step
+folder, number = sys.argv[1].split("|")
 def show(done, total, note=""):
     print(done, total, flush=True)
-    if (done, total) == (9, 20):  # in the middle of the second sweep
+    if total == 23 and done == int(number):  # on the way outwards, and in the middle of a sweep
         sys.stdin.read()  # until it is killed
-t.project_clip(t.frames(5), t.make_tiny(), t.EdgeDistance(), t.SETTINGS, sys.argv[1], stage_with(show))
+t.project_clip(t.frames(5), t.make_tiny(), t.EdgeDistance(), t.SETTINGS, folder, stage_with(show))
 """
 
 
 def test_a_killed_run_goes_on_to_the_same_result(tiny, tmp_path):
-    kill_at(_KILLED, tmp_path, "9 20")
+    for number in (3, 10):
+        kill_at(_KILLED, f"{tmp_path}|{number}", f"{number} 23")
     steps = []
 
     def stage(title, unit="image"):
         return stage_with(lambda done, total, note="": steps.append((title, done)))(title, unit)
 
     resumed = project_clip(frames(5), tiny, EdgeDistance(), SETTINGS, tmp_path, stage)
-    assert [done for title, done in steps if title == "projecting the clip"] == list(range(10, 21))
+    assert [done for title, done in steps if title == "projecting the clip"] == list(range(11, 24))
     straight = project_clip(frames(5), tiny, EdgeDistance(), SETTINGS, **SILENT)
     assert resumed.ws.equal(straight.ws) and resumed.distances.equal(straight.distances)
 
 
 def test_a_folder_of_another_clip_is_refused(tiny, tmp_path):
-    few = replace(SETTINGS, sweeps=1)
+    few = replace(SETTINGS, steps=1, sweeps=1)
     project_clip(frames(3), tiny, EdgeDistance(), few, tmp_path, False)
     with pytest.raises(UserError, match=r"clip\.safetensors holds the state of a run whose settings\.smoothness"):
         project_clip(frames(3), tiny, EdgeDistance(), replace(few, smoothness=2.0), tmp_path, False)
 
 
 @pytest.mark.parametrize(
-    "change", [{"sweeps": -1}, {"learning_rate": 0.0}, {"smoothness": math.inf}, {"base": replace(BASE, space="w")}]
+    "change",
+    [
+        {"sweeps": -1},
+        {"steps": -1},
+        {"learning_rate": 0.0},
+        {"smoothness": math.inf},
+        {"base": replace(BASE, space="w")},
+    ],
 )
 def test_bad_settings_are_refused(change):
     with pytest.raises(UserError, match="clip"):
