@@ -78,9 +78,9 @@ class ClipSettings:
     """
 
     base: ProjectionSettings = replace(DEFAULTS["w+"], mesh_weight=30.0)
-    steps: int = 4
+    steps: int = 5
     sweeps: int = 4
-    learning_rate: float = 0.06
+    learning_rate: float = 0.03
     smoothness: float = 1.0
 
     def __post_init__(self) -> None:
