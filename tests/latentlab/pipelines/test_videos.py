@@ -299,11 +299,23 @@ t.edit_video(video, brighter, 0.5, components, t.QUICK, out, stage)
 """
 
 
-def test_a_run_that_is_killed_again_and_again_gives_the_same(edited, video, tmp_path):
+def test_a_run_that_is_stopped_and_killed_gives_the_same(edited, video, tmp_path):
     out = tmp_path / "out.mp4"
-    for title, done in [("finding faces", 5), ("editing", 6)]:
-        kill_at(_KILLED, f"{video}|{out}|{title}|{done}", f"{title}|{done}")
-        assert not out.exists() and (tmp_path / "out.state").is_dir()
+
+    @contextmanager
+    def stopped(shown, unit="image"):
+        def step(done, total, note=""):
+            if (shown, done) == ("finding faces", 5):
+                raise KeyboardInterrupt
+
+        yield step
+
+    components, brighter = networks(first := Marked())
+    with pytest.raises(KeyboardInterrupt):
+        edit_video(video, brighter, 0.5, components, QUICK, out, stopped)
+    assert first.calls == 5
+    kill_at(_KILLED, f"{video}|{out}|editing|6", "editing|6")
+    assert not out.exists() and (tmp_path / "out.state").is_dir()
     stages, detector = Stages(), Marked()
     components, brighter = networks(detector)
     again = edit_video(video, brighter, 0.5, components, QUICK, out, stages)
@@ -415,17 +427,17 @@ def test_a_process_edits_a_video(tmp_path):
     from tests.latentlab.faces.generated import face, on_grey, resized
 
     small = resized(face(), 150)
-    frames = torch.cat([on_grey(small, 240, 200, 40 + 3 * t, 20 + t) for t in range(4)])
+    frames = torch.cat([on_grey(small, 240, 200, 40 + 3 * t, 20 + t) for t in range(3)])
     write_mp4(frames, tmp_path / "film.mp4", FPS)
     components, brighter = networks()
     stylegan2.save(components.generator, tmp_path / "tiny.safetensors")
     brighter.save(tmp_path / "bright.safetensors")
     words = ["--direction", "bright.safetensors", "--network", "tiny.safetensors", "--video", "film.mp4", "--no-tune"]
-    command = [sys.executable, "-m", "latentlab", "edit", *words, "--steps", "2", "--strength", "1", "--out", "new.mp4"]
+    command = [sys.executable, "-m", "latentlab", "edit", *words, "--steps", "1", "--strength", "1", "--out", "new.mp4"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
-    assert "film.mp4: 4 frames, bright +1" in done.stdout
-    assert "edited frames 0 to 3 (0.00 to 0.40 s): identity unknown" in done.stdout
+    assert "film.mp4: 3 frames, bright +1" in done.stdout
+    assert "edited frames 0 to 2 (0.00 to 0.30 s): identity unknown" in done.stdout
     assert "written to new.mp4, the report to new.json" in done.stdout and "Traceback" not in done.stderr
     assert json.loads((tmp_path / "new.json").read_text())["command"].endswith("--out new.mp4")
-    assert len(read(tmp_path / "new.mp4")[1]) == 4 and not (tmp_path / "new.state").exists()
+    assert len(read(tmp_path / "new.mp4")[1]) == 3 and not (tmp_path / "new.state").exists()

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from latentlab.errors import UserError
-from latentlab.projection import project
+from latentlab.projection import clips, project
 from latentlab.projection.adam import Adam, SharedAdam
 from latentlab.projection.clips import ClipSettings, project_clip, smoothed
 from latentlab.projection.settings import Phase, ProjectionSettings
@@ -98,18 +98,16 @@ from latentlab.projection import clips
 from tests.conftest import stage_with
 
 clips.SAVE_SECONDS = -1.0  # after every step
-folder, number = sys.argv[1].split("|")
 def show(done, total, note=""):
     print(done, total, flush=True)
-    if total == 23 and done == int(number):  # on the way outwards, and in the middle of a sweep
+    if (done, total) == (10, 23):  # in the middle of a sweep
         sys.stdin.read()  # until it is killed
-t.project_clip(t.frames(5), t.make_tiny(), t.EdgeDistance(), t.SETTINGS, folder, stage_with(show))
+t.project_clip(t.frames(5), t.make_tiny(), t.EdgeDistance(), t.SETTINGS, sys.argv[1], stage_with(show))
 """
 
 
 def test_a_killed_run_goes_on_to_the_same_result(tiny, tmp_path):
-    for number in (3, 10):
-        kill_at(_KILLED, f"{tmp_path}|{number}", f"{number} 23")
+    kill_at(_KILLED, tmp_path, "10 23")
     steps = []
 
     def stage(title, unit="image"):
@@ -119,6 +117,20 @@ def test_a_killed_run_goes_on_to_the_same_result(tiny, tmp_path):
     assert [done for title, done in steps if title == "projecting the clip"] == list(range(11, 24))
     straight = project_clip(frames(5), tiny, EdgeDistance(), SETTINGS, **SILENT)
     assert resumed.ws.equal(straight.ws) and resumed.distances.equal(straight.distances)
+
+
+def test_a_run_that_stops_on_the_way_outwards_goes_on_to_the_same_result(tiny, tmp_path, monkeypatch):
+    monkeypatch.setattr(clips, "SAVE_SECONDS", -1.0)
+
+    def stop(done, total, note=""):
+        if (done, total) == (3, 7):
+            raise KeyboardInterrupt
+
+    few = replace(SETTINGS, sweeps=1)
+    with pytest.raises(KeyboardInterrupt):
+        project_clip(frames(3), tiny, EdgeDistance(), few, tmp_path, stage_with(stop))
+    resumed = project_clip(frames(3), tiny, EdgeDistance(), few, tmp_path, False)
+    assert resumed.ws.equal(project_clip(frames(3), tiny, EdgeDistance(), few, **SILENT).ws)
 
 
 def test_a_folder_of_another_clip_is_refused(tiny, tmp_path):
