@@ -186,9 +186,14 @@ class _ClipSearch:
         outwards = [*((t, t - 1) for t in range(middle + 1, len(images))), *((t, t + 1) for t in range(middle)[::-1])]
         self._outwards = outwards if settings.steps else []
         self.total = settings.steps * len(self._outwards) + settings.sweeps * len(images)
-        digest = hashlib.sha256(self._images.float().cpu().numpy().tobytes()).hexdigest()
-        key = {"frames": digest, "settings": asdict(settings), "generator": generator.fingerprint}
-        self._key: dict[str, Any] = key
+        digest = hashlib.sha256()
+        for image in self._images:
+            digest.update(image.float().cpu().numpy().tobytes())
+        self._key: dict[str, Any] = {
+            "frames": digest.hexdigest(),
+            "settings": asdict(settings),
+            "generator": generator.fingerprint,
+        }
         self._load()
 
     def steps(self) -> Iterator[int]:

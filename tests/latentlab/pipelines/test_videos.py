@@ -19,8 +19,9 @@ from latentlab.faces import CropGeometry, FaceFound, Points, paste_back, quad_of
 from latentlab.faces.means import mean_landmarks
 from latentlab.perceptual import load_perceptual
 from latentlab.pipelines import Components, VideoEditSettings, edit_video
-from latentlab.pipelines.videos.latents import recipe_of, spread_rows
-from latentlab.pipelines.videos.pasting import edited_part
+from latentlab.pipelines.photos import Pasting
+from latentlab.pipelines.videos.latents import FilmedFace, recipe_of, spread_rows
+from latentlab.pipelines.videos.pasting import ClipPaster, edited_part
 from latentlab.pipelines.videos.report import ClipReport, VideoResult, runs_of
 from latentlab.pipelines.videos.shots import find_cuts, shots_of, thumbnail
 from latentlab.pipelines.videos.smoothing import kernels, smooth
@@ -135,6 +136,24 @@ def test_pasting_changes_nothing_beyond_the_part_that_is_kept():
         again = photo.clone()
         again[:, :, rows, columns] = pasted[:, :, rows, columns]
         assert torch.equal(again, pasted) and not torch.equal(photo, pasted)
+
+
+def test_masks_are_steady_where_an_edit_is_not():
+    """The edit comes and goes from frame to frame; what each frame keeps of its own hardly does."""
+    small = make_tiny(replace(TINY, resolution=32))
+    direction = Direction(np.eye(small.w_dim, dtype=np.float32)[0], "any", "made up", generator=small.fingerprint)
+    (clip,) = clips_of([face_at(80, 70, 60)] * 12, range(12), 1.0, 2, 3)
+    ws = small.w_avg.expand(12, small.num_ws, -1).clone()
+    filmed_face = FilmedFace(clip, torch.zeros(1, 3, 32, 32), ws, small, torch.zeros(12), None)
+    strengths = np.array([2.0, 0.0] * 6)
+    paster = ClipPaster(filmed_face, direction, strengths, Pasting(keep_tone=False), 2.0)
+    alone = torch.cat([paster._shown_at(index) for index in range(12)])
+    steady = torch.cat([paster._steady(index) for index in range(12)])
+    assert torch.diff(alone, n=2, dim=0).abs().mean() > 0.5 * alone.max() > 0
+    assert torch.diff(steady, n=2, dim=0)[3:-3].abs().mean() < 0.05 * torch.diff(alone, n=2, dim=0).abs().mean()
+    frame, geometry = torch.zeros(1, 3, 128, 160), CropGeometry.plan(clip.quads[0], 32, (160, 128))
+    none = ClipPaster(filmed_face, direction, 0 * strengths, Pasting(), 2.0)
+    assert torch.equal(none.paste(0, frame, geometry), frame)  # without an edit, a frame stays to the bit
 
 
 def test_a_tuning_sees_frames_that_are_spread_evenly_and_each_of_them_some_times():
