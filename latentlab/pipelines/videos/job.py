@@ -41,7 +41,7 @@ def edit_video(
     strength: float | None = None,
     components: Components | None = None,
     settings: VideoEditSettings | None = None,
-    out: str | Path = "latentlab-edits/video.mp4",
+    out: str | Path | None = None,
     progress: bool | Stage = True,
 ) -> VideoResult:
     """Edit the face in a video along a direction, by one strength; needs the package `imageio[ffmpeg]`.
@@ -63,7 +63,8 @@ def edit_video(
     settings
         How the video is edited; None for the defaults.
     out
-        The MP4 file; beside it `NAME.json` is written, the report, and while it lasts the folder `NAME.state`.
+        The MP4 file, by default of the video's name in the folder "latentlab-edits"; beside it `NAME.json` is written,
+        the report, and while it lasts the folder `NAME.state`.
     progress
         True for a progress bar, False for none, or a `Stage` of your own.
 
@@ -81,7 +82,8 @@ def edit_video(
     """
     components = Components.load() if components is None else components
     settings = VideoEditSettings() if settings is None else settings
-    path, out = Path(path).absolute(), Path(out)
+    path = Path(path).absolute()
+    out = Path("latentlab-edits") / f"{path.stem}{SUFFIX}" if out is None else Path(out)
     about = _check(path, out, direction, strength, components, settings)
     state = VideoState(out.with_suffix(".state") if settings.state is None else settings.state)
     state.begin(_job(path, components, settings))

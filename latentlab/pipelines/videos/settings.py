@@ -78,7 +78,7 @@ class VideoEditSettings:
     pasting: Pasting = Pasting()
     force: bool = False
     state: Path | None = None
-    command: str = "latentlab.edit_video"
+    command: str = "latentlab.pipelines.edit_video"
 
     def __post_init__(self) -> None:
         if self.face < 1:
