@@ -186,11 +186,8 @@ class _ClipSearch:
         outwards = [*((t, t - 1) for t in range(middle + 1, len(images))), *((t, t + 1) for t in range(middle)[::-1])]
         self._outwards = outwards if settings.steps else []
         self.total = settings.steps * len(self._outwards) + settings.sweeps * len(images)
-        digest = hashlib.sha256()
-        for image in self._images:
-            digest.update(image.float().cpu().numpy().tobytes())
         self._key: dict[str, Any] = {
-            "frames": digest.hexdigest(),
+            "frames": _digest(self._images),
             "settings": asdict(settings),
             "generator": generator.fingerprint,
         }
@@ -260,6 +257,14 @@ class _ClipSearch:
             for name, value in self._adam.state.items():
                 value.copy_(tensors[f"adam.{name}"])
             self._done, self._adam.taken = int(card["done"]), int(card["taken"])
+
+
+def _digest(images: Tensor) -> str:
+    """Hash of images, one after the other."""
+    digest = hashlib.sha256()
+    for image in images:
+        digest.update(image.float().cpu().numpy().tobytes())
+    return digest.hexdigest()
 
 
 def smoothed(ws: Tensor, smoothness: float) -> Tensor:

@@ -25,7 +25,7 @@ from latentlab.pipelines.strengths import check_target, strength_for
 from latentlab.pipelines.videos.faces import Seen, crops_of, geometry_of, watch
 from latentlab.pipelines.videos.latents import FilmedFace, find_latents, is_done
 from latentlab.pipelines.videos.pasting import ClipPaster, edited_part
-from latentlab.pipelines.videos.report import ClipMeasurement, VideoResult
+from latentlab.pipelines.videos.report import ClipMeasurement, ClipReport, VideoResult
 from latentlab.pipelines.videos.settings import VideoEditSettings
 from latentlab.pipelines.videos.state import VideoState, digest_of
 from latentlab.progress import Stage, stage_of
@@ -94,17 +94,14 @@ def edit_video(
             state.remove()
         raise
     faces = _latents(path, about, seen, components, settings, state, progress)
-    longest = max(faces, key=lambda face: len(face.clip))
+    searched = ""
     if strength is None:
-        strength = _strength(longest, direction, components, settings)
+        strength, searched = _strength(faces, direction, components, settings)
     state.begin_edit(_edit(direction, strength, settings))
     pasters = partial(ClipPaster.of, direction=direction, strength=strength, settings=settings, fps=about.fps)
     _paste(path, about, faces, pasters, state, progress)
-    small = why_undescribed(components.generator.resolution)
-    measures = [ClipMeasurement(face, None if small else components.descriptor) for face in faces]
-    _write(path, about, faces, state, out, measures, progress)
-    clips = tuple(measure.result() for measure in measures)
-    result = VideoResult(out, out.with_suffix(".json"), about.fps, seen.frames, strength, seen.cuts, clips)
+    clips = _write(path, about, faces, components, state, out, progress)
+    result = VideoResult(out, out.with_suffix(".json"), about.fps, seen.frames, strength, searched, seen.cuts, clips)
     report = {"video": path.name, "direction": direction.attribute, **result.to_dict(), "command": settings.command}
     write_json(result.report, report)
     if settings.state is None:
@@ -188,9 +185,12 @@ def _latents(
     ]
 
 
-def _strength(face: FilmedFace, direction: Direction, components: Components, settings: VideoEditSettings) -> float:
-    """Find the strength that brings the middle frame of a clip to the target."""
+def _strength(
+    faces: Sequence[FilmedFace], direction: Direction, components: Components, settings: VideoEditSettings
+) -> tuple[float, str]:
+    """Find the strength that brings the middle frame of the longest clip to the target, and what it did there."""
     assert settings.target is not None
+    face = max(faces, key=lambda face: len(face.clip))
     found = strength_for(
         face.ws[[face.clip.middle]],
         direction,
@@ -201,7 +201,7 @@ def _strength(face: FilmedFace, direction: Direction, components: Components, se
         settings.search or photo_search(),
         progress=False,
     )
-    return float(found.strengths[0])
+    return float(found.strengths[0]), found.describe()[0]
 
 
 def _numbered(
@@ -244,12 +244,14 @@ def _write(
     path: Path,
     about: VideoFacts,
     faces: Sequence[FilmedFace],
+    components: Components,
     state: VideoState,
     out: Path,
-    measures: Sequence[ClipMeasurement],
     progress: bool | Stage,
-) -> None:
-    """Write the video, with the edited parts in its frames, and measure them."""
+) -> tuple[ClipReport, ...]:
+    """Write the video, with the edited parts in its frames; what they measure."""
+    small = why_undescribed(components.generator.resolution)
+    measures = [ClipMeasurement(face, None if small else components.descriptor) for face in faces]
     with (
         stage_of(progress)("writing", "frame") as step,
         mp4_writer(out, about.fps, path if about.sound else None) as write,
@@ -265,3 +267,4 @@ def _write(
                 frame = edited
             write(to_array(frame))
             step(number + 1, max(about.frames, number + 1))
+    return tuple(measure.result() for measure in measures)

@@ -69,6 +69,8 @@ class VideoResult:
         Frames per second, and their number.
     strength
         Strength of the edit, in the direction's units.
+    searched
+        What a search for that strength came to in the frame that it looked at; empty where it was given.
     cuts
         First frame of each shot but the first one.
     clips
@@ -80,6 +82,7 @@ class VideoResult:
     fps: float
     frames: int
     strength: float
+    searched: str
     cuts: tuple[int, ...]
     clips: tuple[ClipReport, ...]
 
@@ -92,7 +95,8 @@ class VideoResult:
 
     def describe(self) -> list[str]:
         """Say in lines what was edited and what was not, by frame and time."""
-        lines = [f"scene cut at {self.moment(cut)}" for cut in self.cuts]
+        lines = [f"in the middle frame: {self.searched}"] if self.searched else []
+        lines += [f"scene cut at {self.moment(cut)}" for cut in self.cuts]
         for clip in self.clips:
             flicker = f"flicker {clip.flicker_before:.2f} before and {clip.flicker_after:.2f} after"
             identity = f"identity {_or_unknown(clip.identity)}, at least {_or_unknown(clip.least_identity)}"
@@ -118,6 +122,7 @@ class VideoResult:
             "fps": self.fps,
             "frames": self.frames,
             "strength": self.strength,
+            "searched": self.searched,
             "cuts": list(self.cuts),
             "clips": clips,
             "unedited": [[gap[0], gap[-1]] for gap in self.unedited],

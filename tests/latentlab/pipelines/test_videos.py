@@ -166,7 +166,7 @@ def test_a_tuning_sees_frames_that_are_spread_evenly_and_each_of_them_some_times
 
 def test_a_report_names_what_was_done_by_frame_and_time(tmp_path):
     clip = ClipReport(5, 24, (9, 10, 14), 0.1, 0.05, 0.97, math.nan, 4.0, 4.4)
-    result = VideoResult(tmp_path / "a.mp4", tmp_path / "a.json", 10.0, 40, 2.0, (5,), (clip,))
+    result = VideoResult(tmp_path / "a.mp4", tmp_path / "a.json", 10.0, 40, 2.0, "", (5,), (clip,))
     told = "\n".join(result.describe())
     assert "scene cut at frame 5 (0.50 s)" in told
     assert (
@@ -365,6 +365,10 @@ def test_a_target_finds_the_strength_on_the_middle_frame(video, tmp_path):
     wanted = replace(QUICK, attribute="bright", target=0.9999, tuning=None)
     result = edit_video(video, brighter, None, components, wanted, tmp_path / "out.mp4", False)
     assert result.strength > 0
+    assert (
+        result.describe()[0].startswith("in the middle frame: bright 0.")
+        and "the nearest within the cap" in result.searched
+    )
 
 
 @pytest.mark.parametrize(
