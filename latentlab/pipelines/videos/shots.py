@@ -14,8 +14,8 @@ from latentlab.images import luma
 Array = NDArray[np.float64]
 
 _SMALL = 27, 48  # height and width at which frames are compared
-# In levels of 255. A cut changes frames by more than this, and by more than so many times what the frames around it
-# change by in the median. A cut between two shots of one scene changes about 30, a hand before the camera 10.
+# A cut changes frames by more than these levels of 255 in the mean, and by more than so many times what the frames
+# around it change by in the median.
 _LEAST, _TIMES = 15.0, 4.0
 _AROUND = 12  # frames to either side
 

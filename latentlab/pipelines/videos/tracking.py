@@ -14,7 +14,8 @@ from latentlab.reprs import ShortRepr
 
 Array = NDArray[np.float64]
 
-# Boxes of one face in frames that follow each other share more of their union than this; dlib's jump by a fifth.
+# Boxes of one face in frames that follow each other share more of their union than this: dlib's own jump by a fifth of
+# their size where nothing moves.
 _OVERLAP = 0.3
 
 
