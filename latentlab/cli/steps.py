@@ -53,9 +53,7 @@ def generate(
 # Options of `edit` and `walk` that some of their modes do not use, and why.
 _NOT_FOR_PHOTOS = ("seeds", "psi", "resolution", "latents", "healthy")
 _FOR_PHOTOS = ("mask", "keep_detail", "keep_tone", "steps", "tune", "fast", "strict", "aligned", "landmarks", "face")
-_NOT_FOR_VIDEOS = (
-    *_NOT_FOR_PHOTOS, "photo", "class_label", "strict", "landmarks", "batch", "fast", "save_latents"
-)
+_NOT_FOR_VIDEOS = (*_NOT_FOR_PHOTOS, "photo", "class_label", "strict", "landmarks", "batch", "fast", "save_latents")
 _FOR_VIDEOS = ("strength", "state")
 _FOR_FIGURES = ("attribute", "scorer")
 _FOR_ANIMATIONS = ("frames", "fps")
