@@ -31,7 +31,7 @@ from latentlab.pipelines import Components, VideoEditSettings, edit_video
 from latentlab.pipelines.videos.faces import crops_of, geometry_of, watch
 from latentlab.pipelines.videos.latents import FilmedFace, find_latents
 from latentlab.pipelines.videos.state import VideoState
-from latentlab.projection import project
+from latentlab.projection import ProjectionSettings, project
 from latentlab.rendering import Renderer
 from latentlab.video import describe_video
 from stylegan2.memory import keep_freed_memory
@@ -72,9 +72,14 @@ def among(crops: Tensor, components: Components) -> str:
 
 
 def main(
-    out: Path = Path("video-benchmark"), seed: int = 613, frames: int = 24, strength: float = 7.0, apart: int = 3
+    out: Path = Path("video-benchmark"),
+    seed: int = 613,
+    frames: int = 24,
+    strength: float = 7.0,
+    apart: int = 3,
+    steps: int = 80,
 ) -> None:
-    """Measure, see above; `apart` frames from the middle are also projected one by one."""
+    """Measure, see above; `apart` frames from the middle are also projected one by one, by so many `steps`."""
     keep_freed_memory()
     components = Components.load(device="cpu")
     made = make_video(components.generator, seed, frames)
@@ -90,7 +95,7 @@ def main(
     face = filmed(source, components, settings)
     report(face, source, edited, made, components, strength)
     if apart > 2:
-        single(face, source, components, settings, apart, VideoState(out / "state").clip(0))
+        single(face, source, components, settings.clip.base.shortened(steps), apart, out / "apart")
 
 
 def filmed(source: Path, components: Components, settings: VideoEditSettings) -> FilmedFace:
@@ -129,13 +134,13 @@ def report(
 
 
 def single(
-    face: FilmedFace, source: Path, components: Components, settings: VideoEditSettings, count: int, out: Path
+    face: FilmedFace, source: Path, components: Components, recipe: ProjectionSettings, count: int, out: Path
 ) -> None:
     """Print what some frames in the middle are like when each is projected by itself."""
     first = face.clip.middle - count // 2
     (given,) = crops_of(source, describe_video(source), [face.clip], SMALL)
     seen = given[first : first + count].float() / 127.5 - 1
-    found = project(seen, components.generator, settings.clip.base, perceptual=components.fast_perceptual, folder=out)
+    found = project(seen, components.generator, recipe, perceptual=components.fast_perceptual, folder=out)
     alone, ours = rendered(found.ws(components.generator), components.generator), face.ws[first : first + count]
     print(f"{count} frames: flicker of the video {flicker(seen):.2f}, projected one by one {flicker(alone):.2f},")
     print(f"  together {flicker(rendered(ours, components.generator)):.2f}")
