@@ -445,6 +445,7 @@ def test_options_of_videos_are_for_videos(refused, words):
 
 
 @pytest.mark.weights
+@pytest.mark.slow
 def test_a_process_edits_a_video(tmp_path):
     """A real face, found by the real detector, and a tiny generator in a file."""
     from tests.latentlab.faces.generated import face, on_grey, resized
