@@ -123,10 +123,9 @@ class Measurement:
         self.generator, self.fast = self.components.generator, self.components.fast_perceptual
 
     @torch.no_grad()
-    def figures(self, target: torch.Tensor, generator: Any, ws: torch.Tensor) -> dict[str, Any]:
-        """Measure latents `ws (1, …)` as `generator` renders them, for JSON."""
+    def figures(self, target: torch.Tensor, full: torch.Tensor) -> dict[str, Any]:
+        """Measure a rendering `(1, 3, r, r)`, for JSON."""
         descriptor = self.components.descriptor
-        full = generator.synthesis(ws).clamp(-1, 1)
         rendered, small = images.reduce(full, RESOLUTION), images.reduce(target, RESOLUTION)
         mse = float((rendered - small).square().mean())
         person = descriptor(small)
@@ -145,16 +144,15 @@ class Measurement:
             found["full_lpips"] = float(self.components.perceptual(full, target))
         return found
 
-    def latents(self, name: str, target: torch.Tensor, method: Method, out: Path) -> tuple[torch.Tensor, int, float]:
-        """The ws of a method, its steps and its seconds; found once for all methods that share them."""
+    def project(self, name: str, target: torch.Tensor, method: Method, out: Path) -> tuple[Projection, float]:
+        """The projection of a method, and its seconds; found once for all methods that share it."""
         stored = out / "latents" / method.key / f"{name}.safetensors"
         if not stored.exists():
             begun = time.perf_counter()
             found = project(target, self.generator, method.projection, method.start, perceptual=self.fast)
             found.save(stored)
             write_json(stored.with_suffix(".json"), {"seconds": time.perf_counter() - begun})
-        found = Projection.load(stored)
-        return found.ws(self.generator), int(found.steps[0]), read_json(stored.with_suffix(".json"))["seconds"]
+        return Projection.load(stored), read_json(stored.with_suffix(".json"))["seconds"]
 
 
 def _psnr(mse: float) -> float:
@@ -184,17 +182,20 @@ def measure(bench: Measurement, name: str, target: torch.Tensor, called: str, ou
     folder, method = out / called, METHODS[DEFAULT if called == OWN else called]
     if (folder / f"{name}.json").exists():
         return
-    ws, steps, seconds = bench.latents(name, target, method, out)
-    generator, more = bench.generator, dict[str, Any]()
-    if method.tuning is not None:
-        begun = time.perf_counter()
-        tuned = tune(target, ws, generator, bench.fast, method.tuning)
-        seconds, steps, generator = seconds + time.perf_counter() - begun, steps + tuned.steps, tuned.generator
+    found, seconds = bench.project(name, target, method, out)
+    steps, more = int(found.steps[0]), dict[str, Any]()
+    if method.tuning is None:
+        full = found.render(bench.generator).clamp(-1, 1)
+    else:
+        ws, begun = found.ws(bench.generator), time.perf_counter()
+        tuned = tune(target, ws, bench.generator, bench.fast, method.tuning)
+        seconds, steps = seconds + time.perf_counter() - begun, steps + tuned.steps
         tuned.delta.save(folder / f"{name}.delta.safetensors")
         more = {"size": (folder / f"{name}.delta.safetensors").stat().st_size, **tuned.drift.figures()}
-    with torch.no_grad():
-        images.save_image(images.reduce(generator.synthesis(ws), RESOLUTION).clamp(-1, 1), folder / f"{name}.png")
-    figures = bench.figures(target, generator, ws)
+        with torch.no_grad():
+            full = tuned.generator.synthesis(ws).clamp(-1, 1)
+    images.save_image(images.reduce(full, RESOLUTION), folder / f"{name}.png")
+    figures = bench.figures(target, full)
     write_json(folder / f"{name}.json", {"seconds": seconds, "steps": steps, **more, **figures})
 
 
