@@ -7,8 +7,8 @@
 
 FOLDER holds photos and identity.csv (image, identity). The photos that are measured are those of the first 25
 persons, the first photo of each, then the second …, as many as --photos says; the default recipes were chosen on
-the other persons. Images are 256² crops in FFHQ's framing; generated faces have their own size, at which they are
-compared as well. A stopped run goes on.
+the other persons, whose photos --others takes. Images are 256² crops in FFHQ's framing; generated faces have their own
+size, at which they are compared as well. A stopped run goes on.
 """
 
 from __future__ import annotations
@@ -168,11 +168,12 @@ def number(value: torch.Tensor) -> float | None:
     return None if value.isnan().any() else float(value)
 
 
-def photos_of(folder: Path, count: int) -> list[str]:
-    """The names of the photos that are measured."""
+def photos_of(folder: Path, count: int, others: bool = False) -> list[str]:
+    """The names of the photos that are measured, or those of the other persons."""
     with open(folder / "identity.csv", encoding="utf-8") as file:
         rows = sorted((int(row["identity"]), row["image"]) for row in csv.DictReader(file))
-    persons = [[name for _, name in group] for _, group in groupby(rows, key=lambda row: row[0])][:PERSONS]
+    persons = [[name for _, name in group] for _, group in groupby(rows, key=lambda row: row[0])]
+    persons = persons[PERSONS:] if others else persons[:PERSONS]
     ranked = [(rank, k, name) for k, names in enumerate(persons) for rank, name in enumerate(names)]
     return [name for _, _, name in sorted(ranked)][:count]
 
@@ -263,6 +264,7 @@ def main(
     photos: int = 32,
     own: int = 2,
     method: Annotated[list[str] | None, typer.Option()] = None,
+    others: bool = False,
     timed: Annotated[int, typer.Option("--time")] = 0,
     only_table: Annotated[bool, typer.Option("--table")] = False,
     device: str = "cpu",
@@ -275,7 +277,7 @@ def main(
     print(machine.describe("torch", "torchvision", "lpips", "dlib-bin"))
     bench = Measurement(device)
     detector = bench.components.detector
-    names = photos_of(folder, photos)
+    names = photos_of(folder, photos, others)
     if timed:
         time_steps(bench, _target(bench, folder, names[0], detector), timed)
         return
