@@ -192,9 +192,9 @@ def project(
     batch: options.Batch = 1,
     save_latents: options.SaveLatents = None,
 ) -> None:
-    """Find the latents of photos: align, check, project, tune the generator, check again.
+    """Find the latents of photos: align, check, project, refine inner features, check again.
 
-    Each photo gets a folder of its name with aligned.png, projected.png, the latent, the tuned weights and
+    Each photo gets a folder of its name with aligned.png, projected.png, the latent, the refined features and
     report.json. Photos that fail are named at the end, after all others are done; the exit code is 2 then.
     """
     from latentlab.pipelines import Components, PhotoSettings, format_checks, project_photos

@@ -102,7 +102,8 @@ LIMITS = {
     "identity": Limits(0.75, 0.5),
     "identity distance": Limits(0.45, 0.6),  # 0.6 is dlib's rule
     "distance from w_avg": Limits(1.3, 2),  # w of random z: 5 % beyond 1.30, 1 % beyond 1.48
-    # Photos after the default search have 1.1 to 1.35 (benchmarks/quality_checks.py --projections), after longer ones more.
+    # Photos have 1.1 to 1.35 after the default search (benchmarks/quality_checks.py --projections), more after longer
+    # ones.
     "spread of the rows": Limits(1.4, 1.7),
 }
 """Limits of the verdicts, by name of the check."""
