@@ -80,20 +80,16 @@ def with_residual(synthesis: nn.Module, resolution: int, fades: bool = False) ->
     for name in (RESIDUAL, REFERENCE) if fades else (RESIDUAL,):
         zero = torch.zeros(1, channels(resolution), resolution, resolution, device=like.device)
         block.register_parameter(name, nn.Parameter(zero, requires_grad=False))
-    block.register_forward_hook(_add_what_is_left if fades else _add)
+    block.register_forward_hook(_add)
     return changed
 
 
 def _add(block: Any, given: object, made: Any) -> Any:
     features, *others = made if isinstance(made, tuple) else (made,)
-    added = features + block.residual.to(features.dtype)
-    return (added, *others) if isinstance(made, tuple) else added
-
-
-def _add_what_is_left(block: Any, given: object, made: Any) -> Any:
-    features, *others = made if isinstance(made, tuple) else (made,)
-    left = block.residual * _left(features.float(), block.reference)
-    added = features + left.to(features.dtype)
+    residual = block.residual
+    if hasattr(block, REFERENCE):
+        residual = residual * _left(features.float(), block.reference)
+    added = features + residual.to(features.dtype)
     return (added, *others) if isinstance(made, tuple) else added
 
 

@@ -128,7 +128,11 @@ def edit_photos_quickly(
         if isinstance(found, UserError):
             yield path, found
             continue
-        result = _edited(found, translator, direction, components, settings, Path(folder) / path.stem)
+        try:
+            result = _edited(found, translator, direction, components, settings, Path(folder) / path.stem)
+        except UserError as error:
+            yield path, UserError(f"{path}: {error}")
+            continue
         write_quick(result, direction, settings.command)
         yield path, result
 
@@ -149,7 +153,7 @@ def _edited(
     begun, edits = time.perf_counter(), []
     own, unknown = score_of(aligned, components.scorer, settings.attribute)
     if unknown:
-        raise UserError(f"{checked.path}: {unknown}")
+        raise UserError(unknown.rstrip("."))
     for target in PHOTO_TARGETS if settings.target is None else (settings.target,):
         search = _search(aligned, translator, target, components, settings.attribute)
         strength = float(search.strengths[0])

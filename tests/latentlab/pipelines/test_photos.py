@@ -338,6 +338,22 @@ def test_an_editor_keeps_a_grey_photo_grey(components, folder):
     assert float((edit.photo - images.luma(edit.photo)).abs().max()) < 0.02
 
 
+def test_a_photo_that_cannot_be_scored_does_not_end_the_batch(generator, folder):
+    seen = []
+
+    def happy(pictures):
+        seen.append(pictures)
+        if len(seen) > 1:  # the first is the generator's mean, by which the kind of score is known
+            raise UserError("too dark")
+        return torch.full((len(pictures), 1), 0.5)
+
+    components = Components.load(generator, FunctionScorer(("happy",), happy))
+    paths = [folder / "face.png", folder / "blurred.png"]
+    found = list(edit_photos_quickly(paths, load_direction("smile"), components, folder=folder / "unscored"))
+    assert [path for path, _ in found] == paths
+    assert all(isinstance(one, UserError) and "too dark" in str(one) for _, one in found)
+
+
 def test_an_editor_stands_for_what_it_was_taught_alone(components):
     smile, happy = load_direction("smile"), PhotoEditSettings()
     assert has_editor(smile, None, components, happy)
