@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections.abc import Iterator
 from contextlib import nullcontext
 from pathlib import Path
 
@@ -52,6 +53,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def tiny() -> Generator:
     """One tiny generator for the session; nobody writes to it."""
     return make_tiny()
+
+
+@pytest.fixture
+def cuda(monkeypatch) -> Iterator[None]:
+    """A CUDA device, where there may be none, see `tests.pretended`."""
+    from tests.pretended import pretended_cuda
+
+    with pretended_cuda(monkeypatch):
+        yield
 
 
 @pytest.fixture(scope="session")
