@@ -21,4 +21,4 @@ class OutsideChange(RegionMetric):
         """Return the difference of each pair, `(n,)`; see `update`."""
         if region is None:
             region = before.new_zeros(1, 1, *before.shape[2:])
-        return as_array(difference_outside(before, after, region))
+        return as_array(difference_outside(before, after, region.to(before.device)))
