@@ -25,6 +25,7 @@ from latentlab.devices import find_device
 from latentlab.errors import UserError
 from latentlab.images import CHANNELS, as_batch
 from latentlab.reprs import ShortRepr
+from stylegan2 import ops
 from stylegan2.defaults import plain_defaults
 from stylegan2.safe_pickle import floats, read_pickled
 
@@ -68,6 +69,7 @@ class PerceptualDistance(nn.Module):
     def __init__(self, model: lpips.LPIPS, dtype: torch.dtype = torch.float32):
         super().__init__()
         self.model = model.eval().requires_grad_(False)
+        _with_fast_convolutions(self.model.net)
         self.model.net.to(dtype=dtype, memory_format=torch.channels_last)
         self.dtype = dtype
 
@@ -134,6 +136,29 @@ class PerceptualDistance(nn.Module):
             rows, columns = (spread * x).flatten(1), (spread * y).flatten(1)
             found += torch.cdist(rows, columns, compute_mode="use_mm_for_euclid_dist").square()
         return found
+
+
+_KEEPS_SIZE = (3, 3), (1, 1), (1, 1)
+
+
+class _Convolution(nn.Module):
+    """A convolution of 3×3 taps that keeps the size, by the generators' fast ones: its weights are frozen."""
+
+    def __init__(self, plain: nn.Conv2d):
+        super().__init__()
+        self.weight, self.bias = plain.weight, plain.bias
+
+    def forward(self, x: Tensor) -> Tensor:
+        """`(b, i, h, w)` to `(b, o, h, w)`."""
+        return ops.conv2d(x, self.weight, self.bias)
+
+
+def _with_fast_convolutions(network: nn.Module) -> None:
+    """Put `_Convolution` in place of what it can stand for; names of weights stay."""
+    for parent in network.modules():
+        for name, child in list(parent.named_children()):
+            if isinstance(child, nn.Conv2d) and (child.kernel_size, child.stride, child.padding) == _KEEPS_SIZE:
+                setattr(parent, name, _Convolution(child))
 
 
 def _normalised(features: Tensor) -> Tensor:

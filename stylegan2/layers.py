@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING
 
 import torch
@@ -16,6 +17,7 @@ from torch import Tensor, nn
 
 from stylegan2 import ops
 from stylegan2.config import DiscriminatorConfig, GeneratorConfig
+from stylegan2.memory import keep_freed_memory_by_default
 
 
 def resample_buffer(taps: Sequence[float]) -> Tensor:
@@ -33,6 +35,32 @@ def block_dtype(resolution: int, config: GeneratorConfig | DiscriminatorConfig, 
     """
     high = resolution > 4 and resolution << config.fp16_resolutions > config.resolution
     return torch.float16 if high and weight.device.type in ("cuda", "mps") else weight.dtype
+
+
+def asked_dtype(own: torch.dtype | None, device: torch.device) -> torch.dtype | None:
+    """The type that features were asked for in: `torch.autocast`'s within it, else a network's `own` choice."""
+    kind = device.type
+    if torch.amp.is_autocast_available(kind) and torch.is_autocast_enabled(kind):
+        return torch.get_autocast_dtype(kind)
+    return own
+
+
+def without_autocast(device: torch.device) -> AbstractContextManager[object]:
+    """A context in which every operation keeps the type of what it is given.
+
+    Autocast rounds whatever goes into a product. Here features alone are meant: w, styles and the norms of
+    demodulation keep their digits, which cost nothing.
+    """
+    kind = device.type
+    if torch.amp.is_autocast_available(kind) and torch.is_autocast_enabled(kind):
+        return torch.autocast(kind, enabled=False)
+    return nullcontext()
+
+
+def prepare_memory(device: torch.device, resolution: int) -> None:
+    """Let large images on a CPU be rendered in memory that is kept, see `stylegan2.memory`."""
+    if device.type == "cpu" and resolution >= 256 and not torch.compiler.is_compiling():
+        keep_freed_memory_by_default()
 
 
 def check_rows(name: str, x: Tensor | None, width: int, batch: int | None = None) -> Tensor:

@@ -3,27 +3,51 @@
 from __future__ import annotations
 
 import ctypes
+import os
 import platform
 
-# Numbers of the options in glibc's <malloc.h>.
+FORBID = "STYLEGAN2_KEEP_MEMORY"
+"""Environment variable: at 0, generators do not make the setting of their own accord."""
+
+# Numbers of the options in glibc's <malloc.h>, and their values: to keep what is freed, and as glibc has them.
 _M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_MAX = -1, -2, -4
+_KEEP = ((_M_MMAP_MAX, 0), (_M_TRIM_THRESHOLD, 2**31 - 1), (_M_TOP_PAD, 2**28))
+_RETURN = ((_M_MMAP_MAX, 65536), (_M_TRIM_THRESHOLD, 128 * 1024), (_M_TOP_PAD, 128 * 1024))
+
+_decided = False
 
 
-def keep_freed_memory() -> bool:
+def keep_freed_memory(keep: bool = True) -> bool:
     """Let glibc keep the memory that tensors free, instead of returning it to the kernel each time.
 
     By default every buffer over 32 MiB is mapped anew, and touching its fresh pages costs up to half of the
-    time of a network with large feature maps. In exchange, the process keeps its peak memory. It is a
-    setting of the whole process, so the command line makes it and the library leaves it to you.
+    time of a network with large feature maps. In exchange, the process keeps its peak memory.
+
+    It is a setting of the whole process. Generators make it at their first large image on a CPU, unless this function
+    was called before or the environment variable STYLEGAN2_KEEP_MEMORY is 0.
+
+    Parameters
+    ----------
+    keep
+        False goes back to glibc's own settings, returns what is free to the kernel, and forbids generators to set it.
 
     Returns
     -------
     bool
         Whether it was set: False where the C library is not glibc.
     """
+    global _decided
+    _decided = True
     if platform.libc_ver()[0] != "glibc":
         return False
-    mallopt = ctypes.CDLL(None).mallopt
-    settings = ((_M_MMAP_MAX, 0), (_M_TRIM_THRESHOLD, 2**31 - 1), (_M_TOP_PAD, 2**28))
-    results = [mallopt(option, value) for option, value in settings]
+    libc = ctypes.CDLL(None)
+    results = [libc.mallopt(option, value) for option, value in (_KEEP if keep else _RETURN)]
+    if not keep:
+        libc.malloc_trim(0)
     return all(results)
+
+
+def keep_freed_memory_by_default() -> None:
+    """Set it for a generator's large images, unless somebody has decided already."""
+    if not _decided and os.environ.get(FORBID) != "0":
+        keep_freed_memory()

@@ -22,10 +22,10 @@ from torch import Tensor, nn
 
 from stylegan2.config import resolutions
 from stylegan2.fingerprint import fingerprint
-from stylegan2.layers import check_rows
+from stylegan2.layers import asked_dtype, check_rows, prepare_memory, without_autocast
 from stylegan2.networks import MappingNetwork
 from stylegan2.noise import check_noise_mode, layer_noise, random_source
-from stylegan2.ops import needs_grad
+from stylegan2.ops import as_type, needs_grad
 from stylegan2.protocol import NoiseMode
 from stylegan2.sampling import one_psi
 
@@ -109,6 +109,18 @@ def modulate(x: Tensor, style: Tensor) -> Tensor:
     return x * style if needs_grad(x, style) else x.mul_(style)
 
 
+def modulated_depthwise(x: Tensor, weight: Tensor, style: Tensor) -> Tensor:
+    """Convolve every channel of `x (b, c, h, w)` with its own `weight (c, 1, 3, 3)`, scaled by `style (b, c)`.
+
+    A single image has its scales in the weights, which saves a pass over the pixels, unless gradients are recorded.
+    """
+    if len(x) == 1 and not needs_grad(x, weight, style):
+        weight = (weight * style[0, :, None, None, None]).to(x.dtype)
+    else:
+        x, weight = modulate(x, style), as_type(weight, x.dtype)
+    return F.conv2d(x, weight, padding=1, groups=x.shape[1])
+
+
 class ModulatedConv(nn.Module):
     """Style, convolution, noise, bias, leaky ReLU; depthwise 3×3 and pointwise unless `full`."""
 
@@ -130,16 +142,15 @@ class ModulatedConv(nn.Module):
 
     def forward(self, x: Tensor, style: Tensor, noise_mode: NoiseMode, rng: torch.Generator | None) -> Tensor:
         """Features `(b, in, r, r)` and style `(b, in)` to `(b, out, r, r)`."""
-        x = modulate(x, style * self.gain)
+        style, weight, bias = style * self.gain, as_type(self.weight, x.dtype), as_type(self.bias, x.dtype)
         if self.full:
-            x = F.conv2d(x, self.weight, self.bias, padding=1)
+            x = F.conv2d(modulate(x, style), weight, bias, padding=1)
         else:
-            x = F.conv2d(x, self.depthwise, padding=1, groups=x.shape[1])
-            x = F.conv2d(x, self.weight, self.bias)
-        noise = layer_noise(noise_mode, self.noise_const, self.noise_strength, len(x), rng)
+            x = F.conv2d(modulated_depthwise(x, self.depthwise, style), weight, bias)
+        noise = layer_noise(noise_mode, self.noise_const, self.noise_strength, len(x), rng, 1.0, x.dtype)
         if noise is not None:
             # x is fresh out of the convolution, which does not keep its output for the gradient.
-            x = x.add_(noise.to(x.dtype))
+            x = x.add_(noise)
         return F.leaky_relu_(x, 0.2)
 
     if TYPE_CHECKING:
@@ -179,7 +190,11 @@ class ToImage(nn.Module):
 
     def forward(self, x: Tensor, style: Tensor) -> Tensor:
         """`(b, c, r, r)` and style `(b, c)` to `(b, 3, 2r, 2r)`."""
-        x = F.conv2d(modulate(x, style * self.gain), self.weight, self.bias)
+        style, bias = style * self.gain, as_type(self.bias, x.dtype)
+        if len(x) == 1 and not needs_grad(x, style, self.weight):  # no pass over the largest features
+            x = F.conv2d(x, (self.weight * style[0, :, None, None]).to(x.dtype), bias)
+        else:
+            x = F.conv2d(modulate(x, style), as_type(self.weight, x.dtype), bias)
         return F.pixel_shuffle(x, 2)
 
     if TYPE_CHECKING:
@@ -222,7 +237,7 @@ class PreviewHead(nn.Module):
         """`x (b, channels, r, r)`, the styles as in `modulations`, its own `(b, 12)`, to `(b, 3, 2r, 2r)`."""
         factors = self.modulations(up, conv)
         stacked = self.kernels.view(3, 12, *self.kernels.shape[1:])  # (3, 12, channels, 3, 3)
-        kernels = torch.einsum("koihw,kbi->boihw", stacked, factors)  # (b, 12, channels, 3, 3)
+        kernels = torch.einsum("koihw,kbi->boihw", stacked, factors).to(x.dtype)  # (b, 12, channels, 3, 3)
         none = x.new_empty(0, 12, *x.shape[2:])  # for an empty batch
         pixels = torch.cat([none, *(F.conv2d(x[k : k + 1], kernels[k], padding=1) for k in range(len(x)))])
         return F.pixel_shuffle(pixels + style[:, :, None, None], 2)
@@ -232,7 +247,15 @@ class PreviewHead(nn.Module):
 
 
 class MobileSynthesis(nn.Module):
-    """ws to images; with a preview head also to previews, from inner features, in a fraction of the time."""
+    """ws to images; with a preview head also to previews, from inner features, in a fraction of the time.
+
+    Attributes
+    ----------
+    compute_dtype
+        Type of all features; as in `stylegan2.networks.SynthesisNetwork`.
+    """
+
+    compute_dtype: torch.dtype | None = None
 
     def __init__(self, config: MobileConfig):
         super().__init__()
@@ -262,6 +285,11 @@ class MobileSynthesis(nn.Module):
         config = self.config
         if ws.ndim != 3 or ws.shape[1:] != (config.num_ws, config.w_dim):
             raise ValueError(f"ws must have shape (batch, {config.num_ws}, {config.w_dim}), not {tuple(ws.shape)}")
+        with without_autocast(ws.device):
+            return self._styles(ws)
+
+    def _styles(self, ws: Tensor) -> dict[str, Tensor]:
+        config = self.config
         styles = {"b4": self.b4.affine(ws[:, 0])}
         for k, resolution in enumerate(config.block_resolutions):
             block = self._block(resolution)
@@ -280,10 +308,11 @@ class MobileSynthesis(nn.Module):
         resolution: int,
         noise_mode: NoiseMode,
         rng: torch.Generator | None,
+        dtype: torch.dtype | None = None,
     ) -> Tensor:
-        """Output of the block of `resolution`, `(b, channels, resolution, resolution)`."""
+        """Output of the block of `resolution`, `(b, channels, resolution, resolution)`; in `dtype`, or the const's."""
         batch = len(styles["b4"])
-        x = self.const.repeat(batch, 1, 1, 1).contiguous(memory_format=torch.channels_last)
+        x = self.const.to(dtype).repeat(batch, 1, 1, 1).contiguous(memory_format=torch.channels_last)
         x = self.b4(x, styles["b4"], noise_mode, rng)
         for r in self.config.block_resolutions:
             if r > resolution:
@@ -315,10 +344,16 @@ class MobileSynthesis(nn.Module):
         self._check_styles(styles, preview)
         source, most = random_source(rng), self.config.preview_resolution if preview else self.config.resolution
         assert most is not None  # of a preview
-        x = self.features(styles, most // 2, noise_mode, source)
-        if not preview:
-            return self.toimg(x, styles["toimg"])
-        return self.preview(x, styles[f"b{most}.up"], styles[f"b{most}.conv0"], styles[PREVIEW])
+        device = styles["b4"].device
+        prepare_memory(device, most)
+        dtype = asked_dtype(self.compute_dtype, device)
+        with without_autocast(device):
+            x = self.features(styles, most // 2, noise_mode, source, dtype)
+            if preview:
+                img = self.preview(x, styles[f"b{most}.up"], styles[f"b{most}.conv0"], styles[PREVIEW])
+            else:
+                img = self.toimg(x, styles["toimg"])
+        return img.to(self.const.dtype)
 
     def _is_preview(self, resolution: int | None) -> bool:
         """Whether a resolution is the preview's; ValueError if it is not the full one either."""

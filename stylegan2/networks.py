@@ -20,10 +20,13 @@ from stylegan2.fingerprint import fingerprint
 from stylegan2.layers import (
     Conv2d,
     FullyConnected,
+    asked_dtype,
     block_dtype,
     check_rows,
     normalize_second_moment,
+    prepare_memory,
     resample_buffer,
+    without_autocast,
 )
 from stylegan2.noise import check_noise_mode, layer_noise, random_source
 from stylegan2.protocol import NoiseMode
@@ -92,6 +95,15 @@ class MappingNetwork(nn.Module):
             z or c of the wrong shape or type or missing, psi not finite or given twice, cutoff out of range.
         """
         psi = one_psi(psi, truncation_psi)
+        with without_autocast(self.fc0.weight.device):
+            w = self._w(z, c)
+        if self.num_ws is None:
+            return w
+        ws = w[:, None].repeat(1, self.num_ws, 1)  # (b, num_ws, w_dim)
+        return truncate(ws, self.w_avg, psi, cutoff)
+
+    def _w(self, z: Tensor | None, c: Tensor | None) -> Tensor:
+        """w `(b, w_dim)` of z and c."""
         parts, dtype = [], self.fc0.weight.dtype
         if self.z_dim:
             z = check_rows("z", z, self.z_dim).to(dtype)
@@ -104,10 +116,7 @@ class MappingNetwork(nn.Module):
         w = torch.cat(parts, dim=1)  # (b, z_dim + w_dim)
         for k in range(self.layers):
             w = self.get_submodule(f"fc{k}")(w)  # (b, w_dim)
-        if self.num_ws is None:
-            return w
-        ws = w[:, None].repeat(1, self.num_ws, 1)  # (b, num_ws, w_dim)
-        return truncate(ws, self.w_avg, psi, cutoff)
+        return w
 
     if TYPE_CHECKING:
         __call__ = forward
@@ -150,8 +159,7 @@ class SynthesisLayer(nn.Module):
         x = ops.modulated_conv2d(x, self.weight, style, f, self.up, gain=total, bias=bias)  # (b, o, r, r)
         noise = None
         if self.use_noise:  # (r, r) or (b, 1, r, r)
-            noise = layer_noise(noise_mode, self.noise_const, self.noise_strength * total, len(x), rng)
-        noise = None if noise is None else noise.to(x.dtype)
+            noise = layer_noise(noise_mode, self.noise_const, self.noise_strength, len(x), rng, total, x.dtype)
         clamp = None if self.conv_clamp is None else self.conv_clamp * gain
         return ops.bias_act(x, noise=noise, clamp=clamp, inplace=True)
 
@@ -207,9 +215,14 @@ class SynthesisBlock(nn.Module):
         styles: Mapping[str, Tensor],
         noise_mode: NoiseMode,
         rng: torch.Generator | None,
+        dtype: torch.dtype | None = None,
     ) -> tuple[Tensor, Tensor | None]:
-        """Features `(b, i, r / 2, r / 2)` (None at 4x4) and image so far (or None) to both at r."""
-        style1, dtype = styles["conv1"], block_dtype(self.resolution, self.config, self.conv1.weight)
+        """Features `(b, i, r / 2, r / 2)` (None at 4x4) and image so far (or None) to both at r.
+
+        `dtype` is the features' type; None for what the configuration says.
+        """
+        style1 = styles["conv1"]
+        dtype = dtype or block_dtype(self.resolution, self.config, self.conv1.weight)
         if x is None:
             const = self.const.to(dtype).expand(len(style1), -1, -1, -1)  # (b, o, 4, 4)
             x = self.conv1(ops.to_fast_layout(const), style1, noise_mode, rng)
@@ -233,7 +246,17 @@ class SynthesisBlock(nn.Module):
 
 
 class SynthesisNetwork(nn.Module):
-    """ws to images, by way of the styles: one vector of channel scales a layer, the space S."""
+    """ws to images, by way of the styles: one vector of channel scales a layer, the space S.
+
+    Attributes
+    ----------
+    compute_dtype
+        Type of all features, for instance bfloat16; None for that of the weights (and float16 where the configuration
+        says so). Styles, demodulation and the image that the toRGBs add up to keep the weights' type. Within
+        `torch.autocast` its type is taken.
+    """
+
+    compute_dtype: torch.dtype | None = None
 
     def __init__(self, config: GeneratorConfig) -> None:
         super().__init__()
@@ -267,10 +290,11 @@ class SynthesisNetwork(nn.Module):
         if ws.dim() != 3 or tuple(ws.shape[1:]) != (num_ws, w_dim) or not ws.is_floating_point():
             raise ValueError(f"ws must be float of shape (batch, {num_ws}, {w_dim}), not {ws.dtype} {tuple(ws.shape)}")
         styles, row = {}, 0
-        for block in self._blocks():
-            for name, affine in block.affines().items():
-                styles[f"b{block.resolution}.{name}"] = affine(ws[:, row].to(affine.weight.dtype))
-                row += name != "torgb"
+        with without_autocast(ws.device):
+            for block in self._blocks():
+                for name, affine in block.affines().items():
+                    styles[f"b{block.resolution}.{name}"] = affine(ws[:, row].to(affine.weight.dtype))
+                    row += name != "torgb"
         return styles
 
     def _check_styles(self, styles: Mapping[str, Tensor]) -> None:
@@ -323,11 +347,14 @@ class SynthesisNetwork(nn.Module):
             raise ValueError(f"this generator renders at {self.config.resolution}, not at {resolution}")
         check_noise_mode(noise_mode)
         self._check_styles(styles)
-        source = random_source(rng)
+        source, device = random_source(rng), styles["b4.conv1"].device
+        prepare_memory(device, self.config.resolution)
+        dtype = asked_dtype(self.compute_dtype, device)
         x = img = None
-        for block in self._blocks():
-            own = {name: styles[f"b{block.resolution}.{name}"] for name in block.affines()}
-            x, img = block(x, img, own, noise_mode, source)
+        with without_autocast(device):
+            for block in self._blocks():
+                own = {name: styles[f"b{block.resolution}.{name}"] for name in block.affines()}
+                x, img = block(x, img, own, noise_mode, source, dtype)
         assert img is not None  # the last block has a toRGB
         return img.contiguous()
 

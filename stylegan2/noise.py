@@ -7,6 +7,7 @@ from typing import get_args
 import torch
 from torch import Tensor
 
+from stylegan2.derived import derived
 from stylegan2.protocol import NoiseMode
 
 
@@ -27,16 +28,20 @@ def layer_noise(
     noise_strength: Tensor,
     batch: int,
     rng: torch.Generator | None,
+    gain: float,
+    dtype: torch.dtype,
 ) -> Tensor | None:
-    """Return the noise of one layer, `(r, r)` or `(batch, 1, r, r)`, scaled by its strength; None for no noise.
+    """Return the noise of one layer in type `dtype`, `(r, r)` or `(batch, 1, r, r)`; None for no noise.
 
-    'const' is the stored map, the same for every image; 'random' draws one per image from `rng`, or from
-    torch's global generator of the layer's device without one.
+    It is scaled by its strength and by `gain`. 'const' is the stored map, the same for every image; 'random' draws one
+    per image from `rng`, or from torch's global generator of the layer's device without one.
     """
     if noise_mode == "none":
         return None
     if noise_mode == "const":
-        return noise_const * noise_strength
+        name = f"noise {gain} {dtype}"
+        return derived(name, lambda noise, strength: (noise * (strength * gain)).to(dtype), noise_const, noise_strength)
     shape = (batch, 1, *noise_const.shape)
     device = noise_const.device if rng is None else rng.device
-    return torch.randn(shape, generator=rng, dtype=torch.float32, device=device).to(noise_const.device) * noise_strength
+    noise = torch.randn(shape, generator=rng, dtype=torch.float32, device=device).to(noise_const.device)
+    return (noise * (noise_strength * gain)).to(dtype)

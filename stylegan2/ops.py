@@ -15,6 +15,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from stylegan2 import phases, winograd
+from stylegan2.derived import derived
+
 LRELU_SLOPE = 0.2
 LRELU_GAIN = math.sqrt(2)  # keeps the second moment of a normal variable through the leaky ReLU, nearly
 
@@ -24,6 +27,11 @@ Padding = tuple[int, int, int, int]
 def needs_grad(*tensors: Tensor | None) -> bool:
     """Whether autograd records what is done with any of the tensors."""
     return torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in tensors)
+
+
+def as_type(weight: Tensor, dtype: torch.dtype) -> Tensor:
+    """A weight in the type of the pixels that it meets, made once."""
+    return weight if weight.dtype == dtype else derived(f"as {dtype}", lambda weight: weight.to(dtype), weight)
 
 
 def to_fast_layout(x: Tensor) -> Tensor:
@@ -192,7 +200,7 @@ def conv2d_resample(
     """
     k = weight.shape[-1]
     if up == down == 1:
-        return F.conv2d(x, weight, bias, padding=k // 2)
+        return conv2d(x, weight, bias)
     if f is None:
         raise ValueError("to resample takes a filter: give f")
     taps = f.shape[-1]
@@ -201,7 +209,7 @@ def conv2d_resample(
         if k == 1:  # commutes with the filter, and has fewer pixels before it
             x = F.conv2d(x, weight)
             return upfirdn2d(x, f, up=up, padding=(before, after, before, after), gain=up**2, bias=bias)
-        x = F.conv_transpose2d(x, weight.transpose(0, 1), stride=up)
+        x = _conv_transpose2d(x, weight, up)
         before, after = before + k // 2 - (k - 1), after + k // 2 - (k - up)
         return upfirdn2d(x, f, padding=(before, after, before, after), gain=up**2, bias=bias)
     # The filter goes first: it commutes, and the convolution then computes only what is kept.
@@ -209,6 +217,20 @@ def conv2d_resample(
     stride = down if k == 1 else 1
     x = upfirdn2d(x, f, down=stride, padding=(before, after, before, after))
     return F.conv2d(x, weight, bias, stride=down // stride)
+
+
+def conv2d(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """Convolve `x (b, i, h, w)` with `weight (o, i, k, k)`, k odd, padded so that `(b, o, h, w)` comes out."""
+    if winograd.pays(x, weight):
+        return winograd.convolve(x, weight, bias)
+    return F.conv2d(x, weight, bias, padding=weight.shape[-1] // 2)
+
+
+def _conv_transpose2d(x: Tensor, weight: Tensor, stride: int) -> Tensor:
+    """`x (b, i, h, w)` with zeros between its pixels, convolved in full with `weight (o, i, k, k)`."""
+    if stride == 2 and phases.pays(x, weight):
+        return phases.convolve_transposed(x, weight)
+    return F.conv_transpose2d(x, weight.transpose(0, 1), stride=stride)
 
 
 # --- modulated convolution ----------------------------------------------------------------------------------
@@ -280,13 +302,13 @@ def modulated_conv2d(
             weight = weight / (weight[0].numel() ** 0.5 * weight.abs().amax(dim=(1, 2, 3), keepdim=True))
             style = style / style.abs().amax(dim=1, keepdim=True)
         # Σ_ik (w s)² = Σ_i s² Σ_k w²: the norms of all samples, without weights for each of them.
-        norm = style.square() @ weight.square().sum(dim=(2, 3)).T  # (b, o)
+        norm = style.square() @ derived("squares", _squares, weight).T  # (b, o)
         scale = gain * (norm + 1e-8).rsqrt()
     else:
         scale = style.new_ones(len(style), len(weight))
         style = style * gain
     bias = None if bias is None else bias.to(x.dtype)
-    pixels_prevail = x.device.type == "cpu" and x.shape[1:].numel() > weight.numel()
+    pixels_prevail = x.device.type == "cpu" and x.shape[1:].numel() > 4 * weight.numel()
     if pixels_prevail and len(x) and not needs_grad(x, weight, style, bias):
         weights = weight * style[:, None, :, None, None] * scale[:, :, None, None, None]  # (b, o, i, k, k)
         samples = zip(x.chunk(len(x)), weights.to(x.dtype), strict=True)
@@ -294,11 +316,16 @@ def modulated_conv2d(
         return outputs[0] if len(outputs) == 1 else torch.cat(outputs)
     # Pixels are few, or gradients would pass through weights for each sample: scale input and output.
     x = x * style.to(x.dtype)[:, :, None, None]  # (b, i, h, w)
-    x = conv2d_resample(x, weight.to(x.dtype), f, up)  # (b, o, h up, w up)
+    x = conv2d_resample(x, as_type(weight, x.dtype), f, up)  # (b, o, h up, w up)
     if demodulate:
         factor = scale.to(x.dtype)[:, :, None, None]
         return x * factor if bias is None else torch.addcmul(bias[:, None, None], x, factor)
     return x if bias is None else x + bias[:, None, None]
+
+
+def _squares(weight: Tensor) -> Tensor:
+    """Σ_k w², `(o, i)`."""
+    return weight.square().sum(dim=(2, 3))
 
 
 # --- bias, noise, activation --------------------------------------------------------------------------------

@@ -29,23 +29,38 @@ from stylegan2.sampling import z_from_seeds
 FORMATS: tuple[Format, ...] = (native, openvino, nvidia, tensorflow, rosinality, genforce)
 _NAMES = ("G_ema", "G", "D")
 
+DType = Literal["float32", "bfloat16"]
+_DTYPES: dict[str, torch.dtype | None] = {"float32": None, "bfloat16": torch.bfloat16}
+
 
 @overload
 def load(
-    path_or_name: str | Path, network: Literal["G_ema", "G"] | None = None, device: str | torch.device = "cpu"
+    path_or_name: str | Path,
+    network: Literal["G_ema", "G"] | None = None,
+    device: str | torch.device = "cpu",
+    dtype: DType = "float32",
 ) -> Generator | MobileGenerator: ...
 
 
 @overload
-def load(path_or_name: str | Path, network: Literal["D"], device: str | torch.device = "cpu") -> Discriminator: ...
+def load(
+    path_or_name: str | Path, network: Literal["D"], device: str | torch.device = "cpu", dtype: DType = "float32"
+) -> Discriminator: ...
 
 
 @overload
-def load(path_or_name: str | Path, network: str | None, device: str | torch.device = "cpu") -> Network: ...
+def load(
+    path_or_name: str | Path, network: str | None, device: str | torch.device = "cpu", dtype: DType = "float32"
+) -> Network: ...
 
 
 @plain_defaults()
-def load(path_or_name: str | Path, network: str | None = None, device: str | torch.device = "cpu") -> Network:
+def load(
+    path_or_name: str | Path,
+    network: str | None = None,
+    device: str | torch.device = "cpu",
+    dtype: DType = "float32",
+) -> Network:
     """Load a network from a file, a folder or a name.
 
     No code in a file ever runs. The format is recognised from the content, the architecture from names and
@@ -67,6 +82,11 @@ def load(path_or_name: str | Path, network: str | None = None, device: str | tor
         discriminator. None: 'G_ema', or 'G' with a warning where a file has no other generator.
     device
         Device of the network.
+    dtype
+        Type that a generator computes its features in: 'float32', as trained (on a GPU the high resolutions in float16
+        where the checkpoint says so), or 'bfloat16': two to five times as fast on CPUs that are built for it, and about
+        40 dB (StyleGAN2) or 55 dB (mobile) from float32. Weights, w and styles stay float32. See `compute_dtype` of the
+        synthesis networks, which can be set at any time.
 
     Returns
     -------
@@ -80,8 +100,13 @@ def load(path_or_name: str | Path, network: str | None = None, device: str | tor
         No such file, name or network; damaged, truncated or unsupported contents.
     DeviceError
         The device is not available.
+    ValueError
+        The dtype is unknown, or is asked of a discriminator.
     """
     place = find_device(device)
+    if dtype not in _DTYPES or (network == "D" and dtype != "float32"):
+        allowed = "float32" if network == "D" else " or ".join(_DTYPES)
+        raise ValueError(f"dtype must be {allowed}, not {dtype!r}")
     if network is not None and network not in _NAMES:
         raise CheckpointError(f"no network is called {network!r}; there are {', '.join(_NAMES)}")
     path = _resolve(path_or_name)
@@ -92,6 +117,8 @@ def load(path_or_name: str | Path, network: str | None = None, device: str | tor
         result = build(found[name]())
     if isinstance(result, Discriminator) != (name == "D"):
         raise CheckpointError(f"{path}: its {name} is a {type(result).__name__}")
+    if not isinstance(result, Discriminator):
+        result.synthesis.compute_dtype = _DTYPES[dtype]
     return result.to(place)
 
 
