@@ -24,6 +24,8 @@ if TYPE_CHECKING:
         networks,
         noise,
         ops,
+        optimization,
+        precision,
         protocol,
         safe_pickle,
         sampling,
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
     from stylegan2.errors import CheckpointError, DeviceError
     from stylegan2.mobile import MobileConfig, MobileGenerator
     from stylegan2.networks import Generator
+    from stylegan2.optimization import OptimizedGenerator, optimize
     from stylegan2.sampling import lerp, slerp, style_mix, truncate, z_from_seeds
 
     __version__: str
@@ -46,6 +49,8 @@ _LATER = {
     **dict.fromkeys(("CheckpointError", "DeviceError"), "errors"),
     **dict.fromkeys(("MobileConfig", "MobileGenerator"), "mobile"),
     "Generator": "networks",
+    "OptimizedGenerator": "optimization",
+    "optimize": "optimization",
     **dict.fromkeys(("lerp", "slerp", "style_mix", "truncate", "z_from_seeds"), "sampling"),
 }
 _MODULES = (
@@ -61,6 +66,8 @@ _MODULES = (
     "networks",
     "noise",
     "ops",
+    "optimization",
+    "precision",
     "protocol",
     "safe_pickle",
     "sampling",
@@ -75,6 +82,7 @@ __all__ = [
     "GeneratorConfig",
     "MobileConfig",
     "MobileGenerator",
+    "OptimizedGenerator",
     "__version__",
     "checkpoints",
     "config",
@@ -91,6 +99,9 @@ __all__ = [
     "networks",
     "noise",
     "ops",
+    "optimization",
+    "optimize",
+    "precision",
     "protocol",
     "safe_pickle",
     "sampling",

@@ -35,8 +35,12 @@ def as_type(weight: Tensor, dtype: torch.dtype) -> Tensor:
 
 
 def to_fast_layout(x: Tensor) -> Tensor:
-    """`x (b, c, h, w)` laid out as the convolutions that follow like it: channels last, on a CPU."""
-    return x.contiguous(memory_format=torch.channels_last) if x.device.type == "cpu" else x.contiguous()
+    """`x (b, c, h, w)` laid out as what follows likes it: channels last, on a CPU and in compiled code.
+
+    On a GPU, tensor cores like it, too, but filters of single channels do not. Compiled code has no such filters.
+    """
+    last = x.device.type == "cpu" or torch.compiler.is_compiling()
+    return x.contiguous(memory_format=torch.channels_last) if last else x.contiguous()
 
 
 # --- upfirdn2d: up-sample, filter, down-sample --------------------------------------------------------------
@@ -98,6 +102,8 @@ def upfirdn2d(
     c = x.shape[1]
     kernel = (_kernel(f) * gain).to(x.dtype)  # (rows, columns)
     rows, columns = kernel.shape
+    if up == down == 1 and x.device.type != "cpu" and torch.compiler.is_compiling():
+        return _filtered(x, kernel, padding, bias)
     if up == 1:
         weight = kernel.flip(0, 1).expand(c, 1, rows, columns)
         x, amount = _pad(x, padding)
@@ -112,6 +118,17 @@ def upfirdn2d(
     x = F.conv_transpose2d(x, weight, stride=up, groups=c)
     x = F.pad(x, [-side for side in crop])[:, :, ::down, ::down]
     return x if bias is None else x + bias[:, None, None]
+
+
+def _filtered(x: Tensor, kernel: Tensor, padding: Padding, bias: Tensor | None) -> Tensor:
+    """Convolve every channel with `kernel` as a sum of shifted images, which a compiler makes one with what follows."""
+    x, taps = F.pad(x, padding), kernel.flip(0, 1)
+    h, w = x.shape[2] - kernel.shape[0] + 1, x.shape[3] - kernel.shape[1] + 1
+    y = x.new_zeros(()) if bias is None else bias[:, None, None]
+    for k in range(kernel.shape[0]):
+        for j in range(kernel.shape[1]):
+            y = y + taps[k, j] * x[:, :, k : k + h, j : j + w]
+    return y
 
 
 def _pad(x: Tensor, padding: Padding) -> tuple[Tensor, int]:

@@ -22,15 +22,13 @@ from stylegan2.discriminator import Discriminator
 from stylegan2.errors import MALFORMED, CheckpointError, ForbiddenGlobalError
 from stylegan2.mobile import MobileGenerator
 from stylegan2.networks import Generator
+from stylegan2.precision import DType, compute_dtype
 from stylegan2.safe_pickle import Module, read_pickled
 from stylegan2.sampling import z_from_seeds
 
 # Tried in this order. See `format` for what a format is and how to add one.
 FORMATS: tuple[Format, ...] = (native, openvino, nvidia, tensorflow, rosinality, genforce)
 _NAMES = ("G_ema", "G", "D")
-
-DType = Literal["float32", "bfloat16"]
-_DTYPES: dict[str, torch.dtype | None] = {"float32": None, "bfloat16": torch.bfloat16}
 
 
 @overload
@@ -84,9 +82,9 @@ def load(
         Device of the network.
     dtype
         Type that a generator computes its features in: 'float32', as trained (on a GPU the high resolutions in float16
-        where the checkpoint says so), or 'bfloat16': two to five times as fast on CPUs that are built for it, and about
-        40 dB (StyleGAN2) or 55 dB (mobile) from float32. Weights, w and styles stay float32. See `compute_dtype` of the
-        synthesis networks, which can be set at any time.
+        where the checkpoint says so); 'bfloat16', which CPUs that are built for it are two to five times as fast at, at
+        about 40 dB (StyleGAN2) or 55 dB (mobile) from float32; 'float16', for GPUs. Weights, w and styles stay float32.
+        See `compute_dtype` of the synthesis networks, which can be set at any time.
 
     Returns
     -------
@@ -101,12 +99,12 @@ def load(
     DeviceError
         The device is not available.
     ValueError
-        The dtype is unknown, or is asked of a discriminator.
+        The dtype is unknown, not for this device, or asked of a discriminator.
     """
     place = find_device(device)
-    if dtype not in _DTYPES or (network == "D" and dtype != "float32"):
-        allowed = "float32" if network == "D" else " or ".join(_DTYPES)
-        raise ValueError(f"dtype must be {allowed}, not {dtype!r}")
+    features = compute_dtype(dtype, place)
+    if network == "D" and features is not None:
+        raise ValueError(f"dtype {dtype!r} is for generators: a discriminator computes in float32")
     if network is not None and network not in _NAMES:
         raise CheckpointError(f"no network is called {network!r}; there are {', '.join(_NAMES)}")
     path = _resolve(path_or_name)
@@ -118,7 +116,7 @@ def load(
     if isinstance(result, Discriminator) != (name == "D"):
         raise CheckpointError(f"{path}: its {name} is a {type(result).__name__}")
     if not isinstance(result, Discriminator):
-        result.synthesis.compute_dtype = _DTYPES[dtype]
+        result.synthesis.compute_dtype = features
     return result.to(place)
 
 
