@@ -32,3 +32,15 @@ def describe(*packages: str) -> str:
             found.append(f"no {package}")
     load = f", load {os.getloadavg()[0]:.2f}" if hasattr(os, "getloadavg") else ""
     return f"{processor()}, {os.cpu_count()} cores{load}; Python {platform.python_version()}, {', '.join(found)}"
+
+
+def peak_bytes() -> int:
+    """Bytes of memory that the process had at most: of the GPU if it used one, else of the machine."""
+    import torch
+
+    if torch.cuda.is_available() and torch.cuda.max_memory_allocated():
+        return torch.cuda.max_memory_allocated()
+    import resource
+
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return most if sys.platform == "darwin" else 1024 * most  # macOS counts in bytes

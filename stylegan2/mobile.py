@@ -25,7 +25,7 @@ from stylegan2.fingerprint import fingerprint
 from stylegan2.layers import asked_dtype, check_rows, prepare_memory, without_autocast
 from stylegan2.networks import MappingNetwork
 from stylegan2.noise import check_noise_mode, layer_noise, random_source
-from stylegan2.ops import as_type, needs_grad
+from stylegan2.ops import add_noise_, as_type, needs_grad
 from stylegan2.protocol import NoiseMode
 from stylegan2.sampling import one_psi
 
@@ -150,7 +150,7 @@ class ModulatedConv(nn.Module):
         noise = layer_noise(noise_mode, self.noise_const, self.noise_strength, len(x), rng, 1.0, x.dtype)
         if noise is not None:
             # x is fresh out of the convolution, which does not keep its output for the gradient.
-            x = x.add_(noise)
+            x = add_noise_(x, noise)
         return F.leaky_relu_(x, 0.2)
 
     if TYPE_CHECKING:

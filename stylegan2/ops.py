@@ -367,6 +367,21 @@ def bias_act_plain(
     return x if clamp is None else x.clamp(-clamp, clamp)
 
 
+def add_noise_(x: Tensor, noise: Tensor) -> Tensor:
+    """Add `noise`, which has no channels, to `x (b, c, h, w)` in place.
+
+    In bfloat16 on a CPU as a product with ones, which is exact and, with few channels, up to nine times as fast: a sum
+    of two tensors takes each pixel's channels for a loop of its own there.
+    """
+    last = x.dim() == 4 and x.is_contiguous(memory_format=torch.channels_last)
+    if not last or x.device.type != "cpu" or x.dtype != torch.bfloat16 or needs_grad(x, noise):
+        return x.add_(noise)
+    b, c, h, w = x.shape
+    pixels = x.permute(0, 2, 3, 1).view(b, h * w, c)
+    pixels.baddbmm_(noise.expand(b, 1, h, w).reshape(b, h * w, 1), x.new_ones(1).expand(b, 1, c))
+    return x
+
+
 def bias_act(
     x: Tensor,
     bias: Tensor | None = None,
@@ -401,11 +416,11 @@ def bias_act(
         Shape and type of `x`.
     """
     inplace = inplace and not needs_grad(x, bias, noise)
-    add = Tensor.add_ if inplace else Tensor.add
     if bias is not None:
-        x = add(x, bias.reshape(-1, *[1] * (x.dim() - 2)))
+        bias = bias.reshape(-1, *[1] * (x.dim() - 2))
+        x = x.add_(bias) if inplace else x + bias
     if noise is not None:
-        x = add(x, noise)
+        x = add_noise_(x, noise) if inplace else x + noise
     if lrelu:
         x = F.leaky_relu(x, LRELU_SLOPE, inplace=inplace)
     if gain != 1:
