@@ -144,9 +144,11 @@ def main() -> None:
     print("|---|---|---|---|---|---|---|---|---|")
     for case in arguments.cases:
         rows = [(case, dtype, memory) for dtype in arguments.dtypes for memory in arguments.memory]
-        size = case.rpartition("-")[2]
-        if arguments.beside and not case.startswith("mobile"):
-            rows = [(f"beside-{size}", "as shipped", "freed"), (f"beside-{size}", "allocator tuned", "kept"), *rows]
+        size, tuned = case.rpartition("-")[2], []
+        beside = arguments.beside and not case.startswith("mobile")
+        if beside:
+            tuned = [(f"beside-{size}", "allocator tuned", "kept")] if arguments.device == "cpu" else []
+            rows = [(f"beside-{size}", "as shipped", "freed"), *tuned, *rows]
         medians = []
         for row in rows:
             found = json.loads(
@@ -154,7 +156,7 @@ def main() -> None:
             )
             milliseconds, least = 1e3 * np.median(found["times"]), found["floor"]
             medians.append(milliseconds)
-            against = " / ".join(f"{other / milliseconds:.2f}" for other in medians[:2]) if arguments.beside else ""
+            against = " / ".join(f"{other / milliseconds:.2f}" for other in medians[: 1 + len(tuned)]) if beside else ""
             cells = [f"{milliseconds:.1f}", f"{1e3 * min(found['times']):.1f}"]
             cells += [f"{1e3 * shape_of(case)[2] / milliseconds:.1f}", f"{1e3 * least:.0f}" if least else "–"]
             print("| " + " | ".join([*row, *cells, f"{found['peak'] / 2**30:.1f}", against]) + " |", flush=True)

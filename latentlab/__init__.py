@@ -53,7 +53,7 @@ if TYPE_CHECKING:
     from latentlab.scorers import FunctionScorer, load_scorer
     from latentlab.translation import load_translator
     from stylegan2 import load as load_generator
-    from stylegan2 import style_mix, z_from_seeds
+    from stylegan2 import optimize, style_mix, z_from_seeds
     from stylegan2.memory import keep_freed_memory
 
     __version__: str
@@ -100,6 +100,7 @@ _NAMES = {
     "load_translator": "latentlab.translation:load_translator",
     "measure_directions": "latentlab.pipelines:measure_directions",
     "move": "latentlab.editing:move",
+    "optimize": "stylegan2:optimize",
     "paste_back": "latentlab.faces:paste_back",
     "project": "latentlab.projection:project",
     "response_figure": "latentlab.plots:response_figure",
@@ -179,6 +180,7 @@ __all__ = [
     "load_translator",
     "measure_directions",
     "move",
+    "optimize",
     "paste_back",
     "project",
     "response_figure",

@@ -65,7 +65,7 @@ def convolve(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     Parameters
     ----------
     x
-        `(b, i, h, w)`, h and w multiples of 4, float32 on a CPU.
+        `(b, i, h, w)`, h and w multiples of 4, on a CPU.
     weight
         `(o, i, 3, 3)`. No gradient passes to it, nor to the bias.
     bias
@@ -105,7 +105,7 @@ def _turned(weight: Tensor) -> Tensor:
 
 def _convolved(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     (b, i, h, w), o = x.shape, len(weight)
-    of_input, of_output = _square(_INPUT), _square(_OUTPUT)
+    of_input, of_output = _square(_INPUT, x.dtype), _square(_OUTPUT, x.dtype)
     products = derived("winograd", _transformed, weight).transpose(1, 2)  # (36, i, o)
     padded = F.pad(x.permute(0, 2, 3, 1), (0, 0, 1, 1, 1, 1))  # (b, h + 2, w + 2, i)
     y = torch.empty((b, o, h, w), dtype=x.dtype, device=x.device, memory_format=torch.channels_last)
@@ -130,12 +130,12 @@ def _transformed(weight: Tensor) -> Tensor:
     o, i = weight.shape[:2]
     matrix = _square(_WEIGHT, torch.float64)  # float64: these values stand in every product
     flat = weight.reshape(o * i, 9)
-    parts = [(matrix @ part.double().T).float() for part in torch.split(flat, 2**18)]
+    parts = [(matrix @ part.double().T).to(weight.dtype) for part in torch.split(flat, 2**18)]
     return torch.cat(parts, dim=1).view(36, o, i)
 
 
 @cache
-def _square(matrix: tuple[tuple[float, ...], ...], dtype: torch.dtype = torch.float32) -> Tensor:
+def _square(matrix: tuple[tuple[float, ...], ...], dtype: torch.dtype) -> Tensor:
     """A transform of rows as that of rows and columns: the Kronecker product of the matrix with itself."""
     with torch.inference_mode(False):
         one = torch.tensor(matrix, dtype=torch.float64, device="cpu")

@@ -1,0 +1,85 @@
+"""One call that makes a generator fast, and tells what it did."""
+
+import copy
+import shutil
+
+import pytest
+import torch
+
+import latentlab as ll
+import stylegan2
+from latentlab.rendering import Renderer
+
+
+@pytest.fixture
+def network(tiny):
+    return copy.deepcopy(tiny)
+
+
+def test_an_optimized_generator_is_the_generator(network, tiny):
+    fast = stylegan2.optimize(network, batch_size=2)
+    z = torch.randn(3, tiny.z_dim)
+    assert torch.equal(fast(z, psi=0.7), tiny(z, psi=0.7))
+    assert fast.fingerprint == tiny.fingerprint
+    ws = fast.mapping(z)
+    assert torch.equal(Renderer(fast, fast.resolution)(ws), tiny.synthesis(ws))
+    assert torch.equal(fast.synthesis(ws, "random", 5), tiny.synthesis(ws, "random", 5))
+    assert torch.equal(fast.synthesis.from_styles(fast.synthesis.styles(ws)), tiny.synthesis(ws))
+
+
+def test_the_report(network):
+    report = stylegan2.optimize(network).report
+    assert not report.compiled
+    assert report.dtype == "float32"
+    assert report.psnr == float("inf")
+    assert "on a CPU it gains nothing" in str(report)
+    half = stylegan2.optimize(network, "bfloat16").report
+    assert half.dtype == "bfloat16"
+    assert 20 < half.psnr < 80
+
+
+def test_its_weights_may_change(network, tiny):
+    fast = stylegan2.optimize(network)
+    with torch.no_grad():
+        network.synthesis.b8.conv1.weight.mul_(-1)
+    z = torch.randn(1, tiny.z_dim)
+    assert torch.equal(fast(z), network(z))
+    assert not torch.equal(fast(z), tiny(z))
+
+
+def test_it_projects(network):
+    fast = stylegan2.optimize(network)
+    target = network(torch.randn(1, network.z_dim))
+    ws = fast.mapping(torch.randn(1, network.z_dim)).requires_grad_()
+    (gradient,) = torch.autograd.grad((fast.synthesis(ws) - target).square().sum(), ws)
+    assert gradient.abs().max() > 0
+    assert ll.optimize is stylegan2.optimize
+
+
+def test_what_is_refused(network):
+    with pytest.raises(ValueError, match="batch_size must be 1 at least, not 0"):
+        stylegan2.optimize(network, batch_size=0)
+    with pytest.raises(ValueError, match="not 'int8'"):
+        stylegan2.optimize(network, "int8")
+
+
+def test_to_compile_takes_a_compiler(network, monkeypatch):
+    monkeypatch.setattr(shutil, "which", lambda name: None)
+    with pytest.raises(RuntimeError, match="takes a C compiler; install it"):
+        stylegan2.optimize(network, compile=True)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not any(map(shutil.which, ("cc", "gcc", "clang"))), reason="no C compiler")
+def test_compiled_code_gives_the_same_images(tmp_path, monkeypatch):
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path))
+    torch.manual_seed(0)
+    config = stylegan2.GeneratorConfig(resolution=8, z_dim=8, w_dim=8, mapping_layers=1, channel_base=64, channel_max=8)
+    plain = stylegan2.Generator(config).eval().requires_grad_(False)
+    fast = stylegan2.optimize(plain, compile=True)
+    assert fast.report.compiled
+    assert fast.report.psnr > 90
+    with torch.no_grad():
+        plain.synthesis.b8.conv1.weight.mul_(-1)
+        ws = plain.mapping(torch.randn(1, 8))
+        torch.testing.assert_close(fast.synthesis(ws), plain.synthesis(ws), rtol=1e-4, atol=1e-5)
