@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import importlib.util
 import os
 import shutil
 import statistics
@@ -9,13 +11,13 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from stylegan2.mobile import MobileGenerator
-from stylegan2.networks import Generator
+from stylegan2.mobile import MobileGenerator, MobileSynthesis
+from stylegan2.networks import Generator, SynthesisNetwork
 from stylegan2.precision import DType, compute_dtype
 from stylegan2.protocol import NoiseMode
 
@@ -68,17 +70,29 @@ class OptimizationReport:
         )
 
 
-class OptimizedSynthesis:
-    """The synthesis network of an optimized generator: called as the plain one, which has the weights.
+class OptimizedSynthesis(nn.Module):
+    """The synthesis network of an optimized generator: parts and weights are the plain one's, by the same names.
 
-    Compiled code is made anew for each batch size and noise mode. Random noise is drawn by the plain network.
+    Compiled code is made anew for each batch size and noise mode. Random noise is drawn by the plain network. A copy is
+    one of the plain network.
     """
 
-    def __init__(self, plain: Any, compiled: Any | None) -> None:
-        self.plain = plain
-        self._compiled = compiled
+    plain: SynthesisNetwork | MobileSynthesis
+    _compiled: Any
 
-    def __call__(
+    def __init__(self, plain: SynthesisNetwork | MobileSynthesis, compiled: Any | None) -> None:
+        super().__init__()
+        # Not as a part of its own, which would change the names of all others.
+        self.__dict__.update({name: getattr(plain, name) for name in ("_parameters", "_buffers", "_modules")})
+        self.__dict__.update(plain=plain, _compiled=compiled, training=plain.training)
+
+    def __copy__(self) -> SynthesisNetwork | MobileSynthesis:
+        return copy.copy(self.plain)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> SynthesisNetwork | MobileSynthesis:
+        return copy.deepcopy(self.plain, memo)
+
+    def forward(
         self,
         ws: Tensor,
         noise_mode: NoiseMode = "const",
@@ -87,15 +101,16 @@ class OptimizedSynthesis:
     ) -> Tensor:
         """Render `ws (batch, num_ws, w_dim)`, see `SynthesisNetwork.forward`."""
         if self._compiled is None or noise_mode == "random" or len(ws) == 0:
-            image: Tensor = self.plain(ws, noise_mode, rng, resolution)
-            return image
-        image = self._compiled(ws, noise_mode, None, resolution)
+            return self.plain(ws, noise_mode, rng, resolution)
+        image: Tensor = self._compiled(ws, noise_mode, None, resolution)
         return image.clone()  # a CUDA graph writes the next image where this one lies
+
+    if TYPE_CHECKING:
+        __call__ = forward
 
     def styles(self, ws: Tensor) -> dict[str, Tensor]:
         """Styles by layer, see `SynthesisNetwork.styles`."""
-        styles: dict[str, Tensor] = self.plain.styles(ws)
-        return styles
+        return self.plain.styles(ws)
 
     def from_styles(
         self,
@@ -105,8 +120,7 @@ class OptimizedSynthesis:
         resolution: int | None = None,
     ) -> Tensor:
         """Render styles by the plain network, see `SynthesisNetwork.from_styles`."""
-        image: Tensor = self.plain.from_styles(styles, noise_mode, rng, resolution)
-        return image
+        return self.plain.from_styles(styles, noise_mode, rng, resolution)
 
 
 class OptimizedGenerator:
@@ -258,7 +272,7 @@ def _why_not_compiled(device: torch.device, wanted: bool | Literal["auto"]) -> s
     if wanted == "auto" and device.type == "cpu":
         return "not compiled: on a CPU it gains nothing"
     missing = [] if any(map(shutil.which, ("cc", "gcc", "clang", "cl"))) else ["a C compiler"]
-    if device.type == "cuda" and not torch.utils._triton.has_triton():  # torch has no public name for it
+    if device.type == "cuda" and importlib.util.find_spec("triton") is None:
         missing.append("Triton")
     if missing and wanted is True:
         raise RuntimeError(f"to compile takes {' and '.join(missing)}; install it, or leave compile at 'auto'")

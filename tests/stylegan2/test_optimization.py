@@ -8,7 +8,9 @@ import torch
 
 import latentlab as ll
 import stylegan2
+from latentlab.projection import Phase, ProjectionSettings
 from latentlab.rendering import Renderer
+from tests.latentlab.projection.test_tuning import QUICK, EdgeDistance
 
 
 @pytest.fixture
@@ -47,13 +49,32 @@ def test_its_weights_may_change(network, tiny):
     assert not torch.equal(fast(z), tiny(z))
 
 
-def test_it_projects(network):
+def test_it_is_projected_into_as_the_generator_is(network, tiny):
+    fast, targets = stylegan2.optimize(network), tiny(torch.randn(1, tiny.z_dim))
+    settings = ProjectionSettings("w+", (Phase(3, 0.05, resolution=16),), noise_maps="optimised")
+    start = tiny.w_avg.expand(1, tiny.num_ws, -1)
+    found = [ll.project(targets, g, settings, start, EdgeDistance(), progress=False) for g in (fast, tiny)]
+    assert len(found[1].latents) > 1, "noise maps among them"
+    for name, value in found[1].latents.items():
+        assert torch.equal(found[0].latents[name], value)
+
+
+def test_its_tuning_is_the_generators(network, tiny):
+    fast, targets = stylegan2.optimize(network), tiny(torch.randn(1, tiny.z_dim))
+    ws = tiny.mapping(torch.randn(1, tiny.z_dim))
+    found = [ll.tune(targets, ws, g, EdgeDistance(), QUICK) for g in (fast, tiny)]
+    for name, value in found[1].delta.tensors.items():
+        assert torch.equal(found[0].delta.tensors[name], value)
+    images = [tuned.delta.apply(g).synthesis(ws) for tuned, g in zip(found, (fast, tiny), strict=True)]
+    assert torch.equal(*images)
+    assert not torch.equal(images[0], fast.synthesis(ws))
+
+
+def test_a_copy_is_plain(network, tiny):
     fast = stylegan2.optimize(network)
-    target = network(torch.randn(1, network.z_dim))
-    ws = fast.mapping(torch.randn(1, network.z_dim)).requires_grad_()
-    (gradient,) = torch.autograd.grad((fast.synthesis(ws) - target).square().sum(), ws)
-    assert gradient.abs().max() > 0
-    assert ll.optimize is stylegan2.optimize
+    assert list(fast.synthesis.state_dict()) == list(tiny.synthesis.state_dict())
+    for copied in (copy.copy(fast.synthesis), copy.deepcopy(fast.synthesis)):
+        assert type(copied) is type(tiny.synthesis)
 
 
 def test_what_is_refused(network):
