@@ -348,12 +348,28 @@ class MobileSynthesis(nn.Module):
         prepare_memory(device, most)
         dtype = asked_dtype(self.compute_dtype, device)
         with without_autocast(device):
-            x = self.features(styles, most // 2, noise_mode, source, dtype)
-            if preview:
-                img = self.preview(x, styles[f"b{most}.up"], styles[f"b{most}.conv0"], styles[PREVIEW])
-            else:
-                img = self.toimg(x, styles["toimg"])
+            return self._images(styles, noise_mode, source, most, dtype)
+
+    def _images(
+        self,
+        styles: Mapping[str, Tensor],
+        noise_mode: NoiseMode,
+        source: torch.Generator | None,
+        resolution: int,
+        dtype: torch.dtype | None,
+    ) -> Tensor:
+        x = self.features(styles, resolution // 2, noise_mode, source, dtype)
+        if resolution == self.config.resolution:
+            img = self.toimg(x, styles["toimg"])
+        else:
+            img = self.preview(x, styles[f"b{resolution}.up"], styles[f"b{resolution}.conv0"], styles[PREVIEW])
         return img.to(self.const.dtype)
+
+    def bare_forward(
+        self, ws: Tensor, noise_mode: NoiseMode, resolution: int | None, dtype: torch.dtype | None
+    ) -> Tensor:
+        """Render ws in features of `dtype`, without checks, random noise and autocast: what a compiler takes whole."""
+        return self._images(self._styles(ws), noise_mode, None, resolution or self.config.resolution, dtype)
 
     def _is_preview(self, resolution: int | None) -> bool:
         """Whether a resolution is the preview's; ValueError if it is not the full one either."""

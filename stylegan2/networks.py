@@ -289,12 +289,15 @@ class SynthesisNetwork(nn.Module):
         num_ws, w_dim = self.config.num_ws, self.config.w_dim
         if ws.dim() != 3 or tuple(ws.shape[1:]) != (num_ws, w_dim) or not ws.is_floating_point():
             raise ValueError(f"ws must be float of shape (batch, {num_ws}, {w_dim}), not {ws.dtype} {tuple(ws.shape)}")
-        styles, row = {}, 0
         with without_autocast(ws.device):
-            for block in self._blocks():
-                for name, affine in block.affines().items():
-                    styles[f"b{block.resolution}.{name}"] = affine(ws[:, row].to(affine.weight.dtype))
-                    row += name != "torgb"
+            return self._styles(ws)
+
+    def _styles(self, ws: Tensor) -> dict[str, Tensor]:
+        styles, row = {}, 0
+        for block in self._blocks():
+            for name, affine in block.affines().items():
+                styles[f"b{block.resolution}.{name}"] = affine(ws[:, row].to(affine.weight.dtype))
+                row += name != "torgb"
         return styles
 
     def _check_styles(self, styles: Mapping[str, Tensor]) -> None:
@@ -350,13 +353,28 @@ class SynthesisNetwork(nn.Module):
         source, device = random_source(rng), styles["b4.conv1"].device
         prepare_memory(device, self.config.resolution)
         dtype = asked_dtype(self.compute_dtype, device)
-        x = img = None
         with without_autocast(device):
-            for block in self._blocks():
-                own = {name: styles[f"b{block.resolution}.{name}"] for name in block.affines()}
-                x, img = block(x, img, own, noise_mode, source, dtype)
+            return self._images(styles, noise_mode, source, dtype)
+
+    def _images(
+        self,
+        styles: Mapping[str, Tensor],
+        noise_mode: NoiseMode,
+        source: torch.Generator | None,
+        dtype: torch.dtype | None,
+    ) -> Tensor:
+        x = img = None
+        for block in self._blocks():
+            own = {name: styles[f"b{block.resolution}.{name}"] for name in block.affines()}
+            x, img = block(x, img, own, noise_mode, source, dtype)
         assert img is not None  # the last block has a toRGB
         return img.contiguous()
+
+    def bare_forward(
+        self, ws: Tensor, noise_mode: NoiseMode, resolution: int | None, dtype: torch.dtype | None
+    ) -> Tensor:
+        """Render ws in features of `dtype`, without checks, random noise and autocast: what a compiler takes whole."""
+        return self._images(self._styles(ws), noise_mode, None, dtype)
 
     def forward(
         self,

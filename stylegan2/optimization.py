@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import torch
 from torch import Tensor, nn
 
+from stylegan2.layers import asked_dtype, without_autocast
 from stylegan2.mobile import MobileGenerator, MobileSynthesis
 from stylegan2.networks import Generator, SynthesisNetwork
 from stylegan2.precision import DType, compute_dtype
@@ -79,12 +80,15 @@ class OptimizedSynthesis(nn.Module):
 
     plain: SynthesisNetwork | MobileSynthesis
     _compiled: Any
+    _resolutions: tuple[int, ...]
 
-    def __init__(self, plain: SynthesisNetwork | MobileSynthesis, compiled: Any | None) -> None:
+    def __init__(
+        self, plain: SynthesisNetwork | MobileSynthesis, compiled: Any | None, resolutions: tuple[int, ...]
+    ) -> None:
         super().__init__()
         # Not as a part of its own, which would change the names of all others.
         self.__dict__.update({name: getattr(plain, name) for name in ("_parameters", "_buffers", "_modules")})
-        self.__dict__.update(plain=plain, _compiled=compiled, training=plain.training)
+        self.__dict__.update(plain=plain, _compiled=compiled, _resolutions=resolutions, training=plain.training)
 
     def __copy__(self) -> SynthesisNetwork | MobileSynthesis:
         return copy.copy(self.plain)
@@ -102,7 +106,12 @@ class OptimizedSynthesis(nn.Module):
         """Render `ws (batch, num_ws, w_dim)`, see `SynthesisNetwork.forward`."""
         if self._compiled is None or noise_mode == "random" or len(ws) == 0:
             return self.plain(ws, noise_mode, rng, resolution)
-        image: Tensor = self._compiled(ws, noise_mode, None, resolution)
+        if ws.dim() != 3 or resolution not in (None, *self._resolutions):
+            return self.plain(ws, noise_mode, rng, resolution)  # which says what is wrong
+        # What depends on the surroundings is settled here: a compiler would follow every change of them.
+        dtype = asked_dtype(self.plain.compute_dtype, ws.device)
+        with without_autocast(ws.device):
+            image: Tensor = self._compiled(ws, noise_mode, resolution, dtype)
         return image.clone()  # a CUDA graph writes the next image where this one lies
 
     if TYPE_CHECKING:
@@ -222,7 +231,8 @@ def optimize(
     if dtype is not None:
         generator.synthesis.compute_dtype = compute_dtype(dtype, device)
     why_not = _why_not_compiled(device, compile)
-    synthesis = OptimizedSynthesis(generator.synthesis, None if why_not else _compiled(generator.synthesis, device))
+    compiled = None if why_not else _compiled(generator.synthesis, device)
+    synthesis = OptimizedSynthesis(generator.synthesis, compiled, generator.resolutions)
     found, after = _timed(synthesis, ws, resolution)
     error = float((found.double() - expected.double()).square().mean())
     report = OptimizationReport(
@@ -284,4 +294,4 @@ def _compiled(synthesis: Any, device: torch.device) -> Any:
     cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache"), "stylegan2", "compiled")
     os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(cache))
     mode = "reduce-overhead" if device.type == "cuda" else "default"
-    return torch.compile(synthesis, dynamic=False, mode=mode)
+    return torch.compile(synthesis.bare_forward, dynamic=False, mode=mode)

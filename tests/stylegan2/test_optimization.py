@@ -10,6 +10,7 @@ import latentlab as ll
 import stylegan2
 from latentlab.projection import Phase, ProjectionSettings
 from latentlab.rendering import Renderer
+from stylegan2.optimization import OptimizedSynthesis
 from tests.latentlab.projection.test_tuning import QUICK, EdgeDistance
 
 
@@ -104,3 +105,24 @@ def test_compiled_code_gives_the_same_images(tmp_path, monkeypatch):
         plain.synthesis.b8.conv1.weight.mul_(-1)
         ws = plain.mapping(torch.randn(1, 8))
         torch.testing.assert_close(fast.synthesis(ws), plain.synthesis(ws), rtol=1e-4, atol=1e-5)
+    with pytest.raises(ValueError, match="renders at 8, not at 16"):
+        fast.synthesis(ws, resolution=16)
+
+
+@pytest.mark.parametrize("kind", ["stylegan2", "mobile"])
+def test_a_compiler_takes_the_network_whole(kind, tiny):
+    """With gradients and within autocast, too: each break would cost what the compiler gains."""
+    if kind == "mobile":
+        config = stylegan2.MobileConfig(resolution=16, z_dim=8, w_dim=8, channel_base=256, channel_max=16)
+        plain = stylegan2.MobileGenerator(config).eval().requires_grad_(False)
+    else:
+        plain = tiny
+    whole = torch.compile(plain.synthesis.bare_forward, dynamic=False, fullgraph=True, backend="aot_eager")
+    fast = OptimizedSynthesis(plain.synthesis, whole, plain.resolutions)
+    ws = plain.mapping(torch.randn(2, plain.z_dim)).requires_grad_()
+    for dtype in (torch.float32, torch.bfloat16):
+        with torch.autocast("cpu", dtype, enabled=dtype != torch.float32):
+            images = fast(ws), plain.synthesis(ws)
+        torch.testing.assert_close(*images, rtol=1e-3, atol=1e-3)
+        gradients = [torch.autograd.grad(image.square().sum(), ws)[0].flatten() for image in images]
+        assert torch.cosine_similarity(*gradients, dim=0) > 0.995
