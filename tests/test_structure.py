@@ -33,6 +33,8 @@ LEVELS = (
         "archives",
         "progress",
         "arrays",
+        "batching",
+        "precision",
         "latents",
     },
     {"resuming", "reprs", "intervals"},

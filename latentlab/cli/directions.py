@@ -283,7 +283,7 @@ def measure(
         "latentlab-measured"
     ),
     device: options.Device = "auto",
-    batch: options.Batch = 8,
+    batch: options.Batch = "auto",
 ) -> None:
     """Measure what directions change when all of them succeed equally often, to a judge that taught nothing.
 
@@ -299,7 +299,7 @@ def measure(
         options.refuse_without_effect(ctx, dict.fromkeys(("count", "seed_start", "psi"), "with --samples"))
     settings = MeasureSettings(
         faces, success, cap, count if samples is None else max(count, faces), seed_start, psi, resolution, exchange,
-        batch_size=batch,
+        batch_size=options.parse_batch(batch),
     )  # fmt: skip
     listed = None if related is None else tuple(name.strip() for name in related.split(",") if name.strip())
     groups = _by_attribute(_load(directions), attribute)

@@ -51,7 +51,7 @@ def interpolate(
         "interpolation.gif"
     ),
     device: options.Device = "auto",
-    batch: options.Batch = 4,
+    batch: options.Batch = "auto",
 ) -> None:
     """Animate from one face to the next: seeds, latent codes, photos.
 
@@ -69,7 +69,8 @@ def interpolate(
     read = keyframes_of(*given)
     if all(keyframe.seed is None for keyframe in read):
         options.refuse_without_effect(ctx, dict.fromkeys(("psi", "class_label"), "without seeds"))
-    settings = InterpolationSettings(mode.value, loop, frames, fps, resolution, psi, class_label, batch)
+    size = options.parse_batch(batch)
+    settings = InterpolationSettings(mode.value, loop, frames, fps, resolution, psi, class_label, size)
     count = len(settings.positions(len(read)))
     write(read, out, Components.load(network, device=device), settings, bar)
     print(f"{count} frames between {len(read)} keyframes are written to {out}")

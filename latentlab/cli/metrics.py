@@ -55,7 +55,7 @@ def generator(
     ] = "attributes",
     out: Out = Path("latentlab-metrics"),
     device: options.Device = "auto",
-    batch: options.Batch = 4,
+    batch: options.Batch = "auto",
 ) -> None:
     """Measure a generator: path lengths, separability, DCI and, against real images, precision, recall, FID, KID.
 
@@ -70,7 +70,7 @@ def generator(
     )
     options.check_folder(out)
     components = Components.load(network, scorer, device=device)
-    report = measure_generator(components, settings, out, options.this_command(), batch, bar)
+    report = measure_generator(components, settings, out, options.this_command(), options.parse_batch(batch), bar)
     print("\n".join([*report.lines(), *report.notes]))
     print(f"{out / 'report.md'} has the report; done in {time.monotonic() - begun:.0f} s")
 

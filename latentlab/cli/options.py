@@ -10,11 +10,18 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from enum import Enum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
 from latentlab.errors import UserError
+
+
+def _check_batch(text: str) -> str:
+    if text != "auto" and not (re.fullmatch(r"\d{1,6}", text) and int(text)):
+        raise typer.BadParameter(f"it is auto, or a number of 1 or more, not {text!r}")
+    return text
+
 
 Network = Annotated[str, typer.Option(help="Generator: a name that `latentlab weights list` shows, or a checkpoint.")]
 ScorerName = Annotated[
@@ -29,7 +36,31 @@ SeedStart = Annotated[int, typer.Option(help="First seed.")]
 Samples = Annotated[int, typer.Option(help="Number of consecutive seeds.")]
 Seeds = Annotated[str, typer.Option(help="Seeds, such as 600-605,612.")]
 Device = Annotated[str, typer.Option(help="cpu, cuda, mps, or auto for the best available one.")]
-Batch = Annotated[int, typer.Option(min=1, help="Images rendered at once.")]
+Batch = Annotated[
+    str,
+    typer.Option(
+        metavar="auto|N",
+        callback=_check_batch,
+        help="Images rendered at once: auto for what is quick and fits into the memory, or a number.",
+    ),
+]
+
+
+class PrecisionName(str, Enum):
+    """Types that images are rendered in."""
+
+    auto = "auto"
+    float32 = "float32"
+    bfloat16 = "bfloat16"
+
+
+Precision = Annotated[
+    PrecisionName,
+    typer.Option(
+        help="Type that images are rendered in: float32, bfloat16, or auto for bfloat16 where the hardware is built "
+        "for it; a run that was stopped goes on in its own."
+    ),
+]
 Resolution = Annotated[
     int | None, typer.Option(help="Resolution of the images: the generator's own, or its preview's.")
 ]
@@ -264,6 +295,11 @@ def check_latents_file(path: Path, inputs: Iterable[Path] = ()) -> None:
 
     check_latents_path(path)
     check_file(path, inputs)
+
+
+def parse_batch(text: str) -> int | Literal["auto"]:
+    """Parse a size of batches that the command line has checked: a number, or 'auto'."""
+    return "auto" if text == "auto" else int(text)
 
 
 def is_given(ctx: typer.Context, name: str) -> bool:

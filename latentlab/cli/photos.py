@@ -84,6 +84,7 @@ Landmarks = Annotated[
     Path | None,
     typer.Option(help="File of the faces instead of a detector: by photo 5 or 68 points, or a box (.json, .csv)."),
 ]
+PhotoBatch = Annotated[int, typer.Option("--batch", min=1, help="Photos projected at once.")]
 FaceName = Annotated[
     str, typer.Option("--face", metavar="all|largest|N", help="Face of each photo: 2 is the next after the largest.")
 ]
@@ -189,7 +190,7 @@ def project(
     network: options.Network = "mobile-ffhq",
     class_label: options.ClassLabel = None,
     device: options.Device = "auto",
-    batch: options.Batch = 1,
+    batch: PhotoBatch = 1,
     save_latents: options.SaveLatents = None,
 ) -> None:
     """Find the latents of photos: align, check, project, refine inner features, check again.

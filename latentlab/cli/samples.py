@@ -72,15 +72,16 @@ def label(
         "latentlab-samples"
     ),
     device: options.Device = "auto",
-    batch: options.Batch = 4,
+    batch: options.Batch = "auto",
+    precision: options.Precision = options.PrecisionName.auto,
 ) -> None:
     """Draw seeds, score their images, and write the sample table (Parquet)."""
     from latentlab.pipelines import Components, LabelSettings, label_samples
 
     options.check_folder(out)
-    settings = LabelSettings(samples, seed_start, psi, resolution, threshold, class_label)
+    settings = LabelSettings(samples, seed_start, psi, resolution, threshold, class_label, precision.value)
     components = Components.load(network, scorer, device=device)
-    table = label_samples(components, settings, out, batch, bar)
+    table = label_samples(components, settings, out, options.parse_batch(batch), bar)
     _print_counts(table)
     print(f"{len(table)} samples in {out}")
 

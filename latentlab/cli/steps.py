@@ -74,7 +74,7 @@ def edit(
     out: Annotated[Path, typer.Option(help="Folder of the images and of edits.parquet.")] = Path("latentlab-edits"),
     device: options.Device = "auto",
     force: Force = False,
-    batch: options.Batch = 4,
+    batch: options.Batch = "auto",
     latents: options.LatentsFile = None,
     save_latents: options.SaveLatents = None,
     photo: Annotated[
@@ -164,6 +164,7 @@ def edit(
     read = _read_edit(direction, series, units, layers, latents, save_latents is not None)
     numbers = options.parse_seeds(seeds)
     faces = photos.ChosenFaces(aligned, landmarks, photos.parse_face(face))
+    size = options.parse_batch(batch)
     if video is not None:
         out = videos.check_out(out if options.is_given(ctx, "out") else out / f"{video.stem}.mp4", video, state)
     components = Components.load(network, scorer, faces.detector, device=device)
@@ -176,7 +177,13 @@ def edit(
         return
     if paths:
         recipe = photos.Recipe(
-            steps=steps, tune=tune, fast=fast, strict=strict, faces=faces, batch=batch, class_label=class_label
+            steps=steps,
+            tune=tune,
+            fast=fast,
+            strict=strict,
+            faces=faces,
+            class_label=class_label,
+            batch=4 if size == "auto" else size,
         )
         pasting = Pasting(mask.value, keep_detail, keep_tone)
         settings = photos.edit_settings(recipe, attribute, pasting, force, target, cap)
@@ -189,7 +196,7 @@ def edit(
         return
     if healthy is not None:
         search = replace(search, healthy=_healthy_region(healthy, wanted.direction, components))
-    chosen = SeedSettings(psi, resolution, batch, force, class_label, attribute, target, search, save_latents)
+    chosen = SeedSettings(psi, resolution, size, force, class_label, attribute, target, search, save_latents)
     if wanted.codes is not None:
         table = edit_latents(wanted.codes, wanted.direction, wanted.strengths, components, chosen, out, bar)
     else:
@@ -251,7 +258,7 @@ def walk(
     ] = Path("walk.png"),
     device: options.Device = "auto",
     force: Force = False,
-    batch: options.Batch = 4,
+    batch: options.Batch = "auto",
     latents: options.LatentsFile = None,
 ) -> None:
     """Draw a walk along a direction: a row per face, a column per strength, the score under each image.
@@ -268,7 +275,8 @@ def walk(
     options.refuse_without_effect(ctx, dict.fromkeys(_FOR_FIGURES if animated else _FOR_ANIMATIONS, reason))
     _check_sources(ctx, latents, strengths)
     read = _read_edit(direction, strengths, units, layers, latents)
-    numbers, settings = options.parse_seeds(seeds), SeedSettings(psi, resolution, batch, force, class_label)
+    size = options.parse_batch(batch)
+    numbers, settings = options.parse_seeds(seeds), SeedSettings(psi, resolution, size, force, class_label)
     components = Components.load(network, scorer, device=device)
     wanted = read(components)
     series: Sequence[float] | None = wanted.strengths

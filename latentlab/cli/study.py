@@ -55,7 +55,8 @@ def smile(
         int, typer.Option(help="Number of held-out faces to edit: so many that smile, and so many that do not.")
     ] = 40,
     device: options.Device = "auto",
-    batch: options.Batch = 4,
+    batch: options.Batch = "auto",
+    precision: options.Precision = options.PrecisionName.auto,
 ) -> None:
     """Find the smile direction, edit held-out faces along it both ways, and report how well that went.
 
@@ -65,7 +66,7 @@ def smile(
     study(
         "happy", name="smile", samples=samples, seed_start=seed_start, psi=psi, class_label=class_label,
         network=network, scorer=scorer, method=method, threshold=threshold, out=out, render=render,
-        edited_faces=edited_faces, device=device, batch=batch,
+        edited_faces=edited_faces, device=device, batch=batch, precision=precision,
     )  # fmt: skip
 
 
@@ -99,7 +100,8 @@ def study(
         int, typer.Option(help="Number of held-out faces to edit: so many with the attribute, and so many without.")
     ] = 40,
     device: options.Device = "auto",
-    batch: options.Batch = 4,
+    batch: options.Batch = "auto",
+    precision: options.Precision = options.PrecisionName.auto,
 ) -> None:
     """Find the direction of any attribute, edit held-out faces along it both ways, and report how well that went.
 
@@ -123,9 +125,11 @@ def study(
         class_label=class_label,
         rendering=render.value,
         edited_faces=edited_faces,
+        precision=precision.value,
     )
     folder = options.check_folder(out or Path(f"latentlab-{name}"))
     components = Components.load(network, scorer or default_scorer(attribute), device=device)
-    found = study_attribute(components, settings, folder, options.this_command(), batch, bar)
+    size = options.parse_batch(batch)
+    found = study_attribute(components, settings, folder, options.this_command(), size, bar)
     print("\n".join(summary(found)))
     print(f"{folder / 'report.md'} describes the results; done in {time.monotonic() - begun:.0f} s")

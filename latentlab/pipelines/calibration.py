@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from latentlab.batching import AnyBatch, Batches
 from latentlab.directions import Direction
 from latentlab.directions.response import Response
 from latentlab.editing import from_sigmas, spread
@@ -77,7 +78,7 @@ def calibrate_reach(
     direction: Direction,
     renderer: Renderer,
     scorer: Scorer,
-    batch_size: int = 4,
+    batch_size: AnyBatch = "auto",
     progress: bool | Stage = True,
 ) -> Reach:
     """Find how far to go along `direction`, towards an attribute and away from it.
@@ -96,7 +97,7 @@ def calibrate_reach(
     renderer, scorer
         Networks that render and score the edited faces.
     batch_size
-        Images rendered at once.
+        Images rendered at once, see `latentlab.batching`.
     progress
         True for a progress bar, False for none, or a `Stage` of your own.
     """
@@ -117,6 +118,7 @@ def calibrate_reach(
                 break
         return Response(tuple(shares), tuple(shares.values()))
 
+    batch_size = Batches.of(batch_size, renderer)
     with stage_of(progress)("calibrating") as step:
         towards, away = respond(1, step), respond(-1, step)
         step(total, total)
@@ -136,7 +138,7 @@ def changed_share(
     scorer: Scorer,
     attribute: str,
     away: bool = False,
-    batch_size: int = 4,
+    batch_size: AnyBatch = "auto",
 ) -> float:
     """Share of the faces that have an attribute at a strength or, `away`, that lack it; see `rescore`."""
     edited = rescore(faces, direction, [strength], renderer, scorer, batch_size, progress=False)

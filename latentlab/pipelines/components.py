@@ -16,6 +16,7 @@ from latentlab.faces import FaceDetector, load_detector
 from latentlab.faces.identity import FaceDescriptor
 from latentlab.mapping import OneClass
 from latentlab.perceptual import PerceptualDistance, fast_dtype, load_perceptual
+from latentlab.precision import Precision, dtype_of
 from latentlab.rendering import Renderer, img_channels
 from latentlab.scorers import Scorer, check_score, default_scorer, load_scorer, scored_channels
 from stylegan2.protocol import Generator
@@ -157,9 +158,10 @@ class Components:
         channels = img_channels(self.generator)
         return f"{self.network_name} makes images of {channels} {'channel' if channels == 1 else 'channels'}"
 
-    def renderer(self, resolution: int | None = None) -> Renderer:
+    def renderer(self, resolution: int | None = None, precision: Precision = "float32") -> Renderer:
         """The generator at a resolution, by default its own; UserError if it does not render at that one."""
-        return Renderer(self.generator, self.generator.resolution if resolution is None else resolution)
+        size = self.generator.resolution if resolution is None else resolution
+        return Renderer(self.generator, size, dtype=dtype_of(precision, self.device))
 
     def check_attribute(self, attribute: str) -> None:
         """Refuse an attribute that the scorer does not score, with those and the scorer that do; UserError then."""

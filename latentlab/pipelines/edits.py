@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from latentlab.batching import AnyBatch, Batches
 from latentlab.directions import Direction
 from latentlab.editing import Mode, move
 from latentlab.errors import UserError
@@ -81,7 +82,7 @@ def render_edits(
     strengths: Sequence[float] | NDArray[np.float64],
     renderer: Renderer,
     scorer: Scorer | None,
-    batch_size: int = 4,
+    batch_size: AnyBatch = "auto",
     mode: Mode = "add",
 ) -> Iterator[EditedImage]:
     """Render and score faces at every strength, face by face.
@@ -97,7 +98,7 @@ def render_edits(
     renderer, scorer
         Networks that render and score the images; without a scorer there are no scores, k = 0.
     batch_size
-        Images rendered at once.
+        Images rendered at once, see `latentlab.batching`.
 
     Raises
     ------
@@ -107,14 +108,18 @@ def render_edits(
     by_name: Latents = {"ws": latents} if isinstance(latents, Tensor) else latents
     device = renderer.generator.w_avg.device
     own = _own_strengths(strengths, len(next(iter(by_name.values()))))
-    for start in range(0, own.size, batch_size):
-        face, step = np.divmod(np.arange(start, min(start + batch_size, own.size)), own.shape[1])
+
+    def some(numbers: range) -> list[EditedImage]:
+        face, step = np.divmod(np.array(numbers), own.shape[1])
         batch = {name: value.to(device) for name, value in rows_of(by_name, torch.from_numpy(face)).items()}
         distance = torch.tensor(own[face, step], dtype=torch.float32, device=device)
         images = renderer(move(batch, [(direction, distance)], renderer.generator, mode))
         scores = np.zeros((len(images), 0), np.float32) if scorer is None else score_images(scorer, images)
-        for k in range(len(images)):
-            yield EditedImage(int(face[k]), int(step[k]), images[k : k + 1], scores[k])
+        found = zip(face.tolist(), step.tolist(), torch.split(images, 1), scores, strict=True)
+        return [EditedImage(*one) for one in found]
+
+    for edited in Batches.of(batch_size, renderer)(range(own.size), some):
+        yield from edited
 
 
 def _own_strengths(strengths: Sequence[float] | NDArray[np.float64], faces: int) -> NDArray[np.float64]:
@@ -212,7 +217,7 @@ def rescore(
     strengths: Sequence[float],
     renderer: Renderer,
     scorer: Scorer,
-    batch_size: int = 4,
+    batch_size: AnyBatch = "auto",
     mode: Mode = "add",
     progress: bool | Stage = True,
 ) -> EditTable:

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from latentlab.batching import BatchSize
 from latentlab.directions import Direction
 from latentlab.directions.response import Response
 from latentlab.editing import strength_range
@@ -66,7 +67,7 @@ class EqualSettings:
     tries
         Strengths that are tried of each direction at most, 2 or more.
     batch_size
-        Images rendered at once.
+        Images rendered at once, see `latentlab.batching`.
     folder
         Folder that keeps what was measured, in `equal_strengths.json`, where a stopped run resumes; None for none.
     """
@@ -74,7 +75,7 @@ class EqualSettings:
     away: bool = False
     most_sigmas: float = 8.0
     tries: int = 8
-    batch_size: int = 4
+    batch_size: BatchSize = "auto"
     folder: Path | None = None
 
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from latentlab import images
+from latentlab.batching import Batches, BatchSize
 from latentlab.errors import UserError
 from latentlab.mapping import check_class, map_z
 from latentlab.pipelines.components import Components
@@ -60,7 +61,7 @@ class InterpolationSettings:
     psi, class_label
         Truncation of seeds, and their class where the generator is conditional.
     batch_size
-        Images rendered at once.
+        Images rendered at once, see `latentlab.batching`.
 
     Raises
     ------
@@ -75,7 +76,7 @@ class InterpolationSettings:
     resolution: int | None = None
     psi: float = 0.7
     class_label: int | None = None
-    batch_size: int = 4
+    batch_size: BatchSize = "auto"
 
     def __post_init__(self) -> None:
         if self.mode not in get_args(Mode):
@@ -144,12 +145,14 @@ def interpolate(
     check_video(path, settings.fps)
     frames = frames_between(keyframes, components, settings)
     with stage_of(progress)("rendering", "frame") as step:
-        write_video(_Counted(frames, step), path, settings.fps, settings.batch_size)
+        write_video(_Counted(frames, step), path, settings.fps, frames.batches.size)
     return Path(path)
 
 
 @torch.inference_mode()
-def frames_between(keyframes: Sequence[Keyframe], components: Components, settings: InterpolationSettings) -> Frames:
+def frames_between(
+    keyframes: Sequence[Keyframe], components: Components, settings: InterpolationSettings
+) -> RenderedFrames:
     """Frames of the animation that `interpolate` writes, each rendered when it is asked for.
 
     Parameters and errors are those of `interpolate`.
@@ -161,14 +164,15 @@ def frames_between(keyframes: Sequence[Keyframe], components: Components, settin
     renderer, size = walk_renderer(components, settings.resolution)
     if any(keyframe.delta is not None for keyframe in keyframes):
         renderer = components.renderer()  # a preview does not know of tuned weights
+    batches = Batches.of(settings.batch_size, renderer)
     if settings.mode == "spherical":
         z = z_from_seeds([keyframe.seed for keyframe in keyframes if keyframe.seed is not None], generator.z_dim)
         between = between_seeds(z.to(generator.w_avg), positions, settings.loop)
         ws = map_z(generator, between, settings.psi, settings.class_label)
-        return _Rendered(lambda rows: {"ws": ws[rows]}, shares, [], renderer, size)
+        return RenderedFrames(lambda rows: {"ws": ws[rows]}, shares, [], renderer, size, batches)
     stacked = _stacked([one.latents(generator, settings.psi, settings.class_label) for one in keyframes], generator)
     deltas = [keyframe.delta for keyframe in keyframes]
-    return _Rendered(lambda rows: _mixed(stacked, shares[rows]), shares, deltas, renderer, size)
+    return RenderedFrames(lambda rows: _mixed(stacked, shares[rows]), shares, deltas, renderer, size, batches)
 
 
 def frame_shares(positions: NDArray[np.float64], keyframes: int, mode: Mode, loop: bool) -> NDArray[np.float64]:
@@ -240,8 +244,8 @@ def _sizes(maps: Tensor) -> Tensor:
     return maps.square().mean(dim=(1, 2, 3)).sqrt()
 
 
-class _Rendered:
-    """Frames that are rendered as they are asked for."""
+class RenderedFrames:
+    """Frames that are rendered as they are asked for, see `latentlab.video.Frames`."""
 
     def __init__(
         self,
@@ -250,9 +254,10 @@ class _Rendered:
         deltas: Sequence[WeightDelta | None],
         renderer: Renderer,
         size: int,
+        batches: Batches,
     ) -> None:
         self._latents_of, self._shares, self._deltas = latents_of, shares, deltas
-        self._renderer, self._size = renderer, size
+        self._renderer, self._size, self.batches = renderer, size, batches
 
     def __len__(self) -> int:
         return len(self._shares)
@@ -264,7 +269,8 @@ class _Rendered:
             each = [self._tuned(row)(rows_of(latents, torch.tensor([k]))) for k, row in enumerate(rows)]
             rendered = torch.cat(each)
         else:
-            rendered = self._renderer(latents)
+            own = self.batches(range(len(rows)), lambda some: self._renderer(rows_of(latents, torch.tensor(some))))
+            rendered = torch.cat(list(own))
         return images.reduce(rendered, self._size).cpu()
 
     def _tuned(self, row: int) -> Renderer:

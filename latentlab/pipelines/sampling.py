@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from latentlab.batching import AnyBatch
 from latentlab.mapping import check_class
 from latentlab.pipelines.components import Components
+from latentlab.precision import Precision, check_precision, settle
 from latentlab.progress import Stage
-from latentlab.rendering import Renderer
 from latentlab.samples import SampleSettings, SampleStore, SampleTable, draw_samples
+from latentlab.samples.store import begun_precision
 from latentlab.scorers import AnyThreshold, ThresholdLike, parse_threshold, threshold_of
 from latentlab.scorers.threshold import Thresholds
 
@@ -33,6 +35,9 @@ class LabelSettings:
         see `latentlab.scorers.parse_threshold`; None for the scorer's own, which scores keep that are not named.
     class_label
         Class of a conditional generator, from 0; None for an unconditional one.
+    precision
+        Type that the images are rendered in: 'float32', 'bfloat16', or 'auto' for that of a table that was begun or
+        else bfloat16 where the hardware is built for it.
     """
 
     samples: int = 2000
@@ -41,13 +46,15 @@ class LabelSettings:
     resolution: int | None = None
     threshold: ThresholdLike | None = None
     class_label: int | None = None
+    precision: Precision = "auto"
 
     def __post_init__(self) -> None:
+        check_precision(self.precision)
         if self.threshold is not None:
             parse_threshold(self.threshold)  # refuses what cannot be read
 
-    def for_components(self, components: Components) -> SampleSettings:
-        """The settings of the table that these networks give.
+    def for_components(self, components: Components, folder: str | Path | None = None) -> SampleSettings:
+        """The settings of the table that these networks give, or go on with in a folder.
 
         Raises
         ------
@@ -57,6 +64,7 @@ class LabelSettings:
         check_class(components.generator, self.class_label)
         components.check_images(scored=True)
         generator, scorer = components.generator, components.scorer
+        begun = None if folder is None else begun_precision(folder)
         return SampleSettings(
             generator=generator.fingerprint,
             scorer=scorer.fingerprint,
@@ -67,6 +75,7 @@ class LabelSettings:
             resolution=components.renderer(self.resolution).resolution,
             threshold=_threshold(self.threshold, threshold_of(scorer)),
             class_label=self.class_label,
+            precision=settle(self.precision, components.device, begun),
         )
 
 
@@ -87,7 +96,7 @@ def label_samples(
     components: Components,
     settings: LabelSettings,
     folder: str | Path,
-    batch_size: int = 4,
+    batch_size: AnyBatch = "auto",
     progress: bool | Stage = True,
 ) -> SampleTable:
     """Draw samples, score them, and keep the table in a folder of Parquet files; a stopped run resumes there.
@@ -101,7 +110,7 @@ def label_samples(
     folder
         Folder of the table, see `latentlab.samples.SampleStore`.
     batch_size
-        Images rendered at once.
+        Images rendered at once, see `latentlab.batching`.
     progress
         True for a progress bar, False for none, or a `Stage` of your own.
 
@@ -110,7 +119,7 @@ def label_samples(
     UserError
         If a setting is out of range, or the folder has samples of other settings or networks.
     """
-    chosen = settings.for_components(components)
+    chosen = settings.for_components(components, folder)
     store = SampleStore.open(folder, chosen)
-    renderer = Renderer(components.generator, chosen.resolution)
+    renderer = components.renderer(chosen.resolution, chosen.precision)
     return draw_samples(components.generator, components.scorer, store, renderer, batch_size, progress)

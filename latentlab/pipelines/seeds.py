@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from latentlab import images
+from latentlab.batching import BatchSize
 from latentlab.directions import Direction
 from latentlab.editing import default_strengths
 from latentlab.errors import UserError
@@ -60,7 +61,7 @@ class SeedSettings:
 
     psi: float = 0.7
     resolution: int | None = None
-    batch_size: int = 4
+    batch_size: BatchSize = "auto"
     force: bool = False
     class_label: int | None = None
     attribute: str = "happy"

@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from latentlab.batching import Batches, BatchSize
 from latentlab.directions import Direction
 from latentlab.directions.teaching import falls_along
 from latentlab.editing import move, strength_range
@@ -46,7 +47,7 @@ class StrengthSettings:
     renders
         Images rendered of each face at most, the unedited one included; 3 or more.
     batch_size
-        Images rendered at once.
+        Images rendered at once, see `latentlab.batching`.
 
     Raises
     ------
@@ -58,7 +59,7 @@ class StrengthSettings:
     ranges: float = RANGES
     healthy: HealthyRegion | None = None
     renders: int = 8
-    batch_size: int = 4
+    batch_size: BatchSize = "auto"
 
     def __post_init__(self) -> None:
         for name, value in (("cap", self.cap), ("ranges", self.ranges)):
@@ -268,13 +269,13 @@ class _Faces:
         renderer: Renderer,
         scorer: Scorer,
         attribute: str,
-        batch_size: int,
+        batch_size: BatchSize,
     ) -> None:
         by_name: Latents = {"ws": latents} if isinstance(latents, Tensor) else latents
         device = renderer.generator.w_avg.device
         self.latents = {name: value.to(device) for name, value in by_name.items()}
         self.direction, self.renderer = direction, renderer
-        self._scorer, self._attribute, self._batch_size = scorer, attribute, batch_size
+        self._scorer, self._attribute, self._batches = scorer, attribute, Batches.of(batch_size, renderer)
         self.renders = 0
 
     def __len__(self) -> int:
@@ -292,11 +293,14 @@ class _Faces:
     @torch.inference_mode()
     def score(self, rows: NDArray[np.intp], strengths: NDArray[np.float64]) -> NDArray[np.float64]:
         """Score some faces at a strength each: `(m,)`."""
-        parts = []
-        for some in np.split(np.arange(len(rows)), range(self._batch_size, len(rows), self._batch_size)):
-            latents = rows_of(self.latents, torch.from_numpy(rows[some]))
-            distances = torch.from_numpy(strengths[some]).to(self.renderer.generator.w_avg)
+
+        def some(numbers: range) -> NDArray[np.float32]:
+            own = slice(numbers.start, numbers.stop)
+            latents = rows_of(self.latents, torch.from_numpy(rows[own]))
+            distances = torch.from_numpy(strengths[own]).to(self.renderer.generator.w_avg)
             images = self.renderer(move(latents, [(self.direction, distances)], self.renderer.generator))
-            parts.append(score_column(score_images(self._scorer, images), self._scorer.names, self._attribute))
-            self.renders += len(some)
+            return score_column(score_images(self._scorer, images), self._scorer.names, self._attribute)
+
+        parts = list(self._batches(range(len(rows)), some))
+        self.renders += len(rows)
         return np.concatenate(parts).astype(np.float64)

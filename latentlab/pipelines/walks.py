@@ -13,11 +13,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from latentlab import images
+from latentlab.batching import AnyBatch
 from latentlab.directions import Direction
 from latentlab.errors import UserError
 from latentlab.pipelines.components import Components
 from latentlab.pipelines.edits import Faces, render_edits
 from latentlab.plots.saving import FORMATS, save_figure
+from latentlab.precision import Precision
 from latentlab.progress import Stage, stage_of
 from latentlab.rendering import Renderer
 from latentlab.reprs import ShortRepr
@@ -146,7 +148,9 @@ def sweep(low: float, high: float, frames: int = FRAMES) -> tuple[float, ...]:
     return tuple((low + (high - low) * shares).tolist())
 
 
-def walk_renderer(components: Components, resolution: int | None = None) -> tuple[Renderer, int]:
+def walk_renderer(
+    components: Components, resolution: int | None = None, precision: Precision = "float32"
+) -> tuple[Renderer, int]:
     """Choose how the faces of a walk are rendered, and the size that they are reduced to.
 
     Parameters
@@ -155,6 +159,8 @@ def walk_renderer(components: Components, resolution: int | None = None) -> tupl
         Networks; the generator is used.
     resolution
         Height and width of each face; None for 256, or the generator's own where that is less.
+    precision
+        Type that they are rendered in.
 
     Returns
     -------
@@ -170,7 +176,8 @@ def walk_renderer(components: Components, resolution: int | None = None) -> tupl
     size = min(RESOLUTION, most) if resolution is None else resolution
     if not 0 < size <= most:
         raise UserError(f"each face has 1 to {most} pixels with this generator, not {size}")
-    return components.renderer(next(offered for offered in components.generator.resolutions if offered >= size)), size
+    offered = next(one for one in components.generator.resolutions if one >= size)
+    return components.renderer(offered, precision), size
 
 
 def render_walk(
@@ -180,7 +187,7 @@ def render_walk(
     renderer: Renderer,
     scorer: Scorer | None = None,
     size: int = RESOLUTION,
-    batch_size: int = 4,
+    batch_size: AnyBatch = "auto",
     progress: bool | Stage = True,
 ) -> Walk:
     """Render faces at every strength, score them if there is a scorer, and keep them at a size.

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from latentlab.batching import AnyBatch, Batches
 from latentlab.errors import UserError
 from latentlab.mapping import check_class, ws_of_seeds
 from latentlab.progress import Stage, stage_of
 from latentlab.resuming import check_same
 from latentlab.samples.store import SampleSettings, SampleStore
 from latentlab.samples.table import SampleTable, concatenate
-from latentlab.scorers import Scorer, known_logits, score_images
+from latentlab.scorers import Scorer, scores_and_logits
 from stylegan2.protocol import Generator
 
 _FEWEST = 6  # images in a row that a working scorer does not all fail at
@@ -27,14 +29,14 @@ def draw_samples(
     scorer: Scorer,
     store: SampleStore,
     render: Callable[[Tensor], Tensor] | None = None,
-    batch_size: int = 8,
+    batch_size: AnyBatch = "auto",
     progress: bool | Stage = True,
 ) -> SampleTable:
     """Draw the samples that `store` lacks, and return the whole table.
 
     Stopped at any moment and called again, it resumes with the next missing shard. As shards are always drawn whole
     and in equal batches, the table is then that of an uninterrupted run, bit for bit. Another `batch_size` changes
-    it within float tolerance.
+    scores within float tolerance, and w not at all: the mapping network takes a shard at once.
 
     Parameters
     ----------
@@ -46,7 +48,7 @@ def draw_samples(
         Renders ws `(b, num_ws, w_dim)` as images `(b, 3, r, r)`, with r the settings' resolution; by default the
         generator's synthesis with the settings' noise_mode.
     batch_size
-        Images rendered at once.
+        Images rendered at once, see `latentlab.batching`.
     progress
         True for a progress bar, False for none, or a `Stage` of your own.
 
@@ -61,20 +63,20 @@ def draw_samples(
     stored = {"generator": settings.generator, "scorer": settings.scorer}
     check_same(store.folder, "samples", stored, {"generator": generator.fingerprint, "scorer": scorer.fingerprint})
     check_class(generator, settings.class_label)
-    if batch_size < 1:
-        raise UserError(f"batch_size must be 1 or more, not {batch_size}")
     if render is None:
         render = partial(generator.synthesis, noise_mode=settings.noise_mode)
+    if not isinstance(batch_size, Batches):
+        batch_size = Batches(batch_size, settings.resolution, generator.w_avg.device)
+    draw = _Drawing(generator, scorer, render, settings, batch_size)
     missing = store.missing()
     done = settings.samples - sum(len(seeds) for seeds in missing.values())
     with stage_of(progress)("drawing samples") as step:
         step(done, settings.samples)
         for index, shard in missing.items():
             parts = []
-            for start in range(0, len(shard), batch_size):
-                seeds = shard[start : start + batch_size]
-                parts.append(_draw(generator, scorer, render, settings, seeds))
-                done += len(seeds)
+            for part in draw(shard):
+                parts.append(part)
+                done += len(part)
                 step(done, settings.samples)
             rows = concatenate(parts)
             _check_scored(rows)
@@ -82,31 +84,46 @@ def draw_samples(
     return store.table()
 
 
-def _draw(
-    generator: Generator,
-    scorer: Scorer,
-    render: Callable[[Tensor], Tensor],
-    settings: SampleSettings,
-    seeds: range,
-) -> SampleTable:
-    """Draw one batch of rows."""
-    ws = ws_of_seeds(generator, list(seeds), settings.psi, settings.class_label)  # (b, num_ws, w_dim), equal rows
-    images = render(ws)  # (b, 3, r, r)
-    if images.shape[-2:] != (settings.resolution, settings.resolution):
-        size = "×".join(str(number) for number in images.shape[-2:])
-        raise UserError(f"the images are {size}, but the samples' resolution is {settings.resolution}")
-    scores = score_images(scorer, images)
-    return SampleTable(
-        seeds=np.asarray(seeds, dtype=np.int64),
-        psi=np.full(len(seeds), settings.psi, dtype=np.float32),
-        w=ws[:, 0].float().cpu().numpy(),
-        scores=scores,
-        names=settings.names,
-        generator=settings.generator,
-        scorer=settings.scorer,
-        threshold=settings.threshold,
-        known_logits=known_logits(scorer, images, scores),
-    )
+@dataclass(frozen=True, eq=False)
+class _Drawing:
+    """Draws rows of a table."""
+
+    generator: Generator
+    scorer: Scorer
+    render: Callable[[Tensor], Tensor]
+    settings: SampleSettings
+    batches: Batches
+
+    def __call__(self, seeds: range) -> Iterator[SampleTable]:
+        """Yield the rows of some seeds, a batch at a time."""
+        settings = self.settings
+        ws = ws_of_seeds(self.generator, list(seeds), settings.psi, settings.class_label)  # equal rows of (num_ws, w)
+
+        def some(rows: range) -> SampleTable:
+            own = slice(rows.start, rows.stop)
+            return self._rows(seeds[own], ws[own])
+
+        yield from self.batches(range(len(seeds)), some)
+
+    def _rows(self, seeds: range, ws: Tensor) -> SampleTable:
+        """Render and score one batch."""
+        settings = self.settings
+        images = self.render(ws)  # (b, 3, r, r)
+        if images.shape[-2:] != (settings.resolution, settings.resolution):
+            size = "×".join(str(number) for number in images.shape[-2:])
+            raise UserError(f"the images are {size}, but the samples' resolution is {settings.resolution}")
+        scores, known = scores_and_logits(self.scorer, images)
+        return SampleTable(
+            seeds=np.asarray(seeds, dtype=np.int64),
+            psi=np.full(len(seeds), settings.psi, dtype=np.float32),
+            w=ws[:, 0].float().cpu().numpy(),
+            scores=scores,
+            names=settings.names,
+            generator=settings.generator,
+            scorer=settings.scorer,
+            threshold=settings.threshold,
+            known_logits=known,
+        )
 
 
 def _check_scored(rows: SampleTable) -> None:

@@ -20,6 +20,7 @@ from latentlab.samples.table import RESERVED, SampleTable, concatenate
 from latentlab.scorers.threshold import AnyThreshold, parse_threshold
 
 if TYPE_CHECKING:
+    from latentlab.precision import Settled
     from stylegan2.protocol import NoiseMode
 
 FORMAT_VERSION = 1
@@ -27,7 +28,8 @@ FORMAT_VERSION = 1
 MANIFEST = "_manifest.json"
 COLUMNS = ("seed", "psi", "w")
 SEED_END = 2**32  # numpy's RandomState takes seeds below this
-_LATER = ("threshold", "class_label")  # settings that older manifests do not have
+_LATER = ("threshold", "class_label", "precision")  # settings that older manifests do not have
+_BEFORE = "float32"  # precision of the tables of then
 
 
 def check_distinct_seeds(seeds: Sequence[int]) -> None:
@@ -69,6 +71,8 @@ class SampleSettings:
         serves any.
     class_label
         Class of a conditional generator; None for an unconditional one.
+    precision
+        Type that the images are rendered in: 'float32' or 'bfloat16'.
     """
 
     generator: str
@@ -82,6 +86,7 @@ class SampleSettings:
     noise_mode: NoiseMode = "const"
     threshold: AnyThreshold | None = None
     class_label: int | None = None
+    precision: Settled = "float32"
 
     def __post_init__(self) -> None:
         check_psi(self.psi)
@@ -95,6 +100,8 @@ class SampleSettings:
         taken = {*RESERVED, *map(_logit_column, self.names)}
         if not self.names or len(set(self.names)) < len(self.names) or set(self.names) & taken:
             raise UserError(f"scores need distinct names other than {', '.join(RESERVED)}; got {self.names}")
+        if self.precision not in ("float32", "bfloat16"):
+            raise UserError(f"images are rendered in float32 or bfloat16, not {self.precision!r}")
         if self.threshold is not None:
             self.threshold.check(self.names)
 
@@ -115,7 +122,16 @@ def _check_settings(stored: Any, settings: SampleSettings, folder: Path) -> None
     """Refuse a manifest of other rows."""
     if not isinstance(stored, dict):
         raise UserError(f"{folder / MANIFEST} is not a manifest of samples; choose another folder")
-    check_same(folder, "samples", stored, _row_settings(settings))
+    check_same(folder, "samples", {"precision": _BEFORE, **stored}, _row_settings(settings))
+
+
+def begun_precision(folder: str | Path) -> Settled | None:
+    """Precision of the table in a folder, with which a stopped run goes on; None where there is no table."""
+    path = Path(folder) / MANIFEST
+    stored = read_json(path) if path.exists() else None
+    if not isinstance(stored, dict):
+        return None
+    return "bfloat16" if stored.get("precision") == "bfloat16" else "float32"
 
 
 class SampleStore:
@@ -176,7 +192,7 @@ class SampleStore:
         try:
             values = {name: stored[name] for name in names}
             threshold = stored.get("threshold")
-            values["class_label"] = stored.get("class_label")
+            values |= {"class_label": stored.get("class_label"), "precision": stored.get("precision", _BEFORE)}
             values["threshold"] = None if threshold is None else parse_threshold(threshold)
             settings = SampleSettings(**{**values, "names": tuple(values["names"])})
         except TypeError as error:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from latentlab.scorers.geometry import FaceGeometry
     from latentlab.scorers.lighting import Lighting
     from latentlab.scorers.loading import default_scorer, load_scorer
-    from latentlab.scorers.logits import all_logits, is_probability, known_logits, logits_of
+    from latentlab.scorers.logits import all_logits, is_probability, logits_of, scores_and_logits
     from latentlab.scorers.mouth import MouthGeometry
     from latentlab.scorers.relations import check_related, load_related, related
     from latentlab.scorers.scorer_set import ScorerSet
@@ -64,7 +64,7 @@ __all__ = [
     "default_scorer",
     "is_positive",
     "is_probability",
-    "known_logits",
+    "scores_and_logits",
     "label_scores",
     "load_attributes",
     "load_related",
@@ -90,7 +90,7 @@ if not TYPE_CHECKING:
             "geometry": ("FaceGeometry",),
             "lighting": ("Lighting",),
             "loading": ("default_scorer", "load_scorer"),
-            "logits": ("all_logits", "is_probability", "known_logits", "logits_of"),
+            "logits": ("all_logits", "is_probability", "scores_and_logits", "logits_of"),
             "mouth": ("MouthGeometry",),
             "scorer_set": ("ScorerSet",),
             "relations": ("check_related", "load_related", "related"),

@@ -13,7 +13,7 @@ from latentlab.devices import find_device
 from latentlab.images import to_bytes
 from latentlab.scorers import xception
 from latentlab.scorers.crop import FFHQ_FACE, FaceCrop
-from latentlab.scorers.xception import RESOLUTION, MiniXception
+from latentlab.scorers.xception import RESOLUTION, FoldedXception, MiniXception
 from stylegan2.fingerprint import fingerprint
 
 EXPRESSIONS = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
@@ -77,9 +77,13 @@ class CroppedScorer(ABC):
 
         The odds are those against all other expressions together, which stay exact where a probability rounds to 1.
         """
+        return self.scores_and_logits(images)[1]
+
+    def scores_and_logits(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Score `images (b, 3, h, w)`: probabilities and their logits, `(b, 7)` each."""
         probabilities = self(images)
         others = probabilities @ (1 - torch.eye(len(self.names))).to(probabilities)
-        return probabilities.clamp_min(_LEAST).log() - others.clamp_min(_LEAST).log()
+        return probabilities, probabilities.clamp_min(_LEAST).log() - others.clamp_min(_LEAST).log()
 
 
 class ExpressionScorer(CroppedScorer):
@@ -95,12 +99,12 @@ class ExpressionScorer(CroppedScorer):
 
     def __init__(self, network: MiniXception, crop: FaceCrop = FFHQ_FACE) -> None:
         super().__init__(crop)
-        self.network = network
+        self.network, self._folded = network, FoldedXception(network)
         self.fingerprint = fingerprint({"scorer": "fer, mirrored", **asdict(crop)}, network.state_dict())
 
     def classify(self, crops: Tensor) -> Tensor:
         """Classify faces `(b, 3, 64, 64)` in [-1, 1] as they are: probabilities `(b, 7)`."""
-        probabilities: Tensor = self.network(grey(crops))
+        probabilities: Tensor = self._folded(grey(crops))
         return probabilities
 
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from latentlab.scorers.base import Scorer, ScorerGroup
-from latentlab.scorers.scores import MARGIN, check_score
+from latentlab.scorers.scores import MARGIN, check_score, checked_scores, score_images
 
 
 def logits_of(scorer: Scorer, images: Tensor, name: str) -> Tensor:
@@ -65,11 +65,12 @@ def is_probability(scorer: Scorer, name: str) -> bool | None:
     return said
 
 
-def known_logits(scorer: Scorer, images: Tensor, scores: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
-    """Compute those logits `(b,)` of `images` that a scorer knows better than its scores tell, by name.
+def scores_and_logits(scorer: Scorer, images: Tensor) -> tuple[NDArray[np.float32], dict[str, NDArray[np.float32]]]:
+    """Score images, and compute those logits `(b,)` that the scorer knows better than its scores tell, by name.
 
-    They come from its method `logits`, or from those of its members; of scores that are no probabilities they are the
-    scores. A scorer that says neither knows none.
+    The logits come from its method `logits`, or from those of its members; of scores that are no probabilities they are
+    the scores. A scorer that says neither knows none. One with a method `scores_and_logits(images)`, which gives both
+    `(b, k)`, looks at the images once instead of twice.
 
     Parameters
     ----------
@@ -77,20 +78,39 @@ def known_logits(scorer: Scorer, images: Tensor, scores: NDArray[np.float32]) ->
         Any scorer.
     images
         `(b, 3, h, w)` in [-1, 1].
-    scores
-        What the scorer gave for these images, `(b, k)`.
+
+    Returns
+    -------
+    tuple
+        Scores `(b, k)`, and the logits.
+
+    Raises
+    ------
+    UserError
+        As `score_images` says.
     """
-    columns = dict(zip(scorer.names, scores.T, strict=True))
     if isinstance(scorer, ScorerGroup):
-        found: dict[str, NDArray[np.float32]] = {}
+        columns: dict[str, NDArray[np.float32]] = {}
+        known: dict[str, NDArray[np.float32]] = {}
         for qualifier, member in scorer.scorers.items():
-            names = {scorer.qualify(qualifier, name): name for name in member.names}
-            own = known_logits(member, images, np.stack([columns[name] for name in names], axis=1))
-            found |= {name: own[theirs] for name, theirs in names.items() if theirs in own}
-        return found
-    if getattr(scorer, "logits", None) is None:
-        return columns if getattr(scorer, "probabilities", None) is False else {}
-    return dict(zip(scorer.names, all_logits(scorer, images).detach().float().cpu().numpy().T, strict=True))
+            scores, logits = scores_and_logits(member, images)
+            for name, column in zip(member.names, scores.T, strict=True):
+                columns[scorer.qualify(qualifier, name)] = column
+            known |= {scorer.qualify(qualifier, name): column for name, column in logits.items()}
+        return np.stack([columns[name] for name in scorer.names], axis=1), known
+    both = getattr(scorer, "scores_and_logits", None)
+    if both is not None:
+        found: tuple[Tensor, Tensor] = both(images)
+        return checked_scores(scorer, images, found[0]), _columns(scorer, found[1])
+    scores = score_images(scorer, images)
+    if getattr(scorer, "logits", None) is not None:
+        return scores, _columns(scorer, all_logits(scorer, images))
+    stands = getattr(scorer, "probabilities", None) is False
+    return scores, dict(zip(scorer.names, scores.T, strict=True)) if stands else {}
+
+
+def _columns(scorer: Scorer, logits: Tensor) -> dict[str, NDArray[np.float32]]:
+    return dict(zip(scorer.names, logits.detach().float().cpu().numpy().T, strict=True))
 
 
 def _as_logits(scores: Tensor, said: bool | None) -> Tensor:

@@ -46,7 +46,11 @@ def score_images(scorer: Scorer, images: Tensor) -> NDArray[np.float32]:
     channels = scored_channels(scorer)
     if channels not in (None, images.shape[1]):
         raise UserError(f"{scorer!r} scores images of {channels} channels, not of {images.shape[1]}")
-    scores = scorer(images)
+    return checked_scores(scorer, images, scorer(images))
+
+
+def checked_scores(scorer: Scorer, images: Tensor, scores: Tensor) -> NDArray[np.float32]:
+    """Return what a scorer gave for `images (b, 3, h, w)` as an array `(b, k)`; UserError as `score_images` says."""
     wanted = (len(images), len(scorer.names))
     if tuple(scores.shape) != wanted:
         raise UserError(f"the scorer returned the shape {tuple(scores.shape)}, not {wanted} (images, names)")

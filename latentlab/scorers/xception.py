@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from latentlab.errors import UserError
 from stylegan2.defaults import plain_defaults
@@ -74,6 +76,41 @@ class MiniXception(nn.Module):
         x = F.relu(self.stem_norm1(self.stem1(x)))  # (b, 8, 60, 60)
         for block in self.blocks:
             x = block(x)  # (b, 16, 30, 30), (b, 32, 15, 15), (b, 64, 8, 8), (b, 128, 4, 4)
+        probabilities: Tensor = self.head(x).mean((2, 3)).softmax(1)  # (b, 7)
+        return probabilities
+
+
+class FoldedXception(nn.Module):
+    """A trained network for inference: each normalisation folded into the convolution before it, channels last.
+
+    It gives what the network gives, within rounding, in half the time on a CPU.
+
+    Parameters
+    ----------
+    network
+        Network in eval mode, which stays as it is.
+    """
+
+    def __init__(self, network: MiniXception) -> None:
+        super().__init__()
+        network, fold = copy.deepcopy(network), fuse_conv_bn_eval
+        self.stem = nn.Sequential(
+            fold(network.stem0, network.stem_norm0), nn.ReLU(), fold(network.stem1, network.stem_norm1), nn.ReLU()
+        )
+        self.skips, self.bodies, self.head = nn.ModuleList(), nn.ModuleList(), network.head
+        for block in network.blocks:
+            assert isinstance(block, Block)
+            self.skips.append(fold(block.skip, block.skip_norm))
+            first, second = block.conv0, block.conv1
+            ends = (fold(first.pointwise, block.norm0), fold(second.pointwise, block.norm1))
+            self.bodies.append(nn.Sequential(first.depthwise, ends[0], nn.ReLU(), second.depthwise, ends[1]))
+        self.to(memory_format=torch.channels_last).requires_grad_(False).eval()
+
+    def forward(self, faces: Tensor) -> Tensor:
+        """Classify `faces (b, 1, 64, 64)` in [-1, 1]: probabilities `(b, 7)`."""
+        x = self.stem(faces.contiguous(memory_format=torch.channels_last))  # (b, 8, 60, 60)
+        for skip, body in zip(self.skips, self.bodies, strict=True):
+            x = pool_same(body(x)) + skip(x)
         probabilities: Tensor = self.head(x).mean((2, 3)).softmax(1)  # (b, 7)
         return probabilities
 

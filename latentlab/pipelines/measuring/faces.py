@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from scipy.special import logit
 from torch import Tensor
 
+from latentlab.batching import AnyBatch, Batches
 from latentlab.directions import Direction
 from latentlab.directions.styles import styles_of_w
 from latentlab.editing import move
@@ -161,7 +162,7 @@ class EditedFaces(ShortRepr):
         Networks.
     scale
         Scale of the logits.
-    batch_size
+    batches
         Images rendered at once.
     """
 
@@ -172,19 +173,19 @@ class EditedFaces(ShortRepr):
     renderer: Renderer
     scorer: Scorer
     scale: Scale
-    batch_size: int
+    batches: Batches
 
     @classmethod
     def of(
-        cls, rows: NDArray[np.intp], population: Population, renderer: Renderer, scorer: Scorer, batch_size: int
+        cls, rows: NDArray[np.intp], population: Population, renderer: Renderer, scorer: Scorer, batch_size: AnyBatch
     ) -> EditedFaces:
         """Render some rows of a population."""
         some = population.table.subset(rows)
         latents = latents_of_seeds(renderer.generator, some.seeds.tolist(), float(some.psi[0]))
-        empty = torch.zeros(0)
-        bare = cls(some.seeds, latents, empty, np.zeros((0, 0)), renderer, scorer, population.scale, batch_size)
+        empty, batches = torch.zeros(0), Batches.of(batch_size, renderer)
+        bare = cls(some.seeds, latents, empty, np.zeros((0, 0)), renderer, scorer, population.scale, batches)
         images, logits = bare.render([])
-        return cls(some.seeds, latents, images, logits, renderer, scorer, population.scale, batch_size)
+        return replace(bare, images=images, logits=logits)
 
     def __len__(self) -> int:
         return len(self.seeds)
@@ -196,16 +197,18 @@ class EditedFaces(ShortRepr):
     @torch.inference_mode()
     def render(self, edits: Sequence[tuple[Direction, NDArray[np.float64]]]) -> tuple[Tensor, NDArray[np.float64]]:
         """Render and score all faces after some edits."""
-        images, logits = [], []
-        for rows in _batches(len(self.seeds), self.batch_size):
+
+        def some(numbers: range) -> tuple[Tensor, NDArray[np.float64]]:
+            rows = np.array(numbers)
             steps = [(d, torch.from_numpy(s[rows]).to(self.renderer.generator.w_avg)) for d, s in edits]
             batch = rows_of(self.latents, torch.from_numpy(rows))
             image = self.renderer(move(batch, steps, self.renderer.generator))
             found = all_logits(self.scorer, image).double().cpu().numpy()
             if not np.isfinite(found).all():
                 raise UserError("the scorers gave values that are not finite to edited faces")
-            images.append(image.clamp(-1, 1).cpu())
-            logits.append(self.scale(found))
+            return image.clamp(-1, 1).cpu(), self.scale(found)
+
+        images, logits = zip(*self.batches(range(len(self)), some), strict=True)
         return torch.cat(images), np.concatenate(logits)
 
     def first(self, count: int) -> EditedFaces:
@@ -228,11 +231,6 @@ class EditedFaces(ShortRepr):
             for name, some in zip(names, marked, strict=True):
                 some.append(mean_region(name, size) if landmarks is None else face_region(landmarks, name, size))
         return [torch.cat(some) for some in marked]
-
-
-def _batches(count: int, size: int) -> Iterator[NDArray[np.intp]]:
-    for start in range(0, count, size):
-        yield np.arange(start, min(start + size, count))
 
 
 def coordinates_of(direction: Direction, table: SampleTable, generator: Generator) -> NDArray[np.float64]:

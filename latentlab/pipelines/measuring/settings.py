@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal, TypeAlias, get_args
 
+from latentlab.batching import BatchSize, check_batch
 from latentlab.errors import UserError
 from latentlab.faces.regions import region_of
 from latentlab.samples import check_psi
@@ -167,7 +168,7 @@ class MeasureSettings:
     exchange: bool = True
     furthest: float = 12.0
     shown: int = 8
-    batch_size: int = 8
+    batch_size: BatchSize = "auto"
 
     def __post_init__(self) -> None:
         check_psi(self.psi)
@@ -177,8 +178,9 @@ class MeasureSettings:
             raise UserError(f"the share of faces to change is above 0 and at most 1, not {self.success:g}")
         if self.cap < 1 or self.furthest <= 1:
             raise UserError("the cap of strengths is 1 or more, and the furthest strength more than 1 sigma")
-        if min(self.batch_size, self.shown) < 1:
-            raise UserError("batch_size and the faces shown are 1 or more")
+        check_batch(self.batch_size)
+        if self.shown < 1:
+            raise UserError(f"1 face or more is shown, not {self.shown}")
 
     def key(self) -> dict[str, Any]:
         """What kept parts depend on, for JSON."""

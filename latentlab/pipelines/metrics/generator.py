@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from latentlab.errors import UserError
+from latentlab.batching import AnyBatch, Batches
 from latentlab.files import images_in
 from latentlab.mapping import check_class
 from latentlab.metrics import Interval, PerceptualPathLength, unknown_because
@@ -43,7 +43,7 @@ def measure_generator(
     settings: GeneratorMetricSettings,
     folder: str | Path,
     command: str = "",
-    batch_size: int = 4,
+    batch_size: AnyBatch = "auto",
     progress: bool | Stage = True,
 ) -> MetricReport:
     """Measure a generator, and write `metrics.json` and `report.md`; a stopped run resumes in the folder.
@@ -64,7 +64,7 @@ def measure_generator(
     command
         Command that is run, for the report; empty for none.
     batch_size
-        Images rendered at once.
+        Images rendered at once, see `latentlab.batching`.
     progress
         True for a progress bar, False for none, or a `Stage` of your own.
 
@@ -97,16 +97,15 @@ def measure_generator(
 
 
 def _begin(
-    components: Components, settings: GeneratorMetricSettings, folder: Path, batch_size: int, stage: Stage
+    components: Components, settings: GeneratorMetricSettings, folder: Path, batch_size: AnyBatch, stage: Stage
 ) -> _Job:
     """Check what was asked for, and open the folder."""
     generator = components.generator
     check_class(generator, settings.class_label)
     components.check_images(scored=settings.of_attributes != ())
-    if batch_size < 1:
-        raise UserError(f"batch_size must be 1 or more, not {batch_size}")
     renderer = components.renderer(settings.resolution)
-    source = Source(renderer, settings.psi, settings.class_label, settings.seed_start, batch_size)
+    batches = Batches.of(batch_size, renderer)
+    source = Source(renderer, settings.psi, settings.class_label, settings.seed_start, batches)
     real = () if settings.real is None else images_in(settings.real)
     why = why_too_small(renderer.resolution, False)
     if real and not why:

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from latentlab.batching import Batches
 from latentlab.directions.styles import StyleSpace, styles_of_w
 from latentlab.mapping import map_z, ws_of_seeds
 from latentlab.metrics.path_length import EPSILON, PerceptualPathLength
@@ -35,7 +36,7 @@ class Source:
         Class of a conditional generator; None for an unconditional one.
     seed_start
         First seed.
-    batch_size
+    batches
         Images rendered at once.
     """
 
@@ -43,7 +44,7 @@ class Source:
     psi: float
     class_label: int | None
     seed_start: int
-    batch_size: int
+    batches: Batches
 
     @property
     def generator(self) -> Generator:
@@ -83,11 +84,11 @@ def path_lengths(
     kind = f"{name}-{'face' if metric.face_crop else 'whole'}"
 
     def make(part: range, kinds: Sequence[str]) -> dict[str, Array]:
-        found = []
-        for batch in _batches(part, max(source.batch_size // 2, 1)):
+        def some(batch: range) -> Array:
             images = source.renderer(_pairs(source, batch, space, sampling))
-            found.append(metric.per_image(images[: len(batch)], images[len(batch) :]))
-        return {kind: np.concatenate(found)}
+            return metric.per_image(images[: len(batch)], images[len(batch) :])
+
+        return {kind: np.concatenate(list(source.batches(part, some, least=2)))}
 
     with stage(name, "pair") as step:
         return store.collect(range(pairs), [kind], make, step)[kind]
@@ -127,8 +128,10 @@ def sample_outputs(
     """Render samples and apply probes to them: rows `(samples, d)` by the names of the probes."""
 
     def make(part: range, kinds: Sequence[str]) -> dict[str, Array]:
-        batches = (source.renderer(source.ws(batch)) for batch in _batches(part, source.batch_size))
-        found = [probe_images(images, probes, kinds) for images in batches]
+        def some(batch: range) -> dict[str, Array]:
+            return probe_images(source.renderer(source.ws(batch)), probes, kinds)
+
+        found = list(source.batches(part, some))
         return {kind: np.concatenate([one[kind] for one in found]) for kind in kinds}
 
     if not probes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from latentlab.batching import AnyBatch, Batches
 from latentlab.pipelines.components import Components
 from latentlab.pipelines.study.settings import StudySettings
 from latentlab.progress import Stage
@@ -25,8 +26,10 @@ class StudyContext:
         Folder of the results.
     renderer
         Renderer of the images that are scored.
-    batch_size
-        Images rendered at once.
+    batches
+        Images that are scored at once.
+    shown
+        Images at once of those that are rendered for figures alone.
     stage
         Shows the progress.
     """
@@ -35,5 +38,6 @@ class StudyContext:
     settings: StudySettings
     folder: Path
     renderer: Renderer
-    batch_size: int
+    batches: Batches
+    shown: AnyBatch
     stage: Stage

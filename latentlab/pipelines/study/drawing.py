@@ -60,23 +60,23 @@ def _draw_walk(context: StudyContext, study: Study, main: str, faces: SampleTabl
         _named(faces, context),
         study.fits[main].direction,
         study.reach[main].strengths(COLUMNS),
-        context.components.renderer(),
+        context.components.renderer(precision=context.settings.precision),
         context.components.scorer,
-        batch_size=context.batch_size,
+        batch_size=context.shown,
         progress=titled(context.stage, "drawing the walk"),
     )
     walk.save(context.folder / "walk.png", context.settings.attribute)
 
 
 def _animate_walk(context: StudyContext, study: Study, main: str, faces: SampleTable, names: list[str]) -> None:
-    renderer, size = walk_renderer(context.components)
+    renderer, size = walk_renderer(context.components, precision=context.settings.precision)
     walk = render_walk(
         _named(faces, context),
         study.fits[main].direction,
         sweep(study.reach[main].away, study.reach[main].towards),
         renderer,
         size=size,
-        batch_size=context.batch_size,
+        batch_size=context.shown,
         progress=titled(context.stage, "animating the walk"),
     )
     for name in names:

@@ -30,7 +30,7 @@ def find_reach(context: StudyContext, method: str, direction: Direction, train: 
         return Reach.from_dict(read_json(path))
     attribute, scorer = context.settings.attribute, context.components.scorer
     stage = titled(context.stage, f"calibrating ({method})")
-    reach = calibrate_reach(train, attribute, direction, context.renderer, scorer, context.batch_size, stage)
+    reach = calibrate_reach(train, attribute, direction, context.renderer, scorer, context.batches, stage)
     write_json(path, {**reach.to_dict(), "direction": direction.method})
     return reach
 
@@ -80,7 +80,7 @@ def _edit(
         path = folder / f"part-{start // _CHUNK:03d}.parquet"
         part = _load_chunk(path)
         if part is None:
-            part = rescore(chunk, direction, strengths, context.renderer, scorer, context.batch_size, progress=False)
+            part = rescore(chunk, direction, strengths, context.renderer, scorer, context.batches, progress=False)
             part.save(path)
         parts.append(part)
         count.add(len(chunk) * len(strengths))

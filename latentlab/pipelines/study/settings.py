@@ -9,6 +9,7 @@ from typing import Any, Literal, get_args
 
 from latentlab.errors import UserError
 from latentlab.files import read_json, write_json
+from latentlab.precision import Precision, Settled, check_precision
 from latentlab.resuming import check_same
 from latentlab.scorers.threshold import Threshold
 
@@ -17,6 +18,9 @@ FORMAT_VERSION = 2
 
 Rendering = Literal["auto", "preview", "full"]
 Method = Literal["style-correlation", "svm"]
+
+# What studies depended on before their manifests said so.
+_BEFORE = {"precision": "float32"}
 
 # What the direction of each method is compared with.
 _COMPARED: dict[Method, str] = {"style-correlation": "svm", "svm": "mean"}
@@ -53,6 +57,9 @@ class StudySettings:
     method
         Method of the main direction, see `latentlab.directions`: 'style-correlation', ten style channels, compared with
         the SVM in W; or 'svm', compared with the mean difference.
+    precision
+        Type that all images are rendered in: 'float32', 'bfloat16', or 'auto' for that of a study that was begun or
+        else bfloat16 where the hardware is built for it.
     """
 
     attribute: str = "happy"
@@ -67,6 +74,7 @@ class StudySettings:
     edited_faces: int = 40
     class_label: int | None = None
     method: Method = "style-correlation"
+    precision: Precision = "auto"
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "name", self.name or self.attribute)
@@ -80,6 +88,7 @@ class StudySettings:
             raise UserError(f"a study needs 20 samples or more to learn and to test on, not {self.samples}")
         if self.rendering not in get_args(Rendering):
             raise UserError(f"rendering is auto, preview or full, not {self.rendering!r}")
+        check_precision(self.precision)
         if self.edited_faces < 1:
             raise UserError(f"edited_faces must be 1 or more, not {self.edited_faces}")
 
@@ -103,11 +112,19 @@ def claim(folder: Path, settings: StudySettings, fingerprints: dict[str, str]) -
     if path.exists():
         stored = read_json(path)
         _check_version(folder, stored)
-        check_same(folder, "a study", stored, wanted)
+        check_same(folder, "a study", {**_BEFORE, **stored} if isinstance(stored, Mapping) else stored, wanted)
     elif folder.exists() and not (folder.is_dir() and all(_is_leftover(entry) for entry in folder.iterdir())):
         raise UserError(f"{folder} exists already and holds no run; choose another folder with --out")
     else:
         write_json(path, wanted)
+
+
+def begun_precision(folder: Path) -> Settled | None:
+    """Precision of the study in a folder, in which a stopped one goes on; None where there is none."""
+    stored = read_json(folder / MANIFEST) if (folder / MANIFEST).exists() else None
+    if not isinstance(stored, Mapping):
+        return None
+    return "bfloat16" if {**_BEFORE, **stored}["precision"] == "bfloat16" else "float32"
 
 
 def _check_version(folder: Path, stored: Any) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import torch
 
+from latentlab.batching import AnyBatch, Batches
 from latentlab.directions import fit
 from latentlab.errors import UserError
 from latentlab.pipelines.components import Components
@@ -20,7 +21,8 @@ from latentlab.pipelines.study.drawing import draw_figures
 from latentlab.pipelines.study.edits import edit_held_out, find_reach
 from latentlab.pipelines.study.report import write_report
 from latentlab.pipelines.study.results import Study
-from latentlab.pipelines.study.settings import StudySettings, claim
+from latentlab.pipelines.study.settings import StudySettings, begun_precision, claim
+from latentlab.precision import settle
 from latentlab.progress import Stage, stage_of
 from latentlab.samples import SampleTable, split
 from latentlab.scorers import threshold_of
@@ -37,7 +39,7 @@ def study_attribute(
     settings: StudySettings,
     folder: str | Path,
     command: str = "latentlab.study_attribute",
-    batch_size: int = 4,
+    batch_size: AnyBatch = "auto",
     progress: bool | Stage = True,
 ) -> Study:
     """Run a study of one attribute, or finish one that was stopped.
@@ -54,7 +56,7 @@ def study_attribute(
     command
         How the study was started, for the report.
     batch_size
-        Images rendered at once.
+        Images rendered at once, see `latentlab.batching`.
     progress
         True for a progress bar, False for none, or a `Stage` of your own.
 
@@ -70,33 +72,46 @@ def study_attribute(
         styles for the method.
     """
     folder = Path(folder)
-    settings = _complete(settings, components)
+    settings = _complete(settings, components, folder)
     resolution = _scored_resolution(components, settings)
-    sampling = LabelSettings(
-        settings.samples, settings.seed_start, settings.psi, resolution, settings.threshold, settings.class_label
-    )
+    sampling = _sampling(settings, resolution)
     sampling.for_components(components)  # to refuse settings out of range before anything is written
     components.check_attribute(settings.attribute)
     _check_space(components, settings)
     generator, scorer = components.generator.fingerprint, components.scorer.fingerprint
     claim(folder, settings, {"generator": generator, "scorer_weights": scorer})
-    renderer = components.renderer(sampling.resolution)
-    context = StudyContext(components, settings, folder, renderer, batch_size, stage_of(progress))
-    table = label_samples(components, sampling, folder / "samples", batch_size, progress)
+    renderer = components.renderer(resolution, settings.precision)
+    batches, stage = Batches.of(batch_size, renderer), stage_of(progress)
+    context = StudyContext(components, settings, folder, renderer, batches, batch_size, stage)
+    table = label_samples(components, sampling, folder / "samples", batches, stage)
     study = _measure(context, table)
     draw_figures(context, study)
     write_report(context, study, command)
     return study
 
 
-def _complete(settings: StudySettings, components: Components) -> StudySettings:
-    """The settings with what they leave to the components."""
+def _complete(settings: StudySettings, components: Components, folder: Path) -> StudySettings:
+    """The settings with what they leave to the components, and to a study that goes on."""
     own = threshold_for(threshold_of(components.scorer), settings.attribute)
     return replace(
         settings,
         network=settings.network or components.network_name,
         scorer=settings.scorer or components.scorer_name,
         threshold=str(own) if settings.threshold is None and own is not None else settings.threshold,
+        precision=settle(settings.precision, components.device, begun_precision(folder)),
+    )
+
+
+def _sampling(settings: StudySettings, resolution: int) -> LabelSettings:
+    """Which samples the study draws."""
+    return LabelSettings(
+        settings.samples,
+        settings.seed_start,
+        settings.psi,
+        resolution,
+        settings.threshold,
+        settings.class_label,
+        settings.precision,
     )
 
 

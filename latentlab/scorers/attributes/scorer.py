@@ -91,6 +91,11 @@ class AttributeScorer:
         logits: Tensor = (self.slopes * raw + self.offsets)[:, self._rows]
         return logits
 
+    def scores_and_logits(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Score `images (b, 3, h, w)`: probabilities and their logits, `(b, len(names))` each."""
+        logits = self.logits(images)
+        return torch.sigmoid(logits), logits
+
     @property
     def threshold(self) -> Threshold | None:
         """One half for each of several attributes; a single one needs none, for that holds for every lone score."""
