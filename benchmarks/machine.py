@@ -1,4 +1,4 @@
-"""A line about the machine and the versions that a number was measured with."""
+"""A line about the machine and the versions that a number was measured with, and the memory that it took."""
 
 from __future__ import annotations
 
@@ -20,6 +20,21 @@ def processor() -> str:
         command = ["sysctl", "-n", "machdep.cpu.brand_string"]
         return subprocess.run(command, capture_output=True, text=True).stdout.strip()
     return platform.processor() or "unknown"
+
+
+def peak_memory(children: bool = False) -> str:
+    """Tell the most memory that this process, or one of those that it has run, had at once; and torch on a GPU."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return "peak memory unknown"
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN if children else resource.RUSAGE_SELF)
+    unit = 1 if sys.platform == "darwin" else 1024  # bytes there, KiB elsewhere
+    told = f"peak memory {usage.ru_maxrss * unit / 1e9:.2f} GB"
+    torch = sys.modules.get("torch")
+    if not children and torch is not None and torch.cuda.is_available():
+        told += f", of the GPU {torch.cuda.max_memory_allocated() / 1e9:.2f} GB"
+    return told
 
 
 def describe(*packages: str) -> str:

@@ -33,6 +33,7 @@ LEVELS = (
         "archives",
         "progress",
         "arrays",
+        "background",
         "batching",
         "precision",
         "latents",

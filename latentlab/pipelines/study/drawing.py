@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
+from latentlab.background import in_background
 from latentlab.errors import UserError
 from latentlab.pipelines.edits import Faces
 from latentlab.pipelines.study.context import StudyContext
 from latentlab.pipelines.study.results import HeldOutEdits, Study
-from latentlab.pipelines.walks import COLUMNS, render_walk, sweep, walk_renderer
+from latentlab.pipelines.walks import COLUMNS, Walk, render_walk, sweep, walk_renderer
 from latentlab.plots import response_figure, save_figure
 from latentlab.progress import titled
 from latentlab.samples import SampleTable
@@ -25,14 +26,20 @@ def draw_figures(context: StudyContext, study: Study) -> None:
     under them are their own. Those of the animation are not scored.
     """
     faces, main = _faces(study), context.settings.method
-    if not (context.folder / "response.png").exists():
-        _draw_response(context, study.edits[main])
-    if not (context.folder / "walk.png").exists():
-        _draw_walk(context, study, main, faces)
-    names = [name for name in _animations() if not (context.folder / name).exists()]
-    if names:
-        shown = faces.subset(np.unique(np.linspace(0, len(faces) - 1, 3).round().astype(int)))
-        _animate_walk(context, study, main, shown, names)
+    shown = faces.subset(np.unique(np.linspace(0, len(faces) - 1, 3).round().astype(int)))
+    missing = [name for name in ("walk.png", *_animations()) if not (context.folder / name).exists()]
+    animations = [name for name in missing if name != "walk.png"]
+    # Rendering takes all processors, and one figure or encoder a single one: these come last, beside each other.
+    walk = _render_walk(context, study, main, faces) if "walk.png" in missing else None
+    animation = _render_animation(context, study, main, shown) if animations else None
+    with in_background() as later:
+        if walk is not None:
+            later(walk.save, context.folder / "walk.png", context.settings.attribute)
+        if not (context.folder / "response.png").exists():
+            later(_draw_response, context, study.edits[main])
+        for name in animations:
+            assert animation is not None
+            animation.save(context.folder / name)
 
 
 def _animations() -> list[str]:
@@ -55,8 +62,8 @@ def _named(faces: SampleTable, context: StudyContext) -> Faces:
     return Faces({"ws": faces.ws(context.components.generator.num_ws)}, tuple(faces.seeds.tolist()))
 
 
-def _draw_walk(context: StudyContext, study: Study, main: str, faces: SampleTable) -> None:
-    walk = render_walk(
+def _render_walk(context: StudyContext, study: Study, main: str, faces: SampleTable) -> Walk:
+    return render_walk(
         _named(faces, context),
         study.fits[main].direction,
         study.reach[main].strengths(COLUMNS),
@@ -65,12 +72,11 @@ def _draw_walk(context: StudyContext, study: Study, main: str, faces: SampleTabl
         batch_size=context.shown,
         progress=titled(context.stage, "drawing the walk"),
     )
-    walk.save(context.folder / "walk.png", context.settings.attribute)
 
 
-def _animate_walk(context: StudyContext, study: Study, main: str, faces: SampleTable, names: list[str]) -> None:
+def _render_animation(context: StudyContext, study: Study, main: str, faces: SampleTable) -> Walk:
     renderer, size = walk_renderer(context.components, precision=context.settings.precision)
-    walk = render_walk(
+    return render_walk(
         _named(faces, context),
         study.fits[main].direction,
         sweep(study.reach[main].away, study.reach[main].towards),
@@ -79,8 +85,6 @@ def _animate_walk(context: StudyContext, study: Study, main: str, faces: SampleT
         batch_size=context.shown,
         progress=titled(context.stage, "animating the walk"),
     )
-    for name in names:
-        walk.save(context.folder / name)
 
 
 def _draw_response(context: StudyContext, edits: HeldOutEdits) -> None:

@@ -254,6 +254,6 @@ def _reproduction(context: StudyContext, command: str) -> str:
         ["generator", f"`{settings.network}`, fingerprint `{components.generator.fingerprint}`"],
         *([] if settings.class_label is None else [["class", str(settings.class_label)]]),
         ["scorer", f"`{settings.scorer}`, fingerprint `{components.scorer.fingerprint}`"],
-        ["device", str(components.generator.w_avg.device)],
+        ["device", f"{components.generator.w_avg.device}, images in {settings.precision}"],
     ]
     return "## How to reproduce it\n\n" + _table(["what", "value"], lines, numbers=False)

@@ -1,0 +1,41 @@
+"""Files that are written in the background, while the work goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import ParamSpec, Protocol
+
+P = ParamSpec("P")
+
+
+class Later(Protocol):
+    """Has a function called soon, in the background."""
+
+    def __call__(self, function: Callable[P, object], /, *args: P.args, **kwargs: P.kwargs) -> None:
+        """Have it called."""
+        ...
+
+
+@contextmanager
+def in_background() -> Iterator[Later]:
+    """Give a function that has others called one by one in a thread, and end once all of them are done.
+
+    Such calls write files, whole or not at all as everywhere (`latentlab.files.atomic_path`), beside encoders and
+    loops that leave a processor idle. The first of their errors is raised at the end, unless there is one already.
+    """
+    pending: list[Future[object]] = []
+    with ThreadPoolExecutor(1, thread_name_prefix="writing") as pool:
+
+        def later(function: Callable[P, object], /, *args: P.args, **kwargs: P.kwargs) -> None:
+            pending.append(pool.submit(function, *args, **kwargs))
+
+        try:
+            yield later
+        except BaseException:
+            for one in pending:
+                one.cancel()
+            raise
+    for one in pending:
+        one.result()
