@@ -128,7 +128,7 @@ def test_a_table_and_edits_are_the_same_where_memory_runs_out(tiny, scorer, tmp_
     assert max(tight.rendered) <= 3
     from latentlab.directions import fit
 
-    learnt = fit(whole, "bright", "mean", threshold="median").direction
+    learnt = fit(whole, "bright", "mean", threshold="median", test_share=0).direction
     faces = whole.subset(np.arange(3))
     with pytest.warns(UserWarning, match="going on with 2"):
         one = rescore(faces, learnt, [1.0, 2.0], Renderer(tight, 16), scorer, 4, progress=False)

@@ -1,5 +1,6 @@
 """The sample table: its rows, its shards, and a run that is killed and goes on."""
 
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -9,9 +10,18 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from latentlab import precision
 from latentlab.errors import UserError
+from latentlab.pipelines import Components, LabelSettings, label_samples
 from latentlab.samples import SampleSettings, SampleStore, SampleTable, concatenate, draw_samples, join, split
-from latentlab.scorers import FunctionScorer, ScorerSet, parse_threshold
+from latentlab.scorers import (
+    AttributeScorer,
+    FunctionScorer,
+    ScorerSet,
+    load_scorer,
+    parse_threshold,
+    scores_and_logits,
+)
 from stylegan2.sampling import z_from_seeds
 from tests.conftest import stage_with
 from tests.latentlab.projection.interrupted import kill_at
@@ -399,3 +409,83 @@ def test_a_table_knows_its_networks(tiny, scorer, tmp_path):
         assert (part.generator, part.scorer) == networks
     with pytest.raises(ValueError, match="same generator"):
         concatenate([part, replace(part, generator="other")])
+
+
+def precisions(tiny, scorer, folder, *asked):
+    """Precisions of the tables that these give, one after the other, in one folder."""
+    components = Components.load(tiny, scorer)
+    return [LabelSettings(4, precision=one).for_components(components, folder).precision for one in asked]
+
+
+def test_precision_is_what_the_hardware_is_built_for(tiny, scorer, tmp_path, monkeypatch):
+    for dtype in (torch.float32, torch.bfloat16):
+        monkeypatch.setattr(precision, "fast_dtype", lambda device, dtype=dtype: dtype)
+        assert precisions(tiny, scorer, tmp_path, "auto", "float32", "bfloat16") == [
+            str(dtype).removeprefix("torch."),
+            "float32",
+            "bfloat16",
+        ]
+    with pytest.raises(UserError, match="precision is auto, float32 or bfloat16, not 'half'"):
+        LabelSettings(precision="half")
+    with pytest.raises(UserError, match="float32 or bfloat16, not 'auto'"):
+        make_settings(tiny, scorer, precision="auto")
+
+
+def test_a_table_goes_on_in_its_own_precision(tiny, scorer, tmp_path, monkeypatch):
+    components = Components.load(tiny, scorer)
+    for begun, other in (("float32", "bfloat16"), ("bfloat16", "float32")):
+        folder = tmp_path / begun
+        label_samples(components, LabelSettings(4, precision=begun), folder, progress=False)
+        (folder / "shard-00000.parquet").unlink()
+        for dtype in (torch.float32, torch.bfloat16):
+            monkeypatch.setattr(precision, "fast_dtype", lambda device, dtype=dtype: dtype)
+            label_samples(components, LabelSettings(4), folder, progress=False)
+        assert json.loads((folder / "_manifest.json").read_text())["precision"] == begun
+        assert SampleStore.load(folder).settings.precision == begun
+        with pytest.raises(UserError, match=f"holds samples whose precision is {begun}, not {other}"):
+            label_samples(components, LabelSettings(4, precision=other), folder, progress=False)
+
+
+def test_tables_of_before_are_in_float32(tiny, scorer, tmp_path, monkeypatch):
+    components = Components.load(tiny, scorer)
+    table = label_samples(components, LabelSettings(4, precision="float32"), tmp_path, progress=False)
+    manifest = tmp_path / "_manifest.json"
+    stored = json.loads(manifest.read_text())
+    del stored["precision"]
+    manifest.write_text(json.dumps(stored))
+    monkeypatch.setattr(precision, "fast_dtype", lambda device: torch.bfloat16)
+    assert SampleStore.load(tmp_path).settings.precision == "float32"
+    assert_same(label_samples(components, LabelSettings(4), tmp_path, progress=False), table)
+    with pytest.raises(UserError, match="precision is float32, not bfloat16"):
+        label_samples(components, LabelSettings(4, precision="bfloat16"), tmp_path, progress=False)
+
+
+def test_w_depends_on_neither_batch_nor_precision(tiny, scorer, tmp_path):
+    settings = [LabelSettings(9, precision="float32"), LabelSettings(9, precision="bfloat16")]
+    components = Components.load(tiny, scorer)
+    tables = [
+        label_samples(components, one, tmp_path / f"{k}-{size}", size, progress=False)
+        for k, one in enumerate(settings)
+        for size in (1, 4)
+    ]
+    for table in tables[1:]:
+        np.testing.assert_array_equal(table.w, tables[0].w)
+    assert (tables[2].scores != tables[0].scores).any()
+    np.testing.assert_allclose(tables[2].scores, tables[0].scores, atol=0.05)
+
+
+def test_scores_and_logits_come_of_one_look(tiny, tmp_path):
+    class Counted(AttributeScorer):
+        looks = 0
+
+        def logits(self, images):
+            Counted.looks += len(images)
+            return super().logits(images)
+
+    whole = load_scorer("attributes:young,male")
+    counted = Counted(whole.network, whole.all_names, whole.slopes, whole.offsets, whole.card, whole.names)
+    images = torch.rand(3, 3, 64, 64, generator=torch.Generator().manual_seed(1)) * 2 - 1
+    scores, logits = scores_and_logits(counted, images)
+    assert Counted.looks == 3
+    torch.testing.assert_close(torch.from_numpy(scores), whole(images))
+    torch.testing.assert_close(torch.from_numpy(logits["young"]), whole.logits(images)[:, 0])
