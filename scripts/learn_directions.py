@@ -35,8 +35,10 @@ from latentlab.samples import SampleTable, split
 
 SCORERS = "fer,attributes,attributes-judge"
 GEOMETRY = "geometry,lighting"
-LEARN, CONFIRM = LabelSettings(12_000, 600, 0.7, 256), LabelSettings(4_000, 30_000, 0.7, 256)
-LEARN_GEOMETRY = LabelSettings(6_000, 600, 0.7, 256)
+LEARN, CONFIRM, LEARN_GEOMETRY = (
+    LabelSettings(samples, first, 0.7, 256, precision="float32")
+    for samples, first in ((12_000, 600), (4_000, 30_000), (6_000, 600))
+)
 LEAST_CORRELATION = 0.6
 _MOVES = 2.0  # standard deviations by which the ends of a geometric direction's range move its score
 _FACES = 12  # faces that such a range is found with

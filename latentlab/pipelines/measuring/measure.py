@@ -164,7 +164,9 @@ def _renderer(components: Components, settings: MeasureSettings) -> Renderer:
 def _draw(
     components: Components, settings: MeasureSettings, renderer: Renderer, folder: Path, stage: Stage
 ) -> SampleTable:
-    wanted = LabelSettings(settings.samples, settings.seed_start, settings.psi, renderer.resolution)
+    # As the edited faces are rendered, whose scores are compared with these.
+    size = renderer.resolution
+    wanted = LabelSettings(settings.samples, settings.seed_start, settings.psi, size, precision="float32")
     return label_samples(components, wanted, folder / "samples", settings.batch_size, stage)
 
 
