@@ -29,7 +29,7 @@ def place(tmp_path_factory) -> Path:
 @pytest.fixture
 def labelled(run, place):
     """Samples of several scorers, and what labelling them printed; drawn once."""
-    words = ["--samples", 60, "--batch", 8, "--threshold", "attributes:young=q0.4,attributes:male=median"]
+    words = ["--samples", 60, "--precision", "float32", "--threshold", "attributes:young=q0.4,attributes:male=median"]
     code, out, err = run("label", "--network", place / "tiny.safetensors", "--scorer", SCORERS, *words,
                          "--out", place / "samples")  # fmt: skip
     assert code == 0, err

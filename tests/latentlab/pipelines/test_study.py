@@ -25,6 +25,7 @@ from latentlab.editing import in_sigmas
 from latentlab.errors import UserError
 from latentlab.pipelines import Components, StudySettings, study_attribute
 from latentlab.pipelines.study import summary
+from latentlab.pipelines.study.settings import begun_precision, claim
 from latentlab.samples import SampleTable, split
 from latentlab.scorers import FunctionScorer
 
@@ -644,3 +645,21 @@ def test_a_run_killed_as_it_began_goes_on(lively, tmp_path):
     with one_thread():
         run_study(lively, make_scorer(), replace(SETTINGS, samples=80, edited_faces=1), tmp_path)
     assert (tmp_path / "report.md").exists()
+
+
+def test_a_study_goes_on_in_its_own_precision(tmp_path):
+    settings, manifest = StudySettings(precision="bfloat16"), tmp_path / "run.json"
+    assert begun_precision(tmp_path) is None
+    claim(tmp_path, settings, {})
+    assert begun_precision(tmp_path) == "bfloat16"
+    with pytest.raises(UserError, match="precision is bfloat16, not float32"):
+        claim(tmp_path, replace(settings, precision="float32"), {})
+    stored = json.loads(manifest.read_text())
+    del stored["precision"]  # as studies of before are
+    manifest.write_text(json.dumps(stored))
+    assert begun_precision(tmp_path) == "float32"
+    claim(tmp_path, replace(settings, precision="float32"), {})
+    with pytest.raises(UserError, match="precision is float32, not bfloat16"):
+        claim(tmp_path, settings, {})
+    with pytest.raises(UserError, match="precision is auto, float32 or bfloat16"):
+        StudySettings(precision="half")
