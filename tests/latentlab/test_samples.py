@@ -482,7 +482,7 @@ def test_scores_and_logits_come_of_one_look(tiny, tmp_path):
             Counted.looks += len(images)
             return super().logits(images)
 
-    whole = load_scorer("attributes:young,male")
+    whole = load_scorer("attributes").of("young", "male")
     counted = Counted(whole.network, whole.all_names, whole.slopes, whole.offsets, whole.card, whole.names)
     images = torch.rand(3, 3, 64, 64, generator=torch.Generator().manual_seed(1)) * 2 - 1
     scores, logits = scores_and_logits(counted, images)
