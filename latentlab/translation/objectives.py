@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from latentlab.errors import UserError
+from latentlab.translation.networks.passes import run_on_each
 
 Discriminate = Callable[[Tensor], Tensor]
 
@@ -51,7 +52,7 @@ def discriminator_losses(
     objective: Objective, name: str, discriminate: Discriminate, real: Tensor, fake: Tensor, rng: torch.Generator
 ) -> dict[str, Tensor]:
     """Losses of a discriminator at images `(b, …)`: "d" + `name` and, if the objective has one, "penalty" + `name`."""
-    losses = {f"d{name}": objective.discriminator(discriminate(real), discriminate(fake))}
+    losses = {f"d{name}": objective.discriminator(*run_on_each(discriminate, [real], [fake]))}
     if objective.penalty_weight:
         losses[f"penalty{name}"] = objective.penalty_weight * gradient_penalty(discriminate, real, fake, rng)
     return losses

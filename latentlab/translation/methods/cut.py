@@ -21,6 +21,7 @@ from latentlab.translation.losses import patch_nce
 from latentlab.translation.methods.adversarial import AdversarialConfig, AdversarialMethod
 from latentlab.translation.methods.base import OptimiserStep, network_dict
 from latentlab.translation.networks import PatchConfig, ResNetConfig
+from latentlab.translation.networks.passes import run_on_each
 from latentlab.translation.networks.resnet import Encoder, blocks_for
 from latentlab.translation.sizes import Size
 
@@ -117,15 +118,15 @@ class CUT(AdversarialMethod):
         a, b = batch["a"], batch["b"]
         generator, config = self.networks["G"], self.config
         judged = self.judge(self.networks["D"], rng)
-        fake = generator(a)
+        whole = bool(config.identity_weight or config.perceptual_weight)
+        fake, *same = run_on_each(generator, [a], *[[b]] * whole)
         yield OptimiserStep("discriminator", self.discriminator_losses("", judged, b, fake.detach(), rng))
         losses = {"gan": self.objective.generator(judged(fake))}
         losses["contrast"] = config.contrast_weight * self.contrast(fake, a, rng)
-        if config.identity_weight or config.perceptual_weight:
-            same = generator(b)
-            losses |= self.perceptual_losses(lpips=(same, b))
+        if whole:
+            losses |= self.perceptual_losses(lpips=(same[0], b))
         if config.identity_weight:
-            losses["identity"] = config.identity_weight * self.contrast(same, b, rng)
+            losses["identity"] = config.identity_weight * self.contrast(same[0], b, rng)
         yield OptimiserStep("generator", losses)
 
     def contrast(self, made: Tensor, given: Tensor, rng: torch.Generator) -> Tensor:

@@ -17,6 +17,7 @@ from latentlab.translation.losses import l1
 from latentlab.translation.methods.adversarial import AdversarialConfig, AdversarialMethod
 from latentlab.translation.methods.base import OptimiserStep, network_dict
 from latentlab.translation.networks import PatchConfig, ResNetConfig, UNetConfig
+from latentlab.translation.networks.passes import run_on_each
 from latentlab.translation.networks.resnet import blocks_for
 from latentlab.translation.pool import ImagePool
 from latentlab.translation.sizes import Size
@@ -106,7 +107,9 @@ class CycleGAN(AdversarialMethod):
         """See `TranslationMethod`."""
         a, b, (g_a, g_b, d_a, d_b) = batch["a"], batch["b"], self.networks.values()
         judged_b, judged_a = self.judge(d_a, rng), self.judge(d_b, rng)
-        fake_b, fake_a = g_a(a), g_b(b)
+        keeps = bool(self.config.identity_weight)  # what is of their kind already
+        fake_b, *same_b = run_on_each(g_a, [a], *[[b]] * keeps)
+        fake_a, *same_a = run_on_each(g_b, [b], *[[a]] * keeps)
         back_a, back_b = g_b(fake_b), g_a(fake_a)
         losses = {
             "gan_b": self.objective.generator(judged_b(fake_b)),
@@ -115,9 +118,9 @@ class CycleGAN(AdversarialMethod):
             "cycle_b": self.config.cycle_weight * l1(back_b, b),
             **self.perceptual_losses(lpips_a=(back_a, a), lpips_b=(back_b, b)),
         }
-        if self.config.identity_weight:
-            weight = self.config.cycle_weight * self.config.identity_weight
-            losses |= {"identity_a": weight * l1(g_b(a), a), "identity_b": weight * l1(g_a(b), b)}
+        weight = self.config.cycle_weight * self.config.identity_weight
+        if keeps:
+            losses |= {"identity_a": weight * l1(same_a[0], a), "identity_b": weight * l1(same_b[0], b)}
         yield OptimiserStep("generator", losses)
         losses = self.discriminator_losses("_b", judged_b, b, self.pools["b"].swap(fake_b, rng), rng)
         losses |= self.discriminator_losses("_a", judged_a, a, self.pools["a"].swap(fake_a, rng), rng)

@@ -21,6 +21,7 @@ from latentlab.translation.methods.adversarial import AdversarialConfig, Adversa
 from latentlab.translation.methods.base import OptimiserStep, network_dict
 from latentlab.translation.networks import InstaDiscriminatorConfig, InstaGeneratorConfig
 from latentlab.translation.networks.instagan import AT_ONCE, present, translate_instances
+from latentlab.translation.networks.passes import run_on_each
 from latentlab.translation.networks.resnet import blocks_for
 from latentlab.translation.objectives import objective
 from latentlab.translation.pool import ImagePool
@@ -216,11 +217,14 @@ class InstaGAN(AdversarialMethod):
         """Losses that preserve an image and its masks: cycle, identity, context."""
         name, back, weight = translation.source, translation.inverse, self.config.cycle_weight
         source = torch.cat([batch.images, batch.masks], dim=1)
-        again, masks_again = back(batch.made, batch.made_masks)
+        keeps = bool(self.config.identity_weight)  # what is of its kind already
+        (again, masks_again), *same = run_on_each(
+            back, [batch.made, batch.made_masks], *[[batch.images, batch.masks]] * keeps
+        )
         losses = {f"cycle_{name}": weight * l1(torch.cat([again, masks_again], dim=1), source)}
         losses |= self.perceptual_losses(**{f"lpips_{name}": (again, batch.images)})
-        if self.config.identity_weight:
-            identity = l1(torch.cat(back(batch.images, batch.masks), dim=1), source)
+        for kept in same:
+            identity = l1(torch.cat(kept, dim=1), source)
             losses[f"identity_{name}"] = weight * self.config.identity_weight * identity
         if self.config.context_weight:
             outside = context_weight(batch.masks, batch.made_masks)

@@ -16,7 +16,15 @@ from torch.nn.utils.parametrizations import spectral_norm
 
 from latentlab.errors import UserError
 from latentlab.translation.networks.base import NetworkConfig, TranslationGenerator
-from latentlab.translation.networks.layers import Norm, Upsampling, check_norm, check_size, check_upsampling, norm_layer
+from latentlab.translation.networks.layers import (
+    Norm,
+    Upsampling,
+    check_norm,
+    check_size,
+    check_upsampling,
+    leave_biases,
+    norm_layer,
+)
 from latentlab.translation.networks.multiscale import MultiScale, check_scales
 from latentlab.translation.networks.resnet import Decoder, Encoder
 from stylegan2.defaults import plain_defaults
@@ -179,6 +187,7 @@ class InstaDiscriminator(nn.Module):
             nn.LeakyReLU(0.2),
             spectral_norm(nn.Conv2d(channels, 1, 4, 1, 1)),
         )
+        leave_biases(self.classifier[:1], self.classifier[1:2])
 
     def forward(self, images: Tensor, masks: Tensor) -> Tensor:
         """Compute logits of images `(b, 3, h, w)` with masks `(b, n, h, w)`.
@@ -202,7 +211,9 @@ def _extractor(channels: int, config: InstaDiscriminatorConfig) -> nn.Sequential
     layers: list[nn.Module] = []
     for k, (i, o) in enumerate(zip(widths, widths[1:], strict=False)):
         norm = [norm_layer(config.norm, o)] if k else []
-        layers += [spectral_norm(nn.Conv2d(i, o, 4, 2, 1)), *norm, nn.LeakyReLU(0.2)]
+        conv = spectral_norm(nn.Conv2d(i, o, 4, 2, 1))
+        leave_biases([conv] * len(norm), norm)
+        layers += [conv, *norm, nn.LeakyReLU(0.2)]
     return nn.Sequential(*layers)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, Literal, get_args
 
 import torch
@@ -24,7 +25,48 @@ def norm_layer(kind: Norm, channels: int) -> nn.Module:
         return nn.BatchNorm2d(channels)
     if kind == "none":
         return nn.Identity()
-    return nn.InstanceNorm2d(channels, affine=kind == "instance-affine")
+    return InstanceNorm(channels, affine=kind == "instance-affine")
+
+
+class InstanceNorm(nn.InstanceNorm2d):
+    """Instance normalisation that keeps the layout of its input, with statistics in float32 also of bfloat16.
+
+    Torch copies `channels_last` features to its own layout first, and the next convolution copies them back. One image
+    alone is batch-normalised instead, which needs neither; on a CPU so is each image of a batch.
+    """
+
+    def forward(self, input: Tensor) -> Tensor:
+        """See the class."""
+        count, channels = input.shape[:2]
+        if count == 0 or (count > 1 and input.device.type != "cpu"):
+            return super().forward(input)
+        scale, shift = self.weight, self.bias
+        if scale is None and input.dtype in (torch.bfloat16, torch.float16):
+            # Torch keeps the statistics in the type of the scale, and rounds them to that of the input without one.
+            scale, shift = (torch.full((channels,), value, device=input.device) for value in (1.0, 0.0))
+        made = [F.batch_norm(one, None, None, scale, shift, training=True, eps=self.eps) for one in input.split(1)]
+        return made[0] if count == 1 else torch.cat(made)
+
+
+class ReflectConv(nn.Conv2d):
+    """Convolution of features that are continued by reflection, `(b, c, h, w)` to `(b, c', h, w)`."""
+
+    def __init__(self, channels: int, out_channels: int, kernel: int, bias: bool = True):
+        super().__init__(channels, out_channels, kernel, padding=kernel // 2, padding_mode="reflect", bias=bias)
+
+    def forward(self, input: Tensor) -> Tensor:
+        """See the class."""
+        # On a CPU, autocast pads in float32, for no reason that holds here: four bytes a value, and two copies.
+        with torch.autocast(input.device.type, enabled=False):
+            padded = F.pad(input, self._reversed_padding_repeated_twice, mode="reflect")
+        return F.conv2d(padded, self.weight, self.bias)
+
+
+def leave_biases(convs: Iterable[nn.Module], norms: Iterable[nn.Module]) -> None:
+    """Do not train biases of convolutions whose instance norm takes them away: their gradients are rounding errors."""
+    for conv, norm in zip(convs, norms, strict=True):
+        if isinstance(norm, nn.InstanceNorm2d) and isinstance(conv.bias, nn.Parameter):
+            conv.bias.requires_grad_(False)
 
 
 def check_norm(kind: str) -> None:

@@ -14,7 +14,7 @@ from torch.nn.utils.parametrizations import spectral_norm
 
 from latentlab.errors import UserError
 from latentlab.translation.networks.base import NetworkConfig
-from latentlab.translation.networks.layers import Norm, check_norm, check_size, has_bias, norm_layer
+from latentlab.translation.networks.layers import Norm, check_norm, check_size, has_bias, leave_biases, norm_layer
 from latentlab.translation.networks.multiscale import MultiScale, check_scales
 from stylegan2.defaults import plain_defaults
 
@@ -83,6 +83,7 @@ class PatchDiscriminator(nn.Module):
             for i, o, stride in zip(widths, widths[1:], strides[1:], strict=False)
         )
         self.norms = nn.ModuleList(norm_layer(norm, width) for width in widths[1:])
+        leave_biases(self.body, self.norms)
         # The published pixel's last convolution has a bias only if the ones before have; a patch's always.
         self.head = nn.Conv2d(widths[-1], 1, kernel, 1, padding, bias=bias or layers > 0)
         if config.norm == "spectral":

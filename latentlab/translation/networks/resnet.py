@@ -16,6 +16,7 @@ from latentlab.errors import UserError
 from latentlab.translation.networks.base import NetworkConfig, TranslationGenerator
 from latentlab.translation.networks.layers import (
     Norm,
+    ReflectConv,
     Upsampling,
     check_norm,
     check_sides,
@@ -23,6 +24,7 @@ from latentlab.translation.networks.layers import (
     check_upsampling,
     doubling_layer,
     has_bias,
+    leave_biases,
     norm_layer,
 )
 from latentlab.translation.sizes import Size, sides_of
@@ -89,11 +91,12 @@ class ResNetBlock(nn.Module):
 
     def __init__(self, channels: int, norm: Norm, dropout: bool):
         super().__init__()
-        self.conv0 = nn.Conv2d(channels, channels, 3, padding=1, padding_mode="reflect", bias=has_bias(norm))
+        self.conv0 = ReflectConv(channels, channels, 3, bias=has_bias(norm))
         self.norm0 = norm_layer(norm, channels)
         self.dropout = nn.Dropout(0.5) if dropout else nn.Identity()
-        self.conv1 = nn.Conv2d(channels, channels, 3, padding=1, padding_mode="reflect", bias=has_bias(norm))
+        self.conv1 = ReflectConv(channels, channels, 3, bias=has_bias(norm))
         self.norm1 = norm_layer(norm, channels)
+        leave_biases((self.conv0, self.conv1), (self.norm0, self.norm1))
 
     def forward(self, x: Tensor) -> Tensor:
         """See the class."""
@@ -108,12 +111,13 @@ class Encoder(nn.Module):
         super().__init__()
         bias = has_bias(norm)
         convs = [
-            nn.Conv2d(channels, ngf, 7, padding=3, padding_mode="reflect", bias=bias),
+            ReflectConv(channels, ngf, 7, bias=bias),
             nn.Conv2d(ngf, 2 * ngf, 3, 2, 1, bias=bias),
             nn.Conv2d(2 * ngf, 4 * ngf, 3, 2, 1, bias=bias),
         ]
         self.convs = nn.ModuleList(convs)
         self.norms = nn.ModuleList(norm_layer(norm, conv.out_channels) for conv in convs)
+        leave_biases(self.convs, self.norms)
         self.blocks = nn.ModuleList(ResNetBlock(4 * ngf, norm, dropout) for _ in range(blocks))
 
     def forward(self, x: Tensor) -> Tensor:
@@ -135,7 +139,8 @@ class Decoder(nn.Module):
             doubling_layer(upsampling, i, o, 3, has_bias(norm)) for i, o in zip(widths, widths[1:], strict=False)
         )
         self.norms = nn.ModuleList(norm_layer(norm, o) for o in widths[1:])
-        self.head = nn.Conv2d(features // 4, channels, 7, padding=3, padding_mode="reflect")
+        leave_biases(self.convs, self.norms)
+        self.head = ReflectConv(features // 4, channels, 7)
 
     def forward(self, x: Tensor) -> Tensor:
         """See the class."""

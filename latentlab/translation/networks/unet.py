@@ -23,6 +23,7 @@ from latentlab.translation.networks.layers import (
     check_upsampling,
     doubling_layer,
     has_bias,
+    leave_biases,
     norm_layer,
 )
 from latentlab.translation.sizes import Size, nearest_size, sides_of, size_name
@@ -138,6 +139,7 @@ class UNet(TranslationGenerator):
             self.up.append(doubling_layer(config.upsampling, stacked * inner, back, 4, bias or level == 0))
             self.up_norm.append(nn.Identity() if level == 0 else norm_layer(config.norm, back))
             self.dropout.append(nn.Dropout(0.5) if config.drops(level) else nn.Identity())
+        leave_biases((*self.down, *self.up), (*self.down_norm, *self.up_norm))
 
     def forward(self, x: Tensor) -> Tensor:
         """See the class.

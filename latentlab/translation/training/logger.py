@@ -13,12 +13,10 @@ from latentlab import images
 from latentlab.errors import missing_package
 from latentlab.progress import Step
 from latentlab.translation.training.history import History
+from latentlab.translation.training.losses import Losses, RecentLosses
 from latentlab.translation.training.settings import RunOptions
 
 HISTORY, SAMPLES = "history.csv", "samples"
-
-Losses = dict[str, dict[str, float]]
-"""Values of the losses, by optimiser and name."""
 
 
 @dataclass(frozen=True)
@@ -61,36 +59,51 @@ class TrainingLogger:
 
     def __init__(self, folder: Path, extent: Extent, options: RunOptions, start: int, show: Step, writes: bool):
         self.folder, self.extent, self.options, self.show = folder, extent, options, show
-        self.recent: list[dict[str, float]] = []
+        self.recent = RecentLosses()
         self.since = time.monotonic()
         self.history = History(folder / HISTORY, start) if writes else None
         self.show(start * extent.samples_per_step, extent.steps * extent.samples_per_step)
         self.board = _open_tensorboard(folder) if writes and options.tensorboard else None
 
     def log_losses(self, step: int, losses: Losses, learning_rate: float) -> None:
-        """Log the losses of the step that was taken; every so many steps their means become a row of the history."""
+        """Log the losses of the step that was taken; every so many steps their means become a row of the history.
+
+        Raises
+        ------
+        UserError
+            One of the recent losses is not finite.
+        """
+        steps, samples = self.extent.steps, step * self.extent.samples_per_step
+        self.recent.add(step, losses)
+        due = step % self.options.log_every == 0 or step == steps
+        if due:
+            self.recent.read()
+        if self.history is not None:
+            self.show(samples, steps * self.extent.samples_per_step, self.recent.note)
+        if due:
+            self._add_row(step, learning_rate)
+            self.recent, self.since = RecentLosses(self.recent.note), time.monotonic()
+
+    def read_losses(self) -> None:
+        """Read the losses of all steps taken.
+
+        Raises
+        ------
+        UserError
+            One is not finite: the state is not worth keeping.
+        """
+        self.recent.read()
+
+    def _add_row(self, step: int, learning_rate: float) -> None:
         if self.history is None:
             return
-        steps, samples = self.extent.steps, step * self.extent.samples_per_step
-        self.recent.append({name: value for own in losses.values() for name, value in own.items()})
-        note = ", ".join(f"{optimiser} {sum(own.values()):.3g}" for optimiser, own in losses.items() if own)
-        self.show(samples, steps * self.extent.samples_per_step, note)
-        if step % self.options.log_every and step != steps:
-            return
-        means = self._means()
-        speed = len(self.recent) * self.extent.samples_per_step / max(time.monotonic() - self.since, 1e-9)
+        samples, means = step * self.extent.samples_per_step, self.recent.means()
+        speed = len(self.recent.values) * self.extent.samples_per_step / max(time.monotonic() - self.since, 1e-9)
         row = {"step": step, "epoch": samples / self.extent.samples, "samples": samples, "samples_per_second": speed}
         self.history.add({**row, "learning_rate": learning_rate, **means})
         if self.board is not None:
             for name, value in means.items():
                 self.board.add_scalar(f"loss/{name}", value, step)
-        self.recent, self.since = [], time.monotonic()
-
-    def _means(self) -> dict[str, float]:
-        """Means of the recent losses, each over the steps that have it."""
-        names = list(dict.fromkeys(name for one in self.recent for name in one))
-        found = {name: [one[name] for one in self.recent if name in one] for name in names}
-        return {name: sum(values) / len(values) for name, values in found.items()}
 
     def log_samples(self, step: int, grid: Tensor) -> None:
         """Write a grid of samples `(1, 3, h, w)`."""

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from latentlab.errors import UserError, missing_package
 from latentlab.progress import Stage, stage_of
@@ -22,7 +22,8 @@ from latentlab.translation.data.sources import Batch, Source, move_batch
 from latentlab.translation.methods import OptimiserStep, TranslationConfig
 from latentlab.translation.training.epochs import change_epochs
 from latentlab.translation.training.grids import examples_of, grid_of
-from latentlab.translation.training.logger import Extent, Losses, TrainingLogger
+from latentlab.translation.training.logger import Extent, TrainingLogger
+from latentlab.translation.training.losses import Losses
 from latentlab.translation.training.sampler import BatchSampler, load_batches
 from latentlab.translation.training.settings import RunOptions, TrainingSettings
 from latentlab.translation.training.state import StateFolder, TrainingState
@@ -105,6 +106,7 @@ def train(
             # The clocks of processes differ: that of the first one decides.
             due = fabric.broadcast(time.monotonic() - saved > SAVE_SECONDS)
             if due or state.step == steps:
+                logger.read_losses()
                 store.save(state)
                 saved = time.monotonic()
     return _finish(fabric, state, key, folder)
@@ -148,7 +150,8 @@ def take_step(fabric: Fabric, state: TrainingState, batches: Sequence[Batch], le
     Returns
     -------
     dict
-        Means of the losses of this process by optimiser and name, over all optimiser steps and batches.
+        Means of the losses of this process by optimiser and name, over all optimiser steps and batches; still on the
+        device, which reading them would wait for.
     """
     method, settings = state.method, state.settings
     method.networks.train()
@@ -157,28 +160,28 @@ def take_step(fabric: Fabric, state: TrainingState, batches: Sequence[Batch], le
     pending = [
         method.optimiser_steps(batch, torch.Generator().manual_seed(seed * 64 + k)) for k, batch in enumerate(batches)
     ]
-    seen: dict[str, dict[str, list[float]]] = {optimiser: {} for optimiser in method.optimiser_networks}
+    seen: dict[str, dict[str, list[Tensor]]] = {optimiser: {} for optimiser in method.optimiser_networks}
     for optimiser in cycle(list(method.optimiser_networks)):
         found = [step for steps in pending if (step := _next(fabric, steps)) is not None]
         if not _any(fabric, bool(found)):
             break
-        weights = method.parameters_of(optimiser)
+        weights = [weight for weight in method.parameters_of(optimiser) if weight.requires_grad]
         for weight in weights:
             weight.grad = None
         for step in found:
-            loss = step.loss / len(pending)
-            if not torch.isfinite(loss):
-                raise UserError(f"the training diverged at step {state.step}: {_worst(step)}; lower the learning rate")
-            torch.autograd.backward(loss, inputs=weights)
+            torch.autograd.backward(step.loss / len(pending), inputs=weights)
             for name, value in step.losses.items():
-                seen[optimiser].setdefault(name, []).append(float(value.detach()))
+                seen[optimiser].setdefault(name, []).append(value.detach())
         _average_gradients(fabric, weights)
         for group in state.optimisers[optimiser].param_groups:
             group["lr"] = learning_rate * settings.factor_of(optimiser)
         state.optimisers[optimiser].step()
     state.update_means()
     state.step += 1
-    return {optimiser: {name: sum(v) / len(v) for name, v in losses.items()} for optimiser, losses in seen.items()}
+    return {
+        optimiser: {name: torch.stack(values).mean() for name, values in losses.items()}
+        for optimiser, losses in seen.items()
+    }
 
 
 def _describe(config: TranslationConfig, settings: TrainingSettings, source: Source) -> dict[str, Any]:
@@ -206,13 +209,8 @@ def _average_gradients(fabric: Fabric, weights: Sequence[nn.Parameter]) -> None:
     flat = torch.cat([(w.grad if w.grad is not None else torch.zeros_like(w)).flatten() for w in weights])
     mean: Any = fabric.all_reduce(flat, reduce_op="mean")
     for weight, gradient in zip(weights, mean.split([w.numel() for w in weights]), strict=True):
-        weight.grad = gradient.reshape(weight.shape).clone(memory_format=torch.preserve_format)
-
-
-def _worst(step: OptimiserStep) -> str:
-    return ", ".join(
-        f"{name} is {float(value.detach())}" for name, value in step.losses.items() if not value.isfinite()
-    )
+        # In the layout of the weight: a fused optimiser goes through both in the order of their memory.
+        weight.grad = torch.empty_like(weight).copy_(gradient.reshape(weight.shape))
 
 
 def _finish(fabric: Fabric, state: TrainingState, key: dict[str, Any], folder: Path) -> Translator:

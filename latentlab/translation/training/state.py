@@ -39,7 +39,9 @@ class TrainingState:
     def __init__(self, method: TranslationMethod, settings: TrainingSettings):
         self.method, self.settings, self.step = method, settings, 0
         self.optimisers = {
-            name: torch.optim.Adam(method.parameters_of(name), lr=settings.learning_rate, betas=settings.betas)
+            name: torch.optim.Adam(
+                method.parameters_of(name), lr=settings.learning_rate, betas=settings.betas, fused=True
+            )
             for name in method.optimiser_networks
         }
         self.earlier: tuple[Mapping[str, float], ...] = ()
@@ -98,7 +100,8 @@ class TrainingState:
             for k, weight in enumerate(self.method.parameters_of(name)):
                 start = f"adam.{name}.{k}."
                 if f"{start}step" in shared:
-                    moments = {moment: shared[start + moment].to(weight.device) for moment in _MOMENTS}
+                    # In the layout of the weight, which the fused optimiser goes by.
+                    moments = {moment: torch.empty_like(weight).copy_(shared[start + moment]) for moment in _MOMENTS}
                     optimiser.state[weight] = {"step": shared[f"{start}step"].reshape(()), **moments}
         device = next(self.method.networks.parameters()).device
         for name, images in own.items():
