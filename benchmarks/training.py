@@ -36,11 +36,11 @@ METHODS = ["cyclegan:64:32", "pix2pix:256:32", "instagan:64:32"]
 PRECISIONS = ["32-true", "bf16-mixed"]
 
 
-class Convolutions(TorchDispatchMode):
+class Convolutions(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Collects the convolutions that run below it, to be run again alone."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.calls: list[Callable[[], object]] = []
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):  # type: ignore[no-untyped-def]

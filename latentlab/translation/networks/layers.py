@@ -44,7 +44,9 @@ class InstanceNorm(nn.InstanceNorm2d):
         if scale is None and input.dtype in (torch.bfloat16, torch.float16):
             # Torch keeps the statistics in the type of the scale, and rounds them to that of the input without one.
             scale, shift = (torch.full((channels,), value, device=input.device) for value in (1.0, 0.0))
-        made = [F.batch_norm(one, None, None, scale, shift, training=True, eps=self.eps) for one in input.split(1)]
+        made = [
+            F.batch_norm(one, None, None, scale, shift, training=True, eps=self.eps) for one in torch.split(input, 1)
+        ]
         return made[0] if count == 1 else torch.cat(made)
 
 

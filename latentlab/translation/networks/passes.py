@@ -39,5 +39,5 @@ def run_on_each(network: Callable[..., Any], *batches: Sequence[Tensor]) -> list
     made = network(*map(torch.cat, zip(*batches, strict=True)))
     counts = [len(batch[0]) for batch in batches]
     if isinstance(made, Tensor):
-        return list(made.split(counts))
-    return list(zip(*(tensor.split(counts) for tensor in made), strict=True))
+        return list(torch.split(made, counts))
+    return list(zip(*(torch.split(tensor, counts) for tensor in made), strict=True))
