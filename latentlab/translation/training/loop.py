@@ -91,7 +91,7 @@ def train(
     steps = change_epochs(state, before, len(source), fabric.world_size, warns=first)
     extent = Extent(steps, len(source), settings.samples_per_step(fabric.world_size))
     sampler = BatchSampler(settings, steps, state.step, fabric.global_rank, fabric.world_size)
-    batches = load_batches(source, sampler, options.workers)
+    batches = load_batches(source, sampler, options.workers, ahead=fabric.device.type != "cpu")
     examples = examples_of(held_out or source, fabric.device)
     saved = time.monotonic()
     with stage_of(progress if first else False)("training", "sample") as show:

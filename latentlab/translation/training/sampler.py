@@ -6,7 +6,9 @@ a number, and processes side by side see together what one process would see alo
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -62,7 +64,30 @@ class BatchSampler:
         return (self.steps - self.start) * self.settings.accumulate
 
 
-def load_batches(source: Source, sampler: BatchSampler, workers: int) -> Iterator[Batch]:
-    """Yield the batches of a process in order, read ahead by `workers` processes, or when needed if that is 0."""
+def load_batches(source: Source, sampler: BatchSampler, workers: int, ahead: bool = False) -> Iterator[Batch]:
+    """Yield the batches of a process in order.
+
+    Parameters
+    ----------
+    source
+        The training set.
+    sampler
+        Positions of each batch.
+    workers
+        Processes that read ahead; 0 to read in this one.
+    ahead
+        Whether a thread reads ahead where there are no such processes, while a GPU works. Where the cores that read
+        are those that train, it would only be in their way.
+    """
     shuffled = ShuffledSource(source, sampler.settings.seed)
-    return iter(DataLoader(shuffled, batch_sampler=sampler, collate_fn=collate, num_workers=workers))
+    batches = iter(DataLoader(shuffled, batch_sampler=sampler, collate_fn=collate, num_workers=workers))
+    return _read_ahead(batches) if ahead and not workers else batches
+
+
+def _read_ahead(batches: Iterator[Batch], count: int = 2) -> Iterator[Batch]:
+    """Yield batches in order, the next `count` of which a thread reads in the meantime."""
+    with ThreadPoolExecutor(1) as reader:
+        waiting = deque(reader.submit(next, batches, None) for _ in range(count))
+        while (batch := waiting.popleft().result()) is not None:
+            waiting.append(reader.submit(next, batches, None))
+            yield batch

@@ -16,6 +16,7 @@ from latentlab.translation.networks.passes import run_on_each, sees_images_alone
 from latentlab.translation.training import TrainingSettings, launch, take_step, train
 from latentlab.translation.training.loop import _average_gradients
 from latentlab.translation.training.losses import RecentLosses
+from latentlab.translation.training.sampler import BatchSampler, load_batches
 from latentlab.translation.training.state import StateFolder, TrainingState
 from tests.latentlab.translation.toys import Toy
 
@@ -140,6 +141,8 @@ def test_gradients_and_moments_lie_like_their_weights(tmp_path):
     state = TrainingState(SMALL.build(), TrainingSettings())
     state.method.networks.to(memory_format=torch.channels_last)
     take_step(launch("cpu"), state, [Toy().sample(0, None)], 2e-4)
+    for weight in state.method.networks.parameters():
+        assert weight.grad is None or weight.grad.stride() == weight.stride()
     StateFolder(tmp_path, {"settings": {"epochs": 1}, "data": {}}, 0, 1, lambda: None).save(state)
     again = TrainingState(SMALL.build(), TrainingSettings())
     again.method.networks.to(memory_format=torch.channels_last)
@@ -171,6 +174,29 @@ def test_the_fused_optimiser_steps_like_the_plain_one():
             losses = take_step(launch("cpu"), state, [Toy().sample(k, None)], 2e-4)
         steps.append([value for own in losses.values() for value in own.values()])
     torch.testing.assert_close(*steps, rtol=1e-4, atol=1e-5)
+
+
+# --- data ---------------------------------------------------------------------------------------------------
+
+
+def test_batches_read_ahead_are_the_same_in_the_same_order_wherever_they_begin():
+    settings = TrainingSettings(batch_size=2)
+    plain, ahead, resumed = (
+        list(load_batches(Toy(7), BatchSampler(settings, 6, start, 0, 1), 0, ahead=ahead))
+        for start, ahead in ((0, False), (0, True), (4, True))
+    )
+    assert len(ahead) == 6
+    for one, other in zip([*plain, *plain[4:]], [*ahead, *resumed], strict=True):
+        assert torch.equal(one["a"], other["a"])
+
+
+def test_what_goes_wrong_in_reading_ahead_is_told():
+    class Broken(Toy):
+        def sample(self, index, rng):
+            raise UserError("cannot read it")
+
+    with pytest.raises(UserError, match="cannot read it"):
+        next(load_batches(Broken(7), BatchSampler(TrainingSettings(), 6, 0, 0, 1), 0, ahead=True))
 
 
 # --- losses -------------------------------------------------------------------------------------------------
