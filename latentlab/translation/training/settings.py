@@ -58,7 +58,7 @@ class TrainingSettings:
         Decay per step of the exponential moving average of the generators' weights, which is kept in the end; 0 keeps
         the last weights. It rises to this value in the first steps, (1 + step) / (10 + step).
     precision
-        'bf16-mixed' halves the time of the convolutions where the hardware has it.
+        'bf16-mixed' computes the convolutions in bfloat16, which is faster where the hardware has it.
     seed
         Random seed of weights, order, augmentation, dropout and pools.
     """
