@@ -29,24 +29,28 @@ def norm_layer(kind: Norm, channels: int) -> nn.Module:
 
 
 class InstanceNorm(nn.InstanceNorm2d):
-    """Instance normalisation that keeps the layout of its input, with statistics in float32 also of bfloat16.
+    """Instance normalisation whose gradients are right in every layout, with statistics in float32 also of bfloat16.
 
-    Torch copies `channels_last` features to its own layout first, and the next convolution copies them back. One image
-    alone is batch-normalised instead, which needs neither; on a CPU so is each image of a batch.
+    Torch's own takes a gradient in `channels_last`, as the next convolution sends it, for one in its own layout: with a
+    batch of one the gradients are wrong, in silence. Besides, it copies the features to its own layout. Here an image
+    alone is batch-normalised, which is the same and needs no copy; on a CPU so is each image of a batch.
     """
 
     def forward(self, input: Tensor) -> Tensor:
         """See the class."""
         count, channels = input.shape[:2]
-        if count == 0 or (count > 1 and input.device.type != "cpu"):
-            return super().forward(input)
+        if count == 0:
+            return input
         scale, shift = self.weight, self.bias
         if scale is None and input.dtype in (torch.bfloat16, torch.float16):
             # Torch keeps the statistics in the type of the scale, and rounds them to that of the input without one.
             scale, shift = (torch.full((channels,), value, device=input.device) for value in (1.0, 0.0))
-        made = [
-            F.batch_norm(one, None, None, scale, shift, training=True, eps=self.eps) for one in torch.split(input, 1)
-        ]
+        if count > 1 and input.device.type != "cpu":
+            many = [None if x is None else x.repeat(count) for x in (scale, shift)]
+            images = input.contiguous().view(1, count * channels, *input.shape[2:])
+            return F.batch_norm(images, None, None, *many, training=True, eps=self.eps).view(input.shape)
+        alone = torch.split(input, 1)
+        made = [F.batch_norm(image, None, None, scale, shift, training=True, eps=self.eps) for image in alone]
         return made[0] if count == 1 else torch.cat(made)
 
 

@@ -47,6 +47,18 @@ def test_the_instance_norm_is_torchs_with_its_first_and_second_derivatives(count
     torch.testing.assert_close(*second)
 
 
+@pytest.mark.parametrize("network", [ResNetConfig(1, 4), PatchConfig(16, 4)])
+def test_gradients_do_not_depend_on_the_layout(network):
+    """Torch's instance norm gave wrong ones of a single image in `channels_last`."""
+    found = []
+    for layout in (torch.contiguous_format, torch.channels_last):
+        torch.manual_seed(0)
+        built = network.build().double().to(memory_format=layout)
+        built(torch.rand(1, 3, 16, 16).double().to(memory_format=layout)).square().mean().backward()
+        found.append([weight.grad for weight in built.parameters() if weight.requires_grad])
+    torch.testing.assert_close(*found)
+
+
 def test_the_instance_norm_of_bfloat16_has_statistics_in_float32():
     """Far from 0 those of bfloat16 are off by much of a standard deviation."""
     x = (20 + channels_last(2, 8, 16, 16, dtype=torch.float32)).bfloat16()
