@@ -39,16 +39,12 @@ class InstanceNorm(nn.InstanceNorm2d):
     def forward(self, input: Tensor) -> Tensor:
         """See the class."""
         count, channels = input.shape[:2]
-        if count == 0:
-            return input
+        if count == 0 or (count > 1 and input.device.type != "cpu"):
+            return super().forward(input)
         scale, shift = self.weight, self.bias
         if scale is None and input.dtype in (torch.bfloat16, torch.float16):
             # Torch keeps the statistics in the type of the scale, and rounds them to that of the input without one.
             scale, shift = (torch.full((channels,), value, device=input.device) for value in (1.0, 0.0))
-        if count > 1 and input.device.type != "cpu":
-            many = [None if x is None else x.repeat(count) for x in (scale, shift)]
-            images = input.contiguous().view(1, count * channels, *input.shape[2:])
-            return F.batch_norm(images, None, None, *many, training=True, eps=self.eps).view(input.shape)
         alone = torch.split(input, 1)
         made = [F.batch_norm(image, None, None, scale, shift, training=True, eps=self.eps) for image in alone]
         return made[0] if count == 1 else torch.cat(made)
