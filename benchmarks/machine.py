@@ -22,19 +22,23 @@ def processor() -> str:
     return platform.processor() or "unknown"
 
 
-def peak_memory(children: bool = False) -> str:
-    """Tell the most memory that this process, or one of those that it has run, had at once; and torch on a GPU."""
-    try:
-        import resource
-    except ImportError:  # Windows
-        return "peak memory unknown"
-    usage = resource.getrusage(resource.RUSAGE_CHILDREN if children else resource.RUSAGE_SELF)
-    unit = 1 if sys.platform == "darwin" else 1024  # bytes there, KiB elsewhere
-    told = f"peak memory {usage.ru_maxrss * unit / 1e9:.2f} GB"
+def peak_bytes(children: bool = False) -> int:
+    """Bytes that this process had at most, of a GPU if it used one; or the largest of those that it has run."""
     torch = sys.modules.get("torch")
-    if not children and torch is not None and torch.cuda.is_available():
-        told += f", of the GPU {torch.cuda.max_memory_allocated() / 1e9:.2f} GB"
-    return told
+    if not children and torch is not None and torch.cuda.is_available() and torch.cuda.max_memory_allocated():
+        return int(torch.cuda.max_memory_allocated())
+    import resource  # not on Windows
+
+    most = resource.getrusage(resource.RUSAGE_CHILDREN if children else resource.RUSAGE_SELF).ru_maxrss
+    return most if sys.platform == "darwin" else 1024 * most  # bytes there, KiB elsewhere
+
+
+def peak_memory(children: bool = False) -> str:
+    """Tell `peak_bytes` in words."""
+    try:
+        return f"peak memory {peak_bytes(children) / 1e9:.2f} GB"
+    except ImportError:
+        return "peak memory unknown"
 
 
 def describe(*packages: str) -> str:
@@ -47,15 +51,3 @@ def describe(*packages: str) -> str:
             found.append(f"no {package}")
     load = f", load {os.getloadavg()[0]:.2f}" if hasattr(os, "getloadavg") else ""
     return f"{processor()}, {os.cpu_count()} cores{load}; Python {platform.python_version()}, {', '.join(found)}"
-
-
-def peak_bytes() -> int:
-    """Bytes of memory that the process had at most: of the GPU if it used one, else of the machine."""
-    import torch
-
-    if torch.cuda.is_available() and torch.cuda.max_memory_allocated():
-        return torch.cuda.max_memory_allocated()
-    import resource
-
-    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return most if sys.platform == "darwin" else 1024 * most  # macOS counts in bytes

@@ -20,7 +20,6 @@ from latentlab.scorers import load_attributes, related
 SEEDS = [601, 608, 613, 620]
 OUT = Path("direction_library")
 
-ll.keep_freed_memory()
 networks = ll.Components.load("mobile-ffhq", scorer="fer,attributes")
 generator = networks.generator
 renderer = networks.renderer(256)

@@ -31,7 +31,6 @@ OUT = Path("edges_to_face")
 # ----------------
 # Pairs side by side in ``train/`` and ``test/``, as the published code has them. The generator's previews are enough.
 
-ll.keep_freed_memory()
 generator = ll.load_generator("mobile-ffhq")
 faces = generated_images(Renderer(generator, generator.resolutions[0]), range(600, 600 + FACES))
 make_drawings(faces, OUT / "pairs", SIZE, held_out=0.058)

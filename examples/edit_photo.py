@@ -24,7 +24,6 @@ STEPS, REFINEMENT_STEPS = (80, 80) if PHOTO else (30, 20)
 TARGET = 0.9  # score of the smile
 OUT = Path("edit_photo")
 
-ll.keep_freed_memory()
 networks = ll.Components.load("mobile-ffhq", scorer="fer")
 generator = networks.generator
 

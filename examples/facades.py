@@ -32,7 +32,6 @@ OUT = Path("facades_training")
 # ------------
 # "BA" says that the target is on the left of a pair.
 
-ll.keep_freed_memory()
 config = Pix2Pix.configure(SIZE, BASE_CHANNELS).with_techniques(Techniques("resize"))
 pairs = Pix2Pix.open_folder(DATA, "train", config, Augmentation.for_resolution(SIZE), Reading("BA")).source
 held_out = Pix2Pix.open_folder(DATA, "val", config, Augmentation.none(SIZE), Reading("BA")).source

@@ -21,7 +21,6 @@ OUT = Path("generate")
 # -------------
 # Any checkpoint will do: a name, or a file from NVIDIA's, rosinality's, genforce's or TensorFlow's code.
 
-ll.keep_freed_memory()  # makes large images on a CPU quicker
 generator = ll.load_generator("mobile-ffhq")
 z = ll.z_from_seeds(SEEDS, generator.z_dim)
 print(f"{generator.resolution}² pixels, z {tuple(z.shape)}, {generator.num_ws} rows of w")

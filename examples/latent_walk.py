@@ -17,7 +17,6 @@ SEEDS = [600, 601, 602]
 FRAMES = 12  # from one seed, or end, to the next
 OUT = Path("latent_walk")
 
-ll.keep_freed_memory()
 generator = ll.load_generator("mobile-ffhq")
 z = ll.z_from_seeds(SEEDS, generator.z_dim)
 ws = generator.mapping(z, psi=0.7)  # (seeds, num_ws, w_dim)

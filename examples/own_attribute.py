@@ -36,7 +36,6 @@ scorer = ll.FunctionScorer(("bright",), lightness, threshold="q0.33,q0.67")
 # -------------
 # Learnt on three quarters of the samples, judged on the others.
 
-ll.keep_freed_memory()
 networks = ll.Components.load("mobile-ffhq", scorer=scorer)
 preview = networks.generator.resolutions[0]
 table = ll.sample(networks, ll.LabelSettings(samples=SAMPLES, resolution=preview), OUT / "samples")

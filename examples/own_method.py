@@ -47,7 +47,6 @@ class PixelMean(Method):
 # --------------
 # One classifier labels the faces to learn from, and another one judges the results.
 
-ll.keep_freed_memory()
 networks = ll.Components.load("mobile-ffhq", scorer="fer")
 settings = replace(PRESETS["quick"], faces=FACES, held_out=HELD_OUT, projection_steps=STEPS)
 task = make_edit_task(settings, networks, load_attributes(), OUT)

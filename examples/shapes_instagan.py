@@ -30,7 +30,6 @@ OUT = Path("shapes_instagan")
 # ----------------
 # ``trainA/`` and ``trainB/`` have the scenes, ``trainA_seg/`` and ``trainB_seg/`` a mask for each shape.
 
-ll.keep_freed_memory()
 make_shapes(SCENES, OUT / "scenes", SIZE)
 
 # %%

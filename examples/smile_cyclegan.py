@@ -30,7 +30,6 @@ OUT = Path("smile_cyclegan")
 # ``trainA/`` has neutral faces, ``trainB/`` smiling ones, larger than the training needs them. A seed is used if the
 # classifier sees the change.
 
-ll.keep_freed_memory()
 generator = ll.load_generator("mobile-ffhq")
 render = Renderer(generator, generator.resolutions[0])
 recipe = LatentPairs(render, ll.load_direction("smile-w"), low=-1.5, high=2.5, scorer=ll.load_scorer("fer"))

@@ -17,7 +17,6 @@ from latentlab.samples import split
 SAMPLES = 240
 OUT = Path("smile_direction")
 
-ll.keep_freed_memory()
 networks = ll.Components.load("mobile-ffhq", scorer="fer")
 generator = networks.generator
 

@@ -30,7 +30,6 @@ OUT = Path("smile_instagan")
 # ``trainA/`` has neutral faces and ``trainA_seg/`` the masks of their mouths, which a face detector finds; ``trainB/``
 # and ``trainB_seg/`` the same of smiling ones.
 
-ll.keep_freed_memory()
 generator = ll.load_generator("mobile-ffhq")
 render = Renderer(generator, generator.resolutions[0])
 smile, scorer, detector = ll.load_direction("smile-w"), ll.load_scorer("fer"), load_detector("dlib68")

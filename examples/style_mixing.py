@@ -16,7 +16,6 @@ TOP = range(600, 605)
 LEFT = range(610, 613)
 OUT = Path("style_mixing")
 
-ll.keep_freed_memory()
 generator = ll.load_generator("mobile-ffhq")
 top, left = (generator.mapping(ll.z_from_seeds(seeds, generator.z_dim), psi=0.7) for seeds in (TOP, LEFT))
 

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 from torch.overrides import TorchFunctionMode
 
 from latentlab import weights
@@ -83,6 +84,10 @@ class PerceptualDistance(nn.Module):
         UserError
             If they are too small for the backbone, or no images.
         """
+        return Pyramid(tuple(_normalised(layer.float()) for layer in self._features(images)))
+
+    def _features(self, images: Tensor) -> list[Tensor]:
+        """The features of images `(b, 3, h, w)`, `(b, c, h, w)` a layer, as the backbone gives them."""
         images, least = as_batch(images, channels=CHANNELS), MIN_RESOLUTION[self.model.pnet_type]
         if min(images.shape[2:]) < least:
             raise UserError(
@@ -90,8 +95,7 @@ class PerceptualDistance(nn.Module):
                 f"not {tuple(images.shape)}"
             )
         x = self.model.scaling_layer(images.float().expand(-1, 3, -1, -1)).to(self.dtype)
-        features = self.model.net(x.contiguous(memory_format=torch.channels_last))
-        return Pyramid(tuple(_normalised(layer.float()) for layer in features))
+        return list(self.model.net(x.contiguous(memory_format=torch.channels_last)))
 
     def forward(self, images: Tensor, target: Tensor | Pyramid, mask: Tensor | None = None) -> Tensor:
         """Measure LPIPS of each image to its target.
@@ -112,7 +116,12 @@ class PerceptualDistance(nn.Module):
         Tensor
             `(b,)` float32, 0 for equal images.
         """
-        return self.between(self.pyramid(images), target if isinstance(target, Pyramid) else self.pyramid(target), mask)
+        target = target if isinstance(target, Pyramid) else self.pyramid(target)
+        if any(layer.requires_grad for layer in target.layers):
+            return self.between(self.pyramid(images), target, mask)
+        layers = zip(self.model.lins, self._features(images), target.layers, strict=True)
+        distances = [_LayerDistance.apply(x, y, lin.model[-1].weight[0])[0] for lin, x, y in layers]
+        return torch.stack([masked_mean(distance, mask) for distance in distances]).sum(dim=0)
 
     def autocast(self) -> torch.autocast:
         """Return a context in which a generator, too, computes in this dtype: for an optimiser's steps."""
@@ -165,6 +174,38 @@ def _normalised(features: Tensor) -> Tensor:
     """Features `(b, c, h, w)` of length 1 over c, as the library's; without its NaN gradient where all are 0."""
     length = features.square().sum(dim=1, keepdim=True).clamp_min(1e-20).sqrt()
     return features / (length + 1e-10)
+
+
+class _LayerDistance(torch.autograd.Function):
+    """Weighted squares `(b, 1, h, w)` of how features, normalised, differ from a target's.
+
+    As `PerceptualDistance.between` has it, in fewer passes over the features, forward and backward. It can be
+    differentiated once.
+    """
+
+    @staticmethod
+    def forward(features: Tensor, target: Tensor, weight: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Features `(b, c, h, w)`, the target's normalised ones and the weights of channels `(c, 1, 1)`."""
+        x = features.float()
+        length = x.square().sum(dim=1, keepdim=True).clamp_min(1e-20).sqrt() + 1e-10
+        unit = x / length
+        difference = unit - target
+        weighted = weight * difference
+        return (weighted * difference).sum(dim=1, keepdim=True), unit, weighted, length
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
+        ctx.mark_non_differentiable(*output[1:])
+        ctx.save_for_backward(*output[1:])
+        ctx.dtype = inputs[0].dtype
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, *gradients: Tensor) -> Any:
+        unit, weighted, length = ctx.saved_tensors
+        along = (weighted * unit).sum(dim=1, keepdim=True)  # what would change the length alone
+        gradient = torch.addcmul(weighted, unit, along, value=-1) * (2 * gradients[0] / length)
+        return gradient.to(ctx.dtype), None, None
 
 
 def masked_mean(values: Tensor, mask: Tensor | None) -> Tensor:

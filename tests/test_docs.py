@@ -43,7 +43,7 @@ def photo():
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
     """An empty folder to work in, in a process that keeps its settings."""
-    monkeypatch.setattr(latentlab, "keep_freed_memory", lambda: True)
+    monkeypatch.setattr(latentlab, "keep_freed_memory", lambda keep=True: True)
     monkeypatch.setattr("stylegan2.memory.keep_freed_memory", lambda: True)
     monkeypatch.chdir(tmp_path)
     return tmp_path

@@ -58,6 +58,21 @@ def test_all_distances_at_once_are_those_of_each_pair(distance, pictures):
 
 
 @pytest.mark.weights
+def test_the_distance_to_a_target_is_that_between_pyramids_and_so_is_its_gradient(distance, pictures):
+    images, target = pictures[:1].clone().requires_grad_(), distance.pyramid(pictures[1:2])
+    mask = torch.rand(1, 1, *pictures.shape[2:], generator=torch.Generator().manual_seed(3))
+    found = distance(images, target, mask), distance.between(distance.pyramid(images), target, mask)
+    torch.testing.assert_close(*found, rtol=1e-5, atol=1e-7)
+    gradients = [torch.autograd.grad(value.sum(), images)[0] for value in found]
+    torch.testing.assert_close(*gradients, rtol=1e-3, atol=1e-6 * float(gradients[1].abs().max()))
+
+
+def test_a_target_may_have_the_gradient(distance, pictures):
+    target = pictures[1:2].clone().requires_grad_()
+    (gradient,) = torch.autograd.grad(distance(pictures[:1], target).sum(), target)
+    assert gradient.abs().max() > 0
+
+
 def test_half_precision_is_near(distance, pictures):
     fast = perceptual.load_perceptual(distance.model.pnet_type, dtype=torch.bfloat16)
     torch.testing.assert_close(
