@@ -10,6 +10,7 @@ from pathlib import Path
 # start inherit it, and so give the same bits. It has to be set before torch is imported.
 if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ["OMP_NUM_THREADS"] = "1"
+os.environ["STYLEGAN2_KEEP_MEMORY"] = "0"  # a worker that ran everything would keep the peak of it all
 
 import hypothesis
 import pytest
