@@ -79,6 +79,10 @@ def _can_be_kept(weight: Tensor) -> bool:
         return False
     if weight.device.type != "cpu" or weight.is_inference():  # an inference tensor counts no versions
         return False
+    if not weight.is_contiguous() and not (
+        weight.dim() == 4 and weight.is_contiguous(memory_format=torch.channels_last)
+    ):
+        return False  # a view of others' values, which may lie anywhere
     return not (weight.requires_grad and torch.is_grad_enabled())
 
 

@@ -13,6 +13,7 @@ import pytest
 import torch
 from torch import Tensor
 from torch._subclasses.fake_tensor import FakeTensor, FakeTensorMode
+from torch.autograd.function import BackwardCFunction
 from torch.autograd.graph import Node, get_gradient_edge
 
 from stylegan2.mobile import MobileConfig, MobileGenerator
@@ -152,7 +153,8 @@ class _Backward:
         while self._waiting:
             node = heapq.heappop(self._waiting)[2]
             own = self.arrived[node]
-            made = node(*(own.get(place) for place in range(len(node._input_metadata))))
+            given = [own.get(place) for place in range(len(node._input_metadata))]
+            made = node.apply(*given) if isinstance(node, BackwardCFunction) else node(*given)
             gradients = made if isinstance(made, tuple) else (made,)
             for gradient, (before, place) in zip(gradients, node.next_functions, strict=True):
                 if gradient is not None and before is not None:
@@ -208,6 +210,9 @@ def pretended_cuda(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(torch.autograd, "_engine_run_backward", _run_backward)
     monkeypatch.setattr(torch.cuda.amp.common, "amp_definitely_not_available", lambda: False)
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda: True)
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device=None: (2**33, 2**34))
+    for asked in ("memory_reserved", "memory_allocated"):
+        monkeypatch.setattr(torch.cuda, asked, lambda device=None: 0)
     # Files are read as they are.
     for asked in ("active_fake_mode", "detect_fake_mode"):
         monkeypatch.setattr(torch._guards, asked, lambda *found: None)

@@ -186,10 +186,10 @@ def test_a_scorers_threshold_comes_along(tiny, tmp_path):
     plain, own = FunctionScorer(("light",), light), FunctionScorer(("light",), light, threshold="median")
     assert (threshold_of(plain), threshold_of(own)) == (None, Threshold.parse("median"))
     assert plain.fingerprint == own.fingerprint  # the scores are the same
-    first = label_samples(Components.load(tiny, plain), LabelSettings(samples=20), tmp_path)
+    first = label_samples(Components.load(tiny, plain), LabelSettings(samples=20, precision="float32"), tmp_path)
     assert first.is_positive("light").all()
     for components, threshold in ((Components.load(tiny, own), None), (Components.load(tiny, plain), "median")):
-        table = label_samples(components, LabelSettings(samples=20, threshold=threshold), tmp_path)
+        table = label_samples(components, LabelSettings(samples=20, threshold=threshold, precision="float32"), tmp_path)
         assert table.labels("light").sum() == 0 and (table.labels("light") != 0).all()
         np.testing.assert_array_equal(table.scores, first.scores)
     assert SampleStore.load(tmp_path).table().threshold == Threshold.parse("median")
@@ -197,7 +197,7 @@ def test_a_scorers_threshold_comes_along(tiny, tmp_path):
 
 def test_asking_for_one_leaves_the_scorers_own_to_the_others(tiny, tmp_path):
     both = FunctionScorer(("a", "b"), lambda p: torch.stack([light(p), -light(p)], 1), threshold="median")
-    settings = LabelSettings(samples=20, threshold="a=q0.2,q0.8")
+    settings = LabelSettings(samples=20, threshold="a=q0.2,q0.8", precision="float32")
     table = label_samples(Components.load(tiny, both), settings, tmp_path)
     low, high = np.quantile(table.column("a").astype(np.float64), [0.2, 0.8])
     np.testing.assert_array_equal(table.labels("a") == 0, (table.column("a") >= low) & (table.column("a") <= high))

@@ -133,6 +133,17 @@ def test_of_two_weights_each_may_change():
     assert not torch.equal(product(), first)
 
 
+def test_a_view_of_others_values_is_not_kept():
+    noise = randn(1, 4, 4).expand(3, 1, 4, 4)
+    assert torch.equal(doubled(noise), 2 * noise)
+    rows = randn(2, 8, 6)
+    view = rows[:, ::2]
+    before = doubled(view).clone()
+    rows += 1
+    assert torch.equal(doubled(view), 2 * view)
+    assert not torch.equal(doubled(view), before)
+
+
 def test_gradients_pass_through_what_is_derived():
     weight = randn(1, 4, 3).requires_grad_()
     (gradient,) = torch.autograd.grad(doubled(weight).sum(), weight)

@@ -116,7 +116,7 @@ def test_a_compiler_takes_the_network_whole(kind, tiny):
         config = stylegan2.MobileConfig(resolution=16, z_dim=8, w_dim=8, channel_base=256, channel_max=16)
         plain = stylegan2.MobileGenerator(config).eval().requires_grad_(False)
     else:
-        plain = tiny
+        plain = copy.deepcopy(tiny)  # a compiler leaves marks on parameters
     whole = torch.compile(plain.synthesis.bare_forward, dynamic=False, fullgraph=True, backend="aot_eager")
     fast = OptimizedSynthesis(plain.synthesis, whole, plain.resolutions)
     ws = plain.mapping(torch.randn(2, plain.z_dim)).requires_grad_()

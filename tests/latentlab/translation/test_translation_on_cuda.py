@@ -106,7 +106,9 @@ def test_steps_of_every_method(name, lpips, fabrics):
         assert {column.device.type for column in previews} == {torch.device(device).type}
     for here, there in zip(*losses, strict=True):
         for optimiser, values in here.items():
-            assert there[optimiser] == pytest.approx(values, rel=1e-3, abs=1e-4), optimiser
+            assert {value.device.type for value in there[optimiser].values()} <= {"cuda"}
+            found, expected = ({k: float(v) for k, v in own.items()} for own in (there[optimiser], values))
+            assert found == pytest.approx(expected, rel=1e-3, abs=1e-4), optimiser
 
 
 def test_a_training_is_resumed_in_mixed_precision(tmp_path):
