@@ -50,7 +50,7 @@ def shape_of(case: str) -> tuple[str, int, int]:
 
 
 def load(name: str, resolution: int, device: str) -> stylegan2.Generator | stylegan2.MobileGenerator:
-    """A network by name; StyleGAN2 with random weights, of which the time does not depend."""
+    """A network by name; StyleGAN2 with random weights, on which the time does not depend."""
     if name == "mobile":
         return stylegan2.load("mobile-ffhq", device=device)
     torch.manual_seed(0)

@@ -83,8 +83,8 @@ def load(
     dtype
         Type that a generator computes its features in: 'float32', as trained (on a GPU the high resolutions in float16
         where the checkpoint says so); 'bfloat16', which CPUs that are built for it are two to five times as fast at, at
-        about 40 dB (StyleGAN2) or 55 dB (mobile) from float32; 'float16', for GPUs. Weights, w and styles stay float32.
-        See `compute_dtype` of the synthesis networks, which can be set at any time.
+        about 40 dB (StyleGAN2, random weights) or 50 dB (mobile) from float32; 'float16', for GPUs. Weights, w and
+        styles stay float32. See `compute_dtype` of the synthesis networks, which can be set at any time.
 
     Returns
     -------
