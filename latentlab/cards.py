@@ -14,7 +14,7 @@ from safetensors.torch import save as to_bytes
 from torch import Tensor
 
 from latentlab.errors import UserError
-from latentlab.files import atomic_path, check_no_folder
+from latentlab.files import atomic_path, check_regular
 from stylegan2.defaults import plain_defaults
 from stylegan2.errors import CheckpointError
 
@@ -64,7 +64,7 @@ def read(path: str | Path, kind: Kind) -> tuple[dict[str, Tensor], dict[str, Any
     UserError
         The file is missing, broken, of another kind or of another version. Names the file.
     """
-    check_no_folder(path)
+    check_regular(path)
     try:
         with safe_open(str(path), framework="pt") as file:
             metadata = file.metadata() or {}

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from latentlab.errors import UserError
+from stylegan2.regular import irregular
 
 # Suffixes of images; other files of a folder are ignored.
 SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp"})
@@ -97,10 +98,11 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
         sync_folder(path.parent)
 
 
-def check_no_folder(path: str | os.PathLike[str]) -> None:
-    """Refuse a folder in the place of a file that is to be read; UserError names it."""
-    if Path(path).is_dir():
-        raise UserError(f"{path} is a folder; give a file in it")
+def check_regular(path: str | os.PathLike[str]) -> None:
+    """Refuse a folder, a pipe or a device in the place of a file that is to be read; UserError names it."""
+    kind = irregular(path)
+    if kind is not None:
+        raise UserError(f"{path} is {kind}; give {'a file in it' if kind == 'a folder' else 'a file'}")
 
 
 def images_in(folder: Path, recursive: bool = False, suffixes: Collection[str] = SUFFIXES) -> list[Path]:
@@ -264,7 +266,7 @@ def read_text(path: str | os.PathLike[str]) -> str:
     UserError
         The file is missing, unreadable or no text. Names the file.
     """
-    check_no_folder(path)
+    check_regular(path)
     try:
         return Path(path).read_text(encoding="utf-8-sig")
     except OSError as error:
@@ -281,7 +283,7 @@ def read_json(path: str | os.PathLike[str]) -> Any:
     UserError
         The file is missing, unreadable or broken. Names the file.
     """
-    check_no_folder(path)
+    check_regular(path)
     try:
         return json.loads(Path(path).read_text(encoding="utf-8"))
     except OSError as error:

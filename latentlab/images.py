@@ -22,7 +22,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
 
 from latentlab.errors import UserError
-from latentlab.files import atomic_path, check_no_folder
+from latentlab.files import atomic_path, check_regular
 
 CHANNELS = (1, 3)
 """Channels of an image: grey or RGB."""
@@ -160,7 +160,7 @@ def opened(path: str | os.PathLike[str]) -> Iterator[Image.Image]:
     UserError
         See `load_image`.
     """
-    check_no_folder(path)
+    check_regular(path)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)

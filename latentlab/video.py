@@ -15,7 +15,7 @@ from PIL import Image
 from torch import Tensor
 
 from latentlab.errors import UserError, missing_package
-from latentlab.files import atomic_path, check_no_folder
+from latentlab.files import atomic_path, check_regular
 from latentlab.images import from_pil, to_bytes, to_pil_list
 from latentlab.progress import Stage, stage_of
 
@@ -320,7 +320,7 @@ def describe_video(path: Path) -> VideoFacts:
         imageio[ffmpeg] is not installed, or the video cannot be read.
     """
     _, imageio_ffmpeg = _import_imageio()
-    check_no_folder(path)
+    check_regular(path)
     if not path.exists():
         raise UserError(f"there is no file {path}")
     with closing(imageio_ffmpeg.read_frames(str(path))) as reader, _errors_name(path):

@@ -38,7 +38,7 @@ LEVELS = (
         "precision",
         "latents",
     },
-    {"resuming", "reprs", "intervals"},
+    {"resuming", "reprs", "intervals", "schemas"},
     {"errors", "versions"},
 )
 LEVEL = {name: len(LEVELS) - k for k, names in enumerate(LEVELS) for name in names}
@@ -108,6 +108,7 @@ def test_translation_is_a_leaf():
         "resuming",
         "reprs",
         "errors",
+        "schemas",
         "registry",
         "weights",
         "devices",

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from latentlab.errors import UserError
-from latentlab.files import atomic_path, check_no_folder
+from latentlab.files import atomic_path, check_regular
 from latentlab.translation.networks import (
     InstaDiscriminatorConfig,
     InstaGeneratorConfig,
@@ -45,7 +45,7 @@ def load(path: str | Path) -> nn.Module:
     UserError
         The file cannot be read, or holds an unknown network. Names the file.
     """
-    check_no_folder(path)
+    check_regular(path)
     try:
         state = _state_of(read_pickled(memoryview(Path(path).read_bytes())))
         config = infer_config({name: tuple(value.shape) for name, value in state.items()})

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from latentlab import images
 from latentlab.errors import UserError
-from latentlab.files import check_no_folder
+from latentlab.files import check_regular
 from latentlab.progress import Stage, stage_of
 from latentlab.reprs import ShortRepr
 from latentlab.scorers.attributes.network import RESOLUTION
@@ -51,7 +51,7 @@ def load_labels(path: Path) -> Labels:
     UserError
         If the file is missing, has other columns, or holds other values.
     """
-    check_no_folder(path)
+    check_regular(path)
     try:
         with open(path, newline="", encoding="utf-8") as file:
             rows = list(csv.DictReader(file))

@@ -1,0 +1,24 @@
+"""What is no regular file: a pipe would wait for ever when read, and a device never end."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+_KINDS = {
+    stat.S_IFDIR: "a folder",
+    stat.S_IFIFO: "a named pipe",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+    stat.S_IFSOCK: "a socket",
+}
+
+
+def irregular(path: str | os.PathLike[str]) -> str | None:
+    """Name what a path is if it is no regular file, such as "a folder"; None for files and for what is not there."""
+    try:
+        kind = stat.S_IFMT(Path(path).stat().st_mode)
+    except (OSError, ValueError):  # opening it will say why
+        return None
+    return None if kind == stat.S_IFREG else _KINDS.get(kind, "no regular file")
