@@ -52,6 +52,7 @@ def interpolate(
     ),
     device: options.Device = "auto",
     batch: options.Batch = "auto",
+    precision: options.ImagePrecision = options.PrecisionName.float32,
 ) -> None:
     """Animate from one face to the next: seeds, latent codes, photos.
 
@@ -70,7 +71,7 @@ def interpolate(
     if all(keyframe.seed is None for keyframe in read):
         options.refuse_without_effect(ctx, dict.fromkeys(("psi", "class_label"), "without seeds"))
     size = options.parse_batch(batch)
-    settings = InterpolationSettings(mode.value, loop, frames, fps, resolution, psi, class_label, size)
+    settings = InterpolationSettings(mode.value, loop, frames, fps, resolution, psi, class_label, size, precision.value)
     count = len(settings.positions(len(read)))
     write(read, out, Components.load(network, device=device), settings, bar)
     print(f"{count} frames between {len(read)} keyframes are written to {out}")

@@ -61,6 +61,14 @@ Precision = Annotated[
         "for it; a run that was stopped goes on in its own."
     ),
 ]
+ImagePrecision = Annotated[
+    PrecisionName,
+    typer.Option(
+        "--precision",
+        help="Type that images are rendered in: float32, bfloat16, which is faster where the hardware is built for it "
+        "and differs by less than the eye sees, or auto for bfloat16 there and float32 elsewhere.",
+    ),
+]
 Resolution = Annotated[
     int | None, typer.Option(help="Resolution of the images: the generator's own, or its preview's.")
 ]

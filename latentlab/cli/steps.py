@@ -39,19 +39,23 @@ def generate(
     resolution: options.Resolution = None,
     out: Annotated[Path, typer.Option(help="Folder of the images.")] = Path("latentlab-images"),
     device: options.Device = "auto",
+    precision: options.ImagePrecision = options.PrecisionName.float32,
 ) -> None:
     """Write an image per seed, and a grid of them all."""
     from latentlab.pipelines import Components, SeedSettings, generate_images
 
     options.check_folder(out)
-    numbers, settings = options.parse_seeds(seeds), SeedSettings(psi, resolution, class_label=class_label)
+    numbers, settings = (
+        options.parse_seeds(seeds),
+        SeedSettings(psi, resolution, class_label=class_label, precision=precision.value),
+    )
     components = Components.load(network, device=device)
     written = generate_images(numbers, components, settings, out, bar)
     print(f"{_images(len(written))} in {out}, and grid.png of them all")
 
 
 # Options of `edit` and `walk` that some of their modes do not use, and why.
-_NOT_FOR_PHOTOS = ("seeds", "psi", "resolution", "latents", "healthy")
+_NOT_FOR_PHOTOS = ("seeds", "psi", "resolution", "latents", "healthy", "precision")
 _FOR_PHOTOS = ("mask", "keep_detail", "keep_tone", "steps", "tune", "fast", "strict", "aligned", "landmarks", "face")
 _NOT_FOR_VIDEOS = (*_NOT_FOR_PHOTOS, "photo", "class_label", "strict", "landmarks", "batch", "fast", "save_latents")
 _FOR_VIDEOS = ("strength", "state")
@@ -77,6 +81,7 @@ def edit(
     batch: options.Batch = "auto",
     latents: options.LatentsFile = None,
     save_latents: options.SaveLatents = None,
+    precision: options.ImagePrecision = options.PrecisionName.float32,
     photo: Annotated[
         list[Path] | None,
         typer.Option(help="Photo to edit instead of seeds, or folder of photos; may be given several times."),
@@ -196,7 +201,9 @@ def edit(
         return
     if healthy is not None:
         search = replace(search, healthy=_healthy_region(healthy, wanted.direction, components))
-    chosen = SeedSettings(psi, resolution, size, force, class_label, attribute, target, search, save_latents)
+    chosen = SeedSettings(
+        psi, resolution, size, force, class_label, attribute, target, search, save_latents, precision.value
+    )
     if wanted.codes is not None:
         table = edit_latents(wanted.codes, wanted.direction, wanted.strengths, components, chosen, out, bar)
     else:
@@ -260,6 +267,7 @@ def walk(
     force: Force = False,
     batch: options.Batch = "auto",
     latents: options.LatentsFile = None,
+    precision: options.ImagePrecision = options.PrecisionName.float32,
 ) -> None:
     """Draw a walk along a direction: a row per face, a column per strength, the score under each image.
 
@@ -276,7 +284,8 @@ def walk(
     _check_sources(ctx, latents, strengths)
     read = _read_edit(direction, strengths, units, layers, latents)
     size = options.parse_batch(batch)
-    numbers, settings = options.parse_seeds(seeds), SeedSettings(psi, resolution, size, force, class_label)
+    numbers = options.parse_seeds(seeds)
+    settings = SeedSettings(psi, resolution, size, force, class_label, precision=precision.value)
     components = Components.load(network, scorer, device=device)
     wanted = read(components)
     series: Sequence[float] | None = wanted.strengths

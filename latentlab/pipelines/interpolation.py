@@ -19,6 +19,7 @@ from latentlab.mapping import check_class, map_z
 from latentlab.pipelines.components import Components
 from latentlab.pipelines.keyframes import Keyframe
 from latentlab.pipelines.walks import walk_renderer
+from latentlab.precision import Precision, check_precision
 from latentlab.progress import Stage, Step, stage_of
 from latentlab.projection import WeightDelta
 from latentlab.projection.mixing import check_features_agree, mixed_delta
@@ -62,11 +63,13 @@ class InterpolationSettings:
         Truncation of seeds, and their class where the generator is conditional.
     batch_size
         Images rendered at once, see `latentlab.batching`.
+    precision
+        Type that images are rendered in, see `latentlab.precision`.
 
     Raises
     ------
     UserError
-        If the mode is unknown or psi out of range.
+        If the mode or the precision is unknown, or psi out of range.
     """
 
     mode: Mode = "linear"
@@ -77,11 +80,13 @@ class InterpolationSettings:
     psi: float = 0.7
     class_label: int | None = None
     batch_size: BatchSize = "auto"
+    precision: Precision = "float32"
 
     def __post_init__(self) -> None:
         if self.mode not in get_args(Mode):
             raise UserError(f"the mode is one of {', '.join(get_args(Mode))}, not {self.mode!r}")
         check_psi(self.psi)
+        check_precision(self.precision)
 
     def positions(self, keyframes: int) -> NDArray[np.float64]:
         """Where each frame lies: 0 at the first keyframe, 1 at the second one; evenly spaced.
@@ -161,9 +166,9 @@ def frames_between(
     _check(keyframes, components, settings)
     generator = components.generator
     shares = frame_shares(positions, len(keyframes), settings.mode, settings.loop)
-    renderer, size = walk_renderer(components, settings.resolution)
+    renderer, size = walk_renderer(components, settings.resolution, settings.precision)
     if any(keyframe.delta is not None for keyframe in keyframes):
-        renderer = components.renderer()  # a preview does not know of tuned weights
+        renderer = components.renderer(precision=settings.precision)  # a preview does not know of tuned weights
     batches = Batches.of(settings.batch_size, renderer)
     if settings.mode == "spherical":
         z = z_from_seeds([keyframe.seed for keyframe in keyframes if keyframe.seed is not None], generator.z_dim)

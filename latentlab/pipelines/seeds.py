@@ -24,6 +24,7 @@ from latentlab.pipelines.edits import Faces, check_leaves_codes, edit_table, edi
 from latentlab.pipelines.strengths import StrengthSettings, check_target, strength_for
 from latentlab.pipelines.targets import ScoreTarget
 from latentlab.pipelines.walks import COLUMNS, Walk, render_walk, walk_renderer
+from latentlab.precision import Precision, check_precision
 from latentlab.progress import Stage, stage_of
 from latentlab.samples import EditTable, check_distinct_seeds, check_psi
 from latentlab.scorers import threshold_of
@@ -57,6 +58,8 @@ class SeedSettings:
     latents
         File for the latents of all edited images, see `latentlab.save_latents`: face by face, each at every strength.
         None for no file.
+    precision
+        Type that images are rendered in, see `latentlab.precision`.
     """
 
     psi: float = 0.7
@@ -68,9 +71,11 @@ class SeedSettings:
     target: float | ScoreTarget | None = None
     search: StrengthSettings = StrengthSettings()
     latents: Path | None = None
+    precision: Precision = "float32"
 
     def __post_init__(self) -> None:
         check_psi(self.psi)
+        check_precision(self.precision)
 
 
 @torch.inference_mode()
@@ -96,7 +101,7 @@ def generate_images(
     check_distinct_seeds(seeds)
     check_class(components.generator, settings.class_label)
     components.check_images()
-    renderer = components.renderer(settings.resolution)
+    renderer = components.renderer(settings.resolution, settings.precision)
     thumbnails, paths = [], []
     with stage_of(progress)("generating") as step:
         for seed in seeds:
@@ -196,7 +201,7 @@ def _edit(
     folder: str | Path,
     progress: bool | Stage,
 ) -> EditTable:
-    renderer, scorer = components.renderer(settings.resolution), components.scorer
+    renderer, scorer = components.renderer(settings.resolution, settings.precision), components.scorer
     if settings.latents is not None:
         check_leaves_codes(direction)
         check_latents_path(settings.latents)
@@ -237,7 +242,7 @@ def _plan(
     if strengths is not None:
         raise UserError("faces are edited at strengths or to a target; give one of the two")
     components.check_attribute(settings.attribute)
-    renderer = components.renderer(settings.resolution)
+    renderer = components.renderer(settings.resolution, settings.precision)
     check_target(settings.target, renderer, components.scorer, settings.attribute)
     found = strength_for(
         faces.latents,
@@ -315,7 +320,7 @@ def _walk(
     scored: bool,
     progress: bool | Stage,
 ) -> Walk:
-    renderer, size = walk_renderer(components, settings.resolution)
+    renderer, size = walk_renderer(components, settings.resolution, settings.precision)
     scorer = components.scorer if scored else None
     strengths = default_strengths(direction, COLUMNS) if strengths is None else strengths
     return render_walk(faces, direction, strengths, renderer, scorer, size, settings.batch_size, progress)

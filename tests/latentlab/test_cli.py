@@ -78,7 +78,7 @@ def direction(run, place, samples) -> Path:
 COMMANDS = {
     "smile": ["--samples", "--seed-start", "--psi", "--network", "--scorer", "--out", "--render", "--device"],
     "study": ["--attribute", "--name", "--samples", "--threshold", "--scorer", "--out", "--render"],
-    "generate": ["--seeds", "--psi", "--network", "--resolution", "--out", "--device"],
+    "generate": ["--seeds", "--psi", "--network", "--resolution", "--precision", "--out", "--device"],
     "label": ["--samples", "--seed-start", "--psi", "--network", "--scorer", "--precision", "--out", "--device"],
     "fit": ["--attribute", "--method", "--out"],
     "edit": [
@@ -93,9 +93,10 @@ COMMANDS = {
         "--aligned",
         "--face",
         "--save-latents",
+        "--precision",
     ],
-    "walk": ["--direction", "--seeds", "--strengths", "--attribute", "--network", "--out", "--force"],
-    "interpolate": ["--mode", "--loop", "--frames", "--fps", "--psi", "--class", "--network", "--resolution", "--out"],
+    "walk": ["--direction", "--seeds", "--strengths", "--attribute", "--network", "--out", "--force", "--precision"],
+    "interpolate": ["--mode", "--loop", "--frames", "--fps", "--psi", "--class", "--network", "--precision", "--out"],
     "align": ["--out", "--resolution", "--faces", "--detector", "--landmarks", "--show"],
     "project": ["--out", "--space", "--steps", "--start", "--tune", "--aligned", "--face", "--save-latents"],
     "metrics generator": ["--network", "--metric", "--real", "--pairs", "--samples", "--psi", "--scorer", "--out"],

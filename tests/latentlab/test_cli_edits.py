@@ -245,3 +245,37 @@ def test_latents_that_cannot_be_saved_are_refused(refused, network, direction, t
     assert "moves style channels (space s)" in line and "such as smile-w" in line
     assert "written as .pt" in refused(*words, "--direction", direction, "--save-latents", "codes.csv")
     assert [path.name for path in tmp_path.iterdir()] == ["photo.png"]
+
+
+# --- half precision -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("words", "written"),
+    [
+        (("generate", "--seeds", "3"), "seed000003.png"),
+        (("edit", "--seeds", "3", "--strengths", "0.2", "--scorer", "attributes"), "seed000003_+0.2.png"),
+        (("walk", "--seeds", "3", "--strengths", "0,0.2", "--frames", "2"), "walk.gif"),
+        (("interpolate", "3", "4", "--frames", "2"), "between.gif"),
+    ],
+)
+def test_images_in_half_precision_are_nearly_the_same(run, network, direction, tmp_path, words, written):
+    found = {}
+    for precision in ("float32", "bfloat16"):
+        out = tmp_path / precision
+        target = out / written if written.endswith("gif") else out
+        given = ["--direction", direction] if words[0] in ("edit", "walk") else []
+        code, _, err = run(*words, *given, "--network", network, "--precision", precision, "--out", target)
+        assert code == 0, err
+        with Image.open(out / written) as image:
+            found[precision] = np.asarray(image.convert("RGB"), dtype=float)
+    difference = np.abs(found["float32"] - found["bfloat16"])
+    assert 0 < difference.mean() < (12 if written.endswith("gif") else 2)  # a GIF chooses its colours anew
+
+
+def test_photos_have_their_own_precision(run, network, direction, tmp_path):
+    save_image(torch.zeros(3, 64, 64), tmp_path / "photo.png")
+    words = ["--direction", direction, "--network", network, "--precision", "bfloat16", "--out", tmp_path / "out"]
+    code, _, err = run("edit", "--photo", tmp_path / "photo.png", *words)
+    assert code == 2
+    assert "--precision has no effect with --photo" in err
