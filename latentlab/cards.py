@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save as to_bytes
 from torch import Tensor
 
 from latentlab.errors import UserError
 from latentlab.files import atomic_path, check_regular
+from stylegan2.checkpoints.serialising import to_safetensors
 from stylegan2.defaults import plain_defaults
 from stylegan2.errors import CheckpointError
 
@@ -40,7 +40,7 @@ class Kind:
 
 
 def write(path: str | Path, kind: Kind, tensors: Mapping[str, Tensor], card: Mapping[str, Any]) -> None:
-    """Write tensors, of any device, and their card, atomically.
+    """Write tensors, of any device, and their card, atomically; the same content gives the same bytes.
 
     Raises
     ------
@@ -50,7 +50,7 @@ def write(path: str | Path, kind: Kind, tensors: Mapping[str, Tensor], card: Map
         The card holds NaN or an infinity.
     """
     metadata = {"format": kind.format, "version": str(kind.version), "card": json.dumps(card, allow_nan=False)}
-    content = to_bytes({name: tensor.detach().contiguous().cpu() for name, tensor in tensors.items()}, metadata)
+    content = to_safetensors(tensors, metadata)
     with atomic_path(path) as temporary:
         temporary.write_bytes(content)
 

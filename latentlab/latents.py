@@ -87,7 +87,8 @@ def check_latents_path(path: Path) -> None:
 def _write_pt(codes: Tensor, path: Path) -> None:
     import torch
 
-    torch.save(codes, path)
+    with path.open("wb") as file:  # given a path, torch writes its name into the file, and this one is temporary
+        torch.save(codes, file)
 
 
 def _write_npz(codes: Tensor, path: Path) -> None:

@@ -27,7 +27,7 @@ from latentlab.errors import UserError
 from latentlab.images import CHANNELS, as_batch
 from latentlab.reprs import ShortRepr
 from stylegan2 import ops
-from stylegan2.defaults import plain_defaults
+from stylegan2.defaults import own_draws, plain_defaults
 from stylegan2.safe_pickle import floats, read_pickled
 
 if TYPE_CHECKING:  # they take seconds to import, and most of latentlab does without them
@@ -264,7 +264,7 @@ def _bare(net: Backbone, random: bool = True) -> lpips.LPIPS:
     """The library's model with its learnt layer weights; the backbone's random, or torchvision's."""
     import lpips
 
-    with warnings.catch_warnings(), torch.random.fork_rng(devices=[]), _Undrawn():
+    with warnings.catch_warnings(), own_draws(), _Undrawn():
         warnings.simplefilter("ignore")  # lpips asks torchvision in the manner of its older versions
         return lpips.LPIPS(net=net, pnet_rand=random, verbose=False)
 

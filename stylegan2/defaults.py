@@ -1,4 +1,4 @@
-"""Independence of torch's process-wide defaults, which a program around a library may have changed."""
+"""Independence of torch's process-wide defaults and random generators, which belong to the program around a library."""
 
 from __future__ import annotations
 
@@ -25,3 +25,15 @@ def plain_defaults() -> Iterator[None]:
                 yield
     finally:
         torch.set_default_dtype(before)
+
+
+@contextmanager
+def own_draws() -> Iterator[None]:
+    """Leave torch's global random generators as they were before what runs within, which may draw and seed them.
+
+    A decorator of functions that build, load or train networks: torch draws weights and dropout from its global
+    generators, and what a program draws afterwards must not depend on that. Those of CUDA are kept where it is in use.
+    """
+    devices = range(torch.cuda.device_count()) if torch.cuda.is_initialized() else ()
+    with torch.random.fork_rng(devices=devices):
+        yield

@@ -116,6 +116,7 @@ def _write_tensors(path: Path, arrays: Arrays) -> None:
 
     tensors = {name or _NAME: torch.from_numpy(np.ascontiguousarray(array)) for name, array in arrays.items()}
     if path.suffix == ".pt":
-        torch.save(tensors.get(_NAME, tensors), path)
+        with path.open("wb") as file:  # given a path, torch writes its name into the file, and this one is temporary
+            torch.save(tensors.get(_NAME, tensors), file)
     else:
         save_file(tensors, path)

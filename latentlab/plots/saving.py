@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from latentlab.errors import UserError
 from latentlab.files import atomic_path
@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 FORMATS = (".png", ".pdf", ".svg")
 """Suffixes of the files that figures are written to."""
 
+# matplotlib writes the date into these; the salt below is for names within an SVG, which it would draw at random.
+_UNDATED: dict[str, dict[str, Any]] = {".pdf": {"CreationDate": None}, ".svg": {"Date": None}}
+
 
 def check_format(path: str | Path) -> None:
     """Refuse a file name whose suffix is not one of `FORMATS`; UserError then."""
@@ -22,7 +25,7 @@ def check_format(path: str | Path) -> None:
 
 
 def save_figure(figure: Figure, path: str | Path, dpi: float | None = None) -> None:
-    """Write a figure atomically; missing parent folders are made.
+    """Write a figure atomically, the same figure as the same bytes; missing parent folders are made.
 
     Parameters
     ----------
@@ -38,6 +41,9 @@ def save_figure(figure: Figure, path: str | Path, dpi: float | None = None) -> N
     UserError
         If the format is unknown or the file cannot be written.
     """
+    from matplotlib import rc_context
+
     check_format(path)
-    with atomic_path(path) as temporary:
-        figure.savefig(temporary, dpi="figure" if dpi is None else dpi)
+    undated = _UNDATED.get(Path(path).suffix.lower())
+    with atomic_path(path) as temporary, rc_context({"svg.hashsalt": "latentlab"}):
+        figure.savefig(temporary, dpi="figure" if dpi is None else dpi, metadata=undated)

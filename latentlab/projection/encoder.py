@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from latentlab import perceptual
 from latentlab.errors import UserError
-from stylegan2.defaults import plain_defaults
+from stylegan2.defaults import own_draws, plain_defaults
 from stylegan2.protocol import Generator
 
 RESOLUTION = 128  # of the image that the backbone sees
@@ -110,6 +110,7 @@ class Encoder(nn.Module):
 
     @classmethod
     @plain_defaults()
+    @own_draws()
     def load(cls, path: str | os.PathLike[str]) -> Encoder:
         """Read an encoder that scripts/train_encoder.py wrote.
 

@@ -11,10 +11,11 @@ from latentlab import registry
 from latentlab.errors import UserError
 from latentlab.scorers.base import AttributeSet, Scorer
 from latentlab.scorers.scorer_set import ScorerSet
-from stylegan2.defaults import plain_defaults
+from stylegan2.defaults import own_draws, plain_defaults
 
 
 @plain_defaults()
+@own_draws()
 def load_scorer(name: str = "fer", device: str | torch.device = "cpu") -> Scorer:
     """Load a scorer by its name, or several as one.
 

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from latentlab.errors import UserError
-from stylegan2.defaults import plain_defaults
+from stylegan2.defaults import own_draws, plain_defaults
 
 RESOLUTION = 64
 CLASSES = 7
@@ -136,6 +136,7 @@ _KERNEL, _DEPTHWISE = (3, 2, 0, 1), (2, 3, 0, 1)
 
 
 @plain_defaults()
+@own_draws()
 def load(path: Path) -> MiniXception:
     """Load the network with the weights of the Keras file `path`, in eval mode, its parameters frozen.
 

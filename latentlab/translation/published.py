@@ -27,7 +27,7 @@ from latentlab.translation.networks import (
 from latentlab.translation.networks.layers import Norm
 from latentlab.translation.networks.multiscale import MultiScale
 from latentlab.translation.networks.patch import LAYERS
-from stylegan2.defaults import plain_defaults
+from stylegan2.defaults import own_draws, plain_defaults
 from stylegan2.errors import CheckpointError
 from stylegan2.safe_pickle import TensorView, floats, read_pickled
 
@@ -35,6 +35,7 @@ State = dict[str, Tensor]
 
 
 @plain_defaults()
+@own_draws()
 def load(path: str | Path) -> nn.Module:
     """Load the network in a published file, in evaluation mode.
 
@@ -66,8 +67,9 @@ def save(network: nn.Module, path: str | Path) -> None:
     UserError
         The published code has no such network, or `path` cannot be written.
     """
-    with atomic_path(path) as temporary:
-        torch.save(to_published(network), temporary)
+    # Given a path, torch writes its name into the file, and this one is temporary.
+    with atomic_path(path) as temporary, temporary.open("wb") as file:
+        torch.save(to_published(network), file)
 
 
 def to_published(network: nn.Module) -> State:

@@ -28,7 +28,7 @@ from latentlab.translation.networks import (
     infer,
 )
 from latentlab.translation.shipped import shipped_editor, shipped_editors
-from stylegan2.defaults import plain_defaults
+from stylegan2.defaults import own_draws, plain_defaults
 
 KIND = cards.Kind("latentlab.translator", 1, "a translator", "train it anew or fetch it again")
 
@@ -100,7 +100,7 @@ class Translator:
         height, width = images.shape[2:]
         accepted = network.size_multiple, network.least_size
         settings = self.card.get("training", {}).get("method", {})
-        with torch.no_grad(), torch.random.fork_rng():
+        with torch.no_grad(), own_draws():
             torch.manual_seed(seed)
             padded_masks = None if masks is None else pad(masks, *accepted)
             row = network.strength_row(strengths)
@@ -158,6 +158,7 @@ class Translator:
 
     @classmethod
     @plain_defaults()
+    @own_draws()
     def load(cls, source: str | Path, device: torch.device | str = "cpu") -> Translator:
         """See `load_translator`."""
         place = find_device(device)

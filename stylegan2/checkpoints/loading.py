@@ -16,7 +16,7 @@ from stylegan2.checkpoints import genforce, native, nvidia, openvino, rosinality
 from stylegan2.checkpoints.build import build
 from stylegan2.checkpoints.format import Content, Format, Networks
 from stylegan2.checkpoints.kinds import Network
-from stylegan2.defaults import plain_defaults
+from stylegan2.defaults import own_draws, plain_defaults
 from stylegan2.devices import find_device
 from stylegan2.discriminator import Discriminator
 from stylegan2.errors import MALFORMED, CheckpointError, ForbiddenGlobalError
@@ -108,8 +108,7 @@ def load(
     if network is not None and network not in _NAMES:
         raise CheckpointError(f"no network is called {network!r}; there are {', '.join(_NAMES)}")
     path = _resolve(path_or_name)
-    # Making networks draws numbers, and loading one must not change what the caller draws next.
-    with _errors_name(path), torch.random.fork_rng(devices=[]):
+    with _errors_name(path), own_draws():
         found = _networks(Content(path))
         name = _choose(found, network, path)
         result = build(found[name]())

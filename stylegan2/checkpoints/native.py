@@ -18,6 +18,7 @@ import torch
 from stylegan2.checkpoints.format import Content, Loaded, Networks
 from stylegan2.checkpoints.found import Tensors, tensors_of
 from stylegan2.checkpoints.kinds import KINDS, Config, Network, kind_of
+from stylegan2.checkpoints.serialising import to_safetensors
 from stylegan2.errors import CheckpointError
 from stylegan2.safe_pickle import Module, Record, floats
 from stylegan2.safe_pickle.inert import OWN_CONFIGS
@@ -29,7 +30,7 @@ VERSION = 1
 
 
 def save(network: Network, path: str | Path) -> None:
-    """Write a network as safetensors with its configuration.
+    """Write a network as safetensors with its configuration; a network gives the same bytes every time.
 
     The file appears complete or not at all: it is written beside its name, then renamed.
 
@@ -52,9 +53,8 @@ def save(network: Network, path: str | Path) -> None:
         "kind": kind,
         "config": json.dumps(asdict(network.config), sort_keys=True),
     }
-    tensors = {name: value.detach().cpu().contiguous() for name, value in network.state_dict().items()}
     try:
-        _write(Path(path), safetensors.torch.save(tensors, metadata))
+        _write(Path(path), to_safetensors(network.state_dict(), metadata))
     except OSError as error:
         raise CheckpointError(f"{path}: it cannot be written: {error.strerror or error}") from error
 

@@ -17,7 +17,7 @@ from latentlab.errors import UserError
 from latentlab.scorers.attributes.network import RESOLUTION, AttributeNet
 from latentlab.scorers.crop import FaceCrop
 from latentlab.scorers.threshold import HALF, Threshold
-from stylegan2.defaults import plain_defaults
+from stylegan2.defaults import own_draws, plain_defaults
 from stylegan2.fingerprint import fingerprint
 
 KIND = cards.Kind("latentlab.attribute-scorer", 1, "an attribute classifier", "train it anew or fetch it again")
@@ -121,6 +121,7 @@ class AttributeScorer:
 
     @classmethod
     @plain_defaults()
+    @own_draws()
     def load(cls, path: str | Path, device: torch.device | str = "cpu") -> AttributeScorer:
         """Read what `save` wrote.
 

@@ -25,7 +25,7 @@ from latentlab.resuming import check_same
 from latentlab.scorers.attributes.data import MARGIN, Labels, split
 from latentlab.scorers.attributes.network import RESOLUTION, AttributeNet
 from latentlab.scorers.attributes.scorer import AttributeScorer
-from stylegan2.defaults import plain_defaults
+from stylegan2.defaults import own_draws, plain_defaults
 from stylegan2.fingerprint import fingerprint
 
 SHARES = (0.8, 0.1, 0.1)  # shares of the persons to train, calibrate and judge on
@@ -73,6 +73,7 @@ class TrainingPlan:
 
 
 @plain_defaults()
+@own_draws()
 def train(
     images: Tensor,
     labels: Labels,

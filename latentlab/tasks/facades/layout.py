@@ -24,6 +24,7 @@ from latentlab.translation.networks import UNetConfig, infer
 from latentlab.translation.sizes import Size
 from latentlab.translation.training import MODEL, TrainingSettings, launch, train
 from latentlab.translation.translator import Translator
+from stylegan2.defaults import own_draws
 
 __all__ = ["PALETTE", "LayoutJudge", "are_layouts", "classes_of"]
 
@@ -81,6 +82,7 @@ class SegmenterConfig(TranslationConfig):
         """See `TranslationConfig`."""
         return cls(replace(UNetConfig.for_resolution(resolution, base_channels), output_channels=len(PALETTE)))
 
+    @own_draws()
     def build(self, seed: int = 0) -> Segmenter:
         """See `TranslationConfig`."""
         return Segmenter(self, seed)

@@ -24,6 +24,7 @@ from latentlab.translation.networks import PatchConfig, ResNetConfig
 from latentlab.translation.networks.passes import run_on_each
 from latentlab.translation.networks.resnet import Encoder, blocks_for
 from latentlab.translation.sizes import Size
+from stylegan2.defaults import own_draws
 
 _FIFTH = 5
 
@@ -92,6 +93,7 @@ class CUTConfig(AdversarialConfig):
         """See `TranslationConfig`."""
         return self.generator.input_channels, self.generator.output_channels
 
+    @own_draws()
     def build(self, seed: int = 0) -> CUT:
         """See `TranslationConfig`."""
         return CUT(self, seed)

@@ -21,6 +21,7 @@ from latentlab.translation.networks.passes import run_on_each
 from latentlab.translation.networks.resnet import blocks_for
 from latentlab.translation.pool import ImagePool
 from latentlab.translation.sizes import Size
+from stylegan2.defaults import own_draws
 
 
 @dataclass(frozen=True)
@@ -79,6 +80,7 @@ class CycleGANConfig(AdversarialConfig):
         """See `TranslationConfig`."""
         return self.generator.input_channels, self.generator.output_channels
 
+    @own_draws()
     def build(self, seed: int = 0) -> CycleGAN:
         """See `TranslationConfig`."""
         return CycleGAN(self, seed)

@@ -22,6 +22,7 @@ from latentlab.translation.methods.adversarial import AdversarialConfig, Adversa
 from latentlab.translation.methods.base import OptimiserStep, Techniques, TranslationConfig, network_dict
 from latentlab.translation.networks import EditorConfig, PatchConfig
 from latentlab.translation.sizes import Size, sides_of
+from stylegan2.defaults import own_draws
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,7 @@ class DistilledConfig(AdversarialConfig):
         halvings = 3 if min(sides_of(resolution)) < 256 else 4
         return cls(EditorConfig(base_channels=base_channels, halvings=halvings))
 
+    @own_draws()
     def build(self, seed: int = 0) -> Distilled:
         """See `TranslationConfig`."""
         return Distilled(self, seed)

@@ -26,6 +26,7 @@ from latentlab.translation.networks.resnet import blocks_for
 from latentlab.translation.objectives import objective
 from latentlab.translation.pool import ImagePool
 from latentlab.translation.sizes import Size
+from stylegan2.defaults import own_draws
 
 
 @dataclass(frozen=True)
@@ -77,6 +78,7 @@ class InstaGANConfig(AdversarialConfig):
         generator = InstaGeneratorConfig(blocks_for(resolution), base_channels)
         return cls(generator, InstaDiscriminatorConfig(base_channels))
 
+    @own_draws()
     def build(self, seed: int = 0) -> InstaGAN:
         """See `TranslationConfig`."""
         return InstaGAN(self, seed)

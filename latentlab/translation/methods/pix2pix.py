@@ -18,6 +18,7 @@ from latentlab.translation.methods.adversarial import AdversarialConfig, Adversa
 from latentlab.translation.methods.base import OptimiserStep, network_dict
 from latentlab.translation.networks import PatchConfig, ResNetConfig, UNetConfig
 from latentlab.translation.sizes import Size
+from stylegan2.defaults import own_draws
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,7 @@ class Pix2PixConfig(AdversarialConfig):
         discriminator = PatchConfig(ndf=base_channels, channels=6, norm="batch")
         return cls(UNetConfig.for_resolution(resolution, base_channels), discriminator)
 
+    @own_draws()
     def build(self, seed: int = 0) -> Pix2Pix:
         """See `TranslationConfig`."""
         return Pix2Pix(self, seed)

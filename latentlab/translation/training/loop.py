@@ -28,7 +28,7 @@ from latentlab.translation.training.sampler import BatchSampler, load_batches
 from latentlab.translation.training.settings import RunOptions, TrainingSettings
 from latentlab.translation.training.state import StateFolder, TrainingState
 from latentlab.translation.translator import Translator
-from stylegan2.defaults import plain_defaults
+from stylegan2.defaults import own_draws, plain_defaults
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -38,6 +38,7 @@ MODEL = "translator.safetensors"
 
 
 @plain_defaults()
+@own_draws()
 def train(
     config: TranslationConfig,
     source: Source,
