@@ -34,6 +34,6 @@ def own_draws() -> Iterator[None]:
     A decorator of functions that build, load or train networks: torch draws weights and dropout from its global
     generators, and what a program draws afterwards must not depend on that. Those of CUDA are kept where it is in use.
     """
-    devices = range(torch.cuda.device_count()) if torch.cuda.is_initialized() else ()
+    devices = range(torch.cuda.device_count()) if torch.cuda.is_initialized() else ()  # type: ignore[no-untyped-call]
     with torch.random.fork_rng(devices=devices):
         yield

@@ -1,4 +1,4 @@
-"""Other defaults of torch, which are the process's, change neither what is loaded nor what is computed."""
+"""Torch's defaults and random numbers are the process's: other ones change nothing, and its own are left alone."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from latentlab.projection import Phase, ProjectionSettings, TuningSettings, proj
 from latentlab.projection.encoder import Encoder
 from latentlab.projection.noise import fresh_maps
 from latentlab.scorers import load_scorer
+from latentlab.translation.methods import InstaGAN
 from latentlab.translation.networks import InstaGeneratorConfig, PatchConfig, ResNetConfig, UNetConfig, initialise_
 from latentlab.translation.translator import Translator
 
@@ -146,3 +147,21 @@ def test_projection_and_tuning(tiny, other):
         return ws, tuned.lpips, tuned.mse
 
     assert_alike(other(both), both())
+
+
+@pytest.mark.parametrize("file", [*FILES, "smile", "attributes", "instagan", "translate"])
+def test_making_loading_and_applying_networks_draws_nothing_from_the_callers_generator(data, file):
+    torch.manual_seed(1)
+    translator = Translator({"a2b": UNetConfig(32, 4).build()}, {"method": "test"})
+    before = torch.get_rng_state()
+    if file in FILES:
+        stylegan2.load(data / file)
+    elif file == "smile":
+        Translator.load(file)
+    elif file == "attributes":
+        load_scorer(file)
+    elif file == "instagan":
+        InstaGAN.configure(32, 4).build()
+    else:
+        translator(torch.zeros(1, 3, 32, 32))
+    assert torch.equal(torch.get_rng_state(), before)

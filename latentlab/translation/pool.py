@@ -36,9 +36,9 @@ class ImagePool:
         """
         if self.size == 0:
             return images.detach()
-        returned = []
+        returned, images = [], in_layout(images.detach())
         for row in range(len(images)):
-            image = images.detach()[row : row + 1]
+            image = images[row : row + 1]
             if self.images is None or len(self.images) < self.size:
                 self.images = image.clone() if self.images is None else torch.cat([self.images, image])
                 returned.append(image)
@@ -49,3 +49,12 @@ class ImagePool:
                 returned.append(self.images[place : place + 1].clone())
                 self.images[place] = image[0]
         return torch.cat(returned)
+
+
+def in_layout(images: Tensor) -> Tensor:
+    """Copy images `(b, …)` into the one layout of all pools.
+
+    What a network makes of images differs in the last bits by their layout, which files do not keep: without a layout
+    of its own, a pool that was read again would lead to another training.
+    """
+    return images.clone(memory_format=torch.channels_last if images.ndim == 4 else torch.contiguous_format)

@@ -10,11 +10,13 @@ from typing import Any
 from latentlab.errors import UserError
 from latentlab.files import atomic_path
 
-FIELDS = ("step", "epoch", "samples", "samples_per_second", "learning_rate")
+FIELDS = ("step", "epoch", "samples", "learning_rate")
 
 
 class History:
-    """Table with a row every so many steps: progress, speed, and the mean of each loss since the row before.
+    """Table with a row every so many steps: progress, and the mean of each loss since the row before.
+
+    Nothing in it depends on the machine's speed: that of a resumed training is the same to the byte.
 
     Parameters
     ----------

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,8 +12,9 @@ from latentlab import images
 from latentlab.errors import missing_package
 from latentlab.progress import Step
 from latentlab.translation.training.history import History
-from latentlab.translation.training.losses import Losses, RecentLosses
+from latentlab.translation.training.losses import Losses
 from latentlab.translation.training.settings import RunOptions
+from latentlab.translation.training.state import TrainingState
 
 HISTORY, SAMPLES = "history.csv", "samples"
 
@@ -49,20 +49,21 @@ class TrainingLogger:
         Length of the training.
     options
         How often to write, and whether to write for TensorBoard.
-    start
-        Step from which the training goes on.
+    state
+        State from which the training goes on.
     show
         Called after every step with (samples seen, samples in all, the losses).
     writes
         Whether this process writes.
     """
 
-    def __init__(self, folder: Path, extent: Extent, options: RunOptions, start: int, show: Step, writes: bool):
+    def __init__(
+        self, folder: Path, extent: Extent, options: RunOptions, state: TrainingState, show: Step, writes: bool
+    ):
         self.folder, self.extent, self.options, self.show = folder, extent, options, show
-        self.recent = RecentLosses()
-        self.since = time.monotonic()
-        self.history = History(folder / HISTORY, start) if writes else None
-        self.show(start * extent.samples_per_step, extent.steps * extent.samples_per_step)
+        self.recent = state.recent
+        self.history = History(folder / HISTORY, state.step) if writes else None
+        self.show(state.step * extent.samples_per_step, extent.steps * extent.samples_per_step)
         self.board = _open_tensorboard(folder) if writes and options.tensorboard else None
 
     def log_losses(self, step: int, losses: Losses, learning_rate: float) -> None:
@@ -82,7 +83,7 @@ class TrainingLogger:
             self.show(samples, steps * self.extent.samples_per_step, self.recent.note)
         if due:
             self._add_row(step, learning_rate)
-            self.recent, self.since = RecentLosses(self.recent.note), time.monotonic()
+            self.recent.begin_anew()
 
     def read_losses(self) -> None:
         """Read the losses of all steps taken.
@@ -98,9 +99,8 @@ class TrainingLogger:
         if self.history is None:
             return
         samples, means = step * self.extent.samples_per_step, self.recent.means()
-        speed = len(self.recent.values) * self.extent.samples_per_step / max(time.monotonic() - self.since, 1e-9)
-        row = {"step": step, "epoch": samples / self.extent.samples, "samples": samples, "samples_per_second": speed}
-        self.history.add({**row, "learning_rate": learning_rate, **means})
+        row = {"step": step, "epoch": samples / self.extent.samples, "samples": samples, "learning_rate": learning_rate}
+        self.history.add({**row, **means})
         if self.board is not None:
             for name, value in means.items():
                 self.board.add_scalar(f"loss/{name}", value, step)

@@ -83,6 +83,7 @@ def train(
     """
     fabric = launch(precision=settings.precision) if fabric is None else fabric
     folder, options = Path(folder), RunOptions() if options is None else options
+    torch.manual_seed(settings.seed)  # what networks of other packages draw when they are built
     method = config.build(settings.seed)
     method.networks.to(fabric.device).to(memory_format=torch.channels_last)
     state = TrainingState(method, settings)
@@ -96,7 +97,7 @@ def train(
     examples = examples_of(held_out or source, fabric.device)
     saved = time.monotonic()
     with stage_of(progress if first else False)("training", "sample") as show:
-        logger = TrainingLogger(folder, extent, options, state.step, show, writes=first)
+        logger = TrainingLogger(folder, extent, options, state, show, writes=first)
         while state.step < steps:
             learning_rate = settings.learning_rate_at(state.step, steps)
             some = [move_batch(next(batches), fabric.device) for _ in range(settings.accumulate)]

@@ -19,15 +19,16 @@ class RecentLosses:
 
     Attributes
     ----------
-    values
-        Those that were read, of each step by optimiser and name.
+    totals
+        Sums of those that were read and numbers of steps that have them, by name; they belong to the state of a
+        training, so that a row is the same whether or not the training was stopped before it.
     note
         Sums of the last ones that were read, for a progress bar.
     """
 
-    def __init__(self, note: str = "") -> None:
-        self.note = note
-        self.values: list[dict[str, dict[str, float]]] = []
+    def __init__(self) -> None:
+        self.note = ""
+        self.totals: dict[str, tuple[float, int]] = {}
         self._unread: list[tuple[int, Losses]] = []
 
     def add(self, step: int, losses: Losses) -> None:
@@ -54,14 +55,19 @@ class RecentLosses:
                 raise UserError(
                     f"the training diverged at step {step - 1}: {', '.join(wrong)}; lower the learning rate"
                 )
-            self.values.append(read)
+            self._add_to_totals(read)
             self.note = ", ".join(f"{optimiser} {sum(own.values()):.3g}" for optimiser, own in read.items() if own)
+
+    def _add_to_totals(self, read: Mapping[str, Mapping[str, float]]) -> None:
+        for own in read.values():
+            for name, value in own.items():
+                total, count = self.totals.get(name, (0.0, 0))
+                self.totals[name] = (total + value, count + 1)
 
     def means(self) -> dict[str, float]:
         """Return the mean of each loss over the steps that have it."""
-        found: dict[str, list[float]] = {}
-        for step in self.values:
-            for own in step.values():
-                for name, value in own.items():
-                    found.setdefault(name, []).append(value)
-        return {name: sum(values) / len(values) for name, values in found.items()}
+        return {name: total / count for name, (total, count) in self.totals.items()}
+
+    def begin_anew(self) -> None:
+        """Forget what was read, after a row of the history."""
+        self.totals = {}

@@ -1,4 +1,4 @@
-"""State of a training at a step, on disk and back: networks, optimisers, averages, pools."""
+"""State of a training at a step, on disk and back: networks, optimisers, averages, pools, recent losses."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from latentlab import cards
 from latentlab.files import sync_folder
 from latentlab.resuming import check_same
 from latentlab.translation.methods.base import TranslationMethod
+from latentlab.translation.pool import in_layout
+from latentlab.translation.training.losses import RecentLosses
 from latentlab.translation.training.settings import TrainingSettings
 
 KIND = cards.Kind("latentlab.training-state", 1, "the state of a stopped training", "remove it to begin anew")
@@ -34,6 +36,8 @@ class TrainingState:
     earlier
         Numbers of epochs that it was trained towards before, and until which step, where that changes the result:
         see `change_epochs`.
+    recent
+        Losses since the last row of the history.
     """
 
     def __init__(self, method: TranslationMethod, settings: TrainingSettings):
@@ -45,6 +49,7 @@ class TrainingState:
             for name in method.optimiser_networks
         }
         self.earlier: tuple[Mapping[str, float], ...] = ()
+        self.recent = RecentLosses()
         self.means: dict[str, dict[str, Tensor]] = {}
         if settings.ema:
             self.means = {name: _clone(method.networks[name].state_dict()) for name in method.generators.values()}
@@ -105,7 +110,7 @@ class TrainingState:
                     optimiser.state[weight] = {"step": shared[f"{start}step"].reshape(()), **moments}
         device = next(self.method.networks.parameters()).device
         for name, images in own.items():
-            self.method.pools[name].images = images.to(device)
+            self.method.pools[name].images = in_layout(images.to(device))
         self.step = step
 
 
@@ -140,17 +145,15 @@ class StateFolder:
         if self.rank == 0:
             shutil.rmtree(temporary, ignore_errors=True)
         self.barrier()
-        card = {"key": self.key, "step": state.step, "earlier": list(state.earlier)}
+        card = {"key": self.key, "step": state.step, "earlier": list(state.earlier), "recent": state.recent.totals}
         cards.write(temporary / f"pools-{self.rank}.safetensors", KIND, state.own(), card)
         if self.rank == 0:
             cards.write(temporary / "networks.safetensors", KIND, state.shared(), card)
         self.barrier()
         if self.rank == 0:
-            old = list(self.root.glob("step-*"))
             temporary.rename(final)
             sync_folder(self.root)
-            for path in old:
-                shutil.rmtree(path)
+            self._leave_only(final)
         self.barrier()
 
     def load(self, state: TrainingState) -> float:
@@ -182,8 +185,18 @@ class StateFolder:
                 "data": {**placed, **stored["data"]},
             }
         check_same(self.root.parent, "a training", same, self.key)
+        if self.rank == 0:  # a run may have been killed before it removed the others
+            self._leave_only(found[-1])
         with cards.guard(found[-1], KIND):
             own, _ = cards.read(found[-1] / f"pools-{self.rank}.safetensors", KIND)
             state.take(shared, own, int(card["step"]))
             state.earlier = tuple(card.get("earlier", ()))
+            recent = card.get("recent", {})  # earlier versions kept none
+            state.recent.totals = {name: (float(total), int(count)) for name, (total, count) in recent.items()}
         return before
+
+    def _leave_only(self, final: Path) -> None:
+        """Remove older states, and one that was being written."""
+        for path in self.root.iterdir():
+            if path != final:
+                shutil.rmtree(path)

@@ -127,7 +127,7 @@ def test_what_is_written(tmp_path):
     assert [row["step"] for row in rows] == ["3", "6", "8"]
     assert [float(row["epoch"]) for row in rows] == [0.75, 1.5, 2]
     assert float(rows[0]["learning_rate"]) > float(rows[-1]["learning_rate"]) > 0
-    assert float(rows[0]["samples_per_second"]) > 0 and float(rows[0]["cycle_a"]) > 0
+    assert float(rows[0]["cycle_a"]) > 0
     assert calls[-1][:2] == (16, 16) and "generator" in calls[-1][2]
     assert sorted(path.name for path in (tmp_path / "samples").iterdir()) == ["step-00000004.png", "step-00000008.png"]
     assert images.load_image(tmp_path / "samples" / "step-00000008.png").shape == (1, 3, 8 * 16, 6 * 16)
@@ -193,7 +193,7 @@ def job(folder, devices=1, batch=2):
     )
     settings = TrainingSettings(epochs=3, batch_size=batch, ema=0.9)
     return train(
-        config, Toy(8), settings, folder, fabric=launch("cpu", devices), options=RunOptions(log_every=1, sample_every=5)
+        config, Toy(8), settings, folder, fabric=launch("cpu", devices), options=RunOptions(log_every=5, sample_every=5)
     )
 
 
@@ -210,11 +210,14 @@ def test_a_killed_training_goes_on_to_the_same_result(tmp_path):
     (state,) = list((tmp_path / "killed").glob("state/step-*"))[-1:]
     assert not (tmp_path / "killed" / "translator.safetensors").exists(), "it was over before it was killed"
     assert int(state.name[5:]) < 12
-    again, whole = job(tmp_path / "killed"), job(tmp_path / "whole")
-    torch.testing.assert_close(weights_of(again), weights_of(whole), atol=1e-6, rtol=1e-5)
-    histories = [(tmp_path / name / "history.csv").read_text().splitlines() for name in ("whole", "killed")]
-    steps = [[row.split(",")[0] for row in rows] for rows in histories]
-    assert steps[0] == steps[1] == ["step", *map(str, range(1, 13))]
+    job(tmp_path / "killed"), job(tmp_path / "whole")
+    whole, killed = (
+        {p.relative_to(tmp_path / name): p.read_bytes() for p in (tmp_path / name).rglob("*") if p.is_file()}
+        for name in ("whole", "killed")
+    )
+    assert whole.keys() == killed.keys() and [name for name in whole if whole[name] != killed[name]] == []
+    rows = (tmp_path / "whole" / "history.csv").read_text().splitlines()
+    assert [row.split(",")[0] for row in rows] == ["step", "5", "10", "12"]
 
 
 @pytest.mark.slow
