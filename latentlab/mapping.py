@@ -5,11 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from latentlab.errors import UserError
 from stylegan2.protocol import Generator, NoiseMode
 from stylegan2.sampling import z_from_seeds
+
+# Rows that go through a mapping network at a time. Matrix products of another number of rows round differently. Tables
+# of samples have shards of as many rows, so those of earlier versions hold the same bits.
+_BLOCK = 64
 
 
 def check_class(generator: Generator, class_label: int | None) -> None:
@@ -95,7 +100,7 @@ class OneClass:
 
 
 def ws_of_seeds(generator: Generator, seeds: Sequence[int], psi: float, class_label: int | None = None) -> Tensor:
-    """Map seeds to ws `(len(seeds), num_ws, w_dim)`, on the generator's device.
+    """Map seeds to ws `(len(seeds), num_ws, w_dim)`, on the generator's device; see `map_z`.
 
     Raises
     ------
@@ -108,15 +113,22 @@ def ws_of_seeds(generator: Generator, seeds: Sequence[int], psi: float, class_la
 def map_z(generator: Generator, z: Tensor, psi: float = 1.0, class_label: int | None = None) -> Tensor:
     """Map `z (b, z_dim)` to ws `(b, num_ws, w_dim)`, all of one class.
 
+    On one machine, the ws of a z are the same bits in whatever company: the network always sees as many rows.
+
     Raises
     ------
     UserError
         As `check_class` says.
     """
     check_class(generator, class_label)
-    if class_label is None:
-        return generator.mapping(z, psi=psi)
-    return generator.mapping(z, _one_hot(torch.full((len(z),), class_label, device=z.device), generator), psi=psi)
+    conditions = None
+    if class_label is not None:
+        conditions = _one_hot(torch.full((_BLOCK,), class_label, device=z.device), generator)
+    mapped = []
+    for some in torch.split(z, _BLOCK):
+        filled = F.pad(some, (0, 0, 0, _BLOCK - len(some)))
+        mapped.append(generator.mapping(filled, conditions, psi=psi)[: len(some)])
+    return torch.cat(mapped)
 
 
 def latents_of_seeds(
@@ -147,4 +159,4 @@ def map_any_class(generator: Generator, z: Tensor, psi: float = 1.0, first: int 
 
 def _one_hot(labels: Tensor, generator: Generator) -> Tensor:
     """Conditions `(b, c_dim)` of classes `(b,)`: 1 in the class's place."""
-    return torch.nn.functional.one_hot(labels.long(), generator.c_dim).to(generator.w_avg.dtype)
+    return F.one_hot(labels.long(), generator.c_dim).to(generator.w_avg.dtype)

@@ -36,7 +36,7 @@ def draw_samples(
 
     Stopped at any moment and called again, it resumes with the next missing shard. As shards are always drawn whole
     and in equal batches, the table is then that of an uninterrupted run, bit for bit. Another `batch_size` changes
-    scores within float tolerance, and w not at all: the mapping network takes a shard at once.
+    scores within float tolerance, and w not at all, see `latentlab.mapping.map_z`.
 
     Parameters
     ----------
