@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -20,6 +21,9 @@ from latentlab.samples.table import SampleTable, concatenate
 from latentlab.scorers import Scorer, scores_and_logits
 from stylegan2.protocol import Generator
 
+KEEP_SECONDS = 15.0
+"""Seconds after which what was drawn of a shard is kept."""
+
 _FEWEST = 6  # images in a row that a working scorer does not all fail at
 
 
@@ -34,9 +38,10 @@ def draw_samples(
 ) -> SampleTable:
     """Draw the samples that `store` lacks, and return the whole table.
 
-    Stopped at any moment and called again, it resumes with the next missing shard. As shards are always drawn whole
-    and in equal batches, the table is then that of an uninterrupted run, bit for bit. Another `batch_size` changes
-    scores within float tolerance, and w not at all, see `latentlab.mapping.map_z`.
+    Stopped at any moment and called again, it resumes where it was: what a stop can cost is the last batch, and the
+    `KEEP_SECONDS` before it. As shards are drawn in equal batches wherever the stop fell, the table is then that of an
+    uninterrupted run, bit for bit. Another `batch_size` changes scores within float tolerance, and w not at all, see
+    `latentlab.mapping.map_z`.
 
     Parameters
     ----------
@@ -72,16 +77,32 @@ def draw_samples(
     done = settings.samples - sum(len(seeds) for seeds in missing.values())
     with stage_of(progress)("drawing samples") as step:
         step(done, settings.samples)
-        for index, shard in missing.items():
+        for index in missing:
             parts = []
-            for part in draw(shard):
+            for part in _draw_shard(draw, store, index):
                 parts.append(part)
                 done += len(part)
                 step(done, settings.samples)
             rows = concatenate(parts)
             _check_scored(rows)
             store.write(index, rows)
+    store.forget_begun()
     return store.table()
+
+
+def _draw_shard(draw: _Drawing, store: SampleStore, index: int) -> Iterator[SampleTable]:
+    """Yield the rows of a shard: those that a stopped run has kept, and the others a batch at a time."""
+    seeds, saved = store.settings.shards[index], time.monotonic()
+    parts = [] if (begun := store.begun(index)) is None else [begun]
+    yield from parts
+    known = sum(map(len, parts))
+    for part in draw(seeds[known:]):
+        parts.append(part)
+        known += len(part)
+        if known < len(seeds) and time.monotonic() - saved > KEEP_SECONDS:
+            store.keep(concatenate(parts))
+            saved = time.monotonic()
+        yield part
 
 
 @dataclass(frozen=True, eq=False)

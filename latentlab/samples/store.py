@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 FORMAT_VERSION = 1
 # Readers of Parquet folders (pyarrow, pandas, …) pass over names with a leading underscore.
 MANIFEST = "_manifest.json"
+_BEGUN = "_begun.parquet"
 COLUMNS = ("seed", "psi", "w")
 SEED_END = 2**32  # numpy's RandomState takes seeds below this
 _LATER = ("threshold", "class_label", "precision")  # settings that older manifests do not have
@@ -61,7 +62,7 @@ class SampleSettings:
     seed_start, samples
         The seeds are seed_start, …, seed_start + samples − 1, below 2**32.
     shard_size
-        Rows per shard, which an interrupted run may lose.
+        Rows per shard.
     resolution
         Resolution of the images that are scored, in pixels.
     noise_mode
@@ -220,8 +221,26 @@ class SampleStore:
         """
         if table.names != self.settings.names or table.seeds.tolist() != list(self.settings.shards[index]):
             raise ValueError(f"these rows are not those of shard {index}")
-        with atomic_path(self.path(index)) as temporary, temporary.open("wb") as file:
-            pq.write_table(_to_arrow(table), file, write_page_checksum=True)
+        _write(self.path(index), table)
+
+    def keep(self, rows: SampleTable) -> None:
+        """Keep the first rows of a shard that is being drawn, atomically; they replace those kept before.
+
+        Raises
+        ------
+        UserError
+            If the disk is full or the folder may not be written to.
+        """
+        _write(self.folder / _BEGUN, rows)
+
+    def begun(self, index: int) -> SampleTable | None:
+        """Rows of shard `index` that `keep` has kept; None if there are none. Broken ones count so, with a warning."""
+        table, seeds = self._load(self.folder / _BEGUN), self.settings.shards[index]
+        return table if table is not None and table.seeds.tolist() == list(seeds[: len(table)]) else None
+
+    def forget_begun(self) -> None:
+        """Remove what `keep` has kept: all shards are there."""
+        (self.folder / _BEGUN).unlink(missing_ok=True)
 
     def table(self) -> SampleTable:
         """Read all rows, in the order of their seeds.
@@ -240,20 +259,31 @@ class SampleStore:
         return concatenate(whole)
 
     def _read(self, index: int, seeds: range) -> SampleTable | None:
-        path = self.path(index)
+        table = self._load(self.path(index))
+        if table is None or table.seeds.tolist() == list(seeds):
+            return table
+        _warn(self.path(index), "it holds other seeds")
+        return None
+
+    def _load(self, path: Path) -> SampleTable | None:
         if not path.exists():
             return None
         try:
             with path.open("rb") as file:  # pyarrow itself takes no path that is not UTF-8
                 stored = pq.ParquetFile(file, page_checksum_verification=True).read()
-            table = _from_arrow(stored, self.settings)
-            if table.seeds.tolist() == list(seeds):
-                return table
-            reason = "it holds other seeds"
+            return _from_arrow(stored, self.settings)
         except (OSError, ValueError, KeyError, pa.ArrowException) as error:
-            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        warnings.warn(f"{path} is broken ({reason}); it counts as missing", stacklevel=3)
+            _warn(path, str(error).splitlines()[0] if str(error) else type(error).__name__)
         return None
+
+
+def _warn(path: Path, reason: str) -> None:
+    warnings.warn(f"{path} is broken ({reason}); it counts as missing", stacklevel=4)
+
+
+def _write(path: Path, table: SampleTable) -> None:
+    with atomic_path(path) as temporary, temporary.open("wb") as file:
+        pq.write_table(_to_arrow(table), file, write_page_checksum=True)
 
 
 def _to_arrow(table: SampleTable) -> pa.Table:

@@ -1,6 +1,8 @@
 """The sample table: its rows, its shards, and a run that is killed and goes on."""
 
 import json
+import shutil
+from contextlib import nullcontext
 from dataclasses import replace
 
 import numpy as np
@@ -147,6 +149,49 @@ def test_a_killed_run_goes_on_and_gives_the_same_table(tiny, scorer, tmp_path):
     assert steps[0] == (6 * len(shards), 160)
     assert all(path.stat().st_mtime_ns == stamp for path, stamp in shards.items())
     assert_same(SampleStore.open(tmp_path / "killed", settings).table(), whole)
+
+
+SLOW_JOB = """
+import sys, torch
+torch.set_num_threads(1)
+from latentlab.samples import SampleStore, draw_samples, drawing
+from latentlab.scorers import FunctionScorer
+from tests.conftest import make_tiny, stage_with
+from tests.latentlab.test_samples import brightness, make_settings
+
+def wait(done, total):
+    print("samples", done, flush=True)
+    if done >= 32:
+        sys.stdin.read()
+
+drawing.KEEP_SECONDS = -1.0  # as if every batch took longer
+tiny, scorer = make_tiny(), FunctionScorer(("bright", "dark"), brightness)
+store = SampleStore.open(sys.argv[1], make_settings(tiny, scorer, samples=60, shard_size=64))
+draw_samples(tiny, scorer, store, batch_size=4, progress=stage_with(wait))
+"""
+
+
+def test_of_a_shard_that_a_kill_cut_short_only_the_last_batch_is_drawn_again(tiny, scorer, tmp_path):
+    settings = make_settings(tiny, scorer, samples=60, shard_size=64)
+    kill_at(SLOW_JOB, tmp_path / "killed", "samples 32")
+    assert not list((tmp_path / "killed").glob("shard-*"))
+    assert len(pd.read_parquet(tmp_path / "killed" / "_begun.parquet")) == 32
+    shutil.copytree(tmp_path / "killed", tmp_path / "damaged")
+    begun = tmp_path / "damaged" / "_begun.parquet"
+    begun.write_bytes(begun.read_bytes()[:-9])
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # as in the script
+    steps: dict[str, list[int]] = {"whole": [], "killed": [], "damaged": []}
+    for name, seen in steps.items():
+        store = SampleStore.open(tmp_path / name, settings)
+        stage = stage_with(lambda done, total, seen=seen: seen.append(done))
+        with pytest.warns(UserWarning, match="is broken") if name == "damaged" else nullcontext():
+            draw_samples(tiny, scorer, store, batch_size=4, progress=stage)
+    torch.set_num_threads(threads)
+    assert steps["killed"] == [0, *range(32, 61, 4)] and steps["damaged"] == steps["whole"] == [*range(0, 61, 4)]
+    files = {name: {path.name: path.read_bytes() for path in (tmp_path / name).iterdir()} for name in steps}
+    assert files["killed"] == files["damaged"] == files["whole"]
+    assert sorted(files["whole"]) == ["_manifest.json", "shard-00000.parquet"]
 
 
 @pytest.mark.parametrize("damage", ["truncate", "flip", "empty", "other seeds", "other columns"])
