@@ -9,6 +9,7 @@ from pathlib import Path, PurePosixPath
 
 from latentlab.errors import UserError
 from latentlab.files import SUFFIXES, read_json, write_json
+from stylegan2.writing import temporary_beside
 
 _TAKEN = SUFFIXES | {".json"}
 _SOURCE = ".source.json"
@@ -90,16 +91,15 @@ def _extract(
         raise UserError(
             f"{archive} unpacks to {needed >> 20} MiB, and {folder.parent} has {free >> 20} MiB left: free some space"
         )
-    part = folder.with_name(f"{folder.name}.part")
-    shutil.rmtree(part, ignore_errors=True)
-    for member in members:
-        path = part / member.filename
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with opened.open(member) as content, open(path, "wb") as file:
-            shutil.copyfileobj(content, file)
-    write_json(part / _SOURCE, source)
-    shutil.rmtree(folder, ignore_errors=True)
-    part.rename(folder)
+    with temporary_beside(folder, folder=True) as part:
+        for member in members:
+            path = part / member.filename
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with opened.open(member) as content, open(path, "wb") as file:
+                shutil.copyfileobj(content, file)
+        write_json(part / _SOURCE, source)
+        shutil.rmtree(folder, ignore_errors=True)
+        part.rename(folder)
 
 
 def _innermost(folder: Path) -> Path:

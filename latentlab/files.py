@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import json
 import os
-import secrets
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -14,6 +13,7 @@ from typing import Any
 
 from latentlab.errors import UserError
 from stylegan2.regular import irregular
+from stylegan2.writing import temporary_beside
 
 # Suffixes of images; other files of a folder are ignored.
 SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp"})
@@ -67,8 +67,8 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
     """Give a temporary name to write to, which becomes `path` if the block succeeds and is removed if not.
 
     The temporary file lies beside `path`, hidden, with the same suffix, under a name no other process
-    uses. Readers of `path` see the old content or the new one, also after a crash of the machine.
-    Missing parent folders are made.
+    uses; those that killed processes left there are removed. Readers of `path` see the old content or the new one,
+    also after a crash of the machine. Missing parent folders are made.
 
     Parameters
     ----------
@@ -78,7 +78,7 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
     Yields
     ------
     pathlib.Path
-        The temporary name. The block must write the file and close it.
+        The temporary name, of an empty file. The block must write the file and close it.
 
     Raises
     ------
@@ -86,15 +86,12 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
         The disk is full, or the place may not be written to. Names `path` and what to do.
     """
     path = Path(path)
-    temporary = path.parent / f".{secrets.token_hex(8)}{path.suffix}"
     with _errors_name(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        try:
+        with temporary_beside(path) as temporary:
             yield temporary
             _sync(temporary)
             os.replace(temporary, path)
-        finally:
-            temporary.unlink(missing_ok=True)
         sync_folder(path.parent)
 
 

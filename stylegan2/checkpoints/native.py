@@ -22,6 +22,7 @@ from stylegan2.checkpoints.serialising import to_safetensors
 from stylegan2.errors import CheckpointError
 from stylegan2.safe_pickle import Module, Record, floats
 from stylegan2.safe_pickle.inert import OWN_CONFIGS
+from stylegan2.writing import temporary_beside
 
 READS = "stylegan2.save (.safetensors)"
 
@@ -60,15 +61,12 @@ def save(network: Network, path: str | Path) -> None:
 
 
 def _write(path: Path, data: bytes) -> None:
-    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with open(beside, "wb") as file:
+    with temporary_beside(path) as temporary:
+        with temporary.open("wb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        os.replace(beside, path)
-    finally:
-        beside.unlink(missing_ok=True)
+        os.replace(temporary, path)
 
 
 def networks(content: Content) -> Networks | None:

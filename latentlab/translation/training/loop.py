@@ -83,10 +83,7 @@ def train(
     """
     fabric = launch(precision=settings.precision) if fabric is None else fabric
     folder, options = Path(folder), RunOptions() if options is None else options
-    torch.manual_seed(settings.seed)  # what networks of other packages draw when they are built
-    method = config.build(settings.seed)
-    method.networks.to(fabric.device).to(memory_format=torch.channels_last)
-    state = TrainingState(method, settings)
+    state = _begin(config, settings, fabric.device)
     key = _describe(config, settings, source)
     store = StateFolder(folder, key, fabric.global_rank, fabric.world_size, fabric.barrier)
     before, first = store.load(state), fabric.global_rank == 0
@@ -104,7 +101,7 @@ def train(
             losses = take_step(fabric, state, some, learning_rate)
             logger.log_losses(state.step, losses, learning_rate)
             if state.step % options.sample_every == 0 or state.step == steps:
-                logger.log_samples(state.step, grid_of(method, state, examples))
+                logger.log_samples(state.step, grid_of(state.method, state, examples))
             # The clocks of processes differ: that of the first one decides.
             due = fabric.broadcast(time.monotonic() - saved > SAVE_SECONDS)
             if due or state.step == steps:
@@ -112,6 +109,14 @@ def train(
                 store.save(state)
                 saved = time.monotonic()
     return _finish(fabric, state, key, folder)
+
+
+def _begin(config: TranslationConfig, settings: TrainingSettings, device: torch.device) -> TrainingState:
+    """Build the method with the weights that it starts from."""
+    torch.manual_seed(settings.seed)  # what networks of other packages draw when they are built
+    method = config.build(settings.seed)
+    method.networks.to(device).to(memory_format=torch.channels_last)
+    return TrainingState(method, settings)
 
 
 def launch(
