@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,6 +14,7 @@ from latentlab.batching import AnyBatch, Batches
 from latentlab.directions import Direction
 from latentlab.directions.response import Response
 from latentlab.editing import from_sigmas, spread
+from latentlab.files import read_json, write_json
 from latentlab.pipelines.edits import rescore
 from latentlab.progress import Stage, Step, stage_of
 from latentlab.rendering import Renderer
@@ -80,6 +83,7 @@ def calibrate_reach(
     scorer: Scorer,
     batch_size: AnyBatch = "auto",
     progress: bool | Stage = True,
+    begun: Path | None = None,
 ) -> Reach:
     """Find how far to go along `direction`, towards an attribute and away from it.
 
@@ -100,17 +104,26 @@ def calibrate_reach(
         Images rendered at once, see `latentlab.batching`.
     progress
         True for a progress bar, False for none, or a `Stage` of your own.
+    begun
+        File that keeps what was found at each strength, with which a stopped run goes on; the caller removes it, and
+        has made sure that it is of the same work. None keeps nothing.
+
+    Raises
+    ------
+    UserError
+        If the file is broken, or cannot be written.
     """
     train = train.resolve(attribute)
     labels, series = train.labels(attribute), [from_sigmas(direction, sigmas) for sigmas in _SERIES]
-    done, total = 0, 2 * len(_SERIES) * _FACES
+    kept, done, total = _KeptShares(begun), 0, 2 * len(_SERIES) * _FACES
 
     def respond(sign: int, step: Step) -> Response:
         nonlocal done
         faces = train.subset(np.flatnonzero(labels == (NEGATIVE if sign > 0 else POSITIVE))[:_FACES])
         shares: dict[float, float] = {}
         for strength in series:
-            share = changed_share(faces, direction, sign * strength, renderer, scorer, attribute, sign < 0, batch_size)
+            args = (faces, direction, sign * strength, renderer, scorer, attribute, sign < 0, batch_size)
+            share = kept.find(sign * strength, partial(changed_share, *args))
             shares[sign * strength] = share
             done += len(faces)
             step(min(done, total), total)
@@ -128,6 +141,22 @@ def calibrate_reach(
         (*away.values, 0.0, *towards.values),  # a face is called changed where its label is another one than before
     )
     return Reach(furthest, back, towards(furthest), away(back), response)
+
+
+class _KeptShares:
+    """Shares by strength, which a file keeps if there is one."""
+
+    def __init__(self, path: Path | None) -> None:
+        self.path = path
+        self.shares: dict[str, float] = {} if path is None or not path.exists() else read_json(path)
+
+    def find(self, strength: float, measure: Callable[[], float]) -> float:
+        """Return the share at a strength, measuring it if that was not done yet."""
+        if str(strength) not in self.shares:
+            self.shares[str(strength)] = measure()
+            if self.path is not None:
+                write_json(self.path, self.shares)
+        return self.shares[str(strength)]
 
 
 def changed_share(

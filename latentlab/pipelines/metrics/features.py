@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import torch
@@ -114,10 +114,10 @@ def folder_outputs(
         return {}
     suffix = f"-{digest_of_files(paths)}-{resolution}"
 
-    def make(part: range, kinds: Sequence[str]) -> dict[str, Array]:
+    def make(part: range, kinds: Sequence[str]) -> Iterator[dict[str, Array]]:
         images = load_square(paths[part.start : part.stop], resolution)
         found = probe_images(images, probes, [kind.removesuffix(suffix) for kind in kinds])
-        return {f"{kind}{suffix}": rows for kind, rows in found.items()}
+        yield {f"{kind}{suffix}": rows for kind, rows in found.items()}
 
     with stage(f"images of {paths[0].parent.name}", "image") as step:
         found = store.collect(range(len(paths)), [f"{kind}{suffix}" for kind in probes], make, step)

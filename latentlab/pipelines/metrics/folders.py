@@ -201,10 +201,11 @@ class _Job:
                 step(len(self.pairs), len(self.pairs))
                 return
 
-            def make(part: range, kinds: Sequence[str]) -> Mapping[str, Array]:
+            def make(part: range, kinds: Sequence[str]) -> Iterator[Mapping[str, Array]]:
                 before, after = self._load_pairs(part)
                 with _refusals():
-                    return {name: metric.per_image(before, after)[:, None]}
+                    values = metric.per_image(before, after)[:, None]
+                yield {name: values}
 
             values = self.store.collect(range(len(self.pairs)), [name], make, step)[name][:, 0]
             metric.add_values(values)

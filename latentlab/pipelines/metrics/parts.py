@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +13,13 @@ from torch import Tensor
 
 from latentlab.errors import UserError
 from latentlab.files import atomic_path, read_json, write_json
+from latentlab.pipelines.begun import BegunRows
 from latentlab.progress import Step
 from latentlab.resuming import check_same
 
 PART = 32
 """Rows of a part."""
-_MANIFEST = "_manifest.json"
+_MANIFEST, _BEGUN = "_manifest.json", "_begun.npz"
 _FORMAT = 1
 
 Array = NDArray[np.float64]
@@ -54,7 +55,7 @@ class PartStore:
         self,
         rows: range,
         kinds: Sequence[str],
-        make: Callable[[range, Sequence[str]], Mapping[str, Array]],
+        make: Callable[[range, Sequence[str]], Iterable[Mapping[str, Array]]],
         step: Step,
     ) -> dict[str, Array]:
         """Return arrays of all rows, making the parts that are not there yet.
@@ -66,7 +67,8 @@ class PartStore:
         kinds
             Names of the arrays.
         make
-            Makes arrays `(n, d)` of some rows: of those kinds that are missing.
+            Makes arrays `(n, d)` of some rows, a batch after the other, see `latentlab.pipelines.begun`: of those kinds
+            that are missing.
         step
             Progress.
 
@@ -76,19 +78,21 @@ class PartStore:
             If a part cannot be written; those before it stay.
         """
         found: dict[str, list[Array]] = {kind: [] for kind in kinds}
+        begun = BegunRows(self.folder / _BEGUN)
         for first in range(rows.start, rows.stop, PART):
             part = range(first, min(first + PART, rows.stop))
             step(first - rows.start, len(rows))
             own = {kind: self._read(kind, part) for kind in kinds}
             missing = [kind for kind, array in own.items() if array is None]
             if missing:
-                made = make(part, missing)
+                made = begun.finish(part, missing, make)
                 for kind in missing:
                     own[kind] = made[kind]
                     self._write(kind, part, made[kind])
             for kind, array in own.items():
                 assert array is not None
                 found[kind].append(array)
+        begun.forget()
         step(len(rows), len(rows))
         return {kind: np.concatenate(parts) for kind, parts in found.items()}
 

@@ -83,12 +83,12 @@ def path_lengths(
     _, space, sampling = name.split("-")
     kind = f"{name}-{'face' if metric.face_crop else 'whole'}"
 
-    def make(part: range, kinds: Sequence[str]) -> dict[str, Array]:
-        def some(batch: range) -> Array:
-            images = source.renderer(_pairs(source, batch, space, sampling))
-            return metric.per_image(images[: len(batch)], images[len(batch) :])
+    def some(batch: range) -> dict[str, Array]:
+        images = source.renderer(_pairs(source, batch, space, sampling))
+        return {kind: metric.per_image(images[: len(batch)], images[len(batch) :])}
 
-        return {kind: np.concatenate(list(source.batches(part, some, least=2)))}
+    def make(part: range, kinds: Sequence[str]) -> Iterator[dict[str, Array]]:
+        return source.batches(part, some, least=2)
 
     with stage(name, "pair") as step:
         return store.collect(range(pairs), [kind], make, step)[kind]
@@ -127,12 +127,11 @@ def sample_outputs(
 ) -> dict[str, Array]:
     """Render samples and apply probes to them: rows `(samples, d)` by the names of the probes."""
 
-    def make(part: range, kinds: Sequence[str]) -> dict[str, Array]:
+    def make(part: range, kinds: Sequence[str]) -> Iterator[dict[str, Array]]:
         def some(batch: range) -> dict[str, Array]:
             return probe_images(source.renderer(source.ws(batch)), probes, kinds)
 
-        found = list(source.batches(part, some))
-        return {kind: np.concatenate([one[kind] for one in found]) for kind in kinds}
+        return source.batches(part, some)
 
     if not probes:
         return {}

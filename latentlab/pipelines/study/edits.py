@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from latentlab.directions import Direction
 from latentlab.errors import UserError
 from latentlab.files import read_json, write_json
+from latentlab.pipelines.begun import BegunRows
 from latentlab.pipelines.calibration import Reach, calibrate_reach
 from latentlab.pipelines.edits import rescore
 from latentlab.pipelines.study.context import StudyContext
@@ -19,20 +22,20 @@ from latentlab.progress import Step, titled
 from latentlab.samples import EditTable, SampleTable
 from latentlab.scorers.threshold import NEGATIVE, POSITIVE
 
-# Faces per file of edits: what an interrupted run may lose.
+# Faces per file of edits.
 _CHUNK = 8
 
 
 def find_reach(context: StudyContext, method: str, direction: Direction, train: SampleTable) -> Reach:
     """Calibrate how far edits along a direction go, or find what an earlier run has found."""
-    path = context.folder / f"calibration-{method}.json"
-    if path.exists():
-        return Reach.from_dict(read_json(path))
-    attribute, scorer = context.settings.attribute, context.components.scorer
-    stage = titled(context.stage, f"calibrating ({method})")
-    reach = calibrate_reach(train, attribute, direction, context.renderer, scorer, context.batches, stage)
-    write_json(path, {**reach.to_dict(), "direction": direction.method})
-    return reach
+    path, begun = (context.folder / f"{word}-{method}.json" for word in ("calibration", "_calibrating"))
+    if not path.exists():
+        attribute, scorer = context.settings.attribute, context.components.scorer
+        stage = titled(context.stage, f"calibrating ({method})")
+        reach = calibrate_reach(train, attribute, direction, context.renderer, scorer, context.batches, stage, begun)
+        write_json(path, {**reach.to_dict(), "direction": direction.method})
+    begun.unlink(missing_ok=True)
+    return Reach.from_dict(read_json(path))
 
 
 def edit_held_out(
@@ -73,17 +76,26 @@ def _edit(
 
     The scores at strength 0 are those of the samples, which were rendered in the same way.
     """
-    scorer = context.components.scorer
-    parts = []
+    scorer, begun, parts = context.components.scorer, BegunRows(folder / "_begun.npz"), []
+    at_once = max(context.batches.size // len(strengths), 1)
+
+    def make(rows: range, kinds: Sequence[str]) -> Iterator[dict[str, NDArray[Any]]]:
+        for start in range(rows.start, rows.stop, at_once):
+            some = faces.subset(np.arange(start, min(start + at_once, rows.stop)))
+            table = rescore(some, direction, strengths, context.renderer, scorer, context.batches, progress=False)
+            yield {"scores": table.scores}
+
     for start in range(0, len(faces), _CHUNK):
-        chunk = faces.subset(np.arange(start, min(start + _CHUNK, len(faces))))
-        path = folder / f"part-{start // _CHUNK:03d}.parquet"
+        rows, path = range(start, min(start + _CHUNK, len(faces))), folder / f"part-{start // _CHUNK:03d}.parquet"
         part = _load_chunk(path)
         if part is None:
-            part = rescore(chunk, direction, strengths, context.renderer, scorer, context.batches, progress=False)
+            scores = begun.finish(rows, ("scores",), make)["scores"]
+            seeds = faces.seeds[rows.start : rows.stop]
+            part = EditTable(seeds, np.array(strengths), scores, scorer.names, faces.threshold)
             part.save(path)
         parts.append(part)
-        count.add(len(chunk) * len(strengths))
+        count.add(len(rows) * len(strengths))
+    begun.forget()
     edited = np.concatenate([part.scores for part in parts])
     return EditTable(
         seeds=faces.seeds,

@@ -8,7 +8,7 @@ import sys
 import textwrap
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import fields, replace
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 
@@ -121,20 +121,9 @@ def report_of(folder: Path) -> str:
 
 
 def content(folder: Path) -> dict[str, bytes]:
-    """All files by name, but those that a killed process left unfinished; directions as they are read.
-
-    safetensors writes its metadata in a random order.
-    """
+    """All files by name, but those that a killed process left unfinished."""
     files = [p for p in folder.rglob("*") if p.is_file() and not p.name.startswith(".")]
-    return {str(path.relative_to(folder)): _content_of(path) for path in files}
-
-
-def _content_of(path: Path) -> bytes:
-    if path.suffix != ".safetensors":
-        return path.read_bytes()
-    direction = Direction.load(path)
-    card = {field.name: getattr(direction, field.name) for field in fields(direction)}
-    return repr({**card, "vector": direction.vector.tolist()}).encode()
+    return {str(path.relative_to(folder)): path.read_bytes() for path in files}
 
 
 def edits_of(folder: Path, part: str) -> pd.DataFrame:
