@@ -57,7 +57,7 @@ def test_files_are_the_same_in_another_process_and_time_zone(tmp_path):
         environment = {**os.environ, "PYTHONHASHSEED": str(len(begun)), "TZ": zone, "OMP_NUM_THREADS": "1"}
         (tmp_path / name).mkdir()
         begun.append(subprocess.Popen([sys.executable, "-c", code, str(tmp_path / name)], env=environment))
-    assert [process.wait(120) for process in begun] == [0, 0]
+    assert [process.wait(300) for process in begun] == [0, 0]
     files = sorted(path.relative_to(tmp_path / "one") for path in (tmp_path / "one").rglob("*") if path.is_file())
     assert len(files) == 21
     assert [f for f in files if (tmp_path / "one" / f).read_bytes() != (tmp_path / "other" / f).read_bytes()] == []

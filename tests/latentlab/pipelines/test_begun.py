@@ -24,7 +24,7 @@ from latentlab.progress import stage_of
 from latentlab.samples import drawing
 
 GENERATOR = KnownFactors()
-LIMIT = 25  # images that a run scores before it is stopped
+BATCH, LIMIT = 5, 25  # images at once, and those that a run scores before it is stopped
 
 
 class Stopped(Exception):
@@ -71,16 +71,16 @@ def run_until_done(work, scorer: Scorer) -> int:
             assert stops < 50, "it begins from nothing every time"
 
 
-def edit(scorer: Scorer, folder: Path, batch: int) -> None:
+def edit(scorer: Scorer, folder: Path) -> None:
     components = Components.load(GENERATOR, scorer=scorer)
-    train = label_samples(components, LabelSettings(60, psi=1.0, resolution=32), folder / "samples", batch, False)
+    train = label_samples(components, LabelSettings(60, psi=1.0, resolution=32), folder / "samples", BATCH, False)
     context = StudyContext(
         components,
         StudySettings(attribute="mouth", edited_faces=9),
         folder,
         components.renderer(32),
-        Batches(batch, 32),
-        batch,
+        Batches(BATCH, 32),
+        BATCH,
         stage_of(False),
     )
     vector = GENERATOR.direction("mouth").astype(np.float32)
@@ -89,24 +89,22 @@ def edit(scorer: Scorer, folder: Path, batch: int) -> None:
     edit_held_out(context, "svm", along, train, reach, (0.5, 1.0))
 
 
-@pytest.mark.parametrize("batch", [1, 5])
-def test_samples_strengths_and_edits_of_a_study(tmp_path, batch):
+def test_samples_strengths_and_edits_of_a_study(tmp_path):
     scorer, whole = Scorer(), Scorer()
     whole.left = 10_000
-    edit(whole, tmp_path / "whole", batch)
-    stops = run_until_done(lambda: edit(scorer, tmp_path / "stopped", batch), scorer)
+    edit(whole, tmp_path / "whole")
+    stops = run_until_done(lambda: edit(scorer, tmp_path / "stopped"), scorer)
     assert files_in(tmp_path / "stopped") == files_in(tmp_path / "whole")
     assert stops >= 5 and whole.scored <= scorer.scored <= whole.scored + 12 * stops  # of a strength, all faces again
 
 
-@pytest.mark.parametrize("batch", [1, 5])
-def test_samples_of_metrics(tmp_path, batch):
+def test_samples_of_metrics(tmp_path):
     scorer, whole = Scorer(), Scorer()
     whole.left = 10_000
 
     def measure(own: Scorer, name: str):
         settings = GeneratorMetricSettings(("dci-w",), samples=100)
-        measure_generator(Components.load(GENERATOR, scorer=own), settings, tmp_path / name, batch, progress=False)
+        measure_generator(Components.load(GENERATOR, scorer=own), settings, tmp_path / name, BATCH, progress=False)
 
     measure(whole, "whole")
     stops = run_until_done(lambda: measure(scorer, "stopped"), scorer)
