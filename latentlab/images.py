@@ -9,24 +9,54 @@ clamped to 0 … 255; a byte b means b / 127.5 - 1. Bytes survive the round trip
 from __future__ import annotations
 
 import os
+import threading
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from PIL import Image, ImageOps, UnidentifiedImageError
+from numpy.typing import NDArray
+from PIL import ExifTags, Image, UnidentifiedImageError
 from torch import Tensor
 
 from latentlab.errors import UserError
 from latentlab.files import atomic_path, check_regular
+from stylegan2.describing import printable
 
 CHANNELS = (1, 3)
 """Channels of an image: grey or RGB."""
 
+FORMATS = ("AVIF", "BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
+"""Formats of image files that are read, whatever their suffix; JPEG includes the MPO of phones, AVIF needs Pillow 11.3.
+
+Pillow knows more of them, some of which start other programs, such as Ghostscript for EPS.
+"""
+
+MOST_PIXELS = 100_000_000
+"""Pixels of an image file at most: a larger one is refused by its header, before it takes memory.
+
+Of a file of a hundred megapixels Pillow holds 0.4 GB (0.8 GB while it is turned upright), and its tensor 1.2 GB.
+"""
+
+_UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}  # by the orientation in EXIF data
+_SIDEWAYS = {5, 6, 7, 8}
+_TILE = 2048  # pixels of a side, of what is converted at once
+_LONGEST_REASON = 200  # characters of what a decoder says
+_LARGE = 16_000_000  # pixels; threads that read images take turns with larger ones
+_turn = threading.RLock()
+_warnings_lock = threading.Lock()
 _LUMA = (0.299, 0.587, 0.114)
 
 
@@ -115,27 +145,72 @@ def from_pil(image: Image.Image) -> Tensor:
     UserError
         The mode has no agreed range (32-bit float).
     """
-    image = ImageOps.exif_transpose(image)
+    image = upright(image)
     if image.mode == "F":
         raise UserError("an image of 32-bit floats has no agreed range: convert it to 8 or 16 bits first")
-    if image.mode.startswith("I"):  # 16-bit grey; older versions of Pillow widen it to 32 bits
-        grey = np.asarray(image).astype(np.float32) / 65535
-        array = np.repeat(grey[:, :, None].clip(0, 1), 3, axis=2)
-    else:
-        if "A" in image.getbands() or "transparency" in image.info:
-            image = image.convert("RGBA")
-            image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
-        array = np.asarray(image.convert("RGB")).astype(np.float32) / 255
-    return torch.from_numpy(array * 2 - 1).permute(2, 0, 1)[None].contiguous()
+    return by_tiles(image, 3, _deep_grey if image.mode.startswith("I") else _colours)
+
+
+def _deep_grey(tile: Image.Image) -> NDArray[np.float32]:
+    """16-bit grey in [-1, 1]; older versions of Pillow widen it to 32 bits."""
+    values = np.asarray(tile).astype(np.float32)
+    values = (values / 65535).clip(0, 1)
+    return values[:, :, None] * 2 - 1
+
+
+def _colours(tile: Image.Image) -> NDArray[np.float32]:
+    if "A" in tile.getbands() or "transparency" in tile.info:
+        tile = tile.convert("RGBA")
+        tile = Image.alpha_composite(Image.new("RGBA", tile.size, "white"), tile)
+    return np.asarray(tile.convert("RGB")).astype(np.float32) / 255 * 2 - 1
+
+
+def by_tiles(image: Image.Image, channels: int, values_of: Callable[[Image.Image], NDArray[np.float32]]) -> Tensor:
+    """Convert an image to a tensor tile by tile: of a large one, several whole copies would not fit into memory.
+
+    Parameters
+    ----------
+    image
+        The image.
+    channels
+        Channels of the tensor.
+    values_of
+        Gives the values of a part of the image, `(height, width, channels)` or one channel for all of them.
+
+    Returns
+    -------
+    Tensor
+        `(1, channels, h, w)`, float32.
+    """
+    width, height = image.size
+    values = np.empty((channels, height, width), np.float32)
+    for top in range(0, height, _TILE):
+        for left in range(0, width, _TILE):
+            box = (left, top, min(left + _TILE, width), min(top + _TILE, height))
+            values[:, top : box[3], left : box[2]] = values_of(image.crop(box)).transpose(2, 0, 1)
+    return torch.from_numpy(values)[None]
+
+
+def upright(image: Image.Image) -> Image.Image:
+    """Turn an image as its EXIF data say; where these cannot be read, it is shown as it is stored."""
+    turn = _UPRIGHT.get(_orientation(image))
+    return image if turn is None else image.transpose(turn)
+
+
+def _orientation(image: Image.Image) -> Any:
+    try:
+        return image.getexif().get(ExifTags.Base.Orientation)
+    except Exception:  # Pillow's parser meets garbage with nearly any error
+        return None
 
 
 def load_image(path: str | os.PathLike[str]) -> Tensor:
-    """Load an image file as a tensor, converted as in `from_pil`.
+    """Load an image file as a tensor, converted as in `from_pil`; of several images in it, the first.
 
     Parameters
     ----------
     path
-        A file in any format that Pillow reads.
+        A file in one of the `FORMATS`.
 
     Returns
     -------
@@ -145,15 +220,31 @@ def load_image(path: str | os.PathLike[str]) -> Tensor:
     Raises
     ------
     UserError
-        The file is missing, is not an image, or is a broken or huge one. Names the file.
+        The file is missing, is not an image, is broken, has more than `MOST_PIXELS` or is too large for the memory
+        that is left. Names the file.
     """
     with opened(path) as image:
         return from_pil(image)
 
 
+def size_of(path: str | os.PathLike[str]) -> tuple[int, int]:
+    """Return the width and height of an image file, upright.
+
+    Raises
+    ------
+    UserError
+        See `load_image`.
+    """
+    with opened(path) as image:
+        width, height = image.size
+        return (height, width) if _orientation(image) in _SIDEWAYS else (width, height)
+
+
 @contextmanager
 def opened(path: str | os.PathLike[str]) -> Iterator[Image.Image]:
     """Open an image file with Pillow; what the block raises about it becomes an error that names the file.
+
+    Nothing but this opens image files.
 
     Raises
     ------
@@ -162,19 +253,43 @@ def opened(path: str | os.PathLike[str]) -> Iterator[Image.Image]:
     """
     check_regular(path)
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(path) as image:
-                yield image
+        with _identified(path) as image, _room_for(image):
+            if image.width * image.height > MOST_PIXELS:
+                raise UserError(
+                    f"{image.width}x{image.height} pixels are too many: {MOST_PIXELS / 1e6:g} megapixels are the most; "
+                    "reduce it first"
+                )
+            yield image
     except UnidentifiedImageError as error:
-        raise UserError(f"{path} is not an image in a format that Pillow reads") from error
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise UserError(f"{path} is too large an image: {error}") from error
+        raise UserError(f"{path} is not an image in a format that is read here: {', '.join(FORMATS)}") from error
+    except Image.DecompressionBombError as error:
+        raise UserError(f"{path}: more than {MOST_PIXELS / 1e6:g} megapixels are too many; reduce it first") from error
+    except MemoryError as error:
+        raise UserError(f"{path}: the image is too large for the memory that is left; reduce it first") from error
     except UserError as error:
         raise UserError(f"{path}: {error}") from error
-    # Decoders of broken files raise nearly anything, SyntaxError and struct.error among them.
-    except (OSError, ValueError, SyntaxError, EOFError, ArithmeticError, LookupError, TypeError) as error:
-        raise UserError(f"cannot read the image {path}: {error}") from error
+    except Exception as error:  # decoders of broken files raise nearly anything, SyntaxError and RuntimeError among it
+        raise UserError(f"cannot read the image {path}: {_reason(error)}") from error
+
+
+def _identified(path: str | os.PathLike[str]) -> Image.Image:
+    """Read the header of an image file."""
+    Image.init()
+    known = [name for name in FORMATS if name in Image.OPEN]
+    # Pillow's own limit is lower, and a warning. Filters of warnings are those of the whole process.
+    with _warnings_lock, warnings.catch_warnings():
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        return Image.open(path, formats=known)
+
+
+def _room_for(image: Image.Image) -> AbstractContextManager[object]:
+    """Wait until no other thread holds a large image."""
+    return _turn if image.width * image.height > _LARGE else nullcontext()
+
+
+def _reason(error: Exception) -> str:
+    told = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    return printable(" ".join(told.split())[:_LONGEST_REASON]) or type(error).__name__
 
 
 def save_image(image: Tensor, path: str | os.PathLike[str]) -> None:

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import torch
-from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 
 from latentlab.errors import UserError
@@ -122,16 +121,6 @@ def folder_outputs(
     with stage(f"images of {paths[0].parent.name}", "image") as step:
         found = store.collect(range(len(paths)), [f"{kind}{suffix}" for kind in probes], make, step)
     return {kind.removesuffix(suffix): rows for kind, rows in found.items()}
-
-
-def image_size(path: Path) -> tuple[int, int]:
-    """Return the width and height of an image file, without decoding it; UserError if it is none."""
-    try:
-        with Image.open(path) as image:
-            width, height = image.size
-            return width, height
-    except (OSError, UnidentifiedImageError, ValueError) as error:
-        raise UserError(f"cannot read the image {path}: {error}") from error
 
 
 def load_square(paths: Sequence[Path], resolution: int) -> Tensor:

@@ -15,6 +15,7 @@ import torch
 from latentlab import registry
 from latentlab.errors import UserError
 from latentlab.files import atomic_path, check_distinct_stems, images_in, readable
+from latentlab.images import size_of
 from latentlab.metrics import LPIPS, Identity, ImageMetric, unknown_because
 from latentlab.metrics.base import Metric
 from latentlab.pipelines.components import Components
@@ -22,7 +23,6 @@ from latentlab.pipelines.metrics.features import (
     SET_TITLES,
     feature_probes,
     folder_outputs,
-    image_size,
     kind_of,
     load_set_metrics,
     load_square,
@@ -220,7 +220,7 @@ def _common_size(paths: Sequence[Path]) -> int:
     """Width of images that are all of one size; UserError where they are not."""
     sizes: dict[tuple[int, int], Path] = {}
     for path in paths:
-        sizes.setdefault(image_size(path), path)
+        sizes.setdefault(size_of(path), path)
     if len(sizes) > 1:
         (one, first), (other, second) = list(sizes.items())[:2]
         raise UserError(

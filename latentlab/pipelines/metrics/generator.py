@@ -13,6 +13,7 @@ from torch import Tensor
 
 from latentlab.batching import AnyBatch, Batches
 from latentlab.files import images_in
+from latentlab.images import size_of
 from latentlab.mapping import check_class
 from latentlab.metrics import Interval, PerceptualPathLength, unknown_because
 from latentlab.metrics.path_length import why_too_small
@@ -23,7 +24,6 @@ from latentlab.pipelines.metrics.features import (
     SET_TITLES,
     feature_probes,
     folder_outputs,
-    image_size,
     kind_of,
     load_set_metrics,
 )
@@ -236,7 +236,7 @@ class _Job:
     def _of_real_images(self) -> tuple[str, ...]:
         """Say where real images are smaller than what they are compared with."""
         resolution = self.source.renderer.resolution
-        smallest = min((min(image_size(path)) for path in self.real), default=resolution)
+        smallest = min((min(size_of(path)) for path in self.real), default=resolution)
         if smallest >= resolution:
             return ()
         return (f"Real images of {smallest} pixels were enlarged to {resolution}: their blur counts as a distance.",)

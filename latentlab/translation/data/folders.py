@@ -10,7 +10,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
-from PIL import ImageOps
 from torch import Tensor
 
 from latentlab import images
@@ -213,7 +212,7 @@ def _without_mates(own: Mapping[str, Path], others: Mapping[str, Path], place: P
 
 
 def _warn_of_single_pictures(paths: Sequence[Path]) -> None:
-    sizes = [_size(path) for path in paths]
+    sizes = [images.size_of(path) for path in paths]
     narrow = [k for k, (width, height) in enumerate(sizes) if width < _NARROWEST_PAIR * height]
     if 2 * len(narrow) > len(sizes):
         width, height = sizes[narrow[0]]
@@ -277,14 +276,14 @@ def _why_no_image(path: Path, augmentation: Augmentation | None) -> str | None:
         images.load_image(path)
     except UserError as error:
         return str(error).removeprefix(f"{path}: ").removeprefix(f"{path} ")
-    width, height = _size(path)
+    width, height = images.size_of(path)
     return None if augmentation is None else augmentation.why_not(height, width)
 
 
 def _why_no_pair(path: Path, augmentation: Augmentation | None) -> str | None:
     if (reason := _why_no_image(path, None)) is not None:
         return reason
-    width, height = _size(path)
+    width, height = images.size_of(path)
     if width % 2:
         return f"it is {width} pixels wide, which is not two images side by side"
     reason = None if augmentation is None else augmentation.why_not(height, width // 2)
@@ -297,7 +296,7 @@ def _why_no_mates(a: Path, b: Path, reading: Reading, augmentation: Augmentation
     for path, told in ((a, ""), (b, f"its mate {b}: ")):
         if (reason := _why_no_image(path, augmentation if path == placed else None)) is not None:
             return told + reason
-    (width, height), (other_width, other_height) = _size(a), _size(b)
+    (width, height), (other_width, other_height) = images.size_of(a), images.size_of(b)
     if reading.unequal == "error" and (width, height) != (other_width, other_height):
         told = f"it is {size_name(height, width)}, and its mate {b} is {size_name(other_height, other_width)}"
         stretched = abs(width * other_height / (height * other_width) - 1) > _SAME_SHAPE
@@ -311,10 +310,3 @@ def _why_not_masked(path: Path, name: str, masks: MaskFolder) -> str | None:
     except UserError as error:
         return str(error).removeprefix(f"{path}: ")
     return None
-
-
-def _size(path: Path) -> tuple[int, int]:
-    """Width and height, as it is shown."""
-    with images.opened(path) as image:
-        width, height = ImageOps.exif_transpose(image).size
-    return width, height

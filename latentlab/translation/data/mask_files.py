@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Protocol
 
 import torch
-from PIL import ImageOps
 from torch import Tensor
 
 from latentlab import images
@@ -101,8 +100,7 @@ class MaskFolder:
         UserError
             It has none, or files named in two ways, or one that cannot be used. Names the picture and the mask.
         """
-        with images.opened(picture) as image:
-            width, height = ImageOps.exif_transpose(image).size
+        width, height = images.size_of(picture)
         read = []
         for one in self._masks_of(picture, name):
             try:

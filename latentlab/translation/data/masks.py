@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image
 from scipy import ndimage
 from torch import Tensor
 
@@ -21,7 +21,7 @@ from latentlab import images
 from latentlab.errors import UserError
 
 # Formats that change the values of a picture a little, so that they cannot be told apart one by one.
-_LOSSY = {"JPEG", "JPEG2000", "MPO", "WEBP"}
+_LOSSY = {"AVIF", "JPEG", "MPO", "WEBP"}
 # A mask with soft edges: so large a share of its pixels lies within that of its largest value from 0 or from it.
 _PLAIN_SHARE, _TOLERANCE = 0.9, 0.15
 # So many instances are plausible in one file.
@@ -69,29 +69,46 @@ def load_mask(path: Path) -> Tensor:
     """
     with images.opened(path) as picture:
         lossy = picture.format in _LOSSY
-        codes, brightness, is_alpha = _values(ImageOps.exif_transpose(picture))
+        codes, brightness, is_alpha = _values(images.upright(picture))
         instances = _instances(codes, brightness, lossy, is_alpha)
-    return torch.from_numpy(np.where(instances, np.float32(1), np.float32(-1)))
+        return torch.from_numpy(np.where(instances, np.float32(1), np.float32(-1)))
 
 
-def _values(picture: Image.Image) -> tuple[NDArray[np.int64], NDArray[np.int64], bool]:
+def check_room(count: int, height: int, width: int) -> None:
+    """Refuse more instances than memory has room for: each takes as much as a channel of the picture.
+
+    Raises
+    ------
+    UserError
+        Together they have more pixels than three channels of the largest picture.
+    """
+    if count * height * width > 3 * images.MOST_PIXELS:
+        raise UserError(
+            f"{count} instances of {width}x{height} pixels are too many: reduce the picture and its masks first"
+        )
+
+
+def _values(picture: Image.Image) -> tuple[NDArray[np.int32], NDArray[np.int32], bool]:
     """Return a number for each colour, 0 for black, and how bright it is, `(h, w)` each; and if they are of alpha."""
     if "A" in picture.getbands() or "transparency" in picture.info:
-        alpha = np.asarray(picture.convert("RGBA").getchannel("A")).astype(np.int64)
+        alpha = np.asarray(picture.convert("RGBA").getchannel("A")).astype(np.int32)
         if alpha.min() < alpha.max():
             return alpha, alpha, True
         picture = picture.convert("RGB")
     if picture.mode == "F":
         raise UserError("it is of 32-bit floats, which have no agreed range: convert it to 8 or 16 bits first")
     if picture.mode in ("1", "L") or picture.mode.startswith("I"):
-        grey = np.asarray(picture).astype(np.int64)
+        grey = np.asarray(picture).astype(np.int32)
         return grey, grey, False
-    colours = np.asarray(picture.convert("RGB")).astype(np.int64)
-    return colours @ np.array([1 << 16, 1 << 8, 1]), colours.max(axis=2), False
+    colours = np.asarray(picture.convert("RGB"))
+    codes = np.zeros(colours.shape[:2], np.int32)
+    for channel in range(3):
+        codes = (codes << 8) | colours[:, :, channel]
+    return codes, colours.max(axis=2).astype(np.int32), False
 
 
 def _instances(
-    codes: NDArray[np.int64], brightness: NDArray[np.int64], lossy: bool, is_alpha: bool
+    codes: NDArray[np.int32], brightness: NDArray[np.int32], lossy: bool, is_alpha: bool
 ) -> NDArray[np.bool_]:
     """Separate the instances, `(n, h, w)`."""
     values = np.unique(codes)
@@ -104,6 +121,7 @@ def _instances(
     if not lossy and (len(inside) == 1 or _are_numbers(values, codes)):
         if values[0] != 0:
             raise UserError(f"the mask has no background: it holds {_shares(codes)}, and no 0; {_ADVICE}")
+        check_room(len(inside), *codes.shape)
         return np.asarray(codes == inside[:, None, None])
     top = brightness.max()
     near = np.minimum(brightness, top - brightness) <= _TOLERANCE * top
@@ -112,7 +130,7 @@ def _instances(
     return np.asarray(brightness > top / 2)[None]
 
 
-def _are_numbers(values: NDArray[np.int64], codes: NDArray[np.int64]) -> bool:
+def _are_numbers(values: NDArray[np.int32], codes: NDArray[np.int32]) -> bool:
     """Whether values look like those of instances: from 0 or 1 without a gap, or each fills an area somewhere.
 
     Those of soft edges lie in lines of a pixel or two, and hardly ever fill three by three pixels.
@@ -125,7 +143,7 @@ def _are_numbers(values: NDArray[np.int64], codes: NDArray[np.int64]) -> bool:
     return bool(np.isin(values, codes[flat]).all())
 
 
-def _is_colourful(codes: NDArray[np.int64], brightness: NDArray[np.int64]) -> bool:
+def _is_colourful(codes: NDArray[np.int32], brightness: NDArray[np.int32]) -> bool:
     """Whether the bright pixels, whose colours may be blurred a little, are of more than one colour."""
     if codes is brightness:
         return False
@@ -134,7 +152,7 @@ def _is_colourful(codes: NDArray[np.int64], brightness: NDArray[np.int64]) -> bo
     return bool((np.abs(colours - np.median(colours, axis=0)).max(axis=1) > 96).mean() > 0.05)
 
 
-def _shares(codes: NDArray[np.int64]) -> str:
+def _shares(codes: NDArray[np.int32]) -> str:
     """List the commonest values with their shares."""
     values, counts = np.unique(codes, return_counts=True)
     first = np.argsort(-counts, kind="stable")[:3]

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from latentlab.errors import UserError
 from latentlab.files import read_json
+from latentlab.translation.data.masks import check_room
 
 Point = tuple[float, float]
 Instance = tuple[tuple[Point, ...], ...]
@@ -56,6 +57,10 @@ class Outlines:
             raise UserError(f"{self.path} is of another size: drawn on {drawn}, not {width}x{height}")
         if not self.instances:
             raise UserError(f"{self.path} has no instance for it")
+        try:
+            check_room(len(self.instances), height, width)
+        except UserError as error:
+            raise UserError(f"{self.path}: {error}") from error
         masks = torch.stack([_draw(instance, height, width) for instance in self.instances])
         if not (masks > 0).flatten(1).any(dim=1).all():
             raise UserError(f"{self.path} has an instance that lies outside the picture")

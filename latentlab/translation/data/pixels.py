@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image
 from torch import Tensor
 
 from latentlab import images
@@ -101,26 +100,29 @@ class PixelFormat:
 
     def from_pil(self, picture: Image.Image) -> Tensor:
         """Convert an image of any mode; see `read`."""
-        picture = ImageOps.exif_transpose(picture)
+        picture = images.upright(picture)
         if picture.mode == "F":
             raise UserError("an image of 32-bit floats has no agreed range: convert it to 8 or 16 bits first")
         if picture.mode.startswith("I"):
-            return self._spread(np.asarray(picture).astype(np.float32))
+            return images.by_tiles(picture, self.channels, self._spread)
         if self.deep:
             raise UserError(f"it has 8 bits, and the images that were learnt from have 16, {self.low} to {self.high}")
         if self.channels == 3:
             return images.from_pil(picture)
-        values = np.asarray(picture.convert(_MODES[self.channels])).astype(np.float32)
-        values = values[:, :, None] if values.ndim == 2 else values
-        return torch.from_numpy(values / 127.5 - 1).permute(2, 0, 1)[None].contiguous()
+        return images.by_tiles(picture, self.channels, self._of_bytes)
 
-    def _spread(self, grey: NDArray[np.float32]) -> Tensor:
-        """Scale grey values `(h, w)` of 16 bits, and give them all channels."""
+    def _of_bytes(self, tile: Image.Image) -> NDArray[np.float32]:
+        values = np.asarray(tile.convert(_MODES[self.channels])).astype(np.float32)
+        return np.atleast_3d(values) / 127.5 - 1
+
+    def _spread(self, tile: Image.Image) -> NDArray[np.float32]:
+        """Scale grey values of 16 bits, and give them all channels."""
+        grey = np.asarray(tile).astype(np.float32)
         low, high = (self.low, self.high) if self.deep else (0, 65535)
         values = np.repeat((grey[:, :, None] - low) / (high - low) * 2 - 1, self.channels, axis=2)
         if self.channels == 4:
             values[:, :, 3] = 1
-        return torch.from_numpy(values.clip(-1, 1)).permute(2, 0, 1)[None].contiguous()
+        return values.clip(-1, 1)
 
     def write(self, image: Tensor, path: Path) -> None:
         """Write `image (1, channels, h, w)` in [-1, 1] as PNG; grey of 16 bits where files are.
