@@ -13,6 +13,8 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol
 
+from stylegan2.describing import printable
+
 
 class Step(Protocol):
     """A callback for progress: how much is done, how much there is, and a note such as the loss."""
@@ -64,13 +66,13 @@ def bar(title: str, unit: str = "image") -> Iterator[Step]:
     """
     from tqdm.auto import tqdm
 
-    with tqdm(desc=f"{title:<22}", unit=unit, dynamic_ncols=True) as line:
+    with tqdm(desc=f"{printable(title):<22}", unit=unit, dynamic_ncols=True) as line:
 
         def step(done: int, total: int, note: str = "") -> None:
             if line.total is None:
                 line.reset(total)
                 line.initial = line.n = done
-            line.set_postfix_str(note, refresh=False)
+            line.set_postfix_str(printable(note), refresh=False)
             line.update(done - line.n)
 
         yield step

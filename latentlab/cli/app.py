@@ -74,7 +74,7 @@ def _root(
     pass
 
 
-def main() -> None:
-    """Run the command line `latentlab`."""
+def run() -> None:
+    """Run the command line of this process, and end it."""
     keep_freed_memory()
     run_app(app, sys.argv[1:] or ["--help"])

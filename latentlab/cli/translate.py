@@ -13,7 +13,8 @@ import typer
 from latentlab import registry
 from latentlab.archives import is_archive, unpack
 from latentlab.cli import options, training_sets
-from latentlab.cli.errors import end_with, noted, single_line
+from latentlab.cli.endings import single_line
+from latentlab.cli.errors import end_with, noted
 from latentlab.devices import find_device
 from latentlab.errors import UserError
 from latentlab.files import SUFFIXES, named_images

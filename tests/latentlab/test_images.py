@@ -1,13 +1,19 @@
 """Pictures: bytes and floats, files of all kinds, grids."""
 
+import io
+import os
 import re
+import struct
+import subprocess
+import sys
+import zlib
 
 import numpy as np
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from PIL import Image
+from PIL import Image, ImageOps, features
 
 from latentlab import images
 from latentlab.errors import UserError
@@ -102,6 +108,152 @@ def test_damaged_headers_never_escape_as_other_errors(tmp_path_factory, data):
     path.write_bytes(b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR" + data)
     with pytest.raises(UserError):
         images.load_image(path)
+
+
+def png(width, height, *chunks):
+    """A black PNG of any size, with further chunks."""
+
+    def chunk(kind, content):
+        return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+
+    rows = zlib.compress(bytes((width + 1) * height) if width * height < 1e8 else b"", 1)
+    header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
+    inner = b"".join(chunk(*one) for one in [(b"IHDR", header), *chunks, (b"IDAT", rows), (b"IEND", b"")])
+    return b"\x89PNG\r\n\x1a\n" + inner
+
+
+@pytest.mark.skipif(os.name != "posix", reason="the program that would be started is a script")
+def test_no_other_program_is_started(tmp_path, monkeypatch):
+    (tmp_path / "gs").write_text(f"#!/bin/sh\ntouch {tmp_path}/started\n")
+    (tmp_path / "gs").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    (tmp_path / "a.png").write_text("%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\n%%EndComments\nshowpage\n")
+    with pytest.raises(UserError, match=r"a\.png is not an image in a format that is read here: AVIF, BMP, GIF, JPEG"):
+        images.load_image(tmp_path / "a.png")
+    assert not (tmp_path / "started").exists()
+
+
+@pytest.mark.parametrize("kind", ["TGA", "PCX", "ICO", "JPEG2000"])
+def test_formats_beyond_the_list_are_refused(tmp_path, kind):
+    Image.new("RGB", (32, 32)).save(tmp_path / "a.png", kind)
+    with pytest.raises(UserError, match="is not an image in a format"):
+        images.load_image(tmp_path / "a.png")
+
+
+@pytest.mark.parametrize("kind", images.FORMATS)
+def test_formats_of_the_list_are_read_whatever_the_suffix(tmp_path, kind):
+    if kind == "AVIF" and not (features.version("avif") if "avif" in features.modules else None):
+        pytest.skip("this Pillow has no AVIF")
+    Image.new("RGB", (32, 16), (255, 0, 0)).save(tmp_path / "a.txt", kind)
+    assert images.load_image(tmp_path / "a.txt").shape == (1, 3, 16, 32)
+    assert images.size_of(tmp_path / "a.txt") == (32, 16)
+
+
+def test_too_many_pixels_are_refused_by_the_header(tmp_path, recwarn):
+    (tmp_path / "most.png").write_bytes(png(10_000, 10_000))
+    assert images.size_of(tmp_path / "most.png") == (10_000, 10_000)
+    for size in [(10_001, 10_000), (2**31 - 1, 2**31 - 1), (1, 2**31 - 1)]:
+        (tmp_path / "a.png").write_bytes(png(*size))
+        with pytest.raises(UserError, match=r"a\.png: .*100 megapixels are (the most|too many); reduce"):
+            images.load_image(tmp_path / "a.png")
+    assert not recwarn.list
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="resident memory in kilobytes")
+def test_memory_of_a_large_picture(tmp_path):
+    """Whole copies as floats took 40 bytes for each pixel."""
+    side = 4000
+    (tmp_path / "a.png").write_bytes(png(side, side))
+    code = (
+        "import resource, sys; from latentlab import images\n"
+        "peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
+        "before = peak(); images.load_image(sys.argv[1]); print((peak() - before) * 1024)"
+    )
+    done = subprocess.run([sys.executable, "-c", code, tmp_path / "a.png"], capture_output=True, text=True, check=True)
+    assert int(done.stdout) < 20 * side**2
+
+
+def test_a_line_of_pixels(tmp_path):
+    for size in [(3_000_000, 1), (1, 3_000_000)]:
+        (tmp_path / "a.png").write_bytes(png(*size))
+        assert images.load_image(tmp_path / "a.png").shape == (1, 3, *size[::-1])
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L", "P", "RGBA"])
+@pytest.mark.parametrize("orientation", range(1, 10))
+def test_every_orientation(tmp_path, mode, orientation):
+    picture = Image.fromarray(np.arange(60, dtype=np.uint8).reshape(4, 5, 3)).convert(mode)
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    picture.save(tmp_path / "a.png", exif=exif)
+    with Image.open(tmp_path / "a.png") as stored:
+        expected = ImageOps.exif_transpose(stored)
+    assert images.size_of(tmp_path / "a.png") == expected.size
+    expected.info.pop("exif", None)
+    expected = Image.frombytes(expected.mode, expected.size, expected.tobytes()) if mode != "P" else expected
+    assert torch.equal(images.load_image(tmp_path / "a.png"), images.from_pil(expected))
+
+
+def test_exif_data_of_garbage_are_passed_over(tmp_path):
+    for content in (
+        b"garbage",
+        b"II*\0\xff\xff\xff\xff",
+        b"MM\0*\0\0\0\x08\xff\xff" + b"\x01\x12\0\x05\xff\xff\xff\xff" * 9,
+    ):
+        (tmp_path / "a.png").write_bytes(png(4, 3, (b"eXIf", content)))
+        assert images.load_image(tmp_path / "a.png").shape == (1, 3, 3, 4)
+
+
+def test_compressed_text_and_profiles_do_not_fill_memory(tmp_path):
+    bomb = zlib.compress(bytes(10**7), 9)
+    texts = [(b"zTXt", b"a%d\0\0" % k + bomb) for k in range(20)]
+    for chunks in (texts, [(b"iCCP", b"a\0\0" + bomb)]):
+        (tmp_path / "a.png").write_bytes(png(4, 3, *chunks))
+        try:
+            assert images.load_image(tmp_path / "a.png").shape == (1, 3, 3, 4)
+        except UserError as error:
+            assert "a.png" in str(error)
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")  # Pillow's own, of tags and truncated data
+@pytest.mark.parametrize("kind", images.FORMATS)
+def test_whatever_a_decoder_raises_names_the_file(tmp_path, kind):
+    if kind == "AVIF" and not (features.version("avif") if "avif" in features.modules else None):
+        pytest.skip("this Pillow has no AVIF")
+    rng = np.random.default_rng(0)
+    stream = io.BytesIO()
+    Image.fromarray(rng.integers(0, 256, (24, 24, 3), dtype=np.uint8)).save(stream, kind)
+    for _ in range(60):
+        content = bytearray(stream.getvalue())
+        for place in rng.integers(0, len(content), 4):
+            content[place] = rng.integers(0, 256)
+        (tmp_path / "a.png").write_bytes(content[: rng.integers(8, len(content) + 1)])
+        for read in (images.load_image, images.size_of):
+            try:
+                read(tmp_path / "a.png")
+            except UserError as error:
+                assert "a.png" in str(error) and len(str(error).removeprefix(str(tmp_path))) < 400
+
+
+def test_names_that_no_file_can_have(tmp_path):
+    for name in ("a" * 5000, "a\0b.png", "\ud800.png"):
+        with pytest.raises(UserError):
+            images.load_image(tmp_path / name)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="pipes and devices have names here alone")
+def test_pipes_and_devices_are_refused(tmp_path):
+    os.mkfifo(tmp_path / "pipe.png")
+    for path in (tmp_path / "pipe.png", "/dev/zero"):
+        with pytest.raises(UserError, match="is a named pipe|is a device"):
+            images.size_of(path)
+
+
+def test_of_several_images_the_first_is_read(tmp_path):
+    first, others = Image.new("L", (2, 2), 255), [Image.new("L", (2, 2), k % 255) for k in range(500)]
+    for suffix in ("gif", "tif", "png"):
+        first.save(tmp_path / f"a.{suffix}", save_all=True, append_images=others)
+        assert images.load_image(tmp_path / f"a.{suffix}").min() == 1
 
 
 def test_save_writes_what_load_reads_and_refuses_other_suffixes(tmp_path):
