@@ -30,6 +30,7 @@ LEVELS = (
         "devices",
         "cards",
         "files",
+        "csv_files",
         "archives",
         "progress",
         "arrays",
@@ -38,7 +39,7 @@ LEVELS = (
         "precision",
         "latents",
     },
-    {"resuming", "reprs", "intervals", "schemas"},
+    {"resuming", "reprs", "intervals", "schemas", "markdown"},
     {"errors", "versions"},
 )
 LEVEL = {name: len(LEVELS) - k for k, names in enumerate(LEVELS) for name in names}
@@ -103,12 +104,14 @@ def test_translation_is_a_leaf():
     helpers = {
         "images",
         "files",
+        "csv_files",
         "cards",
         "progress",
         "resuming",
         "reprs",
         "errors",
         "schemas",
+        "markdown",
         "registry",
         "weights",
         "devices",

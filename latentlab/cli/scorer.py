@@ -11,6 +11,7 @@ import typer
 from latentlab.cli import options
 from latentlab.devices import find_device
 from latentlab.errors import UserError
+from latentlab.markdown import table
 
 app = typer.Typer(rich_markup_mode=None, help="Classifiers of attributes.", no_args_is_help=True)
 
@@ -56,7 +57,7 @@ def train(
     if out.suffix != ".safetensors":
         raise UserError(f"a classifier is written as .safetensors, not {out.name}")
     options.check_file(out)
-    table = load_labels(labels)
+    table = load_labels(labels, images)
     faces = load_faces(images, table, CELEBA_FRAMING if framing is FramingName.celeba else WHOLE)
     plan = TrainingPlan(epochs, base_channels=base_channels, seed=seed)
     card = {"data": data, "licence": licence}
@@ -68,9 +69,7 @@ def train(
 
 def _print_card(card: dict[str, Any]) -> None:
     """Print the held-out statistics of every attribute as a table."""
-    print("| attribute | AUC | accuracy | positives | calibration error |")
-    print("|---|---|---|---|---|")
-    for name, row in card["held_out"].items():
-        numbers = (row[column] for column in ("auc", "accuracy", "positives", "calibration_error"))
-        print(f"| {name} | {' | '.join(f'{number:.3f}' for number in numbers)} |")
+    columns = ("auc", "accuracy", "positives", "calibration_error")
+    rows = [[name, *(f"{row[column]:.3f}" for column in columns)] for name, row in card["held_out"].items()]
+    print(table(["attribute", "AUC", "accuracy", "positives", "calibration error"], rows, numbers=()))
     print(f"held out: {card['pictures']['held_out']} images of persons it was not trained on")

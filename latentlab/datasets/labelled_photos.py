@@ -118,7 +118,7 @@ def write_photos(
 
 def training_digests(real: RealFaces, settings: LabelledFacesSettings) -> frozenset[bytes]:
     """Return digests of the photos of all persons that the training set may show, whatever the files are called."""
-    labels = load_labels(real.labels)
+    labels = load_labels(real.labels, real.folder)
     train, _ = split(labels.persons, _SHARES, settings.seed)
     paths = (real.folder / labels.files[row] for row in train)
     return frozenset(_digest(path) for path in paths if path.exists())
@@ -152,7 +152,7 @@ def read_real(real: RealFaces) -> LabelledRows:
     UserError
         If they cannot be read, lack the attribute, or name two photos of one stem.
     """
-    labels = load_labels(real.labels)
+    labels = load_labels(real.labels, real.folder)
     check_distinct_stems(labels.files)
     if real.attribute not in labels.names:
         raise UserError(f"{real.labels} has no column {real.attribute}; it has {', '.join(labels.names)}")

@@ -6,6 +6,7 @@ import numpy as np
 
 from latentlab.directions.direction import Direction, Space
 from latentlab.directions.teaching import SCORE, teacher_of
+from latentlab.markdown import escape, table
 
 _UNITS: dict[Space, str] = {
     "z": "length 1 in z",
@@ -17,6 +18,11 @@ _UNITS: dict[Space, str] = {
 
 def card_of(direction: Direction) -> str:
     """Describe a direction in Markdown, with all that is known about it."""
+    return f"# Direction: {escape(direction.attribute)}\n\n{table(['', ''], card_entries(direction), numbers=())}\n"
+
+
+def card_entries(direction: Direction) -> list[tuple[str, str]]:
+    """Return all that is known about a direction, as text by name."""
     rows = "" if direction.vector.ndim == 1 else f"{len(direction.vector)} rows of "
     numbers = "numbers" if direction.channels is None else "style channels"
     entries: list[tuple[str, object]] = [
@@ -33,8 +39,7 @@ def card_of(direction: Direction) -> str:
         ("scorer", direction.scorer),
         *((name, value) for name, value in direction.statistics.items() if name != SCORE),
     ]
-    lines = [f"# Direction: {direction.attribute}", "", "| | |", "|---|---|"]
-    return "\n".join(lines + [f"| {name} | {_show(value)} |" for name, value in entries]) + "\n"
+    return [(name, _show(value)) for name, value in entries]
 
 
 def _teacher_in_words(direction: Direction) -> str | None:

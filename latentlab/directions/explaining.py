@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from latentlab.directions.direction import Direction
 from latentlab.directions.styles import StyleSpace
+from latentlab.markdown import table
 from latentlab.rendering import styles_of
 
 if TYPE_CHECKING:
@@ -39,11 +40,9 @@ class Explanation:
 
     def __str__(self) -> str:
         """Write a table in Markdown: layers, and the ten channels that move most."""
-        lines = ["| layer | share |", "|---|---:|"]
-        lines += [f"| {layer} | {share:.1%} |" for layer, share in self.layers.items() if share >= 0.001]
-        lines += ["", "| style channel | move, sd |", "|---|---:|"]
-        lines += [f"| {name} | {move:+.2f} |" for name, move in self.top().items()]
-        return "\n".join(lines)
+        layers = [(layer, f"{share:.1%}") for layer, share in self.layers.items() if share >= 0.001]
+        moves = [(name, f"{move:+.2f}") for name, move in self.top().items()]
+        return f"{table(['layer', 'share'], layers)}\n\n{table(['style channel', 'move, sd'], moves)}"
 
 
 def explain(direction: Direction, generator: Generator) -> Explanation:

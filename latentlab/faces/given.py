@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,11 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from latentlab.csv_files import read_rows
 from latentlab.errors import UserError
 from latentlab.faces.cropping import crop
 from latentlab.faces.detectors import ALIGNED_BOX, BOX_PIXELS, Dlib68, FaceDetector, FaceFound
 from latentlab.faces.geometry import Points, quad_of
-from latentlab.files import read_json, read_text
+from latentlab.files import read_json
 from latentlab.reprs import ShortRepr
 
 _POINTS = (5, 68)
@@ -151,9 +151,9 @@ def _face_of(value: Any, where: str) -> GivenFace:
 
 def _read_csv(path: Path) -> dict[str, tuple[GivenFace, ...]]:
     found: dict[str, list[GivenFace]] = {}
-    for number, row in enumerate(csv.reader(read_text(path).splitlines()), 1):
-        name, *cells = (cell.strip() for cell in row) if row else [""]
-        if not name or (number == 1 and not _are_numbers(cells)):
+    for place, (number, row) in enumerate(read_rows(path)):
+        name, *cells = (cell.strip() for cell in row)
+        if not name or (place == 0 and not _are_numbers(cells)):
             continue
         where = f"{path}, line {number}"
         if not _are_numbers(cells) or len(cells) not in (4, *(2 * n for n in _POINTS)):

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from latentlab.directions import Direction, NamedComponent, name_components
 from latentlab.directions.styles import styles_of_w
+from latentlab.markdown import table
 from latentlab.metrics import format_interval
 from latentlab.pipelines.components import Components
 from latentlab.samples import SampleStore
@@ -60,9 +61,10 @@ def name_directions(
 
 def naming_lines(named: Mapping[str, NamedComponent], most: int = 4) -> list[str]:
     """Say by a table what goes with each direction: its name, and the strongest correlations."""
-    lines = ["| direction | name | correlations, with an interval for all of them together |", "|---|---|---|"]
+    rows = []
     for name, one in named.items():
         known = [found for found in one.associations if found.correlation.known][:most]
         told = ", ".join(f"{found.attribute} {format_interval(found.correlation)}" for found in known)
-        lines.append(f"| {name} | {one.name()} | {told} |")
-    return lines
+        rows.append([name, one.name(), told])
+    header = ["direction", "name", "correlations, with an interval for all of them together"]
+    return table(header, rows, numbers=()).splitlines()

@@ -21,6 +21,7 @@ from latentlab.directions.finders import Classifier
 from latentlab.directions.fitting import Examples, examples_for
 from latentlab.errors import UserError
 from latentlab.intervals import Interval
+from latentlab.markdown import table
 from latentlab.metrics import format_interval
 from latentlab.pipelines.components import Components
 from latentlab.progress import Stage
@@ -53,16 +54,13 @@ class Stability(ShortRepr):
 
     def lines(self) -> list[str]:
         """Say it, with a table of the curve."""
+        header = ["samples", "AUC, held out", "cosine to the direction of all"]
+        rows = [(point.n, format_interval(point.auc), format_interval(point.cosine)) for point in self.curve]
         found = [
             f"{self.attribute} by {self.method}: the cosine of a direction of resampled samples to this one is "
             f"{format_interval(self.cosine)}",
             "",
-            "| samples | AUC, held out | cosine to the direction of all |",
-            "|---|---|---|",
-            *(
-                f"| {point.n} | {format_interval(point.auc)} | {format_interval(point.cosine)} |"
-                for point in self.curve
-            ),
+            *table(header, rows, numbers=()).splitlines(),
         ]
         if self.against is not None:
             found += ["", _verdict(self.method, *self.against)]

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from latentlab.markdown import escape, table
 from latentlab.translation.networks.base import MOST_STRENGTH
 from latentlab.translation.translator import Translator
 
 
 def card_of(translator: Translator) -> str:
     """Describe a translator in Markdown, with what is known about it."""
-    lines = [f"# Translator: {translator.card.get('method', 'unknown')}", "", "| | |", "|---|---|"]
-    return "\n".join(lines + [f"| {name} | {value} |" for name, value in _entries(translator)]) + "\n"
+    title = escape(translator.card.get("method", "unknown"))
+    return f"# Translator: {title}\n\n{table(['', ''], _entries(translator), numbers=())}\n"
 
 
 def summary_of(translator: Translator) -> str:

@@ -156,7 +156,7 @@ def write_set(folder, count=120):
 
 def test_pictures_and_labels_are_read(tmp_path):
     pictures, labels = write_set(tmp_path, 6)
-    table = load_labels(tmp_path / "labels.csv")
+    table = load_labels(tmp_path / "labels.csv", tmp_path / "pictures")
     assert (table.files, table.persons, table.names) == (labels.files, labels.persons, labels.names)
     assert (table.values == labels.values).all()
     read = load_faces(tmp_path / "pictures", table, FaceCrop(0, 0, 1))

@@ -10,8 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from latentlab.directions import Direction, cosine
+from latentlab.directions.describing import card_entries
 from latentlab.directions.explaining import explain
 from latentlab.errors import UserError
+from latentlab.markdown import table
 from stylegan2.protocol import Generator
 
 
@@ -46,11 +48,11 @@ def cosine_table(directions: Mapping[str, Direction], generator: Generator) -> s
     """Cosines, and angles in degrees, of all pairs of directions as a table in Markdown; see `cosines_between`."""
     names = list(directions)
     cosines = cosines_between(list(directions.values()), generator)
-    lines = [["cosine (angle)", *names[1:]], ["---", *["---:"] * (len(names) - 1)]]
+    rows = []
     for i, name in enumerate(names[:-1]):
         cells = [_angle(cosines[i, j]) if j > i else "" for j in range(1, len(names))]
-        lines.append([name, *cells])
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+        rows.append([name, *cells])
+    return table(["cosine (angle)", *names[1:]], rows)
 
 
 def _angle(value: float) -> str:
@@ -64,21 +66,17 @@ def card_differences(directions: Mapping[str, Direction]) -> str:
     """What differs in the cards of directions, as a table in Markdown."""
     cards = {name: _entries(direction) for name, direction in directions.items()}
     keys = dict.fromkeys(key for card in cards.values() for key in card)
-    lines = [["card", *cards], ["---"] * (1 + len(cards))]
+    rows = []
     for key in keys:
         values = [card.get(key, "-") for card in cards.values()]
         if len(set(values)) > 1:
-            lines.append([key, *values])
-    if len(lines) == 2:
-        return "The cards are equal."
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+            rows.append([key, *values])
+    return table(["card", *cards], rows, numbers=()) if rows else "The cards are equal."
 
 
 def _entries(direction: Direction) -> dict[str, str]:
     """Entries of a card by name."""
-    rows = direction.card().splitlines()[4:]
-    pairs = (row.strip("| ").partition(" | ") for row in rows)
-    return {"attribute": direction.attribute, **{name: value for name, _, value in pairs}}
+    return {"attribute": direction.attribute, **dict(card_entries(direction))}
 
 
 def digest(direction: Direction) -> str:

@@ -9,6 +9,7 @@ import numpy as np
 
 from latentlab.directions import Direction
 from latentlab.errors import UserError
+from latentlab.markdown import escape, table
 from latentlab.metrics import format_interval, share_interval
 from latentlab.metrics.intervals import format_share
 from latentlab.pipelines.measuring.results import WAYS, Measurement, Row
@@ -105,9 +106,8 @@ def measured_table(direction: Direction) -> str | None:
     if how is None:
         return None
     titles = list(dict.fromkeys(title for values in columns.values() for title in values))
-    lines = [["measured", *columns], ["---"] * (1 + len(columns))]
-    lines += [[title, *(values.get(title, "") for values in columns.values())] for title in titles]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines) + f"\n\n{how}"
+    rows = [[title, *(values.get(title, "") for values in columns.values())] for title in titles]
+    return f"{table(['measured', *columns], rows, numbers=())}\n\n{escape(how)}"
 
 
 def without_measured(direction: Direction) -> Direction:

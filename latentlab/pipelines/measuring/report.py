@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from latentlab import markdown
 from latentlab.comparison.html import STYLE, bullets, image, paragraph, table
 from latentlab.files import write_text
 from latentlab.metrics import Interval, format_interval, share_interval
@@ -42,10 +43,7 @@ class _Table:
         return table(self.header, self.rows, self.bold)
 
     def markdown(self) -> str:
-        lines = [self.header, ["---", *["---:"] * (len(self.header) - 1)]]
-        for i, row in enumerate(self.rows):
-            lines.append([f"**{cell}**" if (i, j) in self.bold else cell for j, cell in enumerate(row)])
-        return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+        return markdown.table(self.header, self.rows, bold=self.bold)
 
 
 def write_report(measurement: Measurement, folder: Path, command: str = "") -> Path:
@@ -258,19 +256,24 @@ def _role_parts(
 
 
 def _markdown(measurement: Measurement, command: str) -> str:
-    parts = [f"# {_title(measurement)}", f"    {command}" if command else "", _setting(measurement)]
+    escape = markdown.escape
+    parts = [
+        f"# {escape(_title(measurement))}",
+        markdown.code_block(command) if command else "",
+        escape(_setting(measurement)),
+    ]
     for k, role in enumerate(measurement.roles):
         parts += [
-            f"## {_role_title(role, k == 0)}",
-            "\n".join(f"- {line}" for line in _conclusions(measurement, role)),
+            f"## {escape(_role_title(role, k == 0))}",
+            "\n".join(f"- {escape(line)}" for line in _conclusions(measurement, role)),
             _main_table(measurement, role).markdown(),
             _RULE,
             "### Differences on the same faces",
             _difference_table(measurement, role).markdown(),
             "### What else changes",
-            _related_text(role),
+            escape(_related_text(role)),
             _gained_table(role).markdown(),
         ]
     parts += ["## The directions by themselves", _facts_table(measurement).markdown(), "## What the measures are"]
-    parts.append("\n".join(f"- {line}" for line in _definitions(measurement)))
+    parts.append("\n".join(f"- {escape(line)}" for line in _definitions(measurement)))
     return "\n\n".join(part for part in parts if part) + "\n"

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from latentlab.files import write_json, write_text
+from latentlab.markdown import code_block, escape, table
 from latentlab.metrics import Interval, format_interval
 from latentlab.versions import describe_versions
 
@@ -103,18 +104,18 @@ class MetricReport:
         return [f"{one.name:<{width}}  {_value(one)}" for one in self.metrics]
 
     def _page(self, command: str) -> str:
-        rows = [f"| {one.title} | {_value(one)} | {_ARROWS[one.higher_is_better]} |" for one in self.metrics]
+        rows = [[one.title, _value(one), _ARROWS[one.higher_is_better]] for one in self.metrics]
         titles: dict[str, list[str]] = {}
         for one in self.metrics:
             if one.note:
                 titles.setdefault(one.note, []).append(one.title)
         noted = (f"{', '.join(of)}: {note}." for note, of in titles.items())
         parts = [
-            f"# {self.title}",
-            "\n".join(["| metric | value, 95 % interval | better |", "|---|---|---|", *rows]),
-            "\n".join(f"- {note}" for note in (*self.notes, *noted)),
-            "\n".join(f"- {name}: {value}" for name, value in self.conditions.items()),
-            f"    {command}" if command else "",
+            f"# {escape(self.title)}",
+            table(["metric", "value, 95 % interval", "better"], rows, numbers=()),
+            "\n".join(f"- {escape(note)}" for note in (*self.notes, *noted)),
+            "\n".join(f"- {escape(name)}: {escape(value)}" for name, value in self.conditions.items()),
+            code_block(command) if command else "",
             f"{describe_versions(*_PACKAGES)}.",
         ]
         return "\n\n".join(part for part in parts if part) + "\n"

@@ -10,11 +10,13 @@ from latentlab import images
 from latentlab.directions import Direction
 from latentlab.files import write_json, write_text
 from latentlab.images import reduce
+from latentlab.markdown import code, code_block, escape
 from latentlab.pipelines.photos.edits import or_unknown
 from latentlab.pipelines.photos.writing import (
     FIGURE_RESOLUTION,
     doubts,
     edit_facts,
+    edit_table,
     fields_of,
     signed_names,
     verdict_lines,
@@ -63,15 +65,15 @@ def _comparison(result: QuickResult, attribute: str) -> Figure:
 
 
 def _markdown(result: QuickResult, direction: Direction, command: str) -> str:
-    edits = result.edits
+    edits, seconds = result.edits, result.seconds
     lines = [
-        f"# {result.checked.path.name}: {direction.attribute}",
+        f"# {escape(result.checked.path.name)}: {escape(direction.attribute)}",
         "",
         "![the photo and its edits](comparison.png)",
         "",
         "## The edits",
         "",
-        f"By the editor `{result.editor}` in one pass each and without a projection: {result.seconds:.1f} s for all. "
+        f"By the editor {code(result.editor)} in one pass each and without a projection: {seconds:.1f} s for all. "
         "What it does not edit is the photo's own; what it edits is drawn at a low resolution, and soft in a large "
         "photo. The whole way, without `--fast`, takes a minute or more, draws at the generator's resolution, and goes "
         "along any direction by any strength.",
@@ -79,14 +81,13 @@ def _markdown(result: QuickResult, direction: Direction, command: str) -> str:
         "Strengths are those of the editor, from −1, without the attribute, to 1, with it, and a half "
         "beyond. Identity is the similarity to the original photo.",
         "",
-        f"| strength of the editor | {edits[0].search.attribute if edits[0].search else 'score'} | identity |",
-        "| ---: | ---: | ---: |",
-        f"| the photo | {or_unknown(edits[0].own_scores[0])} | 1.00 |",
-        *(
-            f"| {name} | {or_unknown(e.score)} | {or_unknown(e.identity)} |"
-            for e, name in zip(edits, signed_names(edits), strict=True)
+        edit_table(
+            "strength of the editor",
+            edits[0].search.attribute if edits[0].search else "score",
+            [("the photo", or_unknown(edits[0].own_scores[0]), "1.00")],
+            edits,
         ),
-        *(f"\n{why}" for why in dict.fromkeys(why for edit in edits for why in edit.why_unknown)),
+        *(f"\n{escape(why)}" for why in dict.fromkeys(why for edit in edits for why in edit.why_unknown)),
         *doubts(edits),
         "",
         "## How far to trust it",
@@ -95,6 +96,6 @@ def _markdown(result: QuickResult, direction: Direction, command: str) -> str:
         "",
         "## How to reproduce it",
         "",
-        f"    {command}",
+        code_block(command),
     ]
     return "\n".join(lines) + "\n"

@@ -14,6 +14,7 @@ from latentlab import images
 from latentlab.directions import Direction
 from latentlab.files import write_json, write_text
 from latentlab.images import reduce
+from latentlab.markdown import code_block, escape, table
 from latentlab.pipelines.checks import QualityCheck, format_value
 from latentlab.pipelines.photos.aligning import numbered
 from latentlab.pipelines.photos.edits import PhotoEdit, edit_names, or_unknown
@@ -134,7 +135,7 @@ def _finite(value: float) -> float | None:
 def _markdown(portrait: Portrait, edits: Sequence[PhotoEdit], direction: Direction, command: str) -> str:
     unknown = dict.fromkeys(why for edit in edits for why in edit.why_unknown)
     lines = [
-        f"# {numbered(portrait.path.name, portrait.number)}: {direction.attribute}",
+        f"# {escape(numbered(portrait.path.name, portrait.number))}: {escape(direction.attribute)}",
         "",
         "![the photo, its projection, and the edits](comparison.png)",
         "",
@@ -144,16 +145,10 @@ def _markdown(portrait: Portrait, edits: Sequence[PhotoEdit], direction: Directi
         "Identity is the similarity to the original photo: 1 for the same image; the median is 0.75 for two photos of "
         "one person and 0.07 for strangers.",
         "",
-        f"| strength along {direction.attribute} | score | identity |",
-        "| ---: | ---: | ---: |",
-        *_unedited_rows(portrait, edits),
-        *(
-            f"| {name} | {or_unknown(e.score)} | {or_unknown(e.identity)} |"
-            for e, name in zip(edits, signed_names(edits), strict=True)
-        ),
-        *(f"\n{why}" for why in unknown),
+        edit_table(f"strength along {direction.attribute}", "score", _unedited_rows(portrait, edits), edits),
+        *(f"\n{escape(why)}" for why in unknown),
         *doubts(edits),
-        *(f"\n{line}" for line in _search_lines(edits)),
+        *(f"\n{escape(line)}" for line in _search_lines(edits)),
         "",
         "## How far to trust it",
         "",
@@ -163,27 +158,35 @@ def _markdown(portrait: Portrait, edits: Sequence[PhotoEdit], direction: Directi
         "",
         "## How to reproduce it",
         "",
-        f"    {command}",
+        code_block(command),
     ]
     return "\n".join(lines) + "\n"
 
 
-def _unedited_rows(portrait: Portrait, edits: Sequence[PhotoEdit]) -> list[str]:
+def edit_table(strength: str, score: str, unedited: Sequence[Sequence[str]], edits: Sequence[PhotoEdit]) -> str:
+    """A table of what was scored: what is not edited, and each edit, under these headings."""
+    edited = [
+        (name, or_unknown(e.score), or_unknown(e.identity)) for e, name in zip(edits, signed_names(edits), strict=True)
+    ]
+    return table([strength, score, "identity"], [*unedited, *edited], numbers=range(3))
+
+
+def _unedited_rows(portrait: Portrait, edits: Sequence[PhotoEdit]) -> list[tuple[str, str, str]]:
     """Rows of the photo itself and of its projection, to which the edits compare."""
     if not edits:
         return []
     photo, projected = edits[0].own_scores
     identity = next((check.value for check in portrait.after if check.name == "identity"), math.nan)
     return [
-        f"| the photo | {or_unknown(photo)} | 1.00 |",
-        f"| its projection | {or_unknown(projected)} | {or_unknown(identity)} |",
+        ("the photo", or_unknown(photo), "1.00"),
+        ("its projection", or_unknown(projected), or_unknown(identity)),
     ]
 
 
 def doubts(edits: Sequence[PhotoEdit]) -> list[str]:
     """A line for each check of an edit that is not good: what failed, and what to do."""
     lines = [
-        f"- {name}: {check.name} {check.verdict} ({format_value(check)}): {check.cause}."
+        f"- {escape(f'{name}: {check.name} {check.verdict} ({format_value(check)}): {check.cause}.')}"
         for edit, name in zip(edits, signed_names(edits), strict=True)
         for check in edit.checks
         if check.verdict != "good"
@@ -208,13 +211,10 @@ def verdict_lines(checks: Sequence[QualityCheck]) -> list[str]:
     for check in checks:
         if check.cause:
             causes.setdefault((check.verdict, check.cause), []).append(check.name)
-    reasons = [f"- {', '.join(names)} ({verdict}): {cause}." for (verdict, cause), names in causes.items()]
-    return [
-        "| check | value | verdict |",
-        "| --- | ---: | --- |",
-        *(f"| {check.name} | {format_value(check)} | {check.verdict} |" for check in checks),
-        *(["", *reasons] if reasons else []),
-    ]
+    found = (f"{', '.join(names)} ({verdict}): {cause}." for (verdict, cause), names in causes.items())
+    reasons = [f"- {escape(reason)}" for reason in found]
+    rows = [(check.name, format_value(check), check.verdict) for check in checks]
+    return [table(["check", "value", "verdict"], rows, numbers=[1]), *(["", *reasons] if reasons else [])]
 
 
 def _recipe(portrait: Portrait) -> list[str]:

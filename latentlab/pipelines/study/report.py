@@ -7,9 +7,11 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from latentlab import markdown
 from latentlab.directions import Direction, DirectionStatistics, Fit, cosine
 from latentlab.editing import in_sigmas
 from latentlab.files import write_text
+from latentlab.markdown import Markup, code, escape
 from latentlab.metrics import Interval, format_interval, share_interval
 from latentlab.metrics.intervals import LEAST_IMAGES, format_share
 from latentlab.pipelines.study.context import StudyContext
@@ -32,7 +34,7 @@ def write_report(context: StudyContext, study: Study, command: str) -> None:
     """Write `report.md`. It has no dates and no timings, so that the same run gives the same report."""
     settings = context.settings
     sections = [
-        f"# {settings.name.capitalize()} in {_main(study).space.upper()} of `{settings.network}`",
+        f"# {escape(settings.name.capitalize())} in {_main(study).space.upper()} of {code(settings.network)}",
         _samples(context, study),
         _directions(study),
         _edits(study),
@@ -93,12 +95,6 @@ def _held_out(fit: Fit) -> DirectionStatistics:
     return fit.held_out
 
 
-def _table(header: list[str], lines: list[list[str]], numbers: bool = True) -> str:
-    """A table whose columns, but for the first, are aligned as numbers or as text."""
-    cells = [header, ["---", *["---:" if numbers else "---"] * (len(header) - 1)], *lines]
-    return "\n".join("| " + " | ".join(line) + " |" for line in cells)
-
-
 def _samples(context: StudyContext, study: Study) -> str:
     settings = context.settings
     resolution = context.renderer.resolution
@@ -108,8 +104,8 @@ def _samples(context: StudyContext, study: Study) -> str:
         "## Samples",
         f"Seeds {settings.seed_start} … {last} at psi {settings.psi:g}, rendered "
         f"{'at the full resolution' if full else 'as previews'} ({resolution}×{resolution}) and "
-        f"scored by `{settings.scorer}`. {_rule(study)} {share(study.labels == POSITIVE)} count as "
-        f"*{settings.attribute}*. "
+        f"scored by {code(settings.scorer)}. {_rule(study)} {share(study.labels == POSITIVE)} count as "
+        f"*{escape(settings.attribute)}*. "
         f"Directions are learnt on {int(study.train.sum())} samples; {int(study.test.sum())} are held out. "
         "The seed alone decides which of the two a sample belongs to.",
         _counts(study),
@@ -121,8 +117,8 @@ def _samples(context: StudyContext, study: Study) -> str:
 
 def _rule(study: Study) -> str:
     """Describe when a face has the attribute."""
-    asked, name = study.settings.threshold, study.settings.attribute
-    threshold = study.table.threshold_for(name)
+    asked, name = study.settings.threshold, escape(study.settings.attribute)
+    threshold = study.table.threshold_for(study.settings.attribute)
     if threshold is None:
         rule = "is its largest score" if len(study.table.names) > 1 else "score is above one half"
         return f"A face counts as *{name}* where that {rule}."
@@ -144,7 +140,7 @@ def _counts(study: Study) -> str:
     if counts["all"].neither:
         columns["neither"] = "neither"
     lines = [[part, *(str(getattr(found, field)) for field in columns.values())] for part, found in counts.items()]
-    return _table(["samples", *columns], lines)
+    return markdown.table(["samples", *columns], lines)
 
 
 def _largest_scores(table: SampleTable) -> str:
@@ -153,7 +149,7 @@ def _largest_scores(table: SampleTable) -> str:
     for name in table.names:
         labelled = table.is_positive(name)
         lines.append([name, str(int(labelled.sum())), f"{labelled.mean():.1%}"])
-    return _table(["largest score", "samples", "share"], lines)
+    return markdown.table(["largest score", "samples", "share"], lines)
 
 
 def _directions(study: Study) -> str:
@@ -162,13 +158,14 @@ def _directions(study: Study) -> str:
         figures = _held_out(fit)
         accuracy = share(np.arange(figures.n) < round(figures.accuracy * figures.n))
         lines.append([method, accuracy, _auc(figures), str(figures.n_positive), str(figures.n - figures.n_positive)])
+    header = ["method", "held-out accuracy [95 %]", "held-out AUC [95 %]", "with the label", "without"]
     cautions = {method: _held_out(fit).caution for method, fit in study.fits.items()}
     warnings = [f"\n\n**{method} is {caution}.**" for method, caution in cautions.items() if caution]
     return (
         "## Directions\n\n"
         "Learnt on the training samples and evaluated on the held-out ones: how well they tell faces apart, not how "
         f"well they edit. {'; '.join(_METHODS[method] for method in study.fits)}.\n\n"
-        + _table(["method", "held-out accuracy [95 %]", "held-out AUC [95 %]", "with the label", "without"], lines)
+        + markdown.table(header, lines)
         + "".join(warnings)
         + "\n\n"
         + _composition(study)
@@ -187,9 +184,10 @@ def _composition(study: Study) -> str:
 
 def _edits(study: Study) -> str:
     name = study.settings.attribute
+    shown = escape(name)
     parts = [
         "## Edits of held-out faces",
-        f"Faces *not {name}* are moved towards it, faces *{name}* away from it. Strengths are in units of each "
+        f"Faces *not {shown}* are moved towards it, faces *{shown}* away from it. Strengths are in units of each "
         "direction, and σ is the standard deviation of the samples along it. How far to go was calibrated on training "
         f"faces, for each direction. {' '.join(_ranges(study))} The edited images are scored, rendered as the samples "
         f"were. What else the edits change, `latentlab directions measure` tells.",
@@ -200,7 +198,7 @@ def _edits(study: Study) -> str:
         direction = study.fits[method].direction
         lines = [*_edit_lines(edits.towards, name, POSITIVE, direction)]
         lines += _edit_lines(edits.away, name, NEGATIVE, direction)
-        parts.append(f"### {method}\n\n" + _table(header, lines))
+        parts.append(f"### {method}\n\n" + markdown.table(header, lines))
     return "\n\n".join(parts)
 
 
@@ -246,14 +244,18 @@ Rendered at the full resolution; the score under each image is that of the full 
 ![animation of the walk](walk.gif)"""
 
 
+def _with_fingerprint(name: object, fingerprint: str) -> Markup:
+    return Markup(f"{code(name)}, fingerprint {code(fingerprint)}")
+
+
 def _reproduction(context: StudyContext, command: str) -> str:
     settings, components = context.settings, context.components
     lines = [
-        ["command", f"`{command}`"],
+        ["command", code(command)],
         ["versions", describe_versions(*_PACKAGES)],
-        ["generator", f"`{settings.network}`, fingerprint `{components.generator.fingerprint}`"],
+        ["generator", _with_fingerprint(settings.network, components.generator.fingerprint)],
         *([] if settings.class_label is None else [["class", str(settings.class_label)]]),
-        ["scorer", f"`{settings.scorer}`, fingerprint `{components.scorer.fingerprint}`"],
+        ["scorer", _with_fingerprint(settings.scorer, components.scorer.fingerprint)],
         ["device", f"{components.generator.w_avg.device}, images in {settings.precision}"],
     ]
-    return "## How to reproduce it\n\n" + _table(["what", "value"], lines, numbers=False)
+    return "## How to reproduce it\n\n" + markdown.table(["what", "value"], lines, numbers=())

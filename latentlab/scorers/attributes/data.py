@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,12 +12,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from latentlab import images
+from latentlab.csv_files import path_in, read_records
 from latentlab.errors import UserError
-from latentlab.files import check_regular
 from latentlab.progress import Stage, stage_of
 from latentlab.reprs import ShortRepr
 from latentlab.scorers.attributes.network import RESOLUTION
 from latentlab.scorers.crop import FaceCrop
+from stylegan2.describing import describe
 
 MARGIN = 4  # pixels beyond each border of the network's input, for random shifts
 
@@ -43,29 +43,27 @@ class Labels(ShortRepr):
     values: NDArray[np.bool_]
 
 
-def load_labels(path: Path) -> Labels:
+def load_labels(path: Path, folder: Path) -> Labels:
     """Load a CSV with the columns `image`, `identity`, and one with 0 or 1 for each attribute.
 
     Raises
     ------
     UserError
-        If the file is missing, has other columns, or holds other values.
+        If the file is missing, has other columns or holds other values, or an image does not lie in the `folder`.
+        Names the line.
     """
-    check_regular(path)
-    try:
-        with open(path, newline="", encoding="utf-8") as file:
-            rows = list(csv.DictReader(file))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise UserError(f"cannot read the labels {path}: {error}") from error
-    if not rows or not {"image", "identity"} <= rows[0].keys():
-        raise UserError(f"{path} needs the columns image and identity, and one for each attribute")
-    names = tuple(name for name in rows[0] if name not in ("image", "identity"))
-    for number, row in enumerate(rows):
-        wrong = [name for name in names if row[name] not in ("0", "1")]
-        if wrong or not names:
-            raise UserError(f"{path}, line {number + 2}: {wrong[0] if wrong else 'an attribute'} is not 0 or 1")
-    values = np.array([[row[name] == "1" for name in names] for row in rows])
-    return Labels(tuple(r["image"] for r in rows), tuple(r["identity"] for r in rows), names, values)
+    rows = read_records(path, ("image", "identity"))
+    if not rows:
+        raise UserError(f"{path} has no images")
+    names = tuple(name for name in rows[0][1] if name not in ("image", "identity"))
+    if not names:
+        raise UserError(f"{path} needs a column for an attribute beside image and identity")
+    for line, row in rows:
+        if wrong := [name for name in names if row[name] not in ("0", "1")]:
+            raise UserError(f"{path}, line {line}: {describe(wrong[0])} is not 0 or 1")
+        path_in(folder, row["image"], f"{path}, line {line}")
+    values = np.array([[row[name] == "1" for name in names] for _, row in rows])
+    return Labels(tuple(row["image"] for _, row in rows), tuple(row["identity"] for _, row in rows), names, values)
 
 
 def load_faces(folder: Path, labels: Labels, crop: FaceCrop, progress: bool | Stage = True) -> Tensor:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from latentlab.csv_files import read_records
 from latentlab.errors import UserError
 from latentlab.files import atomic_path
 
+_STEP = re.compile("[0-9]{1,18}")
 FIELDS = ("step", "epoch", "samples", "learning_rate")
 
 
@@ -40,14 +43,16 @@ class History:
             writer.writerows(self.rows)
 
 
-def _read(path: Path) -> list[dict[str, Any]]:
+def _read(path: Path) -> list[dict[str, str]]:
     if not path.exists():
         return []
-    with open(path, newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
-    if any("step" not in row or not (row["step"] or "").isdigit() for row in rows):
-        raise UserError(f"{path} is not the history of a training; remove it")
-    return rows
+    try:
+        rows = read_records(path, ("step",))
+    except UserError as error:
+        raise UserError(f"{error}; it is not the history of a training: remove it") from error
+    if wrong := [line for line, row in rows if not _STEP.fullmatch(row["step"])]:
+        raise UserError(f"{path}, line {wrong[0]}: no step; it is not the history of a training: remove it")
+    return [row for _, row in rows]
 
 
 def _short(value: Any) -> Any:

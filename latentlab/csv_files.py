@@ -1,0 +1,100 @@
+"""CSV files of others, and names of files in them: what is wrong is told with the line."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+from collections.abc import Collection, Iterator
+from pathlib import Path
+
+from latentlab.errors import UserError
+from latentlab.files import check_regular, read_text
+from stylegan2.describing import describe
+
+Row = tuple[int, list[str]]
+"""The number of a row's last line, and its cells."""
+
+
+def read_rows(path: str | os.PathLike[str]) -> list[Row]:
+    """Read the rows of a CSV file in UTF-8, with or without a byte order mark; empty ones are left out.
+
+    Raises
+    ------
+    UserError
+        The file cannot be read, or a line is no CSV. Names the file and the line.
+    """
+    text = read_text(path)
+    if "\0" in text:
+        line = text.count("\n", 0, text.index("\0")) + 1
+        raise UserError(f"{path}, line {line}: a NUL character; save it as CSV in UTF-8")
+    return list(_rows(path, text))
+
+
+def _rows(path: str | os.PathLike[str], text: str) -> Iterator[Row]:
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    try:
+        for row in reader:
+            if row:
+                yield reader.line_num, row
+    except csv.Error as error:
+        raise UserError(f"{path}, line {reader.line_num}: {error}") from error
+
+
+def read_records(path: str | os.PathLike[str], columns: Collection[str] = ()) -> list[tuple[int, dict[str, str]]]:
+    """Read the rows of a CSV file by the names of its columns, which are its first row.
+
+    Parameters
+    ----------
+    path
+        The file.
+    columns
+        Columns that it must have.
+
+    Returns
+    -------
+    list
+        The number of each row's line, and its cells by column, in the order of the file.
+
+    Raises
+    ------
+    UserError
+        As `read_rows` says; a column is missing or there twice, or a row has more or fewer cells.
+    """
+    rows = read_rows(path)
+    names = rows[0][1] if rows else []
+    if missing := [name for name in columns if name not in names]:
+        raise UserError(f"{path} needs the columns {' and '.join(missing)} in its first line")
+    if twice := [name for name in names if names.count(name) > 1]:
+        raise UserError(f"{path} has two columns {describe(twice[0])}")
+    for line, cells in rows[1:]:
+        if len(cells) != len(names):
+            raise UserError(f"{path}, line {line}: {len(cells)} cells, and the first line has {len(names)}")
+    return [(line, dict(zip(names, cells, strict=True))) for line, cells in rows[1:]]
+
+
+def _is_inside(folder: Path, name: str) -> bool:
+    if not name or Path(name).is_absolute() or ".." in Path(name).parts:
+        return False
+    try:
+        return Path(os.path.realpath(folder / name)).is_relative_to(os.path.realpath(folder))
+    except (OSError, ValueError):  # no file can have that name
+        return False
+
+
+def path_in(folder: Path, name: str, where: str) -> Path:
+    """Return the path of a file in a folder, or in those in it, by a name that a file of others gives.
+
+    Raises
+    ------
+    UserError
+        It leads out of the folder, also by a link, or is no regular file. `where` says which file gives it.
+    """
+    path = folder / name
+    if not _is_inside(folder, name):
+        raise UserError(f"{where}: {describe(name)} is no file in the folder {folder}")
+    try:
+        check_regular(path)
+    except UserError as error:
+        raise UserError(f"{where}: {error}") from error
+    return path
