@@ -18,7 +18,7 @@ from latentlab.progress import Stage, stage_of
 from latentlab.reprs import ShortRepr
 from latentlab.scorers.attributes.network import RESOLUTION
 from latentlab.scorers.crop import FaceCrop
-from stylegan2.describing import describe
+from stylegan2.describing import printable
 
 MARGIN = 4  # pixels beyond each border of the network's input, for random shifts
 
@@ -60,7 +60,7 @@ def load_labels(path: Path, folder: Path) -> Labels:
         raise UserError(f"{path} needs a column for an attribute beside image and identity")
     for line, row in rows:
         if wrong := [name for name in names if row[name] not in ("0", "1")]:
-            raise UserError(f"{path}, line {line}: {describe(wrong[0])} is not 0 or 1")
+            raise UserError(f"{path}, line {line}: {printable(wrong[0][:60])} is not 0 or 1")
         path_in(folder, row["image"], f"{path}, line {line}")
     values = np.array([[row[name] == "1" for name in names] for _, row in rows])
     return Labels(tuple(row["image"] for _, row in rows), tuple(row["identity"] for _, row in rows), names, values)
