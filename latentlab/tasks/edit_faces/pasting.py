@@ -9,6 +9,7 @@ from torch import Tensor
 
 from latentlab.comparison.run import Comparison
 from latentlab.datasets.labelled_faces import PHOTO_RESOLUTION
+from latentlab.errors import UserError
 from latentlab.faces import align, paste_back
 from latentlab.files import images_in
 from latentlab.images import load_image, resize, save_image
@@ -31,9 +32,15 @@ def paste_edits(comparison: Comparison, photos: Path, progress: bool | Stage = T
         Folder of the photos.
     progress
         True for a progress bar, False for none, or a `Stage` of your own.
+
+    Raises
+    ------
+    UserError
+        The comparison is of another task.
     """
     task = comparison.task
-    assert isinstance(task, EditTask)
+    if not isinstance(task, EditTask):
+        raise UserError(f"only edits of faces are pasted into photos, not the results of {type(task).__name__}")
     paths = {path.stem: path for path in images_in(photos)}
     shown = task.shown()
     projected = next((one.images for one in comparison.done if one.name == PROJECTION), None)
