@@ -31,9 +31,7 @@ def generate(network, out, seeds="1"):
     return [*LATENTLAB, "generate", "--network", str(network), "--seeds", seeds, "--out", str(out)]
 
 
-@pytest.mark.parametrize(
-    "module", ["latentlab.cli.endings", "typer", "latentlab.cli.errors", "torch._C", "torch", "PIL"]
-)
+@pytest.mark.parametrize("module", ["latentlab.cli.endings", "typer", "torch._C"])
 def test_ctrl_c_while_the_program_starts(network, tmp_path, module):
     """Python reports each module that it has imported; what it is imported by goes on."""
     words = generate(network, tmp_path, "0-5000")
