@@ -7,16 +7,29 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar, overload
 
+import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from latentlab.errors import UserError
 from latentlab.files import atomic_path, check_regular
+from latentlab.schemas import checked, parsed
 from stylegan2.checkpoints.serialising import to_safetensors
 from stylegan2.defaults import plain_defaults
-from stylegan2.errors import CheckpointError
+from stylegan2.describing import describe, printable
+from stylegan2.errors import MALFORMED, CheckpointError
+
+T = TypeVar("T")
+
+_UNREADABLE: tuple[type[Exception], ...] = (OSError, SafetensorError, *MALFORMED)
+
+_LONGEST = 200  # characters of somebody else's error in a message
+_MOST_TENSORS, _MOST_CARD = 1 << 14, 1 << 24
+_TYPES = frozenset(
+    {torch.float16, torch.bfloat16, torch.float32, torch.float64, torch.uint8, torch.int32, torch.int64, torch.bool}
+)
 
 
 @dataclass(frozen=True)
@@ -55,41 +68,63 @@ def write(path: str | Path, kind: Kind, tensors: Mapping[str, Tensor], card: Map
         temporary.write_bytes(content)
 
 
+@overload
+def read(path: str | Path, kind: Kind) -> tuple[dict[str, Tensor], dict[str, Any]]: ...
+
+
+@overload
+def read(path: str | Path, kind: Kind, form: type[T]) -> tuple[dict[str, Tensor], T]: ...
+
+
 @plain_defaults()
-def read(path: str | Path, kind: Kind) -> tuple[dict[str, Tensor], dict[str, Any]]:
+def read(path: str | Path, kind: Kind, form: Any = dict[str, Any]) -> tuple[dict[str, Tensor], Any]:
     """Read the tensors, on the CPU, and the card of a file that `write` wrote.
+
+    Parameters
+    ----------
+    path
+        The file.
+    kind
+        Its kind.
+    form
+        What the card holds: a data class, or another type that `latentlab.schemas.checked` takes.
 
     Raises
     ------
     UserError
-        The file is missing, broken, of another kind or of another version. Names the file.
+        The file is missing, broken, of another kind or of another version, a field of the card is not as `form` has it,
+        or a tensor has numbers that are not finite. Names the file.
     """
     check_regular(path)
-    try:
+    with guard(path, kind):
         with safe_open(str(path), framework="pt") as file:
             metadata = file.metadata() or {}
             _check(metadata, path, kind)
             names = file.keys()  # it is no dictionary: only this lists them
+            _check_sizes(names, metadata["card"])
             tensors = {name: file.get_tensor(name) for name in names}
-    except (OSError, SafetensorError) as error:
-        raise UserError(f"cannot read {path} as {kind.noun}: {error}; {kind.remedy}") from error
-    with guard(path, kind):
-        return tensors, dict(json.loads(metadata["card"]))
+        _check_numbers(tensors)
+    try:
+        where = f"the card in {path}"
+        return tensors, checked(parsed(metadata["card"], where), form, where)
+    except UserError as error:
+        raise UserError(f"{error}; {kind.remedy}") from error
 
 
 def has_card(path: str | Path, kind: Kind | None = None) -> bool:
     """Whether a file is one that `write` wrote, of a kind or any; False for other files and broken ones."""
     try:
+        check_regular(path)
         with safe_open(str(path), framework="pt") as file:
             form = str((file.metadata() or {}).get("format", ""))
-    except (OSError, SafetensorError):
+    except _UNREADABLE:
         return False
     return form.startswith("latentlab.") if kind is None else form == kind.format
 
 
 @contextmanager
 def guard(path: str | Path, kind: Kind) -> Iterator[None]:
-    """Turn what a broken card or a missing tensor raises in the block into a UserError that names the file.
+    """Turn whatever a broken file makes its reader raise in the block into a UserError that names the file.
 
     The project's own errors say already what is wrong: of them only the file is named, where they do not.
     """
@@ -99,8 +134,12 @@ def guard(path: str | Path, kind: Kind) -> Iterator[None]:
         if str(path) in str(error):
             raise
         raise type(error)(f"{path}: {error}") from error
-    except (ValueError, TypeError, KeyError) as error:
-        raise UserError(f"the card in {path} is broken ({error!r}); {kind.remedy}") from error
+    except (OSError, SafetensorError) as error:
+        reason = getattr(error, "strerror", None) or printable(str(error))[:_LONGEST]
+        raise UserError(f"cannot read {path} as {kind.noun}: {reason}; {kind.remedy}") from error
+    except MALFORMED as error:
+        reason = printable(repr(error))[:_LONGEST]
+        raise UserError(f"the card in {path} is broken ({reason}); {kind.remedy}") from error
 
 
 def _check(metadata: Mapping[str, str], path: str | Path, kind: Kind) -> None:
@@ -109,3 +148,17 @@ def _check(metadata: Mapping[str, str], path: str | Path, kind: Kind) -> None:
     version = metadata.get("version", "")
     if version != str(kind.version):
         raise UserError(f"{path} has version {version!r}, but this latentlab reads {kind.version}; upgrade latentlab")
+
+
+def _check_sizes(names: list[str], card: str) -> None:
+    """Refuse a file whose names or card alone take more memory, and time, than any that was written."""
+    if len(names) > _MOST_TENSORS or len(card) > _MOST_CARD:
+        raise UserError(f"{len(names)} tensors and a card of {len(card)} characters are more than any such file has")
+
+
+def _check_numbers(tensors: Mapping[str, Tensor]) -> None:
+    for name, tensor in tensors.items():
+        if tensor.dtype not in _TYPES:
+            raise UserError(f"{describe(name)} has numbers of type {tensor.dtype}, which no such file has")
+        if tensor.is_floating_point() and not tensor.isfinite().all():
+            raise UserError(f"{describe(name)} has numbers that are not finite (NaN or infinite)")

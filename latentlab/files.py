@@ -9,11 +9,14 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar, overload
 
 from latentlab.errors import UserError
+from latentlab.schemas import checked, parsed
 from stylegan2.regular import irregular
 from stylegan2.writing import temporary_beside
+
+T = TypeVar("T")
 
 # Suffixes of images; other files of a folder are ignored.
 SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp"})
@@ -255,6 +258,27 @@ def write_json(path: str | os.PathLike[str], data: Any) -> None:
     write_text(path, json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
 
 
+def read_bytes(path: str | os.PathLike[str], most: int | None = None) -> bytes:
+    """Read a file, of `most` bytes at most.
+
+    Raises
+    ------
+    UserError
+        It is missing, unreadable, no regular file or longer. Names it.
+    """
+    check_regular(path)
+    try:
+        with open(path, "rb") as file:
+            content = file.read(-1 if most is None else most + 1)
+    except OSError as error:
+        raise UserError(f"cannot read {path}: {error.strerror}") from error
+    except ValueError as error:  # a name with a NUL character
+        raise UserError(f"cannot read {str(path)!r}: {error}") from error
+    if most is not None and len(content) > most:
+        raise UserError(f"{path} is longer than the {most >> 20} MiB that such a file may have")
+    return content
+
+
 def read_text(path: str | os.PathLike[str]) -> str:
     """Read a text file in UTF-8, with or without a byte order mark.
 
@@ -263,27 +287,39 @@ def read_text(path: str | os.PathLike[str]) -> str:
     UserError
         The file is missing, unreadable or no text. Names the file.
     """
-    check_regular(path)
     try:
-        return Path(path).read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise UserError(f"cannot read {path}: {error.strerror}") from error
+        return read_bytes(path).decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise UserError(f"{path} is no text in UTF-8") from error
 
 
-def read_json(path: str | os.PathLike[str]) -> Any:
+@overload
+def read_json(path: str | os.PathLike[str]) -> Any: ...
+
+
+@overload
+def read_json(path: str | os.PathLike[str], form: type[T], most: int = ...) -> T: ...
+
+
+def read_json(path: str | os.PathLike[str], form: Any = Any, most: int = 1 << 25) -> Any:
     """Read a JSON file.
+
+    Parameters
+    ----------
+    path
+        The file.
+    form
+        What it holds: a data class, or another type that `latentlab.schemas.checked` takes.
+    most
+        Bytes that it may have. Dense JSON takes some thirty times as much memory.
 
     Raises
     ------
     UserError
-        The file is missing, unreadable or broken. Names the file.
+        The file is missing, unreadable, broken, or holds something else. Names the file.
     """
-    check_regular(path)
+    data = parsed(read_bytes(path, most), str(path))
     try:
-        return json.loads(Path(path).read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UserError(f"cannot read {path}: {error.strerror}") from error
-    except (ValueError, RecursionError) as error:
-        raise UserError(f"{path} is not valid JSON ({error}); restore it or remove it") from error
+        return checked(data, form, str(path))
+    except UserError as error:
+        raise UserError(f"{error}; restore it or remove it") from error

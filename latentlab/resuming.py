@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from latentlab.errors import UserError
+from stylegan2.describing import printable
 
 _SHOWN = 3  # differences in a message
 _LONGEST = 60  # characters of a value in a message
@@ -71,6 +72,6 @@ def _short(value: Any) -> str:
     """Write a value as JSON, cut where it is long; of a digest twelve digits are enough."""
     if isinstance(value, str) and re.fullmatch("[0-9a-f]{12,}", value):
         return value[:12]
-    text = value if isinstance(value, str) and value else json.dumps(value, ensure_ascii=False)
+    text = printable(value) if isinstance(value, str) and value else json.dumps(value, ensure_ascii=False)
     text = "none" if value is None else text
     return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"

@@ -6,14 +6,30 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
+import msgspec
 import torch
 
 from latentlab.files import read_json, write_json
 from latentlab.progress import Stage, Step
 
 _SAVE_SECONDS = 5.0
+
+
+@dataclass(frozen=True)
+class Seconds:
+    """What a file of seconds holds.
+
+    Attributes
+    ----------
+    seconds
+        The seconds.
+    """
+
+    seconds: Annotated[float, msgspec.Meta(ge=0)]
 
 
 class Stopwatch:
@@ -27,7 +43,7 @@ class Stopwatch:
 
     def __init__(self, path: Path):
         self._path = path
-        self._before = float(read_json(path)["seconds"]) if path.exists() else 0.0
+        self._before = read_json(path, Seconds).seconds if path.exists() else 0.0
         self._begun = self._noted = time.monotonic()
 
     @property

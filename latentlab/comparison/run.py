@@ -185,7 +185,7 @@ def _made(task: Task, method: Method, stage: Stage) -> tuple[Tensor, dict[str, f
             save_image(image.detach().cpu(), made / f"{name}.png")
         costs = {"apply_seconds": seconds / len(found), "prepare_seconds": prepare_seconds, **memory.gigabytes()}
         write_json(made / DONE, costs)
-    apply_costs = read_json(made / DONE)
+    apply_costs = read_json(made / DONE, dict[str, float])
     peaks = {name: max(fit_costs[name], apply_costs[name]) for name in fit_costs if name in apply_costs}
     # Read from the files, so that a later run that finds them there gives the same numbers.
     return torch.cat([load_image(made / f"{name}.png") for name in task.names]), {**fit_costs, **apply_costs, **peaks}
@@ -203,7 +203,7 @@ def _fit(task: Task, method: Method, folder: Path, stage: Stage) -> dict[str, fl
         watch.note()
         costs = {"fit_seconds": watch.seconds, "megabytes": _megabytes(folder.glob("*.safetensors"))}
         write_json(folder / DONE, costs | memory.gigabytes())
-    return {name: float(value) for name, value in read_json(folder / DONE).items()}
+    return read_json(folder / DONE, dict[str, float])
 
 
 def _megabytes(files: Iterable[Path]) -> float:

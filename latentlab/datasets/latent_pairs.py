@@ -11,14 +11,14 @@ import torch
 from torch import Tensor
 
 from latentlab import images
-from latentlab.datasets.manifest import centre_square, centre_square_of_masks, claim_folder, part_of
+from latentlab.datasets.manifest import SeedLog, centre_square, centre_square_of_masks, claim_folder, part_of
 from latentlab.datasets.sources import ws_of_seed
 from latentlab.directions import Direction
 from latentlab.editing import move
 from latentlab.errors import UserError
 from latentlab.faces.detectors import FaceDetector
 from latentlab.faces.regions import mouth_region
-from latentlab.files import read_json, write_json
+from latentlab.files import write_json
 from latentlab.progress import Stage, stage_of
 from latentlab.rendering import Renderer
 from latentlab.scorers import Scorer, label_scores, score_images, threshold_of
@@ -142,8 +142,8 @@ def make_latent_pairs(recipe: LatentPairs, settings: SetSettings, out: Path, pro
     claim_folder(out, {**key, "held_out": settings.held_out, "seed_start": start, **recipe.manifest()})
     places = settings.places()
     # Which seeds were used, in the order of the places, and how many were tried.
-    known: dict[str, Any] = read_json(out / _LOG) if (out / _LOG).exists() else {"used": [], "tried": 0}
-    used, tried = list(known["used"]), int(known["tried"])
+    known = SeedLog.of(out / _LOG)
+    used, tried = list(known.used), known.tried
     with stage_of(progress)("generating") as step:
         while len(used) < len(places):
             files = dict(_files(recipe, settings, start + tried, places[len(used)]))

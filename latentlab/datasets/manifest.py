@@ -7,14 +7,17 @@ is refused.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
+import msgspec
 from torch import Tensor
 
 from latentlab import images
 from latentlab.files import read_json, write_json
 from latentlab.resuming import check_same
+from latentlab.schemas import Count
 
 MANIFEST = "manifest.json"
 
@@ -29,8 +32,33 @@ def claim_folder(folder: Path, manifest: Mapping[str, Any]) -> None:
     """
     path = folder / MANIFEST
     if path.exists():
-        check_same(folder, "a training set", read_json(path), manifest)
+        check_same(folder, "a training set", read_json(path, dict[str, Any]), manifest)
     write_json(path, manifest)
+
+
+@dataclass(frozen=True)
+class SeedLog:
+    """Which seeds a set has taken so far.
+
+    Attributes
+    ----------
+    used
+        Seeds of its images, in their order.
+    tried
+        Number of seeds that were tried.
+    """
+
+    used: tuple[Annotated[int, msgspec.Meta(ge=0, lt=2**32)], ...] = ()
+    tried: Count = 0
+
+    def __post_init__(self) -> None:
+        if len(self.used) > self.tried:
+            raise ValueError(f"of {self.tried} seeds {len(self.used)} cannot be used")
+
+    @classmethod
+    def of(cls, path: Path) -> SeedLog:
+        """Read the file of a stopped run, or begin; UserError if it is broken."""
+        return read_json(path, cls) if path.exists() else cls()
 
 
 def part_of(index: int, training: int) -> str:

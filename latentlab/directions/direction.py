@@ -91,6 +91,7 @@ class Direction:
         vector = np.asarray(self.vector, dtype=np.float32)
         _check_vector(vector, self.space, self.channels)
         _check_layers(self.layers, vector, self.space)
+        _check_numbers(self.sigma, self.intercept)
         object.__setattr__(self, "vector", vector)
         object.__setattr__(self, "strength_range", _check_range(self.strength_range))
 
@@ -369,6 +370,13 @@ def _check_vector(vector: NDArray[np.float32], space: str, channels: StyleChanne
         raise UserError("a direction of space s, and no other, has style channels")
     if channels is not None and len(channels) != len(vector):
         raise UserError(f"a direction has a number for each style channel, not {len(vector)} for {len(channels)}")
+
+
+def _check_numbers(sigma: float | None, intercept: float | None) -> None:
+    if sigma is not None and not 0 <= sigma < math.inf:
+        raise UserError(f"a direction's sigma is a standard deviation, finite and not below 0, not {sigma:g}")
+    if intercept is not None and not math.isfinite(intercept):
+        raise UserError(f"a direction's intercept is finite, not {intercept:g}")
 
 
 def _check_layers(layers: tuple[int, ...] | None, vector: NDArray[np.float32], space: str) -> None:

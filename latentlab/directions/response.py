@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -25,7 +24,7 @@ class Response:
     Raises
     ------
     UserError
-        If there are no strengths, one occurs twice, or there is another number of responses.
+        If there are no strengths, one occurs twice or is not finite, or there is another number of responses.
     """
 
     strengths: tuple[float, ...]
@@ -38,13 +37,10 @@ class Response:
                 "a response is a value at each of several different strengths, not "
                 f"{len(self.values)} values at {list(self.strengths)}"
             )
+        if not all(map(math.isfinite, (*given, *given.values()))):
+            raise UserError("the strengths and values of a response are finite numbers")
         object.__setattr__(self, "strengths", tuple(sorted(given)))
         object.__setattr__(self, "values", tuple(given[strength] for strength in self.strengths))
-
-    @classmethod
-    def from_dict(cls, stored: Mapping[str, Any]) -> Response:
-        """Build it from what `to_dict` gave."""
-        return cls(tuple(stored["strengths"]), tuple(stored["values"]))
 
     def to_dict(self) -> dict[str, list[float]]:
         """Return the lists that JSON holds."""

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated
 
-import numpy as np
+import msgspec
 import torch
 from torch import Tensor
 
 from latentlab import cards
-from latentlab.directions.direction import Direction
+from latentlab.directions.direction import Direction, Space, Statistic
 from latentlab.directions.response import Response
 from latentlab.directions.styles import StyleChannels
+from latentlab.errors import UserError
+from latentlab.filling import check_fits
 
 KIND = cards.Kind("latentlab.direction", 1, "a direction", "save the direction again")
 
@@ -20,6 +23,24 @@ _CARD = (
     "space", "layers", "method", "attribute", "sigma", "intercept", "strength_range", "statistics",
     "generator", "scorer",
 )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class _Card:
+    """The card of a direction; those of earlier versions lack what has a default."""
+
+    space: Space
+    layers: tuple[Annotated[int, msgspec.Meta(ge=0, lt=1 << 10)], ...] | None
+    method: str
+    attribute: str
+    sigma: float | None
+    intercept: float | None
+    statistics: dict[str, bool | Statistic]
+    generator: str | None
+    scorer: str | None
+    strength_range: tuple[float, float] | None = None
+    channel_layers: tuple[str, ...] | None = None
+    response: Response | None = None
 
 
 def save(direction: Direction, path: str | Path) -> None:
@@ -39,37 +60,18 @@ def save(direction: Direction, path: str | Path) -> None:
 
 def load(path: str | Path) -> Direction:
     """Load what `save` wrote; see `Direction.load`."""
-    tensors, card = cards.read(path, KIND)
+    tensors, card = cards.read(path, KIND, _Card)
     with cards.guard(path, KIND):
-        fields = _parse_card(card)
-        channels, response = _channels(tensors, card), card.get("response")  # which cards of earlier versions lack
-        response = None if response is None else Response.from_dict(response)
-        return Direction(tensors["vector"].numpy(), **fields, channels=channels, response=response)
+        vector = tensors["vector"]
+        if vector.dtype != torch.float32:
+            raise UserError(f"its vector has numbers of type {vector.dtype}")
+        known = {name: getattr(card, name) for name in (*_CARD, "response")}
+        return Direction(vector.numpy(), **known, channels=_channels(tensors, card.channel_layers))
 
 
-def _channels(tensors: dict[str, Tensor], card: dict[str, Any]) -> StyleChannels | None:
-    layers = card.get("channel_layers")
+def _channels(tensors: dict[str, Tensor], layers: tuple[str, ...] | None) -> StyleChannels | None:
     if layers is None:
         return None
-    if not isinstance(layers, list) or not all(isinstance(layer, str) for layer in layers):
-        raise TypeError(f"channel_layers is {layers!r}")
-    indices, scales = (tensors[f"channels.{name}"].numpy() for name in ("indices", "scales"))
-    return StyleChannels(tuple(layers), indices.astype(np.int64), scales.astype(np.float32))
-
-
-def _parse_card(card: dict[str, Any]) -> dict[str, Any]:
-    """Check the fields of a card and their types."""
-    card = {"strength_range": None, **card}  # which cards of earlier versions lack
-    types: dict[str, Any] = {
-        "space": str, "layers": (list, type(None)), "method": str, "attribute": str, "statistics": dict,
-        "sigma": (int, float, type(None)), "intercept": (int, float, type(None)),
-        "strength_range": (list, type(None)),
-        "generator": (str, type(None)), "scorer": (str, type(None)),
-    }  # fmt: skip
-    for name in _CARD:
-        if not isinstance(card[name], types[name]):
-            raise TypeError(f"{name} is {card[name]!r}")
-    if not all(isinstance(value, (int, float, str)) for value in card["statistics"].values()):
-        raise TypeError("statistics are not numbers or words")
-    layers = None if card["layers"] is None else tuple(int(layer) for layer in card["layers"])
-    return {**{name: card[name] for name in _CARD}, "layers": layers}
+    own = {name: tensors[f"channels.{name}"] for name in ("indices", "scales")}
+    check_fits(own, {"indices": torch.zeros(len(layers), dtype=torch.int64), "scales": torch.zeros(len(layers))})
+    return StyleChannels(layers, own["indices"].numpy(), own["scales"].numpy())

@@ -65,13 +65,26 @@ class FaceFound(ShortRepr):
         quad = {} if self.quad is None else {"quad": self.quad.tolist()}
         return {"box": list(self.box), "landmarks": self.landmarks.tolist(), "score": self.score, **quad}
 
-    @classmethod
-    def from_dict(cls, data: dict[str, Any]) -> FaceFound:
-        """Make a face from what `to_dict` gave."""
-        left, top, right, bottom = data["box"]
-        quad = np.array(data["quad"], dtype=np.float64) if "quad" in data else None
-        landmarks = np.array(data["landmarks"], dtype=np.float64)
-        return cls((left, top, right, bottom), landmarks, float(data["score"]), quad)
+
+_Point = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class StoredFace:
+    """A face as JSON holds it; fields as in `FaceFound`."""
+
+    box: tuple[float, float, float, float]
+    landmarks: list[_Point]
+    score: float
+    quad: tuple[_Point, _Point, _Point, _Point] | None = None
+
+    def __post_init__(self) -> None:
+        self.restored()  # which refuses another number of landmarks
+
+    def restored(self) -> FaceFound:
+        """Return the face."""
+        quad = None if self.quad is None else np.array(self.quad, dtype=np.float64)
+        return FaceFound(self.box, np.array(self.landmarks, dtype=np.float64), self.score, quad)
 
 
 class FaceDetector(Protocol):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 from functools import partial
 from pathlib import Path
@@ -49,14 +49,6 @@ class Reach:
     changed_towards: float | None = None
     changed_away: float | None = None
     response: Response | None = None
-
-    @classmethod
-    def from_dict(cls, stored: Mapping[str, Any]) -> Reach:
-        """Build it from what `to_dict` gave; earlier versions kept no response."""
-        known: dict[str, Any] = {field.name: stored.get(field.name) for field in fields(cls)}
-        if known["response"] is not None:
-            known["response"] = Response.from_dict(known["response"])
-        return cls(**known)
 
     def to_dict(self) -> dict[str, Any]:
         """Return what JSON holds."""
@@ -148,7 +140,9 @@ class _KeptShares:
 
     def __init__(self, path: Path | None) -> None:
         self.path = path
-        self.shares: dict[str, float] = {} if path is None or not path.exists() else read_json(path)
+        self.shares: dict[str, float] = (
+            {} if path is None or not path.exists() else read_json(path, dict[str, float])
+        )
 
     def find(self, strength: float, measure: Callable[[], float]) -> float:
         """Return the share at a strength, measuring it if that was not done yet."""

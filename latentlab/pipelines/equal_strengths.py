@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
+import msgspec
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -23,6 +25,7 @@ from latentlab.progress import Stage, stage_of
 from latentlab.rendering import Renderer
 from latentlab.resuming import check_same
 from latentlab.samples import SampleTable
+from latentlab.schemas import checked
 from latentlab.scorers import Scorer, check_score
 from stylegan2.fingerprint import fingerprint
 
@@ -183,6 +186,25 @@ class _Search:
         return _RANGES * abs(strength_range(self.direction)[0 if self.settings.away else 1])
 
 
+@dataclass(frozen=True)
+class _Tried:
+    """What is kept of a direction: its fingerprint, and shares by strengths as `repr` writes them."""
+
+    direction: str
+    shares: dict[str, Annotated[float, msgspec.Meta(ge=0, le=1)]]
+
+    def __post_init__(self) -> None:
+        if not all(math.isfinite(float(strength)) for strength in self.shares):
+            raise ValueError("a strength is no finite number")
+
+
+@dataclass(frozen=True)
+class _State:
+    """What is read of the file, besides what the shares depend on."""
+
+    directions: dict[str, _Tried]
+
+
 class _Kept:
     """Shares by direction and strength, in a file that a stopped run finds again."""
 
@@ -190,7 +212,8 @@ class _Kept:
         self._path = None if folder is None else folder / _FILE
         self._state: dict[str, Any] = {**inputs, "directions": {}}
         if self._path is not None and self._path.exists():
-            self._state = read_json(self._path)
+            self._state = read_json(self._path, dict[str, Any])
+            checked(self._state, _State, str(self._path))
             check_same(self._path, "a calibration", self._state, inputs)
 
     def of(self, name: str, direction: Direction) -> dict[str, float]:

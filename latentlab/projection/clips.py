@@ -25,6 +25,7 @@ from torch import Tensor
 
 from latentlab import cards
 from latentlab.errors import UserError
+from latentlab.filling import check_fits
 from latentlab.perceptual import PerceptualDistance
 from latentlab.progress import Stage, stage_of
 from latentlab.projection.adam import SharedAdam
@@ -37,6 +38,7 @@ from latentlab.projection.settings import DEFAULTS, ProjectionSettings
 from latentlab.projection.starts import starting_points
 from latentlab.rendering import Renderer
 from latentlab.reprs import ShortRepr
+from latentlab.schemas import Count
 from stylegan2.defaults import plain_defaults
 from stylegan2.protocol import Generator
 
@@ -151,6 +153,13 @@ def project_clip(
     return ClipProjection(search.ws.cpu(), search.distances)
 
 
+@dataclass(frozen=True)
+class _Card:
+    key: dict[str, Any]
+    done: Count
+    taken: Count
+
+
 class _ClipSearch:
     """The joint search, step by step; the middle frame is projected when it is made."""
 
@@ -240,23 +249,26 @@ class _ClipSearch:
     def _save(self) -> None:
         if self._path is None:
             return
+        cards.write(
+            self._path, KIND, self._tensors(), {"key": self._key, "done": self._done, "taken": self._adam.taken}
+        )
+
+    def _tensors(self) -> dict[str, Tensor]:
         tensors = {"ws": self.ws, "way": self._way, "distances": self.distances}
-        tensors |= {f"adam.{name}": value for name, value in self._adam.state.items()}
-        cards.write(self._path, KIND, tensors, {"key": self._key, "done": self._done, "taken": self._adam.taken})
+        return tensors | {f"adam.{name}": value for name, value in self._adam.state.items()}
 
     def _load(self) -> None:
         if self._path is None or not self._path.exists():
             return
-        tensors, card = cards.read(self._path, KIND)
+        tensors, card = cards.read(self._path, KIND, _Card)
+        check_key(self._path, card.key, self._key)
         with cards.guard(self._path, KIND):
-            found = dict(card["key"])
-        check_key(self._path, found, self._key)
-        with cards.guard(self._path, KIND):
-            self.ws, self._way = (tensors[name].to(self.ws) for name in ("ws", "way"))
-            self.distances = tensors["distances"]
-            for name, value in self._adam.state.items():
-                value.copy_(tensors[f"adam.{name}"])
-            self._done, self._adam.taken = int(card["done"]), int(card["taken"])
+            check_fits(tensors, self._tensors())
+        self.ws, self._way = (tensors[name].to(self.ws) for name in ("ws", "way"))
+        self.distances = tensors["distances"]
+        for name, value in self._adam.state.items():
+            value.copy_(tensors[f"adam.{name}"])
+        self._done, self._adam.taken = card.done, card.taken
 
 
 def _digest(images: Tensor) -> str:

@@ -124,6 +124,13 @@ def _with_changes(synthesis: nn.Module, delta: WeightDelta) -> Any:
     return view
 
 
+@dataclass(frozen=True)
+class _Card:
+    generator: str
+    settings: dict[str, Any]
+    figures: dict[str, float | list[float]]
+
+
 @dataclass(frozen=True, eq=False, repr=False)
 class WeightDelta(ShortRepr):
     """Change of a generator's synthesis network by tuning, and its card.
@@ -149,6 +156,8 @@ class WeightDelta(ShortRepr):
     def __post_init__(self) -> None:
         halves = {name: tensor.detach().to("cpu", torch.float16) for name, tensor in self.tensors.items()}
         for name, tensor in halves.items():
+            if not tensor.ndim or not tensor.numel():
+                raise UserError(f"the change of {name} has no numbers")
             if not tensor.isfinite().all():
                 raise UserError(f"the change of {name} is not finite in half precision; tune at a lower rate")
         object.__setattr__(self, "tensors", halves)
@@ -227,9 +236,9 @@ class WeightDelta(ShortRepr):
         UserError
             If the file is missing, broken, something else, or of a newer version.
         """
-        tensors, card = cards.read(path, KIND)
+        tensors, card = cards.read(path, KIND, _Card)
         with cards.guard(path, KIND):
-            return cls(tensors, str(card["generator"]), dict(card["settings"]), dict(card["figures"]))
+            return cls(tensors, card.generator, card.settings, card.figures)
 
 
 def _fits(name: str, tensor: Tensor, tensors: Mapping[str, Tensor], shape: torch.Size) -> bool:

@@ -13,11 +13,13 @@ import torch
 from torch import Tensor, nn
 
 from latentlab import cards
+from latentlab.filling import check_fits
 from latentlab.projection.deltas import DOWN, UP, is_low_rank
 from latentlab.projection.features import is_residual
 from latentlab.projection.search import check_key
 from latentlab.projection.settings import TuningSettings
 from latentlab.rendering import synthesis_module
+from latentlab.schemas import Count
 from stylegan2.protocol import Generator
 
 _BLOCK = re.compile(r"b(\d+)")
@@ -114,6 +116,12 @@ def _scale(name: str, originals: Mapping[str, Tensor], settings: TuningSettings)
 
 
 @dataclass(frozen=True)
+class _Card:
+    key: dict[str, Any]
+    step: Count
+
+
+@dataclass(frozen=True)
 class Store:
     """The file of the state, if there is one."""
 
@@ -140,16 +148,15 @@ class Store:
         """
         if self.path is None or not self.path.exists():
             return state
-        stored, card = cards.read(self.path, KIND)
-        with cards.guard(self.path, KIND):
-            found = dict(card["key"])
-        check_key(self.path, found, self.key)
+        stored, card = cards.read(self.path, KIND, _Card)
+        check_key(self.path, card.key, self.key)
         with cards.guard(self.path, KIND), torch.no_grad():
-            step = int(card["step"])
+            prefixes = [part for part in ("value", *MOMENTS) if any(name.startswith(f"{part}.") for name in stored)]
+            check_fits(stored, {f"{part}.{name}": v for part in prefixes for name, v in state.tensors.items()})
             for name, value in state.tensors.items():
                 value.copy_(stored[f"value.{name}"])
                 if f"{MOMENTS[0]}.{name}" in stored:
                     memory = {moment: stored[f"{moment}.{name}"].to(value) for moment in MOMENTS}
-                    state.optimiser.state[value] = {"step": torch.tensor(float(step)), **memory}
-        state.step = step
+                    state.optimiser.state[value] = {"step": torch.tensor(float(card.step)), **memory}
+        state.step = card.step
         return state

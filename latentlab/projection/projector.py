@@ -300,7 +300,9 @@ class Projector:
         path = self._path(image)
         if path is None or not path.exists():
             return None
-        return Search.load(path, self._key(), self.settings, self._device)
+        search = self._new_search(image)
+        search.resume(path, self._key(), self.settings)
+        return search
 
     def _save(self, searches: dict[int, Search]) -> None:
         for image, search in searches.items():

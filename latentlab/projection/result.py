@@ -4,18 +4,27 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from latentlab import cards
 from latentlab.errors import UserError
+from latentlab.filling import check_fits
 from latentlab.projection.search import LATENT
 from latentlab.projection.settings import ProjectionSettings
 from latentlab.rendering import Latents, Renderer, noise_maps_in, styles_in, ws_in
+from stylegan2.describing import describe
 from stylegan2.protocol import Generator
 
 KIND = cards.Kind("latentlab.projection", 1, "a projection", "project again")
+
+
+@dataclass(frozen=True)
+class _Card:
+    settings: dict[str, Any]
+    generator: str
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,9 +100,14 @@ class Projection:
     @classmethod
     def load(cls, path: str | Path) -> Projection:
         """Read what `save` wrote; UserError if the file is missing, broken or something else."""
-        tensors, card = cards.read(path, KIND)
+        tensors, card = cards.read(path, KIND, _Card)
         with cards.guard(path, KIND):
-            settings = ProjectionSettings.from_dict(card["settings"])
-            names = [name for name in tensors if name.startswith(LATENT)]
-            latents = {name.removeprefix(LATENT): tensors[name] for name in names}
-            return cls(latents, settings, tensors["steps"], tensors["distances"], card["generator"])
+            settings = ProjectionSettings.from_dict(card.settings)
+            latents = {name.removeprefix(LATENT): value for name, value in tensors.items() if name.startswith(LATENT)}
+            figures = {name: tensors[name] for name in ("steps", "distances")}
+            count = figures["distances"].numel()
+            check_fits(figures, {"steps": torch.zeros(count, dtype=torch.int64), "distances": torch.zeros(count)})
+            for name, value in latents.items():
+                if value.ndim < 2 or len(value) != count or not value.is_floating_point():
+                    raise UserError(f"{describe(name)} has not a row of numbers for each of {count} images")
+            return cls(latents, settings, figures["steps"], figures["distances"], card.generator)

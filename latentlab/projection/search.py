@@ -2,20 +2,48 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-import torch
+from torch import Tensor
 
 from latentlab import cards
+from latentlab.errors import UserError
+from latentlab.filling import check_fits
 from latentlab.projection.adam import Adam
 from latentlab.projection.settings import Phase, ProjectionSettings, with_present_names
 from latentlab.rendering import Latents, is_noise_map
 from latentlab.resuming import check_same
+from latentlab.schemas import Count
 
 KIND = cards.Kind("latentlab.projection-state", 2, "the state of a stopped projection", "remove it")
 LATENT = "code."  # what stands before the names of latents in files
-PROGRESS = ("phase", "step", "steps", "losses", "loss", "distance")
+
+
+@dataclass(frozen=True)
+class _Progress:
+    """How far a search is, under the names of `Search`."""
+
+    phase: Count
+    step: Count
+    steps: Count
+    losses: list[float]
+    loss: float
+    distance: float
+
+    def check(self, settings: ProjectionSettings) -> None:
+        """Refuse a place that these settings do not have, from which a search would not come to its end."""
+        phases = settings.phases
+        inside = self.phase == len(phases) or (self.phase < len(phases) and self.step < phases[self.phase].steps)
+        if not inside or self.steps > settings.steps:
+            raise UserError(f"there is no step {self.step} of phase {self.phase}, {self.steps} in all")
+
+
+@dataclass(frozen=True)
+class _Card:
+    key: dict[str, Any]
+    progress: _Progress
 
 
 class Search:
@@ -71,35 +99,35 @@ class Search:
 
     def save(self, path: Path, key: dict[str, Any]) -> None:
         """Write the state as safetensors, atomically; `key` says which run it belongs to."""
-        tensors = {}
-        for name, value in self.latents.items():
-            tensors[LATENT + name] = value
-            tensors |= {f"adam.{name}.{part}": memory for part, memory in self.memory[name].state.items()}
-        progress = {name: getattr(self, name) for name in PROGRESS}
-        cards.write(path, KIND, tensors, {"key": key, "progress": progress})
+        progress = {field.name: getattr(self, field.name) for field in fields(_Progress)}
+        cards.write(path, KIND, self._tensors(), {"key": key, "progress": progress})
 
-    @classmethod
-    def load(cls, path: Path, key: dict[str, Any], settings: ProjectionSettings, device: torch.device) -> Search:
-        """Read what `save` wrote.
+    def resume(self, path: Path, key: dict[str, Any], settings: ProjectionSettings) -> None:
+        """Go on where the search that `save` wrote had stopped; this one is to be new.
 
         Raises
         ------
         UserError
-            If it is broken, or of a run with another key.
+            If the file is broken, or of a run with another key.
         """
-        tensors, card = cards.read(path, KIND)
+        tensors, card = cards.read(path, KIND, _Card)
+        check_key(path, card.key, key)
         with cards.guard(path, KIND):
-            found = dict(card["key"])
-        check_key(path, found, key)
-        with cards.guard(path, KIND):
-            names = [name for name in tensors if name.startswith(LATENT)]
-            search = cls({name.removeprefix(LATENT): tensors[name].to(device) for name in names}, settings)
-            for name, adam in search.memory.items():
-                for part, value in adam.state.items():
-                    value.copy_(tensors[f"adam.{name}.{part}"])
-            for name in PROGRESS:
-                setattr(search, name, card["progress"][name])
-        return search
+            card.progress.check(settings)
+            own = self._tensors()
+            check_fits(tensors, own)
+            for name, value in own.items():
+                value.copy_(tensors[name])
+        for field in fields(_Progress):
+            setattr(self, field.name, getattr(card.progress, field.name))
+
+    def _tensors(self) -> dict[str, Tensor]:
+        """The latents and Adam's memory of each, by their names in the file."""
+        tensors = {}
+        for name, value in self.latents.items():
+            tensors[LATENT + name] = value
+            tensors |= {f"adam.{name}.{part}": memory for part, memory in self.memory[name].state.items()}
+        return tensors
 
 
 def check_key(path: Path, found: dict[str, Any], wanted: dict[str, Any]) -> None:

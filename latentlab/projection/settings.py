@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal, get_args
 
 from latentlab.errors import UserError
+from latentlab.schemas import checked
 
 ProjectionSpace = Literal["w", "w+", "s"]
 Start = Literal["auto", "average", "best", "encoder"]
@@ -155,9 +156,7 @@ class ProjectionSettings:
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> ProjectionSettings:
         """Make settings from what `as_dict` gave, now or in earlier versions."""
-        data = with_present_names(data)
-        phases = tuple(Phase(**phase) for phase in data["phases"])
-        return cls(**{**data, "phases": phases})
+        return checked(with_present_names(data), cls, "these are no settings of a projection", closed=True)
 
 
 PUBLISHED_W = ProjectionSettings(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from functools import cache
 from importlib import resources
 from pathlib import Path
@@ -11,6 +11,7 @@ from typing import Any
 
 from latentlab.errors import UserError
 from latentlab.files import read_json
+from latentlab.schemas import checked
 
 _FILE = "related.json"
 
@@ -62,15 +63,18 @@ def check_related(names: Iterable[str], known: Iterable[str]) -> tuple[str, ...]
 
 def parse_related(stored: Any, where: str) -> dict[str, tuple[str, ...]]:
     """Check lists of related attributes, as JSON held them; `where` names their file in messages."""
-    if not isinstance(stored, Mapping) or not all(isinstance(names, list) for names in stored.values()):
-        raise UserError(f'{where} holds no related attributes, which look like {{"smiling": ["narrow_eyes"], …}}')
-    for attribute, names in stored.items():
+    try:
+        lists = checked(stored, dict[str, list[str]], where)
+    except UserError as error:
+        example = '{"smiling": ["narrow_eyes"], …}'
+        raise UserError(f"{where} holds no related attributes, which look like {example} ({error})") from error
+    for attribute, names in lists.items():
         for name in names:
-            if name not in stored:
+            if name not in lists:
                 raise UserError(f"{where}: the list of {attribute} names {name}, which is unknown: it has no list")
             if name == attribute:
                 raise UserError(f"{where}: the list of {attribute} names {attribute} itself")
-    return {attribute: tuple(names) for attribute, names in stored.items()}
+    return {attribute: tuple(names) for attribute, names in lists.items()}
 
 
 @cache

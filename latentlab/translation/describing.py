@@ -31,7 +31,7 @@ def _entries(translator: Translator) -> Iterator[tuple[str, object]]:
         if network.attributes:
             yield "strengths", f"{', '.join(network.attributes)}: -1 … 1 each, and up to {MOST_STRENGTH:g} either way"
     if "framing" in card:
-        yield "faces", f"{card['framing'].upper()}'s framing, {card['resolution']} pixels"
+        yield "faces", f"{card['framing'].upper()}'s framing, {card.get('resolution', 'any')} pixels"
     for name, learnt in card.get("learnt", {}).items():
         targets = f", from {learnt['low']:g} to {learnt['high']:g}" if "low" in learnt else ""
         yield f"{name} learnt from", f"direction {learnt['direction']} ({learnt['method']}); {learnt['score']}{targets}"

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import difflib
+import os
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
+import msgspec
 import torch
 from torch import Tensor, nn
 
 from latentlab import cards, weights
 from latentlab.devices import find_device
 from latentlab.errors import UserError
+from latentlab.filling import filled
 from latentlab.images import as_batch
+from latentlab.schemas import checked
 from latentlab.translation import published
 from latentlab.translation.data.pixels import PixelFormat, Side
 from latentlab.translation.data.transforms import Augmentation
@@ -31,6 +36,45 @@ from latentlab.translation.shipped import shipped_editor, shipped_editors
 from stylegan2.defaults import own_draws, plain_defaults
 
 KIND = cards.Kind("latentlab.translator", 1, "a translator", "train it anew or fetch it again")
+
+
+@dataclass(frozen=True)
+class _MethodSettings:
+    at_once: Annotated[int, msgspec.Meta(ge=1)] = 1
+
+
+@dataclass(frozen=True)
+class _TrainingData:
+    pixels: dict[Side, PixelFormat] = field(default_factory=dict)
+    augmentation: Augmentation | None = None
+
+
+@dataclass(frozen=True)
+class _Training:
+    method: _MethodSettings = _MethodSettings()
+    data: _TrainingData = _TrainingData()
+    settings: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class _Learnt:
+    direction: str
+    method: str
+    score: str
+    low: float = 0.0
+    high: float = 1.0
+
+
+@dataclass(frozen=True)
+class _Card:
+    """What is used of a card, which may hold more."""
+
+    networks: Annotated[dict[Way, dict[str, Any]], msgspec.Meta(min_length=1)]
+    method: str = "unknown"
+    training: _Training = _Training()
+    framing: str = ""
+    resolution: Annotated[int, msgspec.Meta(ge=8, le=1 << 15)] = 256
+    learnt: dict[str, _Learnt] = field(default_factory=dict)
 
 
 class Translator:
@@ -168,20 +212,20 @@ class Translator:
         if isinstance(source, str) and source in shipped_editors():
             with shipped_editor(source) as path:
                 return cls.load(path, place)
-        if not Path(source).exists():
+        if not os.path.exists(source):
             raise _missing(source, (*shipped_editors(), *known))
         if Path(source).suffix.lower() in (".pth", ".pt"):
             return cls({"a2b": _load_generator(Path(source))}, {"method": "published"}).to(place)
-        tensors, card = cards.read(source, KIND)
-        others = _other_networks(card)
+        tensors, entries = cards.read(source, KIND)
         with cards.guard(source, KIND):
+            card = checked(entries, _Card, str(source))
+            others = _other_networks(card)
             networks: dict[Way, TranslationGenerator] = {}
-            for way, shape in card.pop("networks").items():
-                network = _generator(config_from_dict(shape, others).build(), source)
+            for way, shape in card.networks.items():
                 own = {k.removeprefix(f"{way}."): v for k, v in tensors.items() if k.startswith(f"{way}.")}
-                network.load_state_dict(own)
-                networks[way] = network
-        return cls(networks, card).to(place)
+                networks[way] = _generator(filled(config_from_dict(shape, others).build, own), source)
+            described = {name: value for name, value in entries.items() if name != "networks"}
+        return cls(networks, described).to(place)
 
 
 def load_translator(source: str | Path, device: torch.device | str = "cpu") -> Translator:
@@ -225,12 +269,11 @@ def _generator(network: nn.Module, source: str | Path) -> TranslationGenerator:
     return network
 
 
-def _other_networks(card: Mapping[str, Any]) -> Iterable[type[NetworkConfig]]:
+def _other_networks(card: _Card) -> Iterable[type[NetworkConfig]]:
     """Kinds of networks that a method of another package brings, if a card names one."""
     built_in = {config.kind for config in NETWORK_CONFIGS}
-    shapes = card.get("networks")
-    kinds = {shape.get("kind") for shape in shapes.values()} if isinstance(shapes, dict) else set()
-    return () if kinds <= built_in else load_method(str(card.get("method"))).network_configs
+    known = all(shape.get("kind") in built_in for shape in card.networks.values())
+    return () if known else load_method(card.method).network_configs
 
 
 def pad(x: Tensor, multiple: int, least: int) -> Tensor:

@@ -13,11 +13,11 @@ import torch
 from torch import Tensor
 
 from latentlab import images
-from latentlab.datasets.manifest import claim_folder, part_of
+from latentlab.datasets.manifest import SeedLog, claim_folder, part_of
 from latentlab.directions import Direction
 from latentlab.editing import move
 from latentlab.errors import UserError
-from latentlab.files import read_json, write_json
+from latentlab.files import write_json
 from latentlab.mapping import ws_of_seeds
 from latentlab.pipelines.measuring.cosines import digest
 from latentlab.pipelines.strengths import strength_for
@@ -144,8 +144,8 @@ def make_strips(
 
 def _make(name: str, taught: Taught, render: Renderer, settings: StripSettings, out: Path, step: Step) -> None:
     log = out / f"{name}.json"
-    known: dict[str, Any] = read_json(log) if log.exists() else {"used": [], "tried": 0}
-    used, tried = list(known["used"]), int(known["tried"])
+    known = SeedLog.of(log)
+    used, tried = list(known.used), known.tried
     step(len(used), settings.total)
     while len(used) < settings.total:
         seeds = range(settings.seed_start + tried, settings.seed_start + tried + settings.batch_size)

@@ -30,9 +30,10 @@ from latentlab.pipelines.measuring.drawing import draw_figures
 from latentlab.pipelines.measuring.faces import EditedFaces, Population, attributes_of, coordinates_of
 from latentlab.pipelines.measuring.quality import QualityMeter
 from latentlab.pipelines.measuring.report import write_report
-from latentlab.pipelines.measuring.results import WAYS, Facts, Measurement, Role, Row, Way, facts_from, plain, row_from
+from latentlab.pipelines.measuring.results import WAYS, Facts, Measurement, Role, Row, Way, plain
 from latentlab.pipelines.measuring.search import EqualEffect, Walk, find_equal_effects, walk_outwards
 from latentlab.pipelines.measuring.settings import MeasuredAttribute, MeasureSettings, name_of, source_of
+from latentlab.pipelines.measuring.stored import StoredFacts, StoredRow
 from latentlab.pipelines.measuring.trails import monotonicity
 from latentlab.pipelines.sampling import LabelSettings, label_samples
 from latentlab.progress import Stage, stage_of
@@ -200,7 +201,7 @@ def _key(
 def _claim(folder: Path, key: dict[str, Any]) -> None:
     path = folder / _MANIFEST
     if path.exists():
-        check_same(folder, "a measurement", read_json(path), key)
+        check_same(folder, "a measurement", read_json(path, dict[str, Any]), key)
     else:
         write_json(path, key)
 
@@ -244,6 +245,12 @@ class _Part:
     rows: dict[str, list[Row]]
 
 
+@dataclass(frozen=True)
+class _StoredPart:
+    facts: StoredFacts
+    rows: dict[str, list[StoredRow]]
+
+
 @dataclass(frozen=True, eq=False)
 class _Bench:
     """Everything that one direction after the other is measured with."""
@@ -277,10 +284,10 @@ class _Bench:
         stem = _stem(name, direction)
         path = self.folder / "parts" / f"{stem}.json"
         if path.exists():
-            stored = read_json(path)
-            rows = {judge: [row_from(row) for row in some] for judge, some in stored["rows"].items()}
+            stored = read_json(path, _StoredPart)
+            rows = {judge: [row.restored() for row in some] for judge, some in stored.rows.items()}
             if all(role.judge in rows for role in self.roles):
-                return _Part(facts_from(stored["facts"]), rows)
+                return _Part(stored.facts.restored(), rows)
         part = self._measure(name, direction, stem)
         write_json(path, {"facts": plain(part.facts), "rows": plain(part.rows)})
         return part

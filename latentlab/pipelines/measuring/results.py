@@ -11,6 +11,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from latentlab.errors import UserError
 from latentlab.files import read_json, write_json
 from latentlab.metrics import Interval, PairedDifferences, mean_interval, paired_bootstrap
 from latentlab.pipelines.measuring.quality import Measure, measures_for
@@ -207,7 +208,12 @@ class Measurement(ShortRepr):
     @classmethod
     def load(cls, path: str | Path) -> Measurement:
         """Load what `save` wrote; UserError if the file is missing, broken or something else."""
-        return measurement_from(read_json(path), str(path))
+        from latentlab.pipelines.measuring.stored import StoredMeasurement  # which builds on this
+
+        try:
+            return read_json(path, StoredMeasurement, most=1 << 30).restored()
+        except UserError as error:
+            raise UserError(f"{path} holds no measurement of directions ({error})") from error
 
     def _summary(self) -> list[dict[str, Any]]:
         found = []
@@ -249,64 +255,3 @@ def plain(value: Any) -> Any:
 
 def _own(value: Any) -> dict[str, Any]:
     return {field.name: plain(getattr(value, field.name)) for field in fields(value)}
-
-
-def facts_from(stored: Mapping[str, Any]) -> Facts:
-    """Facts from what `plain` gave."""
-    auc = {score: Interval(**{**one, **_numbers(one)}) for score, one in stored["auc"].items()}
-    return Facts(**{**stored, "auc": auc, "identities": [_number(value) for value in stored["identities"]]})
-
-
-def row_from(stored: Mapping[str, Any]) -> Row:
-    """A row from what `plain` gave."""
-    return Row(
-        stored["direction"],
-        stored["way"],
-        _array(stored["strengths"]),
-        np.array(stored["succeeded"], dtype=bool),
-        stored["reached"],
-        {name: _array(values) for name, values in stored["values"].items()},
-        _array(stored["changes"]),
-        np.array(stored["gained"], dtype=np.int64),
-        np.array(stored["lost"], dtype=np.int64),
-    )
-
-
-def measurement_from(stored: Any, where: str) -> Measurement:
-    """A measurement from what `plain` gave; UserError, which names the place, if it is something else."""
-    from latentlab.errors import UserError
-
-    try:
-        roles = tuple(
-            Role(
-                one["teacher"],
-                one["judge"],
-                tuple(one["attributes"]),
-                tuple(one["related"]),
-                tuple(map(row_from, one["rows"])),
-            )
-            for one in stored["roles"]
-        )
-        return Measurement(
-            stored["attribute"],
-            stored["region"],
-            np.array(stored["seeds"], dtype=np.int64),
-            tuple(map(facts_from, stored["facts"])),
-            roles,
-            _array(stored["cosines"]),
-            stored["settings"],
-        )
-    except (KeyError, TypeError, ValueError) as error:
-        raise UserError(f"{where} holds no measurement of directions ({error!r})") from error
-
-
-def _number(value: float | None) -> float:
-    return math.nan if value is None else float(value)
-
-
-def _numbers(stored: Mapping[str, Any]) -> dict[str, float]:
-    return {name: _number(stored[name]) for name in ("mean", "low", "high")}
-
-
-def _array(stored: Any) -> NDArray[np.float64]:
-    return np.array(stored, dtype=np.float64)  # where null becomes NaN

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from latentlab.arrays import BARE, read_arrays
 from latentlab.errors import UserError
 from latentlab.files import atomic_path, read_json, write_json
 from latentlab.pipelines.begun import BegunRows
@@ -47,7 +48,7 @@ class PartStore:
         self.folder = folder
         wanted = {"format_version": _FORMAT, **depends_on}
         if (folder / _MANIFEST).exists():
-            check_same(folder, "metrics", read_json(folder / _MANIFEST), wanted)
+            check_same(folder, "metrics", read_json(folder / _MANIFEST, dict[str, Any]), wanted)
         else:
             write_json(folder / _MANIFEST, wanted)
 
@@ -102,10 +103,11 @@ class PartStore:
     def _read(self, kind: str, part: range) -> Array | None:
         """Read a part; None where it is missing or broken, and is to be made again."""
         try:
-            array: Array = np.load(self._path(kind, part), allow_pickle=False)
-        except (OSError, ValueError, EOFError):
+            array = read_arrays(self._path(kind, part)).get(BARE, np.empty(0))
+        except UserError:
             return None
-        return array if len(array) == len(part) else None
+        sound = array.ndim == 2 and array.dtype == np.float64 and np.isfinite(array).all()
+        return array if sound and len(array) == len(part) else None
 
     def _write(self, kind: str, part: range, array: Array) -> None:
         with atomic_path(self._path(kind, part)) as temporary:

@@ -35,7 +35,7 @@ def find_reach(context: StudyContext, method: str, direction: Direction, train: 
         reach = calibrate_reach(train, attribute, direction, context.renderer, scorer, context.batches, stage, begun)
         write_json(path, {**reach.to_dict(), "direction": direction.method})
     begun.unlink(missing_ok=True)
-    return Reach.from_dict(read_json(path))
+    return read_json(path, Reach)
 
 
 def edit_held_out(

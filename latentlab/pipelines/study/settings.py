@@ -110,9 +110,9 @@ def claim(folder: Path, settings: StudySettings, fingerprints: dict[str, str]) -
     path = folder / MANIFEST
     wanted: dict[str, Any] = {"format_version": FORMAT_VERSION, **asdict(settings), **fingerprints}
     if path.exists():
-        stored = read_json(path)
+        stored = read_json(path, dict[str, Any])
         _check_version(folder, stored)
-        check_same(folder, "a study", {**_BEFORE, **stored} if isinstance(stored, Mapping) else stored, wanted)
+        check_same(folder, "a study", {**_BEFORE, **stored}, wanted)
     elif folder.exists() and not (folder.is_dir() and all(_is_leftover(entry) for entry in folder.iterdir())):
         raise UserError(f"{folder} exists already and holds no run; choose another folder with --out")
     else:
@@ -121,15 +121,15 @@ def claim(folder: Path, settings: StudySettings, fingerprints: dict[str, str]) -
 
 def begun_precision(folder: Path) -> Settled | None:
     """Precision of the study in a folder, in which a stopped one goes on; None where there is none."""
-    stored = read_json(folder / MANIFEST) if (folder / MANIFEST).exists() else None
-    if not isinstance(stored, Mapping):
+    if not (folder / MANIFEST).exists():
         return None
+    stored = read_json(folder / MANIFEST, dict[str, Any])
     return "bfloat16" if {**_BEFORE, **stored}["precision"] == "bfloat16" else "float32"
 
 
-def _check_version(folder: Path, stored: Any) -> None:
+def _check_version(folder: Path, stored: Mapping[str, Any]) -> None:
     """Refuse a study of another version, whose directions and strengths were found in another way."""
-    version = stored.get("format_version", FORMAT_VERSION) if isinstance(stored, Mapping) else FORMAT_VERSION
+    version = stored.get("format_version", FORMAT_VERSION)
     if version != FORMAT_VERSION:
         age = "an earlier" if isinstance(version, int) and version < FORMAT_VERSION else "another"
         raise UserError(

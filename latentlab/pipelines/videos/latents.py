@@ -10,6 +10,8 @@ import torch
 from torch import Tensor
 
 from latentlab import cards
+from latentlab.errors import UserError
+from latentlab.filling import check_fits
 from latentlab.pipelines.components import Components
 from latentlab.pipelines.videos.settings import VideoEditSettings
 from latentlab.pipelines.videos.tracking import Clip
@@ -94,7 +96,11 @@ def find_latents(
         cards.write(folder / _LATENTS, KIND, tensors, {})
     tensors, _ = cards.read(folder / _LATENTS, KIND)
     with cards.guard(folder / _LATENTS, KIND):
-        ws, distances, image = tensors["ws"].to(generator.w_avg), tensors["distances"], _floats(tensors["image"])
+        frames, side, w_avg = len(clip), tensors["image"].shape[-1], generator.w_avg
+        image = torch.zeros(1, 3, side, side, dtype=torch.uint8)
+        shapes = {"ws": w_avg.expand(frames, generator.num_ws, -1), "distances": torch.zeros(frames), "image": image}
+        check_fits(tensors, shapes)
+    ws, distances, image = tensors["ws"].to(w_avg), tensors["distances"], _floats(tensors["image"])
     if settings.tuning is None:
         return FilmedFace(clip, image, ws, generator, distances, None)
     if not (folder / _DELTA).exists():
@@ -105,8 +111,10 @@ def find_latents(
         tuned = tune(_floats(crops[rows]), ws[rows], generator, perceptual, recipe, folder=folder, progress=shown)
         tuned.delta.save(folder / _DELTA)
     delta = WeightDelta.load(folder / _DELTA)
-    before_after = delta.figures["lpips_before"], delta.figures["lpips"]
-    return FilmedFace(clip, image, ws, delta.apply(generator), distances, before_after)
+    before, after = (delta.figures.get(name) for name in ("lpips_before", "lpips"))
+    if not isinstance(before, list) or not isinstance(after, list):
+        raise UserError(f"{folder / _DELTA} does not say how near the frames are; remove it")
+    return FilmedFace(clip, image, ws, delta.apply(generator), distances, (before, after))
 
 
 def recipe_of(tuning: TuningSettings, frames: int, steps: float) -> TuningSettings:

@@ -12,10 +12,13 @@ from typing import Any
 
 from latentlab.errors import UserError
 from latentlab.faces import FaceFound
-from latentlab.files import read_json, write_json
+from latentlab.faces.detectors import StoredFace
+from latentlab.files import read_bytes, read_json, write_json
 from latentlab.resuming import check_same
+from latentlab.schemas import checked, parsed
 
 _JOB, _EDIT, _FACES, _FRAMES = "job.json", "edit.json", "faces.jsonl", "frames"
+_MOST_FACES = 1 << 28  # bytes; a face takes three thousand
 
 
 @dataclass(frozen=True)
@@ -29,7 +32,7 @@ class VideoState:
         path = self.folder / _JOB
         if path.exists():
             advice = f"ask for the same, give another --state, or remove {self.folder}"
-            check_same(self.folder, "the state of a video", read_json(path), job, advice)
+            check_same(self.folder, "the state of a video", read_json(path, dict[str, Any]), job, advice)
         elif self.folder.exists() and any(self.folder.iterdir()):
             raise UserError(f"{self.folder} holds other files, and no state of a video; give another --state")
         else:
@@ -49,13 +52,14 @@ class VideoState:
         path = self.folder / _FACES
         if not path.exists():
             return []
-        *lines, torn = path.read_bytes().split(b"\n")
+        *lines, torn = read_bytes(path, _MOST_FACES).split(b"\n")
         if torn:
             path.write_bytes(b"".join(line + b"\n" for line in lines))
         try:
-            return [[FaceFound.from_dict(face) for face in json.loads(line)] for line in lines]
-        except (ValueError, TypeError, KeyError) as error:
-            raise UserError(f"{path} is broken ({error!r}); remove it") from error
+            stored = (checked(parsed(line, str(path)), list[StoredFace], str(path)) for line in lines)
+            return [[face.restored() for face in faces] for faces in stored]
+        except UserError as error:
+            raise UserError(f"{error}; remove it") from error
 
     def add_faces(self, faces: list[FaceFound]) -> None:
         """Keep the faces of the next frame."""

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
+import msgspec
 import torch
 from torch import Tensor
 
 from latentlab import cards
 from latentlab.devices import find_device
 from latentlab.errors import UserError
+from latentlab.filling import check_fits, filled
+from latentlab.schemas import checked
 from latentlab.scorers.attributes.network import RESOLUTION, AttributeNet
 from latentlab.scorers.crop import FaceCrop
 from latentlab.scorers.threshold import HALF, Threshold
@@ -26,6 +29,19 @@ SHIPPED = "attributes"
 JUDGE = "attributes-judge"
 """Name of the second classifier that comes with the package, which judges what the first has taught."""
 _FILES = {SHIPPED: "attributes-celeba.safetensors", JUDGE: "attributes-judge.safetensors"}
+
+
+@dataclass(frozen=True)
+class _Card:
+    """What is used of a card, which holds more."""
+
+    names: Annotated[tuple[str, ...], msgspec.Meta(min_length=1, max_length=1 << 12)]
+    width: Annotated[int, msgspec.Meta(ge=1, le=1 << 10)]
+
+    def __post_init__(self) -> None:
+        if len(set(self.names)) < len(self.names):
+            raise UserError("an attribute is named twice")
+
 
 WHOLE = FaceCrop(top=0, left=0, size=1)
 
@@ -131,14 +147,23 @@ class AttributeScorer:
             If the file is missing, broken or something else, or the device is not available.
         """
         place = find_device(device)
-        tensors, card = cards.read(path, KIND)
+        tensors, entries = cards.read(path, KIND)
         with cards.guard(path, KIND):
-            names, base_channels = tuple(card.pop("names")), int(card.pop("width"))
-            network = AttributeNet(len(names), base_channels)
-            own = {name.removeprefix("network."): v for name, v in tensors.items() if name.startswith("network.")}
-            network.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in own.items()})
-            network.to(place).eval().requires_grad_(False)
-            return cls(network, names, tensors["slopes"].to(place), tensors["offsets"].to(place), card)
+            card = checked(entries, _Card, str(path))
+            calibration = torch.zeros(len(card.names))
+            rest = {name: tensors.pop(name) for name in ("slopes", "offsets")}
+            check_fits(rest, {"slopes": calibration, "offsets": calibration})
+            own = {
+                name.removeprefix("network."): v.float() if v.is_floating_point() else v for name, v in tensors.items()
+            }
+            network = filled(lambda: AttributeNet(len(card.names), card.width), own)
+        described = {name: value for name, value in entries.items() if name not in ("names", "width")}
+        network.to(place).eval().requires_grad_(False)
+        return cls(network, card.names, rest["slopes"].to(place), rest["offsets"].to(place), described)
+
+
+def _whole(halves: Tensor) -> Tensor:
+    return halves.float() if halves.is_floating_point() else halves
 
 
 def load_attributes(source: str | Path = SHIPPED, device: torch.device | str = "cpu") -> AttributeScorer:

@@ -20,8 +20,10 @@ from torch import Tensor
 from latentlab import cards
 from latentlab.devices import find_device
 from latentlab.errors import UserError
+from latentlab.filling import check_fits
 from latentlab.progress import Stage, stage_of
 from latentlab.resuming import check_same
+from latentlab.schemas import Count
 from latentlab.scorers.attributes.data import MARGIN, Labels, split
 from latentlab.scorers.attributes.network import RESOLUTION, AttributeNet
 from latentlab.scorers.attributes.scorer import AttributeScorer
@@ -245,6 +247,12 @@ def calibration_error(probabilities: NDArray[np.float64], truth: NDArray[np.bool
 # --- stopping and resuming ----------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True)
+class _Card:
+    key: dict[str, Any]
+    epoch: Count
+
+
 def _keep(path: Path, key: Mapping[str, Any], network: AttributeNet, optimiser: torch.optim.AdamW, epoch: int) -> None:
     tensors = {f"network.{name}": value for name, value in network.state_dict().items()}
     for k, weight in enumerate(network.parameters()):
@@ -256,9 +264,14 @@ def _resume(path: Path, key: Mapping[str, Any], network: AttributeNet, optimiser
     """Restore network and optimiser; returns the epoch to resume with."""
     if not path.exists():
         return 0
-    tensors, card = cards.read(path, _STATE)
+    tensors, card = cards.read(path, _STATE, _Card)
+    check_same(path, "the state of a training", card.key, key, "ask for the same, or remove it to start anew")
     with cards.guard(path, _STATE):
-        check_same(path, "the state of a training", card["key"], key, "ask for the same, or remove it to start anew")
+        wanted = {f"network.{name}": value for name, value in network.state_dict().items()}
+        for k, weight in enumerate(network.parameters()):
+            moments = {f"adam.{k}.{name}": weight.reshape(-1) for name in ("exp_avg", "exp_avg_sq")}
+            wanted |= {f"adam.{k}.step": torch.zeros(1), **moments}
+        check_fits(tensors, wanted)
         own = {name.removeprefix("network."): v for name, v in tensors.items() if name.startswith("network.")}
         network.load_state_dict(own)
         for k, weight in enumerate(network.parameters()):
@@ -269,4 +282,4 @@ def _resume(path: Path, key: Mapping[str, Any], network: AttributeNet, optimiser
                     for name in ("exp_avg", "exp_avg_sq")
                 },
             }
-        return int(card["epoch"])
+    return card.epoch

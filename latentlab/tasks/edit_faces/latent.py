@@ -14,11 +14,12 @@ from scipy.special import expit
 from torch import Tensor
 
 from latentlab.comparison.caching import digest
-from latentlab.comparison.costs import Stopwatch
+from latentlab.comparison.costs import Seconds, Stopwatch
 from latentlab.comparison.protocol import Method
 from latentlab.directions import Direction, RidgeOnLogit, fit
 from latentlab.directions.response import Response
 from latentlab.editing import move
+from latentlab.errors import UserError
 from latentlab.files import read_json, write_json
 from latentlab.images import reduce
 from latentlab.progress import Stage
@@ -63,6 +64,14 @@ class PhotoStrengths(ShortRepr):
     reached: NDArray[np.bool_]
 
 
+@dataclass(frozen=True)
+class _Stored:
+    """`PhotoStrengths` as JSON holds them."""
+
+    strengths: list[float]
+    reached: list[bool]
+
+
 class Projector:
     """Projects photos into W+, once for all latent methods, and keeps the latents in a folder.
 
@@ -104,7 +113,7 @@ class Projector:
         )
         if not done.exists():
             write_json(done, {"seconds": watch.seconds / len(photos)})
-        return Projected(found.ws(components.generator), float(read_json(done)["seconds"]))
+        return Projected(found.ws(components.generator), read_json(done, Seconds).seconds)
 
 
 class ProjectionAlone(Method):
@@ -183,7 +192,7 @@ class Latent(Method):
             direction.save(path)
             write_json(stored, response.to_dict())
         self.direction = Direction.load(path)
-        self.response = Response.from_dict(read_json(stored))
+        self.response = read_json(stored, Response)
 
     def prepare(self, images: Tensor, stage: Stage) -> float:
         """See `Method`."""
@@ -203,7 +212,10 @@ class Latent(Method):
             found = search_strengths(self._task, self._ws, self.direction, settings, self._stage)
             kept = {"strengths": found.strengths.tolist(), "reached": found.reached.tolist()}
             write_json(path, kept)
-        return PhotoStrengths(**{name: np.array(values) for name, values in read_json(path).items()})
+        known = read_json(path, _Stored)
+        if {len(known.strengths), len(known.reached)} != {len(self._ws)}:
+            raise UserError(f"{path} has not a strength for each of {len(self._ws)} photos; remove it")
+        return PhotoStrengths(np.array(known.strengths, dtype=np.float64), np.array(known.reached, dtype=bool))
 
     def at(self, strengths: NDArray[np.float64]) -> Tensor:
         """Edit the prepared photos at a strength each, `(n,)`: `(n, 3, size, size)`."""

@@ -294,7 +294,7 @@ def _real_key(real: RealFaces) -> dict[str, str]:
 def _claim(folder: Path, key: dict[str, Any]) -> None:
     path = folder / "faces.json"
     if path.exists():
-        check_same(folder, "a comparison", read_json(path), key)
+        check_same(folder, "a comparison", read_json(path, dict[str, Any]), key)
     write_json(path, key)
 
 
@@ -311,7 +311,10 @@ def _write(
         done = folder / "real.json"
         if not done.exists():
             write_json(done, write_real(real, folder, faces, components.detector, stage))
-        return tuple(read_json(done))
+        names = read_json(done, tuple[str, ...])
+        if any(Path(name).name != name for name in names):
+            raise UserError(f"{done} has names that are paths; remove it")
+        return names
     renderer = renderer_for(components.generator, faces.size)
     parts = {"trainA": domains.source, "trainB": domains.target, "testB": domains.held_target}
     for part, rows in parts.items():

@@ -15,6 +15,7 @@ from torch import Tensor
 from latentlab import images
 from latentlab.errors import UserError
 from latentlab.files import atomic_path
+from latentlab.schemas import checked
 
 _MODES = {1: "L", 3: "RGB", 4: "RGBA"}
 Side = Literal["a", "b"]
@@ -70,10 +71,7 @@ class PixelFormat:
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> PixelFormat:
         """Return what `as_dict` was given; UserError if it is no format."""
-        try:
-            return cls(**data)
-        except TypeError as error:
-            raise UserError(f"this is no format of pixels: {error}") from error
+        return checked(data, cls, "this is no format of pixels", closed=True)
 
     def check_files(self, paths: Sequence[Path]) -> None:
         """Check that files can be read; UserError names the first of 8 bits where those of the set have 16."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -95,6 +95,18 @@ class Strips:
         }
 
 
+@dataclass(frozen=True)
+class _Manifest:
+    """What is used of the manifest of a set of strips."""
+
+    kind: Literal["strips"]
+    levels: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        if list(self.levels) != sorted(set(self.levels)) or not {-1.0, 0.0, 1.0} <= set(self.levels):
+            raise UserError(f"levels rise from -1 to 1 and hold 0, unlike {self.levels[:9]}")
+
+
 def strips_in(folder: Path, part: str, attributes: Sequence[str], augmentation: Augmentation) -> Strips:
     """Open FOLDER/part/NAME for each attribute; the manifest of the folder says which levels its strips have.
 
@@ -103,8 +115,9 @@ def strips_in(folder: Path, part: str, attributes: Sequence[str], augmentation: 
     UserError
         The manifest is no set of strips, or a folder has none.
     """
-    manifest = read_json(folder / "manifest.json")
-    if not isinstance(manifest, dict) or manifest.get("kind") != "strips":
-        raise UserError(f"{folder} holds no strips of edited faces; `latentlab distil` makes them")
+    try:
+        manifest = read_json(folder / "manifest.json", _Manifest)
+    except UserError as error:
+        raise UserError(f"{folder} holds no strips of edited faces ({error}); `latentlab distil` makes them") from error
     paths = {name: tuple(images_in(folder / part / name)) for name in attributes}
-    return Strips(paths, tuple(manifest["levels"]), augmentation)
+    return Strips(paths, manifest.levels, augmentation)

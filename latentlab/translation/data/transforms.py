@@ -17,6 +17,7 @@ from torch import Tensor
 
 from latentlab import images
 from latentlab.errors import UserError
+from latentlab.schemas import checked
 from latentlab.translation.sizes import Size, sides_of, size_name
 
 Fit = Literal["stretch", "cover", "crop"]
@@ -50,7 +51,7 @@ class Augmentation:
             raise UserError(f"images are placed by one of {', '.join(get_args(Fit))}, not {self.fit!r}")
         if self.fit == "crop" and self.load_size != self.size:
             raise UserError(f"images that are only cropped are not resized to {size_name(*self.load_size)} before")
-        if not all(1 <= side <= loaded for side, loaded in zip(self.size, self.load_size, strict=True)):
+        if not all(1 <= side <= loaded <= 1 << 15 for side, loaded in zip(self.size, self.load_size, strict=True)):
             raise UserError(
                 f"images are resized to their final resolution or more before they are cropped: not to "
                 f"{size_name(*self.load_size)} for {size_name(*self.size)}"
@@ -77,12 +78,7 @@ class Augmentation:
         UserError
             It is no augmentation.
         """
-        try:
-            size, load_size = (tuple(map(int, data[name])) for name in ("size", "load_size"))
-            (height, width), (load_height, load_width) = size, load_size
-            return cls((height, width), (load_height, load_width), bool(data["flip"]), data["fit"])
-        except (KeyError, TypeError, ValueError) as error:
-            raise UserError(f"this is no placement of images: {error!r}") from error
+        return checked(data, cls, "this is no placement of images")
 
     def as_dict(self) -> dict[str, Any]:
         """Return it as JSON holds it."""

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from latentlab.errors import UserError
+from latentlab.schemas import checked
 from latentlab.translation.networks.base import NetworkConfig, TranslationGenerator, Way
 from latentlab.translation.networks.editor import Editor, EditorConfig
 from latentlab.translation.networks.instagan import (
@@ -19,6 +20,7 @@ from latentlab.translation.networks.layers import infer, initialise_
 from latentlab.translation.networks.patch import PatchConfig, PatchDiscriminator
 from latentlab.translation.networks.resnet import ResNetConfig, ResNetGenerator
 from latentlab.translation.networks.unet import UNet, UNetConfig
+from stylegan2.describing import describe
 
 NETWORK_CONFIGS: tuple[type[NetworkConfig], ...] = (
     UNetConfig,
@@ -54,12 +56,9 @@ def config_from_dict(data: Mapping[str, Any], others: Iterable[type[NetworkConfi
     fields = dict(data)
     kind = fields.pop("kind", None)
     kinds = {config.kind: config for config in (*NETWORK_CONFIGS, *others)}
-    if kind not in kinds:
-        raise UserError(f"a network is one of {', '.join(kinds)}, not {kind!r}")
-    try:
-        return kinds[kind](**fields)
-    except TypeError as error:
-        raise UserError(f"this is no configuration of a {kind}: {error}") from error
+    if not isinstance(kind, str) or kind not in kinds:
+        raise UserError(f"a network is one of {', '.join(kinds)}, not {describe(kind)}")
+    return checked(fields, kinds[kind], f"this is no configuration of a {kind}", closed=True)
 
 
 __all__ = [

@@ -18,10 +18,11 @@ from torch import Tensor, nn
 from latentlab.errors import UserError
 from latentlab.reprs import ShortRepr
 from latentlab.translation.networks.base import NetworkConfig, TranslationGenerator
-from latentlab.translation.networks.layers import check_size
+from latentlab.translation.networks.layers import check_counts, check_size
 from stylegan2.defaults import plain_defaults
 
 _GROUPS, _PLANES = 4, 3
+_MOST_HALVINGS = 12
 _SHINING_THROUGH = 2.0  # logit of the share of the image that an untrained network keeps in what it draws
 
 
@@ -75,8 +76,12 @@ class EditorConfig(NetworkConfig):
         object.__setattr__(self, "attributes", tuple(self.attributes))  # JSON has lists
         if not self.attributes or len(set(self.attributes)) < len(self.attributes):
             raise UserError(f"an editor has attributes of different names, not {self.attributes}")
-        if self.base_channels < _GROUPS or self.base_channels % _GROUPS or min(self.halvings, self.blocks) < 1:
-            raise UserError(f"an editor has channels in multiples of {_GROUPS}, a halving and a block, unlike {self}")
+        check_counts(base_channels=self.base_channels, blocks=self.blocks)
+        if self.base_channels % _GROUPS or not 1 <= self.halvings <= _MOST_HALVINGS or self.blocks < 1:
+            raise UserError(
+                f"an editor has channels in multiples of {_GROUPS}, 1 to {_MOST_HALVINGS} halvings and a block, "
+                f"unlike {self}"
+            )
 
     @plain_defaults()
     def build(self) -> Editor:

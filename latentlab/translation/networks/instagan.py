@@ -19,6 +19,7 @@ from latentlab.translation.networks.base import NetworkConfig, TranslationGenera
 from latentlab.translation.networks.layers import (
     Norm,
     Upsampling,
+    check_counts,
     check_norm,
     check_size,
     check_upsampling,
@@ -48,6 +49,7 @@ class InstaGeneratorConfig(NetworkConfig):
     def __post_init__(self) -> None:
         check_norm(self.norm)
         check_upsampling(self.upsampling)
+        check_counts(blocks=self.blocks, ngf=self.ngf, channels=self.channels)
 
     @plain_defaults()
     def build(self) -> InstaGenerator:
@@ -69,6 +71,7 @@ class InstaDiscriminatorConfig(NetworkConfig):
     def __post_init__(self) -> None:
         check_norm(self.norm)
         check_scales(self.scales)
+        check_counts(ndf=self.ndf, channels=self.channels)
 
     @plain_defaults()
     def build(self) -> InstaDiscriminator | MultiScale:

@@ -77,6 +77,14 @@ def check_norm(kind: str) -> None:
         raise UserError(f"a normalisation is one of {', '.join(get_args(Norm))}, not {kind!r}")
 
 
+def check_counts(**counts: int) -> None:
+    """Raise UserError for a number of channels or blocks that no network has; before it is built, and takes memory."""
+    for name, count in counts.items():
+        least, most = (0, 64) if name == "blocks" else (1, 1024)
+        if not least <= count <= most:
+            raise UserError(f"a network's {name} is a number from {least} to {most}, not {count}")
+
+
 def check_upsampling(kind: str) -> None:
     """Raise UserError unless `kind` is a way to double features."""
     if kind not in get_args(Upsampling):

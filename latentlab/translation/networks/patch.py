@@ -14,7 +14,15 @@ from torch.nn.utils.parametrizations import spectral_norm
 
 from latentlab.errors import UserError
 from latentlab.translation.networks.base import NetworkConfig
-from latentlab.translation.networks.layers import Norm, check_norm, check_size, has_bias, leave_biases, norm_layer
+from latentlab.translation.networks.layers import (
+    Norm,
+    check_counts,
+    check_norm,
+    check_size,
+    has_bias,
+    leave_biases,
+    norm_layer,
+)
 from latentlab.translation.networks.multiscale import MultiScale, check_scales
 from stylegan2.defaults import plain_defaults
 
@@ -53,6 +61,7 @@ class PatchConfig(NetworkConfig):
         if self.norm != "spectral":
             check_norm(self.norm)
         check_scales(self.scales)
+        check_counts(ndf=self.ndf, channels=self.channels)
         if self.receptive_field not in LAYERS:
             known = ", ".join(map(str, LAYERS))
             raise UserError(f"a patch discriminator sees {known} pixels, not {self.receptive_field}")

@@ -12,12 +12,12 @@ from typing import ClassVar
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from latentlab.errors import UserError
 from latentlab.translation.networks.base import NetworkConfig, TranslationGenerator
 from latentlab.translation.networks.layers import (
     Norm,
     ReflectConv,
     Upsampling,
+    check_counts,
     check_norm,
     check_sides,
     check_size,
@@ -64,8 +64,8 @@ class ResNetConfig(NetworkConfig):
     def __post_init__(self) -> None:
         check_norm(self.norm)
         check_upsampling(self.upsampling)
-        if self.blocks < 0 or self.ngf < 1:
-            raise UserError(f"a ResNet generator has at least 0 blocks and 1 channel, unlike {self}")
+        channels = {"input_channels": self.input_channels, "output_channels": self.output_channels}
+        check_counts(blocks=self.blocks, ngf=self.ngf, **channels)
 
     @plain_defaults()
     def build(self) -> ResNetGenerator:

@@ -18,6 +18,7 @@ from latentlab.translation.networks.base import NetworkConfig, TranslationGenera
 from latentlab.translation.networks.layers import (
     Norm,
     Upsampling,
+    check_counts,
     check_norm,
     check_size,
     check_upsampling,
@@ -70,7 +71,8 @@ class UNetConfig(NetworkConfig):
     def __post_init__(self) -> None:
         check_norm(self.norm)
         check_upsampling(self.upsampling)
-        if self.size < 4 or self.size & (self.size - 1):
+        check_counts(ngf=self.ngf, input_channels=self.input_channels, output_channels=self.output_channels)
+        if not 4 <= self.size <= 1 << 30 or self.size & (self.size - 1):
             raise UserError(f"a U-Net's size is a power of two from 4, not {self.size}")
 
     @classmethod

@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
+import msgspec
 import torch
 from torch import Tensor
 
 from latentlab import cards
+from latentlab.errors import UserError
 from latentlab.files import sync_folder
+from latentlab.filling import check_fits
 from latentlab.resuming import check_same
+from latentlab.schemas import Count, checked
 from latentlab.translation.methods.base import TranslationMethod
 from latentlab.translation.pool import in_layout
 from latentlab.translation.training.losses import RecentLosses
 from latentlab.translation.training.settings import TrainingSettings
+from stylegan2.describing import describe
 
 KIND = cards.Kind("latentlab.training-state", 1, "the state of a stopped training", "remove it to begin anew")
 _MOMENTS = ("exp_avg", "exp_avg_sq")
@@ -92,9 +98,21 @@ class TrainingState:
         """Return what each process has for itself: its pools."""
         return {name: pool.images for name, pool in self.method.pools.items() if pool.images is not None}
 
+    def _wanted(self, stored: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Tensors of the shapes that a state has: those of Adam where the stored one has his count of steps."""
+        wanted = {f"network.{name}": value for name, value in self.method.networks.state_dict().items()}
+        wanted |= {f"mean.{name}.{k}": v for name, mean in self.means.items() for k, v in mean.items()}
+        for name in self.optimisers:
+            for k, weight in enumerate(self.method.parameters_of(name)):
+                if f"adam.{name}.{k}.step" in stored:
+                    wanted |= {f"adam.{name}.{k}.{moment}": weight for moment in _MOMENTS}
+                    wanted[f"adam.{name}.{k}.step"] = torch.zeros(1)
+        return wanted
+
     @torch.no_grad()
     def take(self, shared: Mapping[str, Tensor], own: Mapping[str, Tensor], step: int) -> None:
         """Resume from what `shared` and `own` were at `step`."""
+        check_fits(shared, self._wanted(shared))
         prefix = "network."
         networks = {name.removeprefix(prefix): v for name, v in shared.items() if name.startswith(prefix)}
         self.method.networks.load_state_dict(networks)
@@ -110,12 +128,37 @@ class TrainingState:
                     optimiser.state[weight] = {"step": shared[f"{start}step"].reshape(()), **moments}
         device = next(self.method.networks.parameters()).device
         for name, images in own.items():
+            if images.ndim != 4 or not images.is_floating_point():
+                raise UserError(f"the pool {describe(name)} holds no images, but an array {tuple(images.shape)}")
             self.method.pools[name].images = in_layout(images.to(device))
         self.step = step
 
 
 def _clone(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return {name: value.detach().clone() for name, value in tensors.items()}
+
+
+@dataclass(frozen=True)
+class _Card:
+    """The card of a state; earlier versions neither changed the number of epochs nor kept sums of losses."""
+
+    key: dict[str, Any]
+    step: Count
+    earlier: tuple[dict[str, float], ...] = ()
+    recent: dict[str, tuple[float, int]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class _Key:
+    """What is used of the description of a training."""
+
+    settings: dict[str, Any]
+    data: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class _Epochs:
+    epochs: Annotated[float, msgspec.Meta(gt=0)]
 
 
 class StateFolder:
@@ -173,27 +216,21 @@ class StateFolder:
         found = sorted(self.root.glob("step-*"))
         if not found:
             return epochs
-        shared, card = cards.read(found[-1] / "networks.safetensors", KIND)
-        with cards.guard(found[-1], KIND):
-            stored = card["key"]
-            before = float(stored["settings"]["epochs"])
-            # Earlier versions did not say how images were placed.
-            placed = {"augmentation": self.key["data"].get("augmentation")}
-            same = {
-                **stored,
-                "settings": {**stored["settings"], "epochs": epochs},
-                "data": {**placed, **stored["data"]},
-            }
+        path = found[-1] / "networks.safetensors"
+        shared, card = cards.read(path, KIND, _Card)
+        own, _ = cards.read(found[-1] / f"pools-{self.rank}.safetensors", KIND, _Card)
+        stored = checked(card.key, _Key, str(path))
+        # Earlier versions did not say how images were placed.
+        placed = {"augmentation": self.key["data"].get("augmentation")}
+        same = {**card.key, "settings": {**stored.settings, "epochs": epochs}, "data": {**placed, **stored.data}}
         check_same(self.root.parent, "a training", same, self.key)
         if self.rank == 0:  # a run may have been killed before it removed the others
             self._leave_only(found[-1])
-        with cards.guard(found[-1], KIND):
-            own, _ = cards.read(found[-1] / f"pools-{self.rank}.safetensors", KIND)
-            state.take(shared, own, int(card["step"]))
-            state.earlier = tuple(card.get("earlier", ()))
-            recent = card.get("recent", {})  # earlier versions kept none
-            state.recent.totals = {name: (float(total), int(count)) for name, (total, count) in recent.items()}
-        return before
+        with cards.guard(path, KIND):
+            state.take(shared, own, card.step)
+            state.earlier = card.earlier
+            state.recent.totals = card.recent
+        return checked(stored.settings, _Epochs, str(path)).epochs
 
     def _leave_only(self, final: Path) -> None:
         """Remove older states, and one that was being written."""
