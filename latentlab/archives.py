@@ -3,18 +3,28 @@
 from __future__ import annotations
 
 import shutil
+import stat
 import zipfile
 import zlib
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
 from latentlab.errors import UserError
-from latentlab.files import SUFFIXES, read_json, write_json
+from latentlab.files import SUFFIXES, check_regular, read_json, write_json
+from stylegan2.describing import describe, printable
+from stylegan2.errors import MALFORMED
 from stylegan2.writing import temporary_beside
 
+_DAMAGE: tuple[type[Exception], ...] = (zipfile.BadZipFile, zlib.error, EOFError, *MALFORMED)
 _TAKEN = SUFFIXES | {".json"}
 _SOURCE = ".source.json"
 # Room that is left on the disk.
 _SPARE = 1 << 28
+# How much more than itself an archive of images unpacks to: drawings without compression of their own.
+_RATIO, _SLACK = 200, 1 << 27
+# Names of devices on Windows, with any suffix.
+_RESERVED = {"CON", "PRN", "AUX", "NUL", *(f"{device}{k}" for device in ("COM", "LPT") for k in range(1, 10))}
 
 
 def is_archive(path: Path) -> bool:
@@ -43,20 +53,54 @@ def unpack(archive: Path, folder: Path) -> Path:
         The archive is missing, broken or encrypted, holds no image or a path that leads out of it, or does not fit on
         the disk. Names it.
     """
+    check_regular(archive)
     try:
         with zipfile.ZipFile(archive) as opened:
             _check_paths(archive, opened.infolist())
             members = [member for member in opened.infolist() if _is_taken(member)]
+            check_members(members, archive.stat().st_size, _RATIO)
             source = _describe(archive, members)
             if not _holds(folder, source):
                 _extract(opened, members, archive, folder, source)
+    except UserError as error:
+        raise error if str(archive) in str(error) else UserError(f"{archive}: {error}") from error
     except OSError as error:
         raise UserError(f"cannot unpack {archive} into {folder}: {error.strerror or error}") from error
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
-        raise UserError(f"{archive} is not a zip archive that can be read: {error}") from error
-    except RuntimeError as error:  # encrypted
-        raise UserError(f"cannot unpack {archive}: {error}; unpack it by hand, and give the folder") from error
+    except _DAMAGE as error:
+        raise UserError(f"{archive} is not a zip archive that can be read: {printable(str(error))}") from error
     return _innermost(folder)
+
+
+def check_members(members: Sequence[zipfile.ZipInfo], size: int, ratio: int) -> None:
+    """Refuse members of an archive that are not to be unpacked, before anything is.
+
+    Parameters
+    ----------
+    members
+        The members.
+    size
+        Size of the archive in bytes.
+    ratio
+        How many times as much the members may have; 128 MiB are always free.
+
+    Raises
+    ------
+    UserError
+        A member is encrypted, a link, or compressed in a way that images and arrays are not; two have one name; or they
+        unpack to more. Names the member.
+    """
+    names = Counter(member.filename for member in members)
+    for member in members:
+        name, kind = describe(member.filename), stat.S_IFMT(member.external_attr >> 16)
+        if names[member.filename] > 1:
+            raise UserError(f"it holds {name} twice")
+        if member.flag_bits & 1:
+            raise UserError(f"{name} in it is encrypted; unpack it by hand, and give the folder")
+        if kind not in (0, stat.S_IFREG) or member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            raise UserError(f"{name} in it is no plain file, or compressed in a way other than deflate")
+    total = sum(member.file_size for member in members)
+    if total > ratio * size + _SLACK:
+        raise UserError(f"its {size >> 10} KiB unpack to {total >> 20} MiB, as no images or arrays do")
 
 
 def _is_taken(member: zipfile.ZipInfo) -> bool:
@@ -68,11 +112,17 @@ def _is_taken(member: zipfile.ZipInfo) -> bool:
 def _check_paths(archive: Path, members: list[zipfile.ZipInfo]) -> None:
     for member in members:
         path = PurePosixPath(member.filename)
-        if path.is_absolute() or ".." in path.parts or "\\" in member.filename or ":" in member.filename:
-            raise UserError(f"{archive} holds a path that leads out of it, {member.filename!r}: refused")
+        if path.is_absolute() or ".." in path.parts or set(member.filename) & set("\\:"):
+            raise UserError(f"{archive} holds a path that leads out of it, {describe(member.filename)}: refused")
+        if any(part.partition(".")[0].rstrip().upper() in _RESERVED or len(part.encode()) > 255 for part in path.parts):
+            raise UserError(f"{archive} holds {describe(member.filename)}, a name that some systems do not allow")
 
 
 def _describe(archive: Path, members: list[zipfile.ZipInfo]) -> dict[str, object]:
+    known: dict[str, str] = {}  # by names that some file systems cannot tell apart
+    for name in {member.filename for member in members}:
+        if known.setdefault(name.casefold(), name) != name:
+            raise UserError(f"{archive} holds {describe(name)} and {describe(known[name.casefold()])}: rename one")
     if not any(PurePosixPath(member.filename).suffix.lower() in SUFFIXES for member in members):
         raise UserError(f"there is no image in {archive}")
     return {"archive": archive.name, "files": {member.filename: member.CRC for member in members}}

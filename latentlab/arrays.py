@@ -2,23 +2,41 @@
 
 from __future__ import annotations
 
+import io
+import math
+import tokenize
 import zipfile
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.lib import format as npy
 from numpy.typing import NDArray
 
+from latentlab.archives import check_members
 from latentlab.errors import UserError
-from stylegan2.errors import MALFORMED
+from latentlab.files import check_regular
+from stylegan2.describing import describe, printable
+from stylegan2.errors import MALFORMED, CheckpointError
 
 Arrays = dict[str, NDArray[Any]]
 
 BARE = ""  # name of an array that is a file's whole content
 
-# What NumPy raises for files that are damaged or hold objects.
-_DAMAGE: tuple[type[Exception], ...] = (*MALFORMED, EOFError, zipfile.BadZipFile, zlib.error)
+# How much more than the file its arrays may have: numbers of weights and latents are hardly compressed.
+_RATIO = 4
+_LONGEST = 100  # characters of somebody else's error, or of a header, in a message
+# What readers raise for files that are damaged; NumPy reads its header as Python's tokenizer does.
+_DAMAGE: tuple[type[Exception], ...] = (
+    *MALFORMED,
+    EOFError,
+    SyntaxError,
+    tokenize.TokenError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
 
 
 def read_arrays(path: str | Path) -> Arrays:
@@ -42,52 +60,78 @@ def read_arrays(path: str | Path) -> Arrays:
         If the file cannot be read, or holds something else. Names the file.
     """
     path = Path(path)
+    check_regular(path)
     try:
         with path.open("rb") as file:
             head = file.read(9)
-        if head[4:] == b"\0\0\0\0{":  # safetensors: the header's length in eight bytes, which may begin like a pickle
-            return _read_safetensors(path)
-        if head.startswith(b"\x93NUMPY") or (head.startswith(b"PK") and not _is_torch_archive(path)):
-            return _read_numpy(path)
-        return _read_torch(path) if head.startswith((b"PK", b"\x80")) else _read_safetensors(path)
+        return _reader_of(head, path)(path)
+    except (UserError, CheckpointError) as error:
+        raise UserError(f"cannot read {path}: {error}") from error
     except OSError as error:
         raise UserError(f"cannot read {path}: {error.strerror or error}") from error
-
-
-def _is_torch_archive(path: Path) -> bool:
-    try:
-        with zipfile.ZipFile(path) as archive:
-            return any(name.endswith("data.pkl") for name in archive.namelist())
-    except (zipfile.BadZipFile, NotImplementedError, ValueError) as error:
-        raise UserError(f"cannot read {path}: it is cut short or damaged; copy or download it again") from error
-
-
-def _read_numpy(path: Path) -> Arrays:
-    try:
-        found = np.load(path, allow_pickle=False)
-        if isinstance(found, np.ndarray):
-            return {BARE: found}
-        with found:
-            return {name: found[name] for name in found.files}
     except _DAMAGE as error:
-        raise UserError(f"cannot read {path} as NumPy arrays: {error}") from error
+        reason = printable(str(error))[:_LONGEST] or type(error).__name__
+        raise UserError(
+            f"cannot read {path}: it is cut short or damaged ({reason}); copy or download it again"
+        ) from error
+
+
+def _reader_of(head: bytes, path: Path) -> Callable[[Path], Arrays]:
+    """The function that reads a file which begins like this."""
+    if head[4:] == b"\0\0\0\0{":  # safetensors: the header's length in eight bytes, which may begin like a pickle
+        return _read_safetensors
+    if head.startswith(b"\x93NUMPY"):
+        return _read_npy
+    if head.startswith(b"PK"):
+        with zipfile.ZipFile(path) as archive:
+            of_torch = any(name.endswith("data.pkl") for name in archive.namelist())
+        return _read_torch if of_torch else _read_npz
+    return _read_torch if head.startswith(b"\x80") else _read_safetensors
+
+
+def _read_npy(path: Path) -> Arrays:
+    return {BARE: _array_in(path.read_bytes())}
+
+
+def _read_npz(path: Path) -> Arrays:
+    """Read every member whole: np.load would trust what a member declares, and leaves checks to its first use."""
+    with zipfile.ZipFile(path) as archive:
+        members = archive.infolist()
+        check_members(members, path.stat().st_size, _RATIO)
+        if stray := [member.filename for member in members if not member.filename.endswith(".npy")]:
+            raise UserError(f"it is no archive of NumPy arrays: it holds {describe(stray[0])}")
+        return {member.filename.removesuffix(".npy"): _array_in(archive.read(member)) for member in members}
+
+
+def _array_in(content: bytes) -> NDArray[Any]:
+    """The array of a file of `np.save`, whose header may declare anything."""
+    stream = io.BytesIO(content)
+    version = npy.read_magic(stream)
+    readers = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
+    if version not in readers:  # that of structures with names beyond ASCII
+        raise UserError(f"it is a NumPy array of format {version}, which numbers do not need")
+    shape, by_columns, dtype = readers[version](stream)
+    if dtype.kind not in "biuf":
+        raise UserError(f"it holds a NumPy array of {printable(str(dtype))[:_LONGEST]}, not of numbers")
+    count, start = math.prod(shape), stream.tell()
+    if min(shape, default=0) < 0 or count * dtype.itemsize > len(content) - start:
+        raise UserError(f"it is cut short: it declares a NumPy array {printable(str(shape))[:_LONGEST]} of {dtype}")
+    found: NDArray[Any] = np.frombuffer(content, dtype, count, start).copy()  # which may be written to
+    return found.reshape(shape, order="F" if by_columns else "C")
 
 
 def _read_torch(path: Path) -> Arrays:
-    from stylegan2.safe_pickle import CheckpointError, read_pickled  # needs torch
+    from stylegan2.safe_pickle import read_pickled  # needs torch
 
-    try:
-        content = read_pickled(memoryview(path.read_bytes()))
-        if not isinstance(content, dict):
-            return {BARE: _numbers(content)}
-        return {str(name): _numbers(value) for name, value in content.items()}
-    except CheckpointError as error:
-        raise UserError(f"cannot read {path} as tensors: {error}") from error
+    content = read_pickled(memoryview(path.read_bytes()))
+    if not isinstance(content, dict):
+        return {BARE: _numbers(content)}
+    return {name if isinstance(name, str) else describe(name): _numbers(value) for name, value in content.items()}
 
 
 def _numbers(value: Any) -> NDArray[Any]:
     """A tensor or array of a pickle."""
-    from stylegan2.safe_pickle import Array, CheckpointError, TensorView
+    from stylegan2.safe_pickle import Array, TensorView
 
     if isinstance(value, Array) and value.state is not None:
         return np.array(value.state)
@@ -104,7 +148,6 @@ def _read_safetensors(path: Path) -> Arrays:
     try:
         tensors = load_file(path)
     except SafetensorError as error:
-        raise UserError(
-            f"cannot read {path}: it is no file of NumPy, torch or safetensors, or is cut short ({error})"
-        ) from error
+        reason = printable(str(error))[:_LONGEST]
+        raise UserError(f"it is no file of NumPy, torch or safetensors, or is cut short ({reason})") from error
     return {name: (v.double() if v.is_floating_point() else v).numpy() for name, v in tensors.items()}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -97,18 +97,40 @@ def read(path: str | Path, kind: Kind, form: Any = dict[str, Any]) -> tuple[dict
     """
     check_regular(path)
     with guard(path, kind):
-        with safe_open(str(path), framework="pt") as file:
-            metadata = file.metadata() or {}
-            _check(metadata, path, kind)
-            names = file.keys()  # it is no dictionary: only this lists them
-            _check_sizes(names, metadata["card"])
-            tensors = {name: file.get_tensor(name) for name in names}
-        _check_numbers(tensors)
+        tensors, metadata = tensors_of(path, lambda metadata: _check(metadata, path, kind))
     try:
         where = f"the card in {path}"
         return tensors, checked(parsed(metadata["card"], where), form, where)
     except UserError as error:
         raise UserError(f"{error}; {kind.remedy}") from error
+
+
+def tensors_of(
+    path: str | Path, check: Callable[[Mapping[str, str]], object]
+) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """Read the tensors and the metadata of any safetensors file; in `guard`, which knows what it may raise.
+
+    Parameters
+    ----------
+    path
+        The file.
+    check
+        Called with the metadata before any tensor is read.
+
+    Raises
+    ------
+    UserError
+        It has more tensors than any such file, of types that no such file has, or numbers that are not finite.
+    """
+    with safe_open(str(path), framework="pt") as file:
+        metadata = file.metadata() or {}
+        check(metadata)
+        names = file.keys()  # it is no dictionary: only this lists them
+        if len(names) > _MOST_TENSORS or sum(map(len, metadata.values())) > _MOST_CARD:
+            raise UserError(f"{len(names)} tensors, or what is written beside them, are more than any such file has")
+        tensors = {name: file.get_tensor(name) for name in names}
+    _check_numbers(tensors)
+    return tensors, metadata
 
 
 def has_card(path: str | Path, kind: Kind | None = None) -> bool:
@@ -148,12 +170,6 @@ def _check(metadata: Mapping[str, str], path: str | Path, kind: Kind) -> None:
     version = metadata.get("version", "")
     if version != str(kind.version):
         raise UserError(f"{path} has version {version!r}, but this latentlab reads {kind.version}; upgrade latentlab")
-
-
-def _check_sizes(names: list[str], card: str) -> None:
-    """Refuse a file whose names or card alone take more memory, and time, than any that was written."""
-    if len(names) > _MOST_TENSORS or len(card) > _MOST_CARD:
-        raise UserError(f"{len(names)} tensors and a card of {len(card)} characters are more than any such file has")
 
 
 def _check_numbers(tensors: Mapping[str, Tensor]) -> None:

@@ -53,7 +53,10 @@ def load_latents(path: str | Path) -> Tensor:
         )
     if codes.ndim < 3:
         codes = np.atleast_2d(codes)[None]
-    return torch.from_numpy(codes.astype(np.float32))
+    found = torch.from_numpy(codes.astype(np.float32))
+    if not found.isfinite().all():
+        raise UserError(f"{path} holds numbers beyond those that latent codes have")
+    return found
 
 
 def save_latents(ws: Tensor, path: str | Path) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import os
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
@@ -24,10 +24,14 @@ from torch.overrides import TorchFunctionMode
 from latentlab import weights
 from latentlab.devices import find_device
 from latentlab.errors import UserError
+from latentlab.files import read_bytes
+from latentlab.filling import check_fits
 from latentlab.images import CHANNELS, as_batch
 from latentlab.reprs import ShortRepr
 from stylegan2 import ops
 from stylegan2.defaults import own_draws, plain_defaults
+from stylegan2.describing import printable
+from stylegan2.errors import MALFORMED
 from stylegan2.safe_pickle import floats, read_pickled
 
 if TYPE_CHECKING:  # they take seconds to import, and most of latentlab does without them
@@ -242,7 +246,7 @@ def load_perceptual(
     model = _with_torchvision(net)
     if model is None:
         model = _bare(net)
-        model.net.load_state_dict(dict(_from_index(net, list(model.net.state_dict()))))
+        _fill_from_index(model.net, net)
     return PerceptualDistance(model.to(place), dtype)
 
 
@@ -278,11 +282,21 @@ class _Undrawn(TorchFunctionMode):
         return func(*args, **(kwargs or {}))
 
 
-def _from_index(net: Backbone, names: list[str]) -> Iterator[tuple[str, Tensor]]:
-    """The backbone's parameters, `names` in the order of use, out of the package index's arrays."""
+def _fill_from_index(backbone: nn.Module, net: Backbone) -> None:
+    """Fill the backbone out of the package index's arrays; UserError names the file if these are not its own."""
     filename, scope = _INDEX_FILES[net]
-    data = memoryview((weights.get("lpips-backbones") / filename).read_bytes())
-    layers: dict[str, Any] = read_pickled(data)[scope]
+    path = weights.get("lpips-backbones") / filename
+    content, wanted = memoryview(read_bytes(path)), backbone.state_dict()
+    try:
+        found = dict(_from_layers(read_pickled(content)[scope], list(wanted)))
+        check_fits(found, wanted)
+    except MALFORMED as error:
+        raise UserError(f"{path} does not hold the weights of {net}: {printable(str(error))[:200]}") from error
+    backbone.load_state_dict(found)
+
+
+def _from_layers(layers: Mapping[str, Any], names: list[str]) -> Iterator[tuple[str, Tensor]]:
+    """The backbone's parameters, `names` in the order of use."""
     for k, name in enumerate(names):
         layer = layers[f"Conv_{k // 2}"]
         if name.endswith("weight"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
@@ -16,6 +17,7 @@ from latentlab.faces.dlib_models import import_dlib, load_predictor, to_array
 from latentlab.faces.geometry import frame_of
 from latentlab.images import as_batch
 from latentlab.reprs import ShortRepr
+from latentlab.schemas import checked
 
 # Faces are searched on a copy of the photo of about so many pixels. dlib's detector looks for faces of 80
 # pixels and more, here a seventeenth of the width of a square photo, however large or small the photo is.
@@ -65,26 +67,27 @@ class FaceFound(ShortRepr):
         quad = {} if self.quad is None else {"quad": self.quad.tolist()}
         return {"box": list(self.box), "landmarks": self.landmarks.tolist(), "score": self.score, **quad}
 
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> FaceFound:
+        """Make a face from what `to_dict` gave; UserError if it is none."""
+        stored = checked(data, _Stored, "this is no face")
+        if len(stored.landmarks) not in (5, 68):
+            raise UserError(f"a face has 68 or 5 landmarks, not {len(stored.landmarks)}")
+        quad = None if stored.quad is None else np.array(stored.quad, dtype=np.float64)
+        return cls(stored.box, np.array(stored.landmarks, dtype=np.float64), stored.score, quad)
+
 
 _Point = tuple[float, float]
 
 
 @dataclass(frozen=True)
-class StoredFace:
+class _Stored:
     """A face as JSON holds it; fields as in `FaceFound`."""
 
     box: tuple[float, float, float, float]
     landmarks: list[_Point]
     score: float
     quad: tuple[_Point, _Point, _Point, _Point] | None = None
-
-    def __post_init__(self) -> None:
-        self.restored()  # which refuses another number of landmarks
-
-    def restored(self) -> FaceFound:
-        """Return the face."""
-        quad = None if self.quad is None else np.array(self.quad, dtype=np.float64)
-        return FaceFound(self.box, np.array(self.landmarks, dtype=np.float64), self.score, quad)
 
 
 class FaceDetector(Protocol):

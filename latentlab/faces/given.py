@@ -18,6 +18,8 @@ from latentlab.faces.detectors import ALIGNED_BOX, BOX_PIXELS, Dlib68, FaceDetec
 from latentlab.faces.geometry import Points, quad_of
 from latentlab.files import read_json
 from latentlab.reprs import ShortRepr
+from stylegan2.describing import describe, printable
+from stylegan2.errors import MALFORMED
 
 _POINTS = (5, 68)
 
@@ -86,7 +88,9 @@ class GivenFaces:
         """
         given = self._faces.get(photo.name, self._faces.get(photo.stem))
         if given is None:
-            names = ", ".join(sorted(self._faces)[:5]) + (", …" if len(self._faces) > 5 else "")
+            names = ", ".join(printable(name) for name in sorted(self._faces)[:5]) + (
+                ", …" if len(self._faces) > 5 else ""
+            )
             raise UserError(f"{self.path} has no face of {photo.name}; it has those of {names or 'no photo'}")
         return _OfOnePhoto(self.name, given, self._predict.face_in)
 
@@ -119,11 +123,11 @@ class _OfOnePhoto:
 
 def _read_json(path: Path) -> dict[str, tuple[GivenFace, ...]]:
     data = read_json(path)
-    if isinstance(data, dict) and "photo" in data and "face" in data:
-        data = {Path(str(data["photo"])).name: data["face"]}
+    if isinstance(data, dict) and isinstance(data.get("photo"), str) and "face" in data:
+        data = {Path(data["photo"]).name: data["face"]}
     if not isinstance(data, dict) or not data:
         raise UserError(f"{path} has no faces by the names of their photos")
-    return {name: tuple(_faces_of(value, f"{path}, {name}")) for name, value in data.items()}
+    return {name: tuple(_faces_of(value, f"{path}, {printable(name)}")) for name, value in data.items()}
 
 
 def _faces_of(value: Any, where: str) -> list[GivenFace]:
@@ -146,7 +150,7 @@ def _face_of(value: Any, where: str) -> GivenFace:
             return _with_box(value["box"], where)
     if isinstance(value, list):
         return _with_points(value, where)
-    raise UserError(f"{where}: a face has landmarks or a box, unlike {str(value)[:60]}")
+    raise UserError(f"{where}: a face has landmarks or a box, unlike {describe(value)}")
 
 
 def _read_csv(path: Path) -> dict[str, tuple[GivenFace, ...]]:
@@ -197,8 +201,8 @@ def _with_box(value: Any, where: str) -> GivenFace:
 def _array(value: Any, where: str) -> NDArray[np.float64]:
     try:
         found = np.array(value, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise UserError(f"{where}: these are no numbers: {str(value)[:60]}") from error
+    except MALFORMED as error:
+        raise UserError(f"{where}: these are no numbers: {describe(value)}") from error
     if not np.isfinite(found).all():
         raise UserError(f"{where}: positions are finite numbers")
     return found

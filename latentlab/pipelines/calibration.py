@@ -140,9 +140,7 @@ class _KeptShares:
 
     def __init__(self, path: Path | None) -> None:
         self.path = path
-        self.shares: dict[str, float] = (
-            {} if path is None or not path.exists() else read_json(path, dict[str, float])
-        )
+        self.shares: dict[str, float] = {} if path is None or not path.exists() else read_json(path, dict[str, float])
 
     def find(self, strength: float, measure: Callable[[], float]) -> float:
         """Return the share at a strength, measuring it if that was not done yet."""

@@ -15,11 +15,13 @@ from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from safetensors import SafetensorError, safe_open
+from safetensors import safe_open
 from torch import Tensor, nn
 
-from latentlab import perceptual
+from latentlab import cards, perceptual
 from latentlab.errors import UserError
+from latentlab.files import check_regular
+from latentlab.filling import check_fits
 from stylegan2.defaults import own_draws, plain_defaults
 from stylegan2.protocol import Generator
 
@@ -27,7 +29,8 @@ RESOLUTION = 128  # of the image that the backbone sees
 MIN_RESOLUTION = 64  # a smaller image tells too little
 GRID = 4
 LAYERS = (1, 2, 3)  # in the pyramid: relu2_2, relu3_3, relu4_3
-_TENSORS = {"reduce", "expand", "bias", "rows"}
+_FEATURES = (128 + 256 + 512) * GRID**2  # channels of these layers in VGG16
+_KIND = cards.Kind("", 1, "an encoder", "scripts/train_encoder.py writes one")
 
 
 class Backbone(nn.Module):
@@ -119,15 +122,21 @@ class Encoder(nn.Module):
         UserError
             If the file is missing, broken or no encoder, or if the backbone is not available.
         """
-        try:
-            with safe_open(path, framework="pt") as file:
-                metadata, names = file.metadata() or {}, set(file.keys())
-                if names != _TENSORS or "generator" not in metadata:
-                    raise UserError(f"{path} is no encoder: scripts/train_encoder.py writes one")
-                tensors = {name: file.get_tensor(name) for name in names}
-        except (OSError, SafetensorError) as error:
-            raise UserError(f"cannot read the encoder {path}: {error}") from error
+        check_regular(path)
+        with cards.guard(Path(path), _KIND):
+            tensors, metadata = cards.tensors_of(Path(path), lambda metadata: metadata["generator"])
+            _check_tensors(tensors)
         return cls(tensors, metadata)
+
+
+def _check_tensors(tensors: Mapping[str, Tensor]) -> None:
+    """Refuse tensors that do not fit each other, or the backbone's features; UserError says which."""
+    shape, rows = tensors["reduce"].shape, tensors["rows"]
+    rank, groups = shape[0], int(rows.max()) + 1
+    wanted = {"reduce": (rank, _FEATURES), "expand": (len(tensors["bias"]), rank), "bias": tensors["bias"].shape[:1]}
+    check_fits(tensors, {**{name: torch.empty(size, device="meta") for name, size in wanted.items()}, "rows": rows})
+    if rows.ndim != 1 or rows.is_floating_point() or int(rows.min()) < 0 or not rank or len(tensors["bias"]) % groups:
+        raise UserError(f"its rows do not name groups of {len(tensors['bias'])} numbers")
 
 
 @plain_defaults()

@@ -92,7 +92,7 @@ def draw_samples(
 
 def _draw_shard(draw: _Drawing, store: SampleStore, index: int) -> Iterator[SampleTable]:
     """Yield the rows of a shard: those that a stopped run has kept, and the others a batch at a time."""
-    seeds, saved = store.settings.shards[index], time.monotonic()
+    seeds, saved = store.settings.seeds_of(index), time.monotonic()
     parts = [] if (begun := store.begun(index)) is None else [begun]
     yield from parts
     known = sum(map(len, parts))

@@ -14,8 +14,11 @@ from numpy.typing import NDArray
 from latentlab.errors import UserError
 from latentlab.files import atomic_path
 from latentlab.reprs import ShortRepr
+from latentlab.samples.parquet import check_types, read_table
 from latentlab.scorers.scores import is_positive, label_scores, score_column
 from latentlab.scorers.threshold import AnyThreshold, parse_threshold
+from stylegan2.describing import printable
+from stylegan2.errors import MALFORMED
 
 _THRESHOLD = b"threshold"  # key in the file's metadata
 _REACHED = "reached"
@@ -99,25 +102,29 @@ class EditTable(ShortRepr):
     def load(cls, path: str | Path) -> EditTable:
         """Read a file that `save` wrote; UserError if it is missing, broken or something else."""
         try:
-            with open(path, "rb") as file:  # pyarrow itself takes no path that is not UTF-8
-                stored = pq.ParquetFile(file, page_checksum_verification=True).read()
-            seeds, strengths = stored["seed"].to_numpy(), stored["strength"].to_numpy()
-            width = int((seeds == seeds[0]).sum())
-            strengths = strengths.reshape(-1, width)
-            # Where no target was asked for, a score may be called so.
-            has_target = _REACHED in stored.column_names and pa.types.is_boolean(stored[_REACHED].type)
-            reached = stored[_REACHED].to_numpy()[::width].copy() if has_target else None
-            own = ("seed", "strength", *([_REACHED] if has_target else []))
-            names = tuple(name for name in stored.column_names if name not in own)
-            scores = np.stack([stored[name].to_numpy().reshape(-1, width) for name in names], axis=-1)
-            threshold = (stored.schema.metadata or {}).get(_THRESHOLD)
-            return cls(
-                seeds[::width].copy(),
-                strengths[0].copy() if (strengths == strengths[0]).all() and reached is None else strengths.copy(),
-                scores,
-                names,
-                None if threshold is None else parse_threshold(threshold.decode()),
-                reached,
-            )
-        except (OSError, ValueError, KeyError, IndexError, pa.ArrowException) as error:
-            raise UserError(f"cannot read {path} as a table of edits: {error}") from error
+            return _from_arrow(read_table(Path(path)))
+        except MALFORMED as error:
+            raise UserError(f"cannot read {path} as a table of edits: {printable(str(error))}") from error
+
+
+def _from_arrow(stored: pa.Table) -> EditTable:
+    # Where no target was asked for, a score may be called so.
+    has_target = _REACHED in stored.column_names and pa.types.is_boolean(stored[_REACHED].type)
+    own = ("seed", "strength", *([_REACHED] if has_target else []))
+    names = tuple(name for name in stored.column_names if name not in own)
+    check_types(stored, {"seed": pa.int64(), "strength": pa.float64(), **dict.fromkeys(names, pa.float32())})
+    seeds = stored["seed"].to_numpy()
+    width = int((seeds == seeds[0]).sum())
+    seeds, strengths = seeds.reshape(-1, width), stored["strength"].to_numpy().reshape(-1, width)
+    if not np.isfinite(strengths).all() or (seeds != seeds[:, :1]).any():
+        raise ValueError("it has strengths that are not finite, or rows in another order")
+    reached = stored[_REACHED].to_numpy()[::width].copy() if has_target else None
+    threshold = (stored.schema.metadata or {}).get(_THRESHOLD)
+    return EditTable(
+        seeds[:, 0].copy(),
+        strengths[0].copy() if (strengths == strengths[0]).all() and reached is None else strengths.copy(),
+        np.stack([stored[name].to_numpy().reshape(-1, width) for name in names], axis=-1),
+        names,
+        None if threshold is None else parse_threshold(threshold.decode()),
+        reached,
+    )

@@ -4,23 +4,27 @@ from __future__ import annotations
 
 import warnings
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
+import msgspec
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from latentlab.errors import UserError
 from latentlab.files import atomic_path, read_json, write_json
+from latentlab.precision import Settled
 from latentlab.resuming import check_same
+from latentlab.samples.parquet import check_types, read_table
 from latentlab.samples.table import RESERVED, SampleTable, concatenate
+from latentlab.schemas import Count, checked
 from latentlab.scorers.threshold import AnyThreshold, parse_threshold
+from stylegan2.describing import printable
 
 if TYPE_CHECKING:
-    from latentlab.precision import Settled
     from stylegan2.protocol import NoiseMode
 
 FORMAT_VERSION = 1
@@ -29,8 +33,7 @@ MANIFEST = "_manifest.json"
 _BEGUN = "_begun.parquet"
 COLUMNS = ("seed", "psi", "w")
 SEED_END = 2**32  # numpy's RandomState takes seeds below this
-_LATER = ("threshold", "class_label", "precision")  # settings that older manifests do not have
-_BEFORE = "float32"  # precision of the tables of then
+_BEFORE = "float32"  # precision of tables whose manifest does not say it
 
 
 def check_distinct_seeds(seeds: Sequence[int]) -> None:
@@ -107,10 +110,38 @@ class SampleSettings:
             self.threshold.check(self.names)
 
     @property
-    def shards(self) -> list[range]:
-        """Seeds of each shard."""
-        end = self.seed_start + self.samples
-        return [range(s, min(s + self.shard_size, end)) for s in range(self.seed_start, end, self.shard_size)]
+    def shards(self) -> int:
+        """Number of shards."""
+        return -(-self.samples // self.shard_size)
+
+    def seeds_of(self, shard: int) -> range:
+        """Return the seeds of a shard, 0 … shards − 1."""
+        first, end = self.seed_start + shard * self.shard_size, self.seed_start + self.samples
+        return range(first, min(first + self.shard_size, end))
+
+
+@dataclass(frozen=True)
+class _Manifest:
+    """`SampleSettings` as JSON holds them; those of earlier versions lack what has a default."""
+
+    generator: str
+    scorer: str
+    names: tuple[str, ...]
+    psi: float
+    seed_start: Count
+    samples: Count
+    resolution: Annotated[int, msgspec.Meta(ge=1, le=1 << 15)]
+    shard_size: Count
+    noise_mode: Literal["const", "none"]
+    threshold: float | str | None = None
+    class_label: Count | None = None
+    precision: Settled = "float32"
+
+    def settings(self) -> SampleSettings:
+        """Return the settings; UserError if they are out of range."""
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        threshold = None if self.threshold is None else parse_threshold(self.threshold)
+        return SampleSettings(**{**values, "threshold": threshold})
 
 
 def _row_settings(settings: SampleSettings) -> dict[str, Any]:
@@ -119,20 +150,15 @@ def _row_settings(settings: SampleSettings) -> dict[str, Any]:
     return {"format_version": FORMAT_VERSION, **values, "names": list(settings.names)}
 
 
-def _check_settings(stored: Any, settings: SampleSettings, folder: Path) -> None:
+def _check_settings(stored: Mapping[str, Any], settings: SampleSettings, folder: Path) -> None:
     """Refuse a manifest of other rows."""
-    if not isinstance(stored, dict):
-        raise UserError(f"{folder / MANIFEST} is not a manifest of samples; choose another folder")
     check_same(folder, "samples", {"precision": _BEFORE, **stored}, _row_settings(settings))
 
 
 def begun_precision(folder: str | Path) -> Settled | None:
     """Precision of the table in a folder, with which a stopped run goes on; None where there is no table."""
     path = Path(folder) / MANIFEST
-    stored = read_json(path) if path.exists() else None
-    if not isinstance(stored, dict):
-        return None
-    return "bfloat16" if stored.get("precision") == "bfloat16" else "float32"
+    return read_json(path, _Manifest).precision if path.exists() else None
 
 
 class SampleStore:
@@ -164,7 +190,7 @@ class SampleStore:
         threshold = None if settings.threshold is None else str(settings.threshold)
         wanted = {**_row_settings(settings), "threshold": threshold}
         if manifest.exists():
-            stored = read_json(manifest)
+            stored = read_json(manifest, dict[str, Any])
             _check_settings(stored, settings, folder)
             if stored.get("threshold") != threshold:
                 write_json(manifest, wanted)
@@ -186,18 +212,11 @@ class SampleStore:
         folder = Path(folder)
         if not (folder / MANIFEST).exists():
             raise UserError(f"there are no samples in {folder}; `latentlab label --out {folder}` draws some")
-        stored = read_json(folder / MANIFEST)
-        names = [field.name for field in fields(SampleSettings) if field.name not in _LATER]
-        if not isinstance(stored, dict) or any(name not in stored for name in names):
-            raise UserError(f"{folder / MANIFEST} is not a manifest of samples")
+        stored = read_json(folder / MANIFEST, dict[str, Any])
         try:
-            values = {name: stored[name] for name in names}
-            threshold = stored.get("threshold")
-            values |= {"class_label": stored.get("class_label"), "precision": stored.get("precision", _BEFORE)}
-            values["threshold"] = None if threshold is None else parse_threshold(threshold)
-            settings = SampleSettings(**{**values, "names": tuple(values["names"])})
-        except TypeError as error:
-            raise UserError(f"{folder / MANIFEST} is not a manifest of samples") from error
+            settings = checked(stored, _Manifest, str(folder / MANIFEST)).settings()
+        except UserError as error:
+            raise UserError(f"{folder / MANIFEST} is not a manifest of samples: {error}") from error
         _check_settings(stored, settings, folder)
         return cls(folder, settings)
 
@@ -207,7 +226,7 @@ class SampleStore:
 
     def missing(self) -> dict[int, range]:
         """Shards that are missing, from index to seeds; broken ones count among them, with a warning."""
-        return {i: seeds for i, seeds in enumerate(self.settings.shards) if self._read(i, seeds) is None}
+        return {k: self.settings.seeds_of(k) for k in range(self.settings.shards) if self._read(k) is None}
 
     def write(self, index: int, table: SampleTable) -> None:
         """Write shard `index` atomically.
@@ -219,7 +238,7 @@ class SampleStore:
         ValueError
             If the rows are not those of the shard.
         """
-        if table.names != self.settings.names or table.seeds.tolist() != list(self.settings.shards[index]):
+        if table.names != self.settings.names or table.seeds.tolist() != list(self.settings.seeds_of(index)):
             raise ValueError(f"these rows are not those of shard {index}")
         _write(self.path(index), table)
 
@@ -235,7 +254,7 @@ class SampleStore:
 
     def begun(self, index: int) -> SampleTable | None:
         """Rows of shard `index` that `keep` has kept; None if there are none. Broken ones count so, with a warning."""
-        table, seeds = self._load(self.folder / _BEGUN), self.settings.shards[index]
+        table, seeds = self._load(self.folder / _BEGUN), self.settings.seeds_of(index)
         return table if table is not None and table.seeds.tolist() == list(seeds[: len(table)]) else None
 
     def forget_begun(self) -> None:
@@ -250,17 +269,20 @@ class SampleStore:
         UserError
             If shards are missing.
         """
-        parts = [self._read(index, seeds) for index, seeds in enumerate(self.settings.shards)]
-        whole = [part for part in parts if part is not None]
-        if len(whole) < len(parts):
-            raise UserError(
-                f"{self.folder} lacks {len(parts) - len(whole)} of its {len(parts)} shards; run it to the end first"
-            )
+        count = self.settings.shards
+        # A manifest may declare any number of them: those that are there are counted before one is looked for.
+        lacking = max(count - sum(1 for _ in self.folder.glob("shard-*.parquet")), 0)
+        whole: list[SampleTable] = []
+        if not lacking:
+            whole = [part for part in map(self._read, range(count)) if part is not None]
+            lacking = count - len(whole)
+        if lacking:
+            raise UserError(f"{self.folder} lacks {lacking} of its {count} shards; run it to the end first")
         return concatenate(whole)
 
-    def _read(self, index: int, seeds: range) -> SampleTable | None:
+    def _read(self, index: int) -> SampleTable | None:
         table = self._load(self.path(index))
-        if table is None or table.seeds.tolist() == list(seeds):
+        if table is None or np.array_equal(table.seeds, self.settings.seeds_of(index)):
             return table
         _warn(self.path(index), "it holds other seeds")
         return None
@@ -269,11 +291,9 @@ class SampleStore:
         if not path.exists():
             return None
         try:
-            with path.open("rb") as file:  # pyarrow itself takes no path that is not UTF-8
-                stored = pq.ParquetFile(file, page_checksum_verification=True).read()
-            return _from_arrow(stored, self.settings)
-        except (OSError, ValueError, KeyError, pa.ArrowException) as error:
-            _warn(path, str(error).splitlines()[0] if str(error) else type(error).__name__)
+            return _from_arrow(read_table(path), self.settings)
+        except (UserError, ValueError) as error:
+            _warn(path, str(error))
         return None
 
 
@@ -301,9 +321,12 @@ def _logit_column(name: str) -> str:
 def _from_arrow(stored: pa.Table, settings: SampleSettings) -> SampleTable:
     known = [name for name in settings.names if _logit_column(name) in stored.column_names]
     if stored.column_names != [*COLUMNS, *settings.names, *map(_logit_column, known)]:
-        raise ValueError(f"its columns are {', '.join(stored.column_names)}")
+        raise ValueError(f"its columns are {printable(', '.join(stored.column_names))[:200]}")
     w = stored["w"].combine_chunks()
-    return SampleTable(
+    scores = dict.fromkeys(stored.column_names[len(COLUMNS) :], pa.float32())
+    width = w.type.list_size if pa.types.is_fixed_size_list(w.type) else 0
+    check_types(stored, {"seed": pa.int64(), "psi": pa.float32(), "w": pa.list_(pa.float32(), width), **scores})
+    table = SampleTable(
         seeds=stored["seed"].to_numpy(),
         psi=stored["psi"].to_numpy(),
         w=w.flatten().to_numpy().reshape(len(w), -1).copy(),  # Arrow's memory is read-only
@@ -314,3 +337,6 @@ def _from_arrow(stored: pa.Table, settings: SampleSettings) -> SampleTable:
         threshold=settings.threshold,
         known_logits={name: stored[_logit_column(name)].to_numpy() for name in known},
     )
+    if not np.isfinite(table.w).all() or (table.psi != np.float32(settings.psi)).any():
+        raise ValueError(f"its w are not finite, or its psi is not {settings.psi:g}")
+    return table

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import copy
-import json
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 import h5py
+import msgspec
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -14,7 +16,11 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from latentlab.errors import UserError
+from latentlab.files import check_regular
+from latentlab.schemas import checked, parsed
 from stylegan2.defaults import own_draws, plain_defaults
+from stylegan2.describing import printable
+from stylegan2.errors import MALFORMED
 
 RESOLUTION = 64
 CLASSES = 7
@@ -131,6 +137,10 @@ def _keras_names() -> dict[str, str]:
     return names
 
 
+_MOST_CONFIG = 1 << 20
+_DAMAGE: tuple[type[Exception], ...] = (OSError, *MALFORMED)
+_LAYOUTS = (h5py.h5d.COMPACT, h5py.h5d.CONTIGUOUS, h5py.h5d.CHUNKED)
+_FILTERS = {h5py.h5z.FILTER_DEFLATE, h5py.h5z.FILTER_SHUFFLE, h5py.h5z.FILTER_FLETCHER32}
 # Keras: (rows, columns, in, out); torch: (out, in, rows, columns). Depthwise kernels have `out` = 1.
 _KERNEL, _DEPTHWISE = (3, 2, 0, 1), (2, 3, 0, 1)
 
@@ -146,6 +156,7 @@ def load(path: Path) -> MiniXception:
         If the file is not HDF5, or an array is missing, has another shape or is not finite.
     """
     network = MiniXception()
+    check_regular(path)
     try:
         with h5py.File(path, "r") as file:
             epsilons = _epsilons(file)
@@ -154,14 +165,41 @@ def load(path: Path) -> MiniXception:
                 if isinstance(module, nn.BatchNorm2d):
                     module.eps = epsilons[keras]
                 _fill(module, file, f"model_weights/{keras}/{keras}_1")
-    except (OSError, KeyError, TypeError, ValueError) as error:
-        raise UserError(f"{path} does not hold the expression network: {error}") from error
+    except _DAMAGE as error:
+        raise UserError(f"{path} does not hold the expression network: {printable(str(error))[:200]}") from error
     return network.eval().requires_grad_(False)
 
 
+@dataclass(frozen=True)
+class _LayerConfig:
+    name: str = ""
+    epsilon: Annotated[float, msgspec.Meta(gt=0, lt=1)] | None = None
+
+
+@dataclass(frozen=True)
+class _Layer:
+    config: _LayerConfig
+
+
+@dataclass(frozen=True)
+class _Layers:
+    layers: list[_Layer]
+
+
+@dataclass(frozen=True)
+class _Config:
+    """What is used of the Keras configuration in the file."""
+
+    config: _Layers
+
+
 def _epsilons(file: h5py.File) -> dict[str, float]:
-    layers = json.loads(file.attrs["model_config"])["config"]["layers"]
-    return {e["config"]["name"]: float(e["config"]["epsilon"]) for e in layers if "epsilon" in e["config"]}
+    attribute = h5py.h5a.open(file.id, b"model_config")
+    if attribute.shape != () or attribute.get_storage_size() > _MOST_CONFIG:
+        raise ValueError("model_config is no text")
+    text = file.attrs["model_config"]
+    config = checked(parsed(text, "model_config"), _Config, "model_config")
+    return {one.config.name: one.config.epsilon for one in config.config.layers if one.config.epsilon is not None}
 
 
 def _fill(module: nn.Module, file: h5py.File, group: str) -> None:
@@ -179,12 +217,35 @@ def _fill(module: nn.Module, file: h5py.File, group: str) -> None:
             _copy(module.bias, file, f"{group}/bias:0")
 
 
+def _stored(file: h5py.File, name: str) -> h5py.Dataset:
+    """A data set that lies in the file itself.
+
+    HDF5 follows links and data sets into other files of the machine, and loads libraries for filters that it does not
+    know. So links have to be hard ones, and the layout and the filters are looked at before anything is read.
+    """
+    parent: h5py.Group = file
+    for part in name.split("/"):
+        if part not in parent:
+            raise ValueError(f"it lacks {name}")
+        if parent.id.links.get_info(part.encode()).type != h5py.h5l.TYPE_HARD:
+            raise ValueError(f"{name} is a link to elsewhere")
+        found = parent[part]
+        parent = found
+    if not isinstance(found, h5py.Dataset):
+        raise ValueError(f"{name} is no array")
+    made = found.id.get_create_plist()
+    filters = {made.get_filter(k)[0] for k in range(made.get_nfilters())}
+    if made.get_layout() not in _LAYOUTS or made.get_external_count() or not filters <= _FILTERS:
+        raise ValueError(f"{name} lies in another file, or is packed in an unknown way")
+    return found
+
+
 def _copy(target: Tensor | None, file: h5py.File, name: str, order: tuple[int, ...] = (0,)) -> None:
     assert target is not None
-    dataset = file[name]
+    dataset = _stored(file, name)
     wanted = tuple(target.shape[order.index(axis)] for axis in range(len(order)))
-    if not isinstance(dataset, h5py.Dataset) or dataset.shape != wanted:
-        raise ValueError(f"{name} should be an array of shape {wanted}")
+    if dataset.shape != wanted or dataset.dtype.kind != "f":
+        raise ValueError(f"{name} should be an array of floats of shape {wanted}")
     array = np.asarray(dataset[()], dtype=np.float32)
     if not np.isfinite(array).all():
         raise ValueError(f"{name} is not finite")

@@ -15,7 +15,8 @@ import torch
 from torch import Tensor, nn
 
 from latentlab.errors import UserError
-from latentlab.files import atomic_path, check_regular
+from latentlab.files import atomic_path, read_bytes
+from latentlab.filling import filled, state_of
 from latentlab.translation.networks import (
     InstaDiscriminatorConfig,
     InstaGeneratorConfig,
@@ -28,7 +29,8 @@ from latentlab.translation.networks.layers import Norm
 from latentlab.translation.networks.multiscale import MultiScale
 from latentlab.translation.networks.patch import LAYERS
 from stylegan2.defaults import own_draws, plain_defaults
-from stylegan2.errors import CheckpointError
+from stylegan2.describing import describe, printable
+from stylegan2.errors import MALFORMED, CheckpointError
 from stylegan2.safe_pickle import TensorView, floats, read_pickled
 
 State = dict[str, Tensor]
@@ -46,16 +48,15 @@ def load(path: str | Path) -> nn.Module:
     UserError
         The file cannot be read, or holds an unknown network. Names the file.
     """
-    check_regular(path)
+    content = memoryview(read_bytes(path))
     try:
-        state = _state_of(read_pickled(memoryview(Path(path).read_bytes())))
+        state = _state_of(read_pickled(content))
         config = infer_config({name: tuple(value.shape) for name, value in state.items()})
-        network = config.build()
-        network.load_state_dict(_from_published(network, config, state))
-    except OSError as error:
-        raise UserError(f"cannot read {path}: {error.strerror}") from error
-    except (CheckpointError, UserError, RuntimeError) as error:
+        network = filled(config.build, _from_published(state_of(config.build), config, state))
+    except (CheckpointError, UserError) as error:
         raise UserError(f"cannot load {path}: {error}") from error
+    except MALFORMED as error:
+        raise UserError(f"cannot load {path}: it is damaged ({printable(repr(error))[:200]})") from error
     return network.eval()
 
 
@@ -198,7 +199,9 @@ def _state_of(content: Any) -> State:
 
     Some files call the layers of a residual block `block`, which others call `conv_block`.
     """
-    if not isinstance(content, dict) or not all(isinstance(value, TensorView) for value in content.values()):
+    if not isinstance(content, dict) or not all(
+        isinstance(name, str) and isinstance(value, TensorView) for name, value in content.items()
+    ):
         raise UserError(
             "it is no state dict, as which the published training code saves a network; save one with "
             "torch.save(network.state_dict(), …)"
@@ -208,28 +211,32 @@ def _state_of(content: Any) -> State:
     for name, value in content.items():
         if "num_batches" not in name:
             weights[re.sub(r"\.block\.", ".conv_block.", name.removeprefix(prefix))] = value
-    return {name: floats(value, name) for name, value in weights.items()}
+    if empty := [name for name, value in weights.items() if 0 in value.shape]:
+        raise UserError(f"{describe(empty[0])} has no numbers")
+    found = {name: floats(value, name) for name, value in weights.items()}
+    if wild := [name for name, value in found.items() if not value.isfinite().all()]:
+        raise UserError(f"{describe(wild[0])} has numbers that are not finite (NaN or infinite)")
+    return found
 
 
-def _from_published(network: nn.Module, config: NetworkConfig, state: State) -> State:
-    """Return the state dict under our names.
+def _from_published(wanted: State, config: NetworkConfig, state: State) -> State:
+    """Return the state dict under our names, of a network whose own has the shapes that are `wanted`.
 
     Statistics of old instance norms, which are not used, are dropped. Missing biases are 0: networks without a
     normalisation are saved without them.
     """
     names = dict(layers_of(config))
-    own = {name: _rename(name, names) for name in network.state_dict()}
+    own = {name: _rename(name, names) for name in wanted}
     foreign = set(state) - set(own.values())
     stray = sorted(name for name in foreign if not name.endswith(("running_mean", "running_var")))
     if stray:
-        raise UserError(f"{stray[0]} and {len(stray) - 1} other tensors have no place in {config}")
+        raise UserError(f"{describe(stray[0])} and {len(stray) - 1} other tensors have no place in {config}")
     found = {}
     for name, theirs in own.items():
-        like = network.state_dict()[name]
         if theirs in state:
             found[name] = state[theirs]
         elif name.endswith((".bias", ".num_batches_tracked")):
-            found[name] = torch.zeros_like(like)
+            found[name] = torch.zeros_like(wanted[name], device="cpu")
         else:
             raise UserError(f"it lacks {theirs} of {config}")
     return found
@@ -252,7 +259,7 @@ def infer_config(shapes: Shapes) -> NetworkConfig:
         config = matches(shapes)
         if config is not None:
             return config
-    some = ", ".join(list(shapes)[:3]) or "nothing"
+    some = ", ".join(map(describe, list(shapes)[:3])) or "nothing"
     raise UserError(f"it is none of the published translators' networks: it begins with {some}")
 
 

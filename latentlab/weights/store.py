@@ -8,17 +8,35 @@ import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from filelock import FileLock
 from platformdirs import user_cache_path
 
 from latentlab.errors import UserError
+from latentlab.files import check_regular, read_json
+from latentlab.schemas import Count
 from latentlab.weights import address, index
 from latentlab.weights.archive import extract, sha256_of
 from latentlab.weights.registry import Address, Distribution, Weight
+from stylegan2.describing import printable
 
 MANIFEST = "manifest.json"
+
+
+@dataclass(frozen=True)
+class _File:
+    size: Count
+    sha256: str
+
+
+@dataclass(frozen=True)
+class _Manifest:
+    """What is used of the manifest of cached weights."""
+
+    source: str
+    files: dict[str, _File]
 
 
 def cache_folder() -> Path:
@@ -62,18 +80,21 @@ def fetch(weight: Weight, cache: Path) -> Path:
 def problem_of(folder: Path, weight: Weight, hashes: bool) -> str | None:
     """Say what is wrong with the cached `weight` in `folder`, or return None; checks only sizes unless `hashes`."""
     try:
-        manifest = json.loads((folder / MANIFEST).read_text("utf-8"))
-        if manifest["source"] != str(weight.source):
-            return f"it comes from {manifest['source']}, not from {weight.source}"
+        if not (folder / MANIFEST).exists():
+            return f"{MANIFEST} is missing"
+        manifest = read_json(folder / MANIFEST, _Manifest)
+        if manifest.source != str(weight.source):
+            return f"it comes from {printable(manifest.source)}, not from {weight.source}"
         for name in _filenames(weight):
-            entry = manifest["files"][name]
-            if (folder / name).stat().st_size != entry["size"]:
+            path, entry = folder / name, manifest.files[name]
+            check_regular(path)
+            if path.stat().st_size != entry.size:
                 return f"{name} has the wrong size"
-            if hashes and sha256_of(folder / name) != entry["sha256"]:
+            if hashes and sha256_of(path) != entry.sha256:
                 return f"{name} has the wrong sha256"
     except FileNotFoundError as error:
         return f"{Path(error.filename).name} is missing"
-    except (ValueError, KeyError, TypeError):
+    except (UserError, KeyError):
         return f"{MANIFEST} cannot be read"
     return None
 
@@ -132,9 +153,8 @@ def _bring_file(weight: Weight, source: Address, cache: Path, work: Path, target
 def _recorded_hash(folder: Path, source: Address) -> str | None:
     """Return the hash that the first download recorded, if there was one."""
     try:
-        manifest = json.loads((folder / MANIFEST).read_text("utf-8"))
-        return str(manifest["files"][source.filename]["sha256"])
-    except (OSError, ValueError, KeyError, TypeError):
+        return read_json(folder / MANIFEST, _Manifest).files[source.filename].sha256
+    except (UserError, KeyError):
         return None
 
 

@@ -12,7 +12,6 @@ from typing import Any
 
 from latentlab.errors import UserError
 from latentlab.faces import FaceFound
-from latentlab.faces.detectors import StoredFace
 from latentlab.files import read_bytes, read_json, write_json
 from latentlab.resuming import check_same
 from latentlab.schemas import checked, parsed
@@ -56,10 +55,10 @@ class VideoState:
         if torn:
             path.write_bytes(b"".join(line + b"\n" for line in lines))
         try:
-            stored = (checked(parsed(line, str(path)), list[StoredFace], str(path)) for line in lines)
-            return [[face.restored() for face in faces] for faces in stored]
+            frames = (checked(parsed(line, "a line"), list[dict[str, Any]], "a line") for line in lines)
+            return [[FaceFound.from_dict(face) for face in faces] for faces in frames]
         except UserError as error:
-            raise UserError(f"{error}; remove it") from error
+            raise UserError(f"{path} is broken ({error}); remove it") from error
 
     def add_faces(self, faces: list[FaceFound]) -> None:
         """Keep the faces of the next frame."""

@@ -153,9 +153,7 @@ class AttributeScorer:
             calibration = torch.zeros(len(card.names))
             rest = {name: tensors.pop(name) for name in ("slopes", "offsets")}
             check_fits(rest, {"slopes": calibration, "offsets": calibration})
-            own = {
-                name.removeprefix("network."): v.float() if v.is_floating_point() else v for name, v in tensors.items()
-            }
+            own = {name.removeprefix("network."): _whole(value) for name, value in tensors.items()}
             network = filled(lambda: AttributeNet(len(card.names), card.width), own)
         described = {name: value for name, value in entries.items() if name not in ("names", "width")}
         network.to(place).eval().requires_grad_(False)

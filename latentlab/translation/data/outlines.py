@@ -8,15 +8,20 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Annotated, Any
 
+import msgspec
 import numpy as np
 import torch
 from torch import Tensor
 
 from latentlab.errors import UserError
 from latentlab.files import read_json
+from latentlab.schemas import checked
 from latentlab.translation.data.masks import check_room
+from stylegan2.describing import describe, printable
+
+_MOST = 1 << 30  # bytes; the annotations of COCO itself have half as many
 
 Point = tuple[float, float]
 Instance = tuple[tuple[Point, ...], ...]
@@ -109,54 +114,102 @@ def read_outlines(path: Path, name: str) -> list[Outlines]:
     UserError
         It is of neither kind, or holds what is not a polygon, a rectangle or a circle. Names the file.
     """
-    data = read_json(path)
+    data = read_json(path, dict[str, Any], most=_MOST)
     try:
-        if isinstance(data, dict) and isinstance(data.get("shapes"), list):
-            return [_of_labelme(path, name, data)]
-        if isinstance(data, dict) and {"images", "annotations"} <= data.keys():
-            return _of_coco(path, data)
-    except (KeyError, TypeError, ValueError, IndexError) as error:
-        raise UserError(f"{path} cannot be read as polygons: {error!r}; export it again") from error
+        if "shapes" in data:
+            return [_of_labelme(path, name, checked(data, _Labelme, "labelme"))]
+        if {"images", "annotations"} <= data.keys():
+            return _of_coco(path, checked(data, _Coco, "COCO"))
+    except (KeyError, ValueError) as error:
+        if isinstance(error, UserError) and str(path) in str(error):
+            raise
+        raise UserError(f"{path} cannot be read as polygons: {error}; export it again") from error
     raise UserError(f"{path} is a JSON file of neither labelme nor COCO")
 
 
-def _of_labelme(path: Path, name: str, data: dict[str, Any]) -> Outlines:
+_Place = Annotated[float, msgspec.Meta(ge=-1e7, le=1e7)]
+_Side = Annotated[float, msgspec.Meta(ge=1, le=1e7)]
+_Name = int | str
+
+
+@dataclass(frozen=True)
+class _Shape:
+    points: list[tuple[_Place, _Place]]
+    shape_type: str = "polygon"
+    group_id: _Name | None = None
+
+
+@dataclass(frozen=True)
+class _Labelme:
+    """What is used of a file of labelme."""
+
+    shapes: list[_Shape]
+    imageHeight: _Side | None = None
+    imageWidth: _Side | None = None
+
+
+@dataclass(frozen=True)
+class _Picture:
+    id: _Name
+    file_name: str
+    height: _Side
+    width: _Side
+
+
+@dataclass(frozen=True)
+class _Annotation:
+    """An instance in a picture: polygons of x, y, x, y, …, or run lengths."""
+
+    image_id: _Name
+    segmentation: list[Annotated[list[_Place], msgspec.Meta(min_length=2)]] | dict[str, Any]
+    iscrowd: bool | int = 0
+    id: _Name | None = None
+
+
+@dataclass(frozen=True)
+class _Coco:
+    """What is used of a file of COCO."""
+
+    images: list[_Picture]
+    annotations: list[_Annotation]
+
+
+def _of_labelme(path: Path, name: str, data: _Labelme) -> Outlines:
     instances: dict[object, list[tuple[Point, ...]]] = {}
-    for k, shape in enumerate(data["shapes"]):
-        kind, points = shape.get("shape_type", "polygon"), _points(shape["points"])
-        if kind not in _SHAPES:
+    for k, shape in enumerate(data.shapes):
+        if shape.shape_type not in _SHAPES:
+            kind = printable(shape.shape_type)[:60]
             raise UserError(f"{path} holds a {kind}: masks are drawn as {', '.join(_SHAPES)}")
-        group = shape.get("group_id")
-        instances.setdefault(("alone", k) if group is None else group, []).append(_SHAPES[kind](points))
-    height, width = data.get("imageHeight"), data.get("imageWidth")
+        group = ("alone", k) if shape.group_id is None else shape.group_id
+        instances.setdefault(group, []).append(_SHAPES[shape.shape_type](tuple(shape.points)))
+    height, width = data.imageHeight, data.imageWidth
     size = None if height is None or width is None else (int(height), int(width))
     return Outlines(path, name, tuple(map(tuple, instances.values())), size)
 
 
-def _of_coco(path: Path, data: dict[str, Any]) -> list[Outlines]:
-    instances: dict[object, list[Instance]] = {picture["id"]: [] for picture in data["images"]}
-    for one in data["annotations"]:
-        if one.get("iscrowd"):
+def _of_coco(path: Path, data: _Coco) -> list[Outlines]:
+    instances: dict[object, list[Instance]] = {picture.id: [] for picture in data.images}
+    for one in data.annotations:
+        if one.iscrowd:
             continue
-        if not isinstance(one["segmentation"], list):
+        if isinstance(one.segmentation, dict):
             raise UserError(
-                f"{path} holds an annotation as run lengths (RLE), {one.get('id')}: export polygons, or masks as images"
+                f"{path} holds an annotation as run lengths (RLE), {describe(one.id)}: export polygons, or masks as "
+                "images"
             )
-        corners = (np.asarray(flat, dtype=float).reshape(-1, 2) for flat in one["segmentation"])
-        instances[one["image_id"]].append(tuple(_points(polygon.tolist()) for polygon in corners))
+        if one.image_id not in instances:
+            raise UserError(f"an annotation is of the picture {describe(one.image_id)}, which is not among the images")
+        polygons = (zip(flat[::2], flat[1::2], strict=True) for flat in one.segmentation)
+        instances[one.image_id].append(tuple(map(tuple, polygons)))
     return [
         Outlines(
             path,
-            PurePosixPath(picture["file_name"].replace("\\", "/")).with_suffix("").as_posix(),
-            tuple(instances[picture["id"]]),
-            (int(picture["height"]), int(picture["width"])),
+            PurePosixPath(picture.file_name.replace("\\", "/")).with_suffix("").as_posix(),
+            tuple(instances[picture.id]),
+            (int(picture.height), int(picture.width)),
         )
-        for picture in data["images"]
+        for picture in data.images
     ]
-
-
-def _points(corners: list[Any]) -> tuple[Point, ...]:
-    return tuple((float(x), float(y)) for x, y in corners)
 
 
 def _polygon(points: tuple[Point, ...]) -> tuple[Point, ...]:

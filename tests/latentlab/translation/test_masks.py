@@ -299,7 +299,7 @@ def test_polygons_that_cannot_be_used_say_why(tmp_path):
             "holds a mask: masks are drawn as polygon, rectangle",
         ),
         ({"shapes": [{"points": CORNERS[:2]}]}, "cannot be read as polygons: .*a polygon of 2 corners"),
-        ({"images": [{}], "annotations": []}, "cannot be read as polygons: KeyError"),
+        ({"images": [{}], "annotations": []}, "cannot be read as polygons: .*missing required field `id`"),
         ({"licence": "MIT"}, "is a JSON file of neither labelme nor COCO"),
     ):
         (seg / "instances.json").write_text(json.dumps(content))
