@@ -143,10 +143,10 @@ def _numbers(value: Any) -> NDArray[Any]:
 
 def _read_safetensors(path: Path) -> Arrays:
     from safetensors import SafetensorError
-    from safetensors.torch import load_file  # NumPy's has no bfloat16
+    from safetensors.torch import load  # NumPy's has no bfloat16
 
     try:
-        tensors = load_file(path)
+        tensors = load(path.read_bytes())
     except SafetensorError as error:
         reason = printable(str(error))[:_LONGEST]
         raise UserError(f"it is no file of NumPy, torch or safetensors, or is cut short ({reason})") from error

@@ -7,10 +7,11 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar, overload
+from typing import Any, BinaryIO, TypeVar, overload
 
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
+from safetensors.torch import load as from_bytes
 from torch import Tensor
 
 from latentlab.errors import UserError
@@ -26,7 +27,7 @@ T = TypeVar("T")
 _UNREADABLE: tuple[type[Exception], ...] = (OSError, SafetensorError, *MALFORMED)
 
 _LONGEST = 200  # characters of somebody else's error in a message
-_MOST_TENSORS, _MOST_CARD = 1 << 14, 1 << 24
+_MOST_TENSORS, _MOST_HEADER = 1 << 14, 1 << 25
 _TYPES = frozenset(
     {torch.float16, torch.bfloat16, torch.float32, torch.float64, torch.uint8, torch.int32, torch.int64, torch.bool}
 )
@@ -122,23 +123,37 @@ def tensors_of(
     UserError
         It has more tensors than any such file, of types that no such file has, or numbers that are not finite.
     """
-    with safe_open(str(path), framework="pt") as file:
-        metadata = file.metadata() or {}
+    with open(path, "rb") as file:
+        names, metadata = _header_of(file)
         check(metadata)
-        names = file.keys()  # it is no dictionary: only this lists them
-        if len(names) > _MOST_TENSORS or sum(map(len, metadata.values())) > _MOST_CARD:
-            raise UserError(f"{len(names)} tensors, or what is written beside them, are more than any such file has")
-        tensors = {name: file.get_tensor(name) for name in names}
+        if len(names) > _MOST_TENSORS:
+            raise UserError(f"{len(names)} tensors are more than any such file has")
+        file.seek(0)
+        # Not as safe_open does, which maps the file into memory: a program whose file is cut short later would die.
+        tensors = from_bytes(file.read())
     _check_numbers(tensors)
     return tensors, metadata
+
+
+def _header_of(file: BinaryIO) -> tuple[list[str], dict[str, str]]:
+    """Names of the tensors, and the metadata, of a file that is open at its beginning."""
+    length = int.from_bytes(file.read(8), "little")
+    if length > _MOST_HEADER:
+        raise SafetensorError("it is no safetensors file, or one with more tensors than any such file has")
+    try:
+        header = checked(parsed(file.read(length), "its header"), dict[str, Any], "its header")
+        metadata = checked(header.pop("__metadata__", {}), dict[str, str], "its metadata")
+    except UserError as error:
+        raise SafetensorError(str(error)) from error
+    return list(header), metadata
 
 
 def has_card(path: str | Path, kind: Kind | None = None) -> bool:
     """Whether a file is one that `write` wrote, of a kind or any; False for other files and broken ones."""
     try:
         check_regular(path)
-        with safe_open(str(path), framework="pt") as file:
-            form = str((file.metadata() or {}).get("format", ""))
+        with open(path, "rb") as file:
+            form = _header_of(file)[1].get("format", "")
     except _UNREADABLE:
         return False
     return form.startswith("latentlab.") if kind is None else form == kind.format

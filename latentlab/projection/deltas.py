@@ -21,6 +21,7 @@ from latentlab.projection.features import is_residual, shared_copy, with_residua
 from latentlab.rendering import img_channels, synthesis_module
 from latentlab.reprs import ShortRepr
 from stylegan2 import protocol
+from stylegan2.describing import describe, printable
 from stylegan2.fingerprint import fingerprint
 from stylegan2.protocol import Generator, NoiseMode
 from stylegan2.sampling import one_psi
@@ -156,10 +157,13 @@ class WeightDelta(ShortRepr):
     def __post_init__(self) -> None:
         halves = {name: tensor.detach().to("cpu", torch.float16) for name, tensor in self.tensors.items()}
         for name, tensor in halves.items():
-            if not tensor.ndim or not tensor.numel():
-                raise UserError(f"the change of {name} has no numbers")
+            dimensions = 2 if name.endswith((UP, DOWN)) else 4 if is_residual(name) else tensor.ndim
+            if tensor.ndim != dimensions:
+                raise UserError(f"the change {describe(name)} has {tensor.ndim} dimensions, not {dimensions}")
             if not tensor.isfinite().all():
-                raise UserError(f"the change of {name} is not finite in half precision; tune at a lower rate")
+                raise UserError(
+                    f"the change of {printable(name)} is not finite in half precision; tune at a lower rate"
+                )
         object.__setattr__(self, "tensors", halves)
 
     @property
@@ -198,7 +202,9 @@ class WeightDelta(ShortRepr):
         for name, tensor in self.tensors.items():
             shape = shapes.get(name.removesuffix(UP).removesuffix(DOWN))
             if shape is None or not _fits(name, tensor, self.tensors, shape):
-                raise UserError(f"the weight delta does not fit this generator: its {name} has no counterpart there")
+                raise UserError(
+                    f"the weight delta does not fit this generator: its {printable(name)} has no counterpart there"
+                )
         if not force and self.generator != generator.fingerprint:
             raise UserError(
                 f"the weight delta was tuned on generator {self.generator[:12]}…, not on "

@@ -33,7 +33,7 @@ def _entries(translator: Translator) -> Iterator[tuple[str, object]]:
     if "framing" in card:
         yield "faces", f"{card['framing'].upper()}'s framing, {card.get('resolution', 'any')} pixels"
     for name, learnt in card.get("learnt", {}).items():
-        targets = f", from {learnt['low']:g} to {learnt['high']:g}" if "low" in learnt else ""
+        targets = f", from {learnt['low']:g} to {learnt['high']:g}" if {"low", "high"} <= learnt.keys() else ""
         yield f"{name} learnt from", f"direction {learnt['direction']} ({learnt['method']}); {learnt['score']}{targets}"
     for name in ("psi", "seed_start", "generator", "steps"):
         if name in card:
