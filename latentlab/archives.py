@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import stat
 import zipfile
@@ -29,7 +30,7 @@ _RESERVED = {"CON", "PRN", "AUX", "NUL", *(f"{device}{k}" for device in ("COM", 
 
 def is_archive(path: Path) -> bool:
     """Whether a path is a file of a zip archive, by its name."""
-    return path.suffix.lower() == ".zip" and not path.is_dir()
+    return path.suffix.lower() == ".zip" and not os.path.isdir(path)
 
 
 def unpack(archive: Path, folder: Path) -> Path:

@@ -122,7 +122,7 @@ def images_in(folder: Path, recursive: bool = False, suffixes: Collection[str] =
     UserError
         There is no such folder, or no image in it.
     """
-    if not folder.is_dir():
+    if not os.path.isdir(folder):
         raise UserError(f"there is no folder {folder}")
     paths = sorted(path for path in files_in(folder, recursive) if path.suffix.lower() in suffixes)
     if not paths:
@@ -161,8 +161,9 @@ def named_images(
     found: dict[str, Path] = {}
     known: dict[str, Path] = {}  # by names that some file systems cannot tell apart
     for one in map(Path, given):
-        for path in images_in(one, recursive, suffixes) if one.is_dir() else [one]:
-            name = name_in(one if one.is_dir() else one.parent, path)
+        # Not one.is_dir(), which a name that is too long makes raise.
+        for path in images_in(one, recursive, suffixes) if os.path.isdir(one) else [one]:
+            name = name_in(one if os.path.isdir(one) else one.parent, path)
             if name.casefold() in known:
                 check_distinct_stems([known[name.casefold()], path])
             found[name] = known[name.casefold()] = path

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import os
 import warnings
 from importlib.resources import as_file, files
 from pathlib import Path
@@ -65,7 +66,7 @@ def load_direction(
         with as_file(files("latentlab") / "data" / "directions" / f"{name_or_path}{_SUFFIX}") as path:
             return Direction.load(path)
     path = Path(name_or_path)
-    if not path.is_file():
+    if not os.path.isfile(path):  # which a name that is too long does not make raise
         raise _missing(path, shipped)
     if has_card(path):
         if attribute is not None or generator is not None or scorer is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -95,7 +96,7 @@ def _keyframes(given: int | str | Path | Tensor) -> Iterator[Keyframe]:
         yield Keyframe(f"seed {given}", seed=given)
     elif isinstance(given, Tensor):
         yield from _of_codes(given, "code")
-    elif Path(given).is_dir():
+    elif os.path.isdir(given):
         yield _of_photo(Path(given))
     elif has_card(given, PROJECTION):
         projection = _load_projection(Path(given))

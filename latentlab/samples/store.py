@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -210,7 +211,7 @@ class SampleStore:
             If there is none, or its manifest is broken or of a newer version.
         """
         folder = Path(folder)
-        if not (folder / MANIFEST).exists():
+        if not os.path.exists(folder / MANIFEST):
             raise UserError(f"there are no samples in {folder}; `latentlab label --out {folder}` draws some")
         stored = read_json(folder / MANIFEST, dict[str, Any])
         try:
