@@ -302,7 +302,7 @@ def read_json(path: str | os.PathLike[str]) -> Any: ...
 def read_json(path: str | os.PathLike[str], form: type[T], most: int = ...) -> T: ...
 
 
-def read_json(path: str | os.PathLike[str], form: Any = Any, most: int = 1 << 25) -> Any:
+def read_json(path: str | os.PathLike[str], form: Any = Any, most: int = 1 << 24) -> Any:
     """Read a JSON file.
 
     Parameters

@@ -112,7 +112,7 @@ def _tell_sign(direction: Direction, generator: Generator, scorer: Scorer) -> No
 
 
 def _missing(path: Path, shipped: tuple[str, ...]) -> UserError:
-    if path.is_dir():
+    if os.path.isdir(path):
         return UserError(f"{path} is a folder; give the file of a direction in it")
     near = difflib.get_close_matches(str(path), shipped, n=1, cutoff=0.4)
     hint = f"did you mean {near[0]}?" if near else f"directions that come with the package: {', '.join(shipped)}"

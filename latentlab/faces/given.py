@@ -22,6 +22,7 @@ from stylegan2.describing import describe, printable
 from stylegan2.errors import MALFORMED
 
 _POINTS = (5, 68)
+_MOST = 1 << 28  # bytes; a face takes three thousand
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -122,10 +123,10 @@ class _OfOnePhoto:
 
 
 def _read_json(path: Path) -> dict[str, tuple[GivenFace, ...]]:
-    data = read_json(path)
-    if isinstance(data, dict) and isinstance(data.get("photo"), str) and "face" in data:
+    data = read_json(path, dict[str, Any], most=_MOST)
+    if isinstance(data.get("photo"), str) and "face" in data:
         data = {Path(data["photo"]).name: data["face"]}
-    if not isinstance(data, dict) or not data:
+    if not data:
         raise UserError(f"{path} has no faces by the names of their photos")
     return {name: tuple(_faces_of(value, f"{path}, {printable(name)}")) for name, value in data.items()}
 
