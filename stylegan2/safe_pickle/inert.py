@@ -16,8 +16,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from stylegan2.describing import describe
 from stylegan2.errors import CheckpointError
-from stylegan2.safe_pickle.machine import Allowed, Global, Record
+from stylegan2.safe_pickle.archive import check_crc
+from stylegan2.safe_pickle.machine import Allowed, Global, Record, is_key
 
 # Types of torch storages by the names that files call them.
 STORAGE_DTYPES = {
@@ -35,29 +37,50 @@ STORAGE_DTYPES = {
 }
 
 
+# More axes than any tensor has, and more values than any file: products of them stay small numbers.
+_MOST_AXES, _LARGEST = 16, 1 << 62
+
+
 def _is_size(values: Any) -> bool:
-    return isinstance(values, (tuple, list)) and all(type(v) is int and v >= 0 for v in values)
+    return (
+        isinstance(values, (tuple, list))
+        and len(values) <= _MOST_AXES
+        and all(type(v) is int and 0 <= v <= _LARGEST for v in values)
+    )
 
 
-@dataclass
+@dataclass(eq=False)
 class Storage:
-    """The flat values that tensors are views of; `data` follows later where the container keeps it apart."""
+    """The flat values that tensors are views of; `data` and their CRC-32 follow where the container keeps them apart."""
 
     dtype: torch.dtype
     count: int
     data: memoryview | None = None
+    crc: int = 0
 
-    def fill(self, data: memoryview) -> None:
+    def fill(self, data: memoryview, crc: int = 0) -> None:
         """Attach the bytes; there must be as many as the storage declares."""
         if len(data) < self.count * self.dtype.itemsize:
             raise CheckpointError(
                 f"it is truncated or damaged: a tensor storage declares {self.count} values of {self.dtype}, "
                 f"the file has {len(data)} bytes of it"
             )
-        self.data = data
+        self.data, self.crc = data, crc
+
+    def read(self) -> memoryview:
+        """Return the bytes, checked at their first use: files hold networks that nobody asks for."""
+        if self.data is None:
+            raise CheckpointError("it is damaged: a tensor has no data")
+        check_crc(self.data, self.crc)
+        self.crc = 0
+        return self.data
 
 
-@dataclass(frozen=True)
+# Integers that carry the bits of a value: numpy does not know all types of torch.
+_CARRIERS = {1: torch.uint8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
+
+
+@dataclass(frozen=True, eq=False)
 class TensorView:
     """A tensor that is not read yet."""
 
@@ -67,26 +90,24 @@ class TensorView:
     stride: tuple[int, ...]
 
     def read(self) -> Tensor:
-        """Copy the values out of the file."""
-        if self.storage.data is None:
-            raise CheckpointError("it is damaged: a tensor has no data")
-        if 0 in self.shape:
-            try:
-                return torch.empty(self.shape, dtype=self.storage.dtype)
-            except RuntimeError as error:  # the other sizes may be beyond all numbers
-                raise CheckpointError(f"it is damaged: a tensor of shape {self.shape}") from error
-        extent = 1 + sum((n - 1) * step for n, step in zip(self.shape, self.stride, strict=True))
-        size = self.storage.dtype.itemsize
-        piece = self.storage.data[self.offset * size : (self.offset + extent) * size]
-        flat = torch.frombuffer(bytearray(piece), dtype=self.storage.dtype)
-        return flat.as_strided(self.shape, self.stride)
+        """Copy the values out of the file: those of the tensor alone, however far apart they lie."""
+        data, dtype = self.storage.read(), self.storage.dtype
+        try:
+            tensor = torch.empty(self.shape, dtype=dtype)
+        except RuntimeError as error:  # an empty tensor whose other sizes are beyond all numbers
+            raise CheckpointError(f"it is damaged: a tensor of shape {self.shape}") from error
+        if tensor.numel():
+            target = tensor.view(_CARRIERS[dtype.itemsize]).numpy()
+            steps = [step * dtype.itemsize for step in self.stride]
+            target[...] = np.ndarray(self.shape, target.dtype, data, self.offset * dtype.itemsize, steps)
+        return tensor
 
 
 def _tensor(storage: Any, offset: Any, shape: Any, stride: Any, *_flags: Any) -> TensorView:
     """Stand in for torch's _rebuild_tensor_v2; the flags say what autograd should do."""
     if not (isinstance(storage, Storage) and _is_size([offset]) and _is_size(shape) and _is_size(stride)):
         raise CheckpointError("it is damaged: a tensor without storage or with an invalid shape")
-    if len(shape) != len(stride) or len(shape) > 16:
+    if len(shape) != len(stride):
         raise CheckpointError(f"it is damaged: a tensor with {len(shape)} sizes and {len(stride)} strides")
     end = offset + 1 + sum((n - 1) * step for n, step in zip(shape, stride, strict=True))
     # A stride of 0 would make a small storage look like a tensor of any size.
@@ -113,10 +134,10 @@ def storage_of(identifier: Any) -> tuple[str, Storage]:
     if not (isinstance(identifier, tuple) and len(identifier) in (5, 6) and identifier[0] == "storage"):
         raise CheckpointError("it is damaged: a persistent id that is not a torch storage")
     _, kind, key, _device, count, *view = identifier
-    if not (isinstance(kind, Global) and kind.name in STORAGE_DTYPES and isinstance(key, str)):
+    if not (isinstance(kind, Global) and kind.name in STORAGE_DTYPES and isinstance(key, str) and len(key) < 100):
         raise CheckpointError("it is damaged: a torch storage without a type or key")
-    if not _is_size([count]) or view not in ([], [None]):
-        raise CheckpointError(f"it is damaged: a torch storage that is a view, or of {str(count)[:40]} values")
+    if not _is_size([count]) or any(part is not None for part in view):
+        raise CheckpointError(f"it is damaged: a torch storage that is a view, or of {describe(count)} values")
     return key, Storage(STORAGE_DTYPES[kind.name], count)
 
 
@@ -125,12 +146,12 @@ class ArrayType(Record):
 
     def __init__(self, code: Any, *_flags: Any) -> None:
         if not (isinstance(code, str) and re.fullmatch(r"[<>|=]?[bfiu][1248]", code)):
-            raise CheckpointError(f"refused: a numpy array of type {str(code)[:40]!r}; weights are numbers")
+            raise CheckpointError(f"refused: a numpy array of type {describe(code)}; weights are numbers")
         super().__init__("numpy.dtype", code)
 
     def set_state(self, state: Any) -> None:
         """Take the byte order."""
-        if not isinstance(state, tuple) or state[1] not in ("<", ">", "|", "="):
+        if not (isinstance(state, tuple) and isinstance(state[1], str) and state[1] in ("<", ">", "|", "=")):
             raise CheckpointError("it is damaged: a numpy dtype without a byte order")
         self.state = state[1] + self.state[-2:]
 
@@ -177,14 +198,14 @@ def _array_from_buffer(data: Any, dtype: Any, shape: Any, order: Any) -> Array:
 
 def _dictionary(*items: Any) -> dict[Any, Any]:
     pairs = items[0] if items else []
-    if not all(isinstance(pair[0], (str, int)) for pair in pairs):
+    if not all(is_key(pair[0]) for pair in pairs):
         raise CheckpointError("it is damaged: a dictionary with keys that are neither text nor numbers")
     return dict(pairs)
 
 
-def _encode(text: str, encoding: str) -> bytes:
-    if encoding != "latin1":
-        raise CheckpointError(f"it is damaged: bytes written as text in {str(encoding)[:40]!r}")
+def _encode(text: Any, encoding: Any) -> bytes:
+    if not (isinstance(text, str) and isinstance(encoding, str) and encoding == "latin1"):
+        raise CheckpointError(f"it is damaged: bytes written as text in {describe(encoding)}")
     return text.encode("latin1")
 
 
@@ -211,7 +232,10 @@ class ReleasedModule(Module):
 def _released(meta: Any, *_rest: Any) -> ReleasedModule:
     if not (isinstance(meta, dict) and isinstance(meta.get("state"), dict)):
         raise CheckpointError("it is damaged: a module without state")
-    return ReleasedModule(str(meta.get("class_name"))[:100], meta["state"])
+    name = meta.get("class_name")
+    if not isinstance(name, str):
+        raise CheckpointError(f"it is damaged: a module whose class is {describe(name)}")
+    return ReleasedModule(name[:100], meta["state"])
 
 
 def _path(*parts: Any) -> str:
@@ -267,17 +291,31 @@ ALLOWED: Allowed = {
 
 
 def floats(value: Any, name: str) -> Tensor:
-    """Convert a tensor, array or number of a file to a float32 tensor with memory of its own; `name` is for errors."""
+    """Convert a tensor, array or number of a file to a float32 tensor with memory of its own.
+
+    Parameters
+    ----------
+    value
+        As `read_pickled` gives it; a torch tensor is taken as it is.
+    name
+        What it is, for errors.
+
+    Raises
+    ------
+    CheckpointError
+        It is something else, or not of floating point numbers.
+    """
     if isinstance(value, Tensor):
         tensor = value
     elif isinstance(value, TensorView):
         tensor = value.read()
     elif isinstance(value, Array) and value.state is not None:
-        tensor = torch.from_numpy(value.state.astype(np.float32))
-    elif isinstance(value, (int, float)):
+        with np.errstate(all="ignore"):  # what is beyond float32 becomes infinite, which nobody takes for weights
+            tensor = torch.from_numpy(value.state.astype(np.float32))
+    elif type(value) is float or (type(value) is int and value.bit_length() <= 64):
         tensor = torch.tensor(float(value), dtype=torch.float32)
     else:
-        raise CheckpointError(f"it is damaged: {name} is not a tensor")
+        raise CheckpointError(f"it is damaged: {describe(name)} is not a tensor, but {describe(value)}")
     if not tensor.is_floating_point():
-        raise CheckpointError(f"it is damaged: {name} holds {tensor.dtype}, not floating point numbers")
+        raise CheckpointError(f"it is damaged: {describe(name)} holds {tensor.dtype}, not floating point numbers")
     return tensor.to(torch.float32)

@@ -19,6 +19,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from stylegan2.describing import describe, printable
 from stylegan2.errors import CheckpointError, ForbiddenGlobalError
 
 
@@ -52,13 +53,65 @@ class Record:
         self.state = state
 
 
-# Elements that functions may be handed for each byte of the pickle. Honest files stay below 1; a small one that hands a
-# long list to a million calls would fill the memory otherwise.
-_ARGUMENTS_PER_BYTE = 16
+# What reading may take besides the file, in bytes: so many for each of the file, and these for small ones.
+_PER_BYTE, _FREE = 4, 200 << 20
+# What an opcode, an object of ours, and an element of a container take at most.
+_OPCODE, _OBJECT, _ELEMENT = 200, 600, 100
+_LONGEST_NAME = 200
+_MOST_CLASSES = 1000
+
+
+class Budget:
+    """The memory that reading a file may take, in proportion to the file's size.
+
+    A few bytes of a pickle can repeat a long value, or hand it to a function that copies it, and a nested file can be
+    read again and again. Honest files stay far below the limit.
+
+    Parameters
+    ----------
+    size
+        Bytes of the file.
+    """
+
+    def __init__(self, size: int) -> None:
+        self.left = _PER_BYTE * size + _FREE
+
+    def spend(self, amount: int) -> None:
+        """Count so many bytes.
+
+        Raises
+        ------
+        CheckpointError
+            They are more than are left.
+        """
+        self.left -= amount
+        if self.left < 0:
+            raise CheckpointError("refused: it nests or repeats its values far more often than any checkpoint does")
+
 
 Allowed = Mapping[str, Callable[..., Any] | None]
 Persistent = Callable[[Any], Any]
 StandIn = Callable[[str], Record]
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What the pickles of a file may do.
+
+    Attributes
+    ----------
+    allowed
+        'module.name' to the function that stands in for it, or None for names that may only be mentioned.
+    budget
+        The memory that reading may take, which pickles of one file share.
+    stand_in
+        Makes the inert stand-in for an object of a class that is not in the table, from the class's name; the
+        stand-in keeps a state of None if the object turns out to be no network. None: there are no such objects.
+    """
+
+    allowed: Allowed
+    budget: Budget
+    stand_in: StandIn | None = None
 
 
 def refuse_persistent(identifier: Any) -> Any:
@@ -68,18 +121,14 @@ def refuse_persistent(identifier: Any) -> Any:
 
 def _forbidden(name: str) -> ForbiddenGlobalError:
     return ForbiddenGlobalError(
-        f"refused: it asks for the Python global {name[:200]!r}, which no supported checkpoint needs "
+        f"refused: it asks for the Python global '{printable(name)}', which no supported checkpoint needs "
         "and which could run code; nothing of it was executed. If you trust its origin, load it with "
         "the code that wrote it, and save its tensors alone, as a state dict"
     )
 
 
 def unpickle(
-    data: memoryview,
-    allowed: Allowed,
-    persistent: Persistent = refuse_persistent,
-    start: int = 0,
-    stand_in: StandIn | None = None,
+    data: memoryview, rules: Rules, persistent: Persistent = refuse_persistent, start: int = 0
 ) -> tuple[Any, int]:
     """Read one pickle.
 
@@ -87,15 +136,12 @@ def unpickle(
     ----------
     data
         The bytes of the file.
-    allowed
-        'module.name' to the function that stands in for it, or None for names that may only be mentioned.
+    rules
+        The names it may ask for, and the memory it may take.
     persistent
         Returns the object of a persistent id; torch's containers use these for storages.
     start
         Offset of the pickle in bytes.
-    stand_in
-        Makes the inert stand-in for an object of a class that is not in the table, from the class's name; the
-        stand-in keeps a state of None if the object turns out to be no network. None: there are no such objects.
 
     Returns
     -------
@@ -109,35 +155,32 @@ def unpickle(
     CheckpointError
         It is truncated or damaged.
     """
-    machine = _Machine(data, allowed, persistent, start, stand_in)
+    machine = _Machine(data, rules, persistent, start)
     try:
         return machine.run(), machine.position
-    except (IndexError, KeyError, TypeError, ValueError, ArithmeticError, struct.error) as error:
-        if isinstance(error, CheckpointError):
-            raise
+    except CheckpointError:
+        raise
+    except Exception as error:
         raise CheckpointError(f"it is damaged: its pickle is invalid at byte {machine.position}") from error
 
 
 class _Machine:
     """The state of one reading: the file, the stack, the stacks below the marks, and the memo."""
 
-    def __init__(
-        self, data: memoryview, allowed: Allowed, persistent: Persistent, start: int, stand_in: StandIn | None
-    ) -> None:
+    def __init__(self, data: memoryview, rules: Rules, persistent: Persistent, start: int) -> None:
         self.data = data
         self.position = start
-        self.allowed = allowed
+        self.rules = rules
         self.persistent = persistent
-        self.stand_in = stand_in
         # Objects of classes that are not in the table, by the name of the class.
         self.unknown: dict[str, list[Record]] = {}
         self.stack: list[Any] = []
         self.below: list[list[Any]] = []
         self.memo: dict[int, Any] = {}
-        self.handed = 0
 
     def run(self) -> Any:
         while True:
+            self.rules.budget.spend(_OPCODE)
             opcode = bytes(self.read(1))
             if opcode == pickle.STOP:
                 self.check_unknown()
@@ -171,11 +214,13 @@ class _Machine:
         return items
 
     def mention(self, module: str, name: str) -> Global | UnknownClass:
-        full = f"{module}.{name}"
-        if full in self.allowed:
-            return Global(full, self.allowed[full])
-        if self.stand_in is None:
+        # A long text can be asked for again and again: no more of it is copied than a message shows.
+        full = f"{module[:_LONGEST_NAME]}.{name[:_LONGEST_NAME]}"
+        if full in self.rules.allowed:
+            return Global(full, self.rules.allowed[full])
+        if self.rules.stand_in is None or len(full) > _LONGEST_NAME or len(self.unknown) == _MOST_CLASSES:
             raise _forbidden(full)
+        self.rules.budget.spend(_OBJECT)
         self.unknown.setdefault(full, [])
         return UnknownClass(full)
 
@@ -186,9 +231,11 @@ class _Machine:
                 raise _forbidden(name)
 
     def new(self, made_of: Any, arguments: Any) -> Any:
-        if not isinstance(made_of, UnknownClass) or arguments != () or self.stand_in is None:
+        plain = isinstance(arguments, tuple) and not arguments
+        if not isinstance(made_of, UnknownClass) or not plain or self.rules.stand_in is None:
             return self.build(made_of, arguments)
-        made = self.stand_in(made_of.name)
+        self.rules.budget.spend(_OBJECT)
+        made = self.rules.stand_in(made_of.name)
         self.unknown[made_of.name].append(made)
         return made
 
@@ -201,11 +248,25 @@ class _Machine:
         return function.build(*arguments)
 
     def count(self, values: Any) -> None:
-        """Count the elements of what is handed to functions, which may copy them."""
+        """Count what is handed to functions, which may copy it."""
         values = values if isinstance(values, tuple) else (values,)
-        self.handed += sum(len(v) for v in values if isinstance(v, (str, list, tuple, dict, memoryview)))
-        if self.handed > _ARGUMENTS_PER_BYTE * len(self.data) + 2**20:
-            raise CheckpointError("refused: it repeats its values far more often than any checkpoint does")
+        self.rules.budget.spend(_OBJECT + sum(map(_cost, values)))
+
+
+def _cost(value: Any) -> int:
+    """Bytes that a copy of the value takes at most, what is in containers left where it is."""
+    if isinstance(value, (str, memoryview)):
+        return len(value)
+    return _ELEMENT * len(value) if isinstance(value, (list, tuple, dict)) else 0
+
+
+def is_key(value: Any) -> bool:
+    """Whether a value can be the key of a dictionary.
+
+    Hashing a tuple nested a million deep would overflow the C stack, and looking up integers of many digits, which can
+    be chosen to have the same hash, would take for ever.
+    """
+    return value is None or type(value) in (str, bool, float) or (type(value) is int and value.bit_length() <= 60)
 
 
 _Operation = Callable[[_Machine], None]
@@ -261,7 +322,12 @@ _pushes(pickle.LIST, lambda m: m.to_mark())
 _pushes(pickle.BINGET, lambda m: m.memo[m.number("<B")])
 _pushes(pickle.LONG_BINGET, lambda m: m.memo[m.number("<I")])
 _pushes(pickle.GLOBAL, lambda m: m.mention(m.line(), m.line()))
-_pushes(pickle.BINPERSID, lambda m: m.persistent(m.stack.pop()))
+
+@_opcode(pickle.BINPERSID)
+def _persistent(machine: _Machine) -> None:
+    machine.rules.budget.spend(_OBJECT)
+    machine.stack.append(machine.persistent(machine.stack.pop()))
+
 
 
 @_opcode(pickle.PROTO)
@@ -321,7 +387,7 @@ def _memoize(machine: _Machine) -> None:
 def _stack_global(machine: _Machine) -> None:
     name, module = machine.stack.pop(), machine.stack.pop()
     if not (isinstance(name, str) and isinstance(module, str)):
-        raise TypeError("the name of a global is text")
+        raise CheckpointError(f"it is damaged: a global whose name is {describe(name)} of {describe(module)}, not text")
     machine.stack.append(machine.mention(module, name))
 
 
@@ -357,8 +423,7 @@ def _update(machine: _Machine, items: list[Any]) -> None:
     if not isinstance(target, dict) or len(items) % 2:
         raise TypeError("only dictionaries take items, in pairs")
     for key, value in zip(items[::2], items[1::2], strict=True):
-        # Simple keys only: hashing a tuple nested a million deep would overflow the C stack.
-        if not isinstance(key, (str, int, float, type(None))):
+        if not is_key(key):
             raise TypeError("keys are text or numbers")
         target[key] = value
 
