@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from numbers import Integral, Real
 from typing import Any, Literal
+
+from stylegan2.describing import describe
 
 Architecture = Literal["skip", "resnet", "orig"]
 
@@ -14,19 +19,87 @@ _PRESETS: dict[str, dict[str, Any]] = {
 }
 
 
+# Beyond all networks, and small enough that sizes can be multiplied.
+_LARGEST = 1 << 24
+_MOST_TAPS = 64
+
+
+def check_counts(config: object, least: Mapping[str, int]) -> None:
+    """Refuse a configuration whose fields are no whole numbers from those of `least` on.
+
+    Raises
+    ------
+    ValueError
+        Names the field.
+    """
+    for name, minimum in least.items():
+        value = getattr(config, name)
+        whole = isinstance(value, Integral) and not isinstance(value, bool)
+        if not whole or not minimum <= value <= _LARGEST:
+            words = {0: "zero or more", 1: "positive"}.get(minimum, f"{minimum} or more")
+            raise ValueError(f"{name} must be a whole number, {words} and at most {_LARGEST}, not {describe(value)}")
+
+
+def check_real(name: str, value: object, least: float = 0.0, most: float = math.inf) -> None:
+    """Refuse what is no finite number of the range.
+
+    Raises
+    ------
+    ValueError
+        Names the field.
+    """
+    try:
+        number = float(value) if isinstance(value, Real) and not isinstance(value, bool) else math.nan
+    except OverflowError:
+        number = math.inf
+    if not math.isfinite(number) or not least <= number <= most:
+        span = f"from {least:g} to {most:g}" if most < math.inf else f"from {least:g}"
+        raise ValueError(f"{name} must be a finite number {span}, not {describe(value)}")
+
+
+def check_multiplier(value: object) -> None:
+    """Refuse a learning-rate multiplier that is not positive.
+
+    Raises
+    ------
+    ValueError
+        Names the field.
+    """
+    check_real("mapping_lr_multiplier", value)
+    if value == 0:
+        raise ValueError("mapping_lr_multiplier must not be 0: weights are divided by it")
+
+
+def check_resolution(resolution: int, least: int) -> None:
+    """Refuse a resolution that is no power of two from `least` on.
+
+    Raises
+    ------
+    ValueError
+        It is none.
+    """
+    power = isinstance(resolution, Integral) and least <= resolution <= _LARGEST and not resolution & (resolution - 1)
+    if not power:
+        raise ValueError(f"resolution must be a power of two from {least}, not {describe(resolution)}")
+
+
 def _check_shape(config: GeneratorConfig | DiscriminatorConfig) -> None:
-    resolution, architecture = config.resolution, config.architecture
-    if resolution < 8 or resolution & (resolution - 1):
-        raise ValueError(f"resolution must be a power of two from 8, not {resolution}")
-    if architecture not in ("skip", "resnet", "orig"):
-        raise ValueError(f"architecture must be 'skip', 'resnet' or 'orig', not {architecture!r}")
-    if not config.resample_filter or sum(config.resample_filter) == 0:
-        raise ValueError(f"resample_filter must have taps that do not sum to zero, not {config.resample_filter}")
-    for name in ("img_channels", "channel_max"):
-        if getattr(config, name) < 1:
-            raise ValueError(f"{name} must be positive, not {getattr(config, name)}")
+    resolution, taps = config.resolution, config.resample_filter
+    check_resolution(resolution, 8)
+    counts = {"img_channels": 1, "channel_max": 1, "channel_base": 1, "c_dim": 0, "mapping_layers": 1}
+    check_counts(config, {**counts, "fp16_resolutions": 0})
+    if not isinstance(config.architecture, str) or config.architecture not in ("skip", "resnet", "orig"):
+        raise ValueError(f"architecture must be 'skip', 'resnet' or 'orig', not {describe(config.architecture)}")
+    if not isinstance(taps, (tuple, list)) or not 1 <= len(taps) <= _MOST_TAPS:
+        raise ValueError(f"resample_filter must have 1 to {_MOST_TAPS} taps, not {describe(taps)}")
+    for tap in taps:
+        check_real("resample_filter", tap, -math.inf)
+    if sum(taps) == 0:
+        raise ValueError(f"resample_filter must have taps that do not sum to zero, not {taps}")
     if config.channel_base < resolution:
         raise ValueError(f"channel_base must be the resolution, {resolution}, or more, not {config.channel_base}")
+    if config.conv_clamp is not None:
+        check_real("conv_clamp", config.conv_clamp)
 
 
 def resolutions(resolution: int) -> list[int]:
@@ -83,9 +156,11 @@ class GeneratorConfig:
 
     def __post_init__(self) -> None:
         _check_shape(self)
-        for name in ("w_dim", "mapping_layers"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be positive, not {getattr(self, name)}")
+        check_counts(self, {"z_dim": 0, "w_dim": 1})
+        check_multiplier(self.mapping_lr_multiplier)
+        check_real("w_avg_beta", self.w_avg_beta, 0, 1)
+        if not isinstance(self.use_noise, bool):
+            raise ValueError(f"use_noise must be True or False, not {describe(self.use_noise)}")
         if self.z_dim + self.c_dim < 1:
             raise ValueError("a generator needs z_dim or c_dim above zero")
 
@@ -138,6 +213,8 @@ class DiscriminatorConfig:
 
     def __post_init__(self) -> None:
         _check_shape(self)
+        least = {"mbstd_channels": 0} if self.mbstd_group_size is None else {"mbstd_channels": 0, "mbstd_group_size": 1}
+        check_counts(self, least)
 
     def channels(self, resolution: int) -> int:
         """Feature maps of the block of `resolution`."""

@@ -14,13 +14,15 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from numbers import Integral
 from typing import TYPE_CHECKING
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from stylegan2.config import resolutions
+from stylegan2.config import check_counts, check_multiplier, check_resolution, resolutions
+from stylegan2.describing import describe
 from stylegan2.fingerprint import fingerprint
 from stylegan2.layers import asked_dtype, check_rows, prepare_memory, without_autocast
 from stylegan2.networks import MappingNetwork
@@ -53,13 +55,13 @@ class MobileConfig:
     preview_resolution: int | None = None
 
     def __post_init__(self) -> None:
-        if self.resolution < 16 or self.resolution & (self.resolution - 1):
-            raise ValueError(f"resolution must be a power of two from 16, not {self.resolution}")
-        if self.preview_resolution is not None and self.preview_resolution not in self.block_resolutions[1:]:
-            raise ValueError(
-                f"preview_resolution must be one of {self.block_resolutions[1:]}, not {self.preview_resolution}"
-            )
-        if any(self.channels(r) % 4 for r in (4, *self.block_resolutions)):
+        check_resolution(self.resolution, 16)
+        check_counts(self, dict.fromkeys(("z_dim", "w_dim", "mapping_layers", "channel_base", "channel_max"), 1))
+        check_multiplier(self.mapping_lr_multiplier)
+        preview, possible = self.preview_resolution, self.block_resolutions[1:]
+        if preview is not None and (not isinstance(preview, Integral) or preview not in possible):
+            raise ValueError(f"preview_resolution must be one of {possible}, not {describe(preview)}")
+        if any(self.channels(r) < 4 or self.channels(r) % 4 for r in (4, *self.block_resolutions)):
             raise ValueError("channel_base and channel_max must give every block a multiple of 4 channels")
 
     def channels(self, resolution: int) -> int:

@@ -6,7 +6,8 @@ To add one, write a module of this package that meets `Format`, and name it in `
 - `networks(content)`, which returns None at once for files of other formats, and otherwise a function for each network
   in the file, by the names 'G_ema', 'G' and 'D'. The one that is asked for is called, and returns a configuration and
   the tensors by the names that `stylegan2.networks`, `discriminator` and `mobile` give them. `content.networks` has the
-  state dicts of a file, under whatever keys and prefixes; `by_names` picks those whose tensors have the format's names.
+  state dicts of a file, under whatever keys and prefixes; `by_names` picks those whose tensors have the format's names,
+  and `content.read` reads them.
 
 `layout` infers configurations from names and shapes; names and shapes are checked against the configuration afterwards
 (`build`). A file that is damaged or unsupported is a `CheckpointError` whose message says what is wrong; `load` puts
@@ -15,19 +16,28 @@ the file's name in front, and turns whatever else malformed contents raise into 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
 
+import msgspec
 import safetensors.torch
 from torch import Tensor
 
 from stylegan2.checkpoints.found import Tensors, find_networks
 from stylegan2.checkpoints.kinds import Config
+from stylegan2.describing import describe, printable
 from stylegan2.errors import CheckpointError
-from stylegan2.safe_pickle import Module, looks_pickled, read_pickled
+from stylegan2.regular import irregular
+from stylegan2.safe_pickle import Module, floats, looks_pickled, read_pickled
+
+# Bytes that the tensors of a network may take for each of the file, which has at least half of them, and those that
+# tensors of small files take besides their values.
+_PER_BYTE, _FREE, _OBJECT = 3, 32 << 20, 1000
+# The longest header of a safetensors file: those of networks have some thousand bytes.
+_LONGEST_HEADER = 4 << 20
 
 State = dict[str, Tensor]
 
@@ -43,6 +53,12 @@ class Loaded:
 Networks = dict[str, Callable[[], Loaded]]
 
 
+class Header(msgspec.Struct):
+    """What is of interest in the header of a safetensors file: the metadata."""
+
+    metadata: dict[str, str] = msgspec.field(name="__metadata__", default_factory=dict)
+
+
 class Content:
     """The content of a file or a folder, read when it is first needed.
 
@@ -54,11 +70,12 @@ class Content:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._taken = 0
 
     @cached_property
     def data(self) -> memoryview:
         """The bytes of the file; empty for a folder."""
-        return memoryview(b"" if self.path.is_dir() else self.path.read_bytes())
+        return memoryview(b"" if self.path.is_dir() else read_regular(self.path))
 
     @cached_property
     def pickled(self) -> Any:
@@ -71,19 +88,79 @@ class Content:
         return len(self.data) > 8 and bytes(self.data[8:9]) == b"{"
 
     @cached_property
+    def header(self) -> Header:
+        """The header of a safetensors file.
+
+        Raises
+        ------
+        CheckpointError
+            It is truncated, damaged or too long.
+        """
+        length = int.from_bytes(self.data[:8], "little")
+        if length > len(self.data) - 8:
+            raise CheckpointError("it is truncated: a safetensors file whose header ends beyond its end")
+        if length > _LONGEST_HEADER:
+            raise CheckpointError(f"unsupported: a safetensors file with a header of {length} bytes")
+        try:
+            return msgspec.json.decode(self.data[8 : 8 + length], type=Header)
+        except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
+            raise CheckpointError("it is damaged: a safetensors file with an unreadable header") from error
+
+    @cached_property
     def plain(self) -> Any:
         """What the pickle, torch file or safetensors file holds; None for other files."""
-        if not self.is_safetensors:
-            return self.pickled
+        return self.safetensors() if self.is_safetensors else self.pickled
+
+    def safetensors(self) -> State:
+        """Read the tensors of a safetensors file.
+
+        Raises
+        ------
+        CheckpointError
+            It is truncated or damaged.
+        """
+        _ = self.header  # of a bounded length
         try:
             return safetensors.torch.load(bytes(self.data))
         except safetensors.SafetensorError as error:
-            raise CheckpointError(f"it is truncated or damaged: {error}") from error
+            raise CheckpointError(f"it is truncated or damaged: {printable(str(error)[:200])}") from error
+
+    def read(self, tensors: Mapping[str, Any]) -> State:
+        """Read tensors that `networks` or `plain` have, see `safe_pickle.floats`.
+
+        Raises
+        ------
+        CheckpointError
+            One of them is no tensor, or they share their values so often that they are far larger than the file.
+        """
+        state = {}
+        for name, value in tensors.items():
+            if not isinstance(name, str):
+                raise CheckpointError(f"it is damaged: a tensor is called {describe(name)}")
+            state[name] = floats(value, name)
+            self._taken += state[name].nbytes + _OBJECT
+            if self._taken > _PER_BYTE * len(self.data) + _FREE:
+                raise CheckpointError("refused: its tensors share their values, and are far larger than the file")
+        return state
 
     @cached_property
     def networks(self) -> dict[str, Module | Tensors]:
         """Modules or tensors of the file by network, whatever their code base (see `found`)."""
         return find_networks(self.plain)
+
+
+def read_regular(path: Path) -> bytes:
+    """Return the bytes of a file, unless reading it might not end.
+
+    Raises
+    ------
+    CheckpointError
+        It is a pipe, a device or the like.
+    """
+    kind = irregular(path)
+    if kind is not None:
+        raise CheckpointError(f"it is {kind}, not a file; copy what it gives into a file")
+    return path.read_bytes()
 
 
 class Format(Protocol):

@@ -5,11 +5,12 @@ What they are is told by the names of their tensors, by the formats.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from torch import Tensor
 
+from stylegan2.describing import describe
 from stylegan2.errors import CheckpointError
 from stylegan2.safe_pickle import Array, Module, TensorView
 
@@ -25,6 +26,9 @@ _KEYS = {
 _AROUND = ("state_dict", "model_state_dict", "models", "model", "module")
 # What wrappers of modules put in front of all names.
 _WRAPPERS = ("module.", "_orig_mod.")
+# Beyond any network, with what code bases keep beside the weights. Modules may share others, so that a small file could
+# hold any number of paths.
+_MOST_MODULES, _MOST_OWN, _LONGEST_NAME = 2000, 200, 200
 
 
 def find_networks(raw: Any, depth: int = 0) -> dict[str, Module | Tensors]:
@@ -56,13 +60,21 @@ def tensors_of(network: Module | Tensors) -> Tensors:
     """Return the tensors of a network by the names that a state dict has for them."""
     if not isinstance(network, Module):
         return _unwrapped(network)
-    return {
-        f"{path}{name}": value
-        for path, module in walk(network)
-        for part in ("_parameters", "_buffers")
-        for name, value in module.state.get(part, {}).items()
-        if value is not None and name not in _not_persistent(module)
-    }
+    tensors: dict[str, Any] = {}
+    for path, module in walk(network):
+        left_out = _not_persistent(path, module)
+        tensors |= {name: value for name, value in own_tensors(path, module).items() if name not in left_out}
+    return tensors
+
+
+def own_tensors(path: str, module: Module) -> Tensors:
+    """Return the parameters and buffers of a module, but of none within it, by their names below `path`."""
+    every = [*module.state.get("_parameters", {}).items(), *module.state.get("_buffers", {}).items()]
+    if len(every) > _MOST_OWN:
+        raise CheckpointError(f"unsupported: a module with {len(every)} tensors, which no StyleGAN2 has")
+    if not all(isinstance(name, str) and len(name) <= _LONGEST_NAME for name, _ in every):
+        raise CheckpointError(f"it is damaged: a tensor of {describe(path)} without a name")
+    return {f"{path}{name}": value for name, value in every if value is not None}
 
 
 def by_names(
@@ -75,24 +87,31 @@ def by_names(
     return {name: own for name, own in every.items() if (is_discriminator if name == "D" else is_generator)(own)}
 
 
-def _not_persistent(module: Module) -> list[Any]:
+def _not_persistent(path: str, module: Module) -> set[str]:
     """Names of the buffers that a state dict leaves out."""
     names = module.state.get("_non_persistent_buffers_set")
-    return names if isinstance(names, list) else []
+    names = names[:_MOST_OWN] if isinstance(names, list) else []
+    return {f"{path}{name}" for name in names if isinstance(name, str)}
 
 
-def walk(module: Module, path: str = "", depth: int = 0) -> Iterator[tuple[str, Module]]:
-    """The module and those within it, by path. Depth and width of a real network are small."""
+def walk(module: Module) -> list[tuple[str, Module]]:
+    """List the module and those within it, by path. Depth and number are small in a real network."""
+    found: list[tuple[str, Module]] = []
+    _walk(module, "", 0, found)
+    return found
+
+
+def _walk(module: Module, path: str, depth: int, found: list[tuple[str, Module]]) -> None:
     children = module.state.get("_modules", {})
-    if depth > 5 or len(children) > 50:
-        raise CheckpointError("unsupported: its modules are nested deeper than those of any StyleGAN2")
-    yield path, module
+    if depth > 5 or len(children) > 50 or len(found) == _MOST_MODULES:
+        raise CheckpointError("unsupported: its modules are nested deeper, or are more, than those of any StyleGAN2")
+    found.append((path, module))
     for name, child in children.items():
         if child is None:  # torch's way to say that there is none
             continue
-        if not isinstance(child, Module):
-            raise CheckpointError(f"it is damaged: {path}{name} is not a module")
-        yield from walk(child, f"{path}{name}.", depth + 1)
+        if not (isinstance(child, Module) and isinstance(name, str) and len(name) <= _LONGEST_NAME):
+            raise CheckpointError(f"it is damaged: {describe(name)} of {describe(path)} is not a module")
+        _walk(child, f"{path}{name}.", depth + 1, found)
 
 
 def _by_keys(raw: Mapping[Any, Any]) -> dict[str, Module | Tensors]:
@@ -117,9 +136,9 @@ def _from_tensors(raw: Mapping[Any, Any]) -> dict[str, Module | Tensors]:
 
 def _unwrapped(tensors: Tensors) -> Tensors:
     """Take off what wrappers put in front of the names, if it stands before all of them."""
-    for prefix in _WRAPPERS:
-        if tensors and all(str(name).startswith(prefix) for name in tensors):
-            return _unwrapped({str(name)[len(prefix) :]: value for name, value in tensors.items()})
+    for prefix in _WRAPPERS * 2:
+        if tensors and all(isinstance(name, str) and name.startswith(prefix) for name in tensors):
+            tensors = {name[len(prefix) :]: value for name, value in tensors.items()}
     return tensors
 
 

@@ -10,10 +10,10 @@ from typing import Any
 from torch import Tensor
 
 from stylegan2.checkpoints.format import Content, Loaded, Networks, State
-from stylegan2.checkpoints.found import by_names
+from stylegan2.checkpoints.found import Tensors, by_names
 from stylegan2.checkpoints.layout import common_taps, discriminator_config, generator_config
+from stylegan2.describing import describe
 from stylegan2.errors import CheckpointError
-from stylegan2.safe_pickle import floats
 
 READS = "genforce (.pth)"
 
@@ -31,7 +31,7 @@ def networks(content: Content) -> Networks | None:
     """Return the networks of the file by name; see `format.Format`."""
     found = by_names(content.networks, _is_generator, lambda own: "input0.weight" in own)
     return {
-        name: partial(_read_discriminator if name == "D" else _read_generator, tensors)
+        name: partial(_read_discriminator if name == "D" else _read_generator, content, tensors)
         for name, tensors in found.items()
     } or None
 
@@ -41,11 +41,10 @@ def _is_generator(tensors: Mapping[str, Any]) -> bool:
     return not tensors.keys().isdisjoint(("mapping.dense0.weight", "synthesis.layer0.weight", "layer0.weight"))
 
 
-def _read_generator(tensors: Mapping[str, Any]) -> Loaded:
+def _read_generator(content: Content, tensors: Tensors) -> Loaded:
     state: State = {}
     kernels = {}
-    for name, value in tensors.items():
-        tensor = floats(value, name)
+    for name, tensor in content.read(tensors).items():
         if name.endswith(".kernel"):
             kernels[name] = tensor
         else:
@@ -65,7 +64,7 @@ def _generator_name(name: str) -> str:
         return f"mapping.fc{dense[1]}.{dense[2]}"
     match = re.fullmatch(r"synthesis\.(layer|output)(\d{1,2})\.(.+)", name)
     if not match or match[3] not in _PARAMETERS:
-        raise CheckpointError(f"unsupported: a genforce file with {name[:80]!r}, which no StyleGAN2 generator has")
+        raise CheckpointError(f"unsupported: a genforce file with {describe(name)}, which no StyleGAN2 generator has")
     k = int(match[2])
     # layer0 is of 4x4, and from 8x8 on there are two of each resolution.
     layer = f"b{4 << k}.torgb" if match[1] == "output" else f"b{4 << ((k + 1) // 2)}.conv{1 - k % 2}"
@@ -83,8 +82,8 @@ def _convert(name: str, tensor: Tensor) -> Tensor:
     return tensor[0] if name.endswith("b4.const") else tensor
 
 
-def _read_discriminator(tensors: Mapping[str, Any]) -> Loaded:
-    values = {name: floats(value, name) for name, value in tensors.items()}
+def _read_discriminator(content: Content, tensors: Tensors) -> Loaded:
+    values = content.read(tensors)
     kernels = {name: value for name, value in values.items() if name.endswith(".kernel")}
     blocks = sum(bool(re.fullmatch(r"skip_layer\d+\.weight", name)) for name in values)
     state = {_discriminator_name(n, blocks): value for n, value in values.items() if n not in kernels}
@@ -96,7 +95,9 @@ def _discriminator_name(name: str, blocks: int) -> str:
     match = re.fullmatch(r"(input|layer|skip_layer)(\d{1,2})\.(weight|bias)", name)
     k = int(match[2]) if match else 0
     if not match or k > 2 * blocks + 2:
-        raise CheckpointError(f"unsupported: a genforce file with {name[:80]!r}, which no StyleGAN2 discriminator has")
+        raise CheckpointError(
+            f"unsupported: a genforce file with {describe(name)}, which no StyleGAN2 discriminator has"
+        )
     if match[1] == "input":
         layer = f"b{4 << blocks}.fromrgb"
     elif match[1] == "skip_layer":

@@ -5,14 +5,31 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
 
 from stylegan2.checkpoints.format import State
 from stylegan2.config import Architecture, DiscriminatorConfig, GeneratorConfig
+from stylegan2.describing import describe
 from stylegan2.errors import CheckpointError
+
+
+def number(value: Any, name: str) -> float:
+    """Return a setting of a file that has to be a number.
+
+    Raises
+    ------
+    CheckpointError
+        It is something else.
+    """
+    if type(value) is not float and not (type(value) is int and value.bit_length() <= 64):
+        raise CheckpointError(f"it is damaged: its {name} is {describe(value)}, not a number")
+    return float(value)
+
+
+_MOST_TAPS = 64
 
 
 def filter_taps(kernel: Tensor) -> tuple[float, ...]:
@@ -26,7 +43,7 @@ def filter_taps(kernel: Tensor) -> tuple[float, ...]:
         kernel = kernel.reshape(kernel.shape[-2:])
     taps = kernel if kernel.dim() == 1 else kernel.sum(0)
     total = float(taps.sum())
-    if taps.dim() != 1 or not math.isfinite(total) or total == 0:
+    if taps.dim() != 1 or not 1 <= len(taps) <= _MOST_TAPS or not math.isfinite(total) or total == 0:
         raise CheckpointError("it is damaged: a resample filter without taps")
     taps = taps / total
     if kernel.dim() == 2 and (
@@ -43,7 +60,7 @@ def common_taps(kernels: Mapping[str, Tensor]) -> tuple[float, ...]:
     """Return the taps that all `kernels` share; the paper's (1, 3, 3, 1) if there are no kernels."""
     found = {filter_taps(kernel) for kernel in kernels.values()}
     if len(found) > 1:
-        raise CheckpointError(f"unsupported: its layers resample with different filters, {sorted(found)}")
+        raise CheckpointError(f"unsupported: its layers resample with {len(found)} different filters")
     return found.pop() if found else (1.0, 3.0, 3.0, 1.0)
 
 
@@ -52,7 +69,7 @@ def block_resolutions(names: Mapping[str, Any], prefix: str = "") -> list[int]:
     matches = (re.match(rf"{re.escape(prefix)}b(\d{{1,5}})\.", name) for name in names)
     found = sorted({int(match[1]) for match in matches if match})
     if len(found) < 2 or found != [2**k for k in range(2, len(found) + 2)]:
-        raise CheckpointError(f"it is damaged or not a StyleGAN2: its blocks are {found[:20]}, not 4, 8, …")
+        raise CheckpointError(f"it is damaged or not a StyleGAN2: its blocks are {found[:12]}, not 4, 8, …")
     return found
 
 
@@ -70,6 +87,9 @@ def count_layers(names: Mapping[str, Any], prefix: str) -> int:
     return sum(bool(re.fullmatch(rf"{re.escape(prefix)}fc\d+\.weight", name)) for name in names)
 
 
+T = TypeVar("T")
+
+
 class _Tensors(State):
     """A state that raises CheckpointError for a missing name."""
 
@@ -84,6 +104,13 @@ def _architecture(state: State, of_skip: str) -> Architecture:
     return "skip" if of_skip in state else "orig"
 
 
+def _configuration(kind: type[T], **fields: Any) -> T:
+    try:
+        return kind(**fields)
+    except ValueError as error:
+        raise CheckpointError(f"it is damaged: no network has such a configuration: {error}") from error
+
+
 def generator_config(state: State, taps: tuple[float, ...], **settings: Any) -> GeneratorConfig:
     """Infer the configuration of a generator.
 
@@ -95,13 +122,19 @@ def generator_config(state: State, taps: tuple[float, ...], **settings: Any) -> 
         Taps of the resample filter.
     settings
         Further fields of the configuration, which do not show in names and shapes.
+
+    Raises
+    ------
+    CheckpointError
+        No network has such names, shapes or settings.
     """
     state = _Tensors(state)
     sides = block_resolutions(state, "synthesis.")
     architecture = _architecture(state, "synthesis.b4.torgb.weight")
     w_dim = state["synthesis.b4.conv1.affine.weight"].shape[1]
     c_dim = state["mapping.embed.weight"].shape[1] if "mapping.embed.weight" in state else 0
-    return GeneratorConfig(
+    return _configuration(
+        GeneratorConfig,
         resolution=sides[-1],
         z_dim=state["mapping.fc0.weight"].shape[1] - (w_dim if c_dim else 0),
         c_dim=c_dim,
@@ -124,7 +157,8 @@ def discriminator_config(state: State, taps: tuple[float, ...], **settings: Any)
     widths = {r: state[f"b{r}.conv0.weight"].shape[1] for r in sides[1:]}
     widths[4] = state["b4.conv.weight"].shape[0]
     conditional = "mapping.embed.weight" in state
-    return DiscriminatorConfig(
+    return _configuration(
+        DiscriminatorConfig,
         resolution=sides[-1],
         c_dim=state["mapping.embed.weight"].shape[1] if conditional else 0,
         img_channels=state[f"b{sides[-1]}.fromrgb.weight"].shape[1],

@@ -17,9 +17,10 @@ from stylegan2.checkpoints.build import build
 from stylegan2.checkpoints.format import Content, Format, Networks
 from stylegan2.checkpoints.kinds import Network
 from stylegan2.defaults import own_draws, plain_defaults
+from stylegan2.describing import describe, printable
 from stylegan2.devices import find_device
 from stylegan2.discriminator import Discriminator
-from stylegan2.errors import MALFORMED, CheckpointError, ForbiddenGlobalError
+from stylegan2.errors import CheckpointError, ForbiddenGlobalError
 from stylegan2.mobile import MobileGenerator
 from stylegan2.networks import Generator
 from stylegan2.precision import DType, compute_dtype
@@ -191,23 +192,31 @@ def _resolve(path_or_name: str | Path) -> Path:
             if located is not None:
                 return Path(located)
     path = Path(path_or_name)
-    if path.exists():
-        return path
+    try:
+        if path.exists():
+            return path
+    except (OSError, ValueError):  # no file can be called so
+        pass
     hint = " or ".join(hints) or "check the path, or see `latentlab weights list` for the names"
-    raise CheckpointError(f"{path_or_name}: neither a file, nor a folder, nor the name of known weights; {hint}")
+    name = printable(str(path_or_name)[:500])
+    raise CheckpointError(f"{name}: neither a file, nor a folder, nor the name of known weights; {hint}")
 
 
 @contextmanager
 def _errors_name(path: Path) -> Iterator[None]:
     """Put the file's name before errors, and make those of malformed contents a CheckpointError."""
+    name = printable(str(path))
     try:
         yield
     except CheckpointError as error:
-        raise type(error)(f"{path}: {error}") from error.__cause__
+        raise type(error)(f"{name}: {error}") from error.__cause__
     except OSError as error:
-        raise CheckpointError(f"{path}: it cannot be read: {error.strerror or error}") from error
-    except MALFORMED as error:
-        raise CheckpointError(f"{path}: it is damaged or of an unknown format; {_supported()}") from error
+        raise CheckpointError(f"{name}: it cannot be read: {error.strerror or error}") from error
+    except MemoryError as error:
+        raise CheckpointError(f"{name}: it does not fit into the memory of this machine") from error
+    # A file may make any library on the way fail in any way. What went wrong is the error's cause.
+    except Exception as error:
+        raise CheckpointError(f"{name}: it is damaged or of an unknown format; {_supported()}") from error
 
 
 def _supported() -> str:
@@ -251,10 +260,10 @@ def _why_none(content: Content) -> str:
 def _describe(raw: Any) -> str:
     """Describe contents that have none of the formats."""
     if isinstance(raw, Module):
-        return f"it is a pickled module of class {raw.name[:100]}, not a StyleGAN2 network"
+        return f"it is a pickled module of class {printable(raw.name[:100])}, not a StyleGAN2 network"
     if not isinstance(raw, dict):
         return f"it is a pickled {type(raw).__name__}, not a StyleGAN2 checkpoint"
     if {"GAN", "version"} <= raw.keys():
         return "it is a checkpoint of lucidrains' stylegan2-pytorch, which is another architecture"
-    keys = ", ".join(str(key)[:40] for key in list(raw)[:5])
+    keys = ", ".join(printable(key[:40]) if isinstance(key, str) else describe(key) for key in list(raw)[:5])
     return f"it is a dictionary with the keys {keys or '(none)'}, not a StyleGAN2 checkpoint"

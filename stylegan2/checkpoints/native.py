@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
-import struct
-from collections.abc import Mapping
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-import safetensors
+import msgspec
 import safetensors.torch
 import torch
 
 from stylegan2.checkpoints.format import Content, Loaded, Networks
-from stylegan2.checkpoints.found import Tensors, tensors_of
+from stylegan2.checkpoints.found import tensors_of
 from stylegan2.checkpoints.kinds import KINDS, Config, Network, kind_of
 from stylegan2.checkpoints.serialising import to_safetensors
+from stylegan2.describing import describe, printable
 from stylegan2.errors import CheckpointError
-from stylegan2.safe_pickle import Module, Record, floats
+from stylegan2.safe_pickle import Module, Record
 from stylegan2.safe_pickle.inert import OWN_CONFIGS
 from stylegan2.writing import temporary_beside
 
@@ -56,8 +56,9 @@ def save(network: Network, path: str | Path) -> None:
     }
     try:
         _write(Path(path), to_safetensors(network.state_dict(), metadata))
-    except OSError as error:
-        raise CheckpointError(f"{path}: it cannot be written: {error.strerror or error}") from error
+    except (OSError, ValueError) as error:  # names may have characters that no file has
+        reason = getattr(error, "strerror", None) or error
+        raise CheckpointError(f"{printable(str(path))}: it cannot be written: {reason}") from error
 
 
 def _write(path: Path, data: bytes) -> None:
@@ -75,37 +76,29 @@ def networks(content: Content) -> Networks | None:
     A file holds one network: a generator answers to G_ema and to G, whichever it was.
     """
     if not content.is_safetensors:
-        return _pickled(content.networks)
-    data = content.data
-    (length,) = struct.unpack("<Q", data[:8])
-    if length > len(data) - 8:
-        raise CheckpointError("it is truncated: a safetensors file whose header ends beyond its end")
-    try:
-        header = json.loads(bytes(data[8 : 8 + length]))
-        metadata = header.get("__metadata__") or {}
-        form, kind = metadata.get("format"), metadata.get("kind")
-    except (ValueError, AttributeError, RecursionError) as error:
-        raise CheckpointError("it is damaged: a safetensors file with an unreadable header") from error
-    if form != FORMAT:
+        return _pickled(content)
+    metadata = content.header.metadata
+    if metadata.get("format") != FORMAT:
         return None
-    if metadata.get("version") != str(VERSION) or kind not in KINDS:
+    kind, version = metadata.get("kind", ""), metadata.get("version", "")
+    if version != str(VERSION) or kind not in KINDS:
         raise CheckpointError(
-            f"too new: a {str(kind)[:40]!r} of version {str(metadata.get('version'))[:40]} of the project's "
+            f"too new: a {describe(kind)} of version {describe(version)} of the project's "
             f"format; this is version {VERSION}. Install a newer version of the project"
         )
     names = ("D",) if kind == "discriminator" else ("G_ema", "G")
-    return dict.fromkeys(names, partial(_read, data, kind, metadata.get("config")))
+    return dict.fromkeys(names, partial(_read, content, KINDS[kind], metadata.get("config", "")))
 
 
-def _pickled(networks: Mapping[str, Module | Tensors]) -> Networks | None:
+def _pickled(content: Content) -> Networks | None:
     """Return networks of the project that were pickled as they are: their attributes have the configuration."""
     found: Networks = {}
-    for name, network in networks.items():
+    for name, network in content.networks.items():
         config = network.state.get("config") if isinstance(network, Module) else None
         if isinstance(network, Module) and isinstance(config, Record) and config.name in OWN_CONFIGS:
             kind = OWN_CONFIGS[config.name]
             if (kind == "discriminator") == (name == "D"):
-                found[name] = partial(_read_module, network, KINDS[kind], config)
+                found[name] = partial(_read_module, content, network, KINDS[kind], config)
         elif name != "D" and "synthesis.toimg.weight" in tensors_of(network):
             raise CheckpointError(
                 "unsupported: it is the state dict of a mobile generator, which has no configuration; "
@@ -114,20 +107,29 @@ def _pickled(networks: Mapping[str, Module | Tensors]) -> Networks | None:
     return found or None
 
 
-def _read_module(network: Module, config_class: type[Config], config: Record) -> Loaded:
-    state = {name: floats(value, name) for name, value in tensors_of(network).items()}
-    return Loaded(config_class(**config.state), state)
+def _read_module(content: Content, network: Module, form: type[Config], config: Record) -> Loaded:
+    return Loaded(_checked(config.state, form), content.read(tensors_of(network)))
 
 
-def _read(data: memoryview, kind: str, text: Any) -> Loaded:
+def _read(content: Content, form: type[Config], text: str) -> Loaded:
     try:
-        fields: dict[str, Any] = {n: tuple(v) if isinstance(v, list) else v for n, v in json.loads(text).items()}
-        config = KINDS[kind](**fields)
-        tensors = safetensors.torch.load(bytes(data))
-    except safetensors.SafetensorError as error:
-        raise CheckpointError(f"it is truncated or damaged: {error}") from error
-    except (TypeError, ValueError, AttributeError, RecursionError) as error:
-        raise CheckpointError(f"it is damaged: its configuration cannot be read: {error}") from error
+        fields = msgspec.json.decode(text)
+    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
+        raise CheckpointError("it is damaged: its configuration is no JSON") from error
+    config, tensors = _checked(fields, form), content.safetensors()
     if any(value.dtype != torch.float32 for value in tensors.values()):
         raise CheckpointError("it is damaged: a tensor that is not float32")
     return Loaded(config, tensors)
+
+
+def _checked(fields: Any, form: type[Config]) -> Config:
+    """Make the configuration of what a file says of it, each field of its type."""
+    known = {field.name for field in dataclasses.fields(form)}
+    if not isinstance(fields, dict) or not fields.keys() <= known:
+        raise CheckpointError("it is damaged: its configuration has no fields, or unknown ones")
+    try:
+        return msgspec.convert(fields, form)
+    except (msgspec.ValidationError, RecursionError) as error:
+        raise CheckpointError(
+            f"it is damaged: its configuration cannot be read: {printable(str(error)[:200])}"
+        ) from None

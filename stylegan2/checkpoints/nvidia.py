@@ -12,11 +12,12 @@ import re
 from functools import partial
 from typing import Any
 
-from stylegan2.checkpoints.format import Content, Loaded, Networks, State
-from stylegan2.checkpoints.found import Tensors, by_names, walk
-from stylegan2.checkpoints.layout import common_taps, discriminator_config, generator_config
+from stylegan2.checkpoints.format import Content, Loaded, Networks
+from stylegan2.checkpoints.found import Tensors, by_names, own_tensors, walk
+from stylegan2.checkpoints.layout import common_taps, discriminator_config, generator_config, number
+from stylegan2.describing import describe
 from stylegan2.errors import CheckpointError
-from stylegan2.safe_pickle import Module, ReleasedModule, TensorView, floats
+from stylegan2.safe_pickle import Module, ReleasedModule, TensorView
 
 READS = "stylegan2-ada-pytorch and stylegan3 (.pkl, StyleGAN2 networks)"
 
@@ -29,14 +30,14 @@ def networks(content: Content) -> Networks | None:
     """Return the networks of the file by name; see `format.Format`."""
     modules = {name: network for name, network in content.networks.items() if isinstance(network, ReleasedModule)}
     if modules:
-        return {name: partial(_read, network) for name, network in modules.items()}
+        return {name: partial(_read, content, network) for name, network in modules.items()}
     found = by_names(content.networks, lambda own: _OF_GENERATOR in own, lambda own: _OF_DISCRIMINATOR in own)
-    return {name: partial(_read_tensors, tensors) for name, tensors in found.items()} or None
+    return {name: partial(_read_tensors, content, tensors) for name, tensors in found.items()} or None
 
 
-def _read_tensors(tensors: Tensors) -> Loaded:
+def _read_tensors(content: Content, tensors: Tensors) -> Loaded:
     """Read a state dict, which has no settings."""
-    values = {name: floats(value, name) for name, value in tensors.items()}
+    values = content.read(tensors)
     state = {name: value for name, value in values.items() if not name.endswith("resample_filter")}
     is_generator = _OF_GENERATOR in tensors
     resampling = rf"b\d+\.({'conv0' if is_generator else 'conv1'}|skip)\.resample_filter$"
@@ -44,27 +45,20 @@ def _read_tensors(tensors: Tensors) -> Loaded:
     return Loaded(generator_config(state, taps) if is_generator else discriminator_config(state, taps), state)
 
 
-def _read(network: Module) -> Loaded:
+def _read(content: Content, network: Module) -> Loaded:
     modules = dict(walk(network))
     _refuse_others(modules)
-    tensors = {
-        f"{path}{name}": value
-        for path, module in modules.items()
-        for part in ("_parameters", "_buffers")
-        for name, value in module.state.get(part, {}).items()
-        if value is not None
-    }
+    tensors = {name: value for path, module in modules.items() for name, value in own_tensors(path, module).items()}
     if not all(isinstance(value, TensorView) for value in tensors.values()):
         raise CheckpointError("it is damaged: a module whose parameters are not tensors")
     _check_settings(modules, tensors)
-    state: State = {n: floats(value, n) for n, value in tensors.items() if not n.endswith("resample_filter")}
-    taps = common_taps(
-        {
-            path: floats(tensors[f"{path}resample_filter"], path)
-            for path, module in modules.items()
-            if module.state.get("up", 1) == 2 or module.state.get("down", 1) == 2
-        }
-    )
+    filters = [
+        f"{path}resample_filter"
+        for path, module in modules.items()
+        if module.state.get("up", 1) == 2 or module.state.get("down", 1) == 2
+    ]
+    taps = common_taps(content.read({name: tensors[name] for name in filters}))
+    state = content.read({n: value for n, value in tensors.items() if not n.endswith("resample_filter")})
     shared = {
         "conv_clamp": _clamp(modules),
         "fp16_resolutions": sum(module.state.get("use_fp16") is True for module in modules.values()),
@@ -78,7 +72,7 @@ def _read(network: Module) -> Loaded:
         state,
         taps,
         mapping_lr_multiplier=_mapping_multiplier(modules),
-        w_avg_beta=float(modules["mapping."].state["w_avg_beta"]),
+        w_avg_beta=number(modules["mapping."].state["w_avg_beta"], "w_avg_beta"),
         **shared,
     )
     return Loaded(config, state)
@@ -88,14 +82,14 @@ def _refuse_others(modules: dict[str, Module]) -> None:
     """Name the other generators that come in such files, and refuse unknown ones."""
     top = modules[""]
     if "synthesis.input." in modules:
-        kernels = {module.state.get("conv_kernel") for module in modules.values()}
-        variant = "StyleGAN3-R" if 3 not in kernels else "StyleGAN3-T"
+        kernels = [module.state.get("conv_kernel") for module in modules.values()]
+        variant = "StyleGAN3-T" if any(type(kernel) is int and kernel == 3 for kernel in kernels) else "StyleGAN3-R"
         raise CheckpointError(
             f"unsupported: it is a {variant}, an alias-free generator; supported are StyleGAN2 networks "
             "(which the same code base also writes, with --cfg=stylegan2)"
         )
     if top.name not in ("Generator", "Discriminator"):
-        raise CheckpointError(f"unsupported: it is a {top.name!r}, not a StyleGAN2 generator or discriminator")
+        raise CheckpointError(f"unsupported: it is a {describe(top.name)}, not a StyleGAN2 generator or discriminator")
 
 
 def _check_settings(modules: dict[str, Module], tensors: dict[str, TensorView]) -> None:
@@ -109,16 +103,28 @@ def _check_settings(modules: dict[str, Module], tensors: dict[str, TensorView]) 
             expected |= {"weight_gain": multiplier / math.sqrt(fan_in), "bias_gain": multiplier}
         for name, value in expected.items():
             found = module.state.get(name, value) if module.name in _LAYERS else value
-            if found != value and not (isinstance(found, float) and math.isclose(found, value, rel_tol=1e-4)):
-                raise CheckpointError(f"unsupported: the {name} of {path[:-1]} is {str(found)[:40]!r}, not {value!r}")
+            if not _same(found, value):
+                raise CheckpointError(
+                    f"unsupported: the {name} of {describe(path[:-1])} is {describe(found)}, not {value!r}"
+                )
+
+
+def _same(found: Any, expected: Any) -> bool:
+    """Whether a setting is the expected text or number; anything else is not even compared, which might not end."""
+    if isinstance(expected, str):
+        return isinstance(found, str) and found == expected
+    return type(found) in (int, float) and math.isclose(found, expected, rel_tol=1e-4)
 
 
 def _common(modules: dict[str, Module], kind: str, attribute: str, default: Any) -> Any:
-    """The attribute that all modules of a kind share."""
-    values = {m.state[attribute] for m in modules.values() if m.name == kind and attribute in m.state}
-    if len(values) > 1:
-        raise CheckpointError(f"unsupported: its layers differ in {attribute}, {sorted(map(str, values))}")
-    return values.pop() if values else default
+    """The attribute, a number or None, that all modules of a kind share."""
+    values = [m.state[attribute] for m in modules.values() if m.name == kind and attribute in m.state]
+    for value in values:
+        if value is not None:
+            number(value, attribute)
+    if len(set(values)) > 1:
+        raise CheckpointError(f"unsupported: its layers differ in {attribute}")
+    return values[0] if values else default
 
 
 def _clamp(modules: dict[str, Module]) -> float | None:
@@ -130,4 +136,4 @@ def _clamp(modules: dict[str, Module]) -> float | None:
 
 def _mapping_multiplier(modules: dict[str, Module]) -> float:
     """The learning-rate multiplier of the mapping network; the default where there is none."""
-    return float(modules["mapping.fc0."].state["bias_gain"]) if "mapping.fc0." in modules else 0.01
+    return number(modules["mapping.fc0."].state["bias_gain"], "bias_gain") if "mapping.fc0." in modules else 0.01

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
@@ -12,11 +12,11 @@ import torch
 from torch import Tensor
 
 from stylegan2.checkpoints.format import Content, Loaded, Networks, State
-from stylegan2.checkpoints.found import by_names
+from stylegan2.checkpoints.found import Tensors, by_names
 from stylegan2.checkpoints.layout import common_taps, discriminator_config, generator_config
+from stylegan2.describing import describe
 from stylegan2.errors import CheckpointError
 from stylegan2.networks import MappingNetwork
-from stylegan2.safe_pickle import floats
 
 READS = "rosinality, pSp and e4e (.pt)"
 
@@ -29,6 +29,7 @@ _LAYER = {
     "bias": "bias",
 }
 _MEAN_SAMPLES = 10_000
+_WIDEST = 1024
 
 
 def networks(content: Content) -> Networks | None:
@@ -40,16 +41,17 @@ def networks(content: Content) -> Networks | None:
     found = by_names(content.networks, lambda own: "style.1.weight" in own, lambda own: "convs.0.0.weight" in own)
     mean = content.plain.get("latent_avg") if found and isinstance(content.plain, dict) else None
     return {
-        name: partial(_read_discriminator, tensors) if name == "D" else partial(_read_generator, tensors, mean)
+        name: partial(_read_discriminator, content, tensors)
+        if name == "D"
+        else partial(_read_generator, content, tensors, mean)
         for name, tensors in found.items()
     } or None
 
 
-def _read_generator(tensors: Mapping[str, Any], mean: Any) -> Loaded:
+def _read_generator(content: Content, tensors: Tensors, mean: Any) -> Loaded:
     state: State = {}
     kernels = {}
-    for name, value in tensors.items():
-        tensor = floats(value, name)
+    for name, tensor in content.read(tensors).items():
         if name.endswith(".kernel"):
             kernels[name] = tensor
         else:
@@ -57,10 +59,13 @@ def _read_generator(tensors: Mapping[str, Any], mean: Any) -> Loaded:
     # Its learning-rate multiplier is not stored: the code has never had another.
     multiplier = 0.01
     if mean is not None:
-        state["mapping.w_avg"] = _mean_row(floats(mean, "latent_avg"))
+        state["mapping.w_avg"] = _mean_row(content.read({"latent_avg": mean})["latent_avg"])
     config = generator_config(state, common_taps(kernels), mapping_lr_multiplier=multiplier)
     if mean is None:
-        mapping = MappingNetwork(config.z_dim, 0, config.w_dim, None, config.mapping_layers, multiplier)
+        if max(config.z_dim, config.w_dim) > _WIDEST:
+            raise CheckpointError(f"unsupported: it has no mean of w, and z or w are wider than {_WIDEST}")
+        with torch.device("meta"):  # memory is that of the tensors, which need not be the configuration's
+            mapping = MappingNetwork(config.z_dim, 0, config.w_dim, None, config.mapping_layers, multiplier)
         state["mapping.w_avg"] = _sampled_mean(mapping, state)
     return Loaded(config, state)
 
@@ -74,7 +79,7 @@ def _generator_name(name: str) -> str:
         return "synthesis.b4.const"
     match = re.fullmatch(r"(conv1|to_rgb1|(?:convs\.|to_rgbs\.|noises\.noise_)\d{1,2})(?:\.(.+))?", name)
     if not match or (match[2] is not None and match[2] not in _LAYER):
-        raise CheckpointError(f"unsupported: a rosinality file with {name[:80]!r}, which no StyleGAN2 generator has")
+        raise CheckpointError(f"unsupported: a rosinality file with {describe(name)}, which no StyleGAN2 generator has")
     kind, *digits = re.split(r"[._](?=\d)", match[1])
     k = int(digits[0]) if digits else 0
     if match[2] is None:
@@ -110,14 +115,14 @@ def _mean_row(mean: Tensor) -> Tensor:
 def _sampled_mean(mapping: MappingNetwork, state: State) -> Tensor:
     """Mean of w over drawn z's, in float64 so that machines agree on its float32 value."""
     own = {n.removeprefix("mapping."): v for n, v in state.items() if n.startswith("mapping.")}
-    mapping.load_state_dict(own)
+    mapping.load_state_dict(own, assign=True)
     with torch.no_grad():
         z = torch.from_numpy(np.random.RandomState(0).randn(_MEAN_SAMPLES, mapping.z_dim))
         return mapping.double()(z).mean(0).float()
 
 
-def _read_discriminator(tensors: Mapping[str, Any]) -> Loaded:
-    values = {name: floats(value, name) for name, value in tensors.items()}
+def _read_discriminator(content: Content, tensors: Tensors) -> Loaded:
+    values = content.read(tensors)
     kernels = {name: value for name, value in values.items() if name.endswith(".kernel")}
     blocks = sum(name.endswith(".skip.1.weight") for name in values)
     state = {_discriminator_name(n, blocks): value for n, value in values.items() if n not in kernels}
@@ -130,7 +135,7 @@ def _discriminator_name(name: str, blocks: int) -> str:
     layers = dict(_discriminator_layers(blocks))
     if not match or f"{match[1]}.{match[2]}" not in layers:
         raise CheckpointError(
-            f"unsupported: a rosinality file with {name[:80]!r}, which no StyleGAN2 discriminator has"
+            f"unsupported: a rosinality file with {describe(name)}, which no StyleGAN2 discriminator has"
         )
     return f"{layers[f'{match[1]}.{match[2]}']}.{match[3]}"
 

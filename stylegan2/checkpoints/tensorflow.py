@@ -10,9 +10,10 @@ import torch
 from torch import Tensor
 
 from stylegan2.checkpoints.format import Content, Loaded, Networks, State
-from stylegan2.checkpoints.layout import discriminator_config, filter_taps, generator_config
+from stylegan2.checkpoints.layout import discriminator_config, filter_taps, generator_config, number
+from stylegan2.describing import describe
 from stylegan2.errors import CheckpointError
-from stylegan2.safe_pickle import Record, floats
+from stylegan2.safe_pickle import Record
 
 READS = "the TensorFlow release of StyleGAN2 (.pkl)"
 
@@ -52,61 +53,75 @@ def networks(content: Content) -> Networks | None:
     if len(raw) != 3:
         raise CheckpointError(f"unsupported: a TensorFlow pickle of {len(raw)} networks, not (G, D, Gs)")
     readers = (_read_generator, _read_discriminator, _read_generator)
-    return {name: partial(read, network) for name, read, network in zip(_ORDER, readers, raw, strict=True)}
+    return {name: partial(read, content, network) for name, read, network in zip(_ORDER, readers, raw, strict=True)}
 
 
-def _variables(network: Any) -> State:
+def _variables(content: Content, network: Any) -> State:
     """The variables of a network by their TensorFlow names."""
     if not (isinstance(network, Record) and isinstance(network.state, dict)):
         raise CheckpointError("it is damaged: a TensorFlow network without state")
     if not isinstance(network.state.get("version"), int) or network.state["version"] < 2:
         raise CheckpointError("unsupported: a TensorFlow network of an unknown version")
-    return {str(name): floats(value, str(name)) for name, value in network.state["variables"]}
+    variables = network.state.get("variables")
+    if not (isinstance(variables, list) and all(isinstance(v, tuple) and len(v) == 2 for v in variables)):
+        raise CheckpointError("it is damaged: a TensorFlow network without a list of its variables")
+    if not all(isinstance(name, str) for name, _ in variables):
+        raise CheckpointError("it is damaged: a TensorFlow network with a variable without a name")
+    return content.read(dict(variables))
 
 
 def _settings(network: Record) -> dict[str, Any]:
     """Return the settings it was made with; refuse those that the project's networks do not have."""
-    settings = dict(network.state["static_kwargs"])
+    settings = network.state.get("static_kwargs")
+    if not isinstance(settings, dict):
+        raise CheckpointError("it is damaged: a TensorFlow network without settings")
     if settings.get("label_size"):
         raise CheckpointError("unsupported: a label-conditional network of the TensorFlow release")
     wanted = {"nonlinearity": "lrelu", "mapping_nonlinearity": "lrelu", "normalize_latents": True}
     for name, expected in wanted.items():
-        if settings.get(name, expected) != expected:
-            raise CheckpointError(f"unsupported: its {name} is {str(settings[name])[:40]!r}, not {expected!r}")
+        found = settings.get(name, expected)
+        if type(found) is not type(expected) or found != expected:
+            raise CheckpointError(f"unsupported: its {name} is {describe(found)}, not {expected!r}")
     return settings
 
 
 def _common(settings: dict[str, Any]) -> dict[str, Any]:
-    kernel = settings.get("resample_kernel") or [1, 3, 3, 1]
-    clamp = settings.get("conv_clamp")
+    kernel, clamp = settings.get("resample_kernel"), settings.get("conv_clamp")
+    taps = [1, 3, 3, 1] if kernel is None else kernel
+    if not isinstance(taps, (list, tuple)):
+        raise CheckpointError(f"unsupported: its resample_kernel is {describe(taps)}, not a list of taps")
     return {
-        "taps": filter_taps(torch.tensor(kernel, dtype=torch.float64)),
-        "conv_clamp": None if clamp is None else float(clamp),
+        "taps": filter_taps(torch.tensor([number(tap, "resample_kernel") for tap in taps], dtype=torch.float64)),
+        "conv_clamp": None if clamp is None else number(clamp, "conv_clamp"),
     }
 
 
-def _read_generator(network: Record) -> Loaded:
-    variables = _variables(network)
-    components = network.state["components"]
-    synthesis, mapping = _variables(components["synthesis"]), _variables(components["mapping"])
+def _read_generator(content: Content, network: Record) -> Loaded:
+    variables = _variables(content, network)
+    parts = network.state.get("components")
+    if not isinstance(parts, dict):
+        raise CheckpointError("it is damaged: a TensorFlow generator without components")
+    synthesis, mapping = (_variables(content, parts.get(name)) for name in ("synthesis", "mapping"))
     if any("/StyleMod/" in name for name in synthesis):
         raise CheckpointError("unsupported: it is a StyleGAN1 generator; supported are StyleGAN2 networks")
     state = {f"synthesis.{_rename(name, _LAYERS)}": _convert(name, v) for name, v in synthesis.items()}
     state |= {re.sub(r"^Dense(\d+)/", r"mapping.fc\1.", name): _convert(name, v) for name, v in mapping.items()}
+    if "dlatent_avg" not in variables:
+        raise CheckpointError("it is damaged: a TensorFlow generator without dlatent_avg")
     state["mapping.w_avg"] = variables["dlatent_avg"]
     settings = _settings(network)
     config = generator_config(
         state,
         **_common(settings),
-        mapping_lr_multiplier=float(settings.get("mapping_lrmul", 0.01)),
-        w_avg_beta=float(settings.get("dlatent_avg_beta", 0.995)),
+        mapping_lr_multiplier=number(settings.get("mapping_lrmul", 0.01), "mapping_lrmul"),
+        w_avg_beta=number(settings.get("dlatent_avg_beta", 0.995), "dlatent_avg_beta"),
     )
     return Loaded(config, state)
 
 
-def _read_discriminator(network: Record) -> Loaded:
+def _read_discriminator(content: Content, network: Record) -> Loaded:
     state = {}
-    for name, value in _variables(network).items():
+    for name, value in _variables(content, network).items():
         output = name.startswith("Output/")
         ours = name.replace("Output/", "b4.out.") if output else _rename(name, _DISCRIMINATOR_LAYERS)
         state[ours] = _convert(name, value)
@@ -124,7 +139,9 @@ def _rename(name: str, layers: dict[str, str]) -> str:
         return f"b{4 << ((index + 1) // 2)}.conv{1 - index % 2}.noise_const"
     match = re.fullmatch(r"(\d+)x\1/(\w+)/(\w+)", name)
     if not match or match[2] not in layers or match[3] not in _PARAMETERS:
-        raise CheckpointError(f"unsupported: a TensorFlow network with {name[:80]!r}, which no StyleGAN2 network has")
+        raise CheckpointError(
+            f"unsupported: a TensorFlow network with {describe(name)}, which no StyleGAN2 network has"
+        )
     return f"b{match[1]}.{layers[match[2]]}{_PARAMETERS[match[3]]}"
 
 

@@ -1,8 +1,9 @@
 """The members of the zip archives that torch.save writes, as views of the file.
 
 Zip archives say everything twice, in front of each member and in the index at the end, and readers differ in which they
-believe. Here both have to agree, the members must not overlap, and nothing may be unaccounted for at either end, so that
-there is one way to read the file. Compressed members, which could be bombs, are refused: torch stores them as they are.
+believe. Here both have to agree, the members must not overlap, and nothing may stand before the first of them or behind
+the end, so that there is one way to read the file. Compressed members, which could be bombs, are refused: torch stores
+them as they are.
 
 Source: PKWARE's APPNOTE.TXT, sections 4.3 and 4.4.
 """
@@ -111,11 +112,11 @@ def _entries(data: memoryview) -> list[_Entry]:
     if count > _MOST_MEMBERS or position == 0xFFFFFFFF:
         raise CheckpointError("unsupported: a zip archive of more than 4 GiB, or of too many members")
     stop = position + size
-    if stop != end and not (stop + _WIDE_END == end and data[stop : stop + 4] == b"PK\x06\x06"):
+    if stop != end and not (stop + _WIDE_END == end and bytes(data[stop : stop + 4]) == b"PK\x06\x06"):
         raise CheckpointError("it is damaged: the index of its zip is not where its end says")
-    entries = []
+    entries: list[_Entry] = []
     while position < stop and len(entries) < count:
-        if position + _ENTRY.size > stop or data[position : position + 4] != b"PK\x01\x02":
+        if position + _ENTRY.size > stop or bytes(data[position : position + 4]) != b"PK\x01\x02":
             raise CheckpointError(_UNREADABLE)
         _, _, _, flags, method, _, _, crc, stored, size, *lengths, _, _, _, offset = _ENTRY.unpack(
             data[position : position + _ENTRY.size]
@@ -146,7 +147,7 @@ def _start_of(data: memoryview, entry: _Entry) -> int:
     if entry.method or entry.flags & _ENCRYPTED:
         raise CheckpointError("refused: a compressed or encrypted zip archive, which torch never writes")
     head = data[entry.offset : entry.offset + _LOCAL.size]
-    if len(head) < _LOCAL.size or head[:4] != b"PK\x03\x04":
+    if len(head) < _LOCAL.size or bytes(head[:4]) != b"PK\x03\x04":
         raise CheckpointError("it is truncated or damaged: its zip index points to nowhere")
     _, _, flags, method, _, _, crc, stored, size, name, extra = _LOCAL.unpack(head)
     start = entry.offset + _LOCAL.size
@@ -156,4 +157,4 @@ def _start_of(data: memoryview, entry: _Entry) -> int:
         agree = agree and (crc, stored, size) == (entry.crc, entry.stored, entry.size)
     if not agree:
         raise CheckpointError(f"it is damaged: its zip says two things of its member {describe(entry.name)}")
-    return start + name + extra
+    return int(start + name + extra)

@@ -7,7 +7,7 @@ below 2.6). The zip is not unpacked by a library either, see `archive`.
 from __future__ import annotations
 
 import struct
-from collections import ChainMap
+from collections.abc import Callable
 from typing import Any
 
 from stylegan2.describing import describe
@@ -80,9 +80,9 @@ def read_by(data: memoryview, allowed: Allowed, nested: Allowed, stand_in: Stand
             raise CheckpointError("it is damaged: a nested torch file that is not a storage")
         return storage
 
-    own = {"torch.storage._load_from_bytes": nested_storage}
+    own: dict[str, Callable[..., Any] | None] = {"torch.storage._load_from_bytes": nested_storage}
     try:
-        return _read(data, Rules(ChainMap(own, allowed), budget, stand_in))
+        return _read(data, Rules({**allowed, **own}, budget, stand_in))
     except CheckpointError:
         raise
     except Exception as error:

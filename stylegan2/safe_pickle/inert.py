@@ -16,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from stylegan2.describing import describe
+from stylegan2.describing import describe, printable
 from stylegan2.errors import CheckpointError
 from stylegan2.safe_pickle.archive import check_crc
 from stylegan2.safe_pickle.machine import Allowed, Global, Record, is_key
@@ -51,7 +51,7 @@ def _is_size(values: Any) -> bool:
 
 @dataclass(eq=False)
 class Storage:
-    """The flat values that tensors are views of; `data` and their CRC-32 follow where the container keeps them apart."""
+    """The flat values that tensors are views of; `data` and its CRC-32 follow where they are kept apart."""
 
     dtype: torch.dtype
     count: int
@@ -315,7 +315,7 @@ def floats(value: Any, name: str) -> Tensor:
     elif type(value) is float or (type(value) is int and value.bit_length() <= 64):
         tensor = torch.tensor(float(value), dtype=torch.float32)
     else:
-        raise CheckpointError(f"it is damaged: {describe(name)} is not a tensor, but {describe(value)}")
+        raise CheckpointError(f"it is damaged: {printable(name[:80])} is not a tensor, but {describe(value)}")
     if not tensor.is_floating_point():
-        raise CheckpointError(f"it is damaged: {describe(name)} holds {tensor.dtype}, not floating point numbers")
+        raise CheckpointError(f"it is damaged: {printable(name[:80])} holds {tensor.dtype}, not floating point numbers")
     return tensor.to(torch.float32)

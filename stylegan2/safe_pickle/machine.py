@@ -323,11 +323,11 @@ _pushes(pickle.BINGET, lambda m: m.memo[m.number("<B")])
 _pushes(pickle.LONG_BINGET, lambda m: m.memo[m.number("<I")])
 _pushes(pickle.GLOBAL, lambda m: m.mention(m.line(), m.line()))
 
+
 @_opcode(pickle.BINPERSID)
 def _persistent(machine: _Machine) -> None:
     machine.rules.budget.spend(_OBJECT)
     machine.stack.append(machine.persistent(machine.stack.pop()))
-
 
 
 @_opcode(pickle.PROTO)

@@ -38,7 +38,7 @@ plain = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**70), 2**70) | st.floats(allow_nan=False) | st.text() | st.binary(),
     lambda inner: (
         st.lists(inner)
-        | st.dictionaries(st.text() | st.integers(), inner)
+        | st.dictionaries(st.text() | st.integers(-(2**60) + 1, 2**60 - 1), inner)
         | st.tuples(inner)
         | st.tuples(inner, inner)
         | st.tuples(inner, inner, inner, inner)
