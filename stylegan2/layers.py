@@ -22,9 +22,12 @@ from stylegan2.memory import keep_freed_memory_by_default
 
 def resample_buffer(taps: Sequence[float]) -> Tensor:
     """The low-pass filter with sum 1, as released networks store it: `(n, n)`, or `(n,)` from 8 taps."""
-    f = torch.tensor(taps, dtype=torch.float32)
+    # Computed on the CPU and then made anew on the default device: on the meta device, where `load` builds networks, a
+    # quotient imports torch's compiler (2 s).
+    f = torch.tensor(taps, dtype=torch.float32, device="cpu")
     f = f / f.sum()
-    return f if len(taps) >= 8 else torch.outer(f, f)
+    f = f if len(taps) >= 8 else torch.outer(f, f)
+    return torch.tensor(f.tolist(), dtype=torch.float32)
 
 
 def block_dtype(resolution: int, config: GeneratorConfig | DiscriminatorConfig, weight: Tensor) -> torch.dtype:

@@ -6,6 +6,7 @@ names; 1×1 kernels and noise maps were folded into unnamed ones, found by their
 
 from __future__ import annotations
 
+import math
 import xml.etree.ElementTree as ET
 from dataclasses import dataclass, replace
 from functools import partial
@@ -18,7 +19,8 @@ from numpy.typing import NDArray
 from safetensors import safe_open
 from torch import Tensor
 
-from stylegan2.checkpoints.format import Content, Loaded, Networks, State
+from stylegan2.checkpoints.format import Content, Loaded, Networks, State, read_regular
+from stylegan2.describing import describe, printable
 from stylegan2.errors import CheckpointError
 from stylegan2.fingerprint import fingerprint
 from stylegan2.mobile import MobileConfig, haar_matrix
@@ -30,7 +32,9 @@ PREVIEW_RESOLUTION = 256
 Array = NDArray[Any]
 
 _DTYPES = {"f32": "<f4", "i64": "<i8", "i32": "<i4"}
-_MAX_XML = 16 << 20
+# The published files have 0.4 MB of XML and 32 MB of arrays. What is larger could fill the memory.
+_MAX_XML, _MAX_ARRAYS, _MAX_CONSTANT = 2 << 20, 64 << 20, 8 << 20
+_MOST_AXES, _MOST_INPUTS = 8, 64
 
 
 @dataclass(frozen=True)
@@ -64,10 +68,21 @@ class Graph:
         raise CheckpointError(f"{self.path.name}: no array {name!r}; this is not MobileStyleGAN's graph")
 
 
+def _read_file(path: Path, most: int) -> bytes:
+    try:
+        if path.stat().st_size > most:
+            raise CheckpointError(f"over {most >> 20} MiB; no supported OpenVINO graph is so large")
+        return read_regular(path)
+    except FileNotFoundError:
+        raise CheckpointError(
+            f"{path.name} is missing: a mobile generator is a folder of two .xml and two .bin files"
+        ) from None
+    except CheckpointError as error:
+        raise CheckpointError(f"{path.name}: {error}") from None
+
+
 def _parse_xml(path: Path) -> ET.Element:
-    if path.stat().st_size > _MAX_XML:
-        raise CheckpointError(f"{path.name}: over {_MAX_XML >> 20} MiB; no supported OpenVINO graph is so large")
-    text = path.read_bytes()
+    text = _read_file(path, _MAX_XML)
     # Entities are the way an XML file grows without bound or reaches for other files; IR has none. In another
     # encoding they would go unseen.
     if b"\0" in text or b"<!DOCTYPE" in text or b"<!ENTITY" in text:
@@ -75,7 +90,8 @@ def _parse_xml(path: Path) -> ET.Element:
     try:
         return ET.fromstring(text.decode("utf-8"))
     except (ET.ParseError, ValueError) as error:
-        raise CheckpointError(f"{path.name}: not XML in UTF-8 ({error}); fetch the file again") from None
+        why = printable(str(error)[:100])
+        raise CheckpointError(f"{path.name}: not XML in UTF-8 ({why}); fetch the file again") from None
 
 
 def _read_constant(path: Path, data: ET.Element, blob: bytes) -> Array:
@@ -84,15 +100,16 @@ def _read_constant(path: Path, data: ET.Element, blob: bytes) -> Array:
         shape = tuple(int(n) for n in data.attrib["shape"].split(",") if n.strip())
         offset, size = int(data.attrib["offset"]), int(data.attrib["size"])
     except (KeyError, ValueError) as error:
-        raise CheckpointError(f"{path.name}: a constant without a readable {error}") from None
-    count = 1
-    for n in shape:
-        count *= n
-    if min((*shape, offset, size)) < 0 or count * dtype.itemsize != size or offset + size > len(blob):
+        what = printable(str(error)[:100])
+        raise CheckpointError(f"{path.name}: a constant without a readable {what}") from None
+    if len(shape) > _MOST_AXES or size > _MAX_CONSTANT:
+        raise CheckpointError(f"{path.name}: a constant of {len(shape)} axes and {describe(size)} bytes, too many")
+    if min((*shape, offset, size)) < 0 or math.prod(shape) * dtype.itemsize != size or offset + size > len(blob):
         raise CheckpointError(
-            f"{path.name}: a constant of shape {shape} wants {size} bytes at {offset}, the .bin beside it has "
-            f"{len(blob)}: truncated, or it belongs to another file"
+            f"{path.name}: a constant of shape ({', '.join(map(describe, shape))}) wants {describe(size)} bytes at "
+            f"{describe(offset)}, the .bin beside it has {len(blob)}: truncated, or it belongs to another file"
         )
+    count = size // dtype.itemsize
     return np.frombuffer(blob, dtype, count, offset).reshape(shape)
 
 
@@ -105,12 +122,7 @@ def read_graph(path: Path) -> Graph:
         A file is missing or broken, or its arrays reach beyond the .bin.
     """
     weights = path.with_suffix(".bin")
-    for file in (path, weights):
-        if not file.is_file():
-            raise CheckpointError(
-                f"{file.name} is missing: a mobile generator is a folder of two .xml and two .bin files"
-            )
-    root, blob = _parse_xml(path), weights.read_bytes()
+    root, blob = _parse_xml(path), _read_file(weights, _MAX_ARRAYS)
     graph = Graph(path, {}, {}, {}, {})
     for layer in root.iterfind("layers/layer"):
         i, kind = layer.get("id", ""), layer.get("type", "")
@@ -122,13 +134,20 @@ def read_graph(path: Path) -> Graph:
         source, target = edge.get("from-layer", ""), edge.get("to-layer", "")
         graph.sources.setdefault(target, []).append(source)
         graph.targets.setdefault(source, []).append(target)
+    if any(len(sources) > _MOST_INPUTS for sources in graph.sources.values()):
+        raise CheckpointError(
+            f"{path.name}: a layer with over {_MOST_INPUTS} inputs; this is not MobileStyleGAN's graph"
+        )
     return graph
 
 
-def _mapping_state(graph: Graph, lr_multiplier: float) -> State:
+def _mapping_state(graph: Graph, config: MobileConfig) -> State:
     """Read weights and biases in graph order; the learning-rate scale that was folded in is taken out."""
+    products, lr_multiplier = graph.of_type("MatMul"), config.mapping_lr_multiplier
+    if len(products) != config.mapping_layers:
+        raise CheckpointError(f"{graph.path.name}: {len(products)} layers, {config.mapping_layers} were expected")
     state = {}
-    for k, product in enumerate(graph.of_type("MatMul")):
+    for k, product in enumerate(products):
         weight = graph.constant_of(product)
         bias = next((t for t in graph.targets.get(product, []) if graph.layers[t][0] == "Add"), None)
         if bias is None:
@@ -239,7 +258,7 @@ class Published:
 
 def networks(content: Content) -> Networks | None:
     """Return the generator of a folder; see `format.Format`."""
-    if not (content.path / "SynthesisNetwork.xml").is_file():
+    if not (content.path / "SynthesisNetwork.xml").exists():
         return None
     return {"G_ema": partial(_read, content.path)}
 
@@ -268,7 +287,7 @@ def read_published(folder: Path) -> Published:
     """
     mapping, synthesis = (read_graph(folder / f"{name}Network.xml") for name in ("Mapping", "Synthesis"))
     config = MobileConfig(resolution=1024)
-    state = _mapping_state(mapping, config.mapping_lr_multiplier) | _synthesis_state(synthesis, config)
+    state = _mapping_state(mapping, config) | _synthesis_state(synthesis, config)
     return Published(config, state, fingerprint({}, state))
 
 

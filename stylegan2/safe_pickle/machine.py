@@ -179,17 +179,22 @@ class _Machine:
         self.memo: dict[int, Any] = {}
 
     def run(self) -> Any:
-        while True:
-            self.rules.budget.spend(_OPCODE)
-            opcode = bytes(self.read(1))
-            if opcode == pickle.STOP:
+        spend, data, stop = self.rules.budget.spend, self.data, len(self.data)
+        while self.position < stop:
+            spend(_OPCODE)
+            code = data[self.position]
+            self.position += 1
+            operation = _OPERATIONS[code]
+            if operation is not None:
+                operation(self)
+            elif code == pickle.STOP[0]:
                 self.check_unknown()
                 return self.stack.pop()
-            if opcode not in _OPCODES:
+            else:
                 raise CheckpointError(
-                    f"it is damaged or no checkpoint: unsupported opcode {opcode!r} at byte {self.position - 1}"
+                    f"it is damaged or no checkpoint: unsupported opcode {bytes([code])!r} at byte {self.position - 1}"
                 )
-            _OPCODES[opcode](self)
+        raise CheckpointError(f"it is truncated: it ends within a pickle, at byte {stop}")
 
     def read(self, count: int) -> memoryview:
         piece = self.data[self.position : self.position + count]
@@ -270,14 +275,16 @@ def is_key(value: Any) -> bool:
 
 
 _Operation = Callable[[_Machine], None]
-_OPCODES: dict[bytes, _Operation] = {}
+# By the byte of the opcode; None for those that are not supported.
+_OPERATIONS: list[_Operation | None] = [None] * 256
 
 
 def _opcode(*codes: bytes) -> Callable[[_Operation], _Operation]:
     """Register a function for the opcodes."""
 
     def register(function: _Operation) -> _Operation:
-        _OPCODES.update(dict.fromkeys(codes, function))
+        for code in codes:
+            _OPERATIONS[code[0]] = function
         return function
 
     return register
@@ -290,7 +297,7 @@ def _pushes(code: bytes, value: Callable[[_Machine], Any]) -> None:
         item = value(machine)  # may exchange the stack
         machine.stack.append(item)
 
-    _OPCODES[code] = push
+    _OPERATIONS[code[0]] = push
 
 
 _pushes(pickle.NONE, lambda m: None)

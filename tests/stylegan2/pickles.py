@@ -43,11 +43,15 @@ def saved(value: Any, zipped: bool) -> bytes:
     return file.getvalue()
 
 
+def storage(kind: bytes, key: str, count: bytes, view: bytes = b"") -> bytes:
+    """The persistent id of a storage."""
+    return b"(" + text("storage") + kind + text(key) + text("cpu") + count + view + b"tQ"
+
+
 def storage_pickle(kind: bytes, key: str, count: bytes, view: bytes = b"") -> bytes:
     """A tensor of 4 values over a storage with the given persistent id."""
-    identifier = b"(" + text("storage") + kind + text(key) + text("cpu") + count + view + b"tQ"
     return (
-        PROTO + name("torch._utils", "_rebuild_tensor_v2") + b"(" + identifier
+        PROTO + name("torch._utils", "_rebuild_tensor_v2") + b"(" + storage(kind, key, count, view)
         + b"K\x00K\x04\x85K\x01\x85\x89" + name("collections", "OrderedDict") + b")RtR."
     )  # fmt: skip
 

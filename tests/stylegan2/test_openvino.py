@@ -173,7 +173,7 @@ def test_what_is_no_graph_is_refused(tmp_path, content):
 
 def test_an_endless_graph_is_not_read(tmp_path):
     os.truncate(make_folder(tmp_path) / "MappingNetwork.xml", 1 << 34)
-    assert "MappingNetwork.xml: over 16 MiB" in refusal(tmp_path)
+    assert "MappingNetwork.xml: over 2 MiB" in refusal(tmp_path)
 
 
 def test_another_graph_is_refused(tmp_path):
