@@ -1,4 +1,4 @@
-"""Files of about half a megabyte that are to hurt whoever loads them: by memory, by time, or by the depth of what they nest."""
+"""Files of a few hundred kilobytes that are to hurt who loads them: by memory, by time, or by what they nest."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ import numpy as np
 
 from tests.stylegan2.pickles import FLOATS, PROTO, archive, name, storage, text
 
-SIZE = 1 << 19
+SIZE = 1 << 18
 # The globals that the files call.
 DICTIONARY, TENSOR = name("collections", "OrderedDict"), name("torch._utils", "_rebuild_tensor_v2")
 RELEASED = name("torch_utils.persistence", "_reconstruct_persistent_obj")
 TENSORFLOW = name("dnnlib.tflib.network", "Network")
 
-# A tuple nested half a million deep.
+# A tuple nested a quarter of a million deep.
 DEEP = b")" + b"\x85" * SIZE
 # A list of two lists of two lists …: 2**200 at the bottom.
 SHARED = b"]q\x070" + b"](h\x07h\x07eq\x070" * 200 + b"h\x07"
@@ -128,7 +128,9 @@ BOMBS: dict[str, Callable[[], bytes]] = {
     "deep dictionary": lambda: PROTO + of_size(b"}N") + b"N" + of_size(b"s")[: SIZE // 2] + b".",
     "shared lists": lambda: PROTO + SHARED + b".",
     "shared lists by name": lambda: PROTO + dictionary(g_ema=SHARED, G=SHARED) + b".",
-    "keys with one hash": lambda: PROTO + b"}(" + b"".join(number((2**61 - 1) * k) + b"N" for k in range(70_000)) + b"u.",
+    "keys with one hash": lambda: (
+        PROTO + b"}(" + b"".join(number((2**61 - 1) * k) + b"N" for k in range(70_000)) + b"u."
+    ),
     "items with one hash": lambda: (
         PROTO + DICTIONARY + b"](" + b"".join(number((2**61 - 1) * k) + b"N\x86" for k in range(60_000)) + b"e\x85R."
     ),
@@ -136,7 +138,8 @@ BOMBS: dict[str, Callable[[], bytes]] = {
     "many names": lambda: PROTO + b"".join(name(f"m{k}", "c") for k in range(SIZE // 12)) + b".",
     "many objects": lambda: PROTO + name("m", "c") + b"q\x020" + of_size(b"h\x02)\x81") + b".",
     "encoded texts": lambda: (
-        PROTO + LONG_TEXT + name("_codecs", "encode") + b"q\x02" + text("latin1") + b"q\x03" + b"h\x02h\x01h\x03\x86R" * 50_000
+        PROTO + LONG_TEXT + name("_codecs", "encode") + b"q\x02" + text("latin1") + b"q\x03"
+        + b"h\x02h\x01h\x03\x86R" * 50_000
     ),
     "joined paths": lambda: PROTO + LONG_TEXT + name("pathlib", "Path") + b"q\x02" + b"h\x02h\x01\x85R" * 50_000,
     "sets": lambda: PROTO + LONG_LIST + name("builtins", "set") + b"q\x02" + b"h\x02h\x01\x85R" * 50_000,
@@ -144,8 +147,11 @@ BOMBS: dict[str, Callable[[], bytes]] = {
         PROTO + b"](" + b"".join(text(f"{k}") + b"N\x86" for k in range(50_000)) + b"eq\x01"
         + DICTIONARY + b"q\x02" + b"h\x02h\x01\x85R" * 50_000
     ),
-    "persistent ids": lambda: (
-        archive({"data.pkl": PROTO + storage(FLOATS, "0", b"K\x01")[:-1] + b"q\x01" + b"h\x01Q" * (SIZE // 3), "data/0": bytes(4)})
+    "persistent ids": lambda: archive(
+        {
+            "data.pkl": PROTO + storage(FLOATS, "0", b"K\x01")[:-1] + b"q\x01" + b"h\x01Q" * (SIZE // 3),
+            "data/0": bytes(4),
+        }
     ),
     "keys of storages": lambda: archive(
         {"data.pkl": PROTO + LONG_TEXT + b"(" + text("storage") + FLOATS + b"h\x01Nh\x01tq\x02" + b"h\x02Q" * 300_000}

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import os
 import pickle
+import subprocess
 import sys
 import types
 import zipfile
@@ -15,6 +18,8 @@ import torch
 
 import stylegan2
 from stylegan2 import CheckpointError
+from stylegan2.checkpoints import loading
+from tests.stylegan2 import trial
 from tests.stylegan2.refusals import refusal
 
 FILES = ["net32_nvada_stub.pkl", "net32_tf.pkl", "net32_rosinality_train.pt", "net32_genforce.pth"]
@@ -121,3 +126,83 @@ def test_other_tensorflow_networks_are_named(tmp_path, monkeypatch):
         (tmp_path / "y.pkl").write_bytes(pickle.dumps((generator,)))
     assert "StyleGAN1" in refusal(path)
     assert "1 networks" in refusal(tmp_path / "y.pkl")
+
+
+@pytest.mark.parametrize("file", FILES[2:])
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
+def test_values_that_are_not_finite_are_named(data, tmp_path, file, value):
+    content = raw(data / file)
+    for key in ("g_ema", "generator_smooth"):
+        for name, tensor in content.get(key, {}).items():
+            if name in ("convs.3.activate.bias", "synthesis.layer4.bias"):
+                tensor[1] = value
+    torch.save(content, tmp_path / "x.pt")
+    assert "synthesis.b16.conv1.bias has values that are not finite" in refusal(tmp_path / "x.pt")
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16, torch.float64])
+def test_values_whose_sum_overflows_are_finite(data, tmp_path, dtype):
+    state = torch.load(data / "net32_state_dict.pt", weights_only=True)
+    state["synthesis.b8.conv1.bias"].fill_(6e4)
+    if dtype == torch.float32:
+        state["synthesis.b8.conv1.bias"].fill_(3e38)
+    torch.save({name: value.to(dtype) for name, value in state.items()}, tmp_path / "x.pt")
+    assert stylegan2.load(tmp_path / "x.pt").resolution == 32
+
+
+def test_a_terminal_sees_no_codes_of_a_file(data, tmp_path):
+    state = torch.load(data / "net32_state_dict.pt", weights_only=True)
+    torch.save({**state, "synthesis.b4.\x1b[2J\n": torch.zeros(1)}, tmp_path / "x.pt")
+    torch.save({"\x1b[2J": torch.zeros(1), "\ud800": 1}, tmp_path / "y.pt")
+    torch.save(state, tmp_path / "z\x1b[2J\n.pt")
+    for path in (tmp_path / "x.pt", tmp_path / "y.pt"):
+        message = refusal(path)
+        assert message.isprintable() and "\\x1b[2J" in message
+    with pytest.raises(CheckpointError) as caught:
+        stylegan2.load(tmp_path / "z\x1b[2J\n.pt", "D")
+    assert str(caught.value).isprintable()
+
+
+@pytest.mark.parametrize("name", ["x" * 5000, "a\0b", "\ud800", "/" + "x/" * 3000, "\x1b[2J"])
+def test_names_that_no_file_has(name):
+    for path in (name, Path(name)):
+        with pytest.raises(CheckpointError, match="neither a file") as caught:
+            stylegan2.load(path)
+        assert str(caught.value).isprintable() and len(str(caught.value)) < 900
+    with pytest.raises(CheckpointError):
+        stylegan2.convert(name, "x.safetensors")
+
+
+@pytest.mark.parametrize("name", ["x" * 5000, "a\0b", "\ud800"])
+def test_names_that_no_file_can_get(tiny, tmp_path, name):
+    with pytest.raises(CheckpointError, match="cannot be written") as caught:
+        stylegan2.save(tiny, tmp_path / name)
+    assert str(caught.value).isprintable() and list(tmp_path.iterdir()) == []
+
+
+def test_what_is_no_regular_file_is_refused(tmp_path):
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "zero.pkl").symlink_to("/dev/zero")
+    os.mkfifo(tmp_path / "pipe.pkl")
+    os.mkfifo(tmp_path / "folder" / "MappingNetwork.xml")
+    (tmp_path / "folder" / "SynthesisNetwork.xml").symlink_to("/dev/zero")
+    paths = [str(tmp_path / name) for name in ("pipe.pkl", "zero.pkl", "folder")]
+    # In another process: reading them as files would not end.
+    command = [sys.executable, trial.__file__, *paths]
+    done = subprocess.run(command, check=True, capture_output=True, text=True, cwd=Path(__file__).parents[2])
+    outcomes = [json.loads(line) for line in done.stdout.splitlines()]
+    for path, outcome, kind in zip(paths, outcomes, ("a named pipe", "a device", "a named pipe"), strict=True):
+        assert outcome["kind"] == "CheckpointError" and outcome["said"].startswith(f"{path}: ")
+        assert f"it is {kind}, not a file" in outcome["said"]
+
+
+def test_whatever_a_reader_raises_is_one_line(data, tmp_path, monkeypatch):
+    for error in (RecursionError("deep"), MemoryError(), OSError(5, "I/O"), KeyError("a"), zipfile.BadZipFile("x")):
+
+        def fail(content: Any, error: Exception = error) -> Any:
+            raise error
+
+        other = types.SimpleNamespace(READS="somebody", networks=fail)
+        monkeypatch.setattr(loading, "FORMATS", (other,))
+        message = refusal(data / FILES[0])
+        assert ("memory" in message) == isinstance(error, MemoryError)

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import safetensors.torch
 import torch
 
 import stylegan2
-from stylegan2 import CheckpointError, Discriminator, DiscriminatorConfig, Generator
+from stylegan2 import CheckpointError, Discriminator, DiscriminatorConfig, Generator, GeneratorConfig
+from stylegan2.describing import describe
 from tests.stylegan2.refusals import refusal
 
 FILES = ["net32_nvada_stub.pkl", "net32_tf.pkl", "net32_rosinality_train.pt", "net32_genforce.pth"]
@@ -91,6 +94,16 @@ def rewritten(source: Path, tmp_path: Path, metadata: dict[str, str] | None = No
         ({}, {"z_dim": 10**12}, "damaged"),
         ({}, {"w_dim": "32"}, "damaged"),
         ({}, {"architecture": "resnet"}, "damaged or another architecture"),
+        ({}, {"mapping_layers": 10**30}, "mapping_layers"),
+        ({}, {"conv_clamp": float("nan")}, "no JSON"),
+        ({}, {"conv_clamp": "256"}, "conv_clamp"),
+        ({}, {"conv_clamp": -1.0}, "conv_clamp"),
+        ({}, {"use_noise": "yes"}, "use_noise"),
+        ({}, {"w_avg_beta": 1.5}, "w_avg_beta"),
+        ({}, {"mapping_lr_multiplier": 0}, "mapping_lr_multiplier"),
+        ({}, {"resample_filter": [1, "3"]}, "resample_filter"),
+        ({}, {"resample_filter": [1.0] * 65}, "resample_filter"),
+        ({}, {"fp16_resolutions": -1}, "fp16_resolutions"),
     ],
 )
 def test_own_files_that_are_wrong_are_named(tiny, tmp_path, metadata, config, expected):
@@ -101,3 +114,24 @@ def test_own_files_that_are_wrong_are_named(tiny, tmp_path, metadata, config, ex
 def test_other_safetensors_are_named(tmp_path):
     safetensors.torch.save_file({"a": torch.zeros(1)}, tmp_path / "x.safetensors")
     assert "a dictionary with the keys a" in refusal(tmp_path / "x.safetensors")
+
+
+NOT_FINITE = [math.nan, math.inf, -math.inf, 10**400, "1", True]
+
+
+@pytest.mark.parametrize("value", NOT_FINITE, ids=describe)
+@pytest.mark.parametrize("field", ["conv_clamp", "w_avg_beta", "mapping_lr_multiplier", "resample_filter", "z_dim"])
+def test_configurations_hold_numbers(field, value):
+    with pytest.raises(ValueError, match=field):
+        GeneratorConfig(16, **{field: (1.0, value) if field == "resample_filter" else value})
+    if field in ("conv_clamp", "resample_filter"):
+        with pytest.raises(ValueError, match=field):
+            DiscriminatorConfig(16, **{field: (1.0, value) if field == "resample_filter" else value})
+    if field in ("mapping_lr_multiplier", "z_dim"):
+        with pytest.raises(ValueError, match=field):
+            stylegan2.MobileConfig(16, **{field: value})
+
+
+def test_configurations_take_the_numbers_of_numpy():
+    config = GeneratorConfig(16, z_dim=np.int32(4), conv_clamp=np.float32(2), channel_base=64)
+    assert Generator(config).resolution == 16

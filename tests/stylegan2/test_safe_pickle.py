@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import pickle
+import sys
 import warnings
 from collections import OrderedDict
 from pathlib import Path
@@ -23,7 +24,7 @@ from stylegan2.safe_pickle import (
     Record,
     floats,
 )
-from tests.stylegan2.pickles import PROTO, Call, name, read, saved, text
+from tests.stylegan2.pickles import PROTO, Call, archive, name, read, saved, text
 
 
 @pytest.fixture(autouse=True)
@@ -98,49 +99,257 @@ def test_reads_tensors_within_plain_pickles():
     assert torch.equal(floats(read(data)["a"], "a"), tensor)
 
 
-FORBIDDEN = [
-    "os.system",
-    "posix.system",
-    "nt.system",
-    "subprocess.Popen",
-    "builtins.eval",
-    "builtins.exec",
-    "builtins.getattr",
-    "builtins.__import__",
-    "__builtin__.eval",
-    "importlib.import_module",
-    "operator.attrgetter",
-    "functools.partial",
-    "types.FunctionType",
-    "types.CodeType",
-    "copyreg._reconstructor",
-    "pickle.loads",
-    "torch.load",
-    "torch.serialization.load",
-    "torch.hub.load",
-    "torch.jit.load",
-    "torch.storage._load_from_bytes.__globals__",
-    "torch._utils._rebuild_tensor_v2.__globals__",
-    "torch_utils.persistence._src_to_module",
-    "collections.OrderedDict.__init__",
-    "collections.namedtuple",
-    "numpy.load",
-    "numpy.ndarray.tofile",
-    "numpy.core.multiarray.fromfile",
-    "numpy.f2py.compile",
-    "dnnlib.util.open_url",
-    "stylegan2.safe_pickle.machine._Machine",
-]
+# Callables that hostile files have asked for, by module: they run commands or code, open files and connections, or lead
+# to what does.
+HOSTILE = {
+    "os": "system popen execv execve spawnl spawnv posix_spawn fork kill remove unlink rmdir rename chmod putenv",
+    "posix": "system popen execve spawnv",
+    "nt": "system startfile",
+    "subprocess": "Popen run call check_call check_output getoutput getstatusoutput",
+    "builtins": "eval exec compile getattr setattr delattr __import__ open breakpoint vars globals input map type",
+    "__builtin__": "eval exec compile getattr file execfile apply",
+    "pickle": "load loads Unpickler",
+    "_pickle": "load loads Unpickler",
+    "cloudpickle.cloudpickle": "_make_function _builtin_type loads",
+    "dill": "loads load_session",
+    "dill._dill": "_create_code _create_function",
+    "joblib": "load",
+    "joblib.numpy_pickle": "load",
+    "marshal": "loads load",
+    "shelve": "open",
+    "importlib": "import_module reload __import__",
+    "importlib.util": "spec_from_file_location module_from_spec",
+    "pkgutil": "resolve_name",
+    "runpy": "run_path run_module _run_code",
+    "webbrowser": "open open_new",
+    "ctypes": "CDLL PyDLL string_at",
+    "_ctypes": "dlopen",
+    "cffi": "FFI",
+    "asyncio": "run create_subprocess_shell",
+    "asyncio.unix_events": "_UnixSubprocessTransport._start",
+    "torch": "load compile hub.load utils.cpp_extension.load ops.load_library classes.load_library",
+    "torch.hub": "load load_state_dict_from_url download_url_to_file",
+    "torch.serialization": "load _load",
+    "torch.jit": "load",
+    "torch.package": "PackageImporter",
+    "torch._inductor.codecache": "compile_file write",
+    "torch._dynamo.guards": "GuardBuilder.get",
+    "torch._dynamo": "optimize",
+    "torch.fx.experimental.symbolic_shapes": "ShapeEnv.evaluate_guards_expression",
+    "torch.utils.bottleneck.__main__": "run_cprofile",
+    "torch.utils.data.datapipes.utils.decoder": "basichandlers",
+    "torch.utils.collect_env": "run",
+    "torch.utils._config_module": "ConfigModule.load_config",
+    "torch.distributed.rpc": "rpc_sync",
+    "numpy": "load fromfile memmap save savetxt genfromtxt",
+    "numpy.f2py": "compile run_main",
+    "numpy.f2py.crackfortran": "getlincoef param_eval _eval_length myeval",
+    "numpy.testing._private.utils": "runstring",
+    "numpy.distutils.exec_command": "exec_command",
+    "pandas": "read_pickle eval read_csv",
+    "pandas.io.pickle": "read_pickle",
+    "pty": "spawn",
+    "commands": "getoutput",
+    "popen2": "popen3",
+    "socket": "socket create_connection",
+    "_socket": "socket",
+    "ssl": "get_server_certificate",
+    "select": "select",
+    "shutil": "rmtree copy move copyfile",
+    "operator": "attrgetter methodcaller itemgetter call",
+    "_operator": "attrgetter methodcaller",
+    "functools": "partial reduce partialmethod",
+    "_functools": "partial",
+    "itertools": "starmap",
+    "types": "CodeType FunctionType MethodType ModuleType",
+    "copyreg": "_reconstructor add_extension",
+    "copy_reg": "_reconstructor",
+    "copy": "copy deepcopy",
+    "weakref": "finalize",
+    "atexit": "register",
+    "code": "interact InteractiveInterpreter.runcode InteractiveConsole",
+    "codeop": "compile_command",
+    "codecs": "open",
+    "ast": "literal_eval",
+    "bdb": "Bdb Bdb.run",
+    "pdb": "Pdb run set_trace",
+    "cProfile": "run runctx",
+    "profile": "run Profile.runctx",
+    "pstats": "Stats",
+    "timeit": "timeit Timer main",
+    "trace": "Trace.run Trace.runctx",
+    "tracemalloc": "Snapshot.load",
+    "sys": "exit settrace modules setprofile _getframe",
+    "gc": "get_objects",
+    "inspect": "currentframe",
+    "pip": "main",
+    "pip._internal.cli.main": "main",
+    "ensurepip": "_run_pip bootstrap",
+    "venv": "create EnvBuilder.create",
+    "setuptools": "setup",
+    "distutils.spawn": "spawn",
+    "idlelib.autocomplete": "AutoComplete.get_entity AutoComplete.fetch_completions",
+    "idlelib.calltip": "Calltip.fetch_tip get_entity",
+    "idlelib.debugobj": "ObjectTreeItem.SetText",
+    "idlelib.pyshell": "ModifiedInterpreter.runcode ModifiedInterpreter.runcommand",
+    "idlelib.run": "Executive.runcode",
+    "lib2to3.pgen2.grammar": "Grammar.loads",
+    "lib2to3.pgen2.pgen": "ParserGenerator.make_label",
+    "doctest": "debug_script testfile run_docstring_examples",
+    "unittest.mock": "_importer patch",
+    "logging": "FileHandler shutdown",
+    "logging.config": "dictConfig fileConfig listen _resolve",
+    "logging.handlers": "SocketHandler",
+    "imaplib": "IMAP4 IMAP4_stream",
+    "poplib": "POP3",
+    "smtplib": "SMTP",
+    "telnetlib": "Telnet",
+    "nntplib": "NNTP",
+    "ftplib": "FTP",
+    "http.client": "HTTPConnection HTTPSConnection HTTPSConnection.request",
+    "httplib": "HTTPConnection",
+    "urllib.request": "urlopen urlretrieve",
+    "urllib": "urlopen",
+    "urllib2": "urlopen",
+    "requests": "get post",
+    "requests.api": "get post",
+    "aiohttp.client": "ClientSession",
+    "paramiko": "SSHClient",
+    "xmlrpc.client": "ServerProxy",
+    "wsgiref.simple_server": "make_server",
+    "pydoc": "pipepager locate tempfilepager safeimport",
+    "_pyrepl.pager": "pipe_pager",
+    "uuid": "_get_command_stdout _popen getnode",
+    "_osx_support": "_read_output _find_build_tool",
+    "_aix_support": "_read_cmd_output",
+    "_pydecimal": "getcontext",
+    "site": "addsitedir execusercustomize",
+    "sqlite3": "connect",
+    "tempfile": "mktemp NamedTemporaryFile",
+    "tokenize": "open",
+    "linecache": "getlines",
+    "fileinput": "input FileInput",
+    "io": "open FileIO open_code",
+    "_io": "FileIO open",
+    "pathlib": "Path.write_text Path.unlink Path.read_text Path.home os.system",
+    "glob": "glob",
+    "zipfile": "ZipFile",
+    "tarfile": "open",
+    "xml.etree.ElementTree": "parse",
+    "xml.dom.minidom": "parse",
+    "xml.sax": "parse",
+    "multiprocessing": "Process Pool",
+    "multiprocessing.util": "spawnv_passfds",
+    "multiprocessing.managers": "BaseManager",
+    "concurrent.futures": "ProcessPoolExecutor",
+    "threading": "Thread Timer",
+    "_thread": "start_new_thread",
+    "signal": "signal raise_signal alarm",
+    "sched": "scheduler",
+    "string": "Formatter",
+    "collections": "namedtuple OrderedDict.__init__ OrderedDict.__class__",
+    "test.support.script_helper": "assert_python_ok",
+    "unittest": "main",
+    "turtle": "config_dict",
+    "getopt": "getopt",
+    "getpass": "getpass",
+    "gettext": "c2py",
+    "netrc": "netrc",
+    "mailcap": "findmatch",
+    "cgitb": "handler",
+    "cgi": "parse",
+    "crypt": "crypt",
+    "nturl2path": "url2pathname",
+    "zipimport": "zipimporter",
+    "win32api": "WinExec",
+    "_winapi": "CreateProcess",
+    "_xxsubinterpreters": "run_string",
+    "_testcapi": "run_in_subinterp",
+    "transformers": "AutoModel.from_pretrained",
+    "tensorflow": "io.read_file keras.models.load_model",
+    "keras.models": "load_model",
+    "onnx": "load",
+    "yaml": "unsafe_load",
+    "jinja2": "Template",
+    "IPython": "get_ipython",
+    "bpython": "embed",
+    "six": "exec_",
+    "argparse": "FileType ArgumentParser",
+    "dnnlib.util": "open_url call_func_by_name",
+    "torch_utils.persistence": "_src_to_module import_hook",
+    "torch.storage": "_load_from_bytes.__globals__ UntypedStorage.from_file",
+    "torch._utils": "_rebuild_tensor_v2.__globals__ _import_dotted_name",
+    "numpy.core.multiarray": "fromfile scalar.__class__",
+    "stylegan2.safe_pickle.machine": "_Machine",
+    "stylegan2": "load save convert",
+}
+FORBIDDEN = [(module, attribute) for module, names in HOSTILE.items() for attribute in names.split()]
+
+ARGUMENT = text("touch PWNED")
+# How a file asks for a name and calls it: what pickles of all protocols can, and forms that only an attacker writes.
+FORMS = {
+    "reduce": lambda m, a: PROTO + name(m, a) + ARGUMENT + b"\x85R.",
+    "stack global": lambda m, a: b"\x80\x04" + text(m) + text(a) + b"\x93" + ARGUMENT + b"\x85R.",
+    "from the memo": lambda m, a: (
+        b"\x80\x04" + text(m) + b"\x940" + text(a) + b"\x940" + b"h\x00h\x01\x93" + ARGUMENT + b"\x85R."
+    ),
+    "as a class": lambda m, a: PROTO + name(m, a) + ARGUMENT + b"\x85\x81.",
+    "as an empty object": lambda m, a: PROTO + name(m, a) + b")\x81.",
+    "with a state": lambda m, a: PROTO + name(m, a) + b")\x81}" + text("__setstate__") + ARGUMENT + b"sb.",
+    "mentioned": lambda m, a: PROTO + b"}" + text("x") + name(m, a) + b"s.",
+    "and dropped": lambda m, a: PROTO + name(m, a) + b"0N.",
+    "before damage": lambda m, a: PROTO + name(m, a) + ARGUMENT + b"\x85R\xff\xff",
+    "behind another pickle's end": lambda m, a: PROTO + text("x") + b"0" + name(m, a) + ARGUMENT + b"\x85R",
+    "for the call of another": lambda m, a: (
+        PROTO + name("collections", "OrderedDict") + b"](" + text("x") + name(m, a) + ARGUMENT + b"\x85R\x86e\x85R."
+    ),
+}
+# Forms of which nothing is read, or that end before the name is judged.
+OTHER_FORMS = {
+    "with keywords": lambda m, a: b"\x80\x04" + name(m, a) + b")}" + text("x") + ARGUMENT + b"s\x92.",
+    "state of a class": lambda m, a: PROTO + name(m, a) + b"}" + text("__reduce__") + ARGUMENT + b"sb.",
+    "as an object": lambda m, a: PROTO + b"(" + name(m, a) + ARGUMENT + b"o.",
+    "instance": lambda m, a: PROTO + b"(" + ARGUMENT + f"i{m}\n{a}\n".encode() + b".",
+    "protocol 0": lambda m, a: f"c{m}\n{a}\n(S'touch PWNED'\ntR.".encode(),
+    "protocol 1": lambda m, a: f"c{m}\n{a}\n(U\x0btouch PWNEDtR.".encode(),
+}
 
 
-@pytest.mark.parametrize("full", FORBIDDEN)
-def test_refuses_every_other_global_by_name(full):
-    module, attribute = full.rsplit(".", 1)
-    call = text("touch PWNED") + b"\x85R."
-    with pytest.raises(ForbiddenGlobalError, match=full):
-        read(PROTO + name(module, attribute) + call)
-    with pytest.raises(ForbiddenGlobalError, match=full):
-        read(b"\x80\x04" + text(module) + text(attribute) + b"\x93" + call)
+@pytest.mark.parametrize("form", FORMS)
+def test_refuses_every_other_global_by_name(form):
+    imported = set(sys.modules)
+    for module, attribute in FORBIDDEN:
+        with pytest.raises(ForbiddenGlobalError) as caught:
+            read(FORMS[form](module, attribute))
+        assert f"'{module}.{attribute}'" in str(caught.value)
+    assert {name for name in set(sys.modules) - imported if name in HOSTILE} == set()
+
+
+@pytest.mark.parametrize("form", OTHER_FORMS)
+def test_refuses_every_other_global_in_other_forms(form):
+    for module, attribute in FORBIDDEN:
+        with pytest.raises(CheckpointError):
+            read(OTHER_FORMS[form](module, attribute))
+
+
+@pytest.mark.parametrize("wrap", ["torch", "older torch", "nested", "twice nested", "archive with two pickles"])
+def test_refuses_hostile_names_wherever_they_are(wrap):
+    for module, attribute in FORBIDDEN[::7]:
+        inner = FORMS["reduce"](module, attribute)
+        if wrap == "torch":
+            data = archive({"data.pkl": inner, "version": b"3"})
+        elif wrap == "older torch":
+            start = saved(1, zipped=False).index(b"K\x01.")
+            data = saved(1, zipped=False)[: start - 2] + inner
+        elif wrap == "archive with two pickles":
+            data = archive({"data.pkl": PROTO + b"N.", "inner/data.pkl": inner})
+        else:
+            nested = name("torch.storage", "_load_from_bytes")
+            data = PROTO + nested + b"C" + bytes([len(inner)]) + inner + b"\x85R."
+            if wrap == "twice nested":
+                data = PROTO + nested + b"B" + len(data).to_bytes(4, "little") + data + b"\x85R."
+        with pytest.raises(CheckpointError, match="refused|several"):
+            read(data)
 
 
 @pytest.mark.parametrize(("module", "attribute"), [("collections", "OrderedDict.__class__"), ("numpy", "os.system")])

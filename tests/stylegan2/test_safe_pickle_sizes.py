@@ -59,6 +59,81 @@ def test_refuses_zip_bombs():
         read(bytes(stored))
 
 
+def sound() -> bytes:
+    """A torch file by torch, whose four values are found by their bytes."""
+    return saved({"a": torch.arange(4.0)}, zipped=True)
+
+
+def of_index(data: bytes, name: str) -> int:
+    """Where the entry of a member is in the index."""
+    return data.rindex(name.encode()) - 46
+
+
+def changed(data: bytes, where: int, by: bytes) -> bytes:
+    return data[:where] + by + data[where + len(by) :]
+
+
+def with_a_lie(data: bytes) -> bytes:
+    at = data.index(b"archive/data/0")
+    return changed(data, at, b"archive/data/1")
+
+
+def with_one_twice(data: bytes) -> bytes:
+    first = of_index(data, "archive/data/0")
+    name, extra, comment = struct.unpack("<HHH", data[first + 28 : first + 34])
+    length = 46 + name + extra + comment
+    end = len(data) - 22
+    size, position = struct.unpack("<II", data[end + 12 : end + 20])
+    index = data[position : position + size] + data[first : first + length]
+    counts = struct.unpack("<H", data[end + 8 : end + 10])[0] + 1
+    return (
+        data[:position] + index + data[end : end + 8] + struct.pack("<HHIIH", counts, counts, len(index), position, 0)
+    )
+
+
+LIES = {
+    "other bytes": lambda data: data.replace(np.float32(3).tobytes(), np.float32(4).tobytes()),
+    "a pickle with other bytes": lambda data: data.replace(b"cpu", b"cpv"),
+    "two names for a member": with_a_lie,
+    "a member twice": with_one_twice,
+    "a comment behind the end": lambda data: changed(data, len(data) - 2, b"\x04\0") + b"more",
+    "bytes behind the end": lambda data: data + b"more",
+    "another archive in front": lambda data: sound() + data,
+    "another end in front": lambda data: data[:-22] + data[-22:] + data[-22:],
+    "an index elsewhere": lambda data: changed(data, len(data) - 6, struct.pack("<I", 0)),
+    "an entry too many": lambda data: changed(data, len(data) - 14, b"\x09\0\x09\0"),
+    "a member elsewhere": lambda data: changed(data, of_index(data, "archive/data/0") + 42, struct.pack("<I", 64)),
+    "a larger member": lambda data: changed(
+        data, of_index(data, "archive/data/0") + 20, struct.pack("<II", 2**20, 2**20)
+    ),
+}
+
+
+@pytest.mark.parametrize("lie", LIES.values(), ids=LIES.keys())
+def test_archives_with_two_readings_are_refused(lie):
+    assert floats(read(sound())["a"], "a").tolist() == [0, 1, 2, 3]
+    with pytest.raises(CheckpointError, match=r"damaged|unsupported"):
+        floats(read(lie(sound()))["a"], "a")
+
+
+def test_archives_may_have_no_checksums():
+    before = torch.serialization.get_crc32_options()
+    torch.serialization.set_crc32_options(False)
+    try:
+        data = sound()
+    finally:
+        torch.serialization.set_crc32_options(before)
+    assert floats(read(data)["a"], "a").tolist() == [0, 1, 2, 3]
+
+
+def test_tensors_take_the_memory_of_their_own_values():
+    view = torch.arange(10**6, dtype=torch.float32)[:: 10**6 - 1]
+    for zipped in (True, False):
+        tensor = floats(read(saved({"a": view}, zipped))["a"], "a")
+        assert tensor.tolist() == [0, 10**6 - 1]
+        assert tensor.untyped_storage().nbytes() == 8
+
+
 SIZES = {
     "memo": b"Nr\xff\xff\xff\xff.",
     "bytes": b"\x8e" + struct.pack("<Q", 2**62) + b".",
