@@ -30,7 +30,7 @@ if TYPE_CHECKING:
         safe_pickle,
         sampling,
     )
-    from stylegan2.checkpoints import convert, load, save
+    from stylegan2.checkpoints import Inspected, convert, inspect, load, save
     from stylegan2.config import DiscriminatorConfig, GeneratorConfig
     from stylegan2.discriminator import Discriminator
     from stylegan2.errors import CheckpointError, DeviceError
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 
 # Name to the module that defines it.
 _LATER = {
-    **dict.fromkeys(("convert", "load", "save"), "checkpoints"),
+    **dict.fromkeys(("Inspected", "convert", "inspect", "load", "save"), "checkpoints"),
     **dict.fromkeys(("DiscriminatorConfig", "GeneratorConfig"), "config"),
     "Discriminator": "discriminator",
     **dict.fromkeys(("CheckpointError", "DeviceError"), "errors"),
@@ -80,6 +80,7 @@ __all__ = [
     "DiscriminatorConfig",
     "Generator",
     "GeneratorConfig",
+    "Inspected",
     "MobileConfig",
     "MobileGenerator",
     "OptimizedGenerator",
@@ -91,6 +92,7 @@ __all__ = [
     "discriminator",
     "errors",
     "fingerprint",
+    "inspect",
     "layers",
     "lerp",
     "load",

@@ -108,9 +108,9 @@ def load(
         raise ValueError(f"dtype {dtype!r} is for generators: a discriminator computes in float32")
     if network is not None and network not in _NAMES:
         raise CheckpointError(f"no network is called {network!r}; there are {', '.join(_NAMES)}")
-    path = _resolve(path_or_name)
-    with _errors_name(path), own_draws():
-        found = _networks(Content(path))
+    path = resolve(path_or_name)
+    with errors_name(path), own_draws():
+        _, found = recognise(Content(path))
         name = _choose(found, network, path)
         result = build(found[name]())
     if isinstance(result, Discriminator) != (name == "D"):
@@ -179,7 +179,14 @@ def _output(network: Network, seed: int) -> Tensor:
         return network(z_from_seeds([seed], channels * side * side).reshape(1, channels, side, side), c)
 
 
-def _resolve(path_or_name: str | Path) -> Path:
+def resolve(path_or_name: str | Path) -> Path:
+    """Return the path that a name of known weights stands for, or the path itself.
+
+    Raises
+    ------
+    CheckpointError
+        There is neither.
+    """
     hints: list[str] = []
     # Known names come first: a file or folder that happens to be called so is given as ./NAME, or as a Path.
     if isinstance(path_or_name, str):
@@ -203,8 +210,14 @@ def _resolve(path_or_name: str | Path) -> Path:
 
 
 @contextmanager
-def _errors_name(path: Path) -> Iterator[None]:
-    """Put the file's name before errors, and make those of malformed contents a CheckpointError."""
+def errors_name(path: Path) -> Iterator[None]:
+    """Put the file's name before errors, and make those of malformed contents a CheckpointError.
+
+    Raises
+    ------
+    CheckpointError
+        The block raised anything.
+    """
     name = printable(str(path))
     try:
         yield
@@ -223,12 +236,18 @@ def _supported() -> str:
     return f"supported are files of {'; of '.join(form.READS for form in FORMATS)}"
 
 
-def _networks(content: Content) -> Networks:
-    """Return the networks of a file or folder by name."""
+def recognise(content: Content) -> tuple[Format, Networks]:
+    """Return the format of a file or folder, and its networks by name.
+
+    Raises
+    ------
+    CheckpointError
+        It is damaged, or of no format that is supported: says what it is.
+    """
     for form in FORMATS:
         found = form.networks(content)
         if found is not None:
-            return found
+            return form, found
     raise CheckpointError(_why_none(content))
 
 

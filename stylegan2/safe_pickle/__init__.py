@@ -30,7 +30,7 @@ from stylegan2.errors import CheckpointError, ForbiddenGlobalError
 from stylegan2.lazy import lazy_names
 
 if TYPE_CHECKING:
-    from stylegan2.safe_pickle.containers import looks_pickled, read_pickled
+    from stylegan2.safe_pickle.containers import looks_pickled, read_pickled, survey
     from stylegan2.safe_pickle.inert import Array, Module, ReleasedModule, TensorView, floats
     from stylegan2.safe_pickle.machine import Record
 
@@ -45,6 +45,7 @@ __all__ = [
     "floats",
     "looks_pickled",
     "read_pickled",
+    "survey",
 ]
 
 # Imported at first use: they need torch.
@@ -52,7 +53,7 @@ if not TYPE_CHECKING:
     __getattr__, __dir__ = lazy_names(
         __name__,
         {
-            "containers": ("looks_pickled", "read_pickled"),
+            "containers": ("looks_pickled", "read_pickled", "survey"),
             "inert": ("Array", "Module", "ReleasedModule", "TensorView", "floats"),
             "machine": ("Record",),
         },

@@ -7,14 +7,13 @@ below 2.6). The zip is not unpacked by a library either, see `archive`.
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable
 from typing import Any
 
 from stylegan2.describing import describe
 from stylegan2.errors import CheckpointError
 from stylegan2.safe_pickle.archive import torch_members
 from stylegan2.safe_pickle.inert import ALLOWED, STORAGE_DTYPES, Module, Storage, storage_of
-from stylegan2.safe_pickle.machine import Allowed, Budget, Rules, StandIn, UnknownClass, unpickle
+from stylegan2.safe_pickle.machine import Allowed, Budget, Global, Rules, StandIn, UnknownClass, unpickle
 
 _ZIP_MAGIC = b"PK\x03\x04"
 _LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
@@ -45,30 +44,33 @@ def read_pickled(data: memoryview) -> Any:
     CheckpointError
         It is truncated, damaged or of an unknown kind.
     """
-    return read_by(data, ALLOWED, dict.fromkeys(STORAGE_DTYPES), Module)
+    return _read_by(data, Module, None)
 
 
-def read_by(data: memoryview, allowed: Allowed, nested: Allowed, stand_in: StandIn | None = None) -> Any:
-    """Read as `read_pickled` does, by other rules.
+def survey(data: memoryview) -> tuple[dict[str, bool], Any]:
+    """List the names that a pickle or a torch file asks for, whether or not `read_pickled` would refuse them.
 
     Parameters
     ----------
     data
         The bytes of the file.
-    allowed
-        The names that the file may ask for, see `machine.Rules`.
-    nested
-        Those of torch files within it.
-    stand_in
-        Makes the stand-ins for objects of other classes, see `machine.Rules`.
 
-    Raises
-    ------
-    CheckpointError
-        As for `read_pickled`.
+    Returns
+    -------
+    tuple
+        The names, each with whether it is in the table of allowed ones, as far as the file can be read; and what the
+        file holds, with records for all objects; None if it cannot be read to its end.
     """
+    asked: dict[str, bool] = {}
+    try:
+        return asked, _read_by(data, None, asked)
+    except CheckpointError:
+        return asked, None
+
+
+def _read_by(data: memoryview, stand_in: StandIn | None, asked: dict[str, bool] | None) -> Any:
     budget = Budget(len(data))
-    inner = Rules(nested, budget)
+    inner = Rules(dict.fromkeys(STORAGE_DTYPES), budget, asked=asked)
 
     def nested_storage(content: Any) -> Storage:
         """Stand in for torch's `_load_from_bytes`: a torch file within a pickle that holds one storage."""
@@ -80,9 +82,9 @@ def read_by(data: memoryview, allowed: Allowed, nested: Allowed, stand_in: Stand
             raise CheckpointError("it is damaged: a nested torch file that is not a storage")
         return storage
 
-    own: dict[str, Callable[..., Any] | None] = {"torch.storage._load_from_bytes": nested_storage}
+    own: Allowed = {"torch.storage._load_from_bytes": nested_storage}
     try:
-        return _read(data, Rules({**allowed, **own}, budget, stand_in))
+        return _read(data, Rules({**ALLOWED, **own}, budget, stand_in, asked))
     except CheckpointError:
         raise
     except Exception as error:
@@ -100,10 +102,11 @@ def _read_stream(data: memoryview, rules: Rules, start: int) -> Any:
     """torch's older container: magic, protocol, system, object, keys, and each key's storage in turn."""
     storages: dict[str, Storage] = {}
 
-    def persistent(identifier: Any) -> Storage | UnknownClass:
+    def persistent(identifier: Any) -> Storage | Global | UnknownClass:
         # The class of a module stands beside its source, which is for warnings about changes.
-        if isinstance(identifier, tuple) and identifier[:1] == ("module",) and isinstance(identifier[1], UnknownClass):
-            return identifier[1]
+        if isinstance(identifier, tuple) and len(identifier) > 1 and identifier[0] == "module":
+            if isinstance(identifier[1], (Global, UnknownClass)):
+                return identifier[1]
         return _shared(storages, *storage_of(identifier))
 
     protocol, start = unpickle(data, rules, start=start)

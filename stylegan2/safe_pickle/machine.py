@@ -107,11 +107,15 @@ class Rules:
     stand_in
         Makes the inert stand-in for an object of a class that is not in the table, from the class's name; the
         stand-in keeps a state of None if the object turns out to be no network. None: there are no such objects.
+    asked
+        Takes the names that are asked for, and whether the table has them; those that it lacks are then no error, but
+        come out as records. None: they end the reading.
     """
 
     allowed: Allowed
     budget: Budget
     stand_in: StandIn | None = None
+    asked: dict[str, bool] | None = None
 
 
 def refuse_persistent(identifier: Any) -> Any:
@@ -221,7 +225,12 @@ class _Machine:
     def mention(self, module: str, name: str) -> Global | UnknownClass:
         # A long text can be asked for again and again: no more of it is copied than a message shows.
         full = f"{module[:_LONGEST_NAME]}.{name[:_LONGEST_NAME]}"
-        if full in self.rules.allowed:
+        asked, known = self.rules.asked, full in self.rules.allowed
+        if asked is not None and len(asked) < _MOST_CLASSES:
+            asked[full] = asked.get(full, True) and known
+            if not known:
+                return Global(full, lambda *_arguments: Record(full))
+        if known:
             return Global(full, self.rules.allowed[full])
         if self.rules.stand_in is None or len(full) > _LONGEST_NAME or len(self.unknown) == _MOST_CLASSES:
             raise _forbidden(full)

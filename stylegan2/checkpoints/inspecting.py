@@ -1,0 +1,199 @@
+"""Say what a checkpoint holds, without making a network of it."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from stylegan2.checkpoints.format import Content
+from stylegan2.checkpoints.loading import errors_name, recognise, resolve
+from stylegan2.describing import describe, printable
+from stylegan2.errors import CheckpointError
+from stylegan2.safe_pickle import Array, Record, TensorView, survey
+
+_MOST_ENTRIES, _LONGEST = 50, 10_000
+
+
+@dataclass(frozen=True)
+class Held:
+    """The tensors of a file.
+
+    Attributes
+    ----------
+    count, values
+        How many there are, and how many values they have in all.
+    dtypes
+        How many there are of each type.
+    """
+
+    count: int
+    values: int
+    dtypes: dict[str, int]
+
+
+@dataclass(frozen=True)
+class Inspected:
+    """What a checkpoint holds, as it says itself: nothing of it is trusted, and all text is printable.
+
+    Attributes
+    ----------
+    path
+        The file or folder.
+    size
+        Its bytes.
+    sha256
+        Hash of the file; None for a folder.
+    format
+        Whose format it is; "pickle", "torch file" or "safetensors" if it is none that `stylegan2.load` reads.
+    networks
+        Configurations of its networks, by 'G_ema', 'G' and 'D'; a network that is alone may answer to two names.
+    globals
+        The Python names that it asks for, each with whether reading allows it: one that is not allowed could run code.
+    tensors
+        Its tensors, those that are not the networks' among them.
+    metadata
+        What it says besides: the metadata of a safetensors file, or the texts and numbers of a pickled dictionary.
+    problem
+        Why `stylegan2.load` would refuse it; None if no reason is seen before weights are looked at.
+    """
+
+    path: str
+    size: int
+    sha256: str | None
+    format: str
+    networks: dict[str, dict[str, Any]]
+    globals: dict[str, bool]
+    tensors: Held
+    metadata: dict[str, str]
+    problem: str | None
+
+
+def inspect(path_or_name: str | Path) -> Inspected:
+    """Say what a checkpoint holds, without making a network of it or running any of its code.
+
+    Parameters
+    ----------
+    path_or_name
+        As for `stylegan2.load`; any file of safetensors, and any pickle or torch file, hostile ones too.
+
+    Returns
+    -------
+    Inspected
+        Format, networks and their configurations, tensors, metadata, and the Python names that it asks for.
+
+    Raises
+    ------
+    CheckpointError
+        No such file or name, or a file that is neither a checkpoint, nor a pickle, nor safetensors.
+    """
+    path = resolve(path_or_name)
+    with errors_name(path):
+        return _inspect(path)
+
+
+def _inspect(path: Path) -> Inspected:
+    content = Content(path)
+    form, networks, problem = _networks(content)
+    asked, raw = ({}, None) if content.is_safetensors or path.is_dir() else survey(content.data)
+    kind = form or _container(content, asked)
+    if kind is None:
+        raise CheckpointError(problem)
+    if problem is None:  # what is not in the table were classes of modules, whose objects are data
+        asked = dict.fromkeys(asked, True)
+    if content.is_safetensors:
+        raw = _safetensors(content)
+    return Inspected(
+        path=printable(str(path)),
+        size=sum(file.stat().st_size for file in path.iterdir()) if path.is_dir() else len(content.data),
+        sha256=None if path.is_dir() else hashlib.sha256(content.data).hexdigest(),
+        format=kind,
+        networks=networks,
+        globals={printable(name): allowed for name, allowed in sorted(asked.items())},
+        tensors=_held(raw),
+        metadata=_metadata(content, raw),
+        problem=problem,
+    )
+
+
+def _networks(content: Content) -> tuple[str | None, dict[str, dict[str, Any]], str | None]:
+    """Return the format, the configurations of the networks, and why a network cannot be had."""
+    form, networks, problem = None, {}, None
+    try:
+        with errors_name(content.path):
+            form, found = recognise(content)
+            for name in found:
+                # A content of its own: each network may read as much as the file can hold.
+                networks[name] = asdict(recognise(Content(content.path))[1][name]().config)
+    except CheckpointError as error:
+        problem = str(error).removeprefix(f"{printable(str(content.path))}: ")
+    return None if form is None else form.READS, networks, problem
+
+
+def _container(content: Content, asked: dict[str, bool]) -> str | None:
+    """Name what a file is that has none of the formats; None if it is nothing that could be a checkpoint."""
+    if content.is_safetensors:
+        return "safetensors"
+    if bytes(content.data[:4]) == b"PK\x03\x04":
+        return "torch file" if asked else None
+    return "pickle" if asked or bytes(content.data[:1]) == b"\x80" else None
+
+
+def _safetensors(content: Content) -> Any:
+    try:
+        return content.safetensors()
+    except CheckpointError:  # it stands in the problem
+        return None
+
+
+def _held(raw: Any) -> Held:
+    """Count the tensors in what a file holds, each once, however often and deep it is nested."""
+    dtypes: Counter[str] = Counter()
+    values = 0
+    for tensor in _tensors(raw):
+        if isinstance(tensor, TensorView):
+            dtype, shape = str(tensor.storage.dtype), tensor.shape
+        elif isinstance(tensor, Array):
+            dtype, shape = str(tensor.state.dtype), tensor.state.shape
+        else:
+            dtype, shape = str(tensor.dtype), tuple(tensor.shape)
+        dtypes[dtype.removeprefix("torch.")] += 1
+        values += math.prod(shape)
+    return Held(dtypes.total(), values, dict(dtypes))
+
+
+def _tensors(raw: Any) -> Iterator[Any]:
+    seen: set[int] = set()
+    left = [raw]
+    while left:
+        value = left.pop()
+        if id(value) in seen:
+            continue
+        seen.add(id(value))
+        if isinstance(value, (Tensor, TensorView)) or (isinstance(value, Array) and value.state is not None):
+            yield value
+        elif isinstance(value, dict):
+            left.extend(value.values())
+        elif isinstance(value, (list, tuple)):
+            left.extend(value)
+        elif isinstance(value, Record):
+            left.append(value.state)
+
+
+def _metadata(content: Content, raw: Any) -> dict[str, str]:
+    if content.is_safetensors:
+        try:
+            entries = content.header.metadata
+        except CheckpointError:
+            return {}
+        shown = list(entries.items())[:_MOST_ENTRIES]
+        return {printable(name[:_LONGEST]): printable(value[:_LONGEST]) for name, value in shown}
+    plain = raw.items() if isinstance(raw, dict) else ()
+    texts = [(name, value) for name, value in plain if isinstance(name, str) and isinstance(value, (str, int, float))]
+    return {printable(name[:_LONGEST]): describe(value) for name, value in texts[:_MOST_ENTRIES]}
