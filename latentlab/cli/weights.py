@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from latentlab.cli import options
+
+if TYPE_CHECKING:
+    from stylegan2 import Inspected
 
 app = typer.Typer(rich_markup_mode=None, help="Named weights, and checkpoints of other formats.", no_args_is_help=True)
 
@@ -48,3 +52,71 @@ def convert(
     shown = ", ".join(map(str, seeds))
     what = "logit" if network == "D" else "pixel"
     print(f"largest difference of a {what} before and after, seeds {shown}: {difference:.3g}")
+
+
+@app.command()
+def inspect(
+    source: Annotated[str, typer.Argument(help="A checkpoint, a file of latentlab, or the name of known weights.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, with all that is known, for programs.")] = False,
+) -> None:
+    """Print what a file holds, without making a network of it: no file can do harm by it.
+
+    Format, networks and their configurations, tensors, metadata, the card of latentlab's own files, and the Python
+    names that a pickle asks for: those that are not allowed could run code, and loading refuses them.
+    """
+    import json
+    from dataclasses import asdict
+
+    import stylegan2
+    from latentlab import weights
+
+    found = stylegan2.inspect(source)
+    known = weights.REGISTRY.get(source)
+    said = {**asdict(found), "licence": known.licence if known else found.metadata.get("license"), "card": _card(found)}
+    if as_json:
+        print(json.dumps(said, indent=1))
+        return
+    print(f"{found.path}: {found.format}")
+    for title, text in _lines(said):
+        print(f"{title:<10} {text}")
+
+
+def _card(found: Inspected) -> dict[str, Any] | None:
+    """The card of a file that latentlab wrote, if it can be read."""
+    import msgspec
+
+    if not found.metadata.get("format", "").startswith("latentlab."):
+        return None
+    try:
+        return msgspec.json.decode(found.metadata.get("card", "").encode(), type=dict[str, Any])
+    except (msgspec.MsgspecError, RecursionError):
+        return None
+
+
+def _lines(said: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """What there is to print: a title, and a line of text."""
+    yield "size", f"{said['size']:,} bytes" + (f", sha256 {said['sha256']}" if said["sha256"] else "")
+    if said["licence"]:
+        yield "licence", said["licence"]
+    for name, config in said["networks"].items():
+        yield "network", f"{name}: {', '.join(f'{field} {value}' for field, value in config.items())}"
+    tensors = said["tensors"]
+    types = ", ".join(f"{count} {dtype}" for dtype, count in tensors["dtypes"].items())
+    yield "tensors", f"{tensors['count']:,} of {tensors['values']:,} values" + (f": {types}" if types else "")
+    for name, allowed in said["globals"].items():
+        yield "asks for", name if allowed else f"{name} (not allowed: it could run code)"
+    for name, value in said["metadata"].items():
+        if name not in ("card", "config"):
+            yield "says", f"{name}: {_short(value)}"
+    for name, value in (said["card"] or {}).items():
+        yield "card", f"{_short(name)}: {_short(value)}"
+    if said["problem"] and said["card"] is None:  # files with a card are no checkpoints
+        yield "problem", said["problem"]
+
+
+def _short(value: Any) -> str:
+    """A value of a card on one line."""
+    from stylegan2.describing import printable
+
+    text = value if isinstance(value, str) else repr(value)
+    return printable(text[:99] + "…" if len(text) > 100 else text)

@@ -12,13 +12,14 @@ from typing import Any
 
 from torch import Tensor
 
-from stylegan2.checkpoints.format import Content
+from stylegan2.checkpoints.format import Content, Loaded
 from stylegan2.checkpoints.loading import errors_name, recognise, resolve
 from stylegan2.describing import describe, printable
 from stylegan2.errors import CheckpointError
 from stylegan2.safe_pickle import Array, Record, TensorView, survey
 
-_MOST_ENTRIES, _LONGEST = 50, 10_000
+# Of a pickled dictionary, which may hold the history of a training.
+_MOST_ENTRIES, _LONGEST_NAME = 50, 200
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,8 @@ class Inspected:
     format
         Whose format it is; "pickle", "torch file" or "safetensors" if it is none that `stylegan2.load` reads.
     networks
-        Configurations of its networks, by 'G_ema', 'G' and 'D'; a network that is alone may answer to two names.
+        Configurations of the networks that can be read, by 'G_ema', 'G' and 'D'; a network that is alone may answer to
+        two names.
     globals
         The Python names that it asks for, each with whether reading allows it: one that is not allowed could run code.
     tensors
@@ -61,7 +63,8 @@ class Inspected:
     metadata
         What it says besides: the metadata of a safetensors file, or the texts and numbers of a pickled dictionary.
     problem
-        Why `stylegan2.load` would refuse it; None if no reason is seen before weights are looked at.
+        Why `stylegan2.load` would refuse one of its networks, or all of it; None if no reason is seen before names,
+        shapes and values of tensors are checked.
     """
 
     path: str
@@ -100,40 +103,64 @@ def inspect(path_or_name: str | Path) -> Inspected:
 
 def _inspect(path: Path) -> Inspected:
     content = Content(path)
-    form, networks, problem = _networks(content)
-    asked, raw = ({}, None) if content.is_safetensors or path.is_dir() else survey(content.data)
+    form, networks, problem = _networks(path)
+    asked, raw = _names_and_content(content)
     kind = form or _container(content, asked)
     if kind is None:
         raise CheckpointError(problem)
-    if problem is None:  # what is not in the table were classes of modules, whose objects are data
-        asked = dict.fromkeys(asked, True)
-    if content.is_safetensors:
-        raw = _safetensors(content)
     return Inspected(
         path=printable(str(path)),
         size=sum(file.stat().st_size for file in path.iterdir()) if path.is_dir() else len(content.data),
         sha256=None if path.is_dir() else hashlib.sha256(content.data).hexdigest(),
         format=kind,
-        networks=networks,
+        networks={name: asdict(loaded.config) for name, loaded in networks.items()},
         globals={printable(name): allowed for name, allowed in sorted(asked.items())},
-        tensors=_held(raw),
+        tensors=_held([loaded.state for loaded in networks.values()] if path.is_dir() else raw),
         metadata=_metadata(content, raw),
         problem=problem,
     )
 
 
-def _networks(content: Content) -> tuple[str | None, dict[str, dict[str, Any]], str | None]:
-    """Return the format, the configurations of the networks, and why a network cannot be had."""
+def _networks(path: Path) -> tuple[str | None, dict[str, Loaded], str | None]:
+    """Return the format, the networks that can be read, and the first reason why one cannot be."""
     form, networks, problem = None, {}, None
     try:
-        with errors_name(content.path):
-            form, found = recognise(content)
-            for name in found:
-                # A content of its own: each network may read as much as the file can hold.
-                networks[name] = asdict(recognise(Content(content.path))[1][name]().config)
+        with errors_name(path):
+            form, found = recognise(Content(path))
     except CheckpointError as error:
-        problem = str(error).removeprefix(f"{printable(str(content.path))}: ")
-    return None if form is None else form.READS, networks, problem
+        return None, {}, _without(path, error)
+    for name in found:
+        try:
+            with errors_name(path):
+                # A content of its own: each network may read as much as the file can hold.
+                networks[name] = _without_values(recognise(Content(path))[1][name](), keep=path.is_dir())
+        except CheckpointError as error:
+            problem = problem or _without(path, error)
+    return form.READS, networks, problem
+
+
+def _without_values(loaded: Loaded, keep: bool) -> Loaded:
+    return loaded if keep else Loaded(loaded.config, {})
+
+
+def _without(path: Path, error: CheckpointError) -> str:
+    """Return the message without the path, which stands in it for `load`."""
+    return str(error).removeprefix(f"{printable(str(path))}: ")
+
+
+def _names_and_content(content: Content) -> tuple[dict[str, bool], Any]:
+    """Return the globals that the file asks for, and what it holds, as far as either can be read."""
+    if content.path.is_dir():
+        return {}, None
+    try:
+        plain = content.plain
+    except CheckpointError:
+        plain = None
+    if content.is_safetensors:
+        return {}, plain
+    asked, raw = survey(content.data)
+    # Of a file that can be read, names that are not in the table are classes of modules, whose objects are data.
+    return (asked, raw) if plain is None else (dict.fromkeys(asked, True), plain)
 
 
 def _container(content: Content, asked: dict[str, bool]) -> str | None:
@@ -143,13 +170,6 @@ def _container(content: Content, asked: dict[str, bool]) -> str | None:
     if bytes(content.data[:4]) == b"PK\x03\x04":
         return "torch file" if asked else None
     return "pickle" if asked or bytes(content.data[:1]) == b"\x80" else None
-
-
-def _safetensors(content: Content) -> Any:
-    try:
-        return content.safetensors()
-    except CheckpointError:  # it stands in the problem
-        return None
 
 
 def _held(raw: Any) -> Held:
@@ -192,8 +212,7 @@ def _metadata(content: Content, raw: Any) -> dict[str, str]:
             entries = content.header.metadata
         except CheckpointError:
             return {}
-        shown = list(entries.items())[:_MOST_ENTRIES]
-        return {printable(name[:_LONGEST]): printable(value[:_LONGEST]) for name, value in shown}
+        return {printable(name): printable(value) for name, value in entries.items()}
     plain = raw.items() if isinstance(raw, dict) else ()
     texts = [(name, value) for name, value in plain if isinstance(name, str) and isinstance(value, (str, int, float))]
-    return {printable(name[:_LONGEST]): describe(value) for name, value in texts[:_MOST_ENTRIES]}
+    return {printable(name[:_LONGEST_NAME]): describe(value) for name, value in texts[:_MOST_ENTRIES]}

@@ -104,9 +104,9 @@ def _read_stream(data: memoryview, rules: Rules, start: int) -> Any:
 
     def persistent(identifier: Any) -> Storage | Global | UnknownClass:
         # The class of a module stands beside its source, which is for warnings about changes.
-        if isinstance(identifier, tuple) and len(identifier) > 1 and identifier[0] == "module":
-            if isinstance(identifier[1], (Global, UnknownClass)):
-                return identifier[1]
+        of_module = isinstance(identifier, tuple) and len(identifier) > 1 and identifier[0] == "module"
+        if of_module and isinstance(identifier[1], (Global, UnknownClass)):
+            return identifier[1]
         return _shared(storages, *storage_of(identifier))
 
     protocol, start = unpickle(data, rules, start=start)

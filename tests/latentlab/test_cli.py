@@ -1,5 +1,6 @@
 """The command line: as a process where that is the point, else by its entry point within this one."""
 
+import json
 import re
 import signal
 import subprocess
@@ -172,6 +173,7 @@ COMMANDS = {
     "weights list": [],
     "weights get": [],
     "weights convert": ["--network"],
+    "weights inspect": ["--json"],
 }
 
 
@@ -233,6 +235,23 @@ def test_weights_are_listed(run):
     assert code == 0
     assert re.search(r"^mobile-ffhq +generator ", out, re.MULTILINE)
     assert "random-face==" in out
+
+
+def test_files_are_inspected(run, refused, data, tmp_path):
+    code, out, err = run("weights", "inspect", data / "net32_rosinality_train.pt")
+    assert (code, err) == (0, "")
+    assert "rosinality" in out.splitlines()[0]
+    assert re.search(r"^network +G_ema: resolution 32, z_dim 48, .*w_dim 48", out, re.MULTILINE)
+    code, out, _ = run("weights", "inspect", data / "hostile_os_system.pkl")
+    assert code == 0 and re.search(r"^asks for +posix\.system \(not allowed", out, re.MULTILINE)
+    code, out, _ = run("weights", "inspect", data / "hostile_os_system.pkl", "--json")
+    assert json.loads(out)["globals"] == {"posix.system": False}
+    direction = Path(app_module.__file__).parents[1] / "data" / "directions" / "age.safetensors"
+    code, out, _ = run("weights", "inspect", direction)
+    assert code == 0 and "latentlab.direction" in out and re.search(r"^card +attribute: age$", out, re.MULTILINE)
+    assert "problem" not in out
+    (tmp_path / "x").write_text("hello")
+    assert "unknown format" in refused("weights", "inspect", tmp_path / "x")
 
 
 def test_conversion_is_proven(run, data, tmp_path):

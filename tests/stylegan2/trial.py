@@ -1,6 +1,6 @@
-"""Load files in processes of their own: `python trial.py FILE …` prints a line of JSON for each.
+"""Load or inspect files in processes of their own: `python trial.py load FILE …` prints a line of JSON for each.
 
-Each is loaded by a fork, which may take so much memory and time, and whose death is told.
+Each is read by a fork, which may take so much memory and time, and whose death is told.
 """
 
 from __future__ import annotations
@@ -9,11 +9,14 @@ import json
 import os
 import resource
 import signal
+import subprocess
 import sys
 import time
+from pathlib import Path
+from typing import Any
 
 import stylegan2
-import stylegan2.checkpoints.loading
+import stylegan2.checkpoints.inspecting
 
 SECONDS, BYTES = 30, 3 << 30
 
@@ -24,11 +27,14 @@ def status(field: str) -> int:
         return next(int(line.split()[1]) for line in lines if line.startswith(field)) << 10
 
 
-def attempt(path: str, network: str) -> None:
+def attempt(action: str, path: str) -> None:
     before, start = status("VmRSS"), time.perf_counter()
     try:
-        loaded = stylegan2.load(path, network)
-        said, kind = type(loaded).__name__, ""
+        if action == "inspect":
+            said, kind = str(stylegan2.inspect(path).problem), ""
+        else:
+            stylegan2.load(path, "D" if "discriminator" in path else "G_ema")
+            said, kind = "loaded", ""
     except Exception as error:
         said, kind = str(error), type(error).__name__
     taken = status("VmHWM") - before
@@ -38,16 +44,24 @@ def attempt(path: str, network: str) -> None:
 def main() -> None:
     # What loading imports and allocates once is not the files'.
     stylegan2.Generator(stylegan2.GeneratorConfig(8, 4, 0, 4, channel_base=32))
-    for path in sys.argv[1:]:
+    action, *paths = sys.argv[1:]
+    for path in paths:
         child = os.fork()
         if not child:
             resource.setrlimit(resource.RLIMIT_AS, (status("VmSize") + BYTES,) * 2)
             signal.alarm(SECONDS)
-            attempt(path, "D" if "discriminator" in path else "G_ema")
+            attempt(action, path)
             os._exit(0)
         _, ended = os.waitpid(child, 0)
         if ended:
             print(json.dumps({"said": "", "kind": f"ended by {ended}", "bytes": 0, "seconds": 0}), flush=True)
+
+
+def outcomes(action: str, paths: list[Path]) -> list[dict[str, Any]]:
+    """What became of each file: what was said, the kind of error, and the memory and time that it took."""
+    command = [sys.executable, __file__, action, *map(str, paths)]
+    done = subprocess.run(command, check=True, capture_output=True, text=True, cwd=Path(__file__).parents[2])
+    return [json.loads(line) for line in done.stdout.splitlines()]
 
 
 if __name__ == "__main__":
