@@ -29,13 +29,10 @@ def paths(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def loaded(paths) -> dict[str, dict[str, Any]]:
-    return dict(zip(BOMBS, trial.outcomes("load", list(paths.values())), strict=True))
-
-
-@pytest.fixture(scope="module")
-def inspected(paths) -> dict[str, dict[str, Any]]:
-    return dict(zip(INSPECTED, trial.outcomes("inspect", [paths[name] for name in INSPECTED]), strict=True))
+def outcomes(paths) -> dict[tuple[str, str], dict[str, Any]]:
+    """What became of each trial, by its action and the bomb."""
+    trials = [*(("load", name) for name in BOMBS), *(("inspect", name) for name in INSPECTED)]
+    return dict(zip(trials, trial.outcomes([(action, paths[name]) for action, name in trials]), strict=True))
 
 
 def assert_little(outcome: dict[str, Any], size: int) -> None:
@@ -45,13 +42,15 @@ def assert_little(outcome: dict[str, Any], size: int) -> None:
 
 
 @pytest.mark.parametrize("name", BOMBS)
-def test_a_bomb_is_refused_in_one_line_and_little_memory(paths, loaded, name):
-    assert loaded[name]["kind"] in ("CheckpointError", "ForbiddenGlobalError"), loaded[name]
-    assert loaded[name]["said"].startswith(str(paths[name]))
-    assert_little(loaded[name], paths[name].stat().st_size)
+def test_a_bomb_is_refused_in_one_line_and_little_memory(paths, outcomes, name):
+    outcome = outcomes["load", name]
+    assert outcome["kind"] in ("CheckpointError", "ForbiddenGlobalError"), outcome
+    assert outcome["said"].startswith(str(paths[name]))
+    assert_little(outcome, paths[name].stat().st_size)
 
 
 @pytest.mark.parametrize("name", INSPECTED)
-def test_a_bomb_is_inspected_in_little_memory(paths, inspected, name):
-    assert inspected[name]["kind"] == "" and inspected[name]["said"] != "None", inspected[name]
-    assert_little(inspected[name], paths[name].stat().st_size)
+def test_a_bomb_is_inspected_in_little_memory(paths, outcomes, name):
+    outcome = outcomes["inspect", name]
+    assert outcome["kind"] == "" and outcome["said"] != "None", outcome
+    assert_little(outcome, paths[name].stat().st_size)

@@ -185,13 +185,13 @@ def test_what_is_no_regular_file_is_refused(tmp_path):
     os.mkfifo(tmp_path / "folder" / "MappingNetwork.xml")
     (tmp_path / "folder" / "SynthesisNetwork.xml").symlink_to("/dev/zero")
     paths = [tmp_path / name for name in ("pipe.pkl", "zero.pkl", "folder")]
+    trials = [(action, path) for action in ("load", "inspect") for path in paths]
+    kinds = ("a named pipe", "a device", "a named pipe") * 2
     # In other processes: reading them as files would not end.
-    for action in ("load", "inspect"):
-        outcomes = trial.outcomes(action, paths)
-        for path, outcome, kind in zip(paths, outcomes, ("a named pipe", "a device", "a named pipe"), strict=True):
-            assert f"it is {kind}, not a file" in outcome["said"]
-            if action == "load":
-                assert outcome["kind"] == "CheckpointError" and outcome["said"].startswith(f"{path}: ")
+    for (action, path), outcome, kind in zip(trials, trial.outcomes(trials), kinds, strict=True):
+        assert f"it is {kind}, not a file" in outcome["said"]
+        if action == "load":
+            assert outcome["kind"] == "CheckpointError" and outcome["said"].startswith(f"{path}: ")
 
 
 def test_whatever_a_reader_raises_is_one_line(data, tmp_path, monkeypatch):

@@ -1,10 +1,11 @@
-"""Load or inspect files in processes of their own: `python trial.py load FILE …` prints a line of JSON for each.
+"""Load or inspect files in processes of their own: `python trial.py load FILE inspect FILE …` prints JSON, a line each.
 
 Each is read by a fork, which may take so much memory and time, and whose death is told.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import resource
@@ -14,6 +15,8 @@ import sys
 import time
 from pathlib import Path
 from typing import Any
+
+import torch
 
 import stylegan2
 import stylegan2.checkpoints.inspecting
@@ -43,9 +46,11 @@ def attempt(action: str, path: str) -> None:
 
 def main() -> None:
     # What loading imports and allocates once is not the files'.
-    stylegan2.Generator(stylegan2.GeneratorConfig(8, 4, 0, 4, channel_base=32))
-    action, *paths = sys.argv[1:]
-    for path in paths:
+    with contextlib.suppress(stylegan2.CheckpointError):
+        stylegan2.load("no such file")
+    with torch.device("meta"):
+        stylegan2.Generator(stylegan2.GeneratorConfig(8, 4, 0, 4, channel_base=32))
+    for action, path in zip(sys.argv[1::2], sys.argv[2::2], strict=True):
         child = os.fork()
         if not child:
             resource.setrlimit(resource.RLIMIT_AS, (status("VmSize") + BYTES,) * 2)
@@ -57,9 +62,9 @@ def main() -> None:
             print(json.dumps({"said": "", "kind": f"ended by {ended}", "bytes": 0, "seconds": 0}), flush=True)
 
 
-def outcomes(action: str, paths: list[Path]) -> list[dict[str, Any]]:
+def outcomes(trials: list[tuple[str, Path]]) -> list[dict[str, Any]]:
     """What became of each file: what was said, the kind of error, and the memory and time that it took."""
-    command = [sys.executable, __file__, action, *map(str, paths)]
+    command = [sys.executable, __file__, *(str(word) for trial in trials for word in trial)]
     done = subprocess.run(command, check=True, capture_output=True, text=True, cwd=Path(__file__).parents[2])
     return [json.loads(line) for line in done.stdout.splitlines()]
 
