@@ -110,7 +110,7 @@ def _inspect(path: Path) -> Inspected:
         raise CheckpointError(problem)
     return Inspected(
         path=printable(str(path)),
-        size=sum(file.stat().st_size for file in path.iterdir()) if path.is_dir() else len(content.data),
+        size=sum(file.lstat().st_size for file in path.iterdir()) if path.is_dir() else len(content.data),
         sha256=None if path.is_dir() else hashlib.sha256(content.data).hexdigest(),
         format=kind,
         networks={name: asdict(loaded.config) for name, loaded in networks.items()},

@@ -35,7 +35,7 @@ from stylegan2.lazy import lazy_names
 if TYPE_CHECKING:
     from stylegan2.safe_pickle.containers import looks_pickled, read_pickled, survey
     from stylegan2.safe_pickle.inert import Array, Module, ReleasedModule, TensorView, floats
-    from stylegan2.safe_pickle.machine import Record
+    from stylegan2.safe_pickle.rules import Record
 
 __all__ = [
     "Array",
@@ -58,6 +58,6 @@ if not TYPE_CHECKING:
         {
             "containers": ("looks_pickled", "read_pickled", "survey"),
             "inert": ("Array", "Module", "ReleasedModule", "TensorView", "floats"),
-            "machine": ("Record",),
+            "rules": ("Record",),
         },
     )

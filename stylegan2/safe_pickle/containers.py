@@ -13,7 +13,8 @@ from stylegan2.describing import describe
 from stylegan2.errors import CheckpointError
 from stylegan2.safe_pickle.archive import torch_members
 from stylegan2.safe_pickle.inert import ALLOWED, STORAGE_DTYPES, Module, Storage, storage_of
-from stylegan2.safe_pickle.machine import Allowed, Budget, Global, Rules, StandIn, UnknownClass, unpickle
+from stylegan2.safe_pickle.machine import unpickle
+from stylegan2.safe_pickle.rules import Allowed, Budget, Global, Rules, StandIn, UnknownClass
 
 _ZIP_MAGIC = b"PK\x03\x04"
 _LEGACY_MAGIC = 0x1950A86A20F9469CFC6C

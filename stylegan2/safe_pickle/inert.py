@@ -19,7 +19,8 @@ from torch import Tensor
 from stylegan2.describing import describe, printable
 from stylegan2.errors import CheckpointError
 from stylegan2.safe_pickle.archive import check_crc
-from stylegan2.safe_pickle.machine import Allowed, Global, Record, is_key
+from stylegan2.safe_pickle.machine import is_key
+from stylegan2.safe_pickle.rules import Allowed, Global, Record
 
 # Types of torch storages by the names that files call them.
 STORAGE_DTYPES = {

@@ -126,6 +126,13 @@ BOMBS: dict[str, Callable[[], bytes]] = {
     "deep tuple": lambda: PROTO + DEEP + b".",
     "deep lists": lambda: PROTO + b"]" * (SIZE // 2) + b"a" * (SIZE // 2 - 1) + b".",
     "deep dictionary": lambda: PROTO + of_size(b"}N") + b"N" + of_size(b"s")[: SIZE // 2] + b".",
+    "deep records": lambda: (
+        PROTO + name("argparse", "Namespace") + b"q\x010" + of_size(b"h\x01)\x81") + b"N" + b"b" * (SIZE // 4) + b"."
+    ),
+    "deep modules": lambda: (
+        PROTO + RELEASED + b"q\x010" + text("state") + b"q\x020" + text("class_name") + b"q\x030"
+        + b"h\x01}(h\x03h\x03h\x02}h\x03" * (SIZE // 12) + b"N" + b"su\x85R" * (SIZE // 12) + b"."
+    ),
     "shared lists": lambda: PROTO + SHARED + b".",
     "shared lists by name": lambda: PROTO + dictionary(g_ema=SHARED, G=SHARED) + b".",
     "keys with one hash": lambda: (

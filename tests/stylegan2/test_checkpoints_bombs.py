@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import pytest
 
 from tests.stylegan2 import trial
 from tests.stylegan2.bombs import BOMBS
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="limits are set and memory is read as on Linux")
 
 # Those that take most of either; what inspects a file reads it by the same rules.
 INSPECTED = [

@@ -178,6 +178,7 @@ def test_names_that_no_file_can_get(tiny, tmp_path, name):
     assert str(caught.value).isprintable() and list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="needs pipes and devices")
 def test_what_is_no_regular_file_is_refused(tmp_path):
     (tmp_path / "folder").mkdir()
     (tmp_path / "zero.pkl").symlink_to("/dev/zero")

@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import resource
 import signal
 import subprocess
 import sys
@@ -45,6 +44,8 @@ def attempt(action: str, path: str) -> None:
 
 
 def main() -> None:
+    import resource  # of Linux alone, as what this does
+
     # What loading imports and allocates once is not the files'.
     with contextlib.suppress(stylegan2.CheckpointError):
         stylegan2.load("no such file")
