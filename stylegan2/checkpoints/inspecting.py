@@ -14,6 +14,7 @@ from torch import Tensor
 
 from stylegan2.checkpoints.format import Content, Loaded
 from stylegan2.checkpoints.loading import errors_name, recognise, resolve
+from stylegan2.defaults import plain_defaults
 from stylegan2.describing import describe, printable
 from stylegan2.errors import CheckpointError
 from stylegan2.safe_pickle import Array, Record, TensorView, survey
@@ -78,6 +79,7 @@ class Inspected:
     problem: str | None
 
 
+@plain_defaults()
 def inspect(path_or_name: str | Path) -> Inspected:
     """Say what a checkpoint holds, without making a network of it or running any of its code.
 

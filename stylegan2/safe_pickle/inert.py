@@ -94,7 +94,7 @@ class TensorView:
         """Copy the values out of the file: those of the tensor alone, however far apart they lie."""
         data, dtype = self.storage.read(), self.storage.dtype
         try:
-            tensor = torch.empty(self.shape, dtype=dtype)
+            tensor = torch.empty(self.shape, dtype=dtype, device="cpu")
         except RuntimeError as error:  # an empty tensor whose other sizes are beyond all numbers
             raise CheckpointError(f"it is damaged: a tensor of shape {self.shape}") from error
         if tensor.numel():

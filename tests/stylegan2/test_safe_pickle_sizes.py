@@ -134,6 +134,12 @@ def test_tensors_take_the_memory_of_their_own_values():
         assert tensor.untyped_storage().nbytes() == 8
 
 
+def test_tensors_are_read_on_the_cpu_whatever_the_default_device():
+    data = saved({"a": torch.arange(3.0)}, zipped=True)
+    with torch.device("meta"):
+        assert floats(read(data)["a"], "a").tolist() == [0, 1, 2]
+
+
 SIZES = {
     "memo": b"Nr\xff\xff\xff\xff.",
     "bytes": b"\x8e" + struct.pack("<Q", 2**62) + b".",
