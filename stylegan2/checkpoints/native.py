@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-import safetensors.torch
 import torch
 
 from stylegan2.checkpoints.format import Content, Loaded, Networks
