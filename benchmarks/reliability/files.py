@@ -1,0 +1,125 @@
+"""Read damaged and hostile files of every format: each ends in a value or in one clear line, and does nothing else."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import warnings
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+from formats import FORMATS, Format
+from limits import OUT, Outcome, attempt
+from PIL import Image
+from table import Table
+
+from latentlab.progress import bar
+from originals import Files
+
+
+@dataclass
+class Tally:
+    """What came of the inputs of one format."""
+
+    inputs: int = 0
+    values: int = 0
+    refused: int = 0
+    slowest: float = 0.0
+    memory: int = 0
+    failures: dict[tuple[str, str, str], list[str]] = field(default_factory=dict)
+
+    def add(self, recipe: str, outcome: Outcome) -> bool:
+        """Count an outcome; whether it is a failure of a kind that was not met before."""
+        self.inputs += 1
+        self.values += outcome.kind == "value"
+        self.refused += outcome.kind == "refused"
+        self.slowest, self.memory = max(self.slowest, outcome.seconds), max(self.memory, outcome.memory)
+        if not outcome.failed:
+            return False
+        known = self.failures.setdefault(outcome.alike, [])
+        known.append(recipe)
+        return len(known) == 1
+
+
+@contextmanager
+def prepared() -> Iterator[Path]:
+    """Give a folder to work in, in a process that has met all that readers import, so that copies of it need not."""
+    torch.set_num_threads(1)
+    Image.init()
+    with tempfile.TemporaryDirectory(prefix="reliability-") as scratch, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for form in FORMATS.values():
+            for files in form.whole():
+                _read_here(form, Path(scratch), files)
+        (Path(scratch) / "cwd").mkdir()
+        yield Path(scratch)
+
+
+def _place(scratch: Path, files: Files) -> Path:
+    """Write an input into a folder of its own; gives what is to be read."""
+    folder = scratch / "input"
+    shutil.rmtree(folder, ignore_errors=True)
+    (folder / OUT).mkdir(parents=True)
+    for name, data in files.items():
+        (folder / name).write_bytes(data)
+    names = list(files)
+    return folder / names[0] if len(names) == 1 and names[0].startswith("input.") else folder
+
+
+def _read_here(form: Format, scratch: Path, files: Files) -> None:
+    try:
+        form.read(_place(scratch, files))
+    except ValueError:  # some originals are refused, by intent
+        pass
+
+
+def read_one(name: str, number: int, scratch: Path) -> Outcome:
+    """Read the input of a number."""
+    form = FORMATS[name]
+    files = form.input(number, name)
+    path = _place(scratch, files)
+    before = sorted(os.listdir(path if path.is_dir() else path.parent))
+    outcome = attempt(form.read, path, sum(map(len, files.values())), scratch / "cwd")
+    left = sorted(set(os.listdir(path if path.is_dir() else path.parent)) - set(before))
+    if left and not outcome.failed:
+        return Outcome("touched", f"left {left[0][:80]} beside the input", seconds=outcome.seconds, memory=outcome.memory)
+    return outcome
+
+
+def run(names: Iterable[str], inputs: int, start: int) -> dict[str, Tally]:
+    """Read so many inputs of each format, numbered from `start`."""
+    tallies = {name: Tally() for name in names}
+    with prepared() as scratch, bar("reading damaged files", "file") as step:
+        for k in range(inputs):
+            for j, (name, tally) in enumerate(tallies.items()):
+                outcome = read_one(name, start + k, scratch)
+                if tally.add(f"{name}:{start + k}", outcome):
+                    print(f"\nfailure: --only {name}:{start + k}  {outcome.kind}: {outcome.detail} [{outcome.place}]", flush=True)
+                step(k * len(tallies) + j + 1, inputs * len(tallies))
+    return tallies
+
+
+def table(tallies: dict[str, Tally]) -> Table:
+    """The figures, a row a format."""
+    rows = [
+        [name, one.inputs, one.values, one.refused, sum(map(len, one.failures.values())), len(one.failures),
+         f"{one.slowest:.2f}", f"{one.memory / 1e6:.0f}"]
+        for name, one in tallies.items()
+    ]  # fmt: skip
+    head = ["format", "inputs", "read", "refused", "failures", "of kinds", "slowest, s", "most memory, MB"]
+    return Table("Damaged and hostile files", head, rows)
+
+
+def repeat(recipe: str, keep: Path | None) -> Outcome:
+    """Read the one input of a recipe such as 'hdf5:17'; its files are left in `keep`."""
+    name, _, number = recipe.partition(":")
+    if keep is not None:
+        keep.mkdir(parents=True, exist_ok=True)
+        for file, data in FORMATS[name].input(int(number), name).items():
+            (keep / file).write_bytes(data)
+    with prepared() as scratch:
+        return read_one(name, int(number), scratch)
