@@ -1,10 +1,17 @@
-"""Damaged files, kills, full disks, long runs: whether anything can hurt, or be lost.
+"""Damaged files, kills, a hostile world, long runs: whether anything can hurt, or be lost.
 
     python benchmarks/reliability all
     python benchmarks/reliability files --inputs 10000 --seed 1000000
     python benchmarks/reliability files --only nvidia-pickle:1234567 --keep input
+    python benchmarks/reliability kills --kills 100 --report kills.md
 
-Every failure is printed with the option that repeats it; the exit code is 1 if there was one. Linux only.
+files: damaged and hostile files of every format, each read in a watched process.
+kills: commands killed at random moments, run again, and compared with a run without a kill.
+world: full disks, no network, a clock that jumps, little memory, closed streams, Ctrl-C.
+long: memory and throughput of 100,000 samples and 1,000 photos.
+
+Every failure is printed with the option that repeats it; the exit code is 1 if there was one. Linux only; some of
+`world` needs root. The named weights of fer, of LPIPS and of dlib are fetched at the first kill, if they are not there.
 """
 
 from __future__ import annotations
@@ -13,45 +20,114 @@ import argparse
 import os
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # copies of a process with threads are not safe
 os.environ.setdefault("STYLEGAN2_KEEP_MEMORY", "0")
-os.environ["LATENTLAB_CACHE"] = str(Path(__file__).parent / "no-cache")  # named weights are not to be looked at
 sys.path.append(str(Path(__file__).resolve().parents[1]))
 
-import files
-import selfcheck
-from formats import FORMATS
 from machine import describe
+from table import Table
+
+Figures = tuple[Table, int]
 
 
-def _check_limits() -> bool:
-    with tempfile.TemporaryDirectory() as scratch:
-        wrong = {name: (o.kind, wanted) for name, (o, wanted) in selfcheck.run(Path(scratch)).items() if o.kind != wanted}
-    for name, (kind, wanted) in wrong.items():
-        print(f"the limits do not hold: a reader that {name} ends as {kind!r}, not as {wanted!r}")
-    return not wrong
+def check_limits() -> int:
+    """Whether readers that do what none may are caught: the number of those that are not."""
+    import selfcheck
+
+    with tempfile.TemporaryDirectory(prefix="reliability-") as scratch:
+        found = selfcheck.run(Path(scratch))
+    wrong = {name: (outcome.line, wanted) for name, (outcome, wanted) in found.items() if outcome.kind != wanted}
+    for name, (line, wanted) in wrong.items():
+        print(f"failure: the limits do not hold: a reader that {name} ends as {line!r}, not as {wanted!r}")
+    return len(wrong)
+
+
+def run_files(arguments: argparse.Namespace) -> Figures:
+    import files
+    from formats import FORMATS
+
+    wrong = check_limits()
+    tallies = files.run(arguments.formats or FORMATS, arguments.inputs, arguments.seed)
+    return files.table(tallies), wrong + sum(len(tally.failures) for tally in tallies.values())
+
+
+def run_kills(arguments: argparse.Namespace) -> Figures:
+    import kills
+
+    tallies = kills.run_all(arguments.cases or kills.CASES, arguments.kills, arguments.seed)
+    return kills.table(tallies), sum(len(tally.failures) for tally in tallies.values())
+
+
+def run_world(arguments: argparse.Namespace) -> Figures:
+    import world
+
+    tallies = world.run_all([arguments.only] if arguments.only else list(world.CHECKS), arguments.seed)
+    return world.table(tallies), sum(len(tally.failures) for tally in tallies.values())
+
+
+def run_long(arguments: argparse.Namespace) -> Figures:
+    import long
+
+    courses = long.run_all(arguments.samples, arguments.photos)
+    return long.table(courses), sum(len(course.failures()) for course in courses.values())
+
+
+PARTS: dict[str, Callable[[argparse.Namespace], Figures]] = {
+    "files": run_files, "kills": run_kills, "world": run_world, "long": run_long,
+}  # fmt: skip
+
+
+def repeat(arguments: argparse.Namespace) -> bool:
+    """Repeat one input or one kill; whether it failed."""
+    if arguments.part == "files":
+        import files
+
+        outcome = files.repeat(arguments.only, arguments.keep)
+        print(outcome.trace or "no traceback")
+        print(outcome.line)
+        return outcome.failed
+    import kills
+
+    tally = kills.repeat(arguments.only)
+    print(kills.table({arguments.only: tally}).markdown())
+    return bool(tally.failures)
+
+
+def parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("part", choices=(*PARTS, "all"))
+    parser.add_argument("--inputs", type=int, default=200, help="files: damaged files of each format")
+    parser.add_argument("--formats", nargs="+", metavar="FORMAT", help="files: formats, all by default")
+    parser.add_argument("--kills", type=int, default=6, help="kills: kills of each command")
+    parser.add_argument("--cases", nargs="+", metavar="CASE", help="kills: commands, all by default")
+    parser.add_argument("--samples", type=int, default=100_000, help="long: samples")
+    parser.add_argument("--photos", type=int, default=1_000, help="long: photos")
+    parser.add_argument("--seed", type=int, default=0, help="number of the first damaged file; seed of the moments")
+    parser.add_argument("--only", help="repeat one: FORMAT:NUMBER, CASE:SHARE,…, or a kind of trouble")
+    parser.add_argument("--keep", type=Path, help="files, with --only: folder for the input")
+    parser.add_argument("--report", type=Path, help="file for the tables, too")
+    return parser.parse_args()
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("part", choices=("files",))
-    parser.add_argument("--inputs", type=int, default=200, help="damaged files of each format")
-    parser.add_argument("--formats", nargs="+", choices=sorted(FORMATS), default=list(FORMATS), metavar="FORMAT")
-    parser.add_argument("--seed", type=int, default=0, help="number of the first input")
-    parser.add_argument("--only", help="repeat one input, FORMAT:NUMBER")
-    parser.add_argument("--keep", type=Path, help="folder for the files of that input")
-    arguments = parser.parse_args()
-    if arguments.only:
-        outcome = files.repeat(arguments.only, arguments.keep)
-        print(outcome.trace or "no traceback")
-        print(f"{outcome.kind}: {outcome.detail} [{outcome.place}] {outcome.seconds:.2f} s, {outcome.memory / 1e6:.0f} MB")
-        sys.exit(outcome.failed)
-    print(describe("torch", "numpy", "pillow", "safetensors", "h5py", "pyarrow"))
-    tallies = files.run(arguments.formats, arguments.inputs, arguments.seed)
-    print(files.table(tallies).markdown())
-    sys.exit(any(tally.failures for tally in tallies.values()))
+    arguments = parse()
+    if arguments.only and arguments.part in ("files", "kills"):
+        sys.exit(repeat(arguments))
+    heading = describe("torch", "numpy", "pillow", "safetensors", "h5py", "pyarrow")
+    print(heading)
+    written, failures = [heading + "\n"], 0
+    for part in PARTS if arguments.part == "all" else (arguments.part,):
+        table, failed = PARTS[part](arguments)
+        written.append(table.markdown())
+        failures += failed
+        print(f"\n{written[-1]}", flush=True)
+    if arguments.report:
+        arguments.report.write_text("\n".join(written), encoding="utf-8")
+    print(f"{failures} failures" if failures else "no failure")
+    sys.exit(bool(failures))
 
 
 if __name__ == "__main__":

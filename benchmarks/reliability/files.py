@@ -48,6 +48,7 @@ class Tally:
 @contextmanager
 def prepared() -> Iterator[Path]:
     """Give a folder to work in, in a process that has met all that readers import, so that copies of it need not."""
+    os.environ["LATENTLAB_CACHE"] = "/nonexistent"  # named weights are not to be looked at
     torch.set_num_threads(1)
     Image.init()
     with tempfile.TemporaryDirectory(prefix="reliability-") as scratch, warnings.catch_warnings():
@@ -86,7 +87,9 @@ def read_one(name: str, number: int, scratch: Path) -> Outcome:
     outcome = attempt(form.read, path, sum(map(len, files.values())), scratch / "cwd")
     left = sorted(set(os.listdir(path if path.is_dir() else path.parent)) - set(before))
     if left and not outcome.failed:
-        return Outcome("touched", f"left {left[0][:80]} beside the input", seconds=outcome.seconds, memory=outcome.memory)
+        return Outcome(
+            "touched", f"left {left[0][:80]} beside the input", seconds=outcome.seconds, memory=outcome.memory
+        )
     return outcome
 
 
@@ -98,7 +101,7 @@ def run(names: Iterable[str], inputs: int, start: int) -> dict[str, Tally]:
             for j, (name, tally) in enumerate(tallies.items()):
                 outcome = read_one(name, start + k, scratch)
                 if tally.add(f"{name}:{start + k}", outcome):
-                    print(f"\nfailure: --only {name}:{start + k}  {outcome.kind}: {outcome.detail} [{outcome.place}]", flush=True)
+                    print(f"\nfailure: files --only {name}:{start + k}  {outcome.line}", flush=True)
                 step(k * len(tallies) + j + 1, inputs * len(tallies))
     return tallies
 

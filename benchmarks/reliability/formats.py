@@ -135,8 +135,8 @@ FORMATS: dict[str, Format] = {
         load_latents,
     ),
     "published-direction": Format(
-        originals.latents,
-        {".npy": damaged_npy, ".npz": _zip_of(damaged_npy), ".pt": _zip_of(damaged_pickle_file), "": damaged_safetensors},
+        originals.published_directions,
+        {".npy": damaged_npy, ".npz": _zip_of(damaged_npy), "": _zip_of(damaged_pickle_file)},
         lambda path: load_published(path, "smile"),
     ),
     "sample-table": Format(

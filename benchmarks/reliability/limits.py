@@ -81,6 +81,12 @@ class Outcome:
         return self.kind not in RIGHT
 
     @property
+    def line(self) -> str:
+        """All of it but the traceback, in one line that a terminal can show."""
+        text = " ".join(self.detail.split())[:240].encode("unicode_escape").decode()
+        return f"{self.kind}: {text} [{self.place}] {self.seconds:.2f} s, {self.memory / 1e6:.0f} MB"
+
+    @property
     def alike(self) -> tuple[str, str, str]:
         """What failures of one cause share."""
         return self.kind, self.detail.split(":")[0][:80], self.place
@@ -204,8 +210,14 @@ def _child(read: Reader, path: Path, cwd: Path, report: int) -> None:
     watch = _Watch(path.parent if path.is_file() else path, lambda what: tell(touched=what))
     sys.addaudithook(watch)
     before = _status("VmRSS")
-    found = _judged(read, path)
-    watch.on = False
+
+    def watched(path: Path) -> object:
+        try:
+            return read(path)
+        finally:
+            watch.on = False  # tracebacks are read out of the sources
+
+    found = _judged(watched, path)
     memory = _status("VmHWM") - before
     with contextlib.suppress(Exception):
         sys.stdout.flush()

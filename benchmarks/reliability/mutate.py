@@ -25,7 +25,9 @@ def damaged(rng: Random, data: bytes, other: bytes = b"") -> bytes:
         return rng.randbytes(rng.choice((1, 8, 100)))
     at = rng.randrange(len(data))
     if rng.random() < 0.5:  # the ends of files hold their structure
-        at = min(rng.randrange(200), len(data) - 1) if rng.random() < 0.6 else max(len(data) - 1 - rng.randrange(200), 0)
+        at = (
+            min(rng.randrange(200), len(data) - 1) if rng.random() < 0.6 else max(len(data) - 1 - rng.randrange(200), 0)
+        )
     size = min(rng.choice((1, 2, 4, 8, 16, 64, 500)), len(data) - at)
     way = rng.randrange(10)
     if way == 0:
@@ -44,7 +46,9 @@ def damaged(rng: Random, data: bytes, other: bytes = b"") -> bytes:
     if way == 6:
         layout = rng.choice(("<b", "<h", "<i", "<q", ">h", ">i", ">q"))
         most = 256 ** struct.calcsize(layout)
-        number = (rng.choice(INTEGERS[:-2]) % most).to_bytes(struct.calcsize(layout), "little" if layout[0] == "<" else "big")
+        number = (rng.choice(INTEGERS[:-2]) % most).to_bytes(
+            struct.calcsize(layout), "little" if layout[0] == "<" else "big"
+        )
         return data[:at] + number + data[at + len(number) :]
     changed = bytearray(data)
     for _ in range(rng.choice((1, 1, 2, 8))):
@@ -93,7 +97,9 @@ def _replacement(rng: Random, value: Any, found: list[Any]) -> Any:
     if way == 2 and isinstance(value, int | float) and abs(value) < 1e300:
         return rng.choice((-value, value + 1, value * 1000, float(value), str(value), value - 0.5))
     if way == 3 and isinstance(value, str):
-        return rng.choice((value + rng.choice(WORDS), value.upper(), value[:-1], value * 3, value.encode("utf-8", "replace").hex()))
+        return rng.choice(
+            (value + rng.choice(WORDS), value.upper(), value[:-1], value * 3, value.encode("utf-8", "replace").hex())
+        )
     return rng.choice(VALUES)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import io
 import json
 import struct
@@ -49,18 +50,27 @@ def _bomb(name: bytes, size: int) -> Member:
     return _stored(name, bytes(size), zipfile.ZIP_DEFLATED)
 
 
-def _zip(members: list[Member], before: bytes = b"", comment: bytes = b"", count: int | None = None, ends: int = 1) -> bytes:
+def _zip(
+    members: list[Member], before: bytes = b"", comment: bytes = b"", count: int | None = None, ends: int = 1
+) -> bytes:
     body, index = bytearray(before), b""
     for one in members:
         offset = len(body) if one.offset is None else one.offset
         local = one.name if one.local_name is None else one.local_name
         shared = (one.flags, one.method, 0, 33, one.crc, one.packed, one.size)
         # Offsets of tensors in torch's archives need no alignment here.
-        body += struct.pack("<4sHHHHHIIIHH", b"PK\3\4", 20, *shared, len(local), len(one.extra)) + local + one.extra + one.content
+        body += (
+            struct.pack("<4sHHHHHIIIHH", b"PK\3\4", 20, *shared, len(local), len(one.extra))
+            + local
+            + one.extra
+            + one.content
+        )
         index += struct.pack("<4sHHHHHHIIIHHHHHII", b"PK\1\2", 20, 20, *shared, len(one.name), len(one.extra), 0, 0, 0, 0,
                              offset % 2**32) + one.name + one.extra  # fmt: skip
     number = len(members) if count is None else count
-    end = struct.pack("<4sHHHHIIH", b"PK\5\6", 0, 0, number % 2**16, number % 2**16, len(index), len(body), len(comment))
+    end = struct.pack(
+        "<4sHHHHIIH", b"PK\5\6", 0, 0, number % 2**16, number % 2**16, len(index), len(body), len(comment)
+    )
     return bytes(body) + index + (end + comment) * ends
 
 
@@ -89,13 +99,19 @@ def damaged_zip(rng: Random, data: bytes, inner: Damage, other: bytes = b"") -> 
     if way == 0:
         return damaged(rng, data, other)
     if way == 1:
-        return rng.choice((b"7z\xbc\xaf\x27\x1c", b"Rar!\x1a\x07", b"\x1f\x8b\x08", b"PK\5\6" + bytes(18), b"MZ")) + data
+        return (
+            rng.choice((b"7z\xbc\xaf\x27\x1c", b"Rar!\x1a\x07", b"\x1f\x8b\x08", b"PK\5\6" + bytes(18), b"MZ")) + data
+        )
     members = _members(data)
     at = rng.randrange(len(members))
     if way <= 5:
         members[at] = _lie(rng, members[at])
     elif way == 6:
-        members.append(rng.choice((members[at], replace(members[at], content=b"other", size=5, packed=5, crc=zlib.crc32(b"other")))))
+        members.append(
+            rng.choice(
+                (members[at], replace(members[at], content=b"other", size=5, packed=5, crc=zlib.crc32(b"other")))
+            )
+        )
     elif way == 7:
         del members[at]
     elif way == 8:
@@ -103,7 +119,9 @@ def damaged_zip(rng: Random, data: bytes, inner: Damage, other: bytes = b"") -> 
     elif way == 9:
         members.append(_stored(rng.choice(_NAMES), rng.choice((b"", data, b"x"))))
     if way >= 10 or rng.random() < 0.1:
-        picked = [k for k, one in enumerate(members) if one.name.endswith((b".pkl", b".npy", b".png", b".json"))] or [at]
+        picked = [k for k, one in enumerate(members) if one.name.endswith((b".pkl", b".npy", b".png", b".json"))] or [
+            at
+        ]
         k = rng.choice(picked)
         content = members[k].content if members[k].method == 0 else zlib.decompress(members[k].content, -15)
         members[k] = _stored(members[k].name, inner(rng, content), members[k].method)
@@ -121,7 +139,7 @@ def damaged_npy(rng: Random, data: bytes, other: bytes = b"") -> bytes:
     if rng.random() < 0.2 or data[:6] != b"\x93NUMPY":
         return damaged(rng, data, other)
     length = int.from_bytes(data[8:10], "little")
-    header = {"descr": "<f4", "fortran_order": False, "shape": (4, 8)}
+    header = ast.literal_eval(data[10 : 10 + length].decode("latin-1"))
     body, version = data[10 + length :], rng.choice((1, 1, 1, 2, 3, 9))
     way = rng.randrange(6)
     if way <= 1:
@@ -189,4 +207,6 @@ def damaged_safetensors(rng: Random, data: bytes, other: bytes = b"") -> bytes:
     else:
         return _joined(to_json(rng, damaged_value(rng, header)), body, rng.choice((None,) * 4 + INTEGERS[:-2]))
     written = json.dumps(header).encode("utf-8", "surrogatepass")
-    return _joined(written + b" " * (-len(written) % 8), body, None if rng.random() < 0.95 else rng.choice(INTEGERS[:-2]))
+    return _joined(
+        written + b" " * (-len(written) % 8), body, None if rng.random() < 0.95 else rng.choice(INTEGERS[:-2])
+    )

@@ -93,9 +93,27 @@ def _damaged_jpeg(rng: Random, data: bytes) -> bytes:
     if way == 1:
         return _field(rng, data, at + 2, ">H")
     if way == 2:
-        exif = b"Exif\0\0II*\0\x08\0\0\0\1\0\x12\1\3\0\1\0\0\0" + struct.pack("<I", rng.choice((0, 3, 6, 9, 2**31))) + bytes(4)
-        body = rng.choice((exif, b"MPF\0II*\0" + rng.randbytes(30), b"ICC_PROFILE\0\1\2" + bytes(40), b"Photoshop 3.0\0" + rng.randbytes(30)))
-        return data[:2] + b"\xff" + rng.choice((b"\xe1", b"\xe2", b"\xed", b"\xee")) + struct.pack(">H", len(body) + 2) + body + data[2:]
+        exif = (
+            b"Exif\0\0II*\0\x08\0\0\0\1\0\x12\1\3\0\1\0\0\0"
+            + struct.pack("<I", rng.choice((0, 3, 6, 9, 2**31)))
+            + bytes(4)
+        )
+        body = rng.choice(
+            (
+                exif,
+                b"MPF\0II*\0" + rng.randbytes(30),
+                b"ICC_PROFILE\0\1\2" + bytes(40),
+                b"Photoshop 3.0\0" + rng.randbytes(30),
+            )
+        )
+        return (
+            data[:2]
+            + b"\xff"
+            + rng.choice((b"\xe1", b"\xe2", b"\xed", b"\xee"))
+            + struct.pack(">H", len(body) + 2)
+            + body
+            + data[2:]
+        )
     return data[: at + 1] + bytes([rng.choice((0xC0, 0xC2, 0xC4, 0xD8, 0xD9, 0xDA, 0xDB, 0xDD, 0xFE))]) + data[at + 2 :]
 
 

@@ -29,7 +29,9 @@ def _constant(rng: Random) -> bytes:
     number = rng.choice(INTEGERS[:-1])
     if rng.random() < 0.4:
         raw = number.to_bytes(20, "little", signed=True)
-        return rng.choice((pickle.LONG1 + b"\x14" + raw, pickle.BININT + raw[:4], pickle.LONG4 + struct.pack("<I", 20) + raw))
+        return rng.choice(
+            (pickle.LONG1 + b"\x14" + raw, pickle.BININT + raw[:4], pickle.LONG4 + struct.pack("<I", 20) + raw)
+        )
     return rng.choice((
         pickle.NONE, pickle.NEWTRUE, pickle.EMPTY_DICT, pickle.EMPTY_LIST, pickle.EMPTY_TUPLE, pickle.EMPTY_SET,
         text(rng.choice(WORDS)), pickle.BINFLOAT + struct.pack(">d", rng.choice((0.0, float("nan"), 1e308, -1.5))),
@@ -41,7 +43,10 @@ def _constant(rng: Random) -> bytes:
 
 def _counts(rng: Random) -> bytes:
     """An opcode whose count is beyond the file."""
-    four, eight = struct.pack("<I", rng.choice(INTEGERS[:-2]) % 2**32), struct.pack("<Q", rng.choice(INTEGERS[:-2]) % 2**64)
+    four, eight = (
+        struct.pack("<I", rng.choice(INTEGERS[:-2]) % 2**32),
+        struct.pack("<Q", rng.choice(INTEGERS[:-2]) % 2**64),
+    )
     return rng.choice((
         pickle.BINUNICODE + four, pickle.BINBYTES + four, pickle.LONG4 + four, pickle.LONG_BINPUT + four,
         pickle.LONG_BINGET + four, pickle.BINUNICODE8 + eight, pickle.BINBYTES8 + eight, pickle.BYTEARRAY8 + eight,
@@ -87,7 +92,15 @@ def _call_of_data(rng: Random) -> bytes:
         "torch FloatStorage", "torch.storage UntypedStorage", "numpy ndarray", "stylegan2.config GeneratorConfig",
     ))  # fmt: skip
     arguments = b"".join(rng.choice((_constant, _constant, _pair))(rng) for _ in range(rng.randrange(6)))
-    made = pickle.GLOBAL + name.replace(" ", "\n").encode() + b"\n" + pickle.MARK + arguments + pickle.TUPLE + pickle.REDUCE
+    made = (
+        pickle.GLOBAL
+        + name.replace(" ", "\n").encode()
+        + b"\n"
+        + pickle.MARK
+        + arguments
+        + pickle.TUPLE
+        + pickle.REDUCE
+    )
     return made + (_constant(rng) + pickle.BUILD if rng.random() < 0.4 else b"")
 
 
@@ -100,7 +113,15 @@ def _hostile(rng: Random) -> bytes:
     return call(rng, name) if rng.random() < 0.7 else mention(rng, name)
 
 
-_PUSHES: tuple[Callable[[Random], bytes], ...] = (_constant, _constant, _deep, _call_of_data, _call_of_data, _hostile, _counts)
+_PUSHES: tuple[Callable[[Random], bytes], ...] = (
+    _constant,
+    _constant,
+    _deep,
+    _call_of_data,
+    _call_of_data,
+    _hostile,
+    _counts,
+)
 
 
 def _change(rng: Random, pieces: Pieces) -> Pieces:
@@ -204,5 +225,5 @@ def damaged_stream(rng: Random, data: bytes, other: bytes = b"") -> bytes:
         at = end + (0 if rng.random() < 0.5 else rng.randrange(max(len(data) - end, 1)))
         return data[:at] + struct.pack("<Q", rng.choice(INTEGERS[:-2]) % 2**64) + data[at + 8 :]
     if way < 0.25:
-        return data[:rng.choice(starts)] + rng.choice((b"", made_up(rng))) + data[rng.choice(starts) :]
+        return data[: rng.choice(starts)] + rng.choice((b"", made_up(rng))) + data[rng.choice(starts) :]
     return damaged_pickle(rng, data, rng.choices(starts, (1, 1, 1, 8, 2))[0])

@@ -46,11 +46,20 @@ def damaged_parquet(rng: Random, data: bytes, other: bytes = b"") -> bytes:
     elif way == 7:
         table = table.append_column(rng.choice(("seed", "x", "w", "\x1b[31m")), _column(rng, n))
     else:
-        values = {key.encode(): rng.choice(WORDS).encode("utf-8", "replace") for key in ("threshold", "latentlab.threshold", "x")}
+        values = {
+            key.encode(): rng.choice(WORDS).encode("utf-8", "replace")
+            for key in ("threshold", "latentlab.threshold", "x")
+        }
         table = table.replace_schema_metadata({**(table.schema.metadata or {}), **values})
     file = io.BytesIO()
     compression = rng.choice(("none", "snappy", "gzip", "zstd", "brotli"))
-    pq.write_table(table, file, compression=compression, write_page_checksum=rng.random() < 0.5, row_group_size=rng.choice((None, 1, 2)))
+    pq.write_table(
+        table,
+        file,
+        compression=compression,
+        write_page_checksum=rng.random() < 0.5,
+        row_group_size=rng.choice((None, 1, 2)),
+    )
     return file.getvalue()
 
 
@@ -70,9 +79,16 @@ def _replace_array(rng: Random, file: h5py.File, name: str) -> None:
     elif way == 4:
         file[name] = h5py.SoftLink(rng.choice((f"/{name}", "/", "/none", "/model_weights")))
     elif way == 5:
-        file[name] = h5py.ExternalLink(rng.choice(("/dev/stdin", "/etc/passwd", "input.hdf5", "/dev/zero", "../x.hdf5")), "/" + name)
+        file[name] = h5py.ExternalLink(
+            rng.choice(("/dev/stdin", "/etc/passwd", "input.hdf5", "/dev/zero", "../x.hdf5")), "/" + name
+        )
     elif way == 6:
-        file.create_dataset(name, shape, "<f4", external=[(rng.choice(("/etc/passwd", "/dev/zero", "/proc/kcore")), 0, h5py.h5f.UNLIMITED)])
+        file.create_dataset(
+            name,
+            shape,
+            "<f4",
+            external=[(rng.choice(("/etc/passwd", "/dev/zero", "/proc/kcore")), 0, h5py.h5f.UNLIMITED)],
+        )
     elif way == 7:
         file.create_group(name)
     elif way == 8:

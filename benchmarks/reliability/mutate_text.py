@@ -59,8 +59,16 @@ def damaged_xml(rng: Random, data: bytes, other: bytes = b"") -> bytes:
             f'<!DOCTYPE net [<!ENTITY a0 "x">{bomb}]>', '<!DOCTYPE net [<!ENTITY x SYSTEM "file:///etc/passwd">]>',
             '<!DOCTYPE net SYSTEM "http://127.0.0.1:9/x.dtd">', '<?xml-stylesheet href="http://127.0.0.1:9/"?>',
         ))  # fmt: skip
-        return text.replace("<net", head + "<net", 1).replace('name="add"', rng.choice(('name="&a9;"', 'name="add"'))).encode()
+        return (
+            text.replace("<net", head + "<net", 1)
+            .replace('name="add"', rng.choice(('name="&a9;"', 'name="add"')))
+            .encode()
+        )
     if way == 6:
         depth = rng.choice((500, 20_000, 300_000))
         return text.replace("<layers>", "<layers>" + "<a>" * depth + "</a>" * depth, 1).encode()
-    return text.replace("UTF-8", "x").replace('"1.0"', '"1.0" encoding="utf-16"').encode(rng.choice(("utf-16", "utf-8", "utf-7")))
+    return (
+        text.replace("UTF-8", "x")
+        .replace('"1.0"', '"1.0" encoding="utf-16"')
+        .encode(rng.choice(("utf-16", "utf-8", "utf-7")))
+    )

@@ -40,6 +40,7 @@ from latentlab.scorers import xception
 from latentlab.scorers.attributes.network import AttributeNet
 from latentlab.scorers.attributes.scorer import AttributeScorer
 from latentlab.translation import Translator
+from latentlab.translation.published import to_published
 from latentlab.translation.networks import ResNetConfig, UNetConfig
 
 Files = dict[str, bytes]
@@ -193,7 +194,9 @@ def tensorflow_pickles() -> list[Files]:
     """A pickle of the TensorFlow release, whose three networks are a generator."""
     network = tiny.generator()
     synthesis, mapping = _tensorflow_variables(dict(network.state_dict()))
-    whole = _Network({"dlatent_avg": network.w_avg}, {"synthesis": _Network(synthesis, {}), "mapping": _Network(mapping, {})})
+    whole = _Network(
+        {"dlatent_avg": network.w_avg}, {"synthesis": _Network(synthesis, {}), "mapping": _Network(mapping, {})}
+    )
     found = []
     for protocol in (2, 4):
         data = pickle.dumps((whole, whole, whole), protocol)
@@ -270,8 +273,8 @@ def openvino_folders() -> list[Files]:
 def published_translators() -> list[Files]:
     """A small network by the names of published ones."""
     torch.manual_seed(0)
-    state = ResNetConfig(ngf=2, blocks=1).build().state_dict()
-    return [{"input.pth": write(OrderedDict(state))} for write in (_zipped, _stream)]
+    states = [to_published(config.build()) for config in (ResNetConfig(ngf=2, blocks=1), UNetConfig(size=32, ngf=2))]
+    return [{"input.pth": write(OrderedDict(state))} for write in (_zipped, _stream) for state in states]
 
 
 # Files of tensors with a card
@@ -309,7 +312,9 @@ def attribute_scorers() -> list[Files]:
 
 def projections() -> list[Files]:
     """The result of a projection of two images."""
-    result = Projection({"ws": torch.ones(2, 4, 8)}, DEFAULTS["w+"], torch.ones(2, dtype=torch.int64), torch.ones(2), "abc")
+    result = Projection(
+        {"ws": torch.ones(2, 4, 8)}, DEFAULTS["w+"], torch.ones(2, dtype=torch.int64), torch.ones(2), "abc"
+    )
     return [_safetensors(result.save)]
 
 
@@ -337,6 +342,16 @@ def latents() -> list[Files]:
     ]  # fmt: skip
 
 
+def published_directions() -> list[Files]:
+    """Directions as publications give them."""
+    direction = np.linspace(-1, 1, 8, dtype=np.float32)
+    layers = {"b4.conv1": torch.ones(8), "b8.conv0": torch.zeros(1, 8)}
+    bare, several = io.BytesIO(), io.BytesIO()
+    np.save(bare, np.tile(direction, (4, 1)))
+    np.savez(several, direction=direction)
+    return [{"input.npy": bare.getvalue()}, {"input.npz": several.getvalue()}, {"input.pt": _zipped(layers)}]
+
+
 # Tables
 
 
@@ -352,7 +367,9 @@ def sample_tables() -> list[Files]:
             psi = np.full(n, 0.7, np.float32)
             table = SampleTable(np.array(seeds), psi, w, scores, ("happy", "sad"), "abc", "def")
             store.write(index, table)
-        return [{path.name: path.read_bytes() for path in sorted(Path(scratch).iterdir()) if not path.name.startswith(".")}]
+        return [
+            {path.name: path.read_bytes() for path in sorted(Path(scratch).iterdir()) if not path.name.startswith(".")}
+        ]
 
 
 def edit_tables() -> list[Files]:
@@ -374,7 +391,9 @@ def _keras() -> bytes:
     network = xception.MiniXception()
     file = io.BytesIO()
     with h5py.File(file, "w") as target:
-        layers = [{"config": {"name": name, "epsilon": 0.001}} for name in sorted(set(xception._keras_names().values()))]
+        layers = [
+            {"config": {"name": name, "epsilon": 0.001}} for name in sorted(set(xception._keras_names().values()))
+        ]
         target.attrs["model_config"] = json.dumps({"config": {"layers": layers}})
         for name, keras in xception._keras_names().items():
             module = network.get_submodule(name)

@@ -16,7 +16,10 @@ class Table:
 
     def markdown(self) -> str:
         """Write it; numbers stand to the right."""
-        right = [all(str(row[k]).replace(".", "", 1).replace("%", "").isdigit() for row in self.rows) for k in range(len(self.head))]
+        right = [
+            all(str(row[k]).replace(".", "", 1).replace("%", "").isdigit() for row in self.rows)
+            for k in range(len(self.head))
+        ]
         lines = ["| " + " | ".join(self.head) + " |", "|" + "|".join("--:" if one else "---" for one in right) + "|"]
         lines += ["| " + " | ".join(str(cell) for cell in row) + " |" for row in self.rows]
         return f"**{self.title}**\n\n" + "\n".join(lines) + "\n"

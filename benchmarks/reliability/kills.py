@@ -1,0 +1,218 @@
+"""Kill commands at random moments, run them again, and compare what they leave with that of a run without a kill."""
+
+from __future__ import annotations
+
+import shutil
+import statistics
+import tempfile
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+
+import things
+from commands import Ended, run
+from table import Table
+from things import DIRECTION, NETWORK
+
+from latentlab.progress import bar
+
+Tree = dict[str, bytes]
+OUT = "out"
+_SMALL = ("--size", 32, "--base-channels", 2, "--epochs", 4, "--batch", 2, "--accelerator", "cpu")
+_COMPARED = ("--base-channels", 2, "--held-out", 2, "--epoch-scale", 0.05, "--device", "cpu", "--out", OUT)
+_PHOTO = ("--network", NETWORK, "--steps", 6, "--device", "cpu", "--out", OUT)
+
+CASES: dict[str, tuple[object, ...]] = {
+    "label": ("label", "--network", NETWORK, "--samples", 600, "--batch", 4, "--precision", "float32", "--out", OUT),
+    "smile": ("smile", "--network", NETWORK, "--samples", 80, "--edited-faces", 2, "--batch", 4, "--device", "cpu", "--out", OUT),
+    "project": ("project", "photos", "--aligned", *_PHOTO),
+    "edit photo": ("edit", "--direction", DIRECTION, "--photo", "photos", "--aligned", "--strengths", "-1,1", *_PHOTO),
+    "train pix2pix": ("translate", "train", "pix2pix", "drawings", *_SMALL, "--out", OUT),
+    "train cyclegan": ("translate", "train", "cyclegan", "shapes", *_SMALL, "--out", OUT),
+    "train instagan": ("translate", "train", "instagan", "shapes", *_SMALL, "--out", OUT),
+    "train cut": ("translate", "train", "cut", "shapes", *_SMALL, "--out", OUT),
+    "train scorer": ("scorer", "train", "labelled", "labels.csv", "--base-channels", 2, "--epochs", 6, "--device", "cpu",
+                     "--out", f"{OUT}/scorer.safetensors"),
+    "compare shapes": ("compare", "shapes", "--scenes", 8, *_COMPARED),
+    "compare drawings": ("compare", "drawings", "--network", NETWORK, "--faces", 8, "--size", 64, "--steps", 2, *_COMPARED),
+    "compare facades": ("compare", "facades", "--folder", "facades", "--size", 64, *_COMPARED),
+    "compare edit": ("compare", "edit", "--network", NETWORK, "--faces", 8, "--steps", 2, "--methods", "latent-style",
+                     "--held-out", 2, "--device", "cpu", "--out", OUT),
+}  # fmt: skip
+
+
+def tree(folder: Path) -> Tree:
+    """All files below a folder, hidden ones, too."""
+    return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
+@dataclass(frozen=True)
+class Whole:
+    """What a case leaves without a kill.
+
+    Attributes
+    ----------
+    files
+        The files.
+    lines
+        Numbers of the lines of text that differ from run to run, as seconds do.
+    varying
+        Files that differ otherwise.
+    seconds
+        Time that it takes.
+    """
+
+    files: Tree
+    lines: dict[str, frozenset[int]]
+    varying: frozenset[str]
+    seconds: float
+
+    def differences(self, found: Tree) -> list[str]:
+        """What differs in another run's files, in words."""
+        told = [f"lacks {name}" for name in sorted(self.files.keys() - found.keys())]
+        told += [f"left {name}" for name in sorted(found.keys() - self.files.keys())]
+        for name in sorted((self.files.keys() & found.keys()) - self.varying):
+            if found[name] != self.files[name] and not self._alike(name, found[name]):
+                told.append(f"differs in {name}")
+        return told
+
+    def _alike(self, name: str, data: bytes) -> bool:
+        mine, theirs = self.files[name].split(b"\n"), data.split(b"\n")
+        known = self.lines.get(name, frozenset())
+        return len(mine) == len(theirs) and all(
+            a == b or k in known for k, (a, b) in enumerate(zip(mine, theirs, strict=True))
+        )
+
+
+def _compared(first: Tree, second: Tree, seconds: float) -> Whole:
+    lines, varying = {}, set(first.keys() ^ second.keys())
+    for name in first.keys() & second.keys():
+        mine, theirs = first[name].split(b"\n"), second[name].split(b"\n")
+        if mine == theirs:
+            continue
+        if len(mine) == len(theirs) and name.endswith((".json", ".md", ".html", ".csv", ".txt")):
+            lines[name] = frozenset(k for k, (a, b) in enumerate(zip(mine, theirs, strict=True)) if a != b)
+        else:
+            varying.add(name)
+    return Whole(first, lines, frozenset(varying), seconds)
+
+
+@dataclass
+class Tally:
+    """What came of the kills of a case."""
+
+    seconds: float = 0.0
+    varying: list[str] = field(default_factory=list)
+    kills: int = 0
+    lost: list[float] = field(default_factory=list)
+    failures: list[str] = field(default_factory=list)
+
+
+class Place:
+    """A folder in which each run has one of its own, with copies of what commands are given."""
+
+    def __init__(self, scratch: Path) -> None:
+        self.scratch, self.number = scratch, 0
+        (scratch / "things").mkdir()
+        things.make(scratch / "things")
+
+    def fresh(self) -> Path:
+        """A folder of a new run; all earlier ones are removed."""
+        shutil.rmtree(self.scratch / f"run{self.number}", ignore_errors=True)
+        self.number += 1
+        shutil.copytree(self.scratch / "things", folder := self.scratch / f"run{self.number}")
+        return folder
+
+
+def _fault(ended: Ended) -> str:
+    if "Traceback" in ended.err:
+        return f"traceback: {ended.err.splitlines()[-1][:200]}"
+    return "" if ended.code == 0 else f"exit code {ended.code}: {(ended.lines or [''])[-1][:200]}"
+
+
+def whole(words: Sequence[object], place: Place) -> Whole | str:
+    """Run a case twice without a kill; the fault in words if it does not end well."""
+    trees, seconds = [], []
+    for _ in range(2):
+        folder = place.fresh()
+        ended = run(words, folder)
+        if fault := _fault(ended):
+            return fault
+        trees.append(tree(folder / OUT))
+        seconds.append(ended.seconds)
+    return _compared(*trees, seconds=min(seconds))
+
+
+def kill(
+    words: Sequence[object], shares: Sequence[float], known: Whole, place: Place
+) -> tuple[list[str], float | None]:
+    """Kill a case at shares of its duration, and run it to the end: faults, and seconds lost; None if it was over before."""
+    folder, spent, killed = place.fresh(), 0.0, False
+    for share in shares:
+        ended = run(words, folder, after=share * known.seconds)
+        killed |= ended.code < 0
+        spent += ended.seconds
+    ended = run(words, folder)
+    if fault := _fault(ended):
+        return [f"does not resume: {fault}"], None
+    return known.differences(tree(folder / OUT)), max(spent + ended.seconds - known.seconds, 0.0) if killed else None
+
+
+def run_case(name: str, kills: int, seed: int, place: Place, only: Sequence[float] | None = None) -> Tally:
+    """Kill one case so many times; every third time twice."""
+    rng, tally = Random(f"{name}:{seed}"), Tally()
+    known = whole(CASES[name], place)
+    if isinstance(known, str):
+        tally.failures.append(f"does not run at all: {known}")
+        return tally
+    tally.seconds, tally.varying = known.seconds, sorted(known.varying)
+    for k in range(1 if only else kills):
+        shares = only or [round(rng.random(), 3) for _ in range(2 if k % 3 == 2 else 1)]
+        faults, lost = kill(CASES[name], shares, known, place)
+        tally.kills += 1
+        tally.lost += [] if lost is None else [lost]
+        recipe = ",".join(map(str, shares))
+        for fault in faults:
+            tally.failures.append(f'--only "{name}:{recipe}"  {fault}')
+            print(f"\nfailure: kills {tally.failures[-1]}", flush=True)
+    return tally
+
+
+def run_all(names: Iterable[str], kills: int, seed: int) -> dict[str, Tally]:
+    """Kill all cases."""
+    names, found = list(names), {}
+    with tempfile.TemporaryDirectory(prefix="reliability-") as scratch, bar("killing commands", "command") as step:
+        place = Place(Path(scratch))
+        for k, name in enumerate(names):
+            found[name] = run_case(name, kills, seed, place)
+            if not found[name].kills:
+                print(f"\nfailure: kills {name}: {found[name].failures[-1]}", flush=True)
+            step(k + 1, len(names))
+    return found
+
+
+def repeat(recipe: str) -> Tally:
+    """Repeat the kills of a recipe such as 'label:0.437' or 'label:0.437,0.2'."""
+    name, _, shares = recipe.partition(":")
+    with tempfile.TemporaryDirectory(prefix="reliability-") as scratch:
+        return run_case(name, 1, 0, Place(Path(scratch)), [float(share) for share in shares.split(",")])
+
+
+def table(tallies: dict[str, Tally]) -> Table:
+    """The figures, a row a case."""
+    rows = [
+        [name, one.kills, len(one.failures), f"{one.seconds:.1f}", f"{statistics.median(one.lost or [0]):.1f}",
+         f"{max(one.lost, default=0):.1f}", ", ".join(one.varying) or "nothing"]
+        for name, one in tallies.items()
+    ]  # fmt: skip
+    head = [
+        "command",
+        "killed",
+        "failures",
+        "without a kill, s",
+        "lost, s, median",
+        "most lost, s",
+        "differs without a kill, too",
+    ]
+    return Table("Commands killed at random moments, and run again", head, rows)
