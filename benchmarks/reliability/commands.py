@@ -77,8 +77,12 @@ def end(process: subprocess.Popen[bytes], after: float = PATIENCE, by: int = sig
 
 
 def run(
-    words: Sequence[object], folder: Path, after: float = PATIENCE, by: int = signal.SIGKILL, prefix: Sequence[str] = (),
+    words: Sequence[object],
+    folder: Path,
+    after: float = PATIENCE,
+    by: int = signal.SIGKILL,
+    prefix: Sequence[str] = (),
     env: Mapping[str, str] | None = None,
-) -> Ended:  # fmt: skip
+) -> Ended:
     """Run `latentlab WORDS` in a folder; see `start` and `end`."""
     return end(start(words, folder, prefix, env), after, by)

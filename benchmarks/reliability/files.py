@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import tempfile
@@ -14,11 +15,11 @@ from pathlib import Path
 import torch
 from formats import FORMATS, Format
 from limits import OUT, Outcome, attempt
+from originals import Files
 from PIL import Image
 from table import Table
 
 from latentlab.progress import bar
-from originals import Files
 
 
 @dataclass
@@ -72,10 +73,8 @@ def _place(scratch: Path, files: Files) -> Path:
 
 
 def _read_here(form: Format, scratch: Path, files: Files) -> None:
-    try:
+    with contextlib.suppress(ValueError):  # some originals are refused, by intent
         form.read(_place(scratch, files))
-    except ValueError:  # some originals are refused, by intent
-        pass
 
 
 def read_one(name: str, number: int, scratch: Path) -> Outcome:

@@ -121,8 +121,13 @@ FORMATS: dict[str, Format] = {
     "generator": Format(originals.own_generators, _CARD, _read_either),
     "openvino": Format(originals.openvino_folders, {".xml": damaged_xml, "": damaged}, stylegan2.load),
     "published-translator": Format(
-        originals.published_translators, {"": lambda rng, data, other: (
-            _zip_of(damaged_pickle_file) if data[:2] == b"PK" else damaged_stream)(rng, data, b"")}, load_translator
+        originals.published_translators,
+        {
+            "": lambda rng, data, other: (_zip_of(damaged_pickle_file) if data[:2] == b"PK" else damaged_stream)(
+                rng, data, b""
+            )
+        },
+        load_translator,
     ),
     "direction": Format(originals.directions, _CARD, directions.Direction.load),
     "translator": Format(originals.translators, _CARD, load_translator),
@@ -131,7 +136,12 @@ FORMATS: dict[str, Format] = {
     "weight-delta": Format(originals.weight_deltas, _CARD, WeightDelta.load),
     "latents": Format(
         originals.latents,
-        {".npy": damaged_npy, ".npz": _zip_of(damaged_npy), ".pt": _zip_of(damaged_pickle_file), "": damaged_safetensors},
+        {
+            ".npy": damaged_npy,
+            ".npz": _zip_of(damaged_npy),
+            ".pt": _zip_of(damaged_pickle_file),
+            "": damaged_safetensors,
+        },
         load_latents,
     ),
     "published-direction": Format(
@@ -140,7 +150,9 @@ FORMATS: dict[str, Format] = {
         lambda path: load_published(path, "smile"),
     ),
     "sample-table": Format(
-        originals.sample_tables, {".json": damaged_json, "": damaged_parquet}, lambda path: SampleStore.load(path).table()
+        originals.sample_tables,
+        {".json": damaged_json, "": damaged_parquet},
+        lambda path: SampleStore.load(path).table(),
     ),
     "edit-table": Format(originals.edit_tables, {"": damaged_parquet}, EditTable.load),
     "hdf5": Format(originals.expression_weights, {"": damaged_hdf5}, xception.load),
@@ -152,4 +164,4 @@ FORMATS: dict[str, Format] = {
     "image": Format(originals.images, {"": damaged_image}, images.load_image),
     "mask": Format(originals.masks, {"": damaged_image}, load_mask),
     "image-zip": Format(originals.image_archives, {"": _zip_of(damaged_image)}, _unpack_and_read),
-}  # fmt: skip
+}

@@ -25,21 +25,75 @@ _PHOTO = ("--network", NETWORK, "--steps", 6, "--device", "cpu", "--out", OUT)
 
 CASES: dict[str, tuple[object, ...]] = {
     "label": ("label", "--network", NETWORK, "--samples", 600, "--batch", 4, "--precision", "float32", "--out", OUT),
-    "smile": ("smile", "--network", NETWORK, "--samples", 80, "--edited-faces", 2, "--batch", 4, "--device", "cpu", "--out", OUT),
+    "smile": (
+        "smile",
+        "--network",
+        NETWORK,
+        "--samples",
+        80,
+        "--edited-faces",
+        2,
+        "--batch",
+        4,
+        "--device",
+        "cpu",
+        "--out",
+        OUT,
+    ),
     "project": ("project", "photos", "--aligned", *_PHOTO),
     "edit photo": ("edit", "--direction", DIRECTION, "--photo", "photos", "--aligned", "--strengths", "-1,1", *_PHOTO),
     "train pix2pix": ("translate", "train", "pix2pix", "drawings", *_SMALL, "--out", OUT),
     "train cyclegan": ("translate", "train", "cyclegan", "shapes", *_SMALL, "--out", OUT),
     "train instagan": ("translate", "train", "instagan", "shapes", *_SMALL, "--out", OUT),
     "train cut": ("translate", "train", "cut", "shapes", *_SMALL, "--out", OUT),
-    "train scorer": ("scorer", "train", "labelled", "labels.csv", "--base-channels", 2, "--epochs", 6, "--device", "cpu",
-                     "--out", f"{OUT}/scorer.safetensors"),
+    "train scorer": (
+        "scorer",
+        "train",
+        "labelled",
+        "labels.csv",
+        "--base-channels",
+        2,
+        "--epochs",
+        6,
+        "--device",
+        "cpu",
+        "--out",
+        f"{OUT}/scorer.safetensors",
+    ),
     "compare shapes": ("compare", "shapes", "--scenes", 8, *_COMPARED),
-    "compare drawings": ("compare", "drawings", "--network", NETWORK, "--faces", 8, "--size", 64, "--steps", 2, *_COMPARED),
+    "compare drawings": (
+        "compare",
+        "drawings",
+        "--network",
+        NETWORK,
+        "--faces",
+        8,
+        "--size",
+        64,
+        "--steps",
+        2,
+        *_COMPARED,
+    ),
     "compare facades": ("compare", "facades", "--folder", "facades", "--size", 64, *_COMPARED),
-    "compare edit": ("compare", "edit", "--network", NETWORK, "--faces", 8, "--steps", 2, "--methods", "latent-style",
-                     "--held-out", 2, "--device", "cpu", "--out", OUT),
-}  # fmt: skip
+    "compare edit": (
+        "compare",
+        "edit",
+        "--network",
+        NETWORK,
+        "--faces",
+        8,
+        "--steps",
+        2,
+        "--methods",
+        "latent-style",
+        "--held-out",
+        2,
+        "--device",
+        "cpu",
+        "--out",
+        OUT,
+    ),
+}
 
 
 def tree(folder: Path) -> Tree:
@@ -147,7 +201,7 @@ def whole(words: Sequence[object], place: Place) -> Whole | str:
 def kill(
     words: Sequence[object], shares: Sequence[float], known: Whole, place: Place
 ) -> tuple[list[str], float | None]:
-    """Kill a case at shares of its duration, and run it to the end: faults, and seconds lost; None if it was over before."""
+    """Kill a case at shares of its duration, and run it to the end: faults, and seconds lost if it was hit."""
     folder, spent, killed = place.fresh(), 0.0, False
     for share in shares:
         ended = run(words, folder, after=share * known.seconds)

@@ -15,7 +15,7 @@ import time
 import traceback
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,9 +25,6 @@ from stylegan2.errors import CheckpointError
 ROOT = Path(__file__).resolve().parents[2]
 Reader = Callable[[Path], object]
 
-CPU_SECONDS = 5
-WALL_SECONDS = 4 * CPU_SECONDS  # other programs may have the processor
-MEMORY_TIMES, MEMORY_SPARE = 10, 500_000_000  # bytes: so many times the file, and so many more
 LONGEST_MESSAGE = 2000
 OUT = "out"  # the folder beside the input that a reader may write to
 
@@ -46,6 +43,16 @@ _CHANGES = re.compile(r"os\.(remove|rename|rmdir|mkdir|chmod|link|symlink|trunca
 _LIBRARIES = tuple({str(ROOT), *(os.path.realpath(sysconfig.get_path(name)) for name in ("stdlib", "purelib"))})
 _READABLE = (*_LIBRARIES, os.path.realpath(sys.base_prefix), "/proc/", "/sys/", "/dev/null", "/dev/urandom", "<frozen")
 _IMPORTABLE = {"latentlab", "stylegan2", "encodings", "PIL"}
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a reader may take: seconds of the processor and of the clock, and bytes: times the file's, and more."""
+
+    cpu: int = 5
+    wall: float = 20.0  # other programs may have the processor
+    times: int = 10
+    spare: int = 500_000_000
 
 
 @dataclass(frozen=True)
@@ -191,11 +198,11 @@ def _status(key: str) -> int:
     return 1024 * int(line.split()[1])
 
 
-def _child(read: Reader, path: Path, cwd: Path, report: int) -> None:
+def _child(read: Reader, path: Path, cwd: Path, report: int, cpu: int) -> None:
     """Read, tell the outcome as lines of JSON, and end."""
     os.setpgid(0, 0)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS + 1))
+    resource.setrlimit(resource.RLIMIT_CPU, (cpu, cpu + 1))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 28, 1 << 28))
     log = os.open(cwd / ".log", os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
@@ -235,7 +242,7 @@ def _resident(process: int) -> int:
         return 0
 
 
-def _supervise(process: int, reports: int, allowed: int) -> tuple[str, int, int, float]:
+def _supervise(process: int, reports: int, wall: float, allowed: int) -> tuple[str, int, int, float]:
     """Wait for a process and end it where it takes too much: reports, bytes at most, exit status, CPU seconds."""
     started, most, said = time.monotonic(), 0, b""
     first = _resident(process)
@@ -247,7 +254,7 @@ def _supervise(process: int, reports: int, allowed: int) -> tuple[str, int, int,
             said += piece
             continue
         most = max(most, _resident(process) - first)
-        if most > allowed or time.monotonic() - started > WALL_SECONDS:
+        if most > allowed or time.monotonic() - started > wall:
             break
     with contextlib.suppress(ProcessLookupError, PermissionError):
         if not said.endswith(b"\n") or b'"kind"' not in said:
@@ -258,54 +265,47 @@ def _supervise(process: int, reports: int, allowed: int) -> tuple[str, int, int,
     return said.decode("utf-8", "replace"), most, status, usage.ru_utime + usage.ru_stime
 
 
-def attempt(read: Reader, path: Path, size: int, cwd: Path) -> Outcome:
+def attempt(read: Reader, path: Path, size: int, cwd: Path, limits: Limits = Limits()) -> Outcome:
     """Read `path`, whose input has `size` bytes, in a process that works in the empty folder `cwd`."""
-    allowed = MEMORY_TIMES * size + MEMORY_SPARE
+    allowed = limits.times * size + limits.spare
     reports, report = os.pipe()
     begun = time.monotonic()
     process = os.fork()
     if process == 0:
         try:
             os.close(reports)
-            _child(read, path, cwd, report)
+            _child(read, path, cwd, report, limits.cpu)
         finally:
             os._exit(70)
     os.close(report)
-    said, most, status, cpu = _supervise(process, reports, allowed)
+    said, most, status, cpu = _supervise(process, reports, limits.wall, allowed)
     os.close(reports)
     seconds = time.monotonic() - begun
     lines = [json.loads(line) for line in said.splitlines() if line.endswith("}")]
     found = next((Outcome(seconds=seconds, **line) for line in lines if "kind" in line), None)
     memory = max(most, found.memory if found else 0)
-    fault = _fault(lines, found, memory, allowed, status, max(cpu, 0.0), seconds, cwd)
+    touched = _touched(lines, cwd)
+    printed = (cwd / ".log").read_bytes().decode("utf-8", "replace") if (cwd / ".log").exists() else ""
     for left in cwd.iterdir():
         left.unlink()
-    if fault:
-        place, trace = (found.place, found.trace) if found else ("", "")
-        return Outcome(*fault, place=place, seconds=seconds, memory=memory, trace=trace)
-    assert found is not None
-    return found
-
-
-def _fault(
-    lines: list[dict[str, Any]], found: Outcome | None, memory: int, allowed: int, status: int, cpu: float,
-    seconds: float, cwd: Path,
-) -> tuple[str, str] | None:  # fmt: skip
-    """What the process did beyond its answer: kind and detail of the failure, None if nothing."""
-    touched = [line["touched"] for line in lines if "touched" in line]
-    left = [path.name for path in cwd.iterdir() if path.name != ".log"]
-    printed = (cwd / ".log").read_bytes() if (cwd / ".log").exists() else b""
-    if touched or left:
-        return "touched", touched[0] if touched else f"left {left[0][:80]}"
-    if memory > allowed:
-        return "memory", f"more than {MEMORY_TIMES} times its size and {MEMORY_SPARE // 10**6} MB"
-    if os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGXCPU or cpu > CPU_SECONDS:
-        return "hung", f"more than {CPU_SECONDS} s"
-    if found is None and seconds > WALL_SECONDS:
-        return "hung", f"waiting for more than {WALL_SECONDS} s"
-    if found is None:
+    if touched:
+        fault = "touched", touched
+    elif memory > allowed:
+        fault = "memory", f"more than {limits.times} times its size and {limits.spare // 10**6} MB"
+    elif cpu > limits.cpu or (found is None and seconds > limits.wall):
+        fault = "hung", f"more than {limits.cpu} s of the processor, or {limits.wall:g} s"
+    elif found is None:
         ended = signal.Signals(os.WTERMSIG(status)).name if os.WIFSIGNALED(status) else f"exit code {status >> 8}"
-        return "crashed", f"{ended}: {printed[-300:].decode('utf-8', 'replace')}"
-    if b"Traceback" in printed or b"Exception ignored" in printed:
-        return "printed", f"a traceback: {printed[-300:].decode('utf-8', 'replace')}"
-    return None
+        fault = "crashed", f"{ended}: {printed[-300:]}"
+    elif "Traceback" in printed or "Exception ignored" in printed:
+        fault = "printed", f"a traceback: {printed[-300:]}"
+    else:
+        return replace(found, memory=memory)
+    known = found or Outcome("")
+    return replace(known, kind=fault[0], detail=fault[1], seconds=seconds, memory=memory)
+
+
+def _touched(lines: list[dict[str, Any]], cwd: Path) -> str:
+    """What the process touched that it should not; '' if nothing."""
+    left = [f"left {path.name[:80]}" for path in cwd.iterdir() if path.name != ".log"]
+    return next(iter([line["touched"] for line in lines if "touched" in line] + left), "")

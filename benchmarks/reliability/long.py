@@ -15,7 +15,7 @@ import tiny
 from table import Table
 
 import latentlab as ll
-from latentlab.pipelines import photo_recipe
+from latentlab.pipelines.photos.settings import photo_recipe
 from latentlab.progress import Step, bar
 
 MORE_MEMORY = 100_000_000  # bytes that the last tenth may have beyond the first

@@ -10,8 +10,29 @@ from typing import Any
 # Numbers at the edges of what fields hold.
 INTEGERS = (0, 1, -1, 2, 3, 7, 127, 128, 255, 256, 2**15, 2**16 - 1, 2**31 - 1, 2**31, 2**32 - 1, 2**53 + 1, 2**62,
             2**63 - 1, 2**63, 2**64 - 1, -(2**31), -(2**63), 10**30, 10**400)  # fmt: skip
-WORDS = ("", " ", "\0", "\n", "\x1b[31m\x1b]0;x\x07", "a\rb", "\u202egnp.", "\ud800", "\ufeff", "x" * 70_000, "../../x",
-         "/etc/passwd", "C:\\x", "con", "%s%n{0}", "nan", "-1", "0" * 400, "\U0001f600", "__class__", "a\u2028b")  # fmt: skip
+WORDS = (
+    "",
+    " ",
+    "\0",
+    "\n",
+    "\x1b[31m\x1b]0;x\x07",
+    "a\rb",
+    "\u202egnp.",
+    "\ud800",
+    "\ufeff",
+    "x" * 70_000,
+    "../../x",
+    "/etc/passwd",
+    "C:\\x",
+    "con",
+    "%s%n{0}",
+    "nan",
+    "-1",
+    "0" * 400,
+    "\U0001f600",
+    "__class__",
+    "a\u2028b",
+)
 VALUES: tuple[Any, ...] = (
     None, True, False, *INTEGERS, *WORDS, 0.5, -0.0, 1e308, float("nan"), float("inf"), float("-inf"), [], {}, [[]],
     [None], [1, 2], {"a": 1}, [["a"]], {"": {}}, [1e400], ["x"] * 5000, list(range(-2, 70)),

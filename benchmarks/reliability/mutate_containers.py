@@ -65,8 +65,24 @@ def _zip(
             + one.extra
             + one.content
         )
-        index += struct.pack("<4sHHHHHHIIIHHHHHII", b"PK\1\2", 20, 20, *shared, len(one.name), len(one.extra), 0, 0, 0, 0,
-                             offset % 2**32) + one.name + one.extra  # fmt: skip
+        index += (
+            struct.pack(
+                "<4sHHHHHHIIIHHHHHII",
+                b"PK\1\2",
+                20,
+                20,
+                *shared,
+                len(one.name),
+                len(one.extra),
+                0,
+                0,
+                0,
+                0,
+                offset % 2**32,
+            )
+            + one.name
+            + one.extra
+        )
     number = len(members) if count is None else count
     end = struct.pack(
         "<4sHHHHIIH", b"PK\5\6", 0, 0, number % 2**16, number % 2**16, len(index), len(body), len(comment)
@@ -74,8 +90,24 @@ def _zip(
     return bytes(body) + index + (end + comment) * ends
 
 
-_NAMES = (b"../x.png", b"/x.png", b"a\\b.png", b"C:x.png", b"\0.png", b"x" * 65_000 + b".png", b".png", b"con.png", b"a/../b.png",
-          b"\xff\xfe.png", b"\x1b[31m.png", b"archive/data.pkl", b"archive/data/0", b"", b"a/", b"x/data.pkl")  # fmt: skip
+_NAMES = (
+    b"../x.png",
+    b"/x.png",
+    b"a\\b.png",
+    b"C:x.png",
+    b"\0.png",
+    b"x" * 65_000 + b".png",
+    b".png",
+    b"con.png",
+    b"a/../b.png",
+    b"\xff\xfe.png",
+    b"\x1b[31m.png",
+    b"archive/data.pkl",
+    b"archive/data/0",
+    b"",
+    b"a/",
+    b"x/data.pkl",
+)
 
 
 def _lie(rng: Random, one: Member) -> Member:
@@ -126,8 +158,13 @@ def damaged_zip(rng: Random, data: bytes, inner: Damage, other: bytes = b"") -> 
         content = members[k].content if members[k].method == 0 else zlib.decompress(members[k].content, -15)
         members[k] = _stored(members[k].name, inner(rng, content), members[k].method)
     before = rng.choice((b"", b"", b"", b"", b"#!x\n", b"PK\3\4"))
-    return _zip(members, before, rng.choice((b"", b"", b"", b"PK\5\6" + bytes(18))), rng.choice((None,) * 8 + (0, 1, 70_000)),
-                rng.choice((1,) * 8 + (2,)))  # fmt: skip
+    return _zip(
+        members,
+        before,
+        rng.choice((b"", b"", b"", b"PK\5\6" + bytes(18))),
+        rng.choice((None,) * 8 + (0, 1, 70_000)),
+        rng.choice((1,) * 8 + (2,)),
+    )
 
 
 _TYPES = ("<f4", "<f8", "<f2", "<i8", "|b1", "|O", "<U5", "|S3", "<c8", "<M8[s]", ">f4", "|V8", "<f16", [("a", "<f4")],
@@ -145,14 +182,44 @@ def damaged_npy(rng: Random, data: bytes, other: bytes = b"") -> bytes:
     if way <= 1:
         header["descr"] = rng.choice(_TYPES)
     elif way <= 3:
-        header["shape"] = rng.choice(((32,), (2**31,), (2**62, 2), (-1,), (0, 2**62), (), (4, 8, 1), "x", (1.5,), (True, 32),
-                                      (10**30,), (1,) * 70, [4, 8], None, (2**20, 2**20), (0,), (1, 1, 1, 32)))  # fmt: skip
+        header["shape"] = rng.choice(
+            (
+                (32,),
+                (2**31,),
+                (2**62, 2),
+                (-1,),
+                (0, 2**62),
+                (),
+                (4, 8, 1),
+                "x",
+                (1.5,),
+                (True, 32),
+                (10**30,),
+                (1,) * 70,
+                [4, 8],
+                None,
+                (2**20, 2**20),
+                (0,),
+                (1, 1, 1, 32),
+            )
+        )
     elif way == 4:
         header["fortran_order"] = rng.choice((True, 1, "x", None))
     written = repr(header)
     if rng.random() < 0.2:
-        written = rng.choice(("[" * 5000, "__import__('os').system('touch PWNED')", "{}", "{'descr':" + "(" * 300, "-" * 5000 + "1",
-                              "{'shape': 9**9**9}", " " * 9000 + written, "\x1b[31m", "1+" * 3000 + "1"))  # fmt: skip
+        written = rng.choice(
+            (
+                "[" * 5000,
+                "__import__('os').system('touch PWNED')",
+                "{}",
+                "{'descr':" + "(" * 300,
+                "-" * 5000 + "1",
+                "{'shape': 9**9**9}",
+                " " * 9000 + written,
+                "\x1b[31m",
+                "1+" * 3000 + "1",
+            )
+        )
     raw = written.encode("latin-1")
     size = struct.pack("<H" if version == 1 else "<I", rng.choice((len(raw),) * 8 + (0, 2**16 - 1)) % 2**16)
     return b"\x93NUMPY" + bytes([version, 0]) + size + raw + body
@@ -187,9 +254,26 @@ def damaged_safetensors(rng: Random, data: bytes, other: bytes = b"") -> bytes:
         name = rng.choice(names)
         tensor = dict(header[name])  # type: ignore[call-overload]
         field = rng.choice(("dtype", "shape", "data_offsets"))
-        tensor[field] = rng.choice((
-            "F16", "F64", "I64", "BOOL", "F8_E4M3", "X", None, [], [0], [2**62, 2], [-1], [1] * 70, [0, 2**63], [4, 0], "F32", [1, 2],
-        ))  # fmt: skip
+        tensor[field] = rng.choice(
+            (
+                "F16",
+                "F64",
+                "I64",
+                "BOOL",
+                "F8_E4M3",
+                "X",
+                None,
+                [],
+                [0],
+                [2**62, 2],
+                [-1],
+                [1] * 70,
+                [0, 2**63],
+                [4, 0],
+                "F32",
+                [1, 2],
+            )
+        )
         if field == "dtype" and tensor["dtype"] in ("F16", "F64", "I64"):  # and keep the bytes in agreement
             first, last = header[name]["data_offsets"]  # type: ignore[index]
             tensor["shape"] = [(last - first) // (2 if tensor["dtype"] == "F16" else 8)]

@@ -33,13 +33,22 @@ def _packed(size: int) -> bytes:
 def _bomb(rng: Random) -> tuple[bytes, bytes]:
     """A chunk that unpacks to a thousand times its size, or that means something else than it should."""
     packed = _packed(rng.choice((10**6, 10**7, 2 * 10**8)))
-    return rng.choice((
-        (b"zTXt", b"Comment\0\0" + packed), (b"iTXt", b"Comment\0\1\0\0\0" + packed), (b"iCCP", b"icc\0\0" + packed),
-        (b"tEXt", b"Comment\0" + b"x" * 70_000), (b"eXIf", b"II*\0" + struct.pack("<I", rng.choice((8, 2**31, 0)))),
-        (b"acTL", struct.pack(">II", rng.choice(_SIZES), 0)), (b"PLTE", b"\0" * rng.choice((0, 1, 768, 999))),
-        (b"tRNS", b"\0" * rng.choice((0, 1, 2, 6, 300))), (b"IHDR", struct.pack(">IIBBBBB", 9, 9, 8, 2, 0, 0, 0)),
-        (b"fcTL", struct.pack(">IIIIIHHBB", 0, rng.choice(_SIZES), 16, 0, 0, 1, 1, 0, 0)), (b"gAMA", b"\0"), (b"pHYs", b""),
-    ))  # fmt: skip
+    return rng.choice(
+        (
+            (b"zTXt", b"Comment\0\0" + packed),
+            (b"iTXt", b"Comment\0\1\0\0\0" + packed),
+            (b"iCCP", b"icc\0\0" + packed),
+            (b"tEXt", b"Comment\0" + b"x" * 70_000),
+            (b"eXIf", b"II*\0" + struct.pack("<I", rng.choice((8, 2**31, 0)))),
+            (b"acTL", struct.pack(">II", rng.choice(_SIZES), 0)),
+            (b"PLTE", b"\0" * rng.choice((0, 1, 768, 999))),
+            (b"tRNS", b"\0" * rng.choice((0, 1, 2, 6, 300))),
+            (b"IHDR", struct.pack(">IIBBBBB", 9, 9, 8, 2, 0, 0, 0)),
+            (b"fcTL", struct.pack(">IIIIIHHBB", 0, rng.choice(_SIZES), 16, 0, 0, 1, 1, 0, 0)),
+            (b"gAMA", b"\0"),
+            (b"pHYs", b""),
+        )
+    )
 
 
 def _damaged_png(rng: Random, data: bytes) -> bytes:
@@ -77,10 +86,21 @@ def _damaged_tiff(rng: Random, data: bytes) -> bytes:
     (start,) = struct.unpack(order + "I", data[4:8])
     (count,) = struct.unpack(order + "H", data[start : start + 2])
     entry = start + 2 + 12 * rng.randrange(count)
-    return _field(rng, data, *rng.choice((
-        (entry, order + "H"), (entry + 2, order + "H"), (entry + 4, order + "I"), (entry + 8, order + "I"), (start, order + "H"),
-        (start + 2 + 12 * count, order + "I"), (4, order + "I"),
-    )))  # fmt: skip
+    return _field(
+        rng,
+        data,
+        *rng.choice(
+            (
+                (entry, order + "H"),
+                (entry + 2, order + "H"),
+                (entry + 4, order + "I"),
+                (entry + 8, order + "I"),
+                (start, order + "H"),
+                (start + 2 + 12 * count, order + "I"),
+                (4, order + "I"),
+            )
+        ),
+    )
 
 
 def _damaged_jpeg(rng: Random, data: bytes) -> bytes:
@@ -126,14 +146,33 @@ showpage
 %%EOF
 """
 _STRANGERS = (
-    _POSTSCRIPT, _POSTSCRIPT.replace(b"16 16", b"99999 99999"), b"GIF89a" + b"\xff" * 20, b"BM" + b"\xff" * 60,
-    b"RIFF\xff\xff\xff\xffWEBPVP8X" + bytes(20), b"<svg xmlns='x'><image href='file:///etc/passwd'/></svg>", b"P6\n99999 99999\n255\n",
-    b"P5 -1 -1 255\n", b"P3\n2 2\n255\n" + b"9" * 100_000, b"#define x_width 999999\n#define x_height 999999\nstatic char x_bits[]={",
-    b"8BPS\0\1" + bytes(6) + b"\0\3" + b"\0\1\0\0" * 2 + b"\0\x08\0\3", b"DDS " + b"\xff" * 124, b"icns\0\0\0\x10ic10\0\0\0\x08",
-    b"\x00\x00\x01\x00\xff\xff" + b"\xff" * 40, b"SIMPLE  =                    T" + b" " * 2850, b"%PDF-1.4\n" + b"\0" * 99,
-    b"\0\0\0\x0cjP  \r\n\x87\n" + b"\0" * 60, b"\xff\x4f\xff\x51" + b"\xff" * 60, b"FUJIFILM", b"\xd7\xcd\xc6\x9a" + b"\xff" * 40,
-    b"\x01\0\0\0" + b"\xff" * 84, b"IMAGE=1", b"qoif" + b"\xff" * 10, b"\0\0\0\x20ftypavif" + bytes(60), b"GIMP\0\0\0", b"\x80\0\0\0",
-)  # fmt: skip
+    _POSTSCRIPT,
+    _POSTSCRIPT.replace(b"16 16", b"99999 99999"),
+    b"GIF89a" + b"\xff" * 20,
+    b"BM" + b"\xff" * 60,
+    b"RIFF\xff\xff\xff\xffWEBPVP8X" + bytes(20),
+    b"<svg xmlns='x'><image href='file:///etc/passwd'/></svg>",
+    b"P6\n99999 99999\n255\n",
+    b"P5 -1 -1 255\n",
+    b"P3\n2 2\n255\n" + b"9" * 100_000,
+    b"#define x_width 999999\n#define x_height 999999\nstatic char x_bits[]={",
+    b"8BPS\0\1" + bytes(6) + b"\0\3" + b"\0\1\0\0" * 2 + b"\0\x08\0\3",
+    b"DDS " + b"\xff" * 124,
+    b"icns\0\0\0\x10ic10\0\0\0\x08",
+    b"\x00\x00\x01\x00\xff\xff" + b"\xff" * 40,
+    b"SIMPLE  =                    T" + b" " * 2850,
+    b"%PDF-1.4\n" + b"\0" * 99,
+    b"\0\0\0\x0cjP  \r\n\x87\n" + b"\0" * 60,
+    b"\xff\x4f\xff\x51" + b"\xff" * 60,
+    b"FUJIFILM",
+    b"\xd7\xcd\xc6\x9a" + b"\xff" * 40,
+    b"\x01\0\0\0" + b"\xff" * 84,
+    b"IMAGE=1",
+    b"qoif" + b"\xff" * 10,
+    b"\0\0\0\x20ftypavif" + bytes(60),
+    b"GIMP\0\0\0",
+    b"\x80\0\0\0",
+)
 
 
 def damaged_image(rng: Random, data: bytes, other: bytes = b"") -> bytes:

@@ -47,13 +47,29 @@ def _counts(rng: Random) -> bytes:
         struct.pack("<I", rng.choice(INTEGERS[:-2]) % 2**32),
         struct.pack("<Q", rng.choice(INTEGERS[:-2]) % 2**64),
     )
-    return rng.choice((
-        pickle.BINUNICODE + four, pickle.BINBYTES + four, pickle.LONG4 + four, pickle.LONG_BINPUT + four,
-        pickle.LONG_BINGET + four, pickle.BINUNICODE8 + eight, pickle.BINBYTES8 + eight, pickle.BYTEARRAY8 + eight,
-        pickle.FRAME + eight, pickle.EXT1 + b"\x01", pickle.EXT2 + b"\x01\x00", pickle.EXT4 + four, b"p" + str(2**70).encode() + b"\n",
-        b"g" + b"9" * 5000 + b"\n", b"P" + b"x" * 99 + b"\n", pickle.PROTO + bytes([rng.randrange(256)]), pickle.BINPERSID,
-        pickle.NEXT_BUFFER, pickle.READONLY_BUFFER,
-    ))  # fmt: skip
+    return rng.choice(
+        (
+            pickle.BINUNICODE + four,
+            pickle.BINBYTES + four,
+            pickle.LONG4 + four,
+            pickle.LONG_BINPUT + four,
+            pickle.LONG_BINGET + four,
+            pickle.BINUNICODE8 + eight,
+            pickle.BINBYTES8 + eight,
+            pickle.BYTEARRAY8 + eight,
+            pickle.FRAME + eight,
+            pickle.EXT1 + b"\x01",
+            pickle.EXT2 + b"\x01\x00",
+            pickle.EXT4 + four,
+            b"p" + str(2**70).encode() + b"\n",
+            b"g" + b"9" * 5000 + b"\n",
+            b"P" + b"x" * 99 + b"\n",
+            pickle.PROTO + bytes([rng.randrange(256)]),
+            pickle.BINPERSID,
+            pickle.NEXT_BUFFER,
+            pickle.READONLY_BUFFER,
+        )
+    )
 
 
 def _deep(rng: Random) -> bytes:
@@ -84,13 +100,30 @@ def _doubling(rng: Random, levels: int) -> bytes:
 
 def _call_of_data(rng: Random) -> bytes:
     """A call of an allowed name, with arguments of no use; its answer may be used as state."""
-    name = rng.choice((
-        "torch._utils _rebuild_tensor_v2", "torch._utils _rebuild_parameter", "collections OrderedDict", "numpy dtype",
-        "numpy.core.multiarray _reconstruct", "numpy.core.multiarray scalar", "numpy.core.numeric _frombuffer",
-        "_codecs encode", "builtins set", "pathlib PosixPath", "argparse Namespace", "torch.storage _load_from_bytes",
-        "torch_utils.persistence _reconstruct_persistent_obj", "dnnlib.tflib.network Network", "torch Size", "torch device",
-        "torch FloatStorage", "torch.storage UntypedStorage", "numpy ndarray", "stylegan2.config GeneratorConfig",
-    ))  # fmt: skip
+    name = rng.choice(
+        (
+            "torch._utils _rebuild_tensor_v2",
+            "torch._utils _rebuild_parameter",
+            "collections OrderedDict",
+            "numpy dtype",
+            "numpy.core.multiarray _reconstruct",
+            "numpy.core.multiarray scalar",
+            "numpy.core.numeric _frombuffer",
+            "_codecs encode",
+            "builtins set",
+            "pathlib PosixPath",
+            "argparse Namespace",
+            "torch.storage _load_from_bytes",
+            "torch_utils.persistence _reconstruct_persistent_obj",
+            "dnnlib.tflib.network Network",
+            "torch Size",
+            "torch device",
+            "torch FloatStorage",
+            "torch.storage UntypedStorage",
+            "numpy ndarray",
+            "stylegan2.config GeneratorConfig",
+        )
+    )
     arguments = b"".join(rng.choice((_constant, _constant, _pair))(rng) for _ in range(rng.randrange(6)))
     made = (
         pickle.GLOBAL
@@ -183,8 +216,21 @@ def made_up(rng: Random) -> bytes:
     for _ in range(rng.randrange(1, 12)):
         body += rng.choice(_PUSHES)(rng)
         if rng.random() < 0.4:
-            body += rng.choice((pickle.TUPLE1, pickle.TUPLE2, pickle.MEMOIZE, pickle.POP, pickle.DUP, pickle.BUILD, pickle.REDUCE,
-                                pickle.APPEND, pickle.SETITEM, pickle.MARK, pickle.STACK_GLOBAL))  # fmt: skip
+            body += rng.choice(
+                (
+                    pickle.TUPLE1,
+                    pickle.TUPLE2,
+                    pickle.MEMOIZE,
+                    pickle.POP,
+                    pickle.DUP,
+                    pickle.BUILD,
+                    pickle.REDUCE,
+                    pickle.APPEND,
+                    pickle.SETITEM,
+                    pickle.MARK,
+                    pickle.STACK_GLOBAL,
+                )
+            )
     return pickle.PROTO + bytes([rng.choice((0, 1, 2, 3, 4, 5))]) + body + pickle.STOP
 
 

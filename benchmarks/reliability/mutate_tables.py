@@ -1,4 +1,4 @@
-"""Damage to Parquet and HDF5 files: other columns, types and shapes than expected, links to elsewhere, sizes that lie."""
+"""Damage to Parquet and HDF5 files: other columns, types and shapes, links to elsewhere, sizes that lie."""
 
 from __future__ import annotations
 
@@ -16,15 +16,29 @@ from mutate import WORDS, damaged, damaged_value, to_json
 
 def _column(rng: Random, n: int) -> Any:
     """A column of n rows that no table of samples has."""
-    return rng.choice((
-        lambda: pa.array([None] * n), lambda: pa.array([float("nan")] * n, pa.float32()), lambda: pa.array(["x"] * n),
-        lambda: pa.array([b"\xff"] * n), lambda: pa.array([[1.0]] * n), lambda: pa.array([[]] * n, pa.list_(pa.float32())),
-        lambda: pa.array([{"a": 1}] * n), lambda: pa.array([True] * n), lambda: pa.array([2**63 - 1] * n),
-        lambda: pa.array(np.arange(n)), lambda: pa.array([1.5] * n, pa.float16()), lambda: pa.array([0] * n, pa.timestamp("s")),
-        lambda: pa.array(["a"] * n).dictionary_encode(), lambda: pa.array([None, *[1.0] * (n - 1)], pa.float32()),
-        lambda: pa.array([[1.0] * k for k in range(n)]), lambda: pa.array([-1] * n), lambda: pa.array([float("inf")] * n, pa.float32()),
-        lambda: pa.array([[1.0, 2.0]] * n, pa.list_(pa.float32(), 2)), lambda: pa.array([[None, 1.0]] * n, pa.list_(pa.float32(), 2)),
-    ))()  # fmt: skip
+    return rng.choice(
+        (
+            lambda: pa.array([None] * n),
+            lambda: pa.array([float("nan")] * n, pa.float32()),
+            lambda: pa.array(["x"] * n),
+            lambda: pa.array([b"\xff"] * n),
+            lambda: pa.array([[1.0]] * n),
+            lambda: pa.array([[]] * n, pa.list_(pa.float32())),
+            lambda: pa.array([{"a": 1}] * n),
+            lambda: pa.array([True] * n),
+            lambda: pa.array([2**63 - 1] * n),
+            lambda: pa.array(np.arange(n)),
+            lambda: pa.array([1.5] * n, pa.float16()),
+            lambda: pa.array([0] * n, pa.timestamp("s")),
+            lambda: pa.array(["a"] * n).dictionary_encode(),
+            lambda: pa.array([None, *[1.0] * (n - 1)], pa.float32()),
+            lambda: pa.array([[1.0] * k for k in range(n)]),
+            lambda: pa.array([-1] * n),
+            lambda: pa.array([float("inf")] * n, pa.float32()),
+            lambda: pa.array([[1.0, 2.0]] * n, pa.list_(pa.float32(), 2)),
+            lambda: pa.array([[None, 1.0]] * n, pa.list_(pa.float32(), 2)),
+        )
+    )()
 
 
 def damaged_parquet(rng: Random, data: bytes, other: bytes = b"") -> bytes:

@@ -7,8 +7,29 @@ from random import Random
 
 from mutate import INTEGERS, WORDS, damaged
 
-_CELLS = (*WORDS, *map(str, INTEGERS), "nan", "inf", "-inf", "1e999", "1_000", "０", "١", '"', '""', "'", ",", ";", "\t", "0x10",
-          "True", "=1+1", "1,5", " 1 ", "x" * 140_000)  # fmt: skip
+_CELLS = (
+    *WORDS,
+    *map(str, INTEGERS),
+    "nan",
+    "inf",
+    "-inf",
+    "1e999",
+    "1_000",
+    "０",
+    "١",
+    '"',
+    '""',
+    "'",
+    ",",
+    ";",
+    "\t",
+    "0x10",
+    "True",
+    "=1+1",
+    "1,5",
+    " 1 ",
+    "x" * 140_000,
+)
 
 
 def damaged_csv(rng: Random, data: bytes, other: bytes = b"") -> bytes:
@@ -35,8 +56,32 @@ def damaged_csv(rng: Random, data: bytes, other: bytes = b"") -> bytes:
     return text.encode(rng.choice(("utf-8",) * 8 + ("utf-16", "utf-8-sig", "utf-32", "utf-16-le")), "surrogatepass")
 
 
-_ATTRIBUTES = ("", "x", "-1", "2, -2", "99999999999999999999", "2,2,2", "0", "1e3", "2, x", "f64", "i64", "i32", "f32", "boolean",
-               "1" * 5000, "\u0662, 2", ",,,", "9223372036854775807", "65536, 65536, 65536", " 2 ,2 ", "nan", "0", "1", "4")  # fmt: skip
+_ATTRIBUTES = (
+    "",
+    "x",
+    "-1",
+    "2, -2",
+    "99999999999999999999",
+    "2,2,2",
+    "0",
+    "1e3",
+    "2, x",
+    "f64",
+    "i64",
+    "i32",
+    "f32",
+    "boolean",
+    "1" * 5000,
+    "\u0662, 2",
+    ",,,",
+    "9223372036854775807",
+    "65536, 65536, 65536",
+    " 2 ,2 ",
+    "nan",
+    "0",
+    "1",
+    "4",
+)
 
 
 def damaged_xml(rng: Random, data: bytes, other: bytes = b"") -> bytes:

@@ -40,8 +40,8 @@ from latentlab.scorers import xception
 from latentlab.scorers.attributes.network import AttributeNet
 from latentlab.scorers.attributes.scorer import AttributeScorer
 from latentlab.translation import Translator
-from latentlab.translation.published import to_published
 from latentlab.translation.networks import ResNetConfig, UNetConfig
+from latentlab.translation.published import to_published
 
 Files = dict[str, bytes]
 
@@ -257,8 +257,10 @@ _XML = """<?xml version="1.0"?>
 <layer id="3" name="b" type="Const"><data element_type="f32" shape="1, 2" offset="16" size="8"/></layer>
 <layer id="4" name="conv" type="Convolution"/>
 </layers><edges>
-<edge from-layer="0" from-port="0" to-layer="1" to-port="0"/><edge from-layer="1" from-port="0" to-layer="2" to-port="0"/>
-<edge from-layer="3" from-port="0" to-layer="2" to-port="1"/><edge from-layer="0" from-port="0" to-layer="4" to-port="0"/>
+<edge from-layer="0" from-port="0" to-layer="1" to-port="0"/>
+<edge from-layer="1" from-port="0" to-layer="2" to-port="0"/>
+<edge from-layer="3" from-port="0" to-layer="2" to-port="1"/>
+<edge from-layer="0" from-port="0" to-layer="4" to-port="0"/>
 </edges></net>
 """
 

@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 import numpy as np
-from limits import Outcome, Reader, attempt
+from limits import Limits, Outcome, Reader, attempt
 
 from latentlab.errors import UserError
 
@@ -84,7 +84,7 @@ CASES: dict[str, tuple[Reader, str]] = {
     "reads elsewhere": (lambda path: Path("/etc/passwd").read_bytes(), "touched"),
     "runs a command": (lambda path: subprocess.run(["true"]), "touched"),
     "runs a shell": (lambda path: os.system("true"), "touched"),
-    "connects": (lambda path: socket.create_connection(("127.0.0.1", 9)), "touched"),
+    "connects": (lambda path: socket.socket(), "touched"),
     "runs code": (_runs, "touched"),
     "imports": (_imports, "touched"),
     "prints a traceback": (_prints_a_traceback, "printed"),
@@ -93,18 +93,13 @@ CASES: dict[str, tuple[Reader, str]] = {
     "sends escapes": (_says_escapes, "message"),
     "says much": (_says_much, "message"),
 }
-_SLOW = ("waits",)  # they take as long as the limit
+_LIMITS = Limits(cpu=1, wall=2.0, spare=200_000_000)  # lower than those of the campaign: what counts is that they hold
 
 
-def run(scratch: Path, slow: bool = True) -> dict[str, tuple[Outcome, str]]:
+def run(scratch: Path) -> dict[str, tuple[Outcome, str]]:
     """Try all of them: what came out and what should have, by name."""
     path, cwd = scratch / "input.bin", scratch / "cwd"
     cwd.mkdir()
     path.write_bytes(b"0123456789")
-    found = {
-        name: (attempt(read, path, 10, cwd), wanted)
-        for name, (read, wanted) in CASES.items()
-        if slow or name not in _SLOW
-    }
-    path.unlink(), cwd.rmdir()
+    found = {name: (attempt(read, path, 10, cwd, _LIMITS), wanted) for name, (read, wanted) in CASES.items()}
     return found

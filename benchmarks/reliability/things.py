@@ -1,4 +1,4 @@
-"""What the commands are given: a tiny generator, a direction, photos, training sets. All small, and the same in every run."""
+"""What the commands are given: a tiny generator, a direction, photos, training sets; the same in every run."""
 
 from __future__ import annotations
 

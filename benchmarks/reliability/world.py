@@ -1,7 +1,7 @@
-"""Commands in a hostile world: full disks, no network, few descriptors, closed streams, clocks that jump, interruptions.
+"""Commands in a hostile world: full disks, no network, few descriptors, closed streams, jumping clocks, interruptions.
 
-What is expected: a command does its work, or says in one line why it cannot; never a traceback, and once the cause is gone
-it comes to the result that it would have had without.
+What is expected: a command does its work, or says in one line why it cannot; never a traceback, and once the cause is
+gone it comes to the result that it would have had without.
 """
 
 from __future__ import annotations
@@ -26,8 +26,23 @@ from things import NETWORK
 from latentlab.progress import bar
 
 GENERATE = ("generate", "--network", NETWORK, "--seeds", "1-4", "--device", "cpu", "--out", OUT)
-LABEL = ("label", "--network", NETWORK, "--scorer", "attributes", "--samples", 150, "--batch", 4, "--precision", "float32",
-         "--device", "cpu", "--out", OUT)  # fmt: skip
+LABEL = (
+    "label",
+    "--network",
+    NETWORK,
+    "--scorer",
+    "attributes",
+    "--samples",
+    150,
+    "--batch",
+    4,
+    "--precision",
+    "float32",
+    "--device",
+    "cpu",
+    "--out",
+    OUT,
+)
 FETCH = ("weights", "get", "fer")
 INTERRUPTED = 130
 
@@ -271,11 +286,16 @@ def environments(world: World) -> Tally:
     tally = Tally()
     settings: dict[str, dict[str, str]] = {
         "locale C": {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
-        "ASCII streams": {"PYTHONIOENCODING": "ascii"}, "20 columns": {"COLUMNS": "20", "LINES": "3"}, "0 columns": {"COLUMNS": "0"},
-        "PYTHONOPTIMIZE=2": {"PYTHONOPTIMIZE": "2"}, "warnings are errors": {"PYTHONWARNINGS": "error::UserWarning"},
-        "no home": {"HOME": "/nonexistent", "XDG_CACHE_HOME": "/nonexistent"}, "no TMPDIR": {"TMPDIR": "/nonexistent"},
-        "a dumb terminal": {"TERM": "dumb", "NO_COLOR": "1"}, "PYTHONDEVMODE": {"PYTHONDEVMODE": "1"},
-    }  # fmt: skip
+        "ASCII streams": {"PYTHONIOENCODING": "ascii"},
+        "20 columns": {"COLUMNS": "20", "LINES": "3"},
+        "0 columns": {"COLUMNS": "0"},
+        "PYTHONOPTIMIZE=2": {"PYTHONOPTIMIZE": "2"},
+        "warnings are errors": {"PYTHONWARNINGS": "error::UserWarning"},
+        "no home": {"HOME": "/nonexistent", "XDG_CACHE_HOME": "/nonexistent"},
+        "no TMPDIR": {"TMPDIR": "/nonexistent"},
+        "a dumb terminal": {"TERM": "dumb", "NO_COLOR": "1"},
+        "PYTHONDEVMODE": {"PYTHONDEVMODE": "1"},
+    }
     for name, changes in settings.items():
         folder = world.place.fresh()
         tally.add(name, run(LABEL, folder, env=environment(**changes)), codes=(0,))
@@ -308,11 +328,19 @@ def interruptions(world: World) -> Tally:
 
 
 CHECKS: dict[str, Callable[[World], Tally]] = {
-    "full-disk": full_disk, "read-only": read_only, "together": together, "no-cache": no_cache, "no-network": no_network,
-    "hanging-proxy": hanging_proxy, "jumping-clock": jumping_clock, "little-memory": little_memory,
-    "few-descriptors": few_descriptors, "closed-streams": closed_streams, "environments": environments,
+    "full-disk": full_disk,
+    "read-only": read_only,
+    "together": together,
+    "no-cache": no_cache,
+    "no-network": no_network,
+    "hanging-proxy": hanging_proxy,
+    "jumping-clock": jumping_clock,
+    "little-memory": little_memory,
+    "few-descriptors": few_descriptors,
+    "closed-streams": closed_streams,
+    "environments": environments,
     "interruptions": interruptions,
-}  # fmt: skip
+}
 
 
 def run_all(names: Sequence[str], seed: int) -> dict[str, Tally]:
