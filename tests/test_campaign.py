@@ -10,29 +10,11 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-CAMPAIGN = ROOT / "benchmarks" / "reliability"
-
-pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="it watches processes as Linux tells of them")
-
-_SELF_CHECK = f"""
-import os, sys, tempfile
-sys.path.insert(0, {str(CAMPAIGN)!r})
-import selfcheck
-from pathlib import Path
-with tempfile.TemporaryDirectory() as scratch:
-    for name, (outcome, wanted) in selfcheck.run(Path(scratch), slow=False).items():
-        assert outcome.kind == wanted, f"a reader that {{name}}: {{outcome.line}}"
-"""
 
 
-def test_readers_that_do_what_none_may_are_caught():
-    done = subprocess.run([sys.executable, "-c", _SELF_CHECK], cwd=ROOT, capture_output=True, text=True, timeout=300)
-    assert done.returncode == 0, done.stderr
-
-
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="it watches processes by what Linux tells of them")
 def test_damaged_files_of_every_format_are_read_or_refused():
-    words = [sys.executable, str(CAMPAIGN), "files", "--inputs", "6", "--no-self-check"]
+    words = [sys.executable, str(ROOT / "benchmarks" / "reliability"), "files", "--inputs", "6"]
     done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=300)
-    failures = re.findall(r"^failure: .*", done.stdout, re.MULTILINE)
-    assert done.returncode == 0 and not failures, failures or done.stderr
-    assert re.search(r"\| nvidia-pickle +\| 6 \|", done.stdout) or "| nvidia-pickle | 6 |" in done.stdout
+    assert done.returncode == 0, re.findall(r"^failure: .*", done.stdout, re.MULTILINE) or done.stderr
+    assert len(re.findall(r"^\| [a-z0-9-]+ \| 6 \|", done.stdout, re.MULTILINE)) == 25

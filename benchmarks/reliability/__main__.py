@@ -17,10 +17,12 @@ Every failure is printed with the option that repeats it; the exit code is 1 if 
 from __future__ import annotations
 
 import argparse
+import itertools
 import os
 import sys
 import tempfile
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # copies of a process with threads are not safe
@@ -31,6 +33,14 @@ from machine import describe
 from table import Table
 
 Figures = tuple[Table, int]
+
+
+def rounds(number: int, minutes: float | None) -> Iterable[int]:
+    """So many rounds; or as many as fit into the minutes, if they are given."""
+    if minutes is None:
+        return range(number)
+    deadline = time.monotonic() + 60 * minutes
+    return itertools.takewhile(lambda _: time.monotonic() < deadline, itertools.count())
 
 
 def check_limits() -> int:
@@ -50,14 +60,14 @@ def run_files(arguments: argparse.Namespace) -> Figures:
     from formats import FORMATS
 
     wrong = check_limits()
-    tallies = files.run(arguments.formats or FORMATS, arguments.inputs, arguments.seed)
+    tallies = files.run(arguments.formats or FORMATS, rounds(arguments.inputs, arguments.minutes), arguments.seed)
     return files.table(tallies), wrong + sum(len(tally.failures) for tally in tallies.values())
 
 
 def run_kills(arguments: argparse.Namespace) -> Figures:
     import kills
 
-    tallies = kills.run_all(arguments.cases or kills.CASES, arguments.kills, arguments.seed)
+    tallies = kills.run_all(arguments.cases or kills.CASES, rounds(arguments.kills, arguments.minutes), arguments.seed)
     return kills.table(tallies), sum(len(tally.failures) for tally in tallies.values())
 
 
@@ -103,6 +113,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--formats", nargs="+", metavar="FORMAT", help="files: formats, all by default")
     parser.add_argument("--kills", type=int, default=6, help="kills: kills of each command")
     parser.add_argument("--cases", nargs="+", metavar="CASE", help="kills: commands, all by default")
+    parser.add_argument("--minutes", type=float, help="files, kills: work so long, instead of so many")
     parser.add_argument("--samples", type=int, default=100_000, help="long: samples")
     parser.add_argument("--photos", type=int, default=1_000, help="long: photos")
     parser.add_argument("--seed", type=int, default=0, help="number of the first damaged file; seed of the moments")

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import torch
 from formats import FORMATS, Format
-from limits import OUT, Outcome, attempt
+from limits import OUT, ROOT, Outcome, attempt
 from originals import Files
 from PIL import Image
 from table import Table
@@ -49,7 +49,7 @@ class Tally:
 @contextmanager
 def prepared() -> Iterator[Path]:
     """Give a folder to work in, in a process that has met all that readers import, so that copies of it need not."""
-    os.environ["LATENTLAB_CACHE"] = "/nonexistent"  # named weights are not to be looked at
+    os.environ["LATENTLAB_CACHE"] = str(ROOT / "no-cache")  # named weights are not to be looked at
     torch.set_num_threads(1)
     Image.init()
     with tempfile.TemporaryDirectory(prefix="reliability-") as scratch, warnings.catch_warnings():
@@ -92,16 +92,16 @@ def read_one(name: str, number: int, scratch: Path) -> Outcome:
     return outcome
 
 
-def run(names: Iterable[str], inputs: int, start: int) -> dict[str, Tally]:
-    """Read so many inputs of each format, numbered from `start`."""
+def run(names: Iterable[str], rounds: Iterable[int], start: int) -> dict[str, Tally]:
+    """Read one input of each format a round, numbered from `start`."""
     tallies = {name: Tally() for name in names}
     with prepared() as scratch, bar("reading damaged files", "file") as step:
-        for k in range(inputs):
-            for j, (name, tally) in enumerate(tallies.items()):
+        for k in rounds:
+            for name, tally in tallies.items():
                 outcome = read_one(name, start + k, scratch)
                 if tally.add(f"{name}:{start + k}", outcome):
                     print(f"\nfailure: files --only {name}:{start + k}  {outcome.line}", flush=True)
-                step(k * len(tallies) + j + 1, inputs * len(tallies))
+            step((k + 1) * len(tallies), max(k + 1, getattr(rounds, "stop", 0)) * len(tallies))
     return tallies
 
 

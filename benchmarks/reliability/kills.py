@@ -213,44 +213,49 @@ def kill(
     return known.differences(tree(folder / OUT)), max(spent + ended.seconds - known.seconds, 0.0) if killed else None
 
 
-def run_case(name: str, kills: int, seed: int, place: Place, only: Sequence[float] | None = None) -> Tally:
-    """Kill one case so many times; every third time twice."""
-    rng, tally = Random(f"{name}:{seed}"), Tally()
+def _kill_once(name: str, shares: Sequence[float], known: Whole, place: Place, tally: Tally) -> None:
+    faults, lost = kill(CASES[name], shares, known, place)
+    tally.kills += 1
+    tally.lost += [] if lost is None else [lost]
+    for fault in faults:
+        tally.failures.append(f'--only "{name}:{",".join(map(str, shares))}"  {fault}')
+        print(f"\nfailure: kills {tally.failures[-1]}", flush=True)
+
+
+def _begun(name: str, place: Place) -> tuple[Whole | None, Tally]:
+    """Run a case without a kill."""
     known = whole(CASES[name], place)
     if isinstance(known, str):
-        tally.failures.append(f"does not run at all: {known}")
-        return tally
-    tally.seconds, tally.varying = known.seconds, sorted(known.varying)
-    for k in range(1 if only else kills):
-        shares = only or [round(rng.random(), 3) for _ in range(2 if k % 3 == 2 else 1)]
-        faults, lost = kill(CASES[name], shares, known, place)
-        tally.kills += 1
-        tally.lost += [] if lost is None else [lost]
-        recipe = ",".join(map(str, shares))
-        for fault in faults:
-            tally.failures.append(f'--only "{name}:{recipe}"  {fault}')
-            print(f"\nfailure: kills {tally.failures[-1]}", flush=True)
-    return tally
+        print(f"\nfailure: kills {name} does not run at all: {known}", flush=True)
+        return None, Tally(failures=[known])
+    return known, Tally(known.seconds, sorted(known.varying))
 
 
-def run_all(names: Iterable[str], kills: int, seed: int) -> dict[str, Tally]:
-    """Kill all cases."""
-    names, found = list(names), {}
-    with tempfile.TemporaryDirectory(prefix="reliability-") as scratch, bar("killing commands", "command") as step:
+def run_all(names: Iterable[str], rounds: Iterable[int], seed: int) -> dict[str, Tally]:
+    """Kill each case once a round; every third time twice."""
+    with tempfile.TemporaryDirectory(prefix="reliability-") as scratch, bar("killing commands", "kill") as step:
         place = Place(Path(scratch))
-        for k, name in enumerate(names):
-            found[name] = run_case(name, kills, seed, place)
-            if not found[name].kills:
-                print(f"\nfailure: kills {name}: {found[name].failures[-1]}", flush=True)
-            step(k + 1, len(names))
-    return found
+        found = {name: _begun(name, place) for name in names}
+        for k in rounds:
+            for name, (known, tally) in found.items():
+                if known is not None:
+                    rng = Random(f"{name}:{seed}:{k}")
+                    _kill_once(
+                        name, [round(rng.random(), 3) for _ in range(2 if k % 3 == 2 else 1)], known, place, tally
+                    )
+                    step(sum(one.kills for _, one in found.values()), (k + 1) * len(found))
+    return {name: tally for name, (_, tally) in found.items()}
 
 
 def repeat(recipe: str) -> Tally:
     """Repeat the kills of a recipe such as 'label:0.437' or 'label:0.437,0.2'."""
     name, _, shares = recipe.partition(":")
     with tempfile.TemporaryDirectory(prefix="reliability-") as scratch:
-        return run_case(name, 1, 0, Place(Path(scratch)), [float(share) for share in shares.split(",")])
+        place = Place(Path(scratch))
+        known, tally = _begun(name, place)
+        if known is not None:
+            _kill_once(name, [float(share) for share in shares.split(",")], known, place, tally)
+        return tally
 
 
 def table(tallies: dict[str, Tally]) -> Table:

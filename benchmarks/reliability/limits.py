@@ -292,7 +292,7 @@ def attempt(read: Reader, path: Path, size: int, cwd: Path, limits: Limits = Lim
         fault = "touched", touched
     elif memory > allowed:
         fault = "memory", f"more than {limits.times} times its size and {limits.spare // 10**6} MB"
-    elif cpu > limits.cpu or (found is None and seconds > limits.wall):
+    elif cpu > limits.cpu or os.WTERMSIG(status) == signal.SIGXCPU or (found is None and seconds > limits.wall):
         fault = "hung", f"more than {limits.cpu} s of the processor, or {limits.wall:g} s"
     elif found is None:
         ended = signal.Signals(os.WTERMSIG(status)).name if os.WIFSIGNALED(status) else f"exit code {status >> 8}"

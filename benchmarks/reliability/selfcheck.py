@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -93,7 +94,9 @@ CASES: dict[str, tuple[Reader, str]] = {
     "sends escapes": (_says_escapes, "message"),
     "says much": (_says_much, "message"),
 }
-_LIMITS = Limits(cpu=1, wall=2.0, spare=200_000_000)  # lower than those of the campaign: what counts is that they hold
+# Lower than those of the campaign: what counts is that they hold.
+_LIMITS = Limits(cpu=1, wall=60.0, spare=200_000_000)
+_LIMITS_OF = {"waits": replace(_LIMITS, wall=0.5)}
 
 
 def run(scratch: Path) -> dict[str, tuple[Outcome, str]]:
@@ -101,5 +104,8 @@ def run(scratch: Path) -> dict[str, tuple[Outcome, str]]:
     path, cwd = scratch / "input.bin", scratch / "cwd"
     cwd.mkdir()
     path.write_bytes(b"0123456789")
-    found = {name: (attempt(read, path, 10, cwd, _LIMITS), wanted) for name, (read, wanted) in CASES.items()}
+    found = {
+        name: (attempt(read, path, 10, cwd, _LIMITS_OF.get(name, _LIMITS)), wanted)
+        for name, (read, wanted) in CASES.items()
+    }
     return found
