@@ -90,6 +90,16 @@ PARTS: dict[str, Callable[[argparse.Namespace], Figures]] = {
 }  # fmt: skip
 
 
+def run_coverage(arguments: argparse.Namespace) -> bool:
+    """Let atheris look for failures; whether it found one."""
+    import files
+    from formats import FORMATS
+
+    keep = arguments.keep or Path("reliability-coverage")
+    keep.mkdir(parents=True, exist_ok=True)
+    return bool(files.run_guided(arguments.formats or FORMATS, arguments.minutes or 1.0, keep))
+
+
 def repeat(arguments: argparse.Namespace) -> bool:
     """Repeat one input or one kill; whether it failed."""
     if arguments.part == "files":
@@ -118,7 +128,8 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--photos", type=int, default=1_000, help="long: photos")
     parser.add_argument("--seed", type=int, default=0, help="number of the first damaged file; seed of the moments")
     parser.add_argument("--only", help="repeat one: FORMAT:NUMBER, CASE:SHARE,…, or a kind of trouble")
-    parser.add_argument("--keep", type=Path, help="files, with --only: folder for the input")
+    parser.add_argument("--coverage", action="store_true", help="files: let atheris, if installed, choose the damage")
+    parser.add_argument("--keep", type=Path, help="files, with --only or --coverage: folder for the inputs")
     parser.add_argument("--report", type=Path, help="file for the tables, too")
     return parser.parse_args()
 
@@ -127,6 +138,8 @@ def main() -> None:
     arguments = parse()
     if arguments.only and arguments.part in ("files", "kills"):
         sys.exit(repeat(arguments))
+    if arguments.coverage:
+        sys.exit(run_coverage(arguments))
     heading = describe("torch", "numpy", "pillow", "safetensors", "h5py", "pyarrow")
     print(heading)
     written, failures = [heading + "\n"], 0

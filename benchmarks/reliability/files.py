@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import os
 import shutil
+import subprocess
+import sys
 import tempfile
 import warnings
 from collections.abc import Iterable, Iterator
@@ -114,6 +117,30 @@ def table(tallies: dict[str, Tally]) -> Table:
     ]  # fmt: skip
     head = ["format", "inputs", "read", "refused", "failures", "of kinds", "slowest, s", "most memory, MB"]
     return Table("Damaged and hostile files", head, rows)
+
+
+def run_guided(names: Iterable[str], minutes: float, keep: Path) -> list[str]:
+    """Let atheris damage each format's files for so many minutes: the formats that it found a failure in."""
+    if importlib.util.find_spec("atheris") is None:
+        raise SystemExit("--coverage needs a package that is not installed: pip install atheris")
+    failed = []
+    for name in names:
+        if any(len(files) > 1 for files in FORMATS[name].whole()):
+            print(f"{name}: left out, its inputs are folders")
+            continue
+        words = [
+            sys.executable,
+            str(Path(__file__).with_name("guided.py")),
+            name,
+            str(round(60 * minutes)),
+            str(keep / name),
+        ]
+        with open(keep / f"{name}.log", "wb") as log:
+            done = subprocess.run(words, stdout=log, stderr=subprocess.STDOUT)
+        if done.returncode:
+            failed.append(name)
+            print(f"failure: files --coverage --formats {name}: see {keep / name}.log", flush=True)
+    return failed
 
 
 def repeat(recipe: str, keep: Path | None) -> Outcome:

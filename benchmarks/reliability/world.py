@@ -19,7 +19,12 @@ from pathlib import Path
 from random import Random
 
 from commands import Ended, end, environment, run, start
-from kills import OUT, Place, tree
+from kills import CASES, OUT, Place, tree
+from mutate import damaged, damaged_json
+from mutate_containers import damaged_safetensors
+from mutate_images import damaged_image
+from mutate_tables import damaged_parquet
+from mutate_text import damaged_csv
 from table import Table
 from things import NETWORK
 
@@ -90,7 +95,7 @@ class World:
     """The place of the commands, and what they leave in a kind world."""
 
     def __init__(self, scratch: Path, seed: int) -> None:
-        self.place, self.rng = Place(scratch), Random(seed)
+        self.scratch, self.place, self.rng = scratch, Place(scratch), Random(seed)
         self.mount = scratch / "disk"
         folder = self.place.fresh()
         ended = run(LABEL, folder)
@@ -327,6 +332,50 @@ def interruptions(world: World) -> Tally:
     return tally
 
 
+_DAMAGES = {
+    ".json": damaged_json, ".safetensors": damaged_safetensors, ".parquet": damaged_parquet, ".csv": damaged_csv,
+    ".png": damaged_image,
+}  # fmt: skip
+
+
+def damaged_results(world: World) -> Tally:
+    """A file among those of a stopped run is damaged before the command is run again."""
+    tally = Tally()
+    for name in ("label", "train pix2pix", "project", "edit photo", "compare shapes"):
+        stopped = world.place.fresh()
+        begun = run(CASES[name], stopped)
+        if begun.code:
+            tally.add(f"{name}, whole", begun, codes=(0,))
+            continue
+        files = sorted(path.relative_to(stopped) for path in (stopped / OUT).rglob("*") if path.is_file())
+        _unfinished(stopped / OUT)
+        kept = world.scratch / "kept"
+        shutil.rmtree(kept, ignore_errors=True)
+        shutil.copytree(stopped, kept)
+        for k in range(6):
+            folder = world.place.fresh()
+            shutil.copytree(kept, folder, dirs_exist_ok=True)
+            file = world.rng.choice([one for one in files if (folder / one).exists()])
+            data, rng = (folder / file).read_bytes(), Random(f"{name}:{k}")
+            (folder / file).write_bytes(_damaged(rng, file.suffix, data))
+            tally.add(f"{name}, {file} damaged ({k})", run(CASES[name], folder))
+    return tally
+
+
+def _unfinished(out: Path) -> None:
+    """Remove the newest files of a finished run: there is something left to do."""
+    newest = sorted((path for path in out.rglob("*") if path.is_file()), key=lambda path: path.stat().st_mtime)
+    for path in newest[len(newest) * 4 // 5 :]:
+        path.unlink()
+
+
+def _damaged(rng: Random, suffix: str, data: bytes) -> bytes:
+    try:
+        return _DAMAGES.get(suffix, damaged)(rng, data, b"")
+    except ValueError:  # it is of no such format, whatever its name says
+        return damaged(rng, data)
+
+
 CHECKS: dict[str, Callable[[World], Tally]] = {
     "full-disk": full_disk,
     "read-only": read_only,
@@ -340,6 +389,7 @@ CHECKS: dict[str, Callable[[World], Tally]] = {
     "closed-streams": closed_streams,
     "environments": environments,
     "interruptions": interruptions,
+    "damaged-results": damaged_results,
 }
 
 
