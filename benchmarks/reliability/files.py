@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import importlib.util
 import os
 import shutil
@@ -16,13 +15,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
-from formats import FORMATS, Format
+from formats import FORMATS, NEVER_READ, Format
 from limits import OUT, ROOT, Outcome, attempt
+from mutate_tables import FIFO
 from originals import Files
 from PIL import Image
 from table import Table
 
+from latentlab.errors import UserError
 from latentlab.progress import bar
+from stylegan2.errors import CheckpointError
 
 
 @dataclass
@@ -57,10 +59,12 @@ def prepared() -> Iterator[Path]:
     Image.init()
     with tempfile.TemporaryDirectory(prefix="reliability-") as scratch, warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        for form in FORMATS.values():
-            for files in form.whole():
-                _read_here(form, Path(scratch), files)
+        for name, form in FORMATS.items():
+            read = sum(_reads(form, Path(scratch), files) for files in form.whole())
+            if not read and name not in NEVER_READ:
+                raise RuntimeError(f"none of the whole files of {name} is read: the campaign would try nothing of it")
         (Path(scratch) / "cwd").mkdir()
+        os.mkfifo(Path(scratch) / "cwd" / FIFO)
         yield Path(scratch)
 
 
@@ -75,9 +79,13 @@ def _place(scratch: Path, files: Files) -> Path:
     return folder / names[0] if len(names) == 1 and names[0].startswith("input.") else folder
 
 
-def _read_here(form: Format, scratch: Path, files: Files) -> None:
-    with contextlib.suppress(ValueError):  # some originals are refused, by intent
+def _reads(form: Format, scratch: Path, files: Files) -> bool:
+    """Whether a whole input is read; a few are refused, by intent."""
+    try:
         form.read(_place(scratch, files))
+    except (UserError, CheckpointError):
+        return False
+    return True
 
 
 def read_one(name: str, number: int, scratch: Path) -> Outcome:

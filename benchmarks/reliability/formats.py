@@ -23,6 +23,7 @@ from latentlab import archives, directions, images
 from latentlab.directions.published import load_published
 from latentlab.faces.given import _read_csv, _read_json
 from latentlab.latents import load_latents
+from latentlab.pipelines.measuring.results import Measurement
 from latentlab.projection.deltas import WeightDelta
 from latentlab.projection.result import Projection
 from latentlab.samples.edits import EditTable
@@ -161,7 +162,9 @@ FORMATS: dict[str, Format] = {
     "faces-json": Format(originals.given_faces_json, {"": damaged_json}, _read_json),
     "outlines-json": Format(originals.outlines, {"": damaged_json}, _drawn),
     "related-json": Format(originals.related, {"": damaged_json}, load_related),
+    "measurement-json": Format(originals.measurements, {"": damaged_json}, Measurement.load),
     "image": Format(originals.images, {"": damaged_image}, images.load_image),
     "mask": Format(originals.masks, {"": damaged_image}, load_mask),
     "image-zip": Format(originals.image_archives, {"": _zip_of(damaged_image)}, _unpack_and_read),
 }
+NEVER_READ = ("openvino",)  # the mobile generator has one size only, of many megabytes

@@ -47,12 +47,25 @@ _IMPORTABLE = {"latentlab", "stylegan2", "encodings", "PIL"}
 
 @dataclass(frozen=True)
 class Limits:
-    """What a reader may take: seconds of the processor and of the clock, and bytes: times the file's, and more."""
+    """What a reader may take for a small file, and for each five megabytes of a large one a second more.
+
+    Attributes
+    ----------
+    cpu, wall
+        Seconds of the processor, and of the clock: other programs may have the processor.
+    times, spare
+        Bytes: so many times the file's, and so many more.
+    """
 
     cpu: int = 5
-    wall: float = 20.0  # other programs may have the processor
+    wall: float = 20.0
     times: int = 10
     spare: int = 500_000_000
+
+    def of(self, size: int) -> Limits:
+        """Those of a file of so many bytes."""
+        more = size // 5_000_000
+        return replace(self, cpu=self.cpu + more, wall=self.wall + 4 * more)
 
 
 @dataclass(frozen=True)
@@ -267,6 +280,7 @@ def _supervise(process: int, reports: int, wall: float, allowed: int) -> tuple[s
 
 def attempt(read: Reader, path: Path, size: int, cwd: Path, limits: Limits = Limits()) -> Outcome:
     """Read `path`, whose input has `size` bytes, in a process that works in the empty folder `cwd`."""
+    limits = limits.of(size)
     allowed = limits.times * size + limits.spare
     reports, report = os.pipe()
     begun = time.monotonic()

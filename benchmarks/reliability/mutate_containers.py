@@ -10,9 +10,9 @@ import zipfile
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import cache
 from random import Random
 
+from bombs import UNPACKED, json_of_many, npy_head, packed
 from mutate import INTEGERS, WORDS, damaged, damaged_value, to_json
 
 Damage = Callable[[Random, bytes], bytes]
@@ -45,9 +45,10 @@ def _stored(name: bytes, content: bytes, method: int = 0) -> Member:
     return Member(name, packed, zlib.crc32(content), len(content), len(packed), method)
 
 
-@cache
 def _bomb(name: bytes, size: int) -> Member:
-    return _stored(name, bytes(size), zipfile.ZIP_DEFLATED)
+    """A member that unpacks to so many bytes; an array, if it is called like one."""
+    content, crc, whole = packed(UNPACKED, npy_head(), True) if name.endswith(b".npy") else packed(size, raw=True)
+    return Member(name, content, crc, whole, len(content), zipfile.ZIP_DEFLATED)
 
 
 def _zip(
@@ -246,7 +247,12 @@ def damaged_safetensors(rng: Random, data: bytes, other: bytes = b"") -> bytes:
         inner = [key for key in metadata if key in ("card", "config")]
         key = rng.choice(inner) if inner and rng.random() < 0.85 else rng.choice(list(metadata))
         if key in inner:
-            metadata[key] = to_json(rng, damaged_value(rng, json.loads(metadata[key]))).decode("utf-8", "replace")
+            card = (
+                json_of_many(rng)
+                if rng.random() < 0.01
+                else to_json(rng, damaged_value(rng, json.loads(metadata[key])))
+            )
+            metadata[key] = card.decode("utf-8", "replace")
         else:
             metadata[key] = rng.choice(WORDS)
     elif way < 0.75:

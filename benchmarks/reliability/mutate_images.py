@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import struct
 import zlib
-from functools import cache
 from random import Random
 
+from bombs import black_png, packed
 from mutate import INTEGERS, damaged
 
 _SIZES = (0, 1, 2, 15, 17, 255, 4096, 20_000, 65_535, 2**16, 2**24, 2**31 - 1, 2**32 - 1)
@@ -25,19 +25,14 @@ def _chunks(data: bytes) -> list[tuple[bytes, bytes]]:
     return found
 
 
-@cache
-def _packed(size: int) -> bytes:
-    return zlib.compress(bytes(size), 1)
-
-
 def _bomb(rng: Random) -> tuple[bytes, bytes]:
     """A chunk that unpacks to a thousand times its size, or that means something else than it should."""
-    packed = _packed(rng.choice((10**6, 10**7, 2 * 10**8)))
+    text = packed(rng.choice((10**6, 10**7, 2 * 10**8)))[0]
     return rng.choice(
         (
-            (b"zTXt", b"Comment\0\0" + packed),
-            (b"iTXt", b"Comment\0\1\0\0\0" + packed),
-            (b"iCCP", b"icc\0\0" + packed),
+            (b"zTXt", b"Comment\0\0" + text),
+            (b"iTXt", b"Comment\0\1\0\0\0" + text),
+            (b"iCCP", b"icc\0\0" + text),
             (b"tEXt", b"Comment\0" + b"x" * 70_000),
             (b"eXIf", b"II*\0" + struct.pack("<I", rng.choice((8, 2**31, 0)))),
             (b"acTL", struct.pack(">II", rng.choice(_SIZES), 0)),
@@ -70,7 +65,7 @@ def _damaged_png(rng: Random, data: bytes) -> bytes:
     elif way == 4:
         chunks.insert(at, chunks[rng.randrange(len(chunks))])
     else:  # pixels that unpack to more than the size says, or to less
-        rows = _packed(rng.choice((1, 100, 10**6, 10**8)))
+        rows = zlib.compress(bytes(rng.choice((1, 100, 10**6)))) if rng.random() < 0.7 else packed(10**8)[0]
         chunks = [one for one in chunks if one[0] != b"IDAT"][:-1] + [(b"IDAT", rows), (b"IEND", b"")]
     return data[:8] + b"".join(_chunk(kind, content) for kind, content in chunks)
 
@@ -177,6 +172,8 @@ _STRANGERS = (
 
 def damaged_image(rng: Random, data: bytes, other: bytes = b"") -> bytes:
     """Damage an image, mostly in the fields of its format."""
+    if rng.random() < 0.01:
+        return black_png()
     if rng.random() < 0.05:
         return rng.choice(_STRANGERS)
     if rng.random() < 0.7:

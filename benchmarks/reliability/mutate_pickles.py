@@ -8,6 +8,7 @@ import struct
 from collections.abc import Callable
 from random import Random
 
+from bombs import pickle_of_many
 from hostile import NAMES, call, mention, text
 from mutate import DEPTHS, INTEGERS, WORDS, damaged
 
@@ -237,6 +238,8 @@ def made_up(rng: Random) -> bytes:
 def damaged_pickle_file(rng: Random, data: bytes, other: bytes = b"") -> bytes:
     """Damage a file that is a pickle."""
     way = rng.random()
+    if way < 0.01:
+        return pickle_of_many(rng)
     if way < 0.1:
         return damaged(rng, data, other)
     if way < 0.2:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from random import Random
 
+from bombs import csv_of_many
 from mutate import INTEGERS, WORDS, damaged
 
 _CELLS = (
@@ -34,6 +35,8 @@ _CELLS = (
 
 def damaged_csv(rng: Random, data: bytes, other: bytes = b"") -> bytes:
     """Damage a CSV: cells, rows, quotes, encoding."""
+    if rng.random() < 0.01:
+        return csv_of_many(rng, data)
     if rng.random() < 0.15:
         return damaged(rng, data, other)
     rows = [line.split(",") for line in data.decode().splitlines()]

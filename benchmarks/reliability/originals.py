@@ -465,6 +465,26 @@ def related() -> list[Files]:
     return [{"input.json": json.dumps({"smile": ["age"], "age": ["smile", "beard"], "beard": []}).encode()}]
 
 
+def measurements() -> list[Files]:
+    """Figures of a direction, as `latentlab directions measure` keeps them."""
+    interval = {"mean": 0.8, "low": 0.7, "high": 0.9, "n": 10, "missing": 0}
+    facts = {
+        "name": "svm", "attribute": "smile", "method": "svm", "space": "w", "reversed": False, "sigma": 1.0,
+        "auc": {"smile": interval}, "strengths": [0.0, 1.0], "shares": {"smile": [0.1, 0.9]}, "identities": [1.0, None],
+        "rank_correlation": {"smile": 0.9}, "learning_seconds": None, "edit_seconds": 0.1,
+    }  # fmt: skip
+    row = {
+        "direction": "svm", "way": "one", "strengths": [1.0, 2.0], "succeeded": [True, False], "reached": True,
+        "values": {"lpips": [0.1, 0.2]}, "changes": [[0.1], [0.2]], "gained": [1], "lost": [0],
+    }  # fmt: skip
+    role = {"teacher": "fer", "judge": "attributes", "attributes": ["smile"], "related": ["age"], "rows": [row]}
+    whole = {
+        "format_version": 1, "attribute": "smile", "region": None, "seeds": [1, 2], "facts": [facts], "roles": [role],
+        "cosines": [[1.0]], "settings": {"faces": 2},
+    }  # fmt: skip
+    return [{"input.json": json.dumps(whole).encode()}]
+
+
 # Images
 
 
