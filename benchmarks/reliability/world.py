@@ -257,7 +257,7 @@ def jumping_clock(world: World) -> Tally:
 def little_memory(world: World) -> Tally:
     """Address space of many sizes."""
     tally = Tally()
-    for mebibytes in (60, 150, 300, 500, 800, 1200, 1600, 2000, 2500, 3000):
+    for mebibytes in (60, 300, 1000, 2000, 3000, 3500, 4000, 5000, 6000):
         ended = run(LABEL, world.place.fresh(), prefix=["prlimit", f"--as={mebibytes << 20}"])
         tally.add(f"{mebibytes} MiB", ended)
     return tally
