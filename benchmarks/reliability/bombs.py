@@ -19,9 +19,10 @@ UNPACKED = 800_000_000  # bytes, beyond what a small file may take
 LARGE = 40_000_000  # bytes of a file whose values take more than ten times its size
 
 _OPCODES = (
-    pickle.EMPTY_LIST, pickle.EMPTY_DICT, pickle.MARK, pickle.EMPTY_TUPLE, pickle.NONE, b"K\x05", b"K\x05\x85",
-    b"N\x85\x85", b"X\0\0\0\0", b"\x8c\x02ab", b"\x8c\x01a\x94", b"G?\xf0\0\0\0\0\0\1", b"]q\x01", b"}q\x01", b"]\x94", b"C\x01a",
-    b"J\xff\xff\xff\x7f", b"\x8a\x09" + b"\1" * 9, b"2", b"]N\x86", b"}K\1Ns", b"]Na",
+    pickle.EMPTY_LIST, pickle.EMPTY_DICT, pickle.MARK, pickle.EMPTY_TUPLE, pickle.NONE, b"K\x05",
+    b"K\x05\x85", b"N\x85\x85", b"X\0\0\0\0", b"\x8c\x02ab", b"\x8c\x01a\x94", b"G?\xf0\0\0\0\0\0\1",
+    b"]q\x01", b"}q\x01", b"]\x94", b"C\x01a", b"J\xff\xff\xff\x7f", b"\x8a\x09" + b"\1" * 9, b"2",
+    b"]N\x86", b"}K\1Ns", b"]Na",
 )  # fmt: skip
 
 
