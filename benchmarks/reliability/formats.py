@@ -157,7 +157,7 @@ FORMATS: dict[str, Format] = {
     ),
     "edit-table": Format(originals.edit_tables, {"": damaged_parquet}, EditTable.load),
     "hdf5": Format(originals.expression_weights, {"": damaged_hdf5}, xception.load),
-    "labels-csv": Format(originals.labels, {"": damaged_csv}, load_labels),
+    "labels-csv": Format(originals.labels, {"": damaged_csv}, lambda path: load_labels(path, path.parent)),
     "faces-csv": Format(originals.given_faces_csv, {"": damaged_csv}, _read_csv),
     "faces-json": Format(originals.given_faces_json, {"": damaged_json}, _read_json),
     "outlines-json": Format(originals.outlines, {"": damaged_json}, _drawn),
