@@ -154,7 +154,9 @@ class _Watch:
         writing |= isinstance(flags, int) and bool(flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC))
         if writing:
             return "" if self._below(place, OUT) or place == "/dev/null" else f"written to: {place[-80:]}"
-        return "" if self._below(place) or place.startswith(_READABLE) else f"opened: {place[-80:]}"
+        # A bare name is one in the working folder, which is empty, or in a folder that is open already.
+        bare = os.path.basename(os.fsdecode(path)) == os.fsdecode(path)
+        return "" if bare or self._below(place) or place.startswith(_READABLE) else f"opened: {place[-80:]}"
 
     def _below(self, place: str, inner: str = "") -> bool:
         return (place + "/").startswith(os.path.join(self.folder, inner).rstrip("/") + "/")
