@@ -6,7 +6,7 @@ import shutil
 import statistics
 import tempfile
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from random import Random
 
@@ -113,14 +113,15 @@ class Whole:
         Numbers of the lines of text that differ from run to run, as seconds do.
     varying
         Files that differ otherwise.
-    seconds
-        Time that it takes.
+    seconds, again
+        Time that it takes, and that it takes again where all is done.
     """
 
     files: Tree
     lines: dict[str, frozenset[int]]
     varying: frozenset[str]
-    seconds: float
+    seconds: float = 0.0
+    again: float = 0.0
 
     def differences(self, found: Tree) -> list[str]:
         """What differs in another run's files, in words."""
@@ -139,7 +140,7 @@ class Whole:
         )
 
 
-def _compared(first: Tree, second: Tree, seconds: float) -> Whole:
+def _compared(first: Tree, second: Tree) -> Whole:
     lines, varying = {}, set(first.keys() ^ second.keys())
     for name in first.keys() & second.keys():
         mine, theirs = first[name].split(b"\n"), second[name].split(b"\n")
@@ -149,7 +150,7 @@ def _compared(first: Tree, second: Tree, seconds: float) -> Whole:
             lines[name] = frozenset(k for k, (a, b) in enumerate(zip(mine, theirs, strict=True)) if a != b)
         else:
             varying.add(name)
-    return Whole(first, lines, frozenset(varying), seconds)
+    return Whole(first, lines, frozenset(varying))
 
 
 @dataclass
@@ -186,7 +187,7 @@ def _fault(ended: Ended) -> str:
 
 
 def whole(words: Sequence[object], place: Place) -> Whole | str:
-    """Run a case twice without a kill; the fault in words if it does not end well."""
+    """Run a case twice without a kill, and once more where it is done; the fault in words if it does not end well."""
     trees, seconds = [], []
     for _ in range(2):
         folder = place.fresh()
@@ -195,22 +196,27 @@ def whole(words: Sequence[object], place: Place) -> Whole | str:
             return fault
         trees.append(tree(folder / OUT))
         seconds.append(ended.seconds)
-    return _compared(*trees, seconds=min(seconds))
+    again = run(words, folder)
+    if fault := _fault(again):
+        return f"run again: {fault}"
+    return replace(_compared(*trees), seconds=min(seconds), again=again.seconds)
 
 
 def kill(
     words: Sequence[object], shares: Sequence[float], known: Whole, place: Place
 ) -> tuple[list[str], float | None]:
-    """Kill a case at shares of its duration, and run it to the end: faults, and seconds lost if it was hit."""
-    folder, spent, killed = place.fresh(), 0.0, False
+    """Kill a case at shares of its duration, and run it to the end: faults, and seconds of work lost if it was hit."""
+    folder, extra, hits = place.fresh(), -known.seconds, 0
     for share in shares:
         ended = run(words, folder, after=share * known.seconds)
-        killed |= ended.code < 0
-        spent += ended.seconds
+        hits += ended.code < 0
+        extra += ended.seconds
     ended = run(words, folder)
     if fault := _fault(ended):
         return [f"does not resume: {fault}"], None
-    return known.differences(tree(folder / OUT)), max(spent + ended.seconds - known.seconds, 0.0) if killed else None
+    # To start again is no work that is lost.
+    lost = max(extra + ended.seconds - hits * known.again, 0.0) if hits else None
+    return known.differences(tree(folder / OUT)), lost
 
 
 def _kill_once(name: str, shares: Sequence[float], known: Whole, place: Place, tally: Tally) -> None:
