@@ -198,8 +198,11 @@ def whole(words: Sequence[object], place: Place) -> Whole | str:
         seconds.append(ended.seconds)
     again = run(words, folder)
     if fault := _fault(again):
-        return f"run again: {fault}"
-    return replace(_compared(*trees), seconds=min(seconds), again=again.seconds)
+        return f"run again where all is done: {fault}"
+    known = replace(_compared(*trees), seconds=min(seconds), again=again.seconds)
+    if changed := known.differences(tree(folder / OUT)):
+        return f"run again where all is done: {changed[0]}, and {len(changed) - 1} more"
+    return known
 
 
 def kill(
@@ -232,7 +235,7 @@ def _begun(name: str, place: Place) -> tuple[Whole | None, Tally]:
     """Run a case without a kill."""
     known = whole(CASES[name], place)
     if isinstance(known, str):
-        print(f"\nfailure: kills {name} does not run at all: {known}", flush=True)
+        print(f"\nfailure: kills {name} without a kill: {known}", flush=True)
         return None, Tally(failures=[known])
     return known, Tally(known.seconds, sorted(known.varying))
 
@@ -276,8 +279,8 @@ def table(tallies: dict[str, Tally]) -> Table:
         "killed",
         "failures",
         "without a kill, s",
-        "lost, s, median",
-        "most lost, s",
+        "work lost, s, median",
+        "most, s",
         "differs without a kill, too",
     ]
     return Table("Commands killed at random moments, and run again", head, rows)
