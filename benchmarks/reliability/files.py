@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib.util
 import os
 import shutil
@@ -65,6 +66,8 @@ def prepared() -> Iterator[Path]:
                 raise RuntimeError(f"none of the whole files of {name} is read: the campaign would try nothing of it")
         (Path(scratch) / "cwd").mkdir()
         os.mkfifo(Path(scratch) / "cwd" / FIFO)
+        gc.collect()
+        gc.freeze()  # a collection in a copy would touch, and so copy, all pages
         yield Path(scratch)
 
 
