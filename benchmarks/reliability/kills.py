@@ -19,81 +19,29 @@ from latentlab.progress import bar
 
 Tree = dict[str, bytes]
 OUT = "out"
+_CPU = ("--device", "cpu", "--out", OUT)
 _SMALL = ("--size", 32, "--base-channels", 2, "--epochs", 4, "--batch", 2, "--accelerator", "cpu")
-_COMPARED = ("--base-channels", 2, "--held-out", 2, "--epoch-scale", 0.05, "--device", "cpu", "--out", OUT)
-_PHOTO = ("--network", NETWORK, "--steps", 6, "--device", "cpu", "--out", OUT)
+_COMPARED = ("--base-channels", 2, "--held-out", 2, "--epoch-scale", 0.05, *_CPU)
+_PHOTO = ("--network", NETWORK, "--steps", 6, *_CPU)
 
 CASES: dict[str, tuple[object, ...]] = {
     "label": ("label", "--network", NETWORK, "--samples", 600, "--batch", 4, "--precision", "float32", "--out", OUT),
-    "smile": (
-        "smile",
-        "--network",
-        NETWORK,
-        "--samples",
-        80,
-        "--edited-faces",
-        2,
-        "--batch",
-        4,
-        "--device",
-        "cpu",
-        "--out",
-        OUT,
-    ),
+    "smile": ("smile", "--network", NETWORK, "--samples", 80, "--edited-faces", 2, "--batch", 4, *_CPU),
     "project": ("project", "photos", "--aligned", *_PHOTO),
     "edit photo": ("edit", "--direction", DIRECTION, "--photo", "photos", "--aligned", "--strengths", "-1,1", *_PHOTO),
     "train pix2pix": ("translate", "train", "pix2pix", "drawings", *_SMALL, "--out", OUT),
     "train cyclegan": ("translate", "train", "cyclegan", "shapes", *_SMALL, "--out", OUT),
     "train instagan": ("translate", "train", "instagan", "shapes", *_SMALL, "--out", OUT),
     "train cut": ("translate", "train", "cut", "shapes", *_SMALL, "--out", OUT),
-    "train scorer": (
-        "scorer",
-        "train",
-        "labelled",
-        "labels.csv",
-        "--base-channels",
-        2,
-        "--epochs",
-        6,
-        "--device",
-        "cpu",
-        "--out",
-        f"{OUT}/scorer.safetensors",
-    ),
+    "train scorer": ("scorer", "train", "labelled", "labels.csv", "--base-channels", 2, "--epochs", 6, "--device", "cpu",
+                     "--out", f"{OUT}/scorer.safetensors"),
     "compare shapes": ("compare", "shapes", "--scenes", 8, *_COMPARED),
-    "compare drawings": (
-        "compare",
-        "drawings",
-        "--network",
-        NETWORK,
-        "--faces",
-        8,
-        "--size",
-        64,
-        "--steps",
-        2,
-        *_COMPARED,
-    ),
+    "compare drawings": ("compare", "drawings", "--network", NETWORK, "--faces", 8, "--size", 64, "--steps", 2,
+                         *_COMPARED),
     "compare facades": ("compare", "facades", "--folder", "facades", "--size", 64, *_COMPARED),
-    "compare edit": (
-        "compare",
-        "edit",
-        "--network",
-        NETWORK,
-        "--faces",
-        8,
-        "--steps",
-        2,
-        "--methods",
-        "latent-style",
-        "--held-out",
-        2,
-        "--device",
-        "cpu",
-        "--out",
-        OUT,
-    ),
-}
+    "compare edit": ("compare", "edit", "--network", NETWORK, "--faces", 8, "--steps", 2, "--methods", "latent-style",
+                     "--held-out", 2, *_CPU),
+}  # fmt: skip
 
 
 def tree(folder: Path) -> Tree:
