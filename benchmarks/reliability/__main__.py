@@ -43,6 +43,14 @@ def rounds(number: int, minutes: float | None) -> Iterable[int]:
     return itertools.takewhile(lambda _: time.monotonic() < deadline, itertools.count())
 
 
+def chosen(given: Iterable[str] | None, known: Iterable[str]) -> list[str]:
+    """What was given on the command line, all of it known; by default all that is known."""
+    known = list(known)
+    if unknown := [name for name in given or () if name not in known]:
+        raise SystemExit(f"there is no {unknown[0]!r}; there are {', '.join(known)}")
+    return list(given or known)
+
+
 def check_limits() -> int:
     """Whether readers that do what none may are caught: the number of those that are not."""
     import selfcheck
@@ -60,21 +68,23 @@ def run_files(arguments: argparse.Namespace) -> Figures:
     from formats import FORMATS
 
     wrong = check_limits()
-    tallies = files.run(arguments.formats or FORMATS, rounds(arguments.inputs, arguments.minutes), arguments.seed)
+    tallies = files.run(chosen(arguments.formats, FORMATS), rounds(arguments.inputs, arguments.minutes), arguments.seed)
     return files.table(tallies), wrong + sum(len(tally.failures) for tally in tallies.values())
 
 
 def run_kills(arguments: argparse.Namespace) -> Figures:
     import kills
 
-    tallies = kills.run_all(arguments.cases or kills.CASES, rounds(arguments.kills, arguments.minutes), arguments.seed)
+    tallies = kills.run_all(
+        chosen(arguments.cases, kills.CASES), rounds(arguments.kills, arguments.minutes), arguments.seed
+    )
     return kills.table(tallies), sum(len(tally.failures) for tally in tallies.values())
 
 
 def run_world(arguments: argparse.Namespace) -> Figures:
     import world
 
-    tallies = world.run_all([arguments.only] if arguments.only else list(world.CHECKS), arguments.seed)
+    tallies = world.run_all(chosen(arguments.only and [arguments.only], world.CHECKS), arguments.seed)
     return world.table(tallies), sum(len(tally.failures) for tally in tallies.values())
 
 
@@ -97,20 +107,23 @@ def run_coverage(arguments: argparse.Namespace) -> bool:
 
     keep = arguments.keep or Path("reliability-coverage")
     keep.mkdir(parents=True, exist_ok=True)
-    return bool(files.run_guided(arguments.formats or FORMATS, arguments.minutes or 1.0, keep))
+    return bool(files.run_guided(chosen(arguments.formats, FORMATS), arguments.minutes or 1.0, keep))
 
 
 def repeat(arguments: argparse.Namespace) -> bool:
     """Repeat one input or one kill; whether it failed."""
     if arguments.part == "files":
         import files
+        from formats import FORMATS
 
+        chosen([arguments.only.partition(":")[0]], FORMATS)
         outcome = files.repeat(arguments.only, arguments.keep)
         print(outcome.trace or "no traceback")
         print(outcome.line)
         return outcome.failed
     import kills
 
+    chosen([arguments.only.partition(":")[0]], kills.CASES)
     tally = kills.repeat(arguments.only)
     print(kills.table({arguments.only: tally}).markdown())
     return bool(tally.failures)
