@@ -22,7 +22,7 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # copies of a process with threads are not safe
@@ -36,11 +36,13 @@ Figures = tuple[Table, int]
 
 
 def rounds(number: int, minutes: float | None) -> Iterable[int]:
-    """So many rounds; or as many as fit into the minutes, if they are given."""
-    if minutes is None:
-        return range(number)
-    deadline = time.monotonic() + 60 * minutes
-    return itertools.takewhile(lambda _: time.monotonic() < deadline, itertools.count())
+    """So many rounds; or as many as fit into the minutes, from the first on, if they are given."""
+    return range(number) if minutes is None else _rounds_of(60 * minutes)
+
+
+def _rounds_of(seconds: float) -> Iterator[int]:
+    deadline = time.monotonic() + seconds
+    yield from itertools.takewhile(lambda k: not k or time.monotonic() < deadline, itertools.count())
 
 
 def chosen(given: Iterable[str] | None, known: Iterable[str]) -> list[str]:
