@@ -184,7 +184,9 @@ def _check(metadata: Mapping[str, str], path: str | Path, kind: Kind) -> None:
         raise UserError(f"{path} is not {kind.noun}, as latentlab writes it")
     version = metadata.get("version", "")
     if version != str(kind.version):
-        raise UserError(f"{path} has version {version!r}, but this latentlab reads {kind.version}; upgrade latentlab")
+        raise UserError(
+            f"{path} has version {describe(version)}, but this latentlab reads {kind.version}; upgrade latentlab"
+        )
 
 
 def _check_numbers(tensors: Mapping[str, Tensor]) -> None:

@@ -12,6 +12,9 @@ from latentlab.errors import UserError
 from latentlab.files import check_regular, read_text
 from stylegan2.describing import describe
 
+# Bytes, of which each takes twenty in memory; the 40 labels of the 202,599 images of CelebA take 26 MiB.
+_MOST = 1 << 25
+
 Row = tuple[int, list[str]]
 """The number of a row's last line, and its cells."""
 
@@ -22,9 +25,11 @@ def read_rows(path: str | os.PathLike[str]) -> list[Row]:
     Raises
     ------
     UserError
-        The file cannot be read, or a line is no CSV. Names the file and the line.
+        The file cannot be read or has more than 32 MiB, or a line is no CSV. Names the file and the line.
     """
     text = read_text(path)
+    if len(text) > _MOST:
+        raise UserError(f"{path} has {len(text) >> 20} MiB, and CSV files of up to {_MOST >> 20} are read: split it")
     if "\0" in text:
         line = text.count("\n", 0, text.index("\0")) + 1
         raise UserError(f"{path}, line {line}: a NUL character; save it as CSV in UTF-8")

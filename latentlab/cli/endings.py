@@ -84,6 +84,7 @@ def one_line_endings() -> Iterator[None]:
         try:
             with _interrupts(), _messages_on_one_line():
                 try:
+                    _check_working_folder()
                     yield
                     output.flush()
                 except SystemExit:
@@ -94,6 +95,14 @@ def one_line_endings() -> Iterator[None]:
             if code is None:
                 raise
             sys.exit(code)
+
+
+def _check_working_folder() -> None:
+    """Refuse to run where libraries would fail to load for want of the folder; UserError then."""
+    try:
+        os.getcwd()
+    except OSError as error:
+        raise UserError(f"the working folder is not there any more ({error.strerror}): change to another") from error
 
 
 @contextmanager

@@ -76,6 +76,8 @@ def _of_styles(arrays: Arrays, path: str | Path, attribute: str, generator: str 
     if any(row.dtype.kind not in "fiu" or row.ndim != 1 for row in rows.values()):
         raise UserError(f"{path} is not a direction: each layer takes one row of numbers")
     moved = {layer: np.flatnonzero(row) for layer, row in rows.items()}
+    if not any(map(len, moved.values())):
+        raise UserError(f"{path} is not a direction: it moves no channel of any layer")
     steps = np.concatenate([rows[layer][at] for layer, at in moved.items()]).astype(np.float64)
     length = float(np.linalg.norm(steps))
     if not (np.isfinite(length) and length > 0):

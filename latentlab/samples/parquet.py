@@ -38,6 +38,8 @@ def read_table(path: Path) -> pa.Table:
     except _DAMAGE as error:
         lines = printable(getattr(error, "strerror", None) or str(error).partition("\n")[0])
         raise UserError(lines or type(error).__name__) from error
+    if len(set(table.column_names)) < table.num_columns:
+        raise UserError("two of its columns have one name")
     for name in table.column_names:
         if table[name].null_count:
             raise UserError(f"its column {printable(name)} lacks values")

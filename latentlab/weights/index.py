@@ -78,6 +78,7 @@ def _arguments(distribution: Distribution, folder: Path) -> list[str]:
     requirements.write_text(f"{distribution} --hash=sha256:{distribution.sha256}\n", "utf-8")
     arguments = ["--no-deps", "--require-hashes", "-r", str(requirements)]
     arguments += ["--no-input", "--progress-bar", "off", "--disable-pip-version-check"]
+    arguments += ["--retries", "2"]  # of 15 s each, where a server does not answer: pip would try for minutes
     arguments += ["--ignore-requires-python"]  # nothing gets installed, so the Python at hand does not matter
     if distribution.filename.endswith(".whl"):
         return [*arguments, "--only-binary", ":all:"]

@@ -354,7 +354,7 @@ def test_shards_that_are_no_files_or_cut_anywhere_count_as_missing(store):
         {"a": pa.array(["x"] * 4)},
         {"a": pa.array([None, 1, 1, 1], pa.float32())},
     ],
-    ids=str,
+    ids=["NaN strengths", "text strengths", "seeds in turns", "fractions as seeds", "text scores", "no score"],
 )
 def test_edits_of_other_types_are_refused(tmp_path, change):
     path = tmp_path / "edits.parquet"
