@@ -38,6 +38,9 @@ from latentlab.translation.data.outlines import read_outlines
 
 Damage = Callable[[Random, bytes, bytes], bytes]
 
+# Images are limited by their pixels, of which each takes 12 bytes as the tensor that it becomes, and its copies.
+_PICTURES = 25 * images.MOST_PIXELS
+
 
 @dataclass(frozen=True)
 class Format:
@@ -51,11 +54,14 @@ class Format:
         How a file is damaged, by the end of its name; '' for all others.
     read
         Reads the file; where an input has several, their folder.
+    room
+        Bytes of memory that it may take besides.
     """
 
     originals: Callable[[], list[Files]]
     damages: dict[str, Damage]
     read: Reader
+    room: int = 0
 
     def whole(self) -> list[Files]:
         """The valid inputs, made once."""
@@ -163,8 +169,8 @@ FORMATS: dict[str, Format] = {
     "outlines-json": Format(originals.outlines, {"": damaged_json}, _drawn),
     "related-json": Format(originals.related, {"": damaged_json}, load_related),
     "measurement-json": Format(originals.measurements, {"": damaged_json}, Measurement.load),
-    "image": Format(originals.images, {"": damaged_image}, images.load_image),
-    "mask": Format(originals.masks, {"": damaged_image}, load_mask),
-    "image-zip": Format(originals.image_archives, {"": _zip_of(damaged_image)}, _unpack_and_read),
+    "image": Format(originals.images, {"": damaged_image}, images.load_image, _PICTURES),
+    "mask": Format(originals.masks, {"": damaged_image}, load_mask, _PICTURES),
+    "image-zip": Format(originals.image_archives, {"": _zip_of(damaged_image)}, _unpack_and_read, _PICTURES),
 }
 NEVER_READ = ("openvino",)  # the mobile generator has one size only, of many megabytes

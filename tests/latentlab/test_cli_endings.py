@@ -77,6 +77,16 @@ def test_standard_streams_that_are_closed():
     assert (done.returncode, done.stdout) == (2, "")
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a folder in use cannot be removed")
+def test_a_working_folder_that_is_gone(tmp_path):
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    command = f"cd '{gone}' && rmdir '{gone}' && PYTHONPATH='{os.environ.get('PYTHONPATH', '')}' {' '.join(LIST)}"
+    done = subprocess.run(["sh", "-c", command], capture_output=True, text=True)
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1].startswith("latentlab: the working folder is not there any more")
+
+
 def test_a_reader_that_leaves_is_left_in_silence():
     reader, writer = os.pipe()
     os.close(reader)

@@ -66,6 +66,11 @@ def test_what_is_wrong_with_labels(folder, content, told):
     assert len(str(raised.value)) < 400 + len(str(folder)) * 3
 
 
+def test_a_file_of_more_rows_than_memory_should_hold(folder):
+    with pytest.raises(UserError, match=r"labels\.csv has 38 MiB, and CSV files of up to 32 are read"):
+        labels(folder, "a\n" * 20_000_000)
+
+
 @pytest.mark.skipif(os.name != "posix", reason="links")
 def test_links_that_lead_out_are_refused_and_others_not(folder):
     (folder / "out.png").symlink_to(folder.parent / "secret.png")

@@ -367,6 +367,12 @@ def test_edits_of_other_types_are_refused(tmp_path, change):
         EditTable.load(path)
 
 
+def test_two_columns_of_one_name_are_refused(tmp_path):
+    pq.write_table(pa.table([pa.array([1]), pa.array([1])], names=["seed", "seed"]), tmp_path / "edits.parquet")
+    with pytest.raises(UserError, match=r"edits\.parquet.*two of its columns have one name"):
+        EditTable.load(tmp_path / "edits.parquet")
+
+
 def test_an_empty_table_of_edits_is_refused(tmp_path):
     empty = {"seed": pa.array([], pa.int64()), "strength": pa.array([], pa.float64()), "a": pa.array([], pa.float32())}
     pq.write_table(pa.table(empty), tmp_path / "edits.parquet")

@@ -155,3 +155,9 @@ def test_shipped_directions_know_how_far_to_go(name):
     smile = load_direction(name)
     away, towards = (strength / smile.sigma for strength in smile.strength_range)
     assert -8 < away < -1 and 1 < towards < 8
+
+
+def test_channels_that_nothing_moves_are_no_direction(tmp_path):
+    save_file({"b4.conv1": torch.zeros(1, 8), "b8.conv0": torch.zeros(1, 8)}, tmp_path / "none.safetensors")
+    with pytest.raises(UserError, match=r"none\.safetensors is not a direction: it moves no channel"):
+        load_direction(tmp_path / "none.safetensors")
