@@ -10,6 +10,7 @@ from torch import Tensor
 
 from latentlab.directions import Direction
 from latentlab.errors import UserError
+from latentlab.mapping import check_has_w
 from latentlab.rendering import Latents, from_styles, noise_maps_in, styles_of, with_noise_maps, ws_of
 
 if TYPE_CHECKING:
@@ -246,7 +247,7 @@ def move(
     ------
     UserError
         If a direction is of a space above that of the latents (ws have no z any more, styles no ws), does not fit
-        them, or the generator has no space S.
+        them, or the generator has no space S or no W.
     """
     by_name: Latents = {"ws": latents} if isinstance(latents, Tensor) else dict(latents)
     steps = list(edits)
@@ -257,6 +258,7 @@ def move(
     maps = with_noise_maps({}, noise_maps_in(by_name))
     in_w = [step for step in steps if step[0].space in ("w", "w+")]
     if in_w:
+        check_has_w(generator, f"the {in_w[0][0].attribute} direction")
         ws = ws_of(by_name, generator)
         if ws is None:
             raise UserError(f"the {in_w[0][0].attribute} direction moves ws, and styles come from none")

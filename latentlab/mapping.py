@@ -38,6 +38,18 @@ def check_class(generator: Generator, class_label: int | None) -> None:
         raise UserError(f"the classes of this generator are 0 … {generator.c_dim - 1}, not {class_label}")
 
 
+def check_has_w(generator: Generator, what: str) -> None:
+    """Refuse a generator without W, whose codes are z, for `what` works in W; UserError."""
+    if not generator.num_ws:
+        raise UserError(f"{what} works in W, and this generator, like every Progressive GAN, has none: its codes are z")
+
+
+def check_truncation(generator: Generator, psi: float) -> None:
+    """Refuse truncation of a generator without W; UserError."""
+    if psi != 1:
+        check_has_w(generator, f"truncation (psi {psi:g}; 1 is none: --psi 1)")
+
+
 class OneClass:
     """A conditional generator as the unconditional one that it is for a single class; meets the protocol.
 
@@ -100,27 +112,28 @@ class OneClass:
 
 
 def ws_of_seeds(generator: Generator, seeds: Sequence[int], psi: float, class_label: int | None = None) -> Tensor:
-    """Map seeds to ws `(len(seeds), num_ws, w_dim)`, on the generator's device; see `map_z`.
+    """Map seeds to ws `(len(seeds), num_ws, w_dim)`, on the generator's device; without W to z, see `map_z`.
 
     Raises
     ------
     UserError
-        As `check_class` says.
+        As `check_class` and `check_truncation` say.
     """
     return map_z(generator, z_from_seeds(seeds, generator.z_dim).to(generator.w_avg.device), psi, class_label)
 
 
 def map_z(generator: Generator, z: Tensor, psi: float = 1.0, class_label: int | None = None) -> Tensor:
-    """Map `z (b, z_dim)` to ws `(b, num_ws, w_dim)`, all of one class.
+    """Map `z (b, z_dim)` to ws `(b, num_ws, w_dim)`, all of one class; a generator without W to z itself.
 
     On one machine, the ws of a z are the same bits in whatever company: the network always sees as many rows.
 
     Raises
     ------
     UserError
-        As `check_class` says.
+        As `check_class` and `check_truncation` say.
     """
     check_class(generator, class_label)
+    check_truncation(generator, psi)
     conditions = None
     if class_label is not None:
         conditions = _one_hot(torch.full((_BLOCK,), class_label, device=z.device), generator)
@@ -139,9 +152,10 @@ def latents_of_seeds(
     Raises
     ------
     UserError
-        As `check_class` says.
+        As `check_class` and `check_truncation` say.
     """
     check_class(generator, class_label)
+    check_truncation(generator, psi)
     z = z_from_seeds(seeds, generator.z_dim).to(generator.w_avg)
     latents = {"z": z, "psi": torch.full((len(z),), psi, dtype=z.dtype, device=z.device)}
     if class_label is not None:
@@ -150,11 +164,28 @@ def latents_of_seeds(
 
 
 def map_any_class(generator: Generator, z: Tensor, psi: float = 1.0, first: int = 0) -> Tensor:
-    """Map `z (b, z_dim)` to ws where no class is meant: of those there are, row i takes (first + i) mod c_dim."""
+    """Map `z (b, z_dim)` to ws where no class is meant: of those there are, row i takes (first + i) mod c_dim.
+
+    Raises
+    ------
+    UserError
+        The generator has no W.
+    """
+    check_has_w(generator, "what maps z")
     if not generator.c_dim:
         return generator.mapping(z, psi=psi)
     labels = torch.arange(first, first + len(z), device=z.device) % generator.c_dim
     return generator.mapping(z, _one_hot(labels, generator), psi=psi)
+
+
+def latents_of_codes(codes: Tensor, generator: Generator) -> dict[str, Tensor]:
+    """Latents by name of what `map_z` gives: "ws", or "z" of a generator without W."""
+    return {"ws": codes} if generator.num_ws else {"z": codes, "psi": codes.new_ones(len(codes))}
+
+
+def typical_latents(generator: Generator) -> dict[str, Tensor]:
+    """Latents of one image that is like others: the mean w; without W the z of seed 0, for the mean of z is none."""
+    return {"w": generator.w_avg[None]} if generator.num_ws else latents_of_seeds(generator, [0], 1.0)
 
 
 def _one_hot(labels: Tensor, generator: Generator) -> Tensor:

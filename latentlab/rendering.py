@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from latentlab.errors import UserError
+from latentlab.mapping import check_has_w
 from stylegan2.protocol import Generator, NoiseMode
 
 _NOISE = "noise."
@@ -60,8 +61,8 @@ class Renderer:
         Parameters
         ----------
         latents
-            ws `(b, num_ws, w_dim)`, or latents of Z, W, W+ or S by name. Noise maps among these take the place of the
-            generator's own, which noise mode "const" shows.
+            ws `(b, num_ws, w_dim)`, z `(b, z_dim)` of a generator without W, or latents of Z, W, W+ or S by name. Noise
+            maps among these take the place of the generator's own, which noise mode "const" shows.
 
         Returns
         -------
@@ -71,7 +72,7 @@ class Renderer:
         Raises
         ------
         UserError
-            If the generator has no space S, or noise maps are given to one that is no torch module.
+            If the generator has no space S or no W, or noise maps are given to one that is no torch module.
         """
         if self.dtype is torch.float32:
             return self._rendered(latents)
@@ -80,18 +81,18 @@ class Renderer:
 
     def _rendered(self, latents: Tensor | Latents) -> Tensor:
         if isinstance(latents, Tensor):
-            return self._from_ws(latents)
-        maps, ws = noise_maps_in(latents), ws_of(latents, self.generator)
-        if ws is None:
+            return self._from_codes(latents)
+        maps, codes = noise_maps_in(latents), codes_of(latents, self.generator)
+        if codes is None:
             return self._from_styles(styles_in(latents), maps)
         if not maps:
-            return self._from_ws(ws)
+            return self._from_codes(codes)
         options = {"noise_mode": self.noise_mode, "resolution": self.resolution}
-        images: Tensor = functional_call(synthesis_module(self.generator), maps, (ws,), options)
+        images: Tensor = functional_call(synthesis_module(self.generator), maps, (codes,), options)
         return images
 
-    def _from_ws(self, ws: Tensor) -> Tensor:
-        return self.generator.synthesis(ws, noise_mode=self.noise_mode, resolution=self.resolution)
+    def _from_codes(self, codes: Tensor) -> Tensor:
+        return self.generator.synthesis(codes, noise_mode=self.noise_mode, resolution=self.resolution)
 
     def _from_styles(self, styles: Mapping[str, Tensor], maps: Mapping[str, Tensor]) -> Tensor:
         check_has_styles(self.generator)
@@ -153,12 +154,34 @@ def ws_in(latents: Latents, num_ws: int) -> Tensor | None:
 
 
 def ws_of(latents: Latents, generator: Generator) -> Tensor | None:
-    """ws `(b, num_ws, w_dim)` of latents, mapped from z where they are of Z; None in S, where styles come from none."""
+    """ws `(b, num_ws, w_dim)` of latents, mapped from z where they are of Z; None in S, where styles come from none.
+
+    Raises
+    ------
+    UserError
+        If the generator has no W.
+    """
+    check_has_w(generator, "what is asked for")
     if "z" not in latents:
         return ws_in(latents, generator.num_ws)
     mapped = generator.mapping(latents["z"], latents.get("c"))  # (b, num_ws, w_dim)
     psi = latents["psi"].to(mapped)[:, None, None]
     return torch.lerp(generator.w_avg.to(mapped), mapped, psi)
+
+
+def codes_of(latents: Latents, generator: Generator) -> Tensor | None:
+    """What the synthesis network takes: ws as `ws_of` gives them, or z of a generator without W; None in S.
+
+    Raises
+    ------
+    UserError
+        If the generator has no W, and the latents are no z or truncated.
+    """
+    if generator.num_ws:
+        return ws_of(latents, generator)
+    if "z" not in latents or bool((latents["psi"] != 1).any()):
+        check_has_w(generator, "rendering of latents that are truncated or no z")
+    return latents["z"]
 
 
 def styles_of(latents: Latents, generator: Generator) -> dict[str, Tensor]:

@@ -1,4 +1,4 @@
-"""StyleGAN2 from scratch, in plain PyTorch: the networks, their sampling, and checkpoints of all common formats.
+"""StyleGAN2 and its forerunners from scratch, in plain PyTorch: networks, sampling, checkpoints of all common formats.
 
 >>> import stylegan2
 >>> G = stylegan2.load("mobile-ffhq")
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
         discriminator,
         errors,
         fingerprint,
+        growing,
         layers,
         memory,
         mobile,
@@ -26,18 +27,24 @@ if TYPE_CHECKING:
         ops,
         optimization,
         precision,
+        progressive,
         protocol,
         safe_pickle,
         sampling,
+        styled,
+        stylegan1,
     )
     from stylegan2.checkpoints import Inspected, convert, inspect, load, save
     from stylegan2.config import DiscriminatorConfig, GeneratorConfig
     from stylegan2.discriminator import Discriminator
     from stylegan2.errors import CheckpointError, DeviceError
+    from stylegan2.growing import GrowingDiscriminator, GrowingDiscriminatorConfig
     from stylegan2.mobile import MobileConfig, MobileGenerator
     from stylegan2.networks import Generator
     from stylegan2.optimization import OptimizedGenerator, optimize
+    from stylegan2.progressive import ProgressiveConfig, ProgressiveGenerator
     from stylegan2.sampling import lerp, slerp, style_mix, truncate, z_from_seeds
+    from stylegan2.stylegan1 import StyleGANConfig, StyleGANGenerator
 
     __version__: str
 
@@ -47,10 +54,13 @@ _LATER = {
     **dict.fromkeys(("DiscriminatorConfig", "GeneratorConfig"), "config"),
     "Discriminator": "discriminator",
     **dict.fromkeys(("CheckpointError", "DeviceError"), "errors"),
+    **dict.fromkeys(("GrowingDiscriminator", "GrowingDiscriminatorConfig"), "growing"),
     **dict.fromkeys(("MobileConfig", "MobileGenerator"), "mobile"),
     "Generator": "networks",
     "OptimizedGenerator": "optimization",
     "optimize": "optimization",
+    **dict.fromkeys(("ProgressiveConfig", "ProgressiveGenerator"), "progressive"),
+    **dict.fromkeys(("StyleGANConfig", "StyleGANGenerator"), "stylegan1"),
     **dict.fromkeys(("lerp", "slerp", "style_mix", "truncate", "z_from_seeds"), "sampling"),
 }
 _MODULES = (
@@ -60,6 +70,7 @@ _MODULES = (
     "discriminator",
     "errors",
     "fingerprint",
+    "growing",
     "layers",
     "memory",
     "mobile",
@@ -68,9 +79,12 @@ _MODULES = (
     "ops",
     "optimization",
     "precision",
+    "progressive",
     "protocol",
     "safe_pickle",
     "sampling",
+    "styled",
+    "stylegan1",
 )
 
 __all__ = [
@@ -80,10 +94,16 @@ __all__ = [
     "DiscriminatorConfig",
     "Generator",
     "GeneratorConfig",
+    "GrowingDiscriminator",
+    "GrowingDiscriminatorConfig",
     "Inspected",
     "MobileConfig",
     "MobileGenerator",
     "OptimizedGenerator",
+    "ProgressiveConfig",
+    "ProgressiveGenerator",
+    "StyleGANConfig",
+    "StyleGANGenerator",
     "__version__",
     "checkpoints",
     "config",
@@ -92,6 +112,7 @@ __all__ = [
     "discriminator",
     "errors",
     "fingerprint",
+    "growing",
     "inspect",
     "layers",
     "lerp",
@@ -104,12 +125,15 @@ __all__ = [
     "optimization",
     "optimize",
     "precision",
+    "progressive",
     "protocol",
     "safe_pickle",
     "sampling",
     "save",
     "slerp",
     "style_mix",
+    "styled",
+    "stylegan1",
     "truncate",
     "z_from_seeds",
 ]

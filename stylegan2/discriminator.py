@@ -44,7 +44,7 @@ def minibatch_std(x: Tensor, group_size: int | None, channels: int) -> Tensor:
     size = b if group_size is None else min(group_size, b)
     if b % size:
         raise ValueError(f"a batch of {b} does not divide into groups of {size} for the mini-batch deviation")
-    y = x.float().reshape(size, b // size, channels, i // channels, r, r)
+    y = x.to(torch.promote_types(x.dtype, torch.float32)).reshape(size, b // size, channels, i // channels, r, r)
     y = (y.var(dim=0, unbiased=False) + 1e-8).sqrt()  # (b / size, channels, i / channels, r, r)
     y = y.mean(dim=(2, 3, 4)).repeat(size, 1)  # (b, channels)
     return torch.cat([x, y.to(x.dtype)[:, :, None, None].expand(-1, -1, r, r)], dim=1)

@@ -20,17 +20,16 @@ from stylegan2.fingerprint import fingerprint
 from stylegan2.layers import (
     Conv2d,
     FullyConnected,
-    asked_dtype,
     block_dtype,
     check_rows,
     normalize_second_moment,
-    prepare_memory,
     resample_buffer,
     without_autocast,
 )
-from stylegan2.noise import check_noise_mode, layer_noise, random_source
+from stylegan2.noise import layer_noise
 from stylegan2.protocol import NoiseMode
 from stylegan2.sampling import one_psi, truncate
+from stylegan2.styled import StyledBlock, StyledGenerator, StyledSynthesis
 
 # --- z to w -------------------------------------------------------------------------------------------------
 
@@ -38,7 +37,8 @@ from stylegan2.sampling import one_psi, truncate
 class MappingNetwork(nn.Module):
     """z and c to w: both normalised, then fully connected layers whose learning rate is small.
 
-    `num_ws` None gives w alone, without repeat and w_avg: the discriminator's embedding of c.
+    `num_ws` None gives w alone, without repeat and w_avg: the discriminator's embedding of c. Layers between have the
+    width `hidden_dim`; None for that of w.
     """
 
     w_avg: Tensor
@@ -53,13 +53,14 @@ class MappingNetwork(nn.Module):
         layers: int,
         lr_multiplier: float = 0.01,
         w_avg_beta: float = 0.995,
+        hidden_dim: int | None = None,
     ) -> None:
         super().__init__()
         self.z_dim, self.c_dim, self.num_ws = z_dim, c_dim, num_ws
         self.layers, self.w_avg_beta = layers, w_avg_beta
         if c_dim:
             self.embed = FullyConnected(c_dim, w_dim)
-        widths = [z_dim + (w_dim if c_dim else 0)] + [w_dim] * layers
+        widths = [z_dim + (w_dim if c_dim else 0), *[hidden_dim or w_dim] * (layers - 1), w_dim]
         for k in range(layers):
             self.add_module(f"fc{k}", FullyConnected(widths[k], widths[k + 1], True, lr_multiplier))
         if num_ws is not None:
@@ -182,7 +183,7 @@ class ToRGB(nn.Module):
         return ops.bias_act(x, lrelu=False, clamp=self.conv_clamp, inplace=True)
 
 
-class SynthesisBlock(nn.Module):
+class SynthesisBlock(StyledBlock):
     """One resolution: two layers (at 4x4 the constant and one), and toRGB where there is one."""
 
     resample_filter: Tensor
@@ -202,11 +203,6 @@ class SynthesisBlock(nn.Module):
         self.conv1 = SynthesisLayer(o, o, resolution, 1, config)
         if config.architecture == "skip" or resolution == config.resolution:
             self.torgb = ToRGB(o, config)
-
-    def affines(self) -> dict[str, FullyConnected]:
-        """The layers that turn a w into a style, by name, in the order of use."""
-        children = self.named_children()
-        return {name: child.affine for name, child in children if isinstance(child, (SynthesisLayer, ToRGB))}
 
     def forward(
         self,
@@ -245,116 +241,13 @@ class SynthesisBlock(nn.Module):
         __call__ = forward
 
 
-class SynthesisNetwork(nn.Module):
-    """ws to images, by way of the styles: one vector of channel scales a layer, the space S.
-
-    Attributes
-    ----------
-    compute_dtype
-        Type of all features, for instance bfloat16; None for that of the weights (and float16 where the configuration
-        says so). Styles, demodulation and the image that the toRGBs add up to keep the weights' type. Within
-        `torch.autocast` its type is taken.
-    """
-
-    compute_dtype: torch.dtype | None = None
+class SynthesisNetwork(StyledSynthesis):
+    """ws to images: modulated convolutions, whose styles are channel scales."""
 
     def __init__(self, config: GeneratorConfig) -> None:
-        super().__init__()
+        blocks = (SynthesisBlock(r, config) for r in config.block_resolutions)
+        super().__init__(config.num_ws, config.w_dim, config.resolution, blocks)
         self.config = config
-        for r in config.block_resolutions:
-            self.add_module(f"b{r}", SynthesisBlock(r, config))
-
-    def _blocks(self) -> list[SynthesisBlock]:
-        return [getattr(self, f"b{r}") for r in self.config.block_resolutions]
-
-    def styles(self, ws: Tensor) -> dict[str, Tensor]:
-        """Per-layer styles: the coordinates of the space S (Wu et al. 2021, StyleSpace).
-
-        Parameters
-        ----------
-        ws
-            `(batch, num_ws, w_dim)`, float. Each convolution takes the next row; a toRGB shares its row with
-            the convolution after it, and the last one has the last row.
-
-        Returns
-        -------
-        dict
-            `(batch, channels)` by layer, in order of use: "b4.conv1", "b4.torgb", "b8.conv0", …
-
-        Raises
-        ------
-        ValueError
-            ws of another shape or type.
-        """
-        num_ws, w_dim = self.config.num_ws, self.config.w_dim
-        if ws.dim() != 3 or tuple(ws.shape[1:]) != (num_ws, w_dim) or not ws.is_floating_point():
-            raise ValueError(f"ws must be float of shape (batch, {num_ws}, {w_dim}), not {ws.dtype} {tuple(ws.shape)}")
-        with without_autocast(ws.device):
-            return self._styles(ws)
-
-    def _styles(self, ws: Tensor) -> dict[str, Tensor]:
-        styles, row = {}, 0
-        for block in self._blocks():
-            for name, affine in block.affines().items():
-                styles[f"b{block.resolution}.{name}"] = affine(ws[:, row].to(affine.weight.dtype))
-                row += name != "torgb"
-        return styles
-
-    def _check_styles(self, styles: Mapping[str, Tensor]) -> None:
-        expected = {
-            f"b{block.resolution}.{name}": len(affine.bias)
-            for block in self._blocks()
-            for name, affine in block.affines().items()
-        }
-        if set(styles) != set(expected):
-            wrong = ", ".join(sorted(set(styles) ^ set(expected)))
-            names = ", ".join(expected)
-            raise ValueError(f"styles must name the layers {names}; missing or unknown: {wrong}")
-        batch = len(styles["b4.conv1"])
-        for name, width in expected.items():
-            check_rows(f"style {name}", styles[name], width, batch)
-
-    def from_styles(
-        self,
-        styles: Mapping[str, Tensor],
-        noise_mode: NoiseMode = "const",
-        rng: torch.Generator | int | None = None,
-        resolution: int | None = None,
-    ) -> Tensor:
-        """Render styles, as `styles` returns them or edited.
-
-        Parameters
-        ----------
-        styles
-            `(batch, channels)` by layer: every layer, and no other.
-        noise_mode
-            'const': the stored maps; 'random': new ones; 'none': no noise.
-        rng
-            Where random noise comes from: a generator on any device (drawn there, then moved), or a seed
-            (drawn on the CPU, so the same noise on every device); None for torch's global generator. The
-            noise of a layer is drawn for the whole batch at once, so it depends on the size of the batch.
-        resolution
-            Part of the protocol; this network renders at its own alone, which None stands for.
-
-        Returns
-        -------
-        Tensor
-            Images `(batch, img_channels, resolution, resolution)`, about [-1, 1], in the parameters' type.
-
-        Raises
-        ------
-        ValueError
-            A layer is missing, unknown or of the wrong width, or noise_mode is unknown, or the resolution another.
-        """
-        if resolution not in (None, self.config.resolution):
-            raise ValueError(f"this generator renders at {self.config.resolution}, not at {resolution}")
-        check_noise_mode(noise_mode)
-        self._check_styles(styles)
-        source, device = random_source(rng), styles["b4.conv1"].device
-        prepare_memory(device, self.config.resolution)
-        dtype = asked_dtype(self.compute_dtype, device)
-        with without_autocast(device):
-            return self._images(styles, noise_mode, source, dtype)
 
     def _images(
         self,
@@ -363,41 +256,22 @@ class SynthesisNetwork(nn.Module):
         source: torch.Generator | None,
         dtype: torch.dtype | None,
     ) -> Tensor:
-        x = img = None
+        x: Tensor | None = None
+        img: Tensor | None = None
         for block in self._blocks():
             own = {name: styles[f"b{block.resolution}.{name}"] for name in block.affines()}
             x, img = block(x, img, own, noise_mode, source, dtype)
         assert img is not None  # the last block has a toRGB
         return img.contiguous()
 
-    def bare_forward(
-        self, ws: Tensor, noise_mode: NoiseMode, resolution: int | None, dtype: torch.dtype | None
-    ) -> Tensor:
-        """Render ws in features of `dtype`, without checks, random noise and autocast: what a compiler takes whole."""
-        return self._images(self._styles(ws), noise_mode, None, dtype)
-
-    def forward(
-        self,
-        ws: Tensor,
-        noise_mode: NoiseMode = "const",
-        rng: torch.Generator | int | None = None,
-        resolution: int | None = None,
-    ) -> Tensor:
-        """Render `ws (batch, num_ws, w_dim)`: `styles`, then `from_styles`.
-
-        `resolution` is part of the protocol; this network renders at its own alone.
-        """
-        return self.from_styles(self.styles(ws), noise_mode, rng, resolution)
-
-    if TYPE_CHECKING:
-        __call__ = forward
-
 
 # --- z to images ------------------------------------------------------------------------------------------
 
 
-class Generator(nn.Module):
+class Generator(StyledGenerator):
     """The StyleGAN2 generator; attributes as in `stylegan2.protocol.Generator`, which it meets."""
+
+    synthesis: SynthesisNetwork
 
     def __init__(self, config: GeneratorConfig) -> None:
         super().__init__()
@@ -409,16 +283,6 @@ class Generator(nn.Module):
             config.z_dim, config.c_dim, config.w_dim, config.num_ws, layers, lr_multiplier, beta
         )
         self.synthesis = SynthesisNetwork(config)
-
-    @property
-    def resolutions(self) -> tuple[int, ...]:
-        """Resolutions it can render at: its own alone."""
-        return (self.resolution,)
-
-    @property
-    def w_avg(self) -> Tensor:
-        """Mean of w, `(w_dim,)`."""
-        return self.mapping.w_avg
 
     @property
     def fingerprint(self) -> str:
@@ -435,19 +299,3 @@ class Generator(nn.Module):
             "mapping_lr_multiplier": float(self.config.mapping_lr_multiplier),
         }
         return fingerprint(settings, self.state_dict())
-
-    def forward(
-        self,
-        z: Tensor,
-        c: Tensor | None = None,
-        psi: float | None = None,
-        cutoff: int | None = None,
-        noise_mode: NoiseMode = "const",
-        rng: torch.Generator | int | None = None,
-        truncation_psi: float | None = None,
-    ) -> Tensor:
-        """Map `z (batch, z_dim)`, then render: images `(batch, img_channels, resolution, resolution)`."""
-        return self.synthesis(self.mapping(z, c, one_psi(psi, truncation_psi), cutoff), noise_mode, rng)
-
-    if TYPE_CHECKING:
-        __call__ = forward

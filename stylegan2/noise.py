@@ -41,7 +41,11 @@ def layer_noise(
     if noise_mode == "const":
         name = f"noise {gain} {dtype}"
         return derived(name, lambda noise, strength: (noise * (strength * gain)).to(dtype), noise_const, noise_strength)
-    shape = (batch, 1, *noise_const.shape)
+    return (random_noise(noise_const, batch, rng) * (noise_strength * gain)).to(dtype)
+
+
+def random_noise(noise_const: Tensor, batch: int, rng: torch.Generator | None) -> Tensor:
+    """Draw noise in place of `noise_const (r, r)`: `(batch, 1, r, r)` from `rng`, or torch's global generator."""
     device = noise_const.device if rng is None else rng.device
-    noise = torch.randn(shape, generator=rng, dtype=torch.float32, device=device).to(noise_const.device)
-    return (noise * (noise_strength * gain)).to(dtype)
+    shape = (batch, 1, *noise_const.shape)
+    return torch.randn(shape, generator=rng, dtype=torch.float32, device=device).to(noise_const.device)

@@ -8,7 +8,6 @@ import os
 import shutil
 import statistics
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -18,9 +17,13 @@ from torch import Tensor, nn
 
 from stylegan2.layers import asked_dtype, without_autocast
 from stylegan2.mobile import MobileGenerator, MobileSynthesis
-from stylegan2.networks import Generator, SynthesisNetwork
 from stylegan2.precision import DType, compute_dtype
+from stylegan2.progressive import ProgressiveGenerator, ProgressiveSynthesis
 from stylegan2.protocol import NoiseMode
+from stylegan2.styled import StyledGenerator, StyledSynthesis
+
+AnyGenerator = StyledGenerator | MobileGenerator | ProgressiveGenerator
+AnySynthesis = StyledSynthesis | MobileSynthesis | ProgressiveSynthesis
 
 _RUNS = 5
 
@@ -78,22 +81,20 @@ class OptimizedSynthesis(nn.Module):
     one of the plain network.
     """
 
-    plain: SynthesisNetwork | MobileSynthesis
+    plain: AnySynthesis
     _compiled: Any
     _resolutions: tuple[int, ...]
 
-    def __init__(
-        self, plain: SynthesisNetwork | MobileSynthesis, compiled: Any | None, resolutions: tuple[int, ...]
-    ) -> None:
+    def __init__(self, plain: AnySynthesis, compiled: Any | None, resolutions: tuple[int, ...]) -> None:
         super().__init__()
         # Not as a part of its own, which would change the names of all others.
         self.__dict__.update({name: getattr(plain, name) for name in ("_parameters", "_buffers", "_modules")})
         self.__dict__.update(plain=plain, _compiled=compiled, _resolutions=resolutions, training=plain.training)
 
-    def __copy__(self) -> SynthesisNetwork | MobileSynthesis:
+    def __copy__(self) -> AnySynthesis:
         return copy.copy(self.plain)
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> SynthesisNetwork | MobileSynthesis:
+    def __deepcopy__(self, memo: dict[int, Any]) -> AnySynthesis:
         return copy.deepcopy(self.plain, memo)
 
     def forward(
@@ -117,19 +118,9 @@ class OptimizedSynthesis(nn.Module):
     if TYPE_CHECKING:
         __call__ = forward
 
-    def styles(self, ws: Tensor) -> dict[str, Tensor]:
-        """Styles by layer, see `SynthesisNetwork.styles`."""
-        return self.plain.styles(ws)
-
-    def from_styles(
-        self,
-        styles: Mapping[str, Tensor],
-        noise_mode: NoiseMode = "const",
-        rng: torch.Generator | int | None = None,
-        resolution: int | None = None,
-    ) -> Tensor:
-        """Render styles by the plain network, see `SynthesisNetwork.from_styles`."""
-        return self.plain.from_styles(styles, noise_mode, rng, resolution)
+    def __getattr__(self, name: str) -> Any:
+        """Styles, and images of them, are the plain network's, if it has them."""
+        return getattr(self.plain, name) if name in ("styles", "from_styles") else super().__getattr__(name)
 
 
 class OptimizedGenerator:
@@ -145,7 +136,7 @@ class OptimizedGenerator:
         What was done, and what it gained.
     """
 
-    def __init__(self, plain: Generator | MobileGenerator, synthesis: OptimizedSynthesis, report: OptimizationReport):
+    def __init__(self, plain: AnyGenerator, synthesis: OptimizedSynthesis, report: OptimizationReport):
         self.plain, self.synthesis, self.report = plain, synthesis, report
         self.z_dim, self.c_dim, self.w_dim = plain.z_dim, plain.c_dim, plain.w_dim
         self.num_ws, self.resolution, self.img_channels = plain.num_ws, plain.resolution, plain.img_channels
@@ -187,7 +178,7 @@ class OptimizedGenerator:
 
 
 def optimize(
-    generator: Generator | MobileGenerator,
+    generator: AnyGenerator,
     dtype: DType | None = None,
     compile: bool | Literal["auto"] = "auto",
     batch_size: int = 1,
@@ -250,7 +241,7 @@ def optimize(
     return OptimizedGenerator(generator, synthesis, report)
 
 
-def _some_ws(generator: Generator | MobileGenerator, batch_size: int) -> Tensor:
+def _some_ws(generator: AnyGenerator, batch_size: int) -> Tensor:
     """ws `(b, num_ws, w_dim)` of seeded z's, of the first class where there are classes."""
     rng = torch.Generator().manual_seed(0)
     z = torch.randn(batch_size, generator.z_dim, generator=rng, dtype=torch.float32, device="cpu")

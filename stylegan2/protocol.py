@@ -12,14 +12,17 @@ NoiseMode = Literal["const", "random", "none"]
 
 
 class Mapping(Protocol):
-    """z to w.
+    """z to w; z to itself for a generator without W.
 
     Truncation is called `psi`. The generators of this package also take it as `truncation_psi`, its name in NVIDIA's
     code; another generator need not.
     """
 
     def __call__(self, z: Tensor, c: Tensor | None = None, psi: float = 1.0, cutoff: int | None = None) -> Tensor:
-        """Map `z (batch, z_dim)` to `ws (batch, num_ws, w_dim)`, truncated towards w_avg by psi."""
+        """Map `z (batch, z_dim)` to `ws (batch, num_ws, w_dim)`, truncated towards w_avg by psi.
+
+        Without W there is no truncation: a psi other than 1 is refused.
+        """
 
 
 class Synthesis(Protocol):
@@ -34,19 +37,21 @@ class Synthesis(Protocol):
     ) -> Tensor:
         """Render `ws (batch, num_ws, w_dim)` as images `(batch, img_channels, resolution, resolution)`.
 
-        `resolution` is one of the generator's `resolutions`; None for the full one.
+        A generator without W renders `z (batch, z_dim)` in their place. `resolution` is one of the generator's
+        `resolutions`; None for the full one.
         """
 
 
 class Generator(Protocol):
-    """A generator: met by the StyleGAN2 network and the mobile one, and open to others.
+    """A generator: met by those of StyleGAN2, StyleGAN and Progressive GAN and the mobile one, and open to others.
 
     One whose images are not in colour also has an attribute `img_channels`; without it, they are taken to have 3.
 
     Attributes
     ----------
     z_dim, c_dim, w_dim, num_ws
-        Widths of z, condition (0: none) and w, and the rows of ws that `synthesis` takes.
+        Widths of z, condition (0: none) and w, and the rows of ws that `synthesis` takes; w_dim and num_ws are 0 where
+        there is no W, and the codes are z.
     resolution
         Height and width of the image in pixels.
     resolutions

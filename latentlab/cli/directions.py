@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from enum import Enum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -40,6 +40,13 @@ class FormName(str, Enum):
     vector = "vector"
     row = "row"
     rows = "rows"
+
+
+class RowSpace(str, Enum):
+    """What the single row of a published direction moves."""
+
+    w = "w"
+    z = "z"
 
 
 class TowardsName(str, Enum):
@@ -134,6 +141,10 @@ def import_(
         str | None, typer.Option(help="Score of a scorer with several; by default the one called like the attribute.")
     ] = None,
     reverse: Annotated[bool, typer.Option("--reverse", help="Reverse it before it is written.")] = False,
+    space: Annotated[
+        RowSpace | None,
+        typer.Option(help="What a single row moves; by default w, or z where the generator has no W."),
+    ] = None,
     network: options.Network = "mobile-ffhq",
     device: options.Device = "auto",
 ) -> None:
@@ -145,7 +156,8 @@ def import_(
         raise UserError(f"a direction with a card is written as .safetensors, not {out.name}")
     options.check_file(out, [file])
     components = Components.load(network, scorer, device=device)
-    found = import_direction(file, attribute or file.stem, components, score, reverse)
+    moved: Literal["w", "z"] | None = None if space is None else "z" if space is RowSpace.z else "w"
+    found = import_direction(file, attribute or file.stem, components, score, reverse, moved)
     found.direction.save(out)
     print(found.direction.card())
     print(found.notice)
@@ -223,8 +235,10 @@ def stability(
     """Tell how far a direction depends on its samples: resampled, fewer of them, and beside another method."""
     from latentlab.directions import Needs
     from latentlab.pipelines import Components, measure_stability
+    from latentlab.samples import SampleStore
 
-    needs = [Needs.of(one) for one in (method, against) if one]
+    has_w = SampleStore.load(samples).has_w
+    needs = [Needs.of(one, has_w) for one in (method, against) if one]
     reason = "with these methods"
     unused = {
         "network": not any(one.renderer for one in needs),

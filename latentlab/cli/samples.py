@@ -130,8 +130,9 @@ def fit(
     """Learn directions from labelled samples, and evaluate them on held-out ones."""
     from latentlab.directions import Needs
     from latentlab.pipelines import Components, fit_samples
+    from latentlab.samples import SampleStore
 
-    needs = Needs.of(method)
+    needs = Needs.of(method, SampleStore.load(samples).has_w)
     _refuse_unused(ctx, method, needs)
     attributes = attribute or ["happy" if needs.labels else method]
     paths = _paths(attributes, out)

@@ -282,6 +282,10 @@ class Direction:
 
             self.channels.check(style_widths(generator))
             return
+        from latentlab.mapping import check_has_w  # needs torch
+
+        if self.space != "z":
+            check_has_w(generator, name)
         letter, dim = ("z", generator.z_dim) if self.space == "z" else ("w", generator.w_dim)
         if self.width != dim:
             raise UserError(f"{name} has {self.width} numbers, the generator's {letter} {dim}")

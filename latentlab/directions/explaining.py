@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from latentlab.directions.direction import Direction
 from latentlab.directions.styles import StyleSpace
 from latentlab.markdown import table
-from latentlab.rendering import styles_of
+from latentlab.rendering import check_has_styles, styles_of
 
 if TYPE_CHECKING:
     from stylegan2.protocol import Generator
@@ -64,6 +64,7 @@ def explain(direction: Direction, generator: Generator) -> Explanation:
         If the generator has no space S, or the direction does not fit it.
     """
     direction.check(generator, force=True)
+    check_has_styles(generator)
     space = StyleSpace.measure(generator, _population(generator))
     moves = _moves(direction, generator, space)  # (C,)
     standardised = np.divide(moves, space.scale, out=np.zeros_like(moves), where=space.scale > 0)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from latentlab import registry
 from latentlab.directions.direction import Direction
 from latentlab.directions.finders import Classifier, Finder, Target
-from latentlab.directions.needs import fill_in, points_of, space_of_samples
+from latentlab.directions.needs import fill_in, points_of, settle_space, space_of_samples
 from latentlab.directions.of_finders import directions_of, space_of
 from latentlab.directions.statistics import DirectionStatistics, card_figures, evaluate
 from latentlab.directions.styles import StyleSpace
@@ -64,7 +64,8 @@ def fit(
 ) -> Fit:
     """Learn the direction along which an attribute grows, and judge it on held-out rows.
 
-    A finder that has no `decision_function` is not judged. Rows that a threshold of two numbers leaves between the
+    A finder of W learns in Z where the samples are of a generator without W. One that has no `decision_function` is not
+    judged. Rows that a threshold of two numbers leaves between the
     classes count for the population's sigma and for finders that learn from scores, and for nothing else; rows without
     a score (NaN) for the population's sigma alone, with their number on the card.
 
@@ -226,6 +227,7 @@ def _prepare(
     table: SampleTable, finder: Finder, test_share: float, renderer: Renderer | None, scorer: Scorer | None
 ) -> _Data:
     """Split the rows and compute their latents in the finder's space."""
+    settle_space(finder, table)
     learn, judge = table, None
     if test_share != 0:
         train, test = split(table, test_share)

@@ -36,15 +36,37 @@ class Needs:
     labels: bool
 
     @classmethod
-    def of(cls, method: str | Finder) -> Needs:
-        """Needs of a finder, or of the one that a name stands for; UserError if there is no such finder."""
+    def of(cls, method: str | Finder, has_w: bool = True) -> Needs:
+        """Needs of a finder, or of the one that a name stands for, on samples that have w, or have none.
+
+        Raises
+        ------
+        UserError
+            If there is no such finder.
+        """
         finder = registry.finders.load(method)() if isinstance(method, str) else method
         open_ones = _open_parameters(finder)
         return cls(
-            renderer=space_of(finder) in ("s", "z") or "renderer" in open_ones,
+            renderer=space_of(finder) in ("s", "z") or "renderer" in open_ones or not has_w,
             scorer="scorer" in open_ones,
             labels=getattr(finder, "target", None) is not None,
         )
+
+
+def settle_space(finder: Finder, table: SampleTable) -> None:
+    """Let a finder of W learn in Z where the samples have no w: a line or plane is one in either space.
+
+    Raises
+    ------
+    UserError
+        If the samples have no w and the finder looks through the generator, which takes latents of W.
+    """
+    if table.w.shape[1] or space_of(finder) not in ("w", "w+"):
+        return
+    if "renderer" in _open_parameters(finder) or space_of(finder) == "w+":
+        table.check_has_w()
+    settled: Any = finder
+    settled.space = "z"
 
 
 def space_of_samples(table: SampleTable, space: Space, renderer: Renderer | None) -> StyleSpace | None:
@@ -72,9 +94,10 @@ def points_of(
     Raises
     ------
     UserError
-        If there is no renderer for s or z, or it is of another generator.
+        If there is no renderer for s or z, it is of another generator, or the samples have no w.
     """
     if space in ("w", "w+"):
+        table.check_has_w()
         return table.w
     generator = _generator(table, space, renderer)
     if styles is not None:

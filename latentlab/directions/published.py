@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
@@ -16,7 +17,9 @@ from latentlab.latents import are_codes
 _LAYER = re.compile(r"[A-Za-z_]*\d+\.[A-Za-z_0-9.]+")  # such as b8.conv1
 
 
-def load_published(path: str | Path, attribute: str, generator: str | None = None) -> Direction:
+def load_published(
+    path: str | Path, attribute: str, generator: str | None = None, space: Literal["w", "z"] = "w"
+) -> Direction:
     """Load a direction from a file with one array, a row or a row for each layer, or with one for each style layer.
 
     Equal rows become a single vector; rows that differ become a direction with a row for each layer, and rows of zeros
@@ -36,16 +39,18 @@ def load_published(path: str | Path, attribute: str, generator: str | None = Non
         Attribute that grows along it.
     generator
         Fingerprint of the generator it was learnt on, if known.
+    space
+        What a single row moves, w or z: the file does not say. A row for each layer moves w.
 
     Raises
     ------
     UserError
-        If the file cannot be read, or holds something else, such as latent codes.
+        If the file cannot be read, or holds something else, such as latent codes or, for z, several rows.
     """
     arrays = read_arrays(path)
     if are_codes(arrays):
         raise UserError(f"{path} holds latent codes, not a direction: edit them with --latents, see load_latents")
-    if all(_LAYER.fullmatch(name) for name in arrays):
+    if space == "w" and all(_LAYER.fullmatch(name) for name in arrays):
         return _of_styles(arrays, path, attribute, generator)
     if len(arrays) != 1:
         raise UserError(f"{path} holds {len(arrays)} arrays; save the direction by itself")
@@ -59,12 +64,14 @@ def load_published(path: str | Path, attribute: str, generator: str | None = Non
     length = longest_row(rows)
     if not (np.isfinite(length) and length > 0):
         raise UserError(f"{path} is not a direction: its length is {length:g}")
+    if space == "z" and len(rows) > 1:
+        raise UserError(f"{path} has {len(rows)} rows, which move w; a direction of z is a single one")
     equal = np.allclose(rows, rows[0], atol=1e-6 * length)
     return Direction(
         vector=((rows[0] if equal else rows) / length).astype(np.float32),
         attribute=attribute,
         method="published",
-        space="w" if equal else "w+",
+        space=space if equal else "w+",
         statistics={"length": length},
         generator=generator,
     )

@@ -17,7 +17,7 @@ from latentlab.directions.finders import Target
 from latentlab.directions.style_affines import style_affines
 from latentlab.directions.styles import is_colour
 from latentlab.errors import UserError
-from latentlab.rendering import Renderer
+from latentlab.rendering import Renderer, check_has_styles
 
 
 class SeFa(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
@@ -62,6 +62,7 @@ class SeFa(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
         if self.renderer is None:
             raise UserError("SeFa reads the weights of a generator: give it a renderer")
         generator = self.renderer.generator
+        check_has_styles(generator)
         if not 1 <= self.count <= generator.w_dim:
             raise UserError(f"SeFa gives 1 to {generator.w_dim} components of this generator, not {self.count}")
         affines = style_affines(generator, self.layers)

@@ -7,7 +7,7 @@ import os
 import warnings
 from importlib.resources import as_file, files
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from latentlab.cards import has_card
 from latentlab.directions.direction import Direction
@@ -33,6 +33,7 @@ def load_direction(
     attribute: str | None = None,
     generator: str | Generator | None = None,
     scorer: Scorer | None = None,
+    space: Literal["w", "z"] | None = None,
 ) -> Direction:
     """Load a direction that comes with the package by its name, or one from a file.
 
@@ -54,6 +55,9 @@ def load_direction(
     scorer
         With a generator: tells with which sign the attribute of a published array grows, by a few renders; where that
         is the negative one, or none, a warning says so. It scores the attribute by name, or has a single score.
+    space
+        What the single row of a published array moves, w or z: such files do not say. None for w, or for z where the
+        generator is given and has no W.
 
     Raises
     ------
@@ -69,15 +73,18 @@ def load_direction(
     if not os.path.isfile(path):  # which a name that is too long does not make raise
         raise _missing(path, shipped)
     if has_card(path):
-        if attribute is not None or generator is not None or scorer is not None:
+        if any(given is not None for given in (attribute, generator, scorer, space)):
             raise UserError(
-                f"{path} has a card that names its attribute and generator; give these for published arrays only"
+                f"{path} has a card that names its attribute, generator and space; give these for published arrays only"
             )
         return Direction.load(path)
     from latentlab.directions.published import load_published
 
-    fingerprint = generator if generator is None or isinstance(generator, str) else generator.fingerprint
-    direction = load_published(path, attribute or path.stem, fingerprint)
+    if generator is None or isinstance(generator, str):
+        direction = load_published(path, attribute or path.stem, generator, space or "w")
+    else:
+        own = space or ("w" if generator.num_ws else "z")
+        direction = load_published(path, attribute or path.stem, generator.fingerprint, own)
     if scorer is not None:
         if generator is None or isinstance(generator, str):
             raise UserError("the sign of a direction shows on faces: give the generator with the scorer")

@@ -14,7 +14,7 @@ from latentlab.devices import find_device
 from latentlab.errors import UserError
 from latentlab.faces import FaceDetector, load_detector
 from latentlab.faces.identity import FaceDescriptor
-from latentlab.mapping import OneClass
+from latentlab.mapping import OneClass, check_has_w
 from latentlab.perceptual import PerceptualDistance, fast_dtype, load_perceptual
 from latentlab.precision import Precision, dtype_of
 from latentlab.rendering import Renderer, img_channels
@@ -123,6 +123,7 @@ class Components:
                 f"{self.network_name} is conditional ({self.generator.c_dim} classes); training sets and comparisons "
                 "take an unconditional generator"
             )
+        check_has_w(self.generator, "drawing training sets and comparisons")
         if img_channels(self.generator) != 3:
             raise UserError(f"{self._makes()}; training sets and comparisons take a generator of colour images (3)")
         return self.generator
@@ -146,8 +147,9 @@ class Components:
                 "(latentlab.FunctionScorer)"
             )
 
-    def check_makes_colour(self) -> None:
-        """Refuse a generator of other images than colour ones, for photos of faces; UserError then."""
+    def check_takes_photos(self) -> None:
+        """Refuse a generator of other images than colour ones, or without W, for photos of faces; UserError then."""
+        check_has_w(self.generator, "projection")
         if img_channels(self.generator) != 3:
             raise UserError(
                 f"{self._makes()}, but faces in photos are found, compared and pasted back in colour; the latents of "

@@ -34,8 +34,9 @@ def fit_samples(
     method
         Name of a finder.
     components
-        Networks that the samples were drawn with. The generator is loaded for methods of space z or s and those that
-        look through it, which see images of the samples' resolution; the scorer for those that look through it.
+        Networks that the samples were drawn with. The generator is loaded for methods of space z or s, which other
+        methods take where it has no W, and for those that look through it, which see images of the samples'
+        resolution; the scorer for those that look through it.
     threshold
         See `latentlab.directions.fit`.
     progress
@@ -48,7 +49,7 @@ def fit_samples(
     """
     store = SampleStore.load(samples)
     finder: Finder = registry.finders.load(method)()
-    needs = Needs.of(finder)
+    needs = Needs.of(finder, store.has_w)
     if needs.labels:
         for attribute in attributes:
             check_score(store.settings.names, attribute)

@@ -15,7 +15,7 @@ from latentlab.directions.styles import StyleSpace
 from latentlab.directions.typicality import Typicality
 from latentlab.editing import move
 from latentlab.errors import UserError
-from latentlab.mapping import map_any_class
+from latentlab.mapping import check_has_w, map_any_class
 from latentlab.rendering import Latents, styles_of, ws_of
 from latentlab.reprs import ShortRepr
 from stylegan2.protocol import Generator
@@ -79,6 +79,7 @@ class HealthyRegion(ShortRepr):
         samples, seed_start
             Number of latents, and the first seed.
         """
+        check_has_w(generator, "a healthy region")
         device, parts = generator.w_avg.device, []
         for start in range(seed_start, seed_start + samples, _BATCH):
             z = z_from_seeds(range(start, min(start + _BATCH, seed_start + samples)), generator.z_dim)

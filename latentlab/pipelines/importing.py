@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import torch
@@ -17,6 +18,7 @@ from latentlab.errors import UserError
 from latentlab.mapping import latents_of_seeds
 from latentlab.pipelines.components import Components
 from latentlab.rendering import Renderer, ws_of
+from stylegan2.protocol import Generator
 
 _SEEDS, _PSI, _SIGMAS = range(8), 0.7, 2.0
 _POPULATION = range(512)  # seeds from which sigma is computed; they are mapped, not rendered
@@ -39,7 +41,12 @@ class ImportedDirection:
 
 
 def import_direction(
-    path: str | Path, attribute: str, components: Components, score: str | None = None, reverse: bool = False
+    path: str | Path,
+    attribute: str,
+    components: Components,
+    score: str | None = None,
+    reverse: bool = False,
+    space: Literal["w", "z"] | None = None,
 ) -> ImportedDirection:
     """Give a published direction a card, and find the sign with which its attribute grows, by a few renders.
 
@@ -57,6 +64,8 @@ def import_direction(
         Score that tells the sign; None for the one called like the attribute, or the scorer's only one.
     reverse
         Whether to reverse it, so that positive strengths do what its negative ones did.
+    space
+        What a single row moves, w or z; None for w, or z where the generator has no W.
 
     Raises
     ------
@@ -64,12 +73,12 @@ def import_direction(
         If the file holds no published direction, or one of another size, or the scorer has no such score.
     """
     generator = components.generator
-    direction = load_direction(Path(path), attribute, generator.fingerprint)
+    direction = load_direction(Path(path), attribute, generator, space=space)
     direction.check(generator)
     chosen = score_for(components.scorer, attribute) if score is None else score
     direction = replace(-direction if reverse else direction, sigma=_sigma(direction, components))
     renderer = Renderer(generator, min(r for r in generator.resolutions if r >= min(256, generator.resolution)))
-    latents = latents_of_seeds(generator, list(_SEEDS), _PSI)
+    latents = latents_of_seeds(generator, list(_SEEDS), _psi(generator))
 
     def render(strength: float) -> Tensor:
         return renderer(move(latents, [(direction, strength)], generator))
@@ -83,12 +92,19 @@ def import_direction(
 def _sigma(direction: Direction, components: Components) -> float:
     """Standard deviation of a population along the direction; UserError if it is 0."""
     generator = components.generator
-    latents = latents_of_seeds(generator, list(_POPULATION), _PSI)
-    ws = ws_of(latents, generator)
-    assert ws is not None  # as latents of Z give
-    w = ws[:, 0].double().cpu().numpy()
-    of = latents["z"].cpu().numpy() if direction.space == "z" else w
-    found = direction.coordinates(styles_of_w(generator, w) if direction.space == "s" else of).std()
+    latents = latents_of_seeds(generator, list(_POPULATION), _psi(generator))
+    if direction.space == "z":
+        found = direction.coordinates(latents["z"].cpu().numpy()).std()
+    else:
+        ws = ws_of(latents, generator)
+        assert ws is not None  # as latents of Z give
+        w = ws[:, 0].double().cpu().numpy()
+        found = direction.coordinates(styles_of_w(generator, w) if direction.space == "s" else w).std()
     if not (np.isfinite(found) and found > 0):
         raise UserError(f"the {direction.attribute} direction is the same for all faces")
     return float(found)
+
+
+def _psi(generator: Generator) -> float:
+    """The truncation that faces are drawn at, as far as the generator has any."""
+    return _PSI if generator.num_ws else 1.0

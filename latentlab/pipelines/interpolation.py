@@ -15,7 +15,7 @@ from torch import Tensor
 from latentlab import images
 from latentlab.batching import Batches, BatchSize
 from latentlab.errors import UserError
-from latentlab.mapping import check_class, map_z
+from latentlab.mapping import check_class, check_has_w, check_truncation, latents_of_codes, map_z
 from latentlab.pipelines.components import Components
 from latentlab.pipelines.keyframes import Keyframe
 from latentlab.pipelines.walks import walk_renderer
@@ -173,8 +173,10 @@ def frames_between(
     if settings.mode == "spherical":
         z = z_from_seeds([keyframe.seed for keyframe in keyframes if keyframe.seed is not None], generator.z_dim)
         between = between_seeds(z.to(generator.w_avg), positions, settings.loop)
-        ws = map_z(generator, between, settings.psi, settings.class_label)
-        return RenderedFrames(lambda rows: {"ws": ws[rows]}, shares, [], renderer, size, batches)
+        codes = map_z(generator, between, settings.psi, settings.class_label)
+        return RenderedFrames(
+            lambda rows: latents_of_codes(codes[rows], generator), shares, [], renderer, size, batches
+        )
     stacked = _stacked([one.latents(generator, settings.psi, settings.class_label) for one in keyframes], generator)
     deltas = [keyframe.delta for keyframe in keyframes]
     return RenderedFrames(lambda rows: _mixed(stacked, shares[rows]), shares, deltas, renderer, size, batches)
@@ -215,8 +217,11 @@ def _check(keyframes: Sequence[Keyframe], components: Components, settings: Inte
     if settings.mode == "spherical" and len(seeds) < len(keyframes):
         other = next(keyframe for keyframe in keyframes if keyframe.seed is None)
         raise UserError(f"spherical goes between seeds, in Z, and {other.title} is a code of W; take linear or smooth")
+    if settings.mode != "spherical":
+        check_has_w(components.generator, f"the mode {settings.mode} (spherical goes between seeds in Z)")
     if seeds:
         check_class(components.generator, settings.class_label)
+        check_truncation(components.generator, settings.psi)
     components.check_images()
     for keyframe in keyframes:
         keyframe.check(components.generator)

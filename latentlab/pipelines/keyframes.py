@@ -12,7 +12,7 @@ from torch import Tensor
 from latentlab.cards import has_card
 from latentlab.errors import UserError
 from latentlab.latents import load_latents, match_rows
-from latentlab.mapping import ws_of_seeds
+from latentlab.mapping import check_has_w, ws_of_seeds
 from latentlab.projection import Projection, WeightDelta
 from latentlab.projection.result import KIND as PROJECTION
 from latentlab.rendering import Latents, noise_maps_in, with_noise_maps, ws_in
@@ -51,6 +51,7 @@ class Keyframe(ShortRepr):
         """Refuse a generator that the code does not fit; UserError names the keyframe."""
         if self.seed is not None:
             return
+        check_has_w(generator, self.title)
         if self.generator and self.generator != generator.fingerprint:
             raise UserError(f"{self.title} was projected with another generator: give that one as the network")
         num_ws, w_dim = generator.num_ws, generator.w_dim

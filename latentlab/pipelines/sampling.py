@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from latentlab.batching import AnyBatch
-from latentlab.mapping import check_class
+from latentlab.mapping import check_class, check_truncation
 from latentlab.pipelines.components import Components
 from latentlab.precision import Precision, check_precision, settle
 from latentlab.progress import Stage
@@ -62,6 +62,7 @@ class LabelSettings:
             If a setting is out of range, the generator has no such class, or the scorer does not take its images.
         """
         check_class(components.generator, self.class_label)
+        check_truncation(components.generator, self.psi)
         components.check_images(scored=True)
         generator, scorer = components.generator, components.scorer
         begun = None if folder is None else begun_precision(folder)

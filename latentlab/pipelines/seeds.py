@@ -18,7 +18,7 @@ from latentlab.editing import default_strengths
 from latentlab.errors import UserError
 from latentlab.files import strength_names
 from latentlab.latents import check_latents_path, match_rows, save_latents
-from latentlab.mapping import check_class, latents_of_seeds, ws_of_seeds
+from latentlab.mapping import check_class, check_has_w, check_truncation, latents_of_seeds, ws_of_seeds
 from latentlab.pipelines.components import Components
 from latentlab.pipelines.edits import Faces, check_leaves_codes, edit_table, edited_codes, render_edits
 from latentlab.pipelines.strengths import StrengthSettings, check_target, strength_for
@@ -100,6 +100,7 @@ def generate_images(
     """
     check_distinct_seeds(seeds)
     check_class(components.generator, settings.class_label)
+    check_truncation(components.generator, settings.psi)
     components.check_images()
     renderer = components.renderer(settings.resolution, settings.precision)
     thumbnails, paths = [], []
@@ -332,6 +333,7 @@ def _faces_of_seeds(
     """The faces of seeds; UserError, before any work, if they, the direction or the networks do not go together."""
     check_distinct_seeds(seeds)
     check_class(components.generator, settings.class_label)
+    check_truncation(components.generator, settings.psi)
     components.check_images(scored)
     direction.check(components.generator, settings.force)
     if direction.space == "z":
@@ -345,6 +347,7 @@ def _faces_of_codes(
     """The faces of latent codes; UserError, before any work, as `_faces_of_seeds` says."""
     components.check_images(scored)
     direction.check(components.generator, settings.force)
+    check_has_w(components.generator, "editing latent codes")
     num_ws, w_dim = components.generator.num_ws, components.generator.w_dim
     if ws.ndim != 3 or ws.shape[2] != w_dim:
         raise UserError(f"latent codes of this generator are (n, {num_ws}, {w_dim}), not {tuple(ws.shape)}")

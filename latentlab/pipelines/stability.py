@@ -124,7 +124,7 @@ def measure_stability(
 def _examples(
     store: SampleStore, method: str, attribute: str, components: Components, threshold: ThresholdLike | None
 ) -> Examples:
-    needs = Needs.of(method)
+    needs = Needs.of(method, store.has_w)
     if not needs.labels:
         raise UserError(f"{method} learns from no score: it gives the same components for all labels")
     renderer = components.renderer(store.settings.resolution) if needs.renderer else None

@@ -15,6 +15,7 @@ from latentlab.directions import Direction
 from latentlab.directions.teaching import falls_along
 from latentlab.editing import move, strength_range
 from latentlab.errors import UserError
+from latentlab.mapping import typical_latents
 from latentlab.pipelines.crossings import Crossings, first_crossings
 from latentlab.pipelines.healthy import HealthyRegion
 from latentlab.pipelines.targets import ScoreTarget
@@ -246,8 +247,8 @@ def is_known_probability(renderer: Renderer, scorer: Scorer, attribute: str) -> 
 
 @torch.inference_mode()
 def _score_of_mean(renderer: Renderer, scorer: Scorer, attribute: str) -> NDArray[np.float32]:
-    """The score of the generator's mean image, `(1,)`."""
-    scores = score_images(scorer, renderer({"w": renderer.generator.w_avg[None]}))
+    """The score of the generator's mean image, `(1,)`; see `latentlab.mapping.typical_latents`."""
+    scores = score_images(scorer, renderer(typical_latents(renderer.generator)))
     return score_column(scores, scorer.names, attribute)
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from latentlab.mapping import map_any_class
+from latentlab.mapping import check_has_w, map_any_class
 from latentlab.projection.settings import ProjectionSpace
 from latentlab.rendering import Latents, check_has_styles, from_styles, styles_of, synthesis_module
 from latentlab.reprs import ShortRepr
@@ -19,6 +19,7 @@ from stylegan2.protocol import Generator
 def check_space(generator: Generator, space: ProjectionSpace) -> None:
     """Raise UserError if the generator cannot be projected into `space`."""
     synthesis_module(generator)
+    check_has_w(generator, "projection")
     if space == "s":
         check_has_styles(generator)
 

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from latentlab.errors import UserError
-from latentlab.mapping import map_any_class
+from latentlab.mapping import check_has_w, map_any_class
 from latentlab.perceptual import PerceptualDistance, masked_mean
 from latentlab.progress import Stage, stage_of
 from latentlab.projection.deltas import TunedGenerator, WeightDelta, changed_weights
@@ -358,6 +358,7 @@ def _check(
     n: int, ws: Tensor, generator: Generator, noise: Mapping[str, Tensor], buffers: Mapping[str, Tensor]
 ) -> None:
     """Raise UserError where latents and noise maps do not fit `n` images or the generator."""
+    check_has_w(generator, "tuning")
     if ws.shape != (n, generator.num_ws, generator.w_dim):
         raise UserError(f"the latents must be ({n}, {generator.num_ws}, {generator.w_dim}), not {tuple(ws.shape)}")
     if not ws.isfinite().all():

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from latentlab.batching import AnyBatch, Batches
 from latentlab.errors import UserError
-from latentlab.mapping import check_class, ws_of_seeds
+from latentlab.mapping import check_class, check_truncation, ws_of_seeds
 from latentlab.progress import Stage, stage_of
 from latentlab.resuming import check_same
 from latentlab.samples.store import SampleSettings, SampleStore
@@ -68,6 +68,7 @@ def draw_samples(
     stored = {"generator": settings.generator, "scorer": settings.scorer}
     check_same(store.folder, "samples", stored, {"generator": generator.fingerprint, "scorer": scorer.fingerprint})
     check_class(generator, settings.class_label)
+    check_truncation(generator, settings.psi)
     if render is None:
         render = partial(generator.synthesis, noise_mode=settings.noise_mode)
     if not isinstance(batch_size, Batches):
@@ -118,18 +119,20 @@ class _Drawing:
     def __call__(self, seeds: range) -> Iterator[SampleTable]:
         """Yield the rows of some seeds, a batch at a time."""
         settings = self.settings
-        ws = ws_of_seeds(self.generator, list(seeds), settings.psi, settings.class_label)  # equal rows of (num_ws, w)
+        # Equal rows of (num_ws, w_dim); z, without W.
+        codes = ws_of_seeds(self.generator, list(seeds), settings.psi, settings.class_label)
 
         def some(rows: range) -> SampleTable:
             own = slice(rows.start, rows.stop)
-            return self._rows(seeds[own], ws[own])
+            return self._rows(seeds[own], codes[own])
 
         yield from self.batches(range(len(seeds)), some)
 
-    def _rows(self, seeds: range, ws: Tensor) -> SampleTable:
+    def _rows(self, seeds: range, codes: Tensor) -> SampleTable:
         """Render and score one batch."""
         settings = self.settings
-        images = self.render(ws)  # (b, 3, r, r)
+        images = self.render(codes)  # (b, 3, r, r)
+        w = codes[:, 0] if self.generator.num_ws else codes[:, :0]
         if images.shape[-2:] != (settings.resolution, settings.resolution):
             size = "×".join(str(number) for number in images.shape[-2:])
             raise UserError(f"the images are {size}, but the samples' resolution is {settings.resolution}")
@@ -137,7 +140,7 @@ class _Drawing:
         return SampleTable(
             seeds=np.asarray(seeds, dtype=np.int64),
             psi=np.full(len(seeds), settings.psi, dtype=np.float32),
-            w=ws[:, 0].float().cpu().numpy(),
+            w=w.float().cpu().numpy(),
             scores=scores,
             names=settings.names,
             generator=settings.generator,

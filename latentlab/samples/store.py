@@ -6,6 +6,7 @@ import os
 import warnings
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -166,8 +167,8 @@ class SampleStore:
     """A folder of Parquet shards with a manifest of their settings; `open` creates or finds one.
 
     `pandas.read_parquet(folder)` reads it too: columns `seed` (int64), `psi` (float32), `w` (fixed-size
-    list of float32), a float32 column for each score, and a column `logit(NAME)` for each score whose scorer gives
-    logits.
+    list of float32, or an empty list where the generator has no W), a float32 column for each score, and a column
+    `logit(NAME)` for each score whose scorer gives logits.
     """
 
     def __init__(self, folder: Path, settings: SampleSettings) -> None:
@@ -220,6 +221,16 @@ class SampleStore:
             raise UserError(f"{folder / MANIFEST} is not a manifest of samples: {error}") from error
         _check_settings(stored, settings, folder)
         return cls(folder, settings)
+
+    @property
+    def has_w(self) -> bool:
+        """Whether rows have a w; those of a generator without W have none."""
+        first = next(iter(sorted(self.folder.glob("shard-*.parquet"))), None)
+        try:
+            with open(first, "rb") if first else nullcontext() as file:
+                return file is None or pa.types.is_fixed_size_list(pq.read_schema(file).field("w").type)
+        except (OSError, KeyError, pa.ArrowException):
+            return True  # a broken shard; whoever reads the table says so
 
     def path(self, index: int) -> Path:
         """File of shard `index`."""
@@ -308,7 +319,10 @@ def _write(path: Path, table: SampleTable) -> None:
 
 
 def _to_arrow(table: SampleTable) -> pa.Table:
-    w = pa.FixedSizeListArray.from_arrays(pa.array(table.w.ravel(), pa.float32()), table.w.shape[1])
+    if table.w.shape[1]:
+        w = pa.FixedSizeListArray.from_arrays(pa.array(table.w.ravel(), pa.float32()), table.w.shape[1])
+    else:  # lists of a fixed size of 0 have no length
+        w = pa.array([[]] * len(table), pa.list_(pa.float32()))
     columns = [pa.array(table.seeds, pa.int64()), pa.array(table.psi, pa.float32()), w]
     columns += [pa.array(column, pa.float32()) for column in (*table.scores.T, *table.known_logits.values())]
     return pa.table(columns, names=[*COLUMNS, *table.names, *map(_logit_column, table.known_logits)])
@@ -325,8 +339,11 @@ def _from_arrow(stored: pa.Table, settings: SampleSettings) -> SampleTable:
         raise ValueError(f"its columns are {printable(', '.join(stored.column_names))[:200]}")
     w = stored["w"].combine_chunks()
     scores = dict.fromkeys(stored.column_names[len(COLUMNS) :], pa.float32())
-    width = w.type.list_size if pa.types.is_fixed_size_list(w.type) else 0
+    # A generator without W leaves lists that are empty, and these have no fixed size.
+    width = w.type.list_size if pa.types.is_fixed_size_list(w.type) else -1
     check_types(stored, {"seed": pa.int64(), "psi": pa.float32(), "w": pa.list_(pa.float32(), width), **scores})
+    if width < 0 and len(w.flatten()):
+        raise ValueError("its w are lists of no fixed size")
     table = SampleTable(
         seeds=stored["seed"].to_numpy(),
         psi=stored["psi"].to_numpy(),

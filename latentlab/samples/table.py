@@ -41,7 +41,7 @@ class SampleTable(ShortRepr):
     psi
         `(n,)` float32: truncation with which each w was drawn.
     w
-        `(n, w_dim)` float32: truncated w, equal for all layers.
+        `(n, w_dim)` float32: truncated w, equal for all layers; `(n, 0)` of a generator without W.
     scores
         `(n, k)` float32; NaN where an image could not be scored.
     names
@@ -82,6 +82,13 @@ class SampleTable(ShortRepr):
         """Select rows by a boolean mask `(n,)`, or by an array of indices, in its order."""
         columns = {name: getattr(self, name)[rows] for name in ("seeds", "psi", "w", "scores")}
         return replace(self, **columns, known_logits={name: x[rows] for name, x in self.known_logits.items()})
+
+    def check_has_w(self) -> None:
+        """Refuse samples of a generator without W, for what works in W; UserError."""
+        if not self.w.shape[1]:
+            raise UserError(
+                "these samples have no w: their generator, a Progressive GAN, has none, and its codes are z"
+            )
 
     def column(self, name: str) -> NDArray[np.float32]:
         """Scores called `name`, `(n,)`.
@@ -172,8 +179,16 @@ class SampleTable(ShortRepr):
         return replace(self, threshold=before.updated(name, numbers))
 
     def ws(self, num_ws: int) -> Tensor:
-        """Repeat w for the synthesis network: `(n, num_ws, w_dim)` float32 on the CPU."""
+        """Repeat w for the synthesis network: `(n, num_ws, w_dim)` float32 on the CPU.
+
+        Raises
+        ------
+        UserError
+            If the samples are of a generator without W.
+        """
         import torch  # the rest of a table does without it
+
+        self.check_has_w()
 
         return torch.from_numpy(self.w).unsqueeze(1).repeat(1, num_ws, 1)
 

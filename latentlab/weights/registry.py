@@ -46,10 +46,13 @@ class Address:
         Address of the file. Plain http is refused, except on the local host.
     sha256
         Hash of the file, if one is published; None: recorded on first use and checked from then on.
+    saved_as
+        Name of the file in the cache; None for the last part of the address.
     """
 
     url: str
     sha256: str | None = None
+    saved_as: str | None = None
 
     def __post_init__(self) -> None:
         if not is_secure(self.url):
@@ -57,8 +60,8 @@ class Address:
 
     @property
     def filename(self) -> str:
-        """Name of the file: the last part of the address."""
-        return PurePosixPath(urlsplit(self.url).path).name
+        """Name of the file in the cache."""
+        return self.saved_as or PurePosixPath(urlsplit(self.url).path).name
 
     def __str__(self) -> str:
         return self.url
@@ -221,4 +224,39 @@ _FROM_NVIDIA = (
     _nvidia("horse-config-f", "config F of the paper, LSUN horses at 256x256", _CDN + "horse-config-f.pkl"),
 )
 
-REGISTRY: dict[str, Weight] = {weight.name: weight for weight in (*_FROM_THE_INDEX, *_FROM_NVIDIA)}
+# The addresses of the README of NVIDIA's stylegan repository. Google Drive may put a page of its own before files as
+# large as these: the download then says that it is a web page.
+_DRIVE = "https://drive.google.com/uc?id="
+_BY_NC = "CC BY-NC 4.0: non-commercial"
+
+
+def _stylegan(name: str, note: str, file_id: str) -> Weight:
+    return Weight(name, "generator", note, _BY_NC, Address(_DRIVE + file_id, saved_as=f"{name}.pkl"))
+
+
+_STYLEGAN = (
+    _stylegan("stylegan-ffhq-1024", "StyleGAN, FFHQ faces", "1MEGjdvVpUsu1jB4zrXZN7Y4kBBOzizDQ"),
+    _stylegan("stylegan-celebahq-1024", "StyleGAN, CelebA-HQ faces", "1MGqJl28pN4t7SAtSrPdSRJSQJqahkzUf"),
+    _stylegan("stylegan-bedroom-256", "StyleGAN, LSUN bedrooms", "1MOSKeGF0FJcivpBI7s63V9YHloUTORiF"),
+    _stylegan("stylegan-car-512", "StyleGAN, LSUN cars at 512x384", "1MJ6iCfNtMIRicihwRorsM3b7mmtmK9c3"),
+    _stylegan("stylegan-cat-256", "StyleGAN, LSUN cats", "1MQywl0FNt6lHu8E_EUqnRbviagS7fbiJ"),
+)
+
+# NVIDIA publishes a folder of these; the address is that of genforce's model zoo, for the same weights in its format.
+_PROGRESSIVE = (
+    Weight(
+        "pggan-celebahq-1024",
+        "generator",
+        "Progressive GAN, CelebA-HQ faces, converted by genforce",
+        _BY_NC,
+        Address(
+            "https://mycuhk-my.sharepoint.com/:u:/g/personal/1155082926_link_cuhk_edu_hk/"
+            "EW_3jQ6E7xlKvCSHYrbmkQQBAB8tgIv5W5evdT6-GuXiWw?e=gRifVa&download=1",
+            saved_as="pggan-celebahq-1024.pth",
+        ),
+    ),
+)
+
+REGISTRY: dict[str, Weight] = {
+    weight.name: weight for weight in (*_FROM_THE_INDEX, *_FROM_NVIDIA, *_STYLEGAN, *_PROGRESSIVE)
+}

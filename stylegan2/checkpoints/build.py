@@ -7,10 +7,10 @@ from torch import Tensor
 
 from stylegan2.checkpoints.format import Loaded
 from stylegan2.checkpoints.kinds import Network, new_network
+from stylegan2.config import DiscriminatorConfig, GeneratorConfig
 from stylegan2.describing import printable
 from stylegan2.errors import CheckpointError
 from stylegan2.layers import resample_buffer
-from stylegan2.mobile import MobileConfig
 
 _FILTER = "resample_filter"
 
@@ -29,7 +29,7 @@ def build(loaded: Loaded) -> Network:
     expected = result.state_dict()
     _check(loaded.state, expected)
     state = {name: value.detach().float().contiguous() for name, value in loaded.state.items()}
-    if not isinstance(loaded.config, MobileConfig):
+    if isinstance(loaded.config, (GeneratorConfig, DiscriminatorConfig)):
         # Files may lack the resample filters, which the configuration has.
         for name in expected.keys() - state.keys():
             state[name] = resample_buffer(loaded.config.resample_filter)
@@ -39,8 +39,9 @@ def build(loaded: Loaded) -> Network:
 
 def _empty(loaded: Loaded) -> Network:
     """Make the network without memory for its tensors."""
-    if loaded.config.mapping_layers > len(loaded.state) + 8:
-        raise CheckpointError(f"it is damaged: it declares {loaded.config.mapping_layers} mapping layers")
+    mapping_layers = getattr(loaded.config, "mapping_layers", 0)
+    if mapping_layers > len(loaded.state) + 8:
+        raise CheckpointError(f"it is damaged: it declares {mapping_layers} mapping layers")
     try:
         with torch.device("meta"):
             return new_network(loaded.config)

@@ -87,6 +87,11 @@ def count_layers(names: Mapping[str, Any], prefix: str) -> int:
     return sum(bool(re.fullmatch(rf"{re.escape(prefix)}fc\d+\.weight", name)) for name in names)
 
 
+def complete(state: State) -> State:
+    """Return the state as one that raises CheckpointError where a name is missing."""
+    return _Tensors(state)
+
+
 T = TypeVar("T")
 
 
@@ -104,7 +109,8 @@ def _architecture(state: State, of_skip: str) -> Architecture:
     return "skip" if of_skip in state else "orig"
 
 
-def _configuration(kind: type[T], **fields: Any) -> T:
+def configuration(kind: type[T], **fields: Any) -> T:
+    """Make a configuration of a kind; CheckpointError where no network has one with such fields."""
     try:
         return kind(**fields)
     except ValueError as error:
@@ -133,7 +139,7 @@ def generator_config(state: State, taps: tuple[float, ...], **settings: Any) -> 
     architecture = _architecture(state, "synthesis.b4.torgb.weight")
     w_dim = state["synthesis.b4.conv1.affine.weight"].shape[1]
     c_dim = state["mapping.embed.weight"].shape[1] if "mapping.embed.weight" in state else 0
-    return _configuration(
+    return configuration(
         GeneratorConfig,
         resolution=sides[-1],
         z_dim=state["mapping.fc0.weight"].shape[1] - (w_dim if c_dim else 0),
@@ -157,7 +163,7 @@ def discriminator_config(state: State, taps: tuple[float, ...], **settings: Any)
     widths = {r: state[f"b{r}.conv0.weight"].shape[1] for r in sides[1:]}
     widths[4] = state["b4.conv.weight"].shape[0]
     conditional = "mapping.embed.weight" in state
-    return _configuration(
+    return configuration(
         DiscriminatorConfig,
         resolution=sides[-1],
         c_dim=state["mapping.embed.weight"].shape[1] if conditional else 0,

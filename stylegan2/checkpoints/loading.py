@@ -12,23 +12,40 @@ from typing import Any, Literal, overload
 import torch
 from torch import Tensor
 
-from stylegan2.checkpoints import genforce, native, nvidia, openvino, rosinality, tensorflow
+from stylegan2.checkpoints import (
+    genforce,
+    genforce_growing,
+    native,
+    nvidia,
+    openvino,
+    rosinality,
+    rosinality_growing,
+    tensorflow,
+    tensorflow_growing,
+)
 from stylegan2.checkpoints.build import build
 from stylegan2.checkpoints.format import Content, Format, Networks
-from stylegan2.checkpoints.kinds import Network
+from stylegan2.checkpoints.kinds import AnyDiscriminator, AnyGenerator, Network
 from stylegan2.defaults import own_draws, plain_defaults
 from stylegan2.describing import describe, printable
 from stylegan2.devices import find_device
-from stylegan2.discriminator import Discriminator
 from stylegan2.errors import CheckpointError, ForbiddenGlobalError
-from stylegan2.mobile import MobileGenerator
-from stylegan2.networks import Generator
 from stylegan2.precision import DType, compute_dtype
 from stylegan2.safe_pickle import Module, read_pickled
 from stylegan2.sampling import z_from_seeds
 
 # Tried in this order. See `format` for what a format is and how to add one.
-FORMATS: tuple[Format, ...] = (native, openvino, nvidia, tensorflow, rosinality, genforce)
+FORMATS: tuple[Format, ...] = (
+    native,
+    openvino,
+    nvidia,
+    tensorflow_growing,
+    tensorflow,
+    rosinality_growing,
+    rosinality,
+    genforce_growing,
+    genforce,
+)
 _NAMES = ("G_ema", "G", "D")
 
 
@@ -38,13 +55,13 @@ def load(
     network: Literal["G_ema", "G"] | None = None,
     device: str | torch.device = "cpu",
     dtype: DType = "float32",
-) -> Generator | MobileGenerator: ...
+) -> AnyGenerator: ...
 
 
 @overload
 def load(
     path_or_name: str | Path, network: Literal["D"], device: str | torch.device = "cpu", dtype: DType = "float32"
-) -> Discriminator: ...
+) -> AnyDiscriminator: ...
 
 
 @overload
@@ -73,8 +90,8 @@ def load(
     ----------
     path_or_name
         A checkpoint: of stylegan2-ada-pytorch, of stylegan3 with StyleGAN2 networks, of TensorFlow
-        StyleGAN2, of rosinality, pSp or e4e, of genforce, or of `stylegan2.save`; a folder with a mobile
-        generator's OpenVINO files; or a name that an installed package knows (entry points of the group
+        StyleGAN2, StyleGAN or Progressive GAN, of rosinality, pSp or e4e, of genforce, or of `stylegan2.save`; a folder
+        with a mobile generator's OpenVINO files; or a name that an installed package knows (entry points of the group
         `stylegan2.weights`). Names come before files: give a file that is called like one as ./NAME, or as a Path.
     network
         'G_ema', the generator for images (Gs in TensorFlow's words); 'G', the one in training; 'D', the
@@ -89,7 +106,7 @@ def load(
 
     Returns
     -------
-    Generator, MobileGenerator or Discriminator
+    Generator, MobileGenerator, StyleGANGenerator or ProgressiveGenerator; Discriminator or GrowingDiscriminator
         In eval mode, parameters without gradients. Where a file lacks the mean of w (rosinality's
         training), it is the mean over 10,000 z's drawn with seed 0.
 
@@ -113,9 +130,9 @@ def load(
         _, found = recognise(Content(path))
         name = _choose(found, network, path)
         result = build(found[name]())
-    if isinstance(result, Discriminator) != (name == "D"):
+    if isinstance(result, AnyDiscriminator) != (name == "D"):
         raise CheckpointError(f"{path}: its {name} is a {type(result).__name__}")
-    if not isinstance(result, Discriminator):
+    if not isinstance(result, AnyDiscriminator):
         result.synthesis.compute_dtype = features
     return result.to(place)
 
@@ -173,7 +190,7 @@ def _output(network: Network, seed: int) -> Tensor:
     """Return the output for a seed: an image, or the logit of an image of noise."""
     c = torch.eye(network.c_dim)[:1] if network.c_dim else None
     with torch.no_grad():
-        if not isinstance(network, Discriminator):
+        if not isinstance(network, AnyDiscriminator):
             return network(z_from_seeds([seed], network.z_dim), c)
         side, channels = network.resolution, network.config.img_channels
         return network(z_from_seeds([seed], channels * side * side).reshape(1, channels, side, side), c)

@@ -15,7 +15,7 @@ import torch
 
 from stylegan2.checkpoints.format import Content, Loaded, Networks
 from stylegan2.checkpoints.found import tensors_of
-from stylegan2.checkpoints.kinds import KINDS, Config, Network, kind_of
+from stylegan2.checkpoints.kinds import KINDS, Config, Network, is_discriminator, kind_of
 from stylegan2.checkpoints.serialising import to_safetensors
 from stylegan2.describing import describe, printable
 from stylegan2.errors import CheckpointError
@@ -37,7 +37,7 @@ def save(network: Network, path: str | Path) -> None:
     Parameters
     ----------
     network
-        A `Generator`, a `Discriminator` or a `MobileGenerator`, on any device.
+        A generator or a discriminator of this package, on any device.
     path
         The file; an existing one is replaced.
 
@@ -85,7 +85,7 @@ def networks(content: Content) -> Networks | None:
             f"too new: a {describe(kind)} of version {describe(version)} of the project's "
             f"format; this is version {VERSION}. Install a newer version of the project"
         )
-    names = ("D",) if kind == "discriminator" else ("G_ema", "G")
+    names = ("D",) if is_discriminator(kind) else ("G_ema", "G")
     return dict.fromkeys(names, partial(_read, content, KINDS[kind], metadata.get("config", "")))
 
 
@@ -96,7 +96,7 @@ def _pickled(content: Content) -> Networks | None:
         config = network.state.get("config") if isinstance(network, Module) else None
         if isinstance(network, Module) and isinstance(config, Record) and config.name in OWN_CONFIGS:
             kind = OWN_CONFIGS[config.name]
-            if (kind == "discriminator") == (name == "D"):
+            if is_discriminator(kind) == (name == "D"):
                 found[name] = partial(_read_module, content, network, KINDS[kind], config)
         elif name != "D" and "synthesis.toimg.weight" in tensors_of(network):
             raise CheckpointError(

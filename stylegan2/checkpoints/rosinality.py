@@ -62,11 +62,10 @@ def _read_generator(content: Content, tensors: Tensors, mean: Any) -> Loaded:
         state["mapping.w_avg"] = _mean_row(content.read({"latent_avg": mean})["latent_avg"])
     config = generator_config(state, common_taps(kernels), mapping_lr_multiplier=multiplier)
     if mean is None:
-        if max(config.z_dim, config.w_dim) > _WIDEST:
-            raise CheckpointError(f"unsupported: it has no mean of w, and z or w are wider than {_WIDEST}")
+        check_not_wide(config.z_dim, config.w_dim)
         with torch.device("meta"):  # memory is that of the tensors, which need not be the configuration's
             mapping = MappingNetwork(config.z_dim, 0, config.w_dim, None, config.mapping_layers, multiplier)
-        state["mapping.w_avg"] = _sampled_mean(mapping, state)
+        state["mapping.w_avg"] = sampled_mean(mapping, state)
     return Loaded(config, state)
 
 
@@ -112,7 +111,13 @@ def _mean_row(mean: Tensor) -> Tensor:
     return rows[0].clone()
 
 
-def _sampled_mean(mapping: MappingNetwork, state: State) -> Tensor:
+def check_not_wide(*widths: int) -> None:
+    """Refuse networks for which a mean of w would take long; CheckpointError."""
+    if max(widths) > _WIDEST:
+        raise CheckpointError(f"unsupported: it has no mean of w, and z or w are wider than {_WIDEST}")
+
+
+def sampled_mean(mapping: MappingNetwork, state: State) -> Tensor:
     """Mean of w over drawn z's, in float64 so that machines agree on its float32 value."""
     own = {n.removeprefix("mapping."): v for n, v in state.items() if n.startswith("mapping.")}
     mapping.load_state_dict(own, assign=True)

@@ -56,7 +56,7 @@ def networks(content: Content) -> Networks | None:
     return {name: partial(read, content, network) for name, read, network in zip(_ORDER, readers, raw, strict=True)}
 
 
-def _variables(content: Content, network: Any) -> State:
+def variables_of(content: Content, network: Any) -> State:
     """The variables of a network by their TensorFlow names."""
     if not (isinstance(network, Record) and isinstance(network.state, dict)):
         raise CheckpointError("it is damaged: a TensorFlow network without state")
@@ -97,13 +97,11 @@ def _common(settings: dict[str, Any]) -> dict[str, Any]:
 
 
 def _read_generator(content: Content, network: Record) -> Loaded:
-    variables = _variables(content, network)
+    variables = variables_of(content, network)
     parts = network.state.get("components")
     if not isinstance(parts, dict):
         raise CheckpointError("it is damaged: a TensorFlow generator without components")
-    synthesis, mapping = (_variables(content, parts.get(name)) for name in ("synthesis", "mapping"))
-    if any("/StyleMod/" in name for name in synthesis):
-        raise CheckpointError("unsupported: it is a StyleGAN1 generator; supported are StyleGAN2 networks")
+    synthesis, mapping = (variables_of(content, parts.get(name)) for name in ("synthesis", "mapping"))
     state = {f"synthesis.{_rename(name, _LAYERS)}": _convert(name, v) for name, v in synthesis.items()}
     state |= {re.sub(r"^Dense(\d+)/", r"mapping.fc\1.", name): _convert(name, v) for name, v in mapping.items()}
     if "dlatent_avg" not in variables:
@@ -121,7 +119,7 @@ def _read_generator(content: Content, network: Record) -> Loaded:
 
 def _read_discriminator(content: Content, network: Record) -> Loaded:
     state = {}
-    for name, value in _variables(content, network).items():
+    for name, value in variables_of(content, network).items():
         output = name.startswith("Output/")
         ours = name.replace("Output/", "b4.out.") if output else _rename(name, _DISCRIMINATOR_LAYERS)
         state[ours] = _convert(name, value)

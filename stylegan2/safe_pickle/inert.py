@@ -260,6 +260,9 @@ OWN_CONFIGS = {
     "stylegan2.config.GeneratorConfig": "generator",
     "stylegan2.config.DiscriminatorConfig": "discriminator",
     "stylegan2.mobile.MobileConfig": "mobile-generator",
+    "stylegan2.stylegan1.StyleGANConfig": "stylegan-generator",
+    "stylegan2.progressive.ProgressiveConfig": "progressive-generator",
+    "stylegan2.growing.GrowingDiscriminatorConfig": "growing-discriminator",
 }
 _PATHS = ("Path", "PosixPath", "WindowsPath", "PurePath", "PurePosixPath", "PureWindowsPath")
 
@@ -274,6 +277,7 @@ ALLOWED: Allowed = {
     "dnnlib.util.EasyDict": _dictionary,
     "dnnlib.EasyDict": _dictionary,
     "dnnlib.tflib.network.Network": _record("dnnlib.tflib.network.Network"),
+    "tfutil.Network": _record("tfutil.Network"),
     "collections.OrderedDict": _dictionary,
     "argparse.Namespace": _record("argparse.Namespace"),
     # Networks of this project, which are saved whole by who does not know `stylegan2.save`.

@@ -387,7 +387,8 @@ def test_the_registry_is_well_formed():
             flat = [member.rsplit("/", 1)[-1] for member in weight.source.members]
             assert len(set(flat)) == len(flat) > 0 and store.MANIFEST not in flat
         else:
-            assert weight.source.url.startswith("https://") and weight.source.filename
+            assert weight.source.url.startswith("https://")
+            assert weight.source.filename.endswith((".pkl", ".pth"))
     with pytest.raises(ValueError, match="over https"):
         Address("http://example.org/net.pkl")
 

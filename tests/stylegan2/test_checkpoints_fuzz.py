@@ -17,7 +17,14 @@ import stylegan2
 from stylegan2 import CheckpointError
 
 DATA = Path(__file__).parents[1] / "data"
-SMALL = ["tf.pkl", "rosinality.pt", "rosinality-zip.pt", "own.safetensors", "nvidia.pkl"]
+FILES = {
+    "tf.pkl": "net32_tf.pkl",
+    "nvidia.pkl": "net16cond_nvada_stub.pkl",
+    "stylegan.pkl": "stylegan32_tf.pkl",
+    "progressive.pkl": "pggan32_tf.pkl",
+    "stylegan.pth": "stylegan32_genforce.pth",
+}
+SMALL = [*FILES, "rosinality.pt", "rosinality-zip.pt", "own.safetensors"]
 
 
 @pytest.fixture(scope="module")
@@ -28,9 +35,7 @@ def folder(tmp_path_factory):
 @lru_cache
 def original(kind: str) -> bytes:
     """A checkpoint of the kind."""
-    path = DATA / {"tf.pkl": "net32_tf.pkl", "nvidia.pkl": "net16cond_nvada_stub.pkl"}.get(
-        kind, "net32_rosinality_train.pt"
-    )
+    path = DATA / FILES.get(kind, "net32_rosinality_train.pt")
     if kind == "rosinality-zip.pt":
         content = torch.load(path, weights_only=False)  # recorded with this repository
         file = io.BytesIO()

@@ -10,13 +10,13 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 
 import stylegan2
 from stylegan2 import CheckpointError
 from stylegan2.checkpoints import loading
+from tests.stylegan2 import growing_files as files
 from tests.stylegan2 import trial
 from tests.stylegan2.refusals import refusal
 
@@ -105,25 +105,9 @@ def test_wrong_tensors_are_named(data, tmp_path, change, expected):
     assert expected in message
 
 
-def test_other_tensorflow_networks_are_named(tmp_path, monkeypatch):
-    module = types.ModuleType("dnnlib.tflib.network")
-    module.Network = type("Network", (), {"__module__": module.__name__})
-
-    def network(variables: list[Any], **parts: Any) -> Any:
-        result = module.Network()
-        result.__dict__ = {"version": 3, "static_kwargs": {}, "variables": variables, "components": parts}
-        return result
-
-    old = network([("4x4/Const/StyleMod/weight", np.zeros((2, 2), np.float32))])
-    generator = network([("dlatent_avg", np.zeros(2, np.float32))], synthesis=old, mapping=network([]))
-    path = tmp_path / "x.pkl"
-    with monkeypatch.context() as patch:
-        for name in ("dnnlib", "dnnlib.tflib", "dnnlib.tflib.network"):
-            patch.setitem(sys.modules, name, module)
-        path.write_bytes(pickle.dumps((generator, network([]), generator)))
-        (tmp_path / "y.pkl").write_bytes(pickle.dumps((generator,)))
-    assert "StyleGAN1" in refusal(path)
-    assert "1 networks" in refusal(tmp_path / "y.pkl")
+def test_a_tensorflow_pickle_of_another_length_is_named(tmp_path):
+    files.write_tf(tmp_path / "x.pkl", [files.network({}, {})])
+    assert "1 networks" in refusal(tmp_path / "x.pkl")
 
 
 @pytest.mark.parametrize("file", FILES[2:])

@@ -52,6 +52,11 @@ class Conditional(LinearFinder):
         space: Space = getattr(self.finder, "space", "w")
         return space
 
+    @space.setter
+    def space(self, space: Space) -> None:
+        inner: Any = self.finder
+        inner.space = space
+
     def fit(self, x: NDArray[Any], y: Any) -> Conditional:
         """Fit on `x (n, w_dim)`, or `(n, z_dim)`, and what the finder takes as y.
 

@@ -23,6 +23,7 @@ from latentlab.directions.statistics import auc_deviation
 from latentlab.errors import UserError
 from latentlab.files import read_json, write_json
 from latentlab.images import save_image
+from latentlab.mapping import check_has_w
 from latentlab.metrics import Interval
 from latentlab.pipelines.components import Components
 from latentlab.pipelines.measuring.cosines import cosines_between, digest
@@ -96,6 +97,7 @@ def measure_directions(
         networks or too few, a related attribute is unknown, or the folder holds another measurement.
     """
     settings = MeasureSettings() if settings is None else settings
+    check_has_w(components.generator, "this measurement")
     _check_networks(directions, attribute, components)
     bench = _bench(attribute, components, settings, samples, Path(folder), stage_of(progress))
     parts = {}

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from latentlab.batching import Batches
 from latentlab.directions.styles import StyleSpace, styles_of_w
-from latentlab.mapping import map_z, ws_of_seeds
+from latentlab.mapping import check_has_w, latents_of_codes, map_z, ws_of_seeds
 from latentlab.metrics.path_length import EPSILON, PerceptualPathLength
 from latentlab.pipelines.metrics.parts import Array, PartStore, Probe, probe_images
 from latentlab.progress import Stage
@@ -108,9 +108,10 @@ def _pairs(source: Source, numbers: range, space: str, sampling: str) -> Latents
     if space == "z":
         ends = (map_z(generator, slerp(one, other, at), source.psi, source.class_label) for at in (t, t + EPSILON))
     else:
+        check_has_w(generator, "path length between w's")
         start, end = (map_z(generator, z, source.psi, source.class_label) for z in (one, other))
         ends = (lerp(start, end, at[:, None]) for at in (t, t + EPSILON))
-    return _with_noise(generator, {"ws": torch.cat(list(ends))}, first)
+    return _with_noise(generator, latents_of_codes(torch.cat(list(ends)), generator), first)
 
 
 def _with_noise(generator: Generator, latents: Latents, seeds: Sequence[int]) -> Latents:
@@ -168,6 +169,7 @@ def sample_codes(source: Source, samples: int, space: str) -> Codes:
     seeds = range(source.seed_start, source.seed_start + samples)
     if space == "z":
         return _numbered(z_from_seeds(seeds, source.generator.z_dim).double().numpy(), space)
+    check_has_w(source.generator, f"measuring codes of {space}")
     w = torch.cat([source.ws(batch)[:, 0] for batch in _batches(seeds, 256)]).cpu().numpy()
     if space == "w":
         return _numbered(w.astype(np.float64), space)

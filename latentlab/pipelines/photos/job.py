@@ -213,7 +213,7 @@ def _edits(
 
 def _check_generator(components: Components) -> None:
     """Refuse a generator whose images are not in colour, or too small to be compared; UserError."""
-    components.check_makes_colour()
+    components.check_takes_photos()
     resolution, least = components.generator.resolution, MIN_RESOLUTION["vgg"]
     if resolution < least:
         raise UserError(

@@ -14,6 +14,7 @@ import torch
 from latentlab.batching import AnyBatch, Batches
 from latentlab.directions import fit
 from latentlab.errors import UserError
+from latentlab.mapping import check_has_w
 from latentlab.pipelines.components import Components
 from latentlab.pipelines.sampling import LabelSettings, label_samples
 from latentlab.pipelines.study.context import StudyContext
@@ -69,9 +70,10 @@ def study_attribute(
     ------
     UserError
         If the folder has something else, a class has no samples, a setting is out of range, or the generator has no
-        styles for the method.
+        W, or no styles for the method.
     """
     folder = Path(folder)
+    check_has_w(components.generator, "a study")
     settings = _complete(settings, components, folder)
     resolution = _scored_resolution(components, settings)
     sampling = _sampling(settings, resolution)

@@ -132,7 +132,7 @@ def _check(
             "direction of w, w+ or s"
         )
     about = describe_video(path)
-    components.check_makes_colour()
+    components.check_takes_photos()
     direction.check(components.generator, settings.force)
     if settings.target is not None:
         components.check_attribute(settings.attribute)

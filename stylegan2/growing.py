@@ -1,0 +1,306 @@
+"""What Progressive GAN and StyleGAN share: networks that grow, level by level, and how their layers are scaled.
+
+Karras et al., "Progressive Growing of GANs for Improved Quality, Stability, and Variation", 2018 ("the paper" below).
+A network has blocks from 4x4 up, each of which can read or write an image. Its level of detail says how far it has
+grown: at 0 it works at full resolution, at 1 at half of it; between two whole numbers a new level fades in.
+Letters in shape comments: b batch, i and o channels in and out, r side of a block's feature maps.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from stylegan2 import ops
+from stylegan2.config import check_counts, check_real, check_resolution, resolutions
+from stylegan2.describing import describe
+from stylegan2.discriminator import minibatch_std
+from stylegan2.layers import resample_buffer
+
+NEAREST = (1.0, 1.0)
+"""Taps of the filter that repeats each pixel where it enlarges, and takes means where it reduces."""
+BLUR = (1.0, 2.0, 1.0)
+"""Taps of StyleGAN's filter beside every change of resolution."""
+
+
+def check_growing(config: Any, *counts: str) -> None:
+    """Refuse a configuration that no network has.
+
+    Parameters
+    ----------
+    config
+        The configuration of a network that grows.
+    counts
+        Names of further fields, which must be whole numbers from 1 on.
+
+    Raises
+    ------
+    ValueError
+        One of them is out of range; says which.
+    """
+    check_resolution(config.resolution, 8)
+    check_counts(config, dict.fromkeys(("img_channels", "channel_base", "channel_max", *counts), 1))
+    if config.channel_base < config.resolution:
+        raise ValueError(
+            f"channel_base must be the resolution, {config.resolution}, or more, not {config.channel_base}"
+        )
+    check_real("lod", config.lod, 0, config.resolution.bit_length() - 3)
+
+
+@dataclass(frozen=True)
+class Level:
+    """How far a network of some resolution has grown.
+
+    Attributes
+    ----------
+    resolution
+        Side of the image that it works at.
+    share
+        Weight of this image, up to 1; the rest is that of half the resolution, from which it grows.
+    """
+
+    resolution: int
+    share: float
+
+    @classmethod
+    def of(cls, lod: float, resolution: int) -> Level:
+        """Level of a network for images of `resolution` at the level of detail `lod`."""
+        whole = math.floor(lod)
+        return cls(resolution >> whole, 1 - (lod - whole))
+
+    @property
+    def fades_in(self) -> bool:
+        """Whether the image of half the resolution takes part."""
+        return self.share < 1
+
+
+def fixed_filter(taps: Sequence[float]) -> Tensor:
+    """The filter of sum 1, `(n, n)`; with its values also on the meta device, for no file has them."""
+    place = torch.get_default_device()
+    with torch.device("cpu" if place.type == "meta" else place):
+        return resample_buffer(taps)
+
+
+def enlarge(x: Tensor, factor: int) -> Tensor:
+    """Repeat each pixel of `x (b, c, h, w)`: `(b, c, h factor, w factor)`."""
+    return x if factor == 1 else F.interpolate(x, scale_factor=factor, mode="nearest")
+
+
+def reduce(x: Tensor, factor: int) -> Tensor:
+    """Take means of `factor` × `factor` pixels of `x (b, c, h, w)`."""
+    return x if factor == 1 else F.avg_pool2d(x, factor)
+
+
+class EqualizedConv(nn.Module):
+    """A convolution whose weights are scaled when used (the paper, section 4.1), and a bias, which is not.
+
+    Where it enlarges, it repeats pixels first; where it reduces, it takes means of 2×2 pixels after. The released
+    networks have code that fuses both into one convolution, from some resolution on: the values are the same, but
+    weights of a fused enlarging layer are convolved and those of others correlated. Here, as in `ops.conv2d_resample`,
+    weights of enlarging layers are convolved, and those of others correlated; checkpoints are read accordingly.
+    """
+
+    nearest: Tensor
+
+    def __init__(self, i: int, o: int, kernel: int, gain: float = ops.LRELU_GAIN, up: int = 1, down: int = 1) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(o, i, kernel, kernel, dtype=torch.float32))
+        self.bias = nn.Parameter(torch.zeros(o, dtype=torch.float32))
+        self.register_buffer("nearest", fixed_filter(NEAREST), persistent=False)
+        self.weight_gain = gain / math.sqrt(i * kernel * kernel)
+        self.up, self.down = up, down
+
+    def convolve(self, x: Tensor) -> Tensor:
+        """`(b, i, r, r)` to `(b, o, r up / down, r up / down)`, without the bias."""
+        return ops.conv2d_resample(x, (self.weight * self.weight_gain).to(x.dtype), self.nearest, self.up, self.down)
+
+    def forward(self, x: Tensor, lrelu: bool = True) -> Tensor:
+        """`(b, i, r, r)` to `(b, o, r up / down, r up / down)`, with bias and, unless told not to, the leaky ReLU."""
+        return ops.bias_act(self.convolve(x), self.bias.to(x.dtype), lrelu=lrelu, inplace=True)
+
+    if TYPE_CHECKING:
+        __call__ = forward
+
+
+class EqualizedDense(nn.Module):
+    """A linear layer whose weights are scaled when used, and a bias, which is not."""
+
+    def __init__(self, i: int, o: int, gain: float = ops.LRELU_GAIN) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(o, i, dtype=torch.float32))
+        self.bias = nn.Parameter(torch.zeros(o, dtype=torch.float32))
+        self.weight_gain = gain / math.sqrt(i)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """`(b, i)` to `(b, o)`."""
+        return torch.addmm(self.bias, x, self.weight.T, alpha=self.weight_gain)
+
+    if TYPE_CHECKING:
+        __call__ = forward
+
+
+# --- discriminator ------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class GrowingDiscriminatorConfig:
+    """The shape and settings of a discriminator that grows.
+
+    Attributes
+    ----------
+    resolution
+        Height and width of the image in pixels: a power of two from 8.
+    blur
+        Whether features are blurred before they are reduced: StyleGAN's are, Progressive GAN's are not.
+    img_channels
+        Channels of the image.
+    channel_base, channel_max
+        A block of resolution r has min(channel_base / r, channel_max) feature maps.
+    mbstd_group_size
+        Group of the mini-batch standard deviation; None for the whole batch.
+    lod
+        Level of detail, from 0.
+    """
+
+    resolution: int
+    blur: bool
+    img_channels: int = 3
+    channel_base: int = 16384
+    channel_max: int = 512
+    mbstd_group_size: int | None = 4
+    lod: float = 0.0
+
+    def __post_init__(self) -> None:
+        check_growing(self, *(() if self.mbstd_group_size is None else ("mbstd_group_size",)))
+        if not isinstance(self.blur, bool):
+            raise ValueError(f"blur must be True or False, not {describe(self.blur)}")
+
+    def channels(self, resolution: int) -> int:
+        """Feature maps of the block of `resolution`."""
+        return min(self.channel_base // resolution, self.channel_max)
+
+    @property
+    def block_resolutions(self) -> list[int]:
+        """The resolutions of the blocks, the image's first and 4 last."""
+        return resolutions(self.resolution)[::-1]
+
+
+class GrowingBlock(nn.Module):
+    """Two convolutions, of which the second halves the resolution."""
+
+    blur_filter: Tensor
+
+    def __init__(self, resolution: int, config: GrowingDiscriminatorConfig) -> None:
+        super().__init__()
+        i, o = config.channels(resolution), config.channels(resolution // 2)
+        self.fromrgb = EqualizedConv(config.img_channels, i, 1)
+        self.conv0 = EqualizedConv(i, i, 3)
+        self.conv1 = EqualizedConv(i, o, 3, down=2)
+        self.blur = config.blur
+        self.register_buffer("blur_filter", fixed_filter(BLUR), persistent=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """`(b, i, r, r)` to `(b, o, r / 2, r / 2)`."""
+        x = self.conv0(x)
+        if self.blur:
+            x = ops.upfirdn2d(x, self.blur_filter, padding=(1, 1, 1, 1))
+        return self.conv1(x)
+
+    if TYPE_CHECKING:
+        __call__ = forward
+
+
+class GrowingEpilogue(nn.Module):
+    """The 4x4 features to a logit."""
+
+    def __init__(self, config: GrowingDiscriminatorConfig) -> None:
+        super().__init__()
+        i = config.channels(4)
+        self.group_size = config.mbstd_group_size
+        self.fromrgb = EqualizedConv(config.img_channels, i, 1)
+        self.conv = EqualizedConv(i + 1, i, 3)
+        self.fc = EqualizedDense(i * 4 * 4, i)
+        self.out = EqualizedDense(i, 1, gain=1.0)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """`(b, i, 4, 4)` to logits `(b, 1)`."""
+        x = self.conv(minibatch_std(x, self.group_size, 1))
+        return self.out(F.leaky_relu(self.fc(x.flatten(1)), ops.LRELU_SLOPE))
+
+    if TYPE_CHECKING:
+        __call__ = forward
+
+
+class GrowingDiscriminator(nn.Module):
+    """The discriminator of Progressive GAN and of StyleGAN: a logit for each image."""
+
+    c_dim = 0
+
+    def __init__(self, config: GrowingDiscriminatorConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.resolution = config.resolution
+        for r in config.block_resolutions[:-1]:
+            self.add_module(f"b{r}", GrowingBlock(r, config))
+        self.b4 = GrowingEpilogue(config)
+
+    @property
+    def lod(self) -> float:
+        """Level of detail, which a training lowers; part of the configuration."""
+        return self.config.lod
+
+    @lod.setter
+    def lod(self, lod: float) -> None:
+        self.config = replace(self.config, lod=lod)
+
+    def _from_image(self, images: Tensor, resolution: int) -> Tensor:
+        """Features of the images at `resolution`."""
+        conv = self.get_submodule(f"b{resolution}.fromrgb")
+        features: Tensor = conv(reduce(images, self.resolution // resolution))
+        return features
+
+    def forward(self, images: Tensor, c: Tensor | None = None) -> Tensor:
+        """Compute how real images look.
+
+        Parameters
+        ----------
+        images
+            `(batch, img_channels, resolution, resolution)`, float, about [-1, 1]; at every level of detail.
+        c
+            None: it is not conditional.
+
+        Returns
+        -------
+        Tensor
+            Logits `(batch, 1)`: above zero for real.
+
+        Raises
+        ------
+        ValueError
+            Images of the wrong shape or type, a condition, or a batch that groups do not divide.
+        """
+        expected = (self.config.img_channels, self.resolution, self.resolution)
+        if images.dim() != 4 or tuple(images.shape[1:]) != expected or not images.is_floating_point():
+            raise ValueError(
+                f"images must be float (batch, {', '.join(map(str, expected))}), not {images.dtype} "
+                f"{tuple(images.shape)}"
+            )
+        if c is not None and c.shape[-1]:
+            raise ValueError(f"this network is not conditional (c_dim 0), but was given c {tuple(c.shape)}")
+        images = ops.to_fast_layout(images.to(self.b4.conv.weight.dtype))
+        level = Level.of(self.config.lod, self.resolution)
+        x = self._from_image(images, level.resolution)
+        for r in resolutions(level.resolution)[:0:-1]:
+            x = self.get_submodule(f"b{r}")(x)
+            if r == level.resolution and level.fades_in:
+                x = torch.lerp(self._from_image(images, r // 2), x, level.share)
+        return self.b4(x)
+
+    if TYPE_CHECKING:
+        __call__ = forward
