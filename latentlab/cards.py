@@ -180,7 +180,7 @@ def guard(path: str | Path, kind: Kind) -> Iterator[None]:
 
 
 def _check(metadata: Mapping[str, str], path: str | Path, kind: Kind) -> None:
-    if metadata.get("format") != kind.format:
+    if metadata.get("format") != kind.format or "card" not in metadata:
         raise UserError(f"{path} is not {kind.noun}, as latentlab writes it")
     version = metadata.get("version", "")
     if version != str(kind.version):

@@ -53,7 +53,7 @@ def test_files_of_a_name_that_is_no_text(tmp_path):
     assert EditTable.load(folder / "edits.parquet").strengths.tolist() == [0, 1]
     store = SampleStore.open(folder / "samples", SampleSettings("g", "s", ("happy",), 0.7, 3, 1, 64))
     one = np.ones((1, 1), dtype=np.float32)
-    store.write(0, SampleTable(np.array([3]), one[0], one, one, ("happy",)))
+    store.write(0, SampleTable(np.array([3]), 0.7 * one[0], one, one, ("happy",)))
     assert store.table().seeds.tolist() == [3]
 
 

@@ -143,7 +143,7 @@ def photo_in(folder, generator, seed, delta=None, maps=None):
     """What `latentlab project` keeps of a photo."""
     ws = generator.mapping(stylegan2.z_from_seeds([seed], generator.z_dim))
     latents = with_noise_maps({"ws": ws}, maps or {})
-    Projection(latents, DEFAULTS["w+"], torch.ones(1), torch.ones(1), generator.fingerprint).save(
+    Projection(latents, DEFAULTS["w+"], torch.ones(1, dtype=torch.int64), torch.ones(1), generator.fingerprint).save(
         folder / "projection.safetensors"
     )
     if delta is not None:
@@ -265,7 +265,9 @@ def test_folders_that_are_no_photos_say_which_are(generator, tmp_path):
     (tmp_path / "empty").mkdir()
     with pytest.raises(UserError, match="latentlab project writes one"):
         keyframes_of(tmp_path / "empty")
-    in_s = Projection({"style.b4": torch.ones(1, 8)}, DEFAULTS["s"], torch.ones(1), torch.ones(1), "")
+    in_s = Projection(
+        {"style.b4": torch.ones(1, 8)}, DEFAULTS["s"], torch.ones(1, dtype=torch.int64), torch.ones(1), ""
+    )
     in_s.save(tmp_path / "s" / "projection.safetensors")
     with pytest.raises(UserError, match=r"is of space s.*project the photo into w or w\+"):
         keyframes_of(tmp_path / "s")

@@ -1,5 +1,6 @@
 """Strengths by face and strengths of equal effect, against a generator whose scores are known in closed form."""
 
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -31,6 +32,7 @@ from latentlab.pipelines import (
 from latentlab.pipelines.crossings import first_crossings
 from latentlab.rendering import Renderer
 from latentlab.samples import EditTable, SampleTable
+from latentlab.schemas import checked
 from latentlab.scorers import FunctionScorer
 
 GENERATOR = KnownFactors()
@@ -340,5 +342,7 @@ def test_the_range_comes_with_the_share_of_faces_that_changed(tmp_path):
     told = reach.calibrated(along)
     assert (told.response, told.strength_range) == (reach.response, (reach.away, reach.towards))
     assert replace(reach, changed_away=0.9).calibrated(along).strength_range is None
-    assert type(reach).from_dict(reach.to_dict()) == reach
-    assert type(reach).from_dict({"towards": 1.0, "away": -1.0}).response is None  # as earlier versions wrote it
+    stored = json.loads(json.dumps(reach.to_dict()))
+    assert checked(stored, type(reach), "reach.json") == reach
+    earlier = {"towards": 1.0, "away": -1.0}  # as earlier versions wrote it
+    assert checked(earlier, type(reach), "reach.json").response is None
