@@ -132,10 +132,10 @@ def fit(
     from latentlab.pipelines import Components, fit_samples
     from latentlab.samples import SampleStore
 
+    attributes = attribute or ["happy" if Needs.of(method).labels else method]
+    paths = _paths(attributes, out)
     needs = Needs.of(method, SampleStore.load(samples).has_w)
     _refuse_unused(ctx, method, needs)
-    attributes = attribute or ["happy" if needs.labels else method]
-    paths = _paths(attributes, out)
     components = Components.load(network, scorer, device=device)
     fits = fit_samples(samples, attributes, method, components, threshold, bar)
     for name, found in fits.items():

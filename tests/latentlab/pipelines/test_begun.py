@@ -104,7 +104,9 @@ def test_samples_of_metrics(tmp_path):
 
     def measure(own: Scorer, name: str):
         settings = GeneratorMetricSettings(("dci-w",), samples=100)
-        measure_generator(Components.load(GENERATOR, scorer=own), settings, tmp_path / name, BATCH, progress=False)
+        measure_generator(
+            Components.load(GENERATOR, scorer=own), settings, tmp_path / name, batch_size=BATCH, progress=False
+        )
 
     measure(whole, "whole")
     stops = run_until_done(lambda: measure(scorer, "stopped"), scorer)

@@ -393,11 +393,14 @@ def save_editor(path, **card):
     return editor
 
 
+LEARNT = {"other": "x", "bright": "bright"}
+
+
 @pytest.mark.parametrize("sign", [1, -1])
 def test_a_given_editor_edits_by_the_tasks_score_and_its_sign(sign, tmp_path):
     task = SimpleNamespace(settings=SMALL, size=64, sign=sign, device=torch.device("cpu"))
     photos = torch.rand(2, 3, 96, 96, generator=torch.Generator().manual_seed(0))
-    learnt = {"other": {"score": "x"}, "bright": {"score": "bright"}}
+    learnt = {name: {"direction": name, "method": "m", "score": score} for name, score in LEARNT.items()}
     editor = save_editor(tmp_path / "e.safetensors", framing="ffhq", resolution=64, learnt=learnt)
     method = DistilledEdits(task, None)
     method.use_model(tmp_path / "e.safetensors")
