@@ -21,6 +21,8 @@ from latentlab.progress import Stage, stage_of
 
 FPS = 25.0
 VIDEO_SUFFIXES = frozenset({".avi", ".m4v", ".mkv", ".mov", ".mp4", ".webm"})
+# ffmpeg takes a file for whatever it is, and a playlist that is called like a video opens other files, and addresses.
+_INPUT = ["-protocol_whitelist", "file", "-format_whitelist", "mov,matroska,avi"]
 _WHOLE = 0.98  # of the frames that the duration lets expect are enough
 _log = logging.getLogger(__name__)
 FASTEST = {".gif": 50.0, ".mp4": 120.0}  # frames per second
@@ -323,7 +325,7 @@ def describe_video(path: Path) -> VideoFacts:
     check_regular(path)
     if not path.exists():
         raise UserError(f"there is no file {path}")
-    with closing(imageio_ffmpeg.read_frames(str(path))) as reader, _errors_name(path):
+    with closing(imageio_ffmpeg.read_frames(str(path), input_params=_INPUT)) as reader, _errors_name(path):
         about = _header_of(reader)
         if not about["fps"]:
             raise UserError(f"{path} does not say how many frames it has per second: convert it to MP4 first")
@@ -355,7 +357,7 @@ def read_frames(path: Path, fps: float) -> Generator[Tensor, None, None]:
         imageio[ffmpeg] is not installed, or the video cannot be read.
     """
     _, imageio_ffmpeg = _import_imageio()
-    with closing(imageio_ffmpeg.read_frames(str(path), output_params=["-r", str(fps)])) as reader:
+    with closing(imageio_ffmpeg.read_frames(str(path), input_params=_INPUT, output_params=["-r", str(fps)])) as reader:
         with _errors_name(path):
             width, height = _header_of(reader)["size"]
         while True:

@@ -12,7 +12,7 @@ from PIL import Image, ImageSequence
 
 from latentlab.errors import UserError
 from latentlab.images import to_pil_list
-from latentlab.video import check_video, is_video, translate_frames, write_gif, write_mp4
+from latentlab.video import check_video, describe_video, is_video, read_frames, translate_frames, write_gif, write_mp4
 from tests.conftest import stage_with
 
 
@@ -139,6 +139,24 @@ def test_a_video_that_is_cut_short_is_told(tmp_path, caplog):
     translate_frames(tmp_path / "torn.mp4", tmp_path / "b.mp4", lambda frame: frame, False)
     assert "torn.mp4 has" in caplog.text and "would have 40" in caplog.text
     assert 5 < len(read(tmp_path / "b.mp4")[1]) < 39
+
+
+@pytest.mark.parametrize(
+    "playlist",
+    [
+        "ffconcat version 1.0\nfile real.mp4\n",
+        "#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1.0,\nreal.mp4\n#EXT-X-ENDLIST\n",
+    ],
+    ids=["concat", "HLS"],
+)
+def test_playlists_that_are_called_like_videos_open_no_other_file(tmp_path, playlist):
+    write_mp4(frames(), tmp_path / "real.mp4", fps=10)
+    assert describe_video(tmp_path / "real.mp4").frames == 12
+    (tmp_path / "list.mp4").write_text(playlist)
+    with pytest.raises(UserError, match=r"list\.mp4"):
+        describe_video(tmp_path / "list.mp4")
+    with pytest.raises(UserError, match=r"list\.mp4"):
+        next(read_frames(tmp_path / "list.mp4", 10))
 
 
 def test_nothing_is_left_of_a_video_that_fails(tmp_path):
