@@ -68,7 +68,7 @@ def unpack(archive: Path, folder: Path) -> Path:
     except OSError as error:
         raise UserError(f"cannot unpack {archive} into {folder}: {error.strerror or error}") from error
     except _DAMAGE as error:
-        raise UserError(f"{archive} is not a zip archive that can be read: {printable(str(error))}") from error
+        raise UserError(f"{archive} is not a zip archive that can be read: {printable(str(error)[:200])}") from error
     return _innermost(folder)
 
 

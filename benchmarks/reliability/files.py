@@ -17,7 +17,7 @@ from pathlib import Path
 
 import torch
 from formats import FORMATS, NEVER_READ, Format
-from limits import OUT, ROOT, Limits, Outcome, attempt
+from limits import OUT, ROOT, Outcome, attempt
 from mutate_tables import FIFO
 from originals import Files
 from PIL import Image
@@ -97,8 +97,7 @@ def read_one(name: str, number: int, scratch: Path) -> Outcome:
     files = form.input(number, name)
     path = _place(scratch, files)
     before = sorted(os.listdir(path if path.is_dir() else path.parent))
-    limits = Limits(spare=Limits.spare + form.room)
-    outcome = attempt(form.read, path, sum(map(len, files.values())), scratch / "cwd", limits)
+    outcome = attempt(form.read, path, sum(map(len, files.values())), scratch / "cwd", form.limits)
     left = sorted(set(os.listdir(path if path.is_dir() else path.parent)) - set(before))
     if left and not outcome.failed:
         return Outcome(

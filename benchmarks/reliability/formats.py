@@ -9,7 +9,7 @@ from pathlib import Path
 from random import Random
 
 import originals
-from limits import OUT, Reader
+from limits import OUT, Limits, Reader
 from mutate import damaged, damaged_json
 from mutate_containers import damaged_npy, damaged_safetensors, damaged_zip
 from mutate_images import damaged_image
@@ -39,7 +39,9 @@ from latentlab.translation.data.outlines import read_outlines
 Damage = Callable[[Random, bytes, bytes], bytes]
 
 # Images are limited by their pixels, of which each takes 12 bytes as the tensor that it becomes, and its copies.
-_PICTURES = 25 * images.MOST_PIXELS
+_PICTURES = Limits(cpu=30, wall=120.0, spare=Limits.spare + 25 * images.MOST_PIXELS)
+# Lists and numbers of JSON take more than their text, and annotations of masks may be large.
+_ANNOTATIONS = Limits(cpu=15, wall=60.0, times=25)
 
 
 @dataclass(frozen=True)
@@ -54,14 +56,14 @@ class Format:
         How a file is damaged, by the end of its name; '' for all others.
     read
         Reads the file; where an input has several, their folder.
-    room
-        Bytes of memory that it may take besides.
+    limits
+        What reading it may take.
     """
 
     originals: Callable[[], list[Files]]
     damages: dict[str, Damage]
     read: Reader
-    room: int = 0
+    limits: Limits = Limits()
 
     def whole(self) -> list[Files]:
         """The valid inputs, made once."""
@@ -166,7 +168,7 @@ FORMATS: dict[str, Format] = {
     "labels-csv": Format(originals.labels, {"": damaged_csv}, lambda path: load_labels(path, path.parent)),
     "faces-csv": Format(originals.given_faces_csv, {"": damaged_csv}, _read_csv),
     "faces-json": Format(originals.given_faces_json, {"": damaged_json}, _read_json),
-    "outlines-json": Format(originals.outlines, {"": damaged_json}, _drawn),
+    "outlines-json": Format(originals.outlines, {"": damaged_json}, _drawn, _ANNOTATIONS),
     "related-json": Format(originals.related, {"": damaged_json}, load_related),
     "measurement-json": Format(originals.measurements, {"": damaged_json}, Measurement.load),
     "image": Format(originals.images, {"": damaged_image}, images.load_image, _PICTURES),

@@ -151,9 +151,9 @@ def damaged_zip(rng: Random, data: bytes, inner: Damage, other: bytes = b"") -> 
         members += [_stored(b"a%d.png" % k, b"") for k in range(rng.choice((10, 3000)))]
     elif way == 9:
         members.append(_stored(rng.choice(_NAMES), rng.choice((b"", data, b"x"))))
-    if way >= 10 or rng.random() < 0.1:
+    if members and (way >= 10 or rng.random() < 0.1):
         picked = [k for k, one in enumerate(members) if one.name.endswith((b".pkl", b".npy", b".png", b".json"))] or [
-            at
+            len(members) - 1
         ]
         k = rng.choice(picked)
         content = members[k].content if members[k].method == 0 else zlib.decompress(members[k].content, -15)

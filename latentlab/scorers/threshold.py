@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from latentlab.errors import UserError
 from latentlab.scorers.naming import hint
+from stylegan2.describing import describe
 
 POSITIVE, NEITHER, NEGATIVE = 1, 0, -1
 
@@ -72,7 +73,7 @@ class Threshold:
         if len(numbers) not in (1, 2):
             raise UserError(
                 f"a threshold is a number such as 0.5, two such as 0.3,0.7, median, or quantiles such as q0.8 or "
-                f"q0.3,q0.7, not {text!r}"
+                f"q0.3,q0.7, not {describe(text)}"
             )
         return cls(numbers[0], numbers[-1], quantiles)
 

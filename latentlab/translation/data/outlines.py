@@ -21,7 +21,7 @@ from latentlab.schemas import checked
 from latentlab.translation.data.masks import check_room
 from stylegan2.describing import describe, printable
 
-_MOST = 1 << 30  # bytes; the annotations of COCO itself have half as many
+_MOST = 1 << 30  # bytes: the annotations of COCO itself have half as many, and take some gigabytes while they are read
 
 Point = tuple[float, float]
 Instance = tuple[tuple[Point, ...], ...]
