@@ -117,6 +117,8 @@ def _check_paths(archive: Path, members: list[zipfile.ZipInfo]) -> None:
             raise UserError(f"{archive} holds a path that leads out of it, {describe(member.filename)}: refused")
         if any(part.partition(".")[0].rstrip().upper() in _RESERVED or len(part.encode()) > 255 for part in path.parts):
             raise UserError(f"{archive} holds {describe(member.filename)}, a name that some systems do not allow")
+        if not member.filename.isprintable():
+            raise UserError(f"{archive} holds {describe(member.filename)}, a name with control characters: refused")
 
 
 def _describe(archive: Path, members: list[zipfile.ZipInfo]) -> dict[str, object]:

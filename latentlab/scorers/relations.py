@@ -12,7 +12,7 @@ from typing import Any
 from latentlab.errors import UserError
 from latentlab.files import read_json
 from latentlab.schemas import checked
-from stylegan2.describing import printable
+from stylegan2.describing import describe
 
 _FILE = "related.json"
 
@@ -70,12 +70,12 @@ def parse_related(stored: Any, where: str) -> dict[str, tuple[str, ...]]:
         example = '{"smiling": ["narrow_eyes"], …}'
         raise UserError(f"{where} holds no related attributes, which look like {example} ({error})") from error
     for attribute, names in lists.items():
-        whose = f"{where}: the list of {printable(attribute)}"
+        whose = f"{where}: the list of {describe(attribute)}"
         for name in names:
             if name not in lists:
-                raise UserError(f"{whose} names {printable(name)}, which is unknown: it has no list")
+                raise UserError(f"{whose} names {describe(name)}, which is unknown: it has no list")
             if name == attribute:
-                raise UserError(f"{whose} names {printable(name)} itself")
+                raise UserError(f"{whose} names {describe(name)} itself")
     return {attribute: tuple(names) for attribute, names in lists.items()}
 
 

@@ -49,6 +49,13 @@ def test_paths_that_lead_out_are_refused(tmp_path, name):
     assert files(tmp_path) == ["set.zip"]
 
 
+def test_names_with_codes_of_a_terminal_are_refused(tmp_path):
+    archive = zipped(tmp_path / "set.zip", {"good.png": b"", "set/\x1b[31m.png": b""})
+    with pytest.raises(UserError, match=r"holds 'set/\\x1b\[31m\.png', a name with control characters"):
+        unpack(archive, tmp_path / "out")
+    assert files(tmp_path) == ["set.zip"]
+
+
 def test_broken_encrypted_and_empty_archives_are_named(tmp_path, monkeypatch):
     archive = zipped(tmp_path / "set.zip", {"a.png": b"some content" * 100})
     whole = archive.read_bytes()

@@ -34,8 +34,8 @@ def test_a_list_that_names_an_unknown_attribute_is_refused(tmp_path):
     path.write_text(json.dumps({"a": ["b"], "b": []}))
     assert load_related(path) == {"a": ("b",), "b": ()}
     for lists, message in (
-        ({"a": ["c"]}, "own.json: the list of a names c, which is unknown"),
-        ({"a": ["a"]}, "names a itself"),
+        ({"a": ["c"]}, "own.json: the list of 'a' names 'c', which is unknown"),
+        ({"a": ["a"]}, "names 'a' itself"),
         (["a"], "holds no related attributes"),
     ):
         path.write_text(json.dumps(lists))
