@@ -290,6 +290,8 @@ class SampleStore:
             lacking = count - len(whole)
         if lacking:
             raise UserError(f"{self.folder} lacks {lacking} of its {count} shards; run it to the end first")
+        if len({part.w.shape[1] for part in whole}) > 1:
+            raise UserError(f"{self.folder} holds shards whose w differ in width: draw them anew in another folder")
         return concatenate(whole)
 
     def _read(self, index: int) -> SampleTable | None:

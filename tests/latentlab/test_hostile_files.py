@@ -344,6 +344,15 @@ def test_shards_that_are_no_files_or_cut_anywhere_count_as_missing(store):
         assert list(store.missing()) == [0]
 
 
+def test_shards_of_several_widths_of_w_are_refused(tmp_path):
+    store = SampleStore.open(tmp_path, SampleSettings("f" * 64, "e" * 64, ("a",), 0.5, 600, 2, 32, shard_size=1))
+    for k, width in enumerate((0, 3)):
+        one = np.full((1, 1), 0.5, np.float32)
+        store.write(k, SampleTable(np.array([600 + k]), one[0], np.ones((1, width), np.float32), one, ("a",)))
+    with pytest.raises(UserError, match="shards whose w differ in width"):
+        store.table()
+
+
 @pytest.mark.parametrize(
     "change",
     [

@@ -199,6 +199,8 @@ def _of_coco(path: Path, data: _Coco) -> list[Outlines]:
             )
         if one.image_id not in instances:
             raise UserError(f"an annotation is of the picture {describe(one.image_id)}, which is not among the images")
+        if not one.segmentation:
+            raise UserError(f"{path}: the annotation {describe(one.id)} has no polygon: outline it, or remove it")
         polygons = (zip(flat[::2], flat[1::2], strict=True) for flat in one.segmentation)
         instances[one.image_id].append(tuple(map(tuple, polygons)))
     return [

@@ -284,6 +284,9 @@ def test_polygons_that_cannot_be_used_say_why(tmp_path):
     coco(seg, [{"segmentation": {"counts": "abc", "size": [48, 64]}}])
     with pytest.raises(UserError, match=r"instances.json holds an annotation as run lengths \(RLE\), 1"):
         own_masks(tmp_path, "a")
+    coco(seg, [{"segmentation": []}])
+    with pytest.raises(UserError, match="instances.json: the annotation 1 has no polygon"):
+        own_masks(tmp_path, "a")
     coco(seg, [{"segmentation": [flat(CORNERS)]}], (24, 32))
     with pytest.raises(UserError, match="its mask instances.json is of another size: drawn on 32x24, not 64x48"):
         own_masks(tmp_path, "a")
