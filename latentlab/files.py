@@ -312,7 +312,7 @@ def read_json(path: str | os.PathLike[str], form: Any = Any, most: int = 1 << 24
     form
         What it holds: a data class, or another type that `latentlab.schemas.checked` takes.
     most
-        Bytes that it may have. Dense JSON takes some thirty times as much memory.
+        Bytes that it may have.
 
     Raises
     ------

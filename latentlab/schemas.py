@@ -20,6 +20,8 @@ Count = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
 """A number of things, such as steps: what JSON of other languages holds exactly, and a loop could count to."""
 
 _DEEPEST = 64
+_TIMES, _SPARE = 10, 500_000_000
+"""Values may take so many times the JSON's size, and so many bytes more."""
 _LONGEST = 200  # characters of an error about JSON, which may quote it
 
 
@@ -36,10 +38,11 @@ def parsed(text: str | bytes, where: str) -> Any:
     Raises
     ------
     UserError
-        It is no such JSON. Names the file.
+        It is no such JSON, or its values would take more than ten times its size and 500 MB. Names the file.
     """
     try:
         text = text.decode("utf-8-sig") if isinstance(text, bytes) else text
+        _check_memory(text, where)
         found = json.loads(text, object_pairs_hook=_distinct, parse_float=_finite, parse_constant=_finite)
         _check_depth(found)
         return found
@@ -55,6 +58,21 @@ def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         twice = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
         raise ValueError(f"{describe(twice)} stands in it twice")
     return found
+
+
+def _check_memory(text: str, where: str) -> None:
+    """Refuse small values by the million, which take up to forty times their text, before memory is taken for them.
+
+    What a value takes is CPython's: a dictionary with an entry 184 bytes, a further entry 170, a list with two values
+    88, a text some 50, a number 28, and 8 for its place. Marks within texts count, too: in the formats read here few
+    have them.
+    """
+    bytes_of = {"{": 192, ":": 170, "[": 96, ",": 36, '"': 26}
+    needed = sum(each * text.count(mark) for mark, each in bytes_of.items())
+    if needed > _TIMES * len(text) + _SPARE:
+        raise UserError(
+            f"{where} has so many small values that they would take {needed >> 20} MiB: write fewer into it"
+        )
 
 
 def _check_depth(value: Any) -> None:

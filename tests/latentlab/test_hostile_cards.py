@@ -374,6 +374,7 @@ def test_faces_of_a_video_may_be_anything(tmp_path):
         (b'{"a": 1e400}', "1e400 is no finite number"),
         (b"[" * 500 + b"]" * 500, "nested more than 64 deep"),
         (b'"' + b"x" * (1 << 24) + b'"', "longer than the 16 MiB"),
+        (b"[" + b"{}," * (5 << 20) + b"0]", "so many small values"),
     ],
 )
 def test_json_that_means_nothing_is_refused(tmp_path, content, told):

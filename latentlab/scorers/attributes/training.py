@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -31,8 +32,9 @@ from stylegan2.defaults import own_draws, plain_defaults
 from stylegan2.fingerprint import fingerprint
 
 SHARES = (0.8, 0.1, 0.1)  # shares of the persons to train, calibrate and judge on
+SAVE_SECONDS = 30.0  # what a stop may cost, besides a step
 _WEAK = 0.8  # an AUC below which the card warns
-_STATE = cards.Kind("latentlab.attribute-training", 1, "the state of a stopped training", "remove it to begin anew")
+_STATE = cards.Kind("latentlab.attribute-training", 2, "the state of a stopped training", "remove it to begin anew")
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,8 @@ class TrainingPlan:
     def __post_init__(self) -> None:
         if min(self.epochs, self.batch_size, self.base_channels) < 1 or not self.learning_rate > 0:
             raise UserError(f"a training takes an epoch, a batch of 1 and a positive learning rate at least: {self}")
+        if self.seed < 0:
+            raise UserError(f"the seed of a training is 0 or more, not {self.seed}")
 
     def as_dict(self) -> dict[str, Any]:
         """The settings under their names on disk."""
@@ -96,7 +100,7 @@ def train(
     plan
         Settings of the training.
     state
-        File that is written after every epoch and removed at the end.
+        File that is written every half minute and removed at the end.
     card
         Origin and licence of the data; the held-out statistics are added.
     device
@@ -153,29 +157,49 @@ def _trained(
         "names": list(labels.names),
         "data": fingerprint({"files": labels.files}, {"labels": torch.from_numpy(labels.values)}),
     }
-    first = _resume(state, key, network, optimiser)
+    done = _resume(state, key, network, optimiser)
     targets = torch.from_numpy(labels.values).float()
-    steps = plan.epochs * -(-len(rows) // plan.batch_size)
+    each = -(-len(rows) // plan.batch_size)  # steps of an epoch
+    saved, losses = time.monotonic(), []
+    network.train()
     with stage("training", "epoch") as step:
-        step(first, plan.epochs)
-        for epoch in range(first, plan.epochs):
-            rng = torch.Generator().manual_seed(plan.seed * 10_000 + epoch)
-            torch.manual_seed(plan.seed * 10_000 + epoch)  # dropout
-            losses = []
-            network.train()
-            order = torch.from_numpy(rows)[torch.randperm(len(rows), generator=rng)]
-            for k, some in enumerate(torch.split(order, plan.batch_size)):
-                for group in optimiser.param_groups:
-                    group["lr"] = plan.rate_at(epoch * -(-len(rows) // plan.batch_size) + k, steps)
-                logits = network(_augmented(images[some], rng).to(device))
-                loss = F.binary_cross_entropy_with_logits(logits, targets[some].to(device))
-                optimiser.zero_grad()
-                torch.autograd.backward(loss)
-                optimiser.step()
-                losses.append(float(loss.detach()))
-            _keep(state, key, network, optimiser, epoch + 1)
-            step(epoch + 1, plan.epochs, f"loss {np.mean(losses):.3f}")
+        step(done // each, plan.epochs)
+        for number in range(done, plan.epochs * each):
+            some = torch.from_numpy(rows)[_batch(plan, len(rows), number)]
+            # Seeded by its number, a step draws the same whether or not those before it were taken in this run.
+            rng = _generator(plan.seed, number)
+            torch.manual_seed(rng.initial_seed())  # dropout
+            for group in optimiser.param_groups:
+                group["lr"] = plan.rate_at(number, plan.epochs * each)
+            augmented = _augmented(images[some], rng).to(device)
+            losses.append(_step(network, optimiser, augmented, targets[some].to(device)))
+            if time.monotonic() - saved > SAVE_SECONDS:
+                _keep(state, key, network, optimiser, number + 1)
+                saved = time.monotonic()
+            if (number + 1) % each == 0:
+                step((number + 1) // each, plan.epochs, f"loss {np.mean(losses):.3f}")
+                losses.clear()
     return network.eval().requires_grad_(False)
+
+
+def _step(network: AttributeNet, optimiser: torch.optim.AdamW, images: Tensor, targets: Tensor) -> float:
+    loss = F.binary_cross_entropy_with_logits(network(images), targets)
+    optimiser.zero_grad()
+    torch.autograd.backward(loss)
+    optimiser.step()
+    return float(loss.detach())
+
+
+def _batch(plan: TrainingPlan, rows: int, number: int) -> Tensor:
+    """Places in `rows` rows of the images of a step: every epoch takes all of them in an order of its own."""
+    epoch, place = divmod(number, -(-rows // plan.batch_size))
+    order = torch.randperm(rows, generator=_generator(plan.seed, epoch, 0))
+    return order[place * plan.batch_size :][: plan.batch_size]
+
+
+def _generator(*seeds: int) -> torch.Generator:
+    seed = int(np.random.SeedSequence(seeds).generate_state(1, np.uint64)[0])
+    return torch.Generator().manual_seed(seed)
 
 
 def _augmented(images: Tensor, rng: torch.Generator) -> Tensor:
@@ -250,18 +274,18 @@ def calibration_error(probabilities: NDArray[np.float64], truth: NDArray[np.bool
 @dataclass(frozen=True)
 class _Card:
     key: dict[str, Any]
-    epoch: Count
+    steps: Count
 
 
-def _keep(path: Path, key: Mapping[str, Any], network: AttributeNet, optimiser: torch.optim.AdamW, epoch: int) -> None:
+def _keep(path: Path, key: Mapping[str, Any], network: AttributeNet, optimiser: torch.optim.AdamW, steps: int) -> None:
     tensors = {f"network.{name}": value for name, value in network.state_dict().items()}
     for k, weight in enumerate(network.parameters()):
         tensors |= {f"adam.{k}.{name}": value.reshape(-1) for name, value in optimiser.state[weight].items()}
-    cards.write(path, _STATE, tensors, {"key": json.loads(json.dumps(key)), "epoch": epoch})
+    cards.write(path, _STATE, tensors, {"key": json.loads(json.dumps(key)), "steps": steps})
 
 
 def _resume(path: Path, key: Mapping[str, Any], network: AttributeNet, optimiser: torch.optim.AdamW) -> int:
-    """Restore network and optimiser; returns the epoch to resume with."""
+    """Restore network and optimiser; returns the steps that were taken."""
     if not path.exists():
         return 0
     tensors, card = cards.read(path, _STATE, _Card)
@@ -282,4 +306,4 @@ def _resume(path: Path, key: Mapping[str, Any], network: AttributeNet, optimiser
                     for name in ("exp_avg", "exp_avg_sq")
                 },
             }
-    return card.epoch
+    return card.steps
