@@ -8,7 +8,8 @@ import stat
 import zipfile
 import zlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path, PurePosixPath
 
 from latentlab.errors import UserError
@@ -70,6 +71,35 @@ def unpack(archive: Path, folder: Path) -> Path:
     except _DAMAGE as error:
         raise UserError(f"{archive} is not a zip archive that can be read: {printable(str(error)[:200])}") from error
     return _innermost(folder)
+
+
+@contextmanager
+def unpacked_for_a_while(paths: Sequence[Path], out: Path) -> Iterator[list[Path]]:
+    """Give folders in place of the zip archives among paths, which are there as long as the block lasts.
+
+    Parameters
+    ----------
+    paths
+        Files and folders; what is no archive stays as it is.
+    out
+        Folder of the results, in which the archives are unpacked. What a killed process left there is removed.
+
+    Raises
+    ------
+    UserError
+        An archive cannot be unpacked, see `unpack`.
+    """
+    if not any(map(is_archive, paths)):
+        yield list(paths)
+        return
+    with ExitStack() as stack:
+        try:
+            out.mkdir(parents=True, exist_ok=True)
+            folder = stack.enter_context(temporary_beside(out / "unpacked", folder=True))
+        except OSError as error:
+            raise UserError(f"cannot unpack into {out}: {error.strerror or error}") from error
+        places = [folder / str(k) / path.stem for k, path in enumerate(paths)]
+        yield [unpack(path, place) if is_archive(path) else path for path, place in zip(paths, places, strict=True)]
 
 
 def check_members(members: Sequence[zipfile.ZipInfo], size: int, ratio: int) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from latentlab import registry
-from latentlab.archives import is_archive, unpack
+from latentlab.archives import is_archive, unpack, unpacked_for_a_while
 from latentlab.cli import options, training_sets
 from latentlab.cli.endings import single_line
 from latentlab.cli.errors import end_with, noted
@@ -242,8 +241,8 @@ def apply(
     if not dropout:
         options.refuse_without_effect(ctx, {"seed": "without dropout, which is all that is random"})
     applied: AppliedSize = "own" if size == "own" else "training" if size == "training" else options.parse_size(size, 4)
-    with tempfile.TemporaryDirectory(prefix="latentlab-") as unpacked:
-        given = [_unpacked(path, Path(unpacked)) for path in images]
+    options.check_folder(out)
+    with unpacked_for_a_while(images, out) as given:
         paths = named_images(given, recursive, SUFFIXES | VIDEO_SUFFIXES)
         options.check_folder(out, paths.values())
         videos = {name: paths.pop(name) for name in list(paths) if is_video(paths[name])}

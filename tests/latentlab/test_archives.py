@@ -6,8 +6,9 @@ import zipfile
 import pytest
 
 from latentlab import archives
-from latentlab.archives import is_archive, unpack
+from latentlab.archives import is_archive, unpack, unpacked_for_a_while
 from latentlab.errors import UserError
+from latentlab.files import images_in
 
 
 def zipped(path, members):
@@ -85,3 +86,19 @@ def test_broken_encrypted_and_empty_archives_are_named(tmp_path, monkeypatch):
 def test_a_folder_may_be_called_like_an_archive(tmp_path):
     (tmp_path / "set.zip").mkdir()
     assert not is_archive(tmp_path / "set.zip") and is_archive(tmp_path / "SET.ZIP")
+
+
+def test_archives_of_one_name_are_unpacked_apart_and_only_for_a_while(tmp_path):
+    folders = []
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        zipped(tmp_path / name / "set.zip", {f"{name}.png": name.encode()})
+        folders.append(tmp_path / name / "set.zip")
+    with pytest.raises(RuntimeError), unpacked_for_a_while([*folders, tmp_path / "plain"], tmp_path / "out") as given:
+        assert [path.name for folder in given[:2] for path in images_in(folder)] == ["one.png", "two.png"]
+        assert given[2] == tmp_path / "plain"
+        raise RuntimeError("whatever happens")
+    assert list((tmp_path / "out").iterdir()) == []
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UserError, match="cannot unpack into .*file"), unpacked_for_a_while(folders, tmp_path / "file"):
+        pass
