@@ -4,6 +4,7 @@ import ast
 import re
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -56,10 +57,16 @@ def name_of(path: Path) -> str:
     return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
 
 
+@cache
+def tree_of(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+@cache
 def imports_of(path: Path) -> set[str]:
     """Modules of the two packages that a module imports, anywhere in it, type hints included."""
     found = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in ast.walk(tree_of(path)):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
@@ -125,7 +132,7 @@ def test_translation_is_a_leaf():
 def functions():
     """Path, node, lines of code without the docstring, arguments without self."""
     for path in MODULES:
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        for node in ast.walk(tree_of(path)):
             if isinstance(node, ast.FunctionDef):
                 documented = ast.get_docstring(node) is not None
                 docstring = node.body[0].end_lineno - node.body[0].lineno + 1 if documented else 0
@@ -147,7 +154,7 @@ def test_functions_are_short_and_take_few_arguments():
 def test_docstrings_are_sentences():
     pattern = re.compile(r"^\s*(Of |The same\b)")
     for path in MODULES:
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        for node in ast.walk(tree_of(path)):
             if isinstance(node, ast.FunctionDef | ast.ClassDef | ast.Module):
                 bad = [line for line in (ast.get_docstring(node) or "").splitlines() if pattern.match(line)]
                 assert bad == [], path

@@ -200,7 +200,9 @@ def run_all(names: Iterable[str], rounds: Iterable[int], seed: int) -> dict[str,
                     _kill_once(
                         name, [round(rng.random(), 3) for _ in range(2 if k % 3 == 2 else 1)], known, place, tally
                     )
-                    step(sum(one.kills for _, one in found.values()), (k + 1) * len(found))
+                    step(
+                        sum(one.kills for _, one in found.values()), max(k + 1, getattr(rounds, "stop", 0)) * len(found)
+                    )
     return {name: tally for name, (_, tally) in found.items()}
 
 
