@@ -48,7 +48,8 @@ def read_table(path: Path) -> pa.Table:
 def _read(stored: pq.ParquetFile, limit: int) -> pa.Table:
     # What the file declares about its columns is not asked for: Arrow ends the process where that is damaged.
     batches, size = [], 0
-    for batch in stored.iter_batches(_ROWS):
+    # Arrow's threads do not live on in a fork of a process that has used them: a read in one could wait for ever.
+    for batch in stored.iter_batches(_ROWS, use_threads=False):
         batches.append(batch)
         size += batch.nbytes
         if size > limit:
