@@ -56,6 +56,10 @@ class Stopwatch:
         self._noted = time.monotonic()
         write_json(self._path, {"seconds": self.seconds})
 
+    def forget(self) -> None:
+        """Remove the file: the work is done, and its seconds are written elsewhere."""
+        self._path.unlink(missing_ok=True)
+
     def watching(self, stage: Stage) -> Stage:
         """Wrap a stage so that its steps also write the seconds from time to time."""
 

@@ -198,11 +198,11 @@ def _fit(task: Task, method: Method, folder: Path, stage: Stage) -> dict[str, fl
         return {"megabytes": _megabytes([method.given])}
     known = (folder / DONE).exists()
     watch, memory = Stopwatch(folder / "seconds.json"), PeakMemory()
-    method.fit(task, folder, watch.watching(stage))
+    method.fit(task, folder, stage if known else watch.watching(stage))
     if not known:
-        watch.note()
         costs = {"fit_seconds": watch.seconds, "megabytes": _megabytes(folder.glob("*.safetensors"))}
         write_json(folder / DONE, costs | memory.gigabytes())
+    watch.forget()
     return read_json(folder / DONE, dict[str, float])
 
 

@@ -24,7 +24,7 @@ from latentlab.samples.parquet import check_types, read_table
 from latentlab.samples.table import RESERVED, SampleTable, concatenate
 from latentlab.schemas import Count, checked
 from latentlab.scorers.threshold import AnyThreshold, parse_threshold
-from stylegan2.describing import printable
+from stylegan2.describing import describe, printable
 
 if TYPE_CHECKING:
     from stylegan2.protocol import NoiseMode
@@ -104,8 +104,11 @@ class SampleSettings:
         if self.noise_mode not in ("const", "none"):
             raise UserError(f"noise_mode must be 'const' or 'none' for samples, not {self.noise_mode!r}")
         taken = {*RESERVED, *map(_logit_column, self.names)}
-        if not self.names or len(set(self.names)) < len(self.names) or set(self.names) & taken:
-            raise UserError(f"scores need distinct names other than {', '.join(RESERVED)}; got {self.names}")
+        if not self.names:
+            raise UserError("samples have one score at least")
+        unfit = [name for name, times in Counter(self.names).items() if times > 1 or name in taken]
+        if unfit:
+            raise UserError(f"scores need distinct names other than {', '.join(RESERVED)}; got {describe(unfit[0])}")
         if self.precision not in ("float32", "bfloat16"):
             raise UserError(f"images are rendered in float32 or bfloat16, not {self.precision!r}")
         if self.threshold is not None:

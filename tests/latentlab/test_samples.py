@@ -264,6 +264,13 @@ def test_foreign_folders_are_refused(tiny, scorer, tmp_path):
         SampleStore.open(tmp_path / "mine.parquet" / "deep", make_settings(tiny, scorer))
 
 
+def test_scores_of_one_name_are_refused_by_name(tiny, scorer):
+    with pytest.raises(UserError, match=r"distinct names other than .*; got 'sad'$"):
+        make_settings(tiny, scorer, names=("happy", *["sad"] * 1000))
+    with pytest.raises(UserError, match="one score at least"):
+        make_settings(tiny, scorer, names=())
+
+
 @pytest.mark.parametrize(
     "change",
     [

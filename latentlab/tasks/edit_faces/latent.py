@@ -109,10 +109,11 @@ class Projector:
             self._settings,
             perceptual=components.fast_perceptual,
             folder=folder,
-            progress=watch.watching(stage),
+            progress=stage if done.exists() else watch.watching(stage),
         )
         if not done.exists():
             write_json(done, {"seconds": watch.seconds / len(photos)})
+        watch.forget()
         return Projected(found.ws(components.generator), read_json(done, Seconds).seconds)
 
 

@@ -21,6 +21,7 @@ from latentlab.comparison import (
     MethodResult,
     ReportSection,
     compare,
+    costs,
     draw_conclusions,
     summary_lines,
     worst_images,
@@ -336,6 +337,24 @@ def test_a_stopwatch_goes_on_where_it_was(tmp_path):
     first.note()
     (tmp_path / "seconds.json").write_text('{"seconds": 40.0}')
     assert 40.0 <= Stopwatch(tmp_path / "seconds.json").seconds < 50.0
+
+
+class Slow(Add):
+    """Tells how far it is while it learns, which takes a while, and when it finds again what it learnt."""
+
+    def fit(self, task, folder, stage):
+        super().fit(task, folder, stage)
+        with stage("learning") as step:
+            step(1, 1)
+
+
+def test_a_run_that_finds_all_done_leaves_the_same_files(tmp_path, monkeypatch):
+    monkeypatch.setattr(costs, "_SAVE_SECONDS", -1.0)
+    left = []
+    for _ in range(2):
+        compare(Brighter(tmp_path), [Slow("slow", 0.1)])
+        left.append({path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()})
+    assert left[0] == left[1] and not [path for path in left[0] if path.name == "seconds.json"]
 
 
 PEAKS = """
