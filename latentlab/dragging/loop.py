@@ -1,10 +1,10 @@
 """The loop of a drag: supervise, step, track, until all points have arrived.
 
-Two things differ from the paper, for the sake of generators of other kinds than NVIDIA's. It steps by Adam, as far in
-every coordinate of w as in any other. Of those many that no image has ever used lie among them, and in a generator
-without demodulation such steps change contrast and colours, and end in grey. A step here goes where the gradient leads in
-units of w's own spread: along the covariance of w over all images, by so many of its standard deviations. And points
-are found again by patches, see `latentlab.dragging.tracking`.
+Two things differ from the paper, so that generators of other kinds than NVIDIA's can be dragged. The paper steps by
+Adam, as far along every coordinate of w as along any other. Along most directions images hardly differ, and in a
+generator without demodulation such steps change contrast and colours, and end in grey. Here a step goes along the
+covariance of w over all images, where the gradient leads in units of w's own spread, by so many standard deviations.
+And points are found again by patches, see `latentlab.dragging.tracking`.
 """
 
 from __future__ import annotations

@@ -42,7 +42,8 @@ def motion_loss(features: Tensor, points: Tensor, targets: Tensor, settings: Dra
     here = points[:, None] + disc(settings.supervised, points)  # (n, m, 2)
     there = here + shift[:, None]
     missing = (sample(features, there) - sample(features.detach(), here)).square().sum(dim=(1, 2))
-    return (missing / missing.detach().clamp_min(1e-9) * pulled).sum()
+    loss: Tensor = (missing / missing.detach().clamp_min(1e-9) * pulled).sum()
+    return loss
 
 
 class Kept:

@@ -72,7 +72,7 @@ def _patches(features: Tensor, points: Tensor, reach: int) -> Tensor:
     places = points[:, None, None] + square(reach, points)  # (n, s, s, 2)
     side = places.shape[1]
     values = sample(features, places.flatten(1, 2))  # (n, s², c)
-    return values.transpose(1, 2).unflatten(2, (side, side))
+    return values.transpose(1, 2).reshape(len(points), -1, side, side)
 
 
 def _part_of_step(cost: Tensor, best: Tensor) -> Tensor:
