@@ -82,7 +82,7 @@ def blobs():
 def test_a_blob_arrives_where_it_is_dragged(blobs):
     found = drag(torch.zeros(1, 3, 4), [[176, 256]], [[236, 216]], blobs, progress=False)
     assert found.arrived and found.steps < DEFAULTS.steps
-    # 60 and -40 pixels of 512 are 30 and -20 units, which are 3 and -2 of w; its third number moves the blob in x and y.
+    # 60 and -40 pixels of 512 are 30 and -20 units, which are 3 and -2 of w; its third number adds to both.
     w = found.ws[0, 0]
     torch.testing.assert_close(w[:2] + w[2], torch.tensor([3.0, -2.0]), rtol=0, atol=0.06)
     torch.testing.assert_close(found.points, torch.tensor([[236.0, 216.0]]), rtol=0, atol=1.0)
@@ -144,7 +144,7 @@ def test_a_point_is_found_again_where_it_went(x, y, dx, dy, ways):
     places = places_of(64)
     tracker = Tracker(blob(places, point[0]), point, point + ways * 3 * shift, replace(DEFAULTS, line_weight=0.0))
     found = tracker(blob(places, point[0] + shift[0]), point)
-    assert 0 <= float(found.min()) and float(found.max()) <= 256
+    assert float(found.min()) >= 0 and float(found.max()) <= 256
     if (point + shift).min() > 24 and (point + shift).max() < 232 and point.min() > 24 and point.max() < 232:
         assert float((found - point - shift).norm()) < 0.75
 
@@ -257,8 +257,8 @@ def test_a_gpu_drags_as_the_cpu_does():
     there, ws, mask = on_cuda(here), ws_of(here), torch.ones(here.resolution, here.resolution)
     mask[:4] = 0
     wanted = drag(ws, [[20, 20]], [[30, 20]], here, SHORT, mask, progress=False)
-    for given, area in ((on_cuda(ws), on_cuda(mask)), (ws, mask)):
-        found = drag(given, [[20, 20]], [[30, 20]], there, SHORT, area, progress=False)
+    for latent, area in ((on_cuda(ws), on_cuda(mask)), (ws, mask)):
+        found = drag(latent, [[20, 20]], [[30, 20]], there, SHORT, area, progress=False)
         check_alike([found.ws, found.points, found.distances], [wanted.ws, wanted.points, wanted.distances], 1e-3)
 
 
@@ -282,7 +282,7 @@ NAN = float("nan")
             [[16.5, 4]],
             TARGETS,
             None,
-            r"points must lie in the image, 0 … 16 in both directions, unlike \(16.5, 4\)",
+            r"points must lie in the image, 0 … 16 in both .*unlike \(16.5, 4\)",
         ),
         (WS, POINTS, [[8, -1]], None, "targets must lie in the image"),
         (WS, [[NAN, 4]], TARGETS, None, r"unlike \(nan, 4\)"),
