@@ -141,7 +141,8 @@ def main() -> None:
             print(f"{seed} {row.move}: {row.left:.0%} left, tracked {row.tracked:.0%}, identity {row.identity:.2f}, "
                   f"{row.steps} steps, {row.seconds:.1f} s", flush=True)  # fmt: skip
     faces = len(rows) // len(MOVES)
-    print(f"\n{describe("torch", "dlib-bin")}\n\n{faces} faces, seeds from {arguments.first}, at most {arguments.steps} steps\n")
+    print(f"\n{describe('torch', 'dlib-bin')}")
+    print(f"\n{faces} faces, seeds from {arguments.first}, at most {arguments.steps} steps\n")
     print("| move | left | half of the faces | 15 % or less | tracked | identity | steps | seconds |")
     print("|---|---|---|---|---|---|---|---|")
     for name in MOVES:

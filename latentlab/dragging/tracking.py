@@ -57,7 +57,7 @@ class Tracker:
         cost = (
             self._differences(features, points)
             + settings.near_weight * offsets.square().sum(dim=-1)
-            + settings.line_weight * beside.square()
+            + settings.line_weight * (beside.abs() - settings.line_width).clamp_min(0).square()
         )
         best = cost.flatten(1).argmin(dim=1)
         found = offsets.reshape(-1, 2)[best] + _part_of_step(cost, best)
