@@ -42,8 +42,8 @@ class DragSettings:
         What speaks against a place far from where the point was: the square of the distance times this, beside the
         relative difference of the patches.
     line_weight, line_width
-        The same of a place beside the line from the point's start to its target, for what it lies farther from it than
-        the width: nearer than that, patches alone decide.
+        What speaks against a place beside the line from the point's start to its target: the square of the distance
+        beyond the width times this. Within the width, patches alone decide.
     mask_weight
         Weight of the features that are to stay, where a mask says so.
     """
