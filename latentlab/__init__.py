@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         load_direction,
     )
     from latentlab.directions import fit as fit_direction
+    from latentlab.distributed import cluster
     from latentlab.editing import edit, move, walk
     from latentlab.errors import UserError
     from latentlab.faces import align, paste_back
@@ -81,6 +82,7 @@ _NAMES = {
     "StudySettings": "latentlab.pipelines:StudySettings",
     "UserError": "latentlab.errors:UserError",
     "align": "latentlab.faces:align",
+    "cluster": "latentlab.distributed:cluster",
     "compare": "latentlab.comparison:compare",
     "edit": "latentlab.editing:edit",
     "edit_photo": "latentlab.pipelines:edit_photo",
@@ -121,6 +123,7 @@ _MODULES = (
     "comparison",
     "datasets",
     "directions",
+    "distributed",
     "editing",
     "faces",
     "images",
@@ -162,6 +165,7 @@ __all__ = [
     "UserError",
     "__version__",
     "align",
+    "cluster",
     "compare",
     "edit",
     "edit_photo",

@@ -7,7 +7,8 @@ import re
 import shlex
 import sys
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from enum import Enum
 from pathlib import Path
 from typing import Annotated, Literal
@@ -67,6 +68,20 @@ ImagePrecision = Annotated[
         "--precision",
         help="Type that images are rendered in: float32, bfloat16, which is faster where the hardware is built for it "
         "and differs by less than the eye sees, or auto for bfloat16 there and float32 elsewhere.",
+    ),
+]
+Workers = Annotated[
+    int | None,
+    typer.Option("--workers", min=1, help="Processes that share the work, by Ray; by default this one alone does it."),
+]
+RayAddress = Annotated[
+    str | None,
+    typer.Option("--ray", metavar="ADDRESS", help="Ray cluster whose machines share the work, such as auto or IP:6379."),
+]
+GpusPerWorker = Annotated[
+    float | None,
+    typer.Option(
+        min=0, help="GPUs of each worker, or a fraction of one; by default an equal share of all, 1 at most."
     ),
 ]
 Resolution = Annotated[
@@ -308,6 +323,26 @@ def check_latents_file(path: Path, inputs: Iterable[Path] = ()) -> None:
 def parse_batch(text: str) -> int | Literal["auto"]:
     """Parse a size of batches that the command line has checked: a number, or 'auto'."""
     return "auto" if text == "auto" else int(text)
+
+
+@contextmanager
+def on_workers(workers: int | None, address: str | None, gpus_per_worker: float | None) -> Iterator[None]:
+    """Have the work within done by workers, if the options ask for any.
+
+    Raises
+    ------
+    UserError
+        If they do not, but say how many GPUs these have; or as `latentlab.cluster` says.
+    """
+    if workers is None and address is None:
+        if gpus_per_worker is not None:
+            raise UserError("--gpus-per-worker has no effect without --workers or --ray; leave it out")
+        yield
+        return
+    from latentlab.distributed import cluster
+
+    with cluster(workers, address, gpus_per_worker):
+        yield
 
 
 def is_given(ctx: typer.Context, name: str) -> bool:

@@ -74,6 +74,9 @@ def label(
     device: options.Device = "auto",
     batch: options.Batch = "auto",
     precision: options.Precision = options.PrecisionName.auto,
+    workers: options.Workers = None,
+    ray: options.RayAddress = None,
+    gpus_per_worker: options.GpusPerWorker = None,
 ) -> None:
     """Draw seeds, score their images, and write the sample table (Parquet)."""
     from latentlab.pipelines import Components, LabelSettings, label_samples
@@ -81,7 +84,8 @@ def label(
     options.check_folder(out)
     settings = LabelSettings(samples, seed_start, psi, resolution, threshold, class_label, precision.value)
     components = Components.load(network, scorer, device=device)
-    table = label_samples(components, settings, out, options.parse_batch(batch), bar)
+    with options.on_workers(workers, ray, gpus_per_worker):
+        table = label_samples(components, settings, out, options.parse_batch(batch), bar)
     _print_counts(table)
     print(f"{len(table)} samples in {out}")
 

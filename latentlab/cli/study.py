@@ -57,6 +57,9 @@ def smile(
     device: options.Device = "auto",
     batch: options.Batch = "auto",
     precision: options.Precision = options.PrecisionName.auto,
+    workers: options.Workers = None,
+    ray: options.RayAddress = None,
+    gpus_per_worker: options.GpusPerWorker = None,
 ) -> None:
     """Find the smile direction, edit held-out faces along it both ways, and report how well that went.
 
@@ -66,7 +69,8 @@ def smile(
     study(
         "happy", name="smile", samples=samples, seed_start=seed_start, psi=psi, class_label=class_label,
         network=network, scorer=scorer, method=method, threshold=threshold, out=out, render=render,
-        edited_faces=edited_faces, device=device, batch=batch, precision=precision,
+        edited_faces=edited_faces, device=device, batch=batch, precision=precision, workers=workers, ray=ray,
+        gpus_per_worker=gpus_per_worker,
     )  # fmt: skip
 
 
@@ -102,6 +106,9 @@ def study(
     device: options.Device = "auto",
     batch: options.Batch = "auto",
     precision: options.Precision = options.PrecisionName.auto,
+    workers: options.Workers = None,
+    ray: options.RayAddress = None,
+    gpus_per_worker: options.GpusPerWorker = None,
 ) -> None:
     """Find the direction of any attribute, edit held-out faces along it both ways, and report how well that went.
 
@@ -130,6 +137,7 @@ def study(
     folder = options.check_folder(out or Path(f"latentlab-{name}"))
     components = Components.load(network, scorer or default_scorer(attribute), device=device)
     size = options.parse_batch(batch)
-    found = study_attribute(components, settings, folder, options.this_command(), size, bar)
+    with options.on_workers(workers, ray, gpus_per_worker):
+        found = study_attribute(components, settings, folder, options.this_command(), size, bar)
     print("\n".join(summary(found)))
     print(f"{folder / 'report.md'} describes the results; done in {time.monotonic() - begun:.0f} s")
