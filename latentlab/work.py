@@ -1,8 +1,8 @@
 """Work on many items that do not depend on each other: in this process, or on the workers of a cluster.
 
 A job says how a process prepares itself (`make`), and what it then does with one item. `run` does that here, one item
-after the other; within `latentlab.cluster(...)` the items go to workers. Jobs know nothing of either, and write what they
-make themselves, whole or not at all: so it does not matter who works on an item, or how often.
+after the other; within `latentlab.cluster(...)` the items go to workers. Jobs know nothing of either, and write what
+they make themselves, whole or not at all: so it does not matter who works on an item, or how often.
 """
 
 from __future__ import annotations
@@ -82,3 +82,14 @@ def run(
     work = make(here)
     for number, item in enumerate(items):
         yield number, work(item)
+
+
+def in_order(results: Iterator[tuple[int, Result]]) -> Iterator[tuple[int, Result]]:
+    """Yield what `run` gives in the order of the items, and hold back what is done too early."""
+    early: dict[int, Result] = {}
+    following = 0
+    for number, result in results:
+        early[number] = result
+        while following in early:
+            yield following, early.pop(following)
+            following += 1

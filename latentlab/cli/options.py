@@ -76,13 +76,13 @@ Workers = Annotated[
 ]
 RayAddress = Annotated[
     str | None,
-    typer.Option("--ray", metavar="ADDRESS", help="Ray cluster whose machines share the work, such as auto or IP:6379."),
+    typer.Option(
+        "--ray", metavar="ADDRESS", help="Ray cluster that shares the work, such as auto or IP:6379."
+    ),
 ]
 GpusPerWorker = Annotated[
     float | None,
-    typer.Option(
-        min=0, help="GPUs of each worker, or a fraction of one; by default an equal share of all, 1 at most."
-    ),
+    typer.Option(min=0, help="GPUs of each worker, or a fraction of one; by default an equal share of all, 1 at most."),
 ]
 Resolution = Annotated[
     int | None, typer.Option(help="Resolution of the images: the generator's own, or its preview's.")

@@ -137,6 +137,9 @@ def edit(
             "latents; by default one beside --out, which is removed when the video is done."
         ),
     ] = None,
+    workers: options.Workers = None,
+    ray: options.RayAddress = None,
+    gpus_per_worker: options.GpusPerWorker = None,
 ) -> None:
     """Write each seed's image at each strength, and the scores of all as a table.
 
@@ -195,9 +198,11 @@ def edit(
         if fast and steps is None and has_editor(wanted.direction, wanted.strengths, components, settings):
             unused = ("mask", "keep_detail", "tune", "cap", "class_label", "save_latents")
             options.refuse_without_effect(ctx, dict.fromkeys(unused, f"with --fast and the editor of {direction}"))
-            photos.edit_photos_quickly(paths, wanted.direction, components, settings, out)
+            with options.on_workers(workers, ray, gpus_per_worker):
+                photos.edit_photos_quickly(paths, wanted.direction, components, settings, out)
             return
-        photos.edit_photos(paths, wanted.direction, wanted.strengths, components, settings, out, save_latents)
+        with options.on_workers(workers, ray, gpus_per_worker):
+            photos.edit_photos(paths, wanted.direction, wanted.strengths, components, settings, out, save_latents)
         return
     if healthy is not None:
         search = replace(search, healthy=_healthy_region(healthy, wanted.direction, components))

@@ -1,4 +1,4 @@
-"""The same work on many processes and machines, by Ray: functions and commands that work on many items, within
+"""Work on many processes and machines, by Ray. Functions and commands that work on many items, within
 
 >>> with latentlab.cluster(workers=4):
 ...     table = latentlab.sample(components, settings, "samples")

@@ -46,4 +46,5 @@ def unpack(packed: bytes) -> Any:
 
 def _own_device(storage: Any, location: str) -> Any:
     kind = location.partition(":")[0]
-    return storage if kind == "cpu" else torch.serialization.default_restore_location(storage, f"{kind}:0")
+    restore: Any = torch.serialization.default_restore_location
+    return storage if kind == "cpu" else restore(storage, f"{kind}:0")

@@ -100,12 +100,14 @@ def measure_directions(
     check_has_w(components.generator, "this measurement")
     _check_networks(directions, attribute, components)
     bench = _bench(attribute, components, settings, samples, Path(folder), stage_of(progress))
-    parts = {}
+    parts, names = {}, list(directions)
     with stage_of(progress)("measuring", "direction") as step:
         step(0, len(directions))
-        for name, direction in directions.items():
-            parts[name] = bench.measure(name, direction)
-            step(len(parts), len(directions), name)
+        for number, part in run(bench.here_or_there, list(directions.items()), bench):
+            if isinstance(part, Lost):
+                raise UserError(f"the direction {names[number]} could not be measured: {part.reason}")
+            parts[names[number]] = part
+            step(len(parts), len(directions), names[number])
     found = bench.collect(directions, parts)
     found.save(Path(folder) / "results.json")
     draw_figures(found, bench.strips(directions), bench.faces.images[: settings.shown], Path(folder))
