@@ -84,6 +84,24 @@ def run(
         yield number, work(item)
 
 
+def share_out(make: Callable[[None], Callable[[Item], object]], items: Iterable[Item]) -> None:
+    """Have workers do what is found done later, if there are any; whoever needs it does the rest by itself.
+
+    Parameters
+    ----------
+    make, items
+        See `run`; results do not count.
+
+    Raises
+    ------
+    Exception
+        The first that is raised on a worker.
+    """
+    if _WORKERS.get() is not None:
+        for _ in run(make, items, None):
+            pass
+
+
 def in_order(results: Iterator[tuple[int, Result]]) -> Iterator[tuple[int, Result]]:
     """Yield what `run` gives in the order of the items, and hold back what is done too early."""
     early: dict[int, Result] = {}

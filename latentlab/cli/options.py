@@ -76,9 +76,7 @@ Workers = Annotated[
 ]
 RayAddress = Annotated[
     str | None,
-    typer.Option(
-        "--ray", metavar="ADDRESS", help="Ray cluster that shares the work, such as auto or IP:6379."
-    ),
+    typer.Option("--ray", metavar="ADDRESS", help="Ray cluster that shares the work, such as auto or IP:6379."),
 ]
 GpusPerWorker = Annotated[
     float | None,
