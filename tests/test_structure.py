@@ -41,6 +41,7 @@ LEVELS = (
         "precision",
         "latents",
         "work",
+        "places",
     },
     {"resuming", "reprs", "intervals", "schemas", "markdown"},
     {"errors", "versions"},

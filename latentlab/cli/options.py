@@ -16,6 +16,7 @@ from typing import Annotated, Literal
 import typer
 
 from latentlab.errors import UserError
+from latentlab.places import is_address
 
 
 def _check_batch(text: str) -> str:
@@ -277,6 +278,8 @@ def check_folder(path: Path, inputs: Iterable[Path] = ()) -> Path:
     UserError
         If a file is in the way, or the folder holds one of the inputs.
     """
+    if is_address(path):
+        raise UserError(f"{path} is an address, and this command writes to a folder of this machine: give one to --out")
     there = next(place for place in (path, *path.absolute().parents) if place.exists() or place.is_symlink())
     if not there.is_dir():
         raise UserError(f"{there} is a file; choose a folder with --out")
@@ -284,6 +287,11 @@ def check_folder(path: Path, inputs: Iterable[Path] = ()) -> Path:
         if one.exists() and one.resolve().parent == path.resolve():
             raise UserError(f"{one} lies in {path}, where results would replace it; choose another folder with --out")
     return path
+
+
+def check_place(text: str) -> Path | str:
+    """Return the folder, or the address in an object store, that results are to be written to; see `check_folder`."""
+    return text if is_address(text) else check_folder(Path(text))
 
 
 def check_file(path: Path, inputs: Iterable[Path] = ()) -> Path:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from enum import Enum
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -47,9 +46,13 @@ def smile(
     scorer: options.ScorerName = "fer",
     method: Method = MethodName.style_correlation,
     threshold: options.Threshold = None,
-    out: Annotated[Path, typer.Option(help="Folder of the results, where a stopped run resumes.")] = Path(
-        "latentlab-smile"
-    ),
+    out: Annotated[
+        str,
+        typer.Option(
+            metavar="PATH|ADDRESS",
+            help="Folder of the results, where a stopped run resumes, or an address such as s3://BUCKET/SMILE.",
+        ),
+    ] = "latentlab-smile",
     render: Render = RenderName.auto,
     edited_faces: Annotated[
         int, typer.Option(help="Number of held-out faces to edit: so many that smile, and so many that do not.")
@@ -96,8 +99,12 @@ def study(
     method: Method = MethodName.style_correlation,
     threshold: options.Threshold = None,
     out: Annotated[
-        Path | None,
-        typer.Option(help="Folder of the results, where a stopped run resumes; by default latentlab-NAME."),
+        str | None,
+        typer.Option(
+            metavar="PATH|ADDRESS",
+            help="Folder of the results, where a stopped run resumes, or an address such as s3://BUCKET/RUN; by "
+            "default latentlab-NAME.",
+        ),
     ] = None,
     render: Render = RenderName.auto,
     edited_faces: Annotated[
@@ -134,10 +141,10 @@ def study(
         edited_faces=edited_faces,
         precision=precision.value,
     )
-    folder = options.check_folder(out or Path(f"latentlab-{name}"))
+    folder = options.check_place(out or f"latentlab-{name}")
     components = Components.load(network, scorer or default_scorer(attribute), device=device)
     size = options.parse_batch(batch)
     with options.on_workers(workers, ray, gpus_per_worker):
         found = study_attribute(components, settings, folder, options.this_command(), size, bar)
     print("\n".join(summary(found)))
-    print(f"{folder / 'report.md'} describes the results; done in {time.monotonic() - begun:.0f} s")
+    print(f"{str(folder).rstrip('/')}/report.md describes the results; done in {time.monotonic() - begun:.0f} s")
