@@ -174,7 +174,8 @@ def published(folder: Folder, begun: str) -> Iterator[Path]:
     folder
         Folder, which is given itself, or address.
     begun
-        Name of the file by which such a folder is known, which is fetched from the address if it is there.
+        Name of the file by which such a folder is known. It is fetched from the address if it is there, and comes last
+        at the end.
 
     Raises
     ------
@@ -191,7 +192,7 @@ def published(folder: Folder, begun: str) -> Iterator[Path]:
             with place.open(begun) as file:
                 _copy(file, _Local(local), begun)
         yield local
-        for path in sorted(files_in(local, recursive=True)):
+        for path in sorted(files_in(local, recursive=True), key=lambda path: (path == local / begun, path)):
             inner = path.parent.relative_to(local).as_posix()
             with path.open("rb") as file:
                 _copy(file, place if inner == "." else place_of(f"{address}/{inner}"), path.name)

@@ -84,6 +84,7 @@ def _ray() -> Any:
 def _begin(ray: Any, workers: int | None, address: str | None) -> None:
     """Start Ray on this machine, or join a cluster."""
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    os.environ.setdefault("RAY_worker_niceness", "0")  # it would let every other program go first
     # Threads that spin while they wait would take the cores from the other workers.
     threads = {"OMP_NUM_THREADS": str(torch.get_num_threads()), "OMP_WAIT_POLICY": "PASSIVE"}
     quiet = {"logging_level": logging.ERROR, "log_to_driver": False, "runtime_env": {"env_vars": threads}}

@@ -117,7 +117,10 @@ class _Crew:
         """Hand out all items, and yield what comes back."""
         while self._hand_out():
             waiting = {member.asked[0][0]: member for member in self._members if member.asked}
-            answers, _ = ray.wait(list(waiting), timeout=_PATIENCE)
+            # A look takes as long for one answer as for all that are there.
+            answers, _ = ray.wait(list(waiting), num_returns=len(waiting), timeout=0)
+            if not answers:
+                answers, _ = ray.wait(list(waiting), timeout=_PATIENCE)
             if not answers and all(member.machine is None for member in self._members):
                 warnings.warn("waiting for workers: the cluster has no room for one yet", stacklevel=2)
             for answer in answers:

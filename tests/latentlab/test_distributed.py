@@ -2,6 +2,7 @@
 
 import filecmp
 import os
+import socket
 import subprocess
 import sys
 import threading
@@ -46,16 +47,36 @@ from latentlab.distributed import cluster  # noqa: E402
 from latentlab.distributed.pool import Pool  # noqa: E402
 from latentlab.distributed.sending import pack, unpack  # noqa: E402
 
-LABELS = LabelSettings(samples=400)
+LABELS = LabelSettings(samples=400, precision="float32")
 STORE = 100_000_000  # bytes
+
+
+def free_port() -> int:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return one.getsockname()[1]
+
+
+PORT = free_port()
+ENVIRONMENT = {
+    "RAY_worker_niceness": "0",
+    "AWS_ENDPOINT_URL": f"http://127.0.0.1:{PORT}",
+    "AWS_DEFAULT_REGION": "us-east-1",
+    "AWS_ACCESS_KEY_ID": "a",
+    "AWS_SECRET_ACCESS_KEY": "b",
+}
 
 
 @pytest.fixture(scope="module", autouse=True)
 def running():
     """One Ray for all: four processors, and a GPU that it believes in."""
+    patch = pytest.MonkeyPatch()
+    for name, value in ENVIRONMENT.items():  # workers have the environment that Ray begins with
+        patch.setenv(name, value)
     ray.init(num_cpus=4, num_gpus=1, include_dashboard=False, object_store_memory=STORE, log_to_driver=False)
     yield
     ray.shutdown()
+    patch.undo()
 
 
 @pytest.fixture(scope="module")
@@ -201,7 +222,7 @@ def wait(done, total):
 
 components = Components.load(make_tiny(), FunctionScorer(("bright", "dark"), brightness))
 with cluster(workers=2):
-    label_samples(components, LabelSettings(samples=400), sys.argv[1], progress=stage_with(wait))
+    label_samples(components, LabelSettings(samples=400, precision="float32"), sys.argv[1], progress=stage_with(wait))
 """
 
 
@@ -297,7 +318,9 @@ def test_measured_directions_are_the_same(two, tmp_path):
     components = components_of(generator, Judge(generator.scorer()))
     truth, rng = generator.direction("mouth"), np.random.default_rng(0)
     named = {
-        name: Direction((vector / np.linalg.norm(vector)).astype(np.float32), "mouth", "known", generator=generator.fingerprint)
+        name: Direction(
+            (vector / np.linalg.norm(vector)).astype(np.float32), "mouth", "known", generator=generator.fingerprint
+        )
         for name, vector in {"truth": truth, "stray": truth + 0.15 * rng.standard_normal(16)}.items()
     }
     measure_directions(named, ATTRIBUTE, components, tmp_path / "plain", SETTINGS, progress=False)
@@ -355,20 +378,15 @@ def test_options_without_effect_are_refused(refused, tmp_path):
     assert reason in refused("edit", "--direction", "smile", "--video", film, "--strength", "1", "--workers", "2")
 
 
-def test_workers_write_to_an_object_store(components, tmp_path, monkeypatch):
+def test_workers_write_to_an_object_store(two, components, tmp_path):
     moto = pytest.importorskip("moto.server")
     boto3 = pytest.importorskip("boto3")
     pytest.importorskip("s3fs")
-    server = moto.ThreadedMotoServer(port=0)
+    server = moto.ThreadedMotoServer("127.0.0.1", PORT, verbose=False)
     server.start()
     try:
-        host, port = server.get_host_and_port()
-        given = {"AWS_ENDPOINT_URL": f"http://{host}:{port}", "AWS_DEFAULT_REGION": "us-east-1"}
-        given |= {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b"}
-        for name, value in given.items():
-            monkeypatch.setenv(name, value)
         boto3.client("s3").create_bucket(Bucket="bucket")
-        with working_on(Pool(2, environment=given)):
+        with working_on(two):
             table = label_samples(components, LABELS, "s3://bucket/samples", progress=False)
         plain = label_samples(components, LABELS, tmp_path / "plain", progress=False)
         for path in (tmp_path / "plain").iterdir():
