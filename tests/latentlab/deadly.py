@@ -35,18 +35,17 @@ class Deadly:
 
 
 class DeadlyScorer:
-    """Brightness; images of a known one kill."""
+    """Brightness; a known image kills."""
 
     names, fingerprint = ("bright", "dark"), "deadly"
 
-    def __init__(self, deadly: Deadly, mean: float) -> None:
-        self.deadly, self.mean = deadly, mean
+    def __init__(self, deadly: Deadly, image: torch.Tensor) -> None:
+        self.deadly, self.image = deadly, image
 
     def __call__(self, images: torch.Tensor) -> torch.Tensor:
-        means = images.mean(dim=(1, 2, 3))
-        if bool(torch.isclose(means, torch.tensor(self.mean), rtol=0, atol=2e-5).any()):
+        if bool(((images - self.image).abs().amax(dim=(1, 2, 3)) < 1e-4).any()):
             self.deadly()
-        bright = torch.sigmoid(3 * means)
+        bright = torch.sigmoid(3 * images.mean(dim=(1, 2, 3)))
         return torch.stack([bright, 1 - bright], dim=1)
 
 

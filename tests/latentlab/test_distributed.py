@@ -34,6 +34,7 @@ from latentlab.projection import DEFAULTS, TuningSettings
 from latentlab.samples import SampleStore
 from latentlab.scorers import FunctionScorer
 from latentlab.work import run, working_on
+from stylegan2.sampling import z_from_seeds
 from tests.conftest import TINY, make_tiny
 from tests.latentlab.comparison.test_compare import Add, Brighter, Raises
 from tests.latentlab.deadly import Deadly, DeadlyDetector, DeadlyScorer
@@ -181,8 +182,7 @@ def test_samples_are_the_same_files(two, components, tmp_path):
 
 def test_a_killed_worker_costs_nothing(two, tiny, tmp_path):
     plain, deadly = tmp_path / "plain", Deadly(tmp_path, 1)
-    mean = float(tiny.synthesis(tiny.mapping(_z(700, tiny), psi=0.7), noise_mode="const").mean())
-    components = Components.load(tiny, DeadlyScorer(deadly, mean))
+    components = Components.load(tiny, DeadlyScorer(deadly, image_of(700, tiny)))
     label_samples(components, LABELS, plain, progress=False)
     assert deadly.deaths == 0
     with working_on(two):
@@ -192,18 +192,16 @@ def test_a_killed_worker_costs_nothing(two, tiny, tmp_path):
 
 
 def test_seeds_that_end_workers_are_named_and_all_others_are_there(two, tiny, tmp_path):
-    mean = float(tiny.synthesis(tiny.mapping(_z(700, tiny), psi=0.7), noise_mode="const").mean())
-    components = Components.load(tiny, DeadlyScorer(Deadly(tmp_path, 9), mean))
+    components = Components.load(tiny, DeadlyScorer(Deadly(tmp_path, 2), image_of(700, tiny)))
     with working_on(two), pytest.raises(UserError, match="the seeds 664 to 727 could not be drawn: the process"):
         label_samples(components, LABELS, tmp_path / "samples", progress=False)
     settings = LABELS.for_components(components)
     assert list(SampleStore.open(tmp_path / "samples", settings).missing()) == [1]
 
 
-def _z(seed, generator):
-    from stylegan2 import z_from_seeds
-
-    return z_from_seeds([seed], generator.z_dim)
+def image_of(seed, generator):
+    ws = generator.mapping(z_from_seeds([seed], generator.z_dim), psi=0.7)
+    return generator.synthesis(ws, noise_mode="const")
 
 
 JOB = """
