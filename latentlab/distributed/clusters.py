@@ -90,7 +90,8 @@ def _begin(ray: Any, workers: int | None, address: str | None) -> None:
     quiet = {"logging_level": logging.ERROR, "log_to_driver": False, "runtime_env": {"env_vars": threads}}
     try:
         if address is None:
-            ray.init(num_cpus=workers or os.cpu_count(), include_dashboard=False, object_store_memory=_STORE, **quiet)
+            here = {"num_cpus": workers or os.cpu_count(), "include_dashboard": False, "object_store_memory": _STORE}
+            ray.init("local", **here, **quiet)  # one of its own, though there may be another on this machine
         else:
             ray.init(address=address, **quiet)
     except (ConnectionError, ValueError, RuntimeError) as error:

@@ -74,7 +74,7 @@ def running():
     patch = pytest.MonkeyPatch()
     for name, value in ENVIRONMENT.items():  # workers have the environment that Ray begins with
         patch.setenv(name, value)
-    ray.init(num_cpus=4, num_gpus=1, include_dashboard=False, object_store_memory=STORE, log_to_driver=False)
+    ray.init("local", num_cpus=4, num_gpus=1, include_dashboard=False, object_store_memory=STORE, log_to_driver=False)
     yield
     ray.shutdown()
     patch.undo()
@@ -393,3 +393,38 @@ def test_workers_write_to_an_object_store(two, components, tmp_path):
         np.testing.assert_array_equal(table.scores, plain.scores)
     finally:
         server.stop()
+
+
+LEAVING = """
+import ray
+from ray.cluster_utils import Cluster
+from latentlab.distributed import cluster
+from latentlab.work import Lost, run
+
+def make(here):
+    import time
+    machine = ray.get_runtime_context().get_node_id()
+    return lambda number: (time.sleep(0.2), machine)[1]
+
+machines = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "object_store_memory": 100_000_000})
+second = machines.add_node(num_cpus=1, object_store_memory=100_000_000)
+ray.init(address=machines.address, log_to_driver=False)
+found = {}
+with cluster(workers=2):
+    for number, machine in run(make, range(60), None):
+        found[number] = machine
+        if second is not None and len(set(found.values())) == 2:
+            machines.remove_node(second, allow_graceful=False)
+            second = None
+assert second is None and sorted(found) == list(range(60))
+assert not any(isinstance(one, Lost) for one in found.values())
+ray.shutdown()
+machines.shutdown()
+"""
+
+
+@pytest.mark.slow
+def test_a_machine_that_leaves_takes_no_item_with_it():
+    root = Path(__file__).parents[2]
+    environment = os.environ | {"PYTHONPATH": str(root)}
+    subprocess.run([sys.executable, "-c", LEAVING], check=True, env=environment, timeout=300, capture_output=True)
