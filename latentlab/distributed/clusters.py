@@ -94,7 +94,7 @@ def _begin(ray: Any, workers: int | None, address: str | None) -> None:
             ray.init("local", **here, **quiet)  # one of its own, though there may be another on this machine
         else:
             ray.init(address=address, **quiet)
-    except (ConnectionError, ValueError, RuntimeError) as error:
+    except Exception as error:  # Ray's are of many classes, and of none where it begins too slowly
         reason = str(error).partition("\n")[0]
         place = "on this machine" if address is None else f"at {address}"
         raise UserError(f"Ray cannot be used {place} ({reason})") from error
