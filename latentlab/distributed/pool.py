@@ -180,12 +180,15 @@ class _Crew:
     def _replace(self, member: _Member) -> Iterator[tuple[int, Any]]:
         """Take on another worker for one that ended; what it had goes to others, and what it worked on once more."""
         self._members.remove(member)
+        ray.kill(member.actor)  # it may only have been out of reach
         (_, first), *others = member.asked
         self._again.extend(task for _, task in others if task is not None)
         if first is None:
             self._failed += 1
             if self._failed == _MOST_FAILED:
-                raise UserError("workers end while they load the networks: killed, or short of memory")
+                raise UserError(
+                    "workers end before they are ready: killed, short of memory, or on machines without this package"
+                )
         elif _has_left(member.machine):
             self._again.append(first)
         elif first.ended:

@@ -132,7 +132,7 @@ def test_workers_that_end_before_they_are_ready_are_no_endless_loop(monkeypatch)
         os.abort()
 
     monkeypatch.setattr("latentlab.distributed.pool._MOST_FAILED", 1)
-    with working_on(Pool(1)), pytest.raises(UserError, match="workers end while they load the networks"):
+    with working_on(Pool(1)), pytest.raises(UserError, match="workers end before they are ready"):
         list(run(make, [3], None))
 
 
