@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         load_direction,
     )
     from latentlab.directions import fit as fit_direction
+    from latentlab.distributed import cluster
     from latentlab.dragging import DragSettings, drag
     from latentlab.editing import edit, move, walk
     from latentlab.errors import UserError
@@ -83,6 +84,7 @@ _NAMES = {
     "StudySettings": "latentlab.pipelines:StudySettings",
     "UserError": "latentlab.errors:UserError",
     "align": "latentlab.faces:align",
+    "cluster": "latentlab.distributed:cluster",
     "compare": "latentlab.comparison:compare",
     "drag": "latentlab.dragging:drag",
     "edit": "latentlab.editing:edit",
@@ -124,6 +126,7 @@ _MODULES = (
     "comparison",
     "datasets",
     "directions",
+    "distributed",
     "dragging",
     "editing",
     "faces",
@@ -167,6 +170,7 @@ __all__ = [
     "UserError",
     "__version__",
     "align",
+    "cluster",
     "compare",
     "drag",
     "edit",

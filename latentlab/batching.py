@@ -131,6 +131,11 @@ class Batches:
         )
 
 
+def parts_of(count: int, size: int) -> list[range]:
+    """Numbers from 0 to below `count`, in parts of `size`; the last may have less."""
+    return [range(start, min(start + size, count)) for start in range(0, count, size)]
+
+
 AnyBatch: TypeAlias = BatchSize | Batches
 """Images at once, or the batches that a loop before has used."""
 

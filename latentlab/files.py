@@ -256,7 +256,12 @@ def write_json(path: str | os.PathLike[str], data: Any) -> None:
     ValueError
         `data` holds NaN or an infinity, which JSON does not have.
     """
-    write_text(path, json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+    write_text(path, json_text(data))
+
+
+def json_text(data: Any) -> str:
+    """Return indented JSON as text that UTF-8 can hold; ValueError for NaN or an infinity, which it does not have."""
+    return readable(json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
 
 
 def read_bytes(path: str | os.PathLike[str], most: int | None = None) -> bytes:

@@ -15,6 +15,7 @@ MODULES = sorted(path for package in ("latentlab", "stylegan2") for path in (ROO
 # From the top down: a module imports from lower levels, and from its own.
 LEVELS = (
     {"cli", "__main__"},
+    {"distributed"},
     {"pipelines", "tasks"},
     {"comparison", "datasets", "plots"},
     {"editing", "dragging", "translation", "projection", "metrics"},
@@ -40,6 +41,8 @@ LEVELS = (
         "batching",
         "precision",
         "latents",
+        "work",
+        "places",
     },
     {"resuming", "reprs", "intervals", "schemas", "markdown"},
     {"errors", "versions"},

@@ -79,6 +79,8 @@ def _click_command(name: str, function: Callable[..., None], description: str) -
     return typer.main.get_command(single)
 
 
+_WORKERS = {"workers": options.Workers, "ray": options.RayAddress, "gpus_per_worker": options.GpusPerWorker}
+
 # --- a command from a definition ----------------------------------------------------------------------------
 
 
@@ -111,6 +113,10 @@ def task_command(name: str, definition: TaskDefinition) -> Any:
         ),
         _option("out", Path, Path(f"latentlab-compare-{name}"), "Folder of the report; a stopped run resumes there."),
         _option("device", str, "auto", "cpu, cuda, mps, or auto for the best available one."),
+        *(
+            inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=kind)
+            for name, kind in _WORKERS.items()
+        ),
     ]
     context = inspect.Parameter("ctx", inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context)
     parameters = [context, *own, *shared]
@@ -256,6 +262,7 @@ def _run(ctx: typer.Context, definition: TaskDefinition, values: dict[str, Any])
 
     choice = Choice(given.methods, load_metrics(given.metrics), options.this_command(), models)
     job = Job(out, values["device"], bar)
-    done = run_task(definition, settings, given.inputs, job, choice)
+    with options.on_workers(*(values[name] for name in _WORKERS)):
+        done = run_task(definition, settings, given.inputs, job, choice)
     print("\n".join([*summary_lines(done.comparison, definition.excluded), *done.notes]))
     print(f"The report is {done.page}; done in {time.monotonic() - begun:.0f} s")

@@ -298,6 +298,9 @@ def measure(
     ),
     device: options.Device = "auto",
     batch: options.Batch = "auto",
+    workers: options.Workers = None,
+    ray: options.RayAddress = None,
+    gpus_per_worker: options.GpusPerWorker = None,
 ) -> None:
     """Measure what directions change when all of them succeed equally often, to a judge that taught nothing.
 
@@ -321,14 +324,15 @@ def measure(
         raise UserError(f"--teacher and --judge are for one attribute, and the directions are for {', '.join(groups)}")
     wanted = {name: MeasuredAttribute.named(name, teacher, judge, listed, towards.value) for name in groups}
     table = None if samples is None else _samples(samples)
-    for name, group in groups.items():
-        components = Components.load(network, _scorers(wanted[name], table), device=device)
-        folder = out if len(groups) == 1 else out / name
-        found = measure_directions(
-            group, wanted[name], components, folder, settings, table, bar, options.this_command()
-        )
-        print("\n".join(summary_lines(found)))
-        print(f"The report is {folder / 'report.html'}")
+    with options.on_workers(workers, ray, gpus_per_worker):
+        for name, group in groups.items():
+            components = Components.load(network, _scorers(wanted[name], table), device=device)
+            folder = out if len(groups) == 1 else out / name
+            found = measure_directions(
+                group, wanted[name], components, folder, settings, table, bar, options.this_command()
+            )
+            print("\n".join(summary_lines(found)))
+            print(f"The report is {folder / 'report.html'}")
 
 
 def _load(given: list[str]) -> dict[str, Direction]:

@@ -7,7 +7,8 @@ import re
 import shlex
 import sys
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from enum import Enum
 from pathlib import Path
 from typing import Annotated, Literal
@@ -15,6 +16,7 @@ from typing import Annotated, Literal
 import typer
 
 from latentlab.errors import UserError
+from latentlab.places import is_address
 
 
 def _check_batch(text: str) -> str:
@@ -68,6 +70,18 @@ ImagePrecision = Annotated[
         help="Type that images are rendered in: float32, bfloat16, which is faster where the hardware is built for it "
         "and differs by less than the eye sees, or auto for bfloat16 there and float32 elsewhere.",
     ),
+]
+Workers = Annotated[
+    int | None,
+    typer.Option("--workers", min=1, help="Processes that share the work, by Ray; by default this one alone does it."),
+]
+RayAddress = Annotated[
+    str | None,
+    typer.Option("--ray", metavar="ADDRESS", help="Ray cluster that shares the work, such as auto or IP:6379."),
+]
+GpusPerWorker = Annotated[
+    float | None,
+    typer.Option(min=0, help="GPUs of each worker, or a fraction of one; by default an equal share of all, 1 at most."),
 ]
 Resolution = Annotated[
     int | None, typer.Option(help="Resolution of the images: the generator's own, or its preview's.")
@@ -264,6 +278,8 @@ def check_folder(path: Path, inputs: Iterable[Path] = ()) -> Path:
     UserError
         If a file is in the way, or the folder holds one of the inputs.
     """
+    if is_address(path):
+        raise UserError(f"{path} is an address, and this command writes to a folder of this machine: give one to --out")
     there = next(place for place in (path, *path.absolute().parents) if place.exists() or place.is_symlink())
     if not there.is_dir():
         raise UserError(f"{there} is a file; choose a folder with --out")
@@ -271,6 +287,11 @@ def check_folder(path: Path, inputs: Iterable[Path] = ()) -> Path:
         if one.exists() and one.resolve().parent == path.resolve():
             raise UserError(f"{one} lies in {path}, where results would replace it; choose another folder with --out")
     return path
+
+
+def check_place(text: str) -> Path | str:
+    """Return the folder, or the address in an object store, that results are to be written to; see `check_folder`."""
+    return text if is_address(text) else check_folder(Path(text))
 
 
 def check_file(path: Path, inputs: Iterable[Path] = ()) -> Path:
@@ -308,6 +329,26 @@ def check_latents_file(path: Path, inputs: Iterable[Path] = ()) -> None:
 def parse_batch(text: str) -> int | Literal["auto"]:
     """Parse a size of batches that the command line has checked: a number, or 'auto'."""
     return "auto" if text == "auto" else int(text)
+
+
+@contextmanager
+def on_workers(workers: int | None, address: str | None, gpus_per_worker: float | None) -> Iterator[None]:
+    """Have the work within done by workers, if the options ask for any.
+
+    Raises
+    ------
+    UserError
+        If they do not, but say how many GPUs these have; or as `latentlab.cluster` says.
+    """
+    if workers is None and address is None:
+        if gpus_per_worker is not None:
+            raise UserError("--gpus-per-worker has no effect without --workers or --ray; leave it out")
+        yield
+        return
+    from latentlab.distributed import cluster
+
+    with cluster(workers, address, gpus_per_worker):
+        yield
 
 
 def is_given(ctx: typer.Context, name: str) -> bool:

@@ -192,6 +192,9 @@ def project(
     device: options.Device = "auto",
     batch: PhotoBatch = 1,
     save_latents: options.SaveLatents = None,
+    workers: options.Workers = None,
+    ray: options.RayAddress = None,
+    gpus_per_worker: options.GpusPerWorker = None,
 ) -> None:
     """Find the latents of photos: align, check, project, refine inner features, check again.
 
@@ -220,10 +223,11 @@ def project(
     components = Components.load(network, detector=faces.detector, device=device)
     failures: list[UserError] = []
     done, found = 0, Codes()
-    for path, result in project_photos(paths, components, settings, out, bar, print_poor(strict)):
-        if isinstance(result, UserError):
-            failures.append(result)
-        else:
+    with options.on_workers(workers, ray, gpus_per_worker):
+        for path, result in project_photos(paths, components, settings, out, bar, print_poor(strict)):
+            if isinstance(result, UserError):
+                failures.append(result)
+                continue
             done += 1
             found.add(path, result.portrait.name, result.portrait.ws)
             print(f"\n{result.portrait.title}\n{format_checks(result.portrait.checks)}\nwritten to {result.folder}")

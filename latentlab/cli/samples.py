@@ -68,20 +68,28 @@ def label(
         ),
     ] = None,
     resolution: options.Resolution = None,
-    out: Annotated[Path, typer.Option(help="Folder of the sample table, where a stopped run resumes.")] = Path(
-        "latentlab-samples"
-    ),
+    out: Annotated[
+        str,
+        typer.Option(
+            metavar="PATH|ADDRESS",
+            help="Folder of the sample table, where a stopped run resumes, or an address such as s3://BUCKET/SAMPLES.",
+        ),
+    ] = "latentlab-samples",
     device: options.Device = "auto",
     batch: options.Batch = "auto",
     precision: options.Precision = options.PrecisionName.auto,
+    workers: options.Workers = None,
+    ray: options.RayAddress = None,
+    gpus_per_worker: options.GpusPerWorker = None,
 ) -> None:
     """Draw seeds, score their images, and write the sample table (Parquet)."""
     from latentlab.pipelines import Components, LabelSettings, label_samples
 
-    options.check_folder(out)
+    folder = options.check_place(out)
     settings = LabelSettings(samples, seed_start, psi, resolution, threshold, class_label, precision.value)
     components = Components.load(network, scorer, device=device)
-    table = label_samples(components, settings, out, options.parse_batch(batch), bar)
+    with options.on_workers(workers, ray, gpus_per_worker):
+        table = label_samples(components, settings, folder, options.parse_batch(batch), bar)
     _print_counts(table)
     print(f"{len(table)} samples in {out}")
 

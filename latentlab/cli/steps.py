@@ -57,7 +57,10 @@ def generate(
 # Options of `edit` and `walk` that some of their modes do not use, and why.
 _NOT_FOR_PHOTOS = ("seeds", "psi", "resolution", "latents", "healthy", "precision")
 _FOR_PHOTOS = ("mask", "keep_detail", "keep_tone", "steps", "tune", "fast", "strict", "aligned", "landmarks", "face")
-_NOT_FOR_VIDEOS = (*_NOT_FOR_PHOTOS, "photo", "class_label", "strict", "landmarks", "batch", "fast", "save_latents")
+_NOT_FOR_VIDEOS = (
+    *_NOT_FOR_PHOTOS, "photo", "class_label", "strict", "landmarks", "batch", "fast", "save_latents", "workers", "ray",
+    "gpus_per_worker",
+)  # fmt: skip
 _FOR_VIDEOS = ("strength", "state")
 _FOR_FIGURES = ("attribute", "scorer")
 _FOR_ANIMATIONS = ("frames", "fps")
@@ -137,6 +140,9 @@ def edit(
             "latents; by default one beside --out, which is removed when the video is done."
         ),
     ] = None,
+    workers: options.Workers = None,
+    ray: options.RayAddress = None,
+    gpus_per_worker: options.GpusPerWorker = None,
 ) -> None:
     """Write each seed's image at each strength, and the scores of all as a table.
 
@@ -195,19 +201,22 @@ def edit(
         if fast and steps is None and has_editor(wanted.direction, wanted.strengths, components, settings):
             unused = ("mask", "keep_detail", "tune", "cap", "class_label", "save_latents")
             options.refuse_without_effect(ctx, dict.fromkeys(unused, f"with --fast and the editor of {direction}"))
-            photos.edit_photos_quickly(paths, wanted.direction, components, settings, out)
+            with options.on_workers(workers, ray, gpus_per_worker):
+                photos.edit_photos_quickly(paths, wanted.direction, components, settings, out)
             return
-        photos.edit_photos(paths, wanted.direction, wanted.strengths, components, settings, out, save_latents)
+        with options.on_workers(workers, ray, gpus_per_worker):
+            photos.edit_photos(paths, wanted.direction, wanted.strengths, components, settings, out, save_latents)
         return
     if healthy is not None:
         search = replace(search, healthy=_healthy_region(healthy, wanted.direction, components))
     chosen = SeedSettings(
         psi, resolution, size, force, class_label, attribute, target, search, save_latents, precision.value
     )
-    if wanted.codes is not None:
-        table = edit_latents(wanted.codes, wanted.direction, wanted.strengths, components, chosen, out, bar)
-    else:
-        table = edit_seeds(numbers, wanted.direction, wanted.strengths, components, chosen, out, bar)
+    with options.on_workers(workers, ray, gpus_per_worker):
+        if wanted.codes is not None:
+            table = edit_latents(wanted.codes, wanted.direction, wanted.strengths, components, chosen, out, bar)
+        else:
+            table = edit_seeds(numbers, wanted.direction, wanted.strengths, components, chosen, out, bar)
     if target is not None:
         bounds = "--cap" if healthy is None else "--cap or --healthy"
         _print_strengths(table, "seed" if wanted.codes is None else "latent", attribute, target, bounds)

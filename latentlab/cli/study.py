@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from enum import Enum
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -47,9 +46,13 @@ def smile(
     scorer: options.ScorerName = "fer",
     method: Method = MethodName.style_correlation,
     threshold: options.Threshold = None,
-    out: Annotated[Path, typer.Option(help="Folder of the results, where a stopped run resumes.")] = Path(
-        "latentlab-smile"
-    ),
+    out: Annotated[
+        str,
+        typer.Option(
+            metavar="PATH|ADDRESS",
+            help="Folder of the results, where a stopped run resumes, or an address such as s3://BUCKET/SMILE.",
+        ),
+    ] = "latentlab-smile",
     render: Render = RenderName.auto,
     edited_faces: Annotated[
         int, typer.Option(help="Number of held-out faces to edit: so many that smile, and so many that do not.")
@@ -57,6 +60,9 @@ def smile(
     device: options.Device = "auto",
     batch: options.Batch = "auto",
     precision: options.Precision = options.PrecisionName.auto,
+    workers: options.Workers = None,
+    ray: options.RayAddress = None,
+    gpus_per_worker: options.GpusPerWorker = None,
 ) -> None:
     """Find the smile direction, edit held-out faces along it both ways, and report how well that went.
 
@@ -66,7 +72,8 @@ def smile(
     study(
         "happy", name="smile", samples=samples, seed_start=seed_start, psi=psi, class_label=class_label,
         network=network, scorer=scorer, method=method, threshold=threshold, out=out, render=render,
-        edited_faces=edited_faces, device=device, batch=batch, precision=precision,
+        edited_faces=edited_faces, device=device, batch=batch, precision=precision, workers=workers, ray=ray,
+        gpus_per_worker=gpus_per_worker,
     )  # fmt: skip
 
 
@@ -92,8 +99,12 @@ def study(
     method: Method = MethodName.style_correlation,
     threshold: options.Threshold = None,
     out: Annotated[
-        Path | None,
-        typer.Option(help="Folder of the results, where a stopped run resumes; by default latentlab-NAME."),
+        str | None,
+        typer.Option(
+            metavar="PATH|ADDRESS",
+            help="Folder of the results, where a stopped run resumes, or an address such as s3://BUCKET/RUN; by "
+            "default latentlab-NAME.",
+        ),
     ] = None,
     render: Render = RenderName.auto,
     edited_faces: Annotated[
@@ -102,6 +113,9 @@ def study(
     device: options.Device = "auto",
     batch: options.Batch = "auto",
     precision: options.Precision = options.PrecisionName.auto,
+    workers: options.Workers = None,
+    ray: options.RayAddress = None,
+    gpus_per_worker: options.GpusPerWorker = None,
 ) -> None:
     """Find the direction of any attribute, edit held-out faces along it both ways, and report how well that went.
 
@@ -127,9 +141,10 @@ def study(
         edited_faces=edited_faces,
         precision=precision.value,
     )
-    folder = options.check_folder(out or Path(f"latentlab-{name}"))
+    folder = options.check_place(out or f"latentlab-{name}")
     components = Components.load(network, scorer or default_scorer(attribute), device=device)
     size = options.parse_batch(batch)
-    found = study_attribute(components, settings, folder, options.this_command(), size, bar)
+    with options.on_workers(workers, ray, gpus_per_worker):
+        found = study_attribute(components, settings, folder, options.this_command(), size, bar)
     print("\n".join(summary(found)))
-    print(f"{folder / 'report.md'} describes the results; done in {time.monotonic() - begun:.0f} s")
+    print(f"{str(folder).rstrip('/')}/report.md describes the results; done in {time.monotonic() - begun:.0f} s")

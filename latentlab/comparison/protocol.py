@@ -145,6 +145,12 @@ class Method(ABC):
         It is called in every run, also after a stop.
         """
 
+    def share_out(self, images: Tensor) -> None:  # noqa: B027 - most methods share nothing
+        """Give to workers, if there are any, what several methods share; called before any of them learns.
+
+        See `latentlab.work.share_out`. What is not shared out, `prepare` does.
+        """
+
     def prepare(self, images: Tensor, stage: Stage) -> float:
         """Find what several methods share, such as latents of photos; return the seconds it took for each image."""
         return 0.0

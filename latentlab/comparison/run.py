@@ -5,8 +5,9 @@ from __future__ import annotations
 import logging
 import time
 import traceback
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -20,8 +21,9 @@ from latentlab.errors import UserError
 from latentlab.files import read_json, write_json, write_text
 from latentlab.images import load_image, save_image
 from latentlab.metrics import Interval, mean_interval, share_interval
-from latentlab.progress import Stage, stage_of
+from latentlab.progress import Stage, silent, stage_of
 from latentlab.reprs import ShortRepr
+from latentlab.work import Lost, in_order, run
 
 __all__ = ["Comparison", "MethodResult", "compare", "summarise"]
 
@@ -129,7 +131,45 @@ def compare(
         "methods": {method.name: method.inputs for method in methods},
     }
     write_json(task.folder / "manifest.json", manifest)
-    return Comparison(task, tuple(_result(task, method, metrics, stage) for method in methods), measures)
+    return Comparison(task, tuple(_results(task, methods, metrics, stage)), measures)
+
+
+def _results(
+    task: Task, methods: Sequence[Method], metrics: Mapping[str, ExtraMetric], stage: Stage
+) -> Iterator[MethodResult]:
+    """Yield the results of the methods, which work here or on workers; afterwards all of them have learnt here."""
+    for method in methods:
+        if not _is_made(task, method):
+            method.share_out(task.inputs())
+    here = _Here(stage)
+    for number, found in in_order(run(partial(_comparer, task, methods, metrics), range(len(methods)), here)):
+        if isinstance(found, Lost):
+            yield _failed(task, methods[number], UserError(found.reason))
+            continue
+        if number not in here.learnt and not found.failure:
+            _fit(task, methods[number], _folders(task, methods[number])[0], stage)
+        yield found
+
+
+@dataclass
+class _Here:
+    """What this process shows, and which of the methods have learnt in it."""
+
+    stage: Stage
+    learnt: set[int] = field(default_factory=set)
+
+
+def _comparer(
+    task: Task, methods: Sequence[Method], metrics: Mapping[str, ExtraMetric], here: _Here | None
+) -> Callable[[int], MethodResult]:
+    """What gives the result of a method, by its number."""
+
+    def result(number: int) -> MethodResult:
+        if here is not None:
+            here.learnt.add(number)
+        return _result(task, methods[number], metrics, silent if here is None else here.stage)
+
+    return result
 
 
 def _result(task: Task, method: Method, metrics: Mapping[str, ExtraMetric], stage: Stage) -> MethodResult:
@@ -170,9 +210,7 @@ def summarise(task: Task, columns: Columns) -> dict[str, Interval]:
 
 def _made(task: Task, method: Method, stage: Stage) -> tuple[Tensor, dict[str, float]]:
     """Results of a method on the held-out images, and its costs, of this run or of an earlier one."""
-    learnt = digest([task.training_key, method.inputs])
-    model = task.folder / "models" / f"{method.name}-{learnt}"
-    made = task.folder / "made" / f"{method.name}-{digest([learnt, task.held_out_key])}"
+    model, made = _folders(task, method)
     fit_costs = _fit(task, method, model, stage)
     if not (made / DONE).exists():
         inputs = task.inputs()
@@ -189,6 +227,17 @@ def _made(task: Task, method: Method, stage: Stage) -> tuple[Tensor, dict[str, f
     peaks = {name: max(fit_costs[name], apply_costs[name]) for name in fit_costs if name in apply_costs}
     # Read from the files, so that a later run that finds them there gives the same numbers.
     return torch.cat([load_image(made / f"{name}.png") for name in task.names]), {**fit_costs, **apply_costs, **peaks}
+
+
+def _folders(task: Task, method: Method) -> tuple[Path, Path]:
+    """Folders of what a method has learnt, and of what it has made."""
+    learnt = digest([task.training_key, method.inputs])
+    made = task.folder / "made" / f"{method.name}-{digest([learnt, task.held_out_key])}"
+    return task.folder / "models" / f"{method.name}-{learnt}", made
+
+
+def _is_made(task: Task, method: Method) -> bool:
+    return (_folders(task, method)[1] / DONE).exists()
 
 
 def _fit(task: Task, method: Method, folder: Path, stage: Stage) -> dict[str, float]:

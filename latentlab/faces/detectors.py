@@ -127,6 +127,10 @@ class _Dlib:
         self._detect = dlib.get_frontal_face_detector()
         self._predict = load_predictor(weights.get("face-landmarks") / self._model)
 
+    def __reduce__(self) -> tuple[type[_Dlib], tuple[()]]:
+        """What it is in another process: dlib's models cannot be sent, and are loaded there."""
+        return type(self), ()
+
     def __call__(self, photo: Tensor) -> list[FaceFound]:
         """Find the faces in `photo (1, 3, h, w)` or `(3, h, w)` in [-1, 1], the largest first."""
         photo = as_batch(photo, "a photo")

@@ -52,6 +52,10 @@ class FaceDescriptor:
             str(weights.get("face-descriptor") / "dlib_face_recognition_resnet_model_v1.dat")
         )
 
+    def __reduce__(self) -> tuple[type[FaceDescriptor], tuple[()]]:
+        """What it is in another process: dlib's models cannot be sent, and are loaded there."""
+        return type(self), ()
+
     def __call__(self, images: Tensor) -> Tensor:
         """Describe faces.
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 from latentlab.batching import AnyBatch
 from latentlab.mapping import check_class, check_truncation
 from latentlab.pipelines.components import Components
+from latentlab.places import Folder
 from latentlab.precision import Precision, check_precision, settle
 from latentlab.progress import Stage
 from latentlab.samples import SampleSettings, SampleStore, SampleTable, draw_samples
@@ -53,7 +53,7 @@ class LabelSettings:
         if self.threshold is not None:
             parse_threshold(self.threshold)  # refuses what cannot be read
 
-    def for_components(self, components: Components, folder: str | Path | None = None) -> SampleSettings:
+    def for_components(self, components: Components, folder: Folder | None = None) -> SampleSettings:
         """The settings of the table that these networks give, or go on with in a folder.
 
         Raises
@@ -96,7 +96,7 @@ def _threshold(asked: ThresholdLike | None, own: AnyThreshold | None) -> AnyThre
 def label_samples(
     components: Components,
     settings: LabelSettings,
-    folder: str | Path,
+    folder: Folder,
     batch_size: AnyBatch = "auto",
     progress: bool | Stage = True,
 ) -> SampleTable:
@@ -109,7 +109,7 @@ def label_samples(
     settings
         Which samples are drawn.
     folder
-        Folder of the table, see `latentlab.samples.SampleStore`.
+        Folder of the table, or the address of one in an object store, see `latentlab.samples.SampleStore`.
     batch_size
         Images rendered at once, see `latentlab.batching`.
     progress

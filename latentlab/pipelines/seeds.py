@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from latentlab import images
-from latentlab.batching import BatchSize
+from latentlab.batching import Batches, BatchSize, parts_of
 from latentlab.directions import Direction
 from latentlab.editing import default_strengths
 from latentlab.errors import UserError
@@ -26,8 +28,10 @@ from latentlab.pipelines.targets import ScoreTarget
 from latentlab.pipelines.walks import COLUMNS, Walk, render_walk, walk_renderer
 from latentlab.precision import Precision, check_precision
 from latentlab.progress import Stage, stage_of
+from latentlab.rendering import Renderer, rows_of
 from latentlab.samples import EditTable, check_distinct_seeds, check_psi
-from latentlab.scorers import threshold_of
+from latentlab.scorers import Scorer, threshold_of
+from latentlab.work import Lost, in_order, run
 
 _THUMBNAIL = 256
 
@@ -207,12 +211,8 @@ def _edit(
         check_leaves_codes(direction)
         check_latents_path(settings.latents)
     plan = _plan(faces, direction, strengths, components, settings, progress)
-    scores, total = [], len(faces) * len(plan.names)
-    with stage_of(progress)("editing") as step:
-        for one in render_edits(faces.latents, direction, plan.strengths, renderer, scorer, settings.batch_size):
-            images.save_image(one.image, Path(folder) / f"{faces.stems[one.face]}_{plan.names[one.step]}.png")
-            scores.append(one.scores)
-            step(len(scores), total)
+    editor = _Editor(faces, direction, plan, renderer, scorer, Batches.of(settings.batch_size, renderer), Path(folder))
+    scores = _edited(editor, stage_of(progress))
     table = edit_table(scores, faces.numbers, plan.strengths, scorer.names, threshold_of(scorer), plan.reached)
     table.save(Path(folder) / "edits.parquet")
     if settings.latents is not None:
@@ -227,6 +227,55 @@ class _Plan:
     strengths: Sequence[float] | NDArray[np.float64]
     names: Sequence[str]
     reached: NDArray[np.bool_] | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class _Editor:
+    """Edits some of the faces, writes their images, and returns the scores."""
+
+    faces: Faces
+    direction: Direction
+    plan: _Plan
+    renderer: Renderer
+    scorer: Scorer
+    batches: Batches
+    folder: Path
+
+    def parts(self) -> list[range]:
+        """Numbers of the faces, in parts that are full batches of images."""
+        at_once, steps = self.batches.size, len(self.plan.names)
+        return parts_of(len(self.faces), at_once // math.gcd(at_once, steps))
+
+    def __call__(self, rows: range) -> list[NDArray[np.float32]]:
+        latents = rows_of(self.faces.latents, torch.tensor(rows))
+        own = np.asarray(self.plan.strengths)
+        strengths = own[rows.start : rows.stop] if own.ndim == 2 else self.plan.strengths
+        scores = []
+        for one in render_edits(latents, self.direction, strengths, self.renderer, self.scorer, self.batches):
+            name = f"{self.faces.stems[rows[one.face]]}_{self.plan.names[one.step]}.png"
+            images.save_image(one.image, self.folder / name)
+            scores.append(one.scores)
+        return scores
+
+
+def _edited(editor: _Editor, stage: Stage) -> list[NDArray[np.float32]]:
+    """Edit all faces, here or on workers; UserError, at the end, for those that end the workers."""
+    parts, scores, lost = editor.parts(), list[NDArray[np.float32]](), list[str]()
+    titles, total = editor.faces.titles, len(editor.faces) * len(editor.plan.names)
+    with stage("editing") as step:
+        for number, found in in_order(run(partial(_editing, editor), parts, None)):
+            if isinstance(found, Lost):
+                lost += [f"{titles[face]} could not be edited: {found.reason}" for face in parts[number]]
+            else:
+                scores += found
+                step(len(scores), total)
+    if lost:
+        raise UserError("; ".join(lost))
+    return scores
+
+
+def _editing(editor: _Editor, here: None) -> _Editor:
+    return editor
 
 
 def _plan(

@@ -19,6 +19,7 @@ from latentlab.resuming import check_same
 from latentlab.samples.store import SampleSettings, SampleStore
 from latentlab.samples.table import SampleTable, concatenate
 from latentlab.scorers import Scorer, scores_and_logits
+from latentlab.work import Lost, run
 from stylegan2.protocol import Generator
 
 KEEP_SECONDS = 15.0
@@ -73,37 +74,72 @@ def draw_samples(
         render = partial(generator.synthesis, noise_mode=settings.noise_mode)
     if not isinstance(batch_size, Batches):
         batch_size = Batches(batch_size, settings.resolution, generator.w_avg.device)
-    draw = _Drawing(generator, scorer, render, settings, batch_size)
-    missing = store.missing()
-    done = settings.samples - sum(len(seeds) for seeds in missing.values())
-    with stage_of(progress)("drawing samples") as step:
-        step(done, settings.samples)
-        for index in missing:
-            parts = []
-            for part in _draw_shard(draw, store, index):
-                parts.append(part)
-                done += len(part)
-                step(done, settings.samples)
-            rows = concatenate(parts)
-            _check_scored(rows)
-            store.write(index, rows)
+    _draw_missing(_Drawing(generator, scorer, render, settings, batch_size), store, stage_of(progress))
     store.forget_begun()
     return store.table()
 
 
-def _draw_shard(draw: _Drawing, store: SampleStore, index: int) -> Iterator[SampleTable]:
-    """Yield the rows of a shard: those that a stopped run has kept, and the others a batch at a time."""
-    seeds, saved = store.settings.seeds_of(index), time.monotonic()
-    parts = [] if (begun := store.begun(index)) is None else [begun]
-    yield from parts
-    known = sum(map(len, parts))
-    for part in draw(seeds[known:]):
-        parts.append(part)
-        known += len(part)
-        if known < len(seeds) and time.monotonic() - saved > KEEP_SECONDS:
-            store.keep(concatenate(parts))
-            saved = time.monotonic()
-        yield part
+def _draw_missing(draw: _Drawing, store: SampleStore, stage: Stage) -> None:
+    """Draw the shards that a store lacks, here or on workers; UserError, at the end, for those that end the workers."""
+    missing, total, lost = store.missing(), store.settings.samples, list[str]()
+    done = total - sum(len(seeds) for seeds in missing.values())
+    with stage("drawing samples") as step:
+
+        def note(rows: int) -> None:
+            nonlocal done
+            done += rows
+            step(done, total)
+
+        note(0)
+        for number, rows in run(partial(_Shards, draw, store), missing, note):
+            if isinstance(rows, Lost):
+                seeds = list(missing.values())[number]
+                lost.append(f"the seeds {seeds[0]} to {seeds[-1]} could not be drawn: {rows.reason}")
+            elif rows:
+                note(rows)
+    if lost:
+        raise UserError(f"{'; '.join(lost)}. All other samples are in {store.folder}")
+
+
+@dataclass(frozen=True, eq=False)
+class _Shards:
+    """Draws shards of a store, and writes them; `note` is told of rows in this process, and there is none elsewhere."""
+
+    draw: _Drawing
+    store: SampleStore
+    note: Callable[[int], object] | None
+
+    @torch.inference_mode()
+    def __call__(self, index: int) -> int:
+        """Draw one shard; the number of rows of which nobody was told."""
+        parts, untold = [], 0
+        for part in self._parts(index):
+            parts.append(part)
+            if self.note is None:
+                untold += len(part)
+            else:
+                self.note(len(part))
+        rows = concatenate(parts)
+        _check_scored(rows)
+        self.store.write(index, rows)
+        return untold
+
+    def _parts(self, index: int) -> Iterator[SampleTable]:
+        """Yield the rows of a shard: those that a stopped run has kept, and the others a batch at a time."""
+        store, saved = self.store, time.monotonic()
+        seeds, begun = store.settings.seeds_of(index), store.begun(index)
+        parts = [] if begun is None else [begun]
+        yield from parts
+        known = sum(map(len, parts))
+        for part in self.draw(seeds[known:]):
+            parts.append(part)
+            known += len(part)
+            # There is one file of a shard that was begun, and it belongs to the process that draws alone.
+            alone = self.note is not None
+            if alone and known < len(seeds) and time.monotonic() - saved > KEEP_SECONDS:
+                store.keep(concatenate(parts))
+                saved = time.monotonic()
+            yield part
 
 
 @dataclass(frozen=True, eq=False)

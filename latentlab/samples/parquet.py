@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import BinaryIO
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -31,9 +33,18 @@ def read_table(path: Path) -> pa.Table:
     check_regular(path)
     try:
         with path.open("rb") as file:  # pyarrow itself takes no path that is not UTF-8
-            stored = pq.ParquetFile(file, page_checksum_verification=True)
-            table = _read(stored, _RATIO * path.stat().st_size + _SLACK)
-            table.validate(full=True)
+            return read_open_table(file)
+    except OSError as error:
+        raise UserError(printable(error.strerror or str(error))) from error
+
+
+def read_open_table(file: BinaryIO) -> pa.Table:
+    """Read all columns of an open file; see `read_table`."""
+    try:
+        size = file.seek(0, os.SEEK_END)
+        stored = pq.ParquetFile(file, page_checksum_verification=True)
+        table = _read(stored, _RATIO * size + _SLACK)
+        table.validate(full=True)
     except _DAMAGE as error:
         lines = printable(getattr(error, "strerror", None) or str(error).partition("\n")[0])
         raise UserError(lines or type(error).__name__) from error

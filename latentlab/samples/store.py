@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import warnings
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -17,10 +16,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from latentlab.errors import UserError
-from latentlab.files import atomic_path, read_json, write_json
+from latentlab.places import Folder, is_address, place_of, write_json_in
 from latentlab.precision import Settled
 from latentlab.resuming import check_same
-from latentlab.samples.parquet import check_types, read_table
+from latentlab.samples.parquet import check_types, read_open_table
 from latentlab.samples.table import RESERVED, SampleTable, concatenate
 from latentlab.schemas import Count, checked
 from latentlab.scorers.threshold import AnyThreshold, parse_threshold
@@ -155,31 +154,33 @@ def _row_settings(settings: SampleSettings) -> dict[str, Any]:
     return {"format_version": FORMAT_VERSION, **values, "names": list(settings.names)}
 
 
-def _check_settings(stored: Mapping[str, Any], settings: SampleSettings, folder: Path) -> None:
+def _check_settings(stored: Mapping[str, Any], settings: SampleSettings, folder: Folder) -> None:
     """Refuse a manifest of other rows."""
     check_same(folder, "samples", {"precision": _BEFORE, **stored}, _row_settings(settings))
 
 
-def begun_precision(folder: str | Path) -> Settled | None:
+def begun_precision(folder: Folder) -> Settled | None:
     """Precision of the table in a folder, with which a stopped run goes on; None where there is no table."""
-    path = Path(folder) / MANIFEST
-    return read_json(path, _Manifest).precision if path.exists() else None
+    place = place_of(folder)
+    return place.read_json(MANIFEST, _Manifest).precision if place.exists(MANIFEST) else None
 
 
 class SampleStore:
     """A folder of Parquet shards with a manifest of their settings; `open` creates or finds one.
 
+    The folder may be the address of a place in an object store, such as s3://bucket/samples, see `latentlab.places`.
     `pandas.read_parquet(folder)` reads it too: columns `seed` (int64), `psi` (float32), `w` (fixed-size
     list of float32, or an empty list where the generator has no W), a float32 column for each score, and a column
     `logit(NAME)` for each score whose scorer gives logits.
     """
 
-    def __init__(self, folder: Path, settings: SampleSettings) -> None:
-        self.folder = folder
+    def __init__(self, folder: Folder, settings: SampleSettings) -> None:
+        self.folder = folder if is_address(folder) else Path(folder)
         self.settings = settings
+        self._place = place_of(folder)
 
     @classmethod
-    def open(cls, folder: str | Path, settings: SampleSettings) -> SampleStore:
+    def open(cls, folder: Folder, settings: SampleSettings) -> SampleStore:
         """Open the store in `folder`, or create it if there is none.
 
         Samples that were labelled at another threshold are taken, and the new one is kept.
@@ -190,23 +191,22 @@ class SampleStore:
             If the folder holds samples of other settings (names the setting and both values) or other Parquet
             files, or cannot be written.
         """
-        folder = Path(folder)
-        manifest = folder / MANIFEST
+        place = place_of(folder)
         threshold = None if settings.threshold is None else str(settings.threshold)
         wanted = {**_row_settings(settings), "threshold": threshold}
-        if manifest.exists():
-            stored = read_json(manifest, dict[str, Any])
+        if place.exists(MANIFEST):
+            stored = place.read_json(MANIFEST, dict[str, Any])
             _check_settings(stored, settings, folder)
             if stored.get("threshold") != threshold:
-                write_json(manifest, wanted)
-        elif folder.is_dir() and any(folder.glob("*.parquet")):
+                write_json_in(place, MANIFEST, wanted)
+        elif any(name.endswith(".parquet") for name in place.names()):
             raise UserError(f"{folder} holds Parquet files but no {MANIFEST}; choose another folder")
         else:
-            write_json(manifest, wanted)
+            write_json_in(place, MANIFEST, wanted)
         return cls(folder, settings)
 
     @classmethod
-    def load(cls, folder: str | Path) -> SampleStore:
+    def load(cls, folder: Folder) -> SampleStore:
         """Load the store in `folder`, with the settings of its manifest.
 
         Raises
@@ -214,34 +214,40 @@ class SampleStore:
         UserError
             If there is none, or its manifest is broken or of a newer version.
         """
-        folder = Path(folder)
-        if not os.path.exists(folder / MANIFEST):
+        place, manifest = place_of(folder), f"{folder}/{MANIFEST}"
+        if not place.exists(MANIFEST):
             raise UserError(f"there are no samples in {folder}; `latentlab label --out {folder}` draws some")
-        stored = read_json(folder / MANIFEST, dict[str, Any])
+        stored = place.read_json(MANIFEST, dict[str, Any])
         try:
-            settings = checked(stored, _Manifest, str(folder / MANIFEST)).settings()
+            settings = checked(stored, _Manifest, manifest).settings()
         except UserError as error:
-            raise UserError(f"{folder / MANIFEST} is not a manifest of samples: {error}") from error
+            raise UserError(f"{manifest} is not a manifest of samples: {error}") from error
         _check_settings(stored, settings, folder)
         return cls(folder, settings)
 
     @property
     def has_w(self) -> bool:
         """Whether rows have a w; those of a generator without W have none."""
-        first = next(iter(sorted(self.folder.glob("shard-*.parquet"))), None)
+        first = next(iter(self._shards()), None)
         try:
-            with open(first, "rb") if first else nullcontext() as file:
+            with self._place.open(first) if first else nullcontext() as file:
                 return file is None or pa.types.is_fixed_size_list(pq.read_schema(file).field("w").type)
-        except (OSError, KeyError, pa.ArrowException):
+        except (OSError, KeyError, UserError, pa.ArrowException):
             return True  # a broken shard; whoever reads the table says so
 
     def path(self, index: int) -> Path:
         """File of shard `index`."""
-        return self.folder / f"shard-{index:05d}.parquet"
+        return Path(self.folder) / _shard(index)
+
+    def _shards(self) -> list[str]:
+        """Names of the shards that are there."""
+        return [name for name in self._place.names() if name.startswith("shard-") and name.endswith(".parquet")]
 
     def missing(self) -> dict[int, range]:
         """Shards that are missing, from index to seeds; broken ones count among them, with a warning."""
-        return {k: self.settings.seeds_of(k) for k in range(self.settings.shards) if self._read(k) is None}
+        there = set(self._shards())  # a store is asked once, and not for each
+        lacking = (k for k in range(self.settings.shards) if _shard(k) not in there or self._read(k) is None)
+        return {k: self.settings.seeds_of(k) for k in lacking}
 
     def write(self, index: int, table: SampleTable) -> None:
         """Write shard `index` atomically.
@@ -255,7 +261,7 @@ class SampleStore:
         """
         if table.names != self.settings.names or table.seeds.tolist() != list(self.settings.seeds_of(index)):
             raise ValueError(f"these rows are not those of shard {index}")
-        _write(self.path(index), table)
+        self._write(_shard(index), table)
 
     def keep(self, rows: SampleTable) -> None:
         """Keep the first rows of a shard that is being drawn, atomically; they replace those kept before.
@@ -265,16 +271,16 @@ class SampleStore:
         UserError
             If the disk is full or the folder may not be written to.
         """
-        _write(self.folder / _BEGUN, rows)
+        self._write(_BEGUN, rows)
 
     def begun(self, index: int) -> SampleTable | None:
         """Rows of shard `index` that `keep` has kept; None if there are none. Broken ones count so, with a warning."""
-        table, seeds = self._load(self.folder / _BEGUN), self.settings.seeds_of(index)
+        table, seeds = self._load(_BEGUN), self.settings.seeds_of(index)
         return table if table is not None and table.seeds.tolist() == list(seeds[: len(table)]) else None
 
     def forget_begun(self) -> None:
         """Remove what `keep` has kept: all shards are there."""
-        (self.folder / _BEGUN).unlink(missing_ok=True)
+        self._place.remove(_BEGUN)
 
     def table(self) -> SampleTable:
         """Read all rows, in the order of their seeds.
@@ -286,7 +292,7 @@ class SampleStore:
         """
         count = self.settings.shards
         # A manifest may declare any number of them: those that are there are counted before one is looked for.
-        lacking = max(count - sum(1 for _ in self.folder.glob("shard-*.parquet")), 0)
+        lacking = max(count - len(self._shards()), 0)
         whole: list[SampleTable] = []
         if not lacking:
             whole = [part for part in map(self._read, range(count)) if part is not None]
@@ -298,29 +304,31 @@ class SampleStore:
         return concatenate(whole)
 
     def _read(self, index: int) -> SampleTable | None:
-        table = self._load(self.path(index))
+        table = self._load(_shard(index))
         if table is None or np.array_equal(table.seeds, self.settings.seeds_of(index)):
             return table
-        _warn(self.path(index), "it holds other seeds")
+        self._warn(_shard(index), "it holds other seeds")
         return None
 
-    def _load(self, path: Path) -> SampleTable | None:
-        if not path.exists():
+    def _load(self, name: str) -> SampleTable | None:
+        if not self._place.exists(name):
             return None
         try:
-            return _from_arrow(read_table(path), self.settings)
+            with self._place.open(name) as file:
+                return _from_arrow(read_open_table(file), self.settings)
         except (UserError, ValueError) as error:
-            _warn(path, str(error))
+            self._warn(name, str(error))
         return None
 
+    def _warn(self, name: str, reason: str) -> None:
+        warnings.warn(f"{self.folder}/{name} is broken ({reason}); it counts as missing", stacklevel=4)
 
-def _warn(path: Path, reason: str) -> None:
-    warnings.warn(f"{path} is broken ({reason}); it counts as missing", stacklevel=4)
+    def _write(self, name: str, table: SampleTable) -> None:
+        self._place.write(name, lambda file: pq.write_table(_to_arrow(table), file, write_page_checksum=True))
 
 
-def _write(path: Path, table: SampleTable) -> None:
-    with atomic_path(path) as temporary, temporary.open("wb") as file:
-        pq.write_table(_to_arrow(table), file, write_page_checksum=True)
+def _shard(index: int) -> str:
+    return f"shard-{index:05d}.parquet"
 
 
 def _to_arrow(table: SampleTable) -> pa.Table:

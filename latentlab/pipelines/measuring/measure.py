@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +43,7 @@ from latentlab.resuming import check_same
 from latentlab.samples import SampleTable
 from latentlab.scorers import Scorer, check_related, related
 from latentlab.scorers.base import ScorerGroup
+from latentlab.work import Lost, run
 
 _LEAST_RESOLUTION = 256
 _MANIFEST = "measurement.json"
@@ -100,12 +101,7 @@ def measure_directions(
     check_has_w(components.generator, "this measurement")
     _check_networks(directions, attribute, components)
     bench = _bench(attribute, components, settings, samples, Path(folder), stage_of(progress))
-    parts = {}
-    with stage_of(progress)("measuring", "direction") as step:
-        step(0, len(directions))
-        for name, direction in directions.items():
-            parts[name] = bench.measure(name, direction)
-            step(len(parts), len(directions), name)
+    parts = _measured(bench, directions, stage_of(progress))
     found = bench.collect(directions, parts)
     found.save(Path(folder) / "results.json")
     draw_figures(found, bench.strips(directions), bench.faces.images[: settings.shown], Path(folder))
@@ -234,6 +230,26 @@ class _Witness:
     def role(self, role: MeasuredAttribute, rows: list[Row]) -> Role:
         """The results of a role."""
         return Role(role.teacher, role.judge, self.attributes, self.related, tuple(rows))
+
+
+def _measured(bench: _Bench, directions: Mapping[str, Direction], stage: Stage) -> dict[str, _Part]:
+    """Measure all directions, here or on workers; UserError, at the end, for those that end the workers."""
+    parts, lost, names = dict[str, _Part](), list[str](), list(directions)
+    with stage("measuring", "direction") as step:
+        step(0, len(names))
+        for number, part in run(partial(_measurer, bench), directions.items(), None):
+            if isinstance(part, Lost):
+                lost.append(f"the direction {names[number]} could not be measured: {part.reason}")
+            else:
+                parts[names[number]] = part
+            step(len(parts) + len(lost), len(names), names[number])
+    if lost:
+        raise UserError("; ".join(lost))
+    return parts
+
+
+def _measurer(bench: _Bench, here: None) -> Callable[[tuple[str, Direction]], _Part]:
+    return lambda named: bench.measure(*named)
 
 
 # --- one direction ------------------------------------------------------------------------------------------

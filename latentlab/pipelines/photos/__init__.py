@@ -7,7 +7,8 @@ from stylegan2.lazy import lazy_names
 if TYPE_CHECKING:
     from latentlab.pipelines.photos.aligning import CheckedPhoto, OnChecks, check_photos
     from latentlab.pipelines.photos.edits import PhotoEdit, edit_portrait
-    from latentlab.pipelines.photos.job import PhotoResult, edit_photo, edit_photos, project_photos
+    from latentlab.pipelines.photos.groups import PhotoResult
+    from latentlab.pipelines.photos.job import edit_photo, edit_photos, project_photos
     from latentlab.pipelines.photos.portraits import Portrait, make_portrait
     from latentlab.pipelines.photos.quick import QuickResult, edit_photos_quickly, has_editor
     from latentlab.pipelines.photos.settings import (
@@ -50,7 +51,8 @@ if not TYPE_CHECKING:
         {
             "aligning": ("CheckedPhoto", "OnChecks", "check_photos"),
             "edits": ("PhotoEdit", "edit_portrait"),
-            "job": ("PhotoResult", "edit_photo", "edit_photos", "project_photos"),
+            "groups": ("PhotoResult",),
+            "job": ("edit_photo", "edit_photos", "project_photos"),
             "portraits": ("Portrait", "make_portrait"),
             "quick": ("QuickResult", "edit_photos_quickly", "has_editor"),
             "settings": (

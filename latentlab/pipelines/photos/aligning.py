@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from latentlab.errors import UserError
-from latentlab.faces import AlignedFace, align_files
+from latentlab.faces import AlignedFace, FaceDetector, align_files
 from latentlab.faces.given import GivenFaces
 from latentlab.pipelines.checks import QualityCheck, check_photo, describe_poor
 from latentlab.pipelines.components import Components
 from latentlab.pipelines.photos.settings import PhotoSettings
 from latentlab.progress import Stage, stage_of
 from latentlab.reprs import ShortRepr
+from latentlab.work import Lost, in_order, run
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -94,16 +96,27 @@ def check_photos(
         If the file of the faces cannot be read.
     """
     settings = settings or PhotoSettings()
-    resolution = components.generator.resolution
     detector = components.detector if settings.landmarks is None else GivenFaces(settings.landmarks)
+    files = [Path(path) for path in paths]
+    make = partial(_aligner, detector, components.generator.resolution, settings)
     with stage_of(progress)("aligning") as step:
-        for done, (path, found) in enumerate(align_files(paths, detector, resolution, "all"), 1):
-            if isinstance(found, UserError):
-                yield path, found
-            else:
-                for photo in _chosen(path, found, settings):
-                    yield path, photo if isinstance(photo, UserError) else _checked(photo, settings, on_checks)
-            step(done, len(paths))
+        for done, (number, faces) in enumerate(in_order(run(make, files, None)), 1):
+            path = files[number]
+            for found in [UserError(f"{path}: {faces.reason}")] if isinstance(faces, Lost) else faces:
+                yield path, found if isinstance(found, UserError) else _checked(found, settings, on_checks)
+            step(done, len(files))
+
+
+def _aligner(
+    detector: FaceDetector | GivenFaces, resolution: int, settings: PhotoSettings, here: None
+) -> Callable[[Path], list[CheckedPhoto | UserError]]:
+    """What finds the faces of a photo that the settings mean."""
+
+    def align(path: Path) -> list[CheckedPhoto | UserError]:
+        ((_, found),) = align_files([path], detector, resolution, "all")
+        return [found] if isinstance(found, UserError) else list(_chosen(path, found, settings))
+
+    return align
 
 
 def _chosen(path: Path, found: Sequence[AlignedFace], settings: PhotoSettings) -> Iterator[CheckedPhoto | UserError]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from latentlab.directions import Direction
@@ -15,37 +15,14 @@ from latentlab.perceptual import MIN_RESOLUTION
 from latentlab.pipelines.components import Components
 from latentlab.pipelines.photos.aligning import CheckedPhoto, OnChecks, check_photos, numbered
 from latentlab.pipelines.photos.edits import PhotoEdit, edit_portrait, is_scored
-from latentlab.pipelines.photos.portraits import Portrait, make_portrait, project_faces
+from latentlab.pipelines.photos.groups import Found, Group, OnPortraits, PhotoResult, work_on
+from latentlab.pipelines.photos.portraits import Portrait
 from latentlab.pipelines.photos.settings import PHOTO_TARGETS, PhotoEditSettings, PhotoSettings
 from latentlab.pipelines.photos.together import Together
 from latentlab.pipelines.photos.writing import write_edits, write_portrait
 from latentlab.pipelines.strengths import check_target
 from latentlab.pipelines.targets import ScoreTarget
 from latentlab.progress import Stage, stage_of
-from latentlab.reprs import ShortRepr
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class PhotoResult(ShortRepr):
-    """A photo, as it was projected and edited.
-
-    Attributes
-    ----------
-    portrait
-        The photo, its projection and its quality checks.
-    edits
-        The edited photos, in the order of the strengths; empty if it was only projected.
-    folder
-        Folder with all of its files.
-    """
-
-    portrait: Portrait
-    edits: tuple[PhotoEdit, ...]
-    folder: Path
-
-    def _repr_png_(self) -> bytes:
-        """The side-by-side figure or, without edits, the projection, for a notebook."""
-        return (self.folder / ("comparison.png" if self.edits else "projected.png")).read_bytes()
 
 
 def edit_photo(
@@ -137,24 +114,39 @@ def edit_photos(
     _check_space(direction, settings)
     components.check_attribute(settings.attribute)
     goals = _goals(strengths, direction, components, settings)
-    portraits = _portraits(paths, components, settings, folder, progress, on_checks)
-    for path, group in itertools.groupby(portraits, key=lambda pair: pair[0]):
-        together = Together(settings.pasting)
-        for _, portrait in group:
+    finish = _Editing(direction, goals, components, settings, folder)
+    yield from _results(paths, components, settings, folder, finish, progress, on_checks)
+
+
+@dataclass(frozen=True, eq=False)
+class _Editing:
+    """Edits the portraits of a photo; see `latentlab.pipelines.photos.groups`."""
+
+    direction: Direction
+    goals: _Goals
+    components: Components
+    settings: PhotoEditSettings
+    folder: Path
+
+    def __call__(
+        self, path: Path, portraits: Iterable[Portrait | UserError], progress: bool | Stage
+    ) -> Iterator[Found]:
+        together = Together(self.settings.pasting)
+        for portrait in portraits:
             if isinstance(portrait, UserError):
                 yield path, portrait
                 continue
-            own = write_portrait(portrait, folder)
+            own = write_portrait(portrait, self.folder)
             try:
-                edits = _edits(portrait, direction, goals, components, settings, progress)
+                edits = _edits(portrait, self.direction, self.goals, self.components, self.settings, progress)
             except UserError as error:
                 yield path, UserError(f"{portrait.title}: {error}")
                 continue
-            write_edits(portrait, edits, direction, own, settings.command)
-            if settings.face == "all":
+            write_edits(portrait, edits, self.direction, own, self.settings.command)
+            if self.settings.face == "all":
                 together.add(portrait, edits)
             yield path, PhotoResult(portrait, tuple(edits), own)
-        together.write(folder / path.stem)
+        together.write(self.folder / path.stem)
 
 
 @dataclass(frozen=True)
@@ -247,22 +239,30 @@ def project_photos(
     settings = PhotoSettings() if settings is None else settings
     components, folder = components.of_class(settings.class_label), Path(folder)
     _check_generator(components)
-    for path, portrait in _portraits(paths, components, settings, folder, progress, on_checks):
+    yield from _results(paths, components, settings, folder, partial(_written, folder), progress, on_checks)
+
+
+def _written(
+    folder: Path, path: Path, portraits: Iterable[Portrait | UserError], progress: bool | Stage
+) -> Iterator[Found]:
+    """Write the portraits of a photo."""
+    for portrait in portraits:
         if isinstance(portrait, UserError):
             yield path, portrait
         else:
             yield path, PhotoResult(portrait, (), write_portrait(portrait, folder))
 
 
-def _portraits(
+def _results(
     paths: Sequence[str | Path],
     components: Components,
     settings: PhotoSettings,
     folder: Path,
+    finish: OnPortraits,
     progress: bool | Stage,
     on_checks: OnChecks | None,
-) -> Iterator[tuple[Path, Portrait | UserError]]:
-    """Portraits of the photos; those without a face first, with what is wrong with them."""
+) -> Iterator[Found]:
+    """Results of the photos; of those without a face first, with what is wrong with them."""
     check_distinct_stems(paths)
     if settings.face == "all":
         _check_distinct_faces(paths)
@@ -272,16 +272,8 @@ def _portraits(
             yield path, found
         else:
             photos.append(found)
-    if not photos:
-        return
-    projections = project_faces(photos, components, settings, folder, progress)
-    for k, photo in enumerate(photos):
-        portrait: Portrait | UserError
-        try:
-            portrait = make_portrait(photo, projections[[k]], components, settings, folder, progress)
-        except UserError as error:
-            portrait = UserError(f"{photo.title}: {error}")
-        yield photo.path, portrait
+    if photos:
+        yield from work_on(photos, partial(Group, components, settings, folder, finish), progress)
 
 
 def _check_distinct_faces(paths: Sequence[str | Path]) -> None:

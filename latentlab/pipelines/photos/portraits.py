@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import cast
 
 import torch
 from torch import Tensor
@@ -17,6 +18,7 @@ from latentlab.pipelines.photos.aligning import CheckedPhoto, numbered
 from latentlab.pipelines.photos.settings import PhotoRecipe, PhotoSettings
 from latentlab.progress import Stage, titled
 from latentlab.projection import Projection, Tuned, project, tune, w_statistics
+from latentlab.projection.deltas import TunedGenerator
 from latentlab.rendering import Latents, Renderer, with_noise_maps
 from latentlab.reprs import ShortRepr
 from stylegan2.protocol import Generator
@@ -84,6 +86,21 @@ class Portrait(ShortRepr):
     def latents(self) -> Latents:
         """Its latent by name, with its own noise maps, on the generator's device."""
         return {name: value.to(self.generator.w_avg.device) for name, value in self.projection.latents.items()}
+
+    def without_generator(self) -> Portrait:
+        """What is sent to another process, which has the generator that was not tuned; see `with_generator`."""
+        nothing = cast(Generator, None)
+        tuned = None if self.tuned is None else replace(self.tuned, generator=cast(TunedGenerator, None))
+        return replace(self, generator=nothing, tuned=tuned)
+
+    def with_generator(self, original: Generator) -> Portrait:
+        """The portrait that `without_generator` was made of."""
+        if self.generator is not None:
+            return self
+        if self.tuned is None:
+            return replace(self, generator=original)
+        tuned = replace(self.tuned, generator=self.tuned.delta.apply(original))
+        return replace(self, generator=tuned.generator, tuned=tuned)
 
     @torch.no_grad()
     def render(self, latents: Latents) -> Tensor:

@@ -22,7 +22,8 @@ from latentlab.pipelines.study.drawing import draw_figures
 from latentlab.pipelines.study.edits import edit_held_out, find_reach
 from latentlab.pipelines.study.report import write_report
 from latentlab.pipelines.study.results import Study
-from latentlab.pipelines.study.settings import StudySettings, begun_precision, claim
+from latentlab.pipelines.study.settings import MANIFEST, StudySettings, begun_precision, claim
+from latentlab.places import Folder, is_address, published
 from latentlab.precision import settle
 from latentlab.progress import Stage, stage_of
 from latentlab.samples import SampleTable, split
@@ -38,7 +39,7 @@ FRACTIONS = (1 / 3, 2 / 3, 1.0)
 def study_attribute(
     components: Components,
     settings: StudySettings,
-    folder: str | Path,
+    folder: Folder,
     command: str = "latentlab.study_attribute",
     batch_size: AnyBatch = "auto",
     progress: bool | Stage = True,
@@ -52,7 +53,8 @@ def study_attribute(
     settings
         Settings of the study.
     folder
-        Folder of the results: `samples/` (Parquet), `NAME-METHOD.safetensors`, `calibration-METHOD.json`, `edits/`,
+        Folder of the results, or the address of one in an object store, where samples are kept as they are drawn and
+        all else at the end: `samples/` (Parquet), `NAME-METHOD.safetensors`, `calibration-METHOD.json`, `edits/`,
         `walk.png`, `response.png`, `walk.gif`, `report.md`.
     command
         How the study was started, for the report.
@@ -72,8 +74,22 @@ def study_attribute(
         If the folder has something else, a class has no samples, a setting is out of range, or the generator has no
         W, or no styles for the method.
     """
-    folder = Path(folder)
     check_has_w(components.generator, "a study")
+    with published(folder, MANIFEST) as local:
+        samples = f"{str(folder).rstrip('/')}/samples" if is_address(folder) else local / "samples"
+        return _study(components, settings, local, samples, command, batch_size, stage_of(progress))
+
+
+def _study(
+    components: Components,
+    settings: StudySettings,
+    folder: Path,
+    samples: Folder,
+    command: str,
+    batch_size: AnyBatch,
+    stage: Stage,
+) -> Study:
+    """Run a study in a folder of this machine, its samples where it is asked for."""
     settings = _complete(settings, components, folder)
     resolution = _scored_resolution(components, settings)
     sampling = _sampling(settings, resolution)
@@ -83,9 +99,9 @@ def study_attribute(
     generator, scorer = components.generator.fingerprint, components.scorer.fingerprint
     claim(folder, settings, {"generator": generator, "scorer_weights": scorer})
     renderer = components.renderer(resolution, settings.precision)
-    batches, stage = Batches.of(batch_size, renderer), stage_of(progress)
+    batches = Batches.of(batch_size, renderer)
     context = StudyContext(components, settings, folder, renderer, batches, batch_size, stage)
-    table = label_samples(components, sampling, folder / "samples", batches, stage)
+    table = label_samples(components, sampling, samples, batches, stage)
     study = _measure(context, table)
     draw_figures(context, study)
     write_report(context, study, command)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,13 +24,14 @@ from latentlab.errors import UserError
 from latentlab.files import read_json, write_json
 from latentlab.images import reduce
 from latentlab.progress import Stage
-from latentlab.projection import DEFAULTS, project
+from latentlab.projection import DEFAULTS, Projection, project
 from latentlab.rendering import Latents, Renderer, rows_of
 from latentlab.reprs import ShortRepr
 from latentlab.tasks.edit_faces.definition import PROJECTION
 from latentlab.tasks.edit_faces.response import Learnt
 from latentlab.tasks.edit_faces.search import search_settings, search_strengths
 from latentlab.tasks.edit_faces.task import EditTask
+from latentlab.work import share_out
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -97,24 +99,36 @@ class Projector:
             self._found = self._project(photos, stage)
         return self._found
 
+    def share_out(self, photos: Tensor) -> None:
+        """Have workers project the task's photos, if there are any: the latents are found in the folder."""
+        share_out(partial(_projecting, self), torch.split(photos, 1))
+
+    def search(self, photos: Tensor, progress: bool | Stage) -> Projection:
+        """Search for the latents of photos, or find them in the folder."""
+        components = self._task.components
+        return project(
+            photos,
+            components.generator,
+            self._settings,
+            perceptual=components.fast_perceptual,
+            folder=self._task.folder / "projections",
+            progress=progress,
+        )
+
     def _project(self, photos: Tensor, stage: Stage) -> Projected:
         folder = self._task.folder / "projections"
         key = digest([self.inputs, self._task.held_out_key])  # photos that were projected before keep their time
         done = folder / f"done-{key}.json"
         watch = Stopwatch(folder / f"seconds-{key}.json")
-        components = self._task.components
-        found = project(
-            photos,
-            components.generator,
-            self._settings,
-            perceptual=components.fast_perceptual,
-            folder=folder,
-            progress=stage if done.exists() else watch.watching(stage),
-        )
+        found = self.search(photos, stage if done.exists() else watch.watching(stage))
         if not done.exists():
             write_json(done, {"seconds": watch.seconds / len(photos)})
         watch.forget()
         return Projected(found.ws(components.generator), read_json(done, Seconds).seconds)
+
+
+def _projecting(projector: Projector, here: None) -> Callable[[Tensor], object]:
+    return partial(projector.search, progress=False)
 
 
 class ProjectionAlone(Method):
@@ -136,6 +150,10 @@ class ProjectionAlone(Method):
     def fit(self, task: EditTask, folder: Path, stage: Stage) -> None:
         """Learn nothing."""
         self._task = task
+
+    def share_out(self, images: Tensor) -> None:
+        """See `Method`."""
+        self.projector.share_out(images)
 
     def prepare(self, images: Tensor, stage: Stage) -> float:
         """See `Method`."""
@@ -194,6 +212,10 @@ class Latent(Method):
             write_json(stored, response.to_dict())
         self.direction = Direction.load(path)
         self.response = read_json(stored, Response)
+
+    def share_out(self, images: Tensor) -> None:
+        """See `Method`."""
+        self.projector.share_out(images)
 
     def prepare(self, images: Tensor, stage: Stage) -> float:
         """See `Method`."""

@@ -1,0 +1,113 @@
+"""Work on many items that do not depend on each other: in this process, or on the workers of a cluster.
+
+A job says how a process prepares itself (`make`), and what it then does with one item. `run` does that here, one item
+after the other; within `latentlab.cluster(...)` the items go to workers. Jobs know nothing of either, and write what
+they make themselves, whole or not at all: so it does not matter who works on an item, or how often.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeAlias, TypeVar
+
+Here = TypeVar("Here")
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True)
+class Lost:
+    """What stands in the place of an item's result where two workers ended at it.
+
+    Attributes
+    ----------
+    reason
+        Why, without a full stop.
+    """
+
+    reason: str
+
+
+Made: TypeAlias = Callable[[Any], Any]
+
+
+class Workers(Protocol):
+    """Processes that work on items side by side."""
+
+    def __call__(self, make: Callable[[None], Made], items: Iterable[Any]) -> Iterator[tuple[int, Any]]:
+        """Yield the number of each item and its result, as they are done; an item may be lost, see `Lost`."""
+        ...
+
+
+_WORKERS: ContextVar[Workers | None] = ContextVar("workers", default=None)
+
+
+@contextmanager
+def working_on(workers: Workers) -> Iterator[None]:
+    """Give the items of every `run` within to these workers."""
+    token = _WORKERS.set(workers)
+    try:
+        yield
+    finally:
+        _WORKERS.reset(token)
+
+
+def run(
+    make: Callable[[Here | None], Callable[[Item], Result]], items: Iterable[Item], here: Here
+) -> Iterator[tuple[int, Result | Lost]]:
+    """Yield the number of each item, from 0, and its result: in their order here, and on workers as they are done.
+
+    Parameters
+    ----------
+    make
+        Called once in each process that works; what it returns is called with one item after the other. It is sent to
+        workers with all that it holds, and so are the items and their results.
+    items
+        The items; they are taken as workers get free, so that there may be any number of them.
+    here
+        What `make` gets in this process, such as its progress bar; on workers it gets None.
+
+    Raises
+    ------
+    Exception
+        The first that `make`, or the work on an item, raises anywhere.
+    """
+    workers = _WORKERS.get()
+    if workers is not None:
+        yield from workers(make, items)
+        return
+    work = make(here)
+    for number, item in enumerate(items):
+        yield number, work(item)
+
+
+def share_out(make: Callable[[None], Callable[[Item], object]], items: Iterable[Item]) -> None:
+    """Have workers do what is found done later, if there are any; whoever needs it does the rest by itself.
+
+    Parameters
+    ----------
+    make, items
+        See `run`; results do not count.
+
+    Raises
+    ------
+    Exception
+        The first that is raised on a worker.
+    """
+    if _WORKERS.get() is not None:
+        for _ in run(make, items, None):
+            pass
+
+
+def in_order(results: Iterator[tuple[int, Result]]) -> Iterator[tuple[int, Result]]:
+    """Yield what `run` gives in the order of the items, and hold back what is done too early."""
+    early: dict[int, Result] = {}
+    following = 0
+    for number, result in results:
+        early[number] = result
+        while following in early:
+            yield following, early.pop(following)
+            following += 1
