@@ -14,6 +14,7 @@ MODULES = sorted(path for package in ("latentlab", "stylegan2") for path in (ROO
 # From the top down: a module imports from lower levels, and from its own.
 LEVELS = (
     {"cli", "__main__"},
+    {"studio"},
     {"pipelines", "tasks"},
     {"comparison", "datasets", "plots"},
     {"editing", "translation", "projection", "metrics"},

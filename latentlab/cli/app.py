@@ -18,6 +18,7 @@ from latentlab.cli import (
     samples,
     scorer,
     steps,
+    studio,
     study,
     translate,
     weights,
@@ -46,6 +47,7 @@ for command in (
     faces.align,
     photos.project,
     distil.distil,
+    studio.studio,
 ):
     app.command(command.__name__)(command)
 app.add_typer(directions.app, name="directions")

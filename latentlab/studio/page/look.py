@@ -1,0 +1,30 @@
+"""How the page looks: fonts of the system, and a picture that stays in sight on a narrow window."""
+
+from __future__ import annotations
+
+import gradio as gr
+
+_FONTS = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "sans-serif")
+_MONOSPACE = ("ui-monospace", "Consolas", "Menlo", "monospace")
+
+THEME = gr.themes.Default(font=_FONTS, font_mono=_MONOSPACE)
+"""Gradio's own, but with fonts of the system: nothing is fetched."""
+
+CSS = """
+.ll-picture { position: relative; margin: 0; aspect-ratio: 1; max-width: 512px; }
+.ll-picture img { position: absolute; inset: 0; width: 100%; height: 100%; object-fit: contain; border-radius: 8px; }
+.ll-before { clip-path: inset(0 calc(100% - var(--ll-cut, 0%)) 0 0); }
+.ll-status { margin: 0; min-height: 1.5em; font-variant-numeric: tabular-nums; }
+.ll-figures { display: grid; grid-template-columns: auto 1fr; gap: 0 1em; margin: 0; }
+.ll-figures dt { opacity: 0.8; }
+.ll-figures dd { margin: 0; font-variant-numeric: tabular-nums; }
+#ll-looking { position: sticky; top: 0; z-index: 5; align-self: flex-start; background: var(--body-background-fill); }
+:focus-visible { outline: 3px solid var(--color-accent) !important; outline-offset: 2px; }
+@media (max-width: 640px) {
+  .ll-picture { max-width: min(62vw, 320px); margin: 0 auto; }
+  .gradio-container { padding: 8px !important; }
+}
+"""
+
+CUT = "share => { document.documentElement.style.setProperty('--ll-cut', share + '%'); }"
+"""Shows as much of the original over the edited image, in per cent, without asking the server."""
