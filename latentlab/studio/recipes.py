@@ -60,7 +60,7 @@ def recipe_of(session: Session, networks: Networks) -> Recipe:
 
 def _python(face: SeedFace, edit: Edit, networks: Networks) -> str:
     lines = [
-        *_imports(edit, networks, "import latentlab as ll"),
+        *_imports(edit),
         f"generator = ll.load_generator({networks.network_name!r})",
         f"ws = {_ws_of(face.seed, face.psi)}",
     ]
@@ -86,9 +86,7 @@ def _python_of_photo(face: PhotoFace, edit: Edit, networks: Networks) -> str:
     photos = "from latentlab.pipelines.photos import Pasting, PhotoSettings, photo_recipe, project_photos"
     pasting = "from latentlab.pipelines.photos.pasting import paste"
     lines = [
-        *_imports(
-            edit, networks, "import latentlab as ll", photos, "from latentlab.pipelines.photos.pasting import paste"
-        ),
+        *_imports(edit, photos, pasting),
         f"recipe = photo_recipe({', '.join(recipe)})",
         f"settings = PhotoSettings(recipe.projection, recipe.tuning, face={face.number})",
         f"components = ll.Components.load({networks.network_name!r})",
@@ -101,10 +99,9 @@ def _python_of_photo(face: PhotoFace, edit: Edit, networks: Networks) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _imports(edit: Edit, networks: Networks, *lines: str) -> list[str]:
-    chosen = edit.strengths and edit.layers is not None
-    more = ["from latentlab.directions import match_layers"] if chosen else []
-    return [*sorted([*lines, *more], key=lambda line: not line.startswith("import")), ""]
+def _imports(edit: Edit, *lines: str) -> list[str]:
+    chosen = ["from latentlab.directions import match_layers"] if edit.strengths and edit.layers is not None else []
+    return ["import latentlab as ll", *chosen, *lines, ""]
 
 
 def _edits(edit: Edit, networks: Networks, num_ws: str) -> list[str]:

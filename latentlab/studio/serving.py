@@ -71,7 +71,7 @@ def served(settings: StudioSettings | None = None) -> Iterator[str]:
     Raises
     ------
     UserError
-        If Gradio is not installed, the networks cannot be loaded, the folder cannot be written to, or the port is taken.
+        If Gradio is not installed, networks cannot be loaded, the folder cannot be written to, or the port is taken.
     """
     settings = StudioSettings() if settings is None else settings
     check_gradio()

@@ -1,4 +1,4 @@
-"""What one session holds: a face, how it is edited, and the way back. All of it is small, and never changed in place."""
+"""What one session holds: a face, how it is edited, and the way back. It is small, and never changed in place."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Folders of visitors: a visitor is known by a token that nobody guesses, and files come and go by plain names alone."""
+"""Folders of visitors: a visitor is known by a token that nobody guesses, and files have plain names alone."""
 
 from __future__ import annotations
 

@@ -46,7 +46,7 @@ class PhotoTab:
                     label="Faces",
                     show_label=False,
                     columns=4,
-                    height="auto",
+                    height=160,
                     allow_preview=False,
                     visible=False,
                     buttons=[],
@@ -54,7 +54,7 @@ class PhotoTab:
                 self._checks = gr.Markdown()
             with gr.Column(scale=3, min_width=300):
                 self._way = gr.Radio([QUICK_LOOK, WHOLE_WAY], value=QUICK_LOOK, label="Projection")
-                self._steps = gr.Number(None, label="Steps (empty: the recipe's)", precision=0, minimum=1, maximum=5000)
+                self._steps = gr.Number(0, label="Steps (0: the recipe's)", precision=0, minimum=0, maximum=5000)
                 self._tune = gr.Checkbox(True, label="Refine the generator to the photo afterwards")
                 with gr.Row():
                     self._project = gr.Button("Project and edit", variant="primary", elem_id="ll-project")
@@ -206,7 +206,7 @@ class PhotoTab:
 def _recipe(way: str, steps: float | None, tune: bool) -> PhotoRecipe:
     fast = way == QUICK_LOOK
     own = photo_recipe(tune=tune, fast=fast)
-    if steps is None or steps == own.projection.steps:
+    if not steps or steps == own.projection.steps:
         return own
     if steps > own.projection.steps:
         raise UserError(

@@ -39,8 +39,10 @@ class SampleTab:
                     self._draw = gr.Button("Draw", variant="primary", elem_id="ll-draw")
                     self._more = gr.Button("Next seeds")
             with gr.Column(scale=3, min_width=300):
+                gr.Markdown("Pick a face to edit it.")
                 self._grid = gr.Gallery(
-                    label="Faces: pick one to edit it",
+                    label="Faces",
+                    show_label=False,
                     columns=4,
                     height="auto",
                     object_fit="contain",
@@ -60,7 +62,7 @@ class SampleTab:
         Returns the event of a face that was picked.
         """
         shown = {"outputs": [self._drawn, self._grid], "api_visibility": "private"}
-        draw = told(self._drawn)
+        draw = told(self._faces)
         page.load(draw, self._settings, **shown)
         self._draw.click(draw, self._settings, **shown)
         self._seed.submit(draw, self._settings, **shown)
@@ -75,7 +77,7 @@ class SampleTab:
             _picked, [session, self._drawn], session, show_progress="hidden", api_visibility="private"
         )
 
-    def _drawn(
+    def _faces(
         self, seed: float | None, count: float, psi: float, mixed: bool, other: float | None, first: int, last: int
     ) -> Any:
         if seed is None or (mixed and other is None):
