@@ -120,7 +120,7 @@ class Session:
     def picked(self) -> Face:
         """The face; UserError before one is picked."""
         if self.face is None:
-            raise UserError("pick a face first: draw some on the page Sample, or project a photo")
+            raise UserError("pick a face first, under Sample, or project one under Photo")
         return self.face
 
     def to(self, edit: Edit, now: float) -> Session:

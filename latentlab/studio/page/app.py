@@ -7,9 +7,12 @@ from typing import Any
 import gradio as gr
 
 from latentlab.studio.page.common import Studio
+from latentlab.studio.page.compare import CompareTab
 from latentlab.studio.page.edit import EditTab
+from latentlab.studio.page.learn import LearnTab
 from latentlab.studio.page.photo import PhotoTab
 from latentlab.studio.page.sample import SampleTab
+from latentlab.studio.page.translate import TranslateTab
 from latentlab.studio.session import Session
 from latentlab.studio.visitors import is_token, new_token
 
@@ -30,9 +33,18 @@ def build(studio: Studio) -> gr.Blocks:
                 edit = EditTab(studio, session, token)
             with gr.Tab("Photo", id="photo"):
                 photo = PhotoTab(studio, session, token)
+            with gr.Tab("Learn", id="learn"):
+                learn = LearnTab(studio, session, token)
+            with gr.Tab("Translate", id="translate"):
+                translate = TranslateTab(studio)
+            with gr.Tab("Compare", id="compare"):
+                compare = CompareTab()
         _identify(page, token)
         _edit_after(edit, tabs, sample.connect(page, session), photo.connect(page))
         edit.connect()
+        edit.after(learn.connect())
+        translate.connect()
+        compare.connect()
 
         def closed(request: gr.Request) -> None:
             """Nobody waits for the work of a page that was closed; what it finished is kept."""

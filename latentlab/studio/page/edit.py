@@ -25,6 +25,7 @@ from latentlab.studio.visitors import check_size, plain_name
 from latentlab.studio.working import Finished
 
 MOST_OWN = 6  # directions of a visitor's own
+_FACELESS = "Pick a face under Sample, or project one under Photo."
 _STEPS = 200  # of a slider, about
 
 
@@ -52,7 +53,7 @@ class EditTab:
 
     def _build_view(self) -> None:
         scores = self._studio.networks.components.scorer.names
-        self._title = gr.HTML(status("Pick a face on the page Sample, or project a photo."))
+        self._title = gr.HTML(status(_FACELESS))
         self._view = gr.HTML(elem_id="ll-view", label="Live preview", min_height=200)
         self._cut = gr.Slider(0, 100, 0, step=1, label="Compare: per cent of the original", buttons=[])
         self._figures = gr.HTML(elem_id="ll-figures")
@@ -168,7 +169,10 @@ class EditTab:
 
     def show(self, session: Session, score: str) -> Iterator[Any]:
         """Yield what `shown` shows: the image at once, and then what is measured of it."""
-        face, networks = session.picked(), self._studio.networks
+        if session.face is None:
+            yield status(_FACELESS), *[gr.skip()] * (len(self.shown) - 1)
+            return
+        face, networks = session.face, self._studio.networks
         subject, steps = networks.subject(face), networks.steps(session)
         image = subject.previewed(steps)
         alt = f"{face.title}: {_in_words(session.edit)}"

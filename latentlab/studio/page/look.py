@@ -18,6 +18,7 @@ CSS = """
 .ll-figures { display: grid; grid-template-columns: auto 1fr; gap: 0 1em; margin: 0; }
 .ll-figures dt { opacity: 0.8; }
 .ll-figures dd { margin: 0; font-variant-numeric: tabular-nums; }
+.ll-report { width: 100%; height: 80vh; border: 0; background: white; }
 #ll-looking { position: sticky; top: 0; z-index: 5; align-self: flex-start; background: var(--body-background-fill); }
 :focus-visible { outline: 3px solid var(--color-accent) !important; outline-offset: 2px; }
 @media (max-width: 640px) {
