@@ -5,6 +5,7 @@ from __future__ import annotations
 import hmac
 import importlib.util
 import os
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -75,6 +76,7 @@ def served(settings: StudioSettings | None = None) -> Iterator[str]:
     """
     settings = StudioSettings() if settings is None else settings
     check_gradio()
+    _check_place(settings)
     os.environ.update(_SILENT)
     with TemporaryDirectory(prefix="latentlab-studio-", ignore_cleanup_errors=True) as cache:
         os.environ["GRADIO_TEMP_DIR"] = cache  # what is uploaded and shown goes with the program
@@ -85,6 +87,26 @@ def served(settings: StudioSettings | None = None) -> Iterator[str]:
             page.close(verbose=False)
 
 
+def _check_place(settings: StudioSettings) -> None:
+    """Refuse a folder or an address that cannot be used, before any network is loaded."""
+    try:
+        settings.folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"cannot make the folder {settings.folder}: {error.strerror}") from error
+    try:
+        with socket.create_server((settings.host, settings.port), family=_family(settings.host)):
+            pass
+    except OSError as error:
+        raise UserError(
+            f"cannot serve at {settings.host}, port {settings.port}: {error.strerror or error}; choose another one "
+            "with --port or --host"
+        ) from error
+
+
+def _family(host: str) -> socket.AddressFamily:
+    return socket.AF_INET6 if ":" in host else socket.AF_INET
+
+
 def _page(settings: StudioSettings) -> Any:
     from latentlab.pipelines import Components
     from latentlab.studio.networks import Networks
@@ -93,12 +115,7 @@ def _page(settings: StudioSettings) -> Any:
 
     networks = Networks(Components.load(settings.network, settings.scorer, device=settings.device))
     networks.warm_up()
-    folder = settings.folder.absolute()
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(f"cannot make the folder {settings.folder}: {error.strerror}") from error
-    return build(Studio(networks, Visitors(folder)))
+    return build(Studio(networks, Visitors(settings.folder.absolute())))
 
 
 def _launched(page: Any, settings: StudioSettings) -> str:
@@ -106,28 +123,22 @@ def _launched(page: Any, settings: StudioSettings) -> str:
     from latentlab.studio.page.look import CSS, THEME
 
     password = settings.password
-    try:
-        _, address, _ = page.launch(
-            server_name=settings.host,
-            server_port=settings.port,
-            auth=None if password is None else lambda _, given: hmac.compare_digest(given.encode(), password.encode()),
-            auth_message=None if password is None else "Any name, and the password of this studio.",
-            max_file_size=MOST_BYTES,
-            inbrowser=settings.browser,
-            share=False,
-            ssr_mode=False,
-            pwa=False,
-            mcp_server=False,
-            enable_monitoring=False,
-            prevent_thread_lock=True,
-            quiet=True,
-            footer_links=[],
-            theme=THEME,
-            css=CSS,
-        )
-    except OSError as error:
-        raise UserError(
-            f"cannot serve at {settings.host}, port {settings.port}: it is taken or not this machine's; choose another "
-            "one with --port or --host"
-        ) from error
+    _, address, _ = page.launch(
+        server_name=settings.host,
+        server_port=settings.port,
+        auth=None if password is None else lambda _, given: hmac.compare_digest(given.encode(), password.encode()),
+        auth_message=None if password is None else "Any name, and the password of this studio.",
+        max_file_size=MOST_BYTES,
+        inbrowser=settings.browser,
+        share=False,
+        ssr_mode=False,
+        pwa=False,
+        mcp_server=False,
+        enable_monitoring=False,
+        prevent_thread_lock=True,
+        quiet=True,
+        footer_links=[],
+        theme=THEME,
+        css=CSS,
+    )
     return str(address)

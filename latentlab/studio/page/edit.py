@@ -85,6 +85,7 @@ class EditTab:
                 label="A direction's file: .safetensors, .npy, .npz, .pt",
                 file_types=[".safetensors", ".npy", ".npz", ".pt"],
                 height=120,
+                elem_id="ll-direction",
             )
 
     def _build_exports(self) -> None:

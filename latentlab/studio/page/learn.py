@@ -33,7 +33,14 @@ class LearnTab:
                 self._progress = gr.HTML(status(""), elem_id="ll-learning")
                 self._file = gr.Files(label="The direction's file", interactive=False)
             with gr.Column(scale=3, min_width=300):
-                self._walk = gr.Image(label="Walk", interactive=False, format="png", buttons=["download", "fullscreen"])
+                self._walk = gr.Image(
+                    label="Walk",
+                    show_label=False,
+                    alt_text="Three faces, a row each, from one end of the direction to the other",
+                    interactive=False,
+                    format="png",
+                    buttons=["download", "fullscreen"],
+                )
                 self._card = gr.Markdown(elem_id="ll-card")
                 self._table = gr.Dataframe(label="Samples", interactive=False, max_height=320, elem_id="ll-samples")
 

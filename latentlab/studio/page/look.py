@@ -14,7 +14,7 @@ CSS = """
 .ll-picture { position: relative; margin: 0; aspect-ratio: 1; max-width: 512px; }
 .ll-picture img { position: absolute; inset: 0; width: 100%; height: 100%; object-fit: contain; border-radius: 8px; }
 .ll-before { clip-path: inset(0 calc(100% - var(--ll-cut, 0%)) 0 0); }
-.ll-status { margin: 0; min-height: 1.5em; font-variant-numeric: tabular-nums; }
+.ll-status { margin: 0; min-height: 1.5em; overflow-wrap: anywhere; font-variant-numeric: tabular-nums; }
 .ll-figures { display: grid; grid-template-columns: auto 1fr; gap: 0 1em; margin: 0; }
 .ll-figures dt { opacity: 0.8; }
 .ll-figures dd { margin: 0; font-variant-numeric: tabular-nums; }

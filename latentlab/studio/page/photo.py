@@ -54,8 +54,10 @@ class PhotoTab:
                 self._checks = gr.Markdown()
             with gr.Column(scale=3, min_width=300):
                 self._way = gr.Radio([QUICK_LOOK, WHOLE_WAY], value=QUICK_LOOK, label="Projection")
-                self._steps = gr.Number(0, label="Steps (0: the recipe's)", precision=0, minimum=0, maximum=5000)
-                self._tune = gr.Checkbox(True, label="Refine the generator to the photo afterwards")
+                self._steps = gr.Number(
+                    0, label="Steps (0: the recipe's)", precision=0, minimum=0, maximum=5000, elem_id="ll-steps"
+                )
+                self._tune = gr.Checkbox(True, label="Refine the generator to the photo afterwards", elem_id="ll-tune")
                 with gr.Row():
                     self._project = gr.Button("Project and edit", variant="primary", elem_id="ll-project")
                     self._stop = gr.Button("Cancel", elem_id="ll-cancel")
