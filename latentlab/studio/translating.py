@@ -50,7 +50,7 @@ def translate(image: Image.Image, translator: Translator, strength: float, compo
     translator
         The translator; one that edits faces edits all of the image.
     strength
-        Of its first attribute, where it takes strengths.
+        How far along its first attribute, where it takes strengths.
     components
         Networks; the face detector is used for editors of faces.
 

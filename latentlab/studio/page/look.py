@@ -7,8 +7,15 @@ import gradio as gr
 _FONTS = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "sans-serif")
 _MONOSPACE = ("ui-monospace", "Consolas", "Menlo", "monospace")
 
-THEME = gr.themes.Default(font=_FONTS, font_mono=_MONOSPACE)
-"""Gradio's own, but with fonts of the system: nothing is fetched."""
+THEME = gr.themes.Default(primary_hue="blue", font=_FONTS, font_mono=_MONOSPACE).set(
+    button_primary_background_fill="*primary_600",
+    button_primary_background_fill_hover="*primary_700",
+    body_text_color_subdued="*neutral_600",
+    block_label_text_color="*neutral_700",
+    block_title_text_color="*neutral_700",
+    block_info_text_color="*neutral_600",
+)
+"""Gradio's own with fonts of the system, for which nothing is fetched, and with colours that all eyes tell apart."""
 
 CSS = """
 .ll-picture { position: relative; margin: 0; aspect-ratio: 1; max-width: 512px; }
@@ -19,10 +26,14 @@ CSS = """
 .ll-figures dt { opacity: 0.8; }
 .ll-figures dd { margin: 0; font-variant-numeric: tabular-nums; }
 .ll-report { width: 100%; height: 80vh; border: 0; background: white; }
-#ll-looking { position: sticky; top: 0; z-index: 5; align-self: flex-start; background: var(--body-background-fill); }
+#ll-looking { position: sticky; top: 0; align-self: flex-start; }
 :focus-visible { outline: 3px solid var(--color-accent) !important; outline-offset: 2px; }
+.gradio-container { overflow: clip !important; } /* not hidden, beside which nothing is sticky */
 @media (max-width: 640px) {
-  .ll-picture { max-width: min(62vw, 320px); margin: 0 auto; }
+  .ll-picture { max-width: min(60vw, 38vh); margin: 0 auto; }
+  #ll-looking { display: contents; }
+  #ll-looking > * { flex: 1 1 100%; }
+  #ll-view { position: sticky; top: 0; z-index: 100; background: var(--body-background-fill); }
   .gradio-container { padding: 8px !important; }
 }
 """
