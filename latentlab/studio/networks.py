@@ -26,8 +26,8 @@ from latentlab.studio.subjects import Figures, Steps, Subject
 from stylegan2 import style_mix
 
 _KEPT = 32  # subjects; the latents and a preview each
-_PHOTOS = 8  # with their faces in full
-_PORTRAITS = 8  # each with a refined generator
+_PHOTOS = 3  # with all of their faces in full
+_PORTRAITS = 4  # each with its photo and a refined generator
 
 
 class Networks:
@@ -43,7 +43,7 @@ class Networks:
         check_has_w(components.generator, "the studio")
         components.check_images(scored=True)
         self.components = components
-        self.lock = threading.RLock()
+        self._lock, self._detecting = threading.Lock(), threading.Lock()
         self.preview, self.size = walk_renderer(components)
         self._subjects: OrderedDict[Face, Subject] = OrderedDict()
         self._faces: OrderedDict[tuple[Path, int], list[CheckedPhoto]] = OrderedDict()
@@ -134,12 +134,12 @@ class Networks:
         UserError
             If the rows of a mix are not the generator's, or a photo's face is projected no more.
         """
-        with self.lock:
+        with self._lock:
             if face in self._subjects:
                 self._subjects.move_to_end(face)
                 return self._subjects[face]
         subject = self._subject(face)
-        with self.lock:
+        with self._lock:
             self._subjects[face] = subject
             while len(self._subjects) > _KEPT:
                 self._subjects.popitem(last=False)
@@ -147,8 +147,9 @@ class Networks:
 
     def keep(self, face: PhotoFace, portrait: Portrait) -> None:
         """Keep what the projection of a photo's face gave, to be edited."""
-        with self.lock:
+        with self._lock:
             self._portraits[face] = portrait
+            self._portraits.move_to_end(face)
             self._subjects.pop(face, None)
             while len(self._portraits) > _PORTRAITS:
                 self._subjects.pop(self._portraits.popitem(last=False)[0], None)
@@ -156,7 +157,7 @@ class Networks:
     def _subject(self, face: Face) -> Subject:
         if isinstance(face, SeedFace):
             return Subject(face.title, {"ws": self._ws(face)}, self.preview, self.size, self.components)
-        with self.lock:
+        with self._lock:
             portrait = self._portraits.get(face)
         if portrait is None:
             raise UserError(f"{face.title} is not open any more: project it again, which goes quickly the second time")
@@ -172,7 +173,7 @@ class Networks:
     def faces(self, path: Path) -> list[CheckedPhoto]:
         """The faces in a photo, see `faces_in`; those of the latest photos are kept."""
         key = path, path.stat().st_mtime_ns
-        with self.lock:
+        with self._detecting:  # apart from the other lock, for which moving sliders wait
             if key not in self._faces:
                 self._faces[key] = faces_in(path, self.components)
             self._faces.move_to_end(key)

@@ -77,14 +77,24 @@ def served(settings: StudioSettings | None = None) -> Iterator[str]:
     settings = StudioSettings() if settings is None else settings
     check_gradio()
     _check_place(settings)
-    os.environ.update(_SILENT)
-    with TemporaryDirectory(prefix="latentlab-studio-", ignore_cleanup_errors=True) as cache:
-        os.environ["GRADIO_TEMP_DIR"] = cache  # what is uploaded and shown goes with the program
+    with TemporaryDirectory(prefix="latentlab-studio-", ignore_cleanup_errors=True) as cache, _environment(cache):
         page = _page(settings)
         try:
             yield _launched(page, settings)
         finally:
             page.close(verbose=False)
+
+
+@contextmanager
+def _environment(cache: str) -> Iterator[None]:
+    """Let Gradio be silent, and keep what is uploaded and shown in a folder that goes with the program."""
+    before = dict(os.environ)
+    os.environ.update(_SILENT, GRADIO_TEMP_DIR=cache)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
 
 
 def _check_place(settings: StudioSettings) -> None:

@@ -55,12 +55,12 @@ class EditTab:
         scores = self._studio.networks.components.scorer.names
         self._title = gr.HTML(status(_FACELESS))
         self._view = gr.HTML(elem_id="ll-view", label="Live preview", min_height=200)
-        self._cut = gr.Slider(0, 100, 0, step=1, label="Compare: per cent of the original", buttons=[])
-        self._figures = gr.HTML(elem_id="ll-figures")
         with gr.Row():
             self._undo = gr.Button("Undo", size="sm", min_width=80)
             self._reset = gr.Button("Reset", size="sm", min_width=80)
             self._whole = gr.Button("Full size", size="sm", min_width=80)
+        self._figures = gr.HTML(elem_id="ll-figures")
+        self._cut = gr.Slider(0, 100, 0, step=1, label="Compare: per cent of the original", buttons=[])
         self._score = gr.Dropdown(list(scores), value="happy" if "happy" in scores else scores[0], label="Score")
 
     def _build_sliders(self) -> None:
