@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         load_direction,
     )
     from latentlab.directions import fit as fit_direction
+    from latentlab.dragging import DragSettings, drag
     from latentlab.editing import edit, move, walk
     from latentlab.errors import UserError
     from latentlab.faces import align, paste_back
@@ -62,6 +63,7 @@ if TYPE_CHECKING:
 _NAMES = {
     "Components": "latentlab.pipelines:Components",
     "Direction": "latentlab.directions:Direction",
+    "DragSettings": "latentlab.dragging:DragSettings",
     "FrechetDistance": "latentlab.metrics:FrechetDistance",
     "FunctionScorer": "latentlab.scorers:FunctionScorer",
     "Identity": "latentlab.metrics:Identity",
@@ -82,6 +84,7 @@ _NAMES = {
     "UserError": "latentlab.errors:UserError",
     "align": "latentlab.faces:align",
     "compare": "latentlab.comparison:compare",
+    "drag": "latentlab.dragging:drag",
     "edit": "latentlab.editing:edit",
     "edit_photo": "latentlab.pipelines:edit_photo",
     "edit_photos": "latentlab.pipelines:edit_photos",
@@ -121,6 +124,7 @@ _MODULES = (
     "comparison",
     "datasets",
     "directions",
+    "dragging",
     "editing",
     "faces",
     "images",
@@ -142,6 +146,7 @@ _MODULES = (
 __all__ = [
     "Components",
     "Direction",
+    "DragSettings",
     "FrechetDistance",
     "FunctionScorer",
     "Identity",
@@ -163,6 +168,7 @@ __all__ = [
     "__version__",
     "align",
     "compare",
+    "drag",
     "edit",
     "edit_photo",
     "edit_photos",

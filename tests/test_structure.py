@@ -17,7 +17,7 @@ LEVELS = (
     {"studio"},
     {"pipelines", "tasks"},
     {"comparison", "datasets", "plots"},
-    {"editing", "translation", "projection", "metrics"},
+    {"editing", "dragging", "translation", "projection", "metrics"},
     {"samples", "directions"},
     {"scorers", "faces"},
     {

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from latentlab.pipelines.calibration import Reach, calibrate_reach
     from latentlab.pipelines.checks import QualityCheck, check_photo, check_projection, format_checks
     from latentlab.pipelines.components import Components
+    from latentlab.pipelines.dragging import DragFiles, drag_image
     from latentlab.pipelines.equal_strengths import EqualSettings, EqualStrength, calibrate_equal
     from latentlab.pipelines.fitting import fit_samples
     from latentlab.pipelines.healthy import HealthyRegion
@@ -53,6 +54,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Components",
+    "DragFiles",
     "EqualSettings",
     "EqualStrength",
     "FaceStrengths",
@@ -85,6 +87,7 @@ __all__ = [
     "check_photo",
     "check_photos",
     "check_projection",
+    "drag_image",
     "edit_latents",
     "edit_photo",
     "edit_photos",
@@ -117,6 +120,7 @@ if not TYPE_CHECKING:
             "calibration": ("Reach", "calibrate_reach"),
             "checks": ("QualityCheck", "check_photo", "check_projection", "format_checks"),
             "components": ("Components",),
+            "dragging": ("DragFiles", "drag_image"),
             "fitting": ("fit_samples",),
             "equal_strengths": ("EqualSettings", "EqualStrength", "calibrate_equal"),
             "healthy": ("HealthyRegion",),

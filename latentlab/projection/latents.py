@@ -53,15 +53,22 @@ class WStatistics(ShortRepr):
 
 @torch.no_grad()
 @plain_defaults()
-def w_statistics(generator: Generator, samples: int = 10_000, seed: int = 123) -> WStatistics:
-    """Mean and sigma of w over random z, as the StyleGAN2 paper's projector takes them (appendix D)."""
+def draw_w(generator: Generator, samples: int, seed: int = 123) -> Tensor:
+    """Draw w `(samples, w_dim)` of random z, on the generator's device."""
     rng = torch.Generator().manual_seed(seed)
     device = generator.w_avg.device
-    w = torch.cat(
+    return torch.cat(
         [
             map_any_class(generator, torch.randn(n, generator.z_dim, generator=rng).to(device))[:, 0]
             for n in (min(1000, samples - start) for start in range(0, samples, 1000))
         ]
-    )  # (samples, w_dim)
+    )
+
+
+@torch.no_grad()
+@plain_defaults()
+def w_statistics(generator: Generator, samples: int = 10_000, seed: int = 123) -> WStatistics:
+    """Mean and sigma of w over random z, as the StyleGAN2 paper's projector takes them (appendix D)."""
+    w = draw_w(generator, samples, seed)
     mean = w.mean(dim=0)
     return WStatistics(mean, float((w - mean).square().sum(dim=1).mean().sqrt()))
