@@ -10,7 +10,7 @@ from stylegan2.lazy import lazy_names
 
 if TYPE_CHECKING:
     from latentlab.studio.exporting import EXPORTS, export
-    from latentlab.studio.faces import Face, Mix, PhotoFace, SeedFace
+    from latentlab.studio.faces import CodeFace, Face, Mix, PhotoFace, SeedFace
     from latentlab.studio.networks import Networks
     from latentlab.studio.recipes import recipe_of
     from latentlab.studio.serving import StudioSettings, served
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "EXPORTS",
+    "CodeFace",
     "Edit",
     "Face",
     "History",
@@ -37,7 +38,7 @@ if not TYPE_CHECKING:
         __name__,
         {
             "exporting": ("EXPORTS", "export"),
-            "faces": ("Face", "Mix", "PhotoFace", "SeedFace"),
+            "faces": ("CodeFace", "Face", "Mix", "PhotoFace", "SeedFace"),
             "networks": ("Networks",),
             "recipes": ("recipe_of",),
             "serving": ("StudioSettings", "served"),

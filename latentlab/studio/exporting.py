@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from latentlab.images import reduce, save_image
 from latentlab.latents import save_latents
 from latentlab.pipelines.walks import sweep
 from latentlab.progress import Stage, stage_of
+from latentlab.studio.faces import CodeFace
 from latentlab.studio.networks import Networks
 from latentlab.studio.recipes import CODE, EDIT, combined_styles, own_file, recipe_of
 from latentlab.studio.session import Session
@@ -100,6 +102,9 @@ def _save_recipe(session: Session, networks: Networks, subject: Subject, steps: 
         made.append(folder / "again.sh")
     if CODE in recipe.files:
         made += _save_codes([".npz"], subject, steps, folder)
+    face = session.picked()
+    if isinstance(face, CodeFace):
+        made.append(Path(shutil.copyfile(face.path, folder / face.path.name)))
     for name, _ in session.edit.strengths:
         if name in session.own:
             session.own[name].save(folder / own_file(name))

@@ -105,5 +105,23 @@ class PhotoFace:
         return f"{self.path.name}, face {self.number}"
 
 
-Face = SeedFace | PhotoFace
+@dataclass(frozen=True)
+class CodeFace:
+    """A face whose latent code lies in a file, such as one that was dragged.
+
+    Attributes
+    ----------
+    path
+        File of the code.
+    """
+
+    path: Path
+
+    @property
+    def title(self) -> str:
+        """What it is called on the page."""
+        return f"{self.path.parent.name}"
+
+
+Face = SeedFace | CodeFace | PhotoFace
 """What a session edits."""

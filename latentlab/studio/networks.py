@@ -14,13 +14,14 @@ from torch import Tensor
 from latentlab.directions import Direction, load_direction, match_layers
 from latentlab.directions.shipped import shipped_directions
 from latentlab.errors import UserError
+from latentlab.latents import load_latents, match_rows
 from latentlab.mapping import check_has_w, ws_of_seeds
 from latentlab.pipelines import Components
 from latentlab.pipelines.photos import CheckedPhoto, PhotoSettings, Portrait, check_photos
 from latentlab.pipelines.walks import walk_renderer
 from latentlab.projection import WStatistics, w_statistics
 from latentlab.rendering import Renderer
-from latentlab.studio.faces import Face, PhotoFace, SeedFace
+from latentlab.studio.faces import CodeFace, Face, PhotoFace, SeedFace
 from latentlab.studio.session import Session
 from latentlab.studio.subjects import Figures, Steps, Subject
 from stylegan2 import style_mix
@@ -157,6 +158,9 @@ class Networks:
     def _subject(self, face: Face) -> Subject:
         if isinstance(face, SeedFace):
             return Subject(face.title, {"ws": self._ws(face)}, self.preview, self.size, self.components)
+        if isinstance(face, CodeFace):
+            ws = match_rows(load_latents(face.path), self.num_ws).to(self.components.device)
+            return Subject(face.title, {"ws": ws}, self.preview, self.size, self.components)
         with self._lock:
             portrait = self._portraits.get(face)
         if portrait is None:

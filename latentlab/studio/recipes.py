@@ -11,7 +11,7 @@ from latentlab.directions import Direction
 from latentlab.directions.styles import StyleChannels
 from latentlab.errors import UserError
 from latentlab.pipelines.photos.settings import PhotoRecipe, photo_recipe
-from latentlab.studio.faces import PhotoFace, SeedFace
+from latentlab.studio.faces import CodeFace, PhotoFace, SeedFace
 from latentlab.studio.networks import Networks
 from latentlab.studio.session import Edit, Session
 from latentlab.studio.subjects import Steps
@@ -58,13 +58,10 @@ def recipe_of(session: Session, networks: Networks) -> Recipe:
 # --- Python -------------------------------------------------------------------------------------------------
 
 
-def _python(face: SeedFace, edit: Edit, networks: Networks) -> str:
-    lines = [
-        *_imports(edit),
-        f"generator = ll.load_generator({networks.network_name!r})",
-        f"ws = {_ws_of(face.seed, face.psi)}",
-    ]
-    if face.mix is not None:
+def _python(face: SeedFace | CodeFace, edit: Edit, networks: Networks) -> str:
+    own = f"ll.load_latents({face.path.name!r})" if isinstance(face, CodeFace) else _ws_of(face.seed, face.psi)
+    lines = [*_imports(edit), f"generator = ll.load_generator({networks.network_name!r})", f"ws = {own}"]
+    if isinstance(face, SeedFace) and face.mix is not None:
         lines += [
             f"other = {_ws_of(face.mix.seed, face.psi)}",
             f"ws = ll.style_mix(ws, other, range({face.mix.first}, {face.mix.last + 1}))",
@@ -141,15 +138,19 @@ def _recipe_options(recipe: PhotoRecipe) -> tuple[bool, bool, int | None]:
 # --- the command line ---------------------------------------------------------------------------------------
 
 
-def _command(face: SeedFace, session: Session, networks: Networks, steps: Steps) -> tuple[str, tuple[str, ...]]:
+def _command(
+    face: SeedFace | CodeFace, session: Session, networks: Networks, steps: Steps
+) -> tuple[str, tuple[str, ...]]:
     """A command, and the exported files that it reads."""
     edit, network = session.edit, _network(networks)
-    plain = [*network, "--seeds", str(face.seed), "--psi", repr(face.psi), "--out", FOLDER]
-    if face.mix is None and not steps:
-        return shlex.join(["latentlab", "generate", *plain]), ()
-    if face.mix is None and len(steps) == 1:
+    plain = isinstance(face, SeedFace) and face.mix is None
+    seeds = ["--seeds", str(face.seed), "--psi", repr(face.psi)] if isinstance(face, SeedFace) else []
+    if plain and not steps:
+        return shlex.join(["latentlab", "generate", *network, *seeds, "--out", FOLDER]), ()
+    if plain and len(steps) == 1:
         (name, strength), space = edit.strengths[0], steps[0][0].space
-        return shlex.join([*_edit(name, session, strength), *_layers(edit, space), *plain]), ()
+        words = [*_edit(name, session, strength), *_layers(edit, space), *network, *seeds, "--out", FOLDER]
+        return shlex.join(words), ()
     combined = combined_styles(steps)
     if combined is None:  # the code has it all; an edit of strength 0 renders it
         name = next(iter([*networks.directions, *session.own]), "DIRECTION")

@@ -8,6 +8,7 @@ import gradio as gr
 
 from latentlab.studio.page.common import Studio
 from latentlab.studio.page.compare import CompareTab
+from latentlab.studio.page.drag import DragTab
 from latentlab.studio.page.edit import EditTab
 from latentlab.studio.page.learn import LearnTab
 from latentlab.studio.page.photo import PhotoTab
@@ -33,6 +34,8 @@ def build(studio: Studio) -> gr.Blocks:
                 edit = EditTab(studio, session, token)
             with gr.Tab("Photo", id="photo"):
                 photo = PhotoTab(studio, session, token)
+            with gr.Tab("Drag", id="drag") as dragging:
+                drag = DragTab(studio, session, token)
             with gr.Tab("Learn", id="learn"):
                 learn = LearnTab(studio, session, token)
             with gr.Tab("Translate", id="translate"):
@@ -40,7 +43,7 @@ def build(studio: Studio) -> gr.Blocks:
             with gr.Tab("Compare", id="compare"):
                 compare = CompareTab()
         _identify(page, token)
-        _edit_after(edit, tabs, sample.connect(page, session), photo.connect(page))
+        _edit_after(edit, tabs, sample.connect(page, session), photo.connect(page), drag.connect(dragging))
         edit.connect()
         edit.after(learn.connect())
         translate.connect()
