@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import filecmp
 import itertools
 import re
 import secrets
@@ -79,8 +80,9 @@ class Visitors:
         """
         upload = Path(upload)
         check_upload(upload)
-        kept = self.folder_of(token) / _PHOTOS / plain_name(upload.name)
-        kept.parent.mkdir(exist_ok=True)
+        folder = self.folder_of(token) / _PHOTOS
+        folder.mkdir(exist_ok=True)
+        kept = _place_for(upload, folder)
         with atomic_path(kept) as temporary:
             shutil.copyfile(upload, temporary)
         return kept
@@ -119,6 +121,14 @@ def plain_name(name: str) -> str:
     stem, dot, suffix = Path(printable(name)).name.rpartition(".")
     stem, suffix = (re.sub(r"[^\w-]+", "-", part, flags=re.ASCII).strip("-") for part in (stem or suffix, suffix))
     return f"{stem[:_LONGEST] or 'file'}{f'.{suffix[:10].lower()}' if dot and suffix else ''}"
+
+
+def _place_for(upload: Path, folder: Path) -> Path:
+    """Where an upload is kept: its name with a number, where another file has that name already."""
+    name = Path(plain_name(upload.name))
+    numbered = (name if k == 1 else name.with_stem(f"{name.stem}-photo{k}") for k in itertools.count(1))
+    places = (folder / one for one in numbered)
+    return next(one for one in places if not one.exists() or filecmp.cmp(one, upload, shallow=False))
 
 
 def free_stem(folder: Path, path: Path) -> str:

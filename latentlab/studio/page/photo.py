@@ -88,7 +88,7 @@ class PhotoTab:
         found.success(self._names, self._token, self._kept, show_progress="hidden", **private)
         again = self._kept.input(told(self._open), [self._token, self._kept], self._path, **private)
         again.success(told(self._found), self._path, shown, **private)
-        self._faces.input(told(self._checked), [self._path, self._faces], self._checks, **private)
+        self._faces.input(told(self._checked), [self._path, self._faces], [self._checks, self._view], **private)
         recipe = [self._way, self._steps, self._tune]
         self._stop.click(self._cancel, None, self._progress, queue=False, **private)
         self._queue.click(
@@ -128,12 +128,11 @@ class PhotoTab:
             path,
             gr.Radio(names, value=names[0], visible=many),
             gr.Gallery(crops, visible=many),
-            _table_of(faces[0]),
-            picture(crops_of(faces, 512)[0], f"{faces[0].path.name}, aligned"),
+            *_shown(faces[0]),
         )
 
-    def _checked(self, path: str, name: str) -> str:
-        return _table_of(self._face(path, name)[1])
+    def _checked(self, path: str, name: str) -> Any:
+        return _shown(self._face(path, name)[1])
 
     def _face(self, path: str, name: str) -> tuple[int, CheckedPhoto]:
         if not path:
@@ -217,7 +216,9 @@ def _recipe(way: str, steps: float | None, tune: bool) -> PhotoRecipe:
     return own.shortened(int(steps))
 
 
-def _table_of(photo: CheckedPhoto) -> str:
+def _shown(photo: CheckedPhoto) -> tuple[str, str]:
+    """The quality checks of a face as Markdown, and the face as HTML."""
     rows = [(check.name, format_value(check), check.verdict) for check in photo.checks]
     reasons = [f"- {escape(check.cause)}" for check in photo.checks if check.cause]
-    return "\n".join([table(["check", "value", "verdict"], rows, numbers=[1]), "", *reasons])
+    checks = "\n".join([table(["check", "value", "verdict"], rows, numbers=[1]), "", *reasons])
+    return checks, picture(crops_of([photo], 512)[0], f"{photo.path.name}, face {photo.number}, aligned")

@@ -62,6 +62,16 @@ def test_a_photo_is_kept_and_found_by_its_visitor_alone(place, photo):
             place.photo(token, name)
 
 
+def test_photos_of_one_name_replace_none(place, photo):
+    token = new_token()
+    first = place.take_photo(token, photo)
+    assert place.take_photo(token, photo) == first
+    Image.new("RGB", (8, 8), "red").save(photo)
+    second = place.take_photo(token, photo)
+    assert second.name == "me-photo2.png"
+    assert first.read_bytes() != second.read_bytes() == photo.read_bytes()
+
+
 def test_what_is_no_photo_is_refused_by_its_name(place, tmp_path):
     bad = tmp_path / "bad.png"
     bad.write_bytes(b"no image")
