@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
 from PIL import Image, ImageDraw
 from torch import Tensor
@@ -121,7 +122,7 @@ def mask_of(drawn: Image.Image | None, resolution: int) -> Tensor | None:
     alpha = drawn.convert("RGBA").getchannel("A").resize((resolution, resolution), Image.Resampling.NEAREST)
     if alpha.getextrema()[1] == 0:
         return None
-    return torch.tensor(list(alpha.getdata()), dtype=torch.float32).reshape(resolution, resolution).gt(0).float()
+    return torch.from_numpy(np.asarray(alpha) > 0).float()
 
 
 def drag_face(

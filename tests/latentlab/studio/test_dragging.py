@@ -64,7 +64,7 @@ def test_a_mask_is_what_was_painted():
 
 
 def test_a_dragged_face_is_edited_on_and_made_again(tmp_path):
-    scorer = FunctionScorer(lambda images: images.mean((1, 2, 3))[:, None], ("bright",))
+    scorer = FunctionScorer(("bright",), lambda images: images.mean((1, 2, 3))[:, None])
     networks = Networks(Components.load(make_tiny(CONFIG), scorer))
     subject, moves = networks.subject(SeedFace(3)), Moves.parse("20,20 > 26,20")
     path = drag_face(subject, (), moves, None, 2, tmp_path / "dragged-1" / "dragged.safetensors", Report())
