@@ -92,8 +92,9 @@ def check_draggable(subject: Subject) -> None:
 
 def image_with(subject: Subject, steps: Steps, moves: Moves) -> Image.Image:
     """The face at `SIDE` pixels, without what moves style channels, with its points and their targets."""
-    crop = subject.crop([step for step in steps if step[0].space != "s"])
-    return marked(to_pil(reduce(crop, SIDE)), moves, crop.shape[3])
+    small = to_pil(subject.previewed([step for step in steps if step[0].space != "s"]))
+    # The preview, enlarged: it is drawn anew after every click.
+    return marked(small.resize((SIDE, SIDE), Image.Resampling.BICUBIC), moves, subject.preview.generator.resolution)
 
 
 def marked(image: Image.Image, moves: Moves, resolution: int) -> Image.Image:
@@ -103,9 +104,9 @@ def marked(image: Image.Image, moves: Moves, resolution: int) -> Image.Image:
     for k, point in enumerate(moves.points):
         x, y = (scale * one for one in point)
         if k < len(moves.targets):
-            end = tuple(scale * one for one in moves.targets[k])
-            draw.line([(x, y), end], fill="white", width=3)
-            _dot(draw, *end, "#1d4ed8")
+            end_x, end_y = (scale * one for one in moves.targets[k])
+            draw.line([(x, y), (end_x, end_y)], fill="white", width=3)
+            _dot(draw, end_x, end_y, "#1d4ed8")
         _dot(draw, x, y, "#dc2626")
     return image
 

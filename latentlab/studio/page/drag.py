@@ -62,7 +62,7 @@ class DragTab:
     def connect(self, tab: gr.Tab) -> Any:
         """Let the controls do what they are for; returns the event of a face that was dragged."""
         quick: dict[str, Any] = {**QUICK, "api_visibility": "private"}
-        drawn = {"inputs": [self._session, self._moves], "outputs": self._image, **quick}
+        drawn = {"inputs": [self._session, self._moves], "outputs": self._image, "trigger_mode": "always_last", **quick}
         tab.select(told(self._opened), self._session, [self._image, self._mask], **quick)
         clicked = self._image.select(told(self._clicked), self._moves, self._moves, **quick)
         clicked.success(told(self._marked), **drawn)
