@@ -40,7 +40,9 @@ class DragTab:
                     lines=3,
                     elem_id="ll-moves",
                 )
-                self._most = gr.Slider(1, 200, _STEPS, step=1, label="Steps at most", buttons=[])
+                self._most = gr.Slider(
+                    1, 200, _STEPS, step=1, label="Steps at most", buttons=[], elem_id="ll-drag-steps"
+                )
                 with gr.Row():
                     self._go = gr.Button("Drag", variant="primary", elem_id="ll-drag")
                     self._stop = gr.Button("Cancel")

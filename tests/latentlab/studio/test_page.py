@@ -21,7 +21,7 @@ webdriver = pytest.importorskip("selenium.webdriver")
 from selenium.common.exceptions import NoSuchElementException, StaleElementReferenceException  # noqa: E402
 
 CHROMIUM, DRIVER = shutil.which("chromium") or shutil.which("google-chrome"), shutil.which("chromedriver")
-PATIENCE = 60  # seconds; what is waited for takes a few
+PATIENCE = 120  # seconds; what is waited for takes a few
 
 pytestmark = [pytest.mark.weights, pytest.mark.slow]
 needs_browser = pytest.mark.skipif(not (CHROMIUM and DRIVER), reason="there is no chromium with its chromedriver")
@@ -103,6 +103,11 @@ class Page:
     def shown(self):
         """What the image shows, in words."""
         return self.one("#ll-view img").get_attribute("alt")
+
+    @property
+    def moves(self):
+        """Moves of a drag, as text."""
+        return self.one("#ll-moves textarea").get_attribute("value")
 
     def slider(self, name):
         return self.one(f"#ll-slider-{name} input[type=range]")
@@ -208,6 +213,30 @@ def test_a_projection_is_cancelled(page, photo):
     page.wait(lambda: "projecting" in page.one("#ll-projecting").text)
     page.one("#ll-cancel").click()
     page.wait(lambda: any("Cancelled" in text for text in page.messages))
+
+
+@needs_browser
+def test_a_face_is_dragged_by_clicks(page):
+    page.pick(0)
+    page.move("yaw", 1)
+    page.tab("Drag")
+    page.wait(lambda: page.one("#ll-drag-image img").size["width"] > 200)
+    for right in (0, 30):
+        before = page.moves
+        mouse = webdriver.ActionChains(page.driver)
+        mouse.move_to_element_with_offset(page.one("#ll-drag-image img"), right, 60).click().perform()
+        page.wait(lambda before=before: page.moves != before)
+    point, target = (place.split(",") for place in page.moves.split(" > "))
+    assert point[1] == target[1]
+    assert int(point[0]) < int(target[0])
+    steps = page.one("#ll-drag-steps input[type=number]")
+    steps.send_keys(webdriver.Keys.CONTROL, "a")
+    steps.send_keys("2", webdriver.Keys.TAB)
+    page.one("#ll-drag").click()
+    page.wait(lambda: page.all("#ll-dragged img"))
+    page.wait(lambda: page.shown == "dragged-1: unedited")
+    page.move("smile", 5)
+    assert page.shown == "dragged-1: smile +5"
 
 
 @needs_browser
