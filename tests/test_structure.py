@@ -16,6 +16,7 @@ MODULES = sorted(path for package in ("latentlab", "stylegan2") for path in (ROO
 LEVELS = (
     {"cli", "__main__"},
     {"distributed"},
+    {"studio"},
     {"pipelines", "tasks"},
     {"comparison", "datasets", "plots"},
     {"editing", "dragging", "translation", "projection", "metrics"},

@@ -19,6 +19,7 @@ from latentlab.cli import (
     samples,
     scorer,
     steps,
+    studio,
     study,
     translate,
     weights,
@@ -48,6 +49,7 @@ for command in (
     faces.align,
     photos.project,
     distil.distil,
+    studio.studio,
 ):
     app.command(command.__name__)(command)
 app.add_typer(directions.app, name="directions")

@@ -1,0 +1,91 @@
+"""Learn a direction from samples: the table, the direction with its card, and a walk along it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from latentlab import registry
+from latentlab.directions import Direction
+from latentlab.errors import UserError
+from latentlab.pipelines import Components, LabelSettings, SeedSettings, fit_samples, label_samples, walk_seeds
+from latentlab.pipelines.library import PICTURE_SEEDS
+from latentlab.plots import save_figure
+from latentlab.reprs import ShortRepr
+from latentlab.samples import SampleTable
+from latentlab.scorers import check_score
+from latentlab.studio.visitors import plain_name
+from latentlab.studio.working import Report
+
+FEWEST, MOST = 20, 5000
+"""Samples that a direction is learnt from."""
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Learnt(ShortRepr):
+    """A direction that was learnt.
+
+    Attributes
+    ----------
+    name
+        What it is called among the sliders.
+    direction
+        The direction.
+    table
+        The samples.
+    file, walk
+        Files of the direction, and of the figure of a walk along it.
+    """
+
+    name: str
+    direction: Direction
+    table: SampleTable
+    file: Path
+    walk: Path
+
+
+def rows_of(table: SampleTable, most: int = 200) -> tuple[list[str], list[list[float]]]:
+    """The first rows of a sample table as text shows them: headings, and seed, psi and scores of each."""
+    seeds, psi = table.seeds[:most].tolist(), table.psi[:most].tolist()
+    scores = table.scores[:most].round(3).tolist()
+    rows = [[seed, round(one, 3), *own] for seed, one, own in zip(seeds, psi, scores, strict=True)]
+    return ["seed", "psi", *table.names], rows
+
+
+def learn(attribute: str, finder: str, samples: int, components: Components, folder: Path, report: Report) -> Learnt:
+    """Draw samples, learn a direction from them, and walk along it; samples that are there already are not drawn again.
+
+    Parameters
+    ----------
+    attribute
+        Score of the components' scorer.
+    finder
+        Name of a finder.
+    samples
+        Number of samples, in `FEWEST` … `MOST`.
+    components
+        Networks.
+    folder
+        Folder of the samples and of the results.
+    report
+        What is told how far it is.
+
+    Raises
+    ------
+    UserError
+        If the number is out of range, there is no such score or finder, or the samples do not suffice.
+    """
+    if not FEWEST <= samples <= MOST:
+        raise UserError(f"a direction is learnt from {FEWEST} to {MOST} samples, not {samples}")
+    check_score(components.scorer.names, attribute)
+    registry.finders.check(finder)
+    place = folder / f"samples-{samples}"
+    table = label_samples(components, LabelSettings(samples), place, progress=report.stage)
+    with report.stage(f"learning {attribute} by {finder}"):
+        fit = fit_samples(place, [attribute], finder, components, progress=report.stage)[attribute]
+    name = plain_name(f"{attribute}-{finder}")
+    file, picture = folder / f"{name}.safetensors", folder / f"{name}.png"
+    fit.direction.save(file)
+    walk = walk_seeds(PICTURE_SEEDS, fit.direction, None, components, SeedSettings(), progress=report.stage)
+    save_figure(walk.figure(attribute), picture)
+    return Learnt(name, fit.direction, table, file, picture)

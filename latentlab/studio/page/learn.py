@@ -1,0 +1,87 @@
+"""The tab Learn: samples, a direction from them, its card and a walk along it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import gradio as gr
+
+from latentlab import registry
+from latentlab.errors import UserError
+from latentlab.studio.learning import FEWEST, MOST, Learnt, learn, rows_of
+from latentlab.studio.page.common import LONG, Studio, offered, status, told
+from latentlab.studio.page.edit import MOST_OWN
+from latentlab.studio.session import Session
+from latentlab.studio.working import Finished
+
+
+class LearnTab:
+    """Controls of the tab, and what they do."""
+
+    def __init__(self, studio: Studio, session: gr.State, token: gr.BrowserState) -> None:
+        self._studio, self._session, self._token = studio, session, token
+        names = list(studio.networks.components.scorer.names)
+        with gr.Row():
+            with gr.Column(scale=1, min_width=260):
+                self._attribute = gr.Dropdown(names, value="happy" if "happy" in names else names[0], label="Attribute")
+                self._finder = gr.Dropdown(list(registry.finders.names()), value="svm", label="Finder")
+                self._samples = gr.Slider(FEWEST, MOST, 200, step=20, label="Samples", buttons=[])
+                with gr.Row():
+                    self._learn = gr.Button("Learn", variant="primary", elem_id="ll-learn")
+                    self._stop = gr.Button("Cancel")
+                self._progress = gr.HTML(status(""), elem_id="ll-learning")
+                self._file = gr.Files(label="The direction's file", interactive=False)
+            with gr.Column(scale=3, min_width=300):
+                self._walk = gr.Image(
+                    label="Walk",
+                    show_label=False,
+                    alt_text="Three faces, a row each, from one end of the direction to the other",
+                    interactive=False,
+                    format="png",
+                    buttons=["download", "fullscreen"],
+                )
+                self._card = gr.Markdown(elem_id="ll-card")
+                self._table = gr.Dataframe(label="Samples", interactive=False, max_height=320, elem_id="ll-samples")
+
+    def connect(self) -> Any:
+        """Let the controls do what they are for; returns the event that gave the session a direction."""
+        private: dict[str, Any] = {"api_visibility": "private"}
+        self._stop.click(self._cancel, None, self._progress, queue=False, **private)
+        return self._learn.click(
+            told(self._learnt),
+            [self._session, self._token, self._attribute, self._finder, self._samples],
+            [self._session, self._progress, self._table, self._card, self._walk, self._file],
+            show_progress="hidden",
+            **LONG,
+            **private,
+        )
+
+    def _learnt(
+        self, session: Session, token: str, attribute: str, finder: str, samples: float, request: gr.Request
+    ) -> Iterator[Any]:
+        folder, components = self._studio.visitors.folder_of(token) / "directions", self._studio.networks.components
+        nothing = [gr.skip()] * 4
+        yield session, status("waiting for the networks …"), *nothing
+        work = self._studio.works.follow(
+            str(request.session_hash),
+            lambda report: learn(attribute, finder, int(samples), components, folder, report),
+        )
+        for update in work:
+            if not isinstance(update, Finished):
+                yield session, status(str(update)), *nothing
+                continue
+            found: Learnt = update.result
+            headings, rows = rows_of(found.table)
+            said = f"kept in {folder}; {found.name} is among the sliders of Edit"
+            try:
+                session = session.with_direction(found.name, found.direction, MOST_OWN)
+            except UserError as error:
+                said = f"kept in {folder}, but no slider: {error}"
+            table = gr.Dataframe(rows, headers=headings)
+            walk, file = offered([found.walk, found.file])
+            yield session, status(said), table, found.direction.card(), walk, [file]
+
+    def _cancel(self, request: gr.Request) -> str:
+        found = self._studio.works.cancel(str(request.session_hash))
+        return status("cancelling …" if found else "nothing is running")

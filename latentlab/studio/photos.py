@@ -1,0 +1,104 @@
+"""Photos of visitors: their faces, and the projection of one, with a preview of its progress."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from torch import Tensor
+
+from latentlab.errors import UserError
+from latentlab.images import reduce, save_image
+from latentlab.pipelines import Components
+from latentlab.pipelines.photos import CheckedPhoto, PhotoRecipe, PhotoSettings, Portrait, make_portrait
+from latentlab.pipelines.photos.portraits import STATE
+from latentlab.pipelines.photos.writing import write_portrait
+from latentlab.projection import Projector
+from latentlab.studio.networks import Networks, faces_in
+from latentlab.studio.subjects import Steps
+from latentlab.studio.visitors import check_upload, free_stem
+from latentlab.studio.working import Report
+
+
+def project_face(
+    photo: CheckedPhoto, components: Components, recipe: PhotoRecipe, folder: Path, report: Report
+) -> Portrait:
+    """Project a face, showing every step; a stopped projection goes on where it was.
+
+    Parameters
+    ----------
+    photo
+        One of the faces that `faces_in` found.
+    components
+        Networks.
+    recipe
+        How it is projected.
+    folder
+        Folder of the result, in which `NAME-NUMBER` has its files.
+    report
+        What is told how far it is.
+
+    Raises
+    ------
+    UserError
+        If the projection cannot be made.
+    """
+    settings = PhotoSettings(recipe.projection, recipe.tuning)
+    state = folder / STATE
+    with report.stage("projecting", "step") as show:
+        projector = Projector(
+            photo.face.image,
+            components.generator,
+            settings.projection,
+            settings.start,
+            components.fast_perceptual,
+            folder=state,
+        )
+        for step in projector.steps():
+            show(step.done, step.total, f"LPIPS {step.distance:.3f}")
+            if len(step.rendered):
+                report.show(reduce(step.rendered, 256).cpu())
+    portrait = make_portrait(photo, projector.result(), components, settings, folder, report.stage)
+    write_portrait(portrait, folder)
+    return portrait
+
+
+def edit_queue(
+    paths: Sequence[Path], networks: Networks, steps: Steps, recipe: PhotoRecipe, folder: Path, report: Report
+) -> list[str]:
+    """Edit the largest face of each photo; `NAME.png` is written as soon as it is done, and a bad photo never ends it.
+
+    Parameters
+    ----------
+    paths
+        Files of the photos.
+    networks, steps
+        Networks of the studio, and the edit.
+    recipe
+        How the photos are projected.
+    folder
+        Folder of the results.
+    report
+        What is told how far it is.
+
+    Returns
+    -------
+    list of str
+        What is wrong with the photos that could not be edited.
+    """
+    failures = []
+    for path in paths:
+        try:
+            check_upload(path)
+            photo = faces_in(path, networks.components)[0]
+            portrait = project_face(photo, networks.components, recipe, folder / "projections", report)
+            edited = networks.subject_of(portrait, path.name).full(steps)
+            save_image(edited, folder / f"{free_stem(folder, path)}.png")
+        except UserError as error:
+            failures.append(str(error).replace(str(path), path.name))
+    return failures
+
+
+def crops_of(faces: Sequence[CheckedPhoto], longest: int = 192) -> list[Tensor]:
+    """Small crops `(1, 3, h, w)` of the faces, to choose among."""
+    return [reduce(photo.face.image, longest) for photo in faces]

@@ -1,0 +1,214 @@
+"""The Python and the command line that give an edited image again."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass
+
+import numpy as np
+
+from latentlab.directions import Direction
+from latentlab.directions.styles import StyleChannels
+from latentlab.errors import UserError
+from latentlab.pipelines.photos.settings import PhotoRecipe, photo_recipe
+from latentlab.studio.faces import CodeFace, PhotoFace, SeedFace
+from latentlab.studio.networks import Networks
+from latentlab.studio.session import Edit, Session
+from latentlab.studio.subjects import Steps
+
+CODE = "code.npz"
+EDIT = "edit.safetensors"
+FOLDER = "again"
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How an image is made again.
+
+    Attributes
+    ----------
+    python
+        A program that writes it as again.png.
+    command
+        A command line that writes it into the folder again; empty where one command cannot.
+    files
+        Names of exported files that the two read, beside the visitor's own.
+    """
+
+    python: str
+    command: str
+    files: tuple[str, ...] = ()
+
+
+def recipe_of(session: Session, networks: Networks) -> Recipe:
+    """Write down how a session's image is made again.
+
+    Raises
+    ------
+    UserError
+        If no face is picked, or a direction is unknown.
+    """
+    face, steps = session.picked(), networks.steps(session)
+    if isinstance(face, PhotoFace):
+        return Recipe(_python_of_photo(face, session.edit, networks), _command_of_photo(face, session, networks))
+    command, files = _command(face, session, networks, steps)
+    return Recipe(_python(face, session.edit, networks), command, files)
+
+
+# --- Python -------------------------------------------------------------------------------------------------
+
+
+def _python(face: SeedFace | CodeFace, edit: Edit, networks: Networks) -> str:
+    own = f"ll.load_latents({face.path.name!r})" if isinstance(face, CodeFace) else _ws_of(face.seed, face.psi)
+    lines = [*_imports(edit), f"generator = ll.load_generator({networks.network_name!r})", f"ws = {own}"]
+    if isinstance(face, SeedFace) and face.mix is not None:
+        lines += [
+            f"other = {_ws_of(face.mix.seed, face.psi)}",
+            f"ws = ll.style_mix(ws, other, range({face.mix.first}, {face.mix.last + 1}))",
+        ]
+    lines += [
+        *_edits(edit, networks, "generator.num_ws"),
+        "image = ll.Renderer(generator, generator.resolution)(ll.move(ws, edits, generator))",
+        'll.save_image(image, "again.png")',
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _ws_of(seed: int, psi: float) -> str:
+    return f"generator.mapping(ll.z_from_seeds([{seed}], generator.z_dim), psi={psi!r})"
+
+
+def _python_of_photo(face: PhotoFace, edit: Edit, networks: Networks) -> str:
+    recipe = _recipe_arguments(face.recipe)
+    photos = "from latentlab.pipelines.photos import Pasting, PhotoSettings, photo_recipe, project_photos"
+    pasting = "from latentlab.pipelines.photos.pasting import paste"
+    lines = [
+        *_imports(edit, photos, pasting),
+        f"recipe = photo_recipe({', '.join(recipe)})",
+        f"settings = PhotoSettings(recipe.projection, recipe.tuning, face={face.number})",
+        f"components = ll.Components.load({networks.network_name!r})",
+        f'((_, result),) = project_photos([{face.path.name!r}], components, settings, "again")',
+        "portrait, generator = result.portrait, result.portrait.generator",
+        *_edits(edit, networks, "generator.num_ws"),
+        "crop = portrait.render(ll.move(portrait.latents, edits, generator))",
+        'll.save_image(paste(portrait, crop.cpu(), Pasting()), "again.png")',
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _imports(edit: Edit, *lines: str) -> list[str]:
+    chosen = ["from latentlab.directions import match_layers"] if edit.strengths and edit.layers is not None else []
+    return ["import latentlab as ll", *chosen, *lines, ""]
+
+
+def _edits(edit: Edit, networks: Networks, num_ws: str) -> list[str]:
+    lines = ["edits = ["]
+    for name, strength in edit.strengths:
+        known = networks.directions.get(name)
+        loaded = f"ll.load_direction({name!r})" if known else f"ll.load_direction({own_file(name)!r})"
+        if edit.layers is not None and (known is None or known.space in ("w", "w+")):
+            loaded = f"match_layers({loaded}, {num_ws}, range({edit.layers[0]}, {edit.layers[1] + 1}))"
+        lines.append(f"    ({loaded}, {strength!r}),")
+    return [*lines, "]"] if edit.strengths else ["edits = []"]
+
+
+def own_file(name: str) -> str:
+    """Name of the file in which a visitor's own direction is exported."""
+    return f"{name}.safetensors"
+
+
+def _recipe_arguments(recipe: PhotoRecipe) -> list[str]:
+    fast, tune, steps = _recipe_options(recipe)
+    options = [f"steps={steps}"] if steps is not None else []
+    return [*options, *([] if tune else ["tune=False"]), *(["fast=True"] if fast else [])]
+
+
+def _recipe_options(recipe: PhotoRecipe) -> tuple[bool, bool, int | None]:
+    """Whether it is a quick look, whether it refines, and its steps where they are not the recipe's own."""
+    tune, steps = recipe.tuning is not None, recipe.projection.steps
+    for fast in (False, True):
+        whole = photo_recipe(recipe.projection.space, tune=tune, fast=fast)
+        if recipe == whole:
+            return fast, tune, steps if fast else None
+        if steps < whole.projection.steps and recipe == whole.shortened(steps):
+            return fast, tune, steps
+    raise UserError("this recipe of a projection has no options of the command line")
+
+
+# --- the command line ---------------------------------------------------------------------------------------
+
+
+def _command(
+    face: SeedFace | CodeFace, session: Session, networks: Networks, steps: Steps
+) -> tuple[str, tuple[str, ...]]:
+    """A command, and the exported files that it reads."""
+    edit, network = session.edit, _network(networks)
+    plain = isinstance(face, SeedFace) and face.mix is None
+    seeds = ["--seeds", str(face.seed), "--psi", repr(face.psi)] if isinstance(face, SeedFace) else []
+    if plain and not steps:
+        return shlex.join(["latentlab", "generate", *network, *seeds, "--out", FOLDER]), ()
+    if plain and len(steps) == 1:
+        (name, strength), space = edit.strengths[0], steps[0][0].space
+        words = [*_edit(name, session, strength), *_layers(edit, space), *network, *seeds, "--out", FOLDER]
+        return shlex.join(words), ()
+    combined = combined_styles(steps)
+    if combined is None:  # the code has it all; an edit of strength 0 renders it
+        name = next(iter([*networks.directions, *session.own]), "DIRECTION")
+        return shlex.join([*_edit(name, session, 0.0), *network, "--latents", CODE, "--out", FOLDER]), (CODE,)
+    direction, strength = combined
+    words = ["latentlab", "edit", "--direction", EDIT, f"--strengths={strength!r}", *network]
+    return shlex.join([*words, "--latents", CODE, "--out", FOLDER]), (CODE, EDIT)
+
+
+def _command_of_photo(face: PhotoFace, session: Session, networks: Networks) -> str:
+    edit = session.edit
+    fast, tune, steps = _recipe_options(face.recipe)
+    options = [*_network(networks), *(["--steps", str(steps)] if steps is not None else [])]
+    options += [*([] if tune else ["--no-tune"]), *(["--fast"] if fast else []), "--face", str(face.number)]
+    if not edit.strengths:
+        return shlex.join(["latentlab", "project", face.path.name, *options, "--out", FOLDER])
+    if len(edit.strengths) > 1:
+        return ""
+    name, strength = edit.strengths[0]
+    words = [*_edit(name, session, strength), *_layers(edit, networks.steps(session)[0][0].space)]
+    return shlex.join([*words, "--photo", face.path.name, *options, "--out", FOLDER])
+
+
+def _edit(name: str, session: Session, strength: float) -> list[str]:
+    direction = own_file(name) if name in session.own else name
+    return ["latentlab", "edit", "--direction", direction, f"--strengths={strength!r}"]
+
+
+def _layers(edit: Edit, space: str) -> list[str]:
+    chosen = edit.layers is not None and space in ("w", "w+")
+    return ["--layers", f"{edit.layers[0]}-{edit.layers[1]}"] if chosen and edit.layers else []
+
+
+def _network(networks: Networks) -> list[str]:
+    return [] if networks.network_name == "mobile-ffhq" else ["--network", networks.network_name]
+
+
+def combined_styles(steps: Steps) -> tuple[Direction, float] | None:
+    """Combine the steps along style channels to one: a direction, and its strength; None where there are none."""
+    moves: dict[tuple[str, int], tuple[float, float]] = {}  # by channel: how far in its scale, and the scale
+    some: Direction | None = None
+    for direction, strength in steps:
+        channels = direction.channels
+        if channels is None:
+            continue
+        some = direction
+        numbers = zip(channels.layers, channels.indices.tolist(), channels.scales, direction.vector, strict=True)
+        for layer, index, own, part in numbers:
+            far, scale = moves.get((layer, index), (0.0, float(own)))
+            moves[layer, index] = far + strength * float(part) * float(own) / scale, scale
+    length = float(np.linalg.norm([far for far, _ in moves.values()]))
+    if some is None or not length:
+        return None
+    found = StyleChannels(
+        tuple(layer for layer, _ in moves),
+        np.array([index for _, index in moves]),
+        np.array([scale for _, scale in moves.values()], dtype=np.float32),
+    )
+    vector = np.array([far / length for far, _ in moves.values()], dtype=np.float32)
+    method = "several edits at once"
+    return Direction(vector, "edit", method, "s", generator=some.generator, channels=found), length

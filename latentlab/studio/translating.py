@@ -1,0 +1,71 @@
+"""Translators by name or from a visitor's file, and what they make of a photo or a drawing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from PIL import Image
+from torch import Tensor
+
+from latentlab.errors import UserError
+from latentlab.images import from_pil
+from latentlab.pipelines import Components
+from latentlab.pipelines.distilling import FaceEditor, is_face_editor
+from latentlab.translation import Application, Translator, load_translator
+from latentlab.translation.data.pixels import as_colour
+from latentlab.translation.shipped import shipped_editors
+from latentlab.weights.registry import REGISTRY
+
+
+def translator_names() -> list[str]:
+    """Names of translators that come with the package or are fetched by name."""
+    return [*shipped_editors(), *(name for name, weight in REGISTRY.items() if weight.kind == "translator")]
+
+
+def translator_of(source: str | Path, components: Components) -> Translator:
+    """Load a translator; errors name a visitor's file, not its folder.
+
+    Raises
+    ------
+    UserError
+        There is no such translator, or the file holds none.
+    """
+    try:
+        return load_translator(source, components.device)
+    except UserError as error:
+        if isinstance(source, Path):
+            raise UserError(str(error).replace(str(source), source.name)) from error
+        raise
+
+
+@torch.inference_mode()
+def translate(image: Image.Image, translator: Translator, strength: float, components: Components) -> Tensor:
+    """Translate an image of any size, `(1, 3, h, w)` on the CPU.
+
+    Parameters
+    ----------
+    image
+        The image; transparency lies on white.
+    translator
+        The translator; one that edits faces edits all of the image.
+    strength
+        How far along its first attribute, where it takes strengths.
+    components
+        Networks; the face detector is used for editors of faces.
+
+    Raises
+    ------
+    UserError
+        If no face is found for an editor of faces, the translator needs masks, or the strength is out of range.
+    """
+    network = translator.network("a2b")
+    strengths = {network.attributes[0]: strength} if network.attributes else None
+    if is_face_editor(translator):
+        photo = from_pil(image).to(components.device)
+        return FaceEditor(translator, components.detector, strengths).translate(photo, "the photo").cpu()
+    if network.takes_masks:
+        raise UserError("this translator needs masks of instances; translate by it on the command line")
+    task = Application(translator, strengths=strengths)
+    made, _ = task(task.formats[0].from_pil(image))
+    return as_colour(made).cpu()

@@ -1,0 +1,138 @@
+"""Folders of visitors: a visitor is known by a token that nobody guesses, and files have plain names alone."""
+
+from __future__ import annotations
+
+import filecmp
+import itertools
+import re
+import secrets
+import shutil
+from pathlib import Path
+
+from latentlab.errors import UserError
+from latentlab.files import atomic_path
+from latentlab.images import opened
+from stylegan2.describing import printable
+
+_TOKEN = re.compile(r"[0-9a-f]{32}")
+_PHOTOS = "photos"
+_LONGEST = 60  # characters of a name
+MOST_BYTES = 50_000_000
+"""Size of an uploaded file at most."""
+
+
+def new_token() -> str:
+    """A token for a new visitor."""
+    return secrets.token_hex(16)
+
+
+def is_token(value: object) -> bool:
+    """Whether a browser gave a token, and not something else that would name a folder."""
+    return isinstance(value, str) and _TOKEN.fullmatch(value) is not None
+
+
+class Visitors:
+    """The folder in which the studio keeps what visitors made, a folder each.
+
+    Attributes
+    ----------
+    folder
+        The folder.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def folder_of(self, token: str) -> Path:
+        """The folder of a visitor, made at the first use.
+
+        Raises
+        ------
+        UserError
+            If the token is none.
+        """
+        if not is_token(token):
+            raise UserError("this page has lost its place: load it anew")
+        found = self.folder / token
+        found.mkdir(parents=True, exist_ok=True)
+        return found
+
+    def new_folder(self, token: str, name: str) -> Path:
+        """An empty folder of a visitor, called by a name and a number."""
+        parent = self.folder_of(token)
+        number = 1
+        while True:
+            found = parent / f"{name}-{number}"
+            try:
+                found.mkdir()
+            except FileExistsError:
+                number += 1
+            else:
+                return found
+
+    def take_photo(self, token: str, upload: str | Path) -> Path:
+        """Keep an uploaded photo, and return its file.
+
+        Raises
+        ------
+        UserError
+            If it is too large, or no image that is read here; names the upload, not its place.
+        """
+        upload = Path(upload)
+        check_upload(upload)
+        folder = self.folder_of(token) / _PHOTOS
+        folder.mkdir(exist_ok=True)
+        kept = _place_for(upload, folder)
+        with atomic_path(kept) as temporary:
+            shutil.copyfile(upload, temporary)
+        return kept
+
+    def photos_of(self, token: str) -> list[str]:
+        """Names of the photos that a visitor has loaded."""
+        folder = self.folder / token / _PHOTOS if is_token(token) else None
+        return [] if folder is None or not folder.is_dir() else sorted(path.name for path in folder.iterdir())
+
+    def photo(self, token: str, name: str) -> Path:
+        """A visitor's photo by its name; UserError if there is none."""
+        if name not in self.photos_of(token):
+            raise UserError("this photo is not there any more; load it again")
+        return self.folder_of(token) / _PHOTOS / name
+
+
+def check_upload(upload: Path) -> None:
+    """Refuse an uploaded file that is too large, or no image that is read here; UserError names it, not its place."""
+    check_size(upload)
+    try:
+        with opened(upload) as image:
+            image.load()
+    except UserError as error:
+        raise UserError(str(error).replace(str(upload), upload.name)) from error
+
+
+def check_size(upload: Path) -> None:
+    """Refuse an uploaded file that is too large; UserError."""
+    size = upload.stat().st_size
+    if size > MOST_BYTES:
+        raise UserError(f"{upload.name} has {size / 1e6:.0f} MB; {MOST_BYTES / 1e6:.0f} MB are the most")
+
+
+def plain_name(name: str) -> str:
+    """A file's name made of letters, digits, dots and dashes alone, which leads nowhere else."""
+    stem, dot, suffix = Path(printable(name)).name.rpartition(".")
+    stem, suffix = (re.sub(r"[^\w-]+", "-", part, flags=re.ASCII).strip("-") for part in (stem or suffix, suffix))
+    return f"{stem[:_LONGEST] or 'file'}{f'.{suffix[:10].lower()}' if dot and suffix else ''}"
+
+
+def _place_for(upload: Path, folder: Path) -> Path:
+    """Where an upload is kept: its name with a number, where another file has that name already."""
+    name = Path(plain_name(upload.name))
+    numbered = (name if k == 1 else name.with_stem(f"{name.stem}-photo{k}") for k in itertools.count(1))
+    places = (folder / one for one in numbered)
+    return next(one for one in places if not one.exists() or filecmp.cmp(one, upload, shallow=False))
+
+
+def free_stem(folder: Path, path: Path) -> str:
+    """A plain name for a result of a file, by which no image of a folder is called yet."""
+    stem = plain_name(path.name).partition(".")[0]
+    numbers = (stem if number == 1 else f"{stem}-{number}" for number in itertools.count(1))
+    return next(name for name in numbers if not (folder / f"{name}.png").exists())

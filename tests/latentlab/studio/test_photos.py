@@ -1,0 +1,127 @@
+"""Photos of visitors: faces, projections, the queue, and that the recipe gives the edited photo again."""
+
+import runpy
+import shlex
+
+import numpy as np
+import pytest
+import torch
+from conftest import make_tiny
+
+import stylegan2
+from latentlab.directions import Direction
+from latentlab.errors import UserError
+from latentlab.images import load_image, save_image
+from latentlab.pipelines import Components
+from latentlab.pipelines.photos import photo_recipe
+from latentlab.studio.exporting import export
+from latentlab.studio.faces import PhotoFace
+from latentlab.studio.networks import Networks
+from latentlab.studio.photos import edit_queue, project_face
+from latentlab.studio.session import Edit, Session
+from latentlab.studio.working import Cancelled, Report
+from stylegan2 import z_from_seeds
+from stylegan2.config import GeneratorConfig
+
+pytest.importorskip("dlib")
+pytestmark = [pytest.mark.weights, pytest.mark.slow]
+
+RECIPE = photo_recipe(steps=1, tune=False)
+
+
+CONFIG = GeneratorConfig(resolution=64, z_dim=16, w_dim=16, mapping_layers=2, channel_base=512, channel_max=16)
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    return tmp_path_factory.mktemp("photos")
+
+
+@pytest.fixture(scope="module")
+def networks(place):
+    """Tiny networks: what is tried is the way of the photos, not how they look."""
+    stylegan2.save(make_tiny(CONFIG), place / "tiny.safetensors")
+    return Networks(Components.load(place / "tiny.safetensors"))
+
+
+@pytest.fixture(scope="module")
+def direction(networks):
+    vector = np.eye(1, CONFIG.w_dim, dtype=np.float32)[0]
+    return Direction(vector, "bright", "m", generator=networks.components.generator.fingerprint)
+
+
+@pytest.fixture(scope="module")
+def photo(place):
+    """Two persons, the second one smaller."""
+    generator = stylegan2.load("mobile-ffhq")
+    with torch.inference_mode():
+        large, small = generator(z_from_seeds([641, 655], generator.z_dim), psi=0.7)
+    both = torch.full((3, 1024, 1600), 0.3)
+    both[:, :, :1024] = large
+    both[:, 256:768, 1056:1568] = torch.nn.functional.interpolate(small[None], (512, 512), mode="area")[0]
+    save_image(both, place / "two.png")
+    return place / "two.png"
+
+
+@pytest.fixture(scope="module")
+def portrait(networks, photo, place):
+    return project_face(networks.faces(photo)[1], networks.components, RECIPE, place / "projections", Report())
+
+
+def test_faces_are_found_once_the_largest_first(networks, photo):
+    faces = networks.faces(photo)
+    assert [face.number for face in faces] == [1, 2]
+    assert faces[0].face.geometry.length > faces[1].face.geometry.length
+    assert networks.faces(photo) is faces
+
+
+def test_a_photo_without_a_face_is_told_by_its_name(networks, tmp_path):
+    save_image(torch.zeros(3, 64, 64), tmp_path / "empty.png")
+    with pytest.raises(UserError) as error:
+        networks.faces(tmp_path / "empty.png")
+    assert "empty.png" in str(error.value)
+    assert str(tmp_path) not in str(error.value)
+
+
+def test_python_and_command_give_the_edited_photo_again(
+    networks, direction, photo, portrait, tmp_path, monkeypatch, run
+):
+    face = PhotoFace(photo, 2, RECIPE)
+    networks.keep(face, portrait)
+    session = Session(face, own={"mine": direction}).to(Edit.of({"mine": 6.0}), 0.0)
+    export(session, ["PNG", "recipe"], networks, tmp_path, progress=False)
+    (tmp_path / "two.png").write_bytes(photo.read_bytes())
+    monkeypatch.chdir(tmp_path)
+    image = load_image("image.png")
+    assert image.shape == load_image(photo).shape
+    changed = (image - load_image(photo)).abs()
+    assert float(changed[..., 1100:].max()) > 0.1 > 0.02 > float(changed[..., :900].max())  # one person, not the other
+    runpy.run_path("again.py")
+    assert float((load_image("again.png") - image).abs().max()) * 127.5 <= 1.01
+    code, _, errors = run(*shlex.split((tmp_path / "again.sh").read_text())[1:])
+    assert code == 0, errors
+    (made,) = (tmp_path / "again").glob("*/photo_*.png")
+    assert float((load_image(made) - image).abs().max()) * 127.5 <= 1.01
+
+
+def test_a_queue_goes_on_after_a_bad_photo(networks, direction, photo, tmp_path):
+    (tmp_path / "bad.png").write_bytes(b"no image")
+    paths, steps = [tmp_path / "bad.png", photo], [(direction, 6.0)]
+    failures = edit_queue(paths, networks, steps, RECIPE, tmp_path / "out", Report())
+    assert [failure.startswith("bad.png is not an image") for failure in failures] == [True]
+    assert load_image(tmp_path / "out" / "two.png").shape == load_image(photo).shape
+
+
+def test_a_cancelled_projection_goes_on_where_it_was(networks, photo, tmp_path):
+    report = Report()
+    shown = []
+
+    def show(image):
+        shown.append(image)
+        report.cancel()
+
+    report.show = show
+    with pytest.raises(Cancelled):
+        project_face(networks.faces(photo)[0], networks.components, photo_recipe(steps=3), tmp_path, report)
+    assert len(shown) == 1
+    assert not list(tmp_path.glob("two-1/*"))
