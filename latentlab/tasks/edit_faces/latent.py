@@ -124,7 +124,7 @@ class Projector:
         if not done.exists():
             write_json(done, {"seconds": watch.seconds / len(photos)})
         watch.forget()
-        return Projected(found.ws(components.generator), read_json(done, Seconds).seconds)
+        return Projected(found.ws(self._task.components.generator), read_json(done, Seconds).seconds)
 
 
 def _projecting(projector: Projector, here: None) -> Callable[[Tensor], object]:
