@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from machine import describe_machine
+from machine import describe
 from torch import Tensor
 
 import latentlab as ll
@@ -141,7 +141,8 @@ def main() -> None:
             print(f"{seed} {row.move}: {row.left:.0%} left, tracked {row.tracked:.0%}, identity {row.identity:.2f}, "
                   f"{row.steps} steps, {row.seconds:.1f} s", flush=True)  # fmt: skip
     faces = len(rows) // len(MOVES)
-    print(f"\n{describe_machine()}\n\n{faces} faces, seeds from {arguments.first}, at most {arguments.steps} steps\n")
+    print(f"\n{describe('torch', 'dlib-bin')}")
+    print(f"\n{faces} faces, seeds from {arguments.first}, at most {arguments.steps} steps\n")
     print("| move | left | half of the faces | 15 % or less | tracked | identity | steps | seconds |")
     print("|---|---|---|---|---|---|---|---|")
     for name in MOVES:

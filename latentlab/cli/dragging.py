@@ -63,6 +63,8 @@ def drag(
     Writes the image, its latent code (.safetensors) and a comparison of before and after with the points drawn, by the
     name of --out.
     """
+    import torch
+
     from latentlab.dragging import DragSettings
     from latentlab.pipelines import Components, DragFiles, drag_image
 
@@ -78,8 +80,6 @@ def drag(
     code = None if latents is None else _read_code(latents)
     components = Components.load(network, device=device)
     ws = _ws(components, code, seed, psi, class_label)
-    import torch
-
     points, targets = (torch.tensor([one[k : k + 2] for one in moves]) for k in (0, 2))
     result = drag_image(ws, points, targets, components, files, DragSettings(steps=steps), area, bar)
     for one, left in zip(move, result.distances[-1].tolist(), strict=True):

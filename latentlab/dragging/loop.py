@@ -134,9 +134,9 @@ def drag(
     --------
     latentlab.dragging.steps : the same step by step, with a preview of the image; to stop it, stop iterating.
     """
-    distances = []
+    taken, distances = steps(ws, points, targets, generator, settings, mask), []
     with stage_of(progress)("dragging", "step") as show:
-        for step in steps(ws, points, targets, generator, settings, mask):
+        for step in taken:
             distances.append(step.distances)
             show(step.done, step.total, f"{float(step.distances.max()):.1f} px left")
     return DragResult(step.ws, step.points, torch.stack(distances), step.arrived)

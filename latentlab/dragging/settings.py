@@ -38,9 +38,12 @@ class DragSettings:
         Half the side of the square patch of features by which a point is found again.
     search
         Half the side of the square in which it is looked for, around where it was.
-    near_weight, line_weight
-        What speaks against a place far from where the point was, and against one beside the line from its start to its
-        target: the square of that distance times this, beside the relative difference of the patches.
+    near_weight
+        What speaks against a place far from where the point was: the square of the distance times this, beside the
+        relative difference of the patches.
+    line_weight, line_width
+        What speaks against a place beside the line from the point's start to its target: the square of the distance
+        beyond the width times this. Within the width, patches alone decide.
     mask_weight
         Weight of the features that are to stay, where a mask says so.
     """
@@ -57,6 +60,7 @@ class DragSettings:
     search: int = 6
     near_weight: float = 0.003
     line_weight: float = 0.05
+    line_width: float = 4.0
     mask_weight: float = 20.0
 
     def __post_init__(self) -> None:

@@ -9,6 +9,9 @@ from torch import Tensor
 from latentlab.dragging.features import sample
 from latentlab.dragging.settings import UNITS, DragSettings
 
+# A search stops short of a place, for what is near where the point was counts as better; the next starts from there.
+_SEARCHES = 3
+
 
 def square(reach: int, like: Tensor) -> Tensor:
     """Places `(s, s, 2)` a unit apart in a square of s = 2 reach + 1 around (0, 0), (x, y) by row and column."""
@@ -42,6 +45,11 @@ class Tracker:
 
     def __call__(self, features: Tensor, points: Tensor) -> Tensor:
         """Return the points `(n, 2)` of an image, from its features and where they were in the one before."""
+        for _ in range(_SEARCHES):
+            points = self._nearer(features, points)
+        return points
+
+    def _nearer(self, features: Tensor, points: Tensor) -> Tensor:
         settings = self._settings
         offsets = square(settings.search, points)  # (s, s, 2)
         places = points[:, None, None] + offsets
@@ -49,7 +57,7 @@ class Tracker:
         cost = (
             self._differences(features, points)
             + settings.near_weight * offsets.square().sum(dim=-1)
-            + settings.line_weight * beside.square()
+            + settings.line_weight * (beside.abs() - settings.line_width).clamp_min(0).square()
         )
         best = cost.flatten(1).argmin(dim=1)
         found = offsets.reshape(-1, 2)[best] + _part_of_step(cost, best)
