@@ -11,10 +11,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from latentlab.errors import UserError
 from latentlab.studio.visitors import MOST_BYTES, Visitors
+
+if TYPE_CHECKING:
+    from latentlab.studio.page.common import Studio
 
 LOCAL = ("127.0.0.1", "localhost", "::1")
 _SILENT = {"GRADIO_ANALYTICS_ENABLED": "False", "HF_HUB_DISABLE_TELEMETRY": "1", "HF_HUB_OFFLINE": "1"}
@@ -78,10 +81,12 @@ def served(settings: StudioSettings | None = None) -> Iterator[str]:
     check_gradio()
     _check_place(settings)
     with TemporaryDirectory(prefix="latentlab-studio-", ignore_cleanup_errors=True) as cache, _environment(cache):
-        page = _page(settings)
+        studio = _studio(settings)
+        page = _page(studio)
         try:
             yield _launched(page, settings)
         finally:
+            studio.works.close()
             page.close(verbose=False)
 
 
@@ -117,15 +122,20 @@ def _family(host: str) -> socket.AddressFamily:
     return socket.AF_INET6 if ":" in host else socket.AF_INET
 
 
-def _page(settings: StudioSettings) -> Any:
+def _studio(settings: StudioSettings) -> Studio:
     from latentlab.pipelines import Components
     from latentlab.studio.networks import Networks
-    from latentlab.studio.page.app import build
     from latentlab.studio.page.common import Studio
 
     networks = Networks(Components.load(settings.network, settings.scorer, device=settings.device))
     networks.warm_up()
-    return build(Studio(networks, Visitors(settings.folder.absolute())))
+    return Studio(networks, Visitors(settings.folder.absolute()))
+
+
+def _page(studio: Studio) -> Any:
+    from latentlab.studio.page.app import build
+
+    return build(studio)
 
 
 def _launched(page: Any, settings: StudioSettings) -> str:

@@ -57,6 +57,10 @@ class Visitors:
         found.mkdir(parents=True, exist_ok=True)
         return found
 
+    def name_of(self, path: Path) -> str:
+        """What a path in the folder is called on the page: from the folder's own name on, for the rest is private."""
+        return str(path.relative_to(self.folder.parent))
+
     def new_folder(self, token: str, name: str) -> Path:
         """An empty folder of a visitor, called by a name and a number."""
         parent = self.folder_of(token)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -110,6 +111,7 @@ class Works:
 
     def __init__(self) -> None:
         self._reports: dict[str, Report] = {}
+        self._threads: set[threading.Thread] = set()
         self._lock = threading.Lock()
 
     def follow(self, visitor: str, work: Callable[[Report], T]) -> Iterator[Update | Finished[T]]:
@@ -127,7 +129,10 @@ class Works:
             before, self._reports[visitor] = self._reports.get(visitor), report
         if before is not None:
             before.cancel()
-        threading.Thread(target=report.run, args=(work,), daemon=True).start()
+        thread = threading.Thread(target=report.run, args=(work,), daemon=True)
+        with self._lock:
+            self._threads = {one for one in self._threads if one.is_alive()} | {thread}
+            thread.start()
         try:
             while True:
                 found = report.next()
@@ -147,3 +152,13 @@ class Works:
         if report is not None:
             report.cancel()
         return report is not None
+
+    def close(self, seconds: float = 20.0) -> None:
+        """Cancel all work, and wait for its end: threads that a program leaves behind crash in their networks."""
+        with self._lock:
+            reports, threads = list(self._reports.values()), list(self._threads)
+        for report in reports:
+            report.cancel()
+        end = time.monotonic() + seconds
+        for thread in threads:
+            thread.join(max(0.0, end - time.monotonic()))

@@ -49,17 +49,20 @@ class DragTab:
                     self._clear = gr.Button("Clear")
                 self._progress = gr.HTML(status(""), elem_id="ll-dragging")
                 self._view = gr.HTML(label="Preview", elem_id="ll-dragged")
-                with gr.Accordion("Mask", open=False):
-                    self._mask = gr.ImageEditor(
-                        label="Paint over what may move; nothing painted: everything",
-                        type="pil",
-                        sources=(),
-                        layers=False,
-                        transforms=(),
-                        brush=gr.Brush(default_size=40, colors=["#2563eb80"], color_mode="fixed"),
-                        canvas_size=(SIDE, SIDE),
-                        fixed_canvas=True,
-                    )
+                self._build_mask()
+
+    def _build_mask(self) -> None:
+        with gr.Accordion("Mask", open=False):
+            self._mask = gr.ImageEditor(
+                label="Paint over what may move; nothing painted: everything",
+                type="pil",
+                sources=(),
+                layers=False,
+                transforms=(),
+                brush=gr.Brush(default_size=40, colors=["#2563eb80"], color_mode="fixed"),
+                canvas_size=(SIDE, SIDE),
+                fixed_canvas=True,
+            )
 
     def connect(self, tab: gr.Tab) -> Any:
         """Let the controls do what they are for; returns the event of a face that was dragged."""
@@ -106,7 +109,8 @@ class DragTab:
         moves.checked()
         layers = (drawn or {}).get("layers") or [None]
         mask = mask_of(layers[0], networks.components.generator.resolution)
-        path = self._studio.visitors.new_folder(token, "dragged") / "dragged.safetensors"
+        visitors = self._studio.visitors
+        path = visitors.new_folder(token, "dragged") / "dragged.safetensors"
         work = self._studio.works.follow(
             str(request.session_hash),
             lambda report: drag_face(subject, steps, moves, mask, int(most), path, report),
@@ -116,7 +120,7 @@ class DragTab:
             if isinstance(update, Finished):
                 left = {name: far for name, far in session.edit.strengths if self._of_styles(session, name)}
                 session = session.pick(CodeFace(update.result)).to(Edit.of(left), 0.0)
-                yield session, status(f"done; kept in {path.parent}"), gr.skip(), ""
+                yield session, status(f"done; kept in {visitors.name_of(path.parent)}"), gr.skip(), ""
             else:
                 image = gr.skip() if update.image is None else picture(update.image, str(update))
                 yield session, status(str(update)), image, gr.skip()

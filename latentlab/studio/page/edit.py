@@ -225,7 +225,7 @@ class EditTab:
         yield status("working …"), None
         for update in work:
             if isinstance(update, Finished):
-                yield status(f"kept in {folder}"), offered(update.result)
+                yield status(f"kept in {visitors.name_of(folder)}"), offered(update.result)
             else:
                 yield status(str(update)), gr.skip()
 

@@ -73,11 +73,12 @@ class LearnTab:
                 continue
             found: Learnt = update.result
             headings, rows = rows_of(found.table)
-            said = f"kept in {folder}; {found.name} is among the sliders of Edit"
+            kept = f"kept in {self._studio.visitors.name_of(folder)}"
+            said = f"{kept}; {found.name} is among the sliders of Edit"
             try:
                 session = session.with_direction(found.name, found.direction, MOST_OWN)
             except UserError as error:
-                said = f"kept in {folder}, but no slider: {error}"
+                said = f"{kept}, but no slider: {error}"
             table = gr.Dataframe(rows, headers=headings)
             walk, file = offered([found.walk, found.file])
             yield session, status(said), table, found.direction.card(), walk, [file]

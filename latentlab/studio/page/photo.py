@@ -156,7 +156,8 @@ class PhotoTab:
     ) -> Iterator[Any]:
         number, photo = self._face(path, name)
         recipe = _recipe(way, steps, tune)
-        networks, folder = self._studio.networks, self._studio.visitors.folder_of(token) / "projections"
+        networks, visitors = self._studio.networks, self._studio.visitors
+        folder = visitors.folder_of(token) / "projections"
 
         def work(report: Report) -> PhotoFace:
             face = PhotoFace(Path(path), number, recipe)
@@ -166,7 +167,11 @@ class PhotoTab:
         yield session, status("waiting for the networks …"), gr.skip()
         for update in self._studio.works.follow(str(request.session_hash), work):
             if isinstance(update, Finished):
-                yield session.pick(update.result), status(f"done; kept in {folder / photo.name}"), gr.skip()
+                yield (
+                    session.pick(update.result),
+                    status(f"done; kept in {visitors.name_of(folder / photo.name)}"),
+                    gr.skip(),
+                )
             else:
                 image = gr.skip() if update.image is None else picture(update.image, f"the projection: {update}")
                 yield session, status(str(update)), image
@@ -195,7 +200,10 @@ class PhotoTab:
             done = sorted(folder.glob("*.png"))
             if isinstance(update, Finished):
                 lines = "".join(f"<li>{html.escape(line)}</li>" for line in update.result)
-                yield f"{status(f'{len(done)} done, kept in {folder}')}<ul>{lines}</ul>", offered(done)
+                yield (
+                    f"{status(f'{len(done)} done, kept in {visitors.name_of(folder)}')}<ul>{lines}</ul>",
+                    offered(done),
+                )
             elif isinstance(update, Update):
                 yield status(f"{update} ({len(done)} of {len(paths)} photos done)"), gr.skip()
 

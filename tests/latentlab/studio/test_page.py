@@ -21,7 +21,7 @@ webdriver = pytest.importorskip("selenium.webdriver")
 from selenium.common.exceptions import NoSuchElementException, StaleElementReferenceException  # noqa: E402
 
 CHROMIUM, DRIVER = shutil.which("chromium") or shutil.which("google-chrome"), shutil.which("chromedriver")
-PATIENCE = 120  # seconds; what is waited for takes a few
+PATIENCE = 300  # seconds; what is waited for takes a few
 
 pytestmark = [pytest.mark.weights, pytest.mark.slow]
 needs_browser = pytest.mark.skipif(not (CHROMIUM and DRIVER), reason="there is no chromium with its chromedriver")

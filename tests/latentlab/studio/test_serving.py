@@ -16,7 +16,7 @@ WITHOUT_GRADIO = (
 
 def start_without_gradio(*words):
     program = WITHOUT_GRADIO.format(list(words))
-    return subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
+    return subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=300)
 
 
 def test_without_gradio_one_line_says_what_to_install(tmp_path):

@@ -69,6 +69,14 @@ def test_work_that_nobody_waits_for_ends():
     assert ended.wait(10)
 
 
+def test_at_the_close_all_work_ends():
+    works, ended, begun = Works(), threading.Event(), threading.Event()
+    updates = works.follow("me", endless(ended, begun))
+    next(updates)
+    works.close()
+    assert ended.is_set()
+
+
 def test_visitors_do_not_cancel_each_other():
     works, ended, begun = Works(), threading.Event(), threading.Event()
     mine = works.follow("me", endless(ended, begun))
