@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from queue import SimpleQueue
 from typing import Generic, TypeVar
 
@@ -42,7 +42,7 @@ class Update:
     total: int = 0
     unit: str = ""
     note: str = ""
-    image: Tensor | None = None
+    image: Tensor | None = field(default=None, repr=False)
 
     def __str__(self) -> str:
         counted = f": {self.done} of {self.total} {self.unit}s" if self.total else ""

@@ -97,6 +97,7 @@ COMMANDS = {
         "--precision",
     ],
     "walk": ["--direction", "--seeds", "--strengths", "--attribute", "--network", "--out", "--force", "--precision"],
+    "studio": ["--network", "--scorer", "--out", "--host", "--port", "--password", "--browser", "--device"],
     "drag": ["--move", "--seed", "--latents", "--mask", "--steps", "--network", "--out", "--device"],
     "interpolate": ["--mode", "--loop", "--frames", "--fps", "--psi", "--class", "--network", "--precision", "--out"],
     "align": ["--out", "--resolution", "--faces", "--detector", "--landmarks", "--show"],

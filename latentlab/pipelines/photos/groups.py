@@ -99,7 +99,7 @@ def _bare(found: PhotoResult | UserError) -> PhotoResult | UserError:
 def work_on(
     photos: Sequence[CheckedPhoto],
     make: Callable[[bool | Stage | None], Group],
-    progress: bool | Stage,
+    progress: bool | Stage = True,
     alone: bool = False,
 ) -> Iterator[Found]:
     """Work on photos in groups that are projected together; all faces of a photo are in one.

@@ -103,7 +103,7 @@ class Projector:
         """Have workers project the task's photos, if there are any: the latents are found in the folder."""
         share_out(partial(_projecting, self), torch.split(photos, 1))
 
-    def search(self, photos: Tensor, progress: bool | Stage) -> Projection:
+    def search(self, photos: Tensor, progress: bool | Stage = True) -> Projection:
         """Search for the latents of photos, or find them in the folder."""
         components = self._task.components
         return project(
