@@ -87,6 +87,10 @@ class Bench:
             places = list(move)
             shift = torch.tensor([move[k] for k in places], dtype=torch.float32) * self.generator.resolution / 256
             began, spent = own[places], time.perf_counter()
+            if not ((began + shift >= 0) & (began + shift <= self.generator.resolution)).all():
+                print(f"{seed} {name}: left out, its target lies beyond the image", flush=True)
+                images.append(resize(before, 256, 256))
+                continue
             result = ll.drag(ws, began, began + shift, self.generator, self.settings, progress=False)
             spent = time.perf_counter() - spent
             after = self.image(result.ws)
@@ -140,9 +144,9 @@ def main() -> None:
         for row in found:
             print(f"{seed} {row.move}: {row.left:.0%} left, tracked {row.tracked:.0%}, identity {row.identity:.2f}, "
                   f"{row.steps} steps, {row.seconds:.1f} s", flush=True)  # fmt: skip
-    faces = len(rows) // len(MOVES)
     print(f"\n{describe('torch', 'dlib-bin')}")
-    print(f"\n{faces} faces, seeds from {arguments.first}, at most {arguments.steps} steps\n")
+    seeds = f"{arguments.first}-{arguments.first + arguments.faces - 1}"
+    print(f"\n{len(rows)} drags, seeds {seeds}, at most {arguments.steps} steps\n")
     print("| move | left | half of the faces | 15 % or less | tracked | identity | steps | seconds |")
     print("|---|---|---|---|---|---|---|---|")
     for name in MOVES:
