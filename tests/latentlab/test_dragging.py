@@ -17,7 +17,8 @@ from latentlab.dragging.features import InnerFeatures, sample
 from latentlab.dragging.tracking import Tracker
 from latentlab.errors import UserError
 from latentlab.mapping import OneClass
-from stylegan2 import StyleGANConfig, StyleGANGenerator, optimize
+from latentlab.projection import TunedGenerator, WeightDelta
+from stylegan2 import Generator, StyleGANConfig, StyleGANGenerator, optimize
 from stylegan2.progressive import ProgressiveConfig, ProgressiveGenerator
 from tests.conftest import TINY, make_tiny, stage_with
 from tests.pretended import check_alike, make_mobile, on_cuda
@@ -174,8 +175,16 @@ def make_stylegan() -> StyleGANGenerator:
     return network
 
 
+def make_tuned(network: Generator) -> TunedGenerator:
+    """A network with a weight of the dragged features changed, as tuning on a photo does."""
+    weights = {name: 0.1 * torch.ones_like(value) for name, value in network.synthesis.named_parameters()}
+    name = next(name for name in weights if name.startswith("b8.") and name.endswith("weight"))
+    return TunedGenerator(network, WeightDelta({name: weights[name]}, network.fingerprint, {}, {}))
+
+
 NETWORKS = {"stylegan2": make_tiny, "stylegan": make_stylegan, "mobile": make_mobile}
 NETWORKS["optimised"] = lambda: optimize(make_tiny())
+NETWORKS["tuned"] = lambda: make_tuned(make_tiny())
 NETWORKS["of one class"] = lambda: OneClass(make_tiny(replace(TINY, c_dim=3)), 1)
 
 
