@@ -19,12 +19,14 @@ from typing import Any, BinaryIO, Protocol, TypeAlias, TypeVar
 from latentlab.errors import UserError
 from latentlab.files import atomic_path, check_regular, files_in, json_text, read_json
 from latentlab.schemas import checked, parsed
+from stylegan2.describing import printable
 
 T = TypeVar("T")
 
 Folder: TypeAlias = "str | Path"
 """A folder, or the address of a place in an object store."""
 
+_LONGEST = 300  # characters of what a library of storage says
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]+:/")  # Path takes one of two slashes away
 
 
@@ -157,7 +159,7 @@ class _Store:
 
 
 def _line(error: Exception) -> str:
-    return " ".join(str(error).split()) or type(error).__name__
+    return printable(" ".join(str(error).split())[:_LONGEST]) or type(error).__name__
 
 
 def write_json_in(place: Place, name: str, data: Any) -> None:
