@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import os
+from collections import Counter
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
@@ -70,7 +71,7 @@ def read_records(path: str | os.PathLike[str], columns: Collection[str] = ()) ->
     names = rows[0][1] if rows else []
     if missing := [name for name in columns if name not in names]:
         raise UserError(f"{path} needs the columns {' and '.join(missing)} in its first line")
-    if twice := [name for name in names if names.count(name) > 1]:
+    if twice := [name for name, count in Counter(names).items() if count > 1]:
         raise UserError(f"{path} has two columns {describe(twice[0])}")
     for line, cells in rows[1:]:
         if len(cells) != len(names):

@@ -73,8 +73,9 @@ def _read(stored: pq.ParquetFile, limit: int) -> pa.Table:
 
 def check_types(table: pa.Table, wanted: Mapping[str, pa.DataType]) -> None:
     """Refuse a table whose columns, by name, are of other types; UserError names one."""
+    types = {field.name: field.type for field in table.schema}
     for name, kind in wanted.items():
-        found = table.schema.field(name).type if name in table.column_names else None
+        found = types.get(name)
         if found != kind:
             told = "is missing" if found is None else f"is of type {printable(str(found))}, not {kind}"
             raise UserError(f"its column {printable(name)} {told}")

@@ -347,7 +347,8 @@ def _logit_column(name: str) -> str:
 
 
 def _from_arrow(stored: pa.Table, settings: SampleSettings) -> SampleTable:
-    known = [name for name in settings.names if _logit_column(name) in stored.column_names]
+    present = set(stored.column_names)
+    known = [name for name in settings.names if _logit_column(name) in present]
     if stored.column_names != [*COLUMNS, *settings.names, *map(_logit_column, known)]:
         raise ValueError(f"its columns are {printable(', '.join(stored.column_names))[:200]}")
     w = stored["w"].combine_chunks()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -15,6 +16,7 @@ from latentlab.scorers.naming import hint
 from stylegan2.describing import describe
 
 POSITIVE, NEITHER, NEGATIVE = 1, 0, -1
+_LONGEST = 1 << 16  # characters of thresholds as text
 
 
 @dataclass(frozen=True)
@@ -164,10 +166,11 @@ class Thresholds:
     default: Threshold | None = None
 
     def __post_init__(self) -> None:
-        names = [name for name, _ in self.by_name]
-        for name in names:
-            if names.count(name) > 1 or not name or set(name) & set(",="):
-                raise UserError(f"thresholds name each score once, by a name without comma and equals sign: {names}")
+        for name, count in Counter(name for name, _ in self.by_name).items():
+            if count > 1 or not name or set(name) & set(",="):
+                raise UserError(
+                    f"thresholds name each score once, by a name without comma and equals sign, not {describe(name)}"
+                )
 
     def __str__(self) -> str:
         """Write them as `parse_threshold` reads them."""
@@ -184,8 +187,9 @@ class Thresholds:
 
     def check(self, names: tuple[str, ...]) -> None:
         """Refuse thresholds of scores that are not among `names`; the UserError lists them."""
+        known = set(names)
         for name, _ in self.by_name:
-            if name not in names:
+            if name not in known:
                 raise UserError(f"a threshold is given for {name!r}, and no score is called so; {hint(names, name)}")
 
 
@@ -213,7 +217,10 @@ def parse_threshold(value: ThresholdLike) -> AnyThreshold:
         return value
     if isinstance(value, Mapping):
         return Thresholds(tuple((name, Threshold.parse(one)) for name, one in value.items()))
-    first, *others = _parts(str(value))
+    text = str(value)
+    if len(text) > _LONGEST:
+        raise UserError(f"thresholds of {len(text)} characters, and up to {_LONGEST} are read")
+    first, *others = _parts(text)
     default = Threshold.parse(first) if first else None
     if not others:
         return Threshold.parse(first)
