@@ -1,4 +1,4 @@
-"""Files that are well formed and unfold: small ones that unpack to much, and large ones of many small values.
+"""Files that are well formed and unfold: small ones that unpack to much, and large ones of many small values or names.
 
 Making one takes a while; each is made once.
 """
@@ -11,12 +11,14 @@ import struct
 import zlib
 from functools import cache
 from random import Random
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 UNPACKED = 800_000_000  # bytes, beyond what a small file may take
 LARGE = 40_000_000  # bytes of a file whose values take more than ten times its size
+NAMES = 100_000  # so many that no reader may look at each pair of them
 
 _OPCODES = (
     pickle.EMPTY_LIST, pickle.EMPTY_DICT, pickle.MARK, pickle.EMPTY_TUPLE, pickle.NONE, b"K\x05",
@@ -44,8 +46,33 @@ def json_of_many(rng: Random) -> bytes:
     return b'{"a":[' + unit * (LARGE // len(unit)) + b"0]}"
 
 
+def widened(rng: Random, value: Any) -> Any:
+    """Give a JSON value very many names or items, at a place within it."""
+    inner = list(value) if isinstance(value, dict) else list(range(len(value))) if isinstance(value, list) else []
+    inner = [key for key in inner if isinstance(value[key], dict | list | str)]
+    if inner and rng.random() < 0.6:
+        changed, key = value.copy(), rng.choice(inner)
+        changed[key] = widened(rng, value[key])
+        return changed
+    if isinstance(value, dict):
+        like = rng.choice([*value.values(), 1])
+        return {**value, **{f"n{k}": like for k in range(NAMES)}}
+    if isinstance(value, list):
+        return (value or [0]) * (NAMES // max(len(value), 1))
+    return rng.choice((",", "=,", "a=1,", "x")) * NAMES
+
+
+def csv_of_names(rng: Random, head: bytes) -> bytes:
+    """Very many columns, and a row of as many cells."""
+    first = head.splitlines()[0]
+    names = b"".join(b",n%d" % k for k in range(NAMES))
+    return first + names + b"\n" + b",".join([rng.choice((b"1", b"a.png"))] * (NAMES + first.count(b",") + 1)) + b"\n"
+
+
 def csv_of_many(rng: Random, head: bytes) -> bytes:
-    """One short row, millions of times."""
+    """One short row, millions of times; or very many columns."""
+    if rng.random() < 0.3:
+        return csv_of_names(rng, head)
     row = rng.choice((b"a\n", b"a,b\n", b",\n", b"a.png,p,0,1\n", b"a.jpg,1,2,3,4\n", b"\n", b"a,b,c,d,e,f,g\n"))
     return head.splitlines(True)[0] + row * (LARGE // len(row))
 
@@ -77,6 +104,18 @@ def parquet_of_many(data: bytes) -> bytes:
     with pq.ParquetWriter(file, first.schema, compression="zstd") as writer:
         for _ in range(30):
             writer.write_table(million)
+    return file.getvalue()
+
+
+@cache
+def parquet_of_names(data: bytes) -> bytes:
+    """A table of twenty thousand more columns."""
+    table = pq.read_table(io.BytesIO(data))
+    column = pa.array([0.5] * table.num_rows, pa.float32())
+    names = [f"n{k}" for k in range(NAMES // 5)]
+    wide = pa.table([*table.columns, *[column] * len(names)], names=[*table.column_names, *names])
+    file = io.BytesIO()
+    pq.write_table(wide.replace_schema_metadata(table.schema.metadata), file)
     return file.getvalue()
 
 

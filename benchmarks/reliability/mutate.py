@@ -7,7 +7,7 @@ import struct
 from random import Random
 from typing import Any
 
-from bombs import json_of_many
+from bombs import json_of_many, widened
 
 # Numbers at the edges of what fields hold.
 INTEGERS = (0, 1, -1, 2, 3, 7, 127, 128, 255, 256, 2**15, 2**16 - 1, 2**31 - 1, 2**31, 2**32 - 1, 2**53 + 1, 2**62,
@@ -164,6 +164,8 @@ def damaged_json(rng: Random, data: bytes, other: bytes = b"") -> bytes:
     """Damage a file of JSON: mostly its values, at times its bytes."""
     if rng.random() < 0.01:
         return json_of_many(rng)
+    if rng.random() < 0.02:
+        return to_json(rng, widened(rng, json.loads(data)))
     if rng.random() < 0.15:
         return damaged(rng, data, other)
     return to_json(rng, damaged_value(rng, json.loads(data)))

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from random import Random
 
-from bombs import UNPACKED, json_of_many, npy_head, packed
+from bombs import NAMES, UNPACKED, json_of_many, npy_head, packed, widened
 from mutate import INTEGERS, WORDS, damaged, damaged_value, to_json
 
 Damage = Callable[[Random, bytes], bytes]
@@ -236,6 +236,13 @@ def _joined(header: bytes, body: bytes, length: int | None = None) -> bytes:
     return struct.pack("<Q", len(header) if length is None else length % 2**64) + header + body
 
 
+def _damaged_card(rng: Random, text: str) -> bytes:
+    if rng.random() < 0.01:
+        return json_of_many(rng)
+    change = widened if rng.random() < 0.02 else damaged_value
+    return to_json(rng, change(rng, json.loads(text)))
+
+
 def damaged_safetensors(rng: Random, data: bytes, other: bytes = b"") -> bytes:
     """Damage a safetensors file: the card or configuration in its metadata, its header, its length, its bytes."""
     if rng.random() < 0.1:
@@ -247,18 +254,16 @@ def damaged_safetensors(rng: Random, data: bytes, other: bytes = b"") -> bytes:
         inner = [key for key in metadata if key in ("card", "config")]
         key = rng.choice(inner) if inner and rng.random() < 0.85 else rng.choice(list(metadata))
         if key in inner:
-            card = (
-                json_of_many(rng)
-                if rng.random() < 0.01
-                else to_json(rng, damaged_value(rng, json.loads(metadata[key])))
-            )
-            metadata[key] = card.decode("utf-8", "replace")
+            metadata[key] = _damaged_card(rng, metadata[key]).decode("utf-8", "replace")
         else:
             metadata[key] = rng.choice(WORDS)
     elif way < 0.75:
         names = [name for name in header if name != "__metadata__"]
         name = rng.choice(names)
         tensor = dict(header[name])  # type: ignore[call-overload]
+        if rng.random() < 0.05:
+            empty = {"dtype": "F32", "shape": [0], "data_offsets": [len(body)] * 2}
+            header |= {f"n{k}": empty for k in range(NAMES)}
         field = rng.choice(("dtype", "shape", "data_offsets"))
         tensor[field] = rng.choice(
             (

@@ -11,7 +11,7 @@ import h5py
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from bombs import parquet_of_many
+from bombs import parquet_of_many, parquet_of_names
 from mutate import WORDS, damaged, damaged_value, to_json
 
 # From the folder of an input: who opens it waits for ever, and so is found out even where no hook of Python sees it.
@@ -48,7 +48,7 @@ def _column(rng: Random, n: int) -> Any:
 def damaged_parquet(rng: Random, data: bytes, other: bytes = b"") -> bytes:
     """Damage a Parquet file: its bytes, its columns or their values."""
     if rng.random() < 0.01:
-        return parquet_of_many(data)
+        return rng.choice((parquet_of_many, parquet_of_names))(data)
     if rng.random() < 0.35:
         return damaged(rng, data, other)
     table = pq.read_table(io.BytesIO(data))
