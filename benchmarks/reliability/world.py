@@ -208,8 +208,13 @@ def hanging_proxy(world: World) -> Tally:
         threading.Thread(target=_accept, args=(server, held), daemon=True).start()
         proxy = f"http://127.0.0.1:{server.getsockname()[1]}"
         names = ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY", "all_proxy", "ALL_PROXY")
+        # pip waits as long as its user has it wait: here as long as by itself.
         env = environment(
-            LATENTLAB_CACHE=str(folder / "cache"), no_proxy="", NO_PROXY="", **dict.fromkeys(names, proxy)
+            LATENTLAB_CACHE=str(folder / "cache"),
+            PIP_DEFAULT_TIMEOUT="15",
+            no_proxy="",
+            NO_PROXY="",
+            **dict.fromkeys(names, proxy),
         )
         tally.add("weights get", run(FETCH, folder, 400, env=env), codes=(2,))
     for one in held:

@@ -19,9 +19,12 @@ from latentlab.errors import UserError
 from latentlab.files import read_json
 from latentlab.schemas import checked
 from latentlab.translation.data.masks import check_room
+from latentlab.translation.data.polygons import fill
 from stylegan2.describing import describe, printable
 
 _MOST = 1 << 30  # bytes: the annotations of COCO itself have half as many, and take some gigabytes while they are read
+
+_MOST_POLYGONS = 10_000  # in one picture, where those of COCO have hundreds
 
 Point = tuple[float, float]
 Instance = tuple[tuple[Point, ...], ...]
@@ -55,7 +58,7 @@ class Outlines:
         Raises
         ------
         UserError
-            They were drawn on one of another size, there is none, or one has no pixel.
+            They were drawn on one of another size, there is none or are thousands, or one has no pixel.
         """
         if self.size is not None and self.size != (height, width):
             drawn = f"{self.size[1]}x{self.size[0]}"
@@ -64,9 +67,11 @@ class Outlines:
             raise UserError(f"{self.path} has no instance for it")
         try:
             check_room(len(self.instances), height, width)
+            if (polygons := sum(map(len, self.instances))) > _MOST_POLYGONS:
+                raise UserError(f"{polygons} outlines in one picture, and up to {_MOST_POLYGONS} are drawn")
+            masks = torch.stack([_draw(instance, height, width) for instance in self.instances])
         except UserError as error:
             raise UserError(f"{self.path}: {error}") from error
-        masks = torch.stack([_draw(instance, height, width) for instance in self.instances])
         if not (masks > 0).flatten(1).any(dim=1).all():
             raise UserError(f"{self.path} has an instance that lies outside the picture")
         return masks
@@ -237,10 +242,8 @@ _SHAPES = {"polygon": _polygon, "rectangle": _rectangle, "circle": _circle}
 
 
 def _draw(instance: Instance, height: int, width: int) -> Tensor:
-    """Fill the polygons of an instance: a pixel is inside if its middle is; `(h, w)` in {-1, 1}."""
-    from matplotlib.path import Path as Outline
-
-    rows, columns = np.mgrid[:height, :width] + 0.5
-    middles = np.stack([columns.ravel(), rows.ravel()], axis=1)
-    inside = np.any([Outline(polygon, closed=False).contains_points(middles) for polygon in instance], axis=0)
-    return torch.from_numpy(np.where(inside.reshape(height, width), np.float32(1), np.float32(-1)))
+    """Fill the polygons of an instance; `(h, w)` in {-1, 1}."""
+    inside = np.zeros((height, width), bool)
+    for polygon in instance:
+        inside |= fill(polygon, height, width)
+    return torch.from_numpy(np.where(inside, np.float32(1), np.float32(-1)))
