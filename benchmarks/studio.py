@@ -27,7 +27,7 @@ from selenium import webdriver
 PATIENCE = 120  # seconds
 # The time is taken in the page: what drives it would add its own.
 _MOVE = """
-const [name, value, done] = arguments, view = document.querySelector('#ll-view');
+const [name, share, done] = arguments, view = document.querySelector('#ll-view');
 const slider = document.querySelector(`#ll-slider-${name} input[type=range]`);
 const image = () => view.querySelector('img') ? view.querySelector('img').src : '';
 const before = image(), start = performance.now();
@@ -35,7 +35,7 @@ const watch = new MutationObserver(() => {
   if (image() !== before) { watch.disconnect(); done(performance.now() - start); }
 });
 watch.observe(view, {subtree: true, childList: true, attributes: true});
-slider.value = value;
+slider.value = +slider.min + share * (slider.max - slider.min);
 slider.dispatchEvent(new Event('input', {bubbles: true}));
 """
 
@@ -84,9 +84,10 @@ def move(driver: Any, seed: int, moves: int) -> list[float]:
     driver.execute_script("arguments[0].click()", driver.find_elements("css selector", "#ll-grid button img")[seed])
     _wait(lambda: driver.find_elements("css selector", "#ll-figures dd"))
     rng = np.random.default_rng(seed)
-    values = rng.uniform(-8, 8, moves + 3).round(1)
+    # Places along the sliders, no two of which are equal: where a slider stays, no image comes.
+    shares = rng.permutation(np.linspace(0, 1, moves + 3))
     names = rng.choice(["smile", "age", "gender", "make-up"], moves + 3)
-    taken = [driver.execute_async_script(_MOVE, *one) for one in zip(names.tolist(), values.tolist(), strict=True)]
+    taken = [driver.execute_async_script(_MOVE, *one) for one in zip(names.tolist(), shares.tolist(), strict=True)]
     return taken[3:]  # the first ones load what all later ones have
 
 

@@ -187,11 +187,12 @@ def _result(task: Task, method: Method, metrics: Mapping[str, ExtraMetric], stag
 
 
 def _failed(task: Task, method: Method, error: Exception) -> MethodResult:
-    """Log an error with its traceback, and write it beside the report."""
-    _log.warning("the method %s failed", method.name, exc_info=error)
+    """Log an error, with its traceback where it is no user's, and write that beside the report."""
+    known = isinstance(error, UserError)
+    _log.warning("the method %s failed: %s", method.name, error, exc_info=None if known else error)
     path = Path(FAILURES) / f"{method.name}.txt"
     write_text(task.folder / path, "".join(traceback.format_exception(error)))
-    failure = str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
+    failure = str(error) if known else f"{type(error).__name__}: {error}"
     return MethodResult(method.name, None, {}, {}, {}, failure, path.as_posix())
 
 

@@ -194,7 +194,8 @@ def _with_points(value: Any, where: str) -> GivenFace:
 def _with_box(value: Any, where: str) -> GivenFace:
     box = _array(value, where)
     if box.shape != (4,) or not (box[0] < box[2] and box[1] < box[3]):
-        raise UserError(f"{where}: a box is left, top, right, bottom in pixels, not {box.tolist()}")
+        told = box.tolist() if box.size <= 4 else f"{box.size} numbers"
+        raise UserError(f"{where}: a box is left, top, right, bottom in pixels, not {told}")
     left, top, right, bottom = box.tolist()
     return GivenFace(box=(left, top, right, bottom))
 

@@ -1,5 +1,6 @@
 """CSV files of others: their line is named, and their names do not lead out of a folder."""
 
+import json
 import os
 import re
 
@@ -94,6 +95,12 @@ def test_faces_in_a_csv(tmp_path):
     (tmp_path / "faces.csv").write_bytes("\ufeffphoto,left,top,right,bottom\na.jpg,1,2,30,40\n\nb,1,2,3\n".encode())
     with pytest.raises(UserError, match=r"faces\.csv, line 4: a face has"):
         GivenFaces(tmp_path / "faces.csv")
+
+
+def test_a_box_of_very_many_numbers_is_counted(tmp_path):
+    (tmp_path / "faces.json").write_text(json.dumps({"a.jpg": {"box": [1, 2, 30, 40] * 10_000}}))
+    with pytest.raises(UserError, match=r"a\.jpg: a box is .* not 40000 numbers"):
+        GivenFaces(tmp_path / "faces.json")
 
 
 def test_a_history_that_is_none(tmp_path):

@@ -75,7 +75,10 @@ class EditorConfig(NetworkConfig):
     def __post_init__(self) -> None:
         object.__setattr__(self, "attributes", tuple(self.attributes))  # JSON has lists
         if not self.attributes or len(set(self.attributes)) < len(self.attributes):
-            raise UserError(f"an editor has attributes of different names, not {self.attributes}")
+            raise UserError(
+                f"an editor has attributes of different names, not {len(self.attributes)} of "
+                f"{len(set(self.attributes))} names"
+            )
         check_counts(base_channels=self.base_channels, blocks=self.blocks)
         if self.base_channels % _GROUPS or not 1 <= self.halvings <= _MOST_HALVINGS or self.blocks < 1:
             raise UserError(
