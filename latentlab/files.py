@@ -21,6 +21,9 @@ T = TypeVar("T")
 # Suffixes of images; other files of a folder are ignored.
 SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp"})
 
+MOST_JSON = 1 << 24
+"""Bytes that a file of JSON may have, where nothing else is said."""
+
 # Errors of the system that are about the place itself, and what to do about them. Any other OSError
 # inside the block (a lost connection, say) is not about the file and passes through untouched.
 _REMEDIES = {
@@ -307,7 +310,7 @@ def read_json(path: str | os.PathLike[str]) -> Any: ...
 def read_json(path: str | os.PathLike[str], form: type[T], most: int = ...) -> T: ...
 
 
-def read_json(path: str | os.PathLike[str], form: Any = Any, most: int = 1 << 24) -> Any:
+def read_json(path: str | os.PathLike[str], form: Any = Any, most: int = MOST_JSON) -> Any:
     """Read a JSON file.
 
     Parameters

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Protocol, TypeAlias, TypeVar
 
 from latentlab.errors import UserError
-from latentlab.files import atomic_path, check_regular, files_in, json_text, read_json
+from latentlab.files import MOST_JSON, atomic_path, check_regular, files_in, json_text, read_json
 from latentlab.schemas import checked, parsed
 from stylegan2.describing import printable
 
@@ -27,6 +27,7 @@ Folder: TypeAlias = "str | Path"
 """A folder, or the address of a place in an object store."""
 
 _LONGEST = 300  # characters of what a library of storage says
+_MOST = 1 << 30  # bytes of an object that is read: a shard of 64 rows has a few hundred kilobytes
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]+:/")  # Path takes one of two slashes away
 
 
@@ -117,12 +118,15 @@ class _Store:
     def open(self, name: str) -> BinaryIO:
         return io.BytesIO(self.read(name))
 
-    def read(self, name: str) -> bytes:
-        """Read a file."""
+    def read(self, name: str, most: int = _MOST) -> bytes:
+        """Read a file, of `most` bytes at most."""
         with self._errors():
             fs, path = self._system()
-            content: bytes = fs.cat_file(f"{path}/{name}")
-            return content
+            size = fs.size(f"{path}/{name}")
+            content: bytes = b"" if size > most else fs.cat_file(f"{path}/{name}")
+        if size > most:
+            raise UserError(f"{self.address}/{name} is longer than the {most >> 20} MiB that such a file may have")
+        return content
 
     def write(self, name: str, fill: Callable[[BinaryIO], object]) -> None:
         content = io.BytesIO()
@@ -139,7 +143,7 @@ class _Store:
 
     def read_json(self, name: str, form: type[T]) -> T:
         where = f"{self.address}/{name}"
-        return checked(parsed(self.read(name), where), form, where)
+        return checked(parsed(self.read(name, MOST_JSON), where), form, where)
 
     def _system(self) -> tuple[Any, str]:
         from fsspec.core import url_to_fs

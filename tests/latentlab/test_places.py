@@ -74,6 +74,15 @@ def test_a_study_is_published_when_it_is_done(address, tmp_path):
         study_attribute(components, replace(SETTINGS, edited_faces=9), address, progress=False)
 
 
+def test_an_object_is_read_up_to_a_size(address):
+    place = place_of(address)
+    place.write("a.json", lambda file: file.write(b"[" + b" " * (1 << 24) + b"]"))
+    with pytest.raises(UserError, match=f"{address}/a.json is longer than the 16 MiB"):
+        place.read_json("a.json", list)
+    place.write("b.json", lambda file: file.write(b"[" + b" " * 1000 + b"]"))
+    assert place.read_json("b.json", list) == []
+
+
 def test_nothing_is_published_of_what_fails(address):
     with pytest.raises(ValueError, match="half"), published(address, "run.json") as folder:
         folder.mkdir()
