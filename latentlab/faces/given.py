@@ -18,7 +18,7 @@ from latentlab.faces.detectors import ALIGNED_BOX, BOX_PIXELS, Dlib68, FaceDetec
 from latentlab.faces.geometry import Points, quad_of
 from latentlab.files import read_json
 from latentlab.reprs import ShortRepr
-from stylegan2.describing import describe, printable
+from stylegan2.describing import describe
 from stylegan2.errors import MALFORMED
 
 _POINTS = (5, 68)
@@ -89,7 +89,7 @@ class GivenFaces:
         """
         given = self._faces.get(photo.name, self._faces.get(photo.stem))
         if given is None:
-            names = ", ".join(printable(name) for name in sorted(self._faces)[:5]) + (
+            names = ", ".join(describe(name) for name in sorted(self._faces)[:5]) + (
                 ", …" if len(self._faces) > 5 else ""
             )
             raise UserError(f"{self.path} has no face of {photo.name}; it has those of {names or 'no photo'}")
@@ -128,7 +128,7 @@ def _read_json(path: Path) -> dict[str, tuple[GivenFace, ...]]:
         data = {Path(data["photo"]).name: data["face"]}
     if not data:
         raise UserError(f"{path} has no faces by the names of their photos")
-    return {name: tuple(_faces_of(value, f"{path}, {printable(name)}")) for name, value in data.items()}
+    return {name: tuple(_faces_of(value, f"{path}, {describe(name)}")) for name, value in data.items()}
 
 
 def _faces_of(value: Any, where: str) -> list[GivenFace]:

@@ -21,7 +21,7 @@ from latentlab.projection.features import is_residual, shared_copy, with_residua
 from latentlab.rendering import img_channels, synthesis_module
 from latentlab.reprs import ShortRepr
 from stylegan2 import protocol
-from stylegan2.describing import describe, printable
+from stylegan2.describing import describe
 from stylegan2.fingerprint import fingerprint
 from stylegan2.protocol import Generator, NoiseMode
 from stylegan2.sampling import one_psi
@@ -161,9 +161,7 @@ class WeightDelta(ShortRepr):
             if tensor.ndim != dimensions:
                 raise UserError(f"the change {describe(name)} has {tensor.ndim} dimensions, not {dimensions}")
             if not tensor.isfinite().all():
-                raise UserError(
-                    f"the change of {printable(name)} is not finite in half precision; tune at a lower rate"
-                )
+                raise UserError(f"the change of {describe(name)} is not finite in half precision; tune at a lower rate")
         object.__setattr__(self, "tensors", halves)
 
     @property
@@ -203,7 +201,7 @@ class WeightDelta(ShortRepr):
             shape = shapes.get(name.removesuffix(UP).removesuffix(DOWN))
             if shape is None or not _fits(name, tensor, self.tensors, shape):
                 raise UserError(
-                    f"the weight delta does not fit this generator: its {printable(name)} has no counterpart there"
+                    f"the weight delta does not fit this generator: its {describe(name)} has no counterpart there"
                 )
         if not force and self.generator != generator.fingerprint:
             raise UserError(

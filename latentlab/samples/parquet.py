@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 
 from latentlab.errors import UserError
 from latentlab.files import check_regular
-from stylegan2.describing import printable
+from stylegan2.describing import describe, printable
 from stylegan2.errors import MALFORMED
 
 # Bytes that a table may take for each of its file, and besides: a file keeps repeated numbers in a few bytes.
@@ -52,7 +52,7 @@ def read_open_table(file: BinaryIO) -> pa.Table:
         raise UserError("two of its columns have one name")
     for name in table.column_names:
         if table[name].null_count:
-            raise UserError(f"its column {printable(name)} lacks values")
+            raise UserError(f"its column {describe(name)} lacks values")
     return table
 
 
@@ -78,4 +78,4 @@ def check_types(table: pa.Table, wanted: Mapping[str, pa.DataType]) -> None:
         found = types.get(name)
         if found != kind:
             told = "is missing" if found is None else f"is of type {printable(str(found))}, not {kind}"
-            raise UserError(f"its column {printable(name)} {told}")
+            raise UserError(f"its column {describe(name)} {told}")

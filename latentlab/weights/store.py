@@ -20,7 +20,7 @@ from latentlab.schemas import Count
 from latentlab.weights import address, index
 from latentlab.weights.archive import extract, sha256_of
 from latentlab.weights.registry import Address, Distribution, Weight
-from stylegan2.describing import printable
+from stylegan2.describing import describe
 
 MANIFEST = "manifest.json"
 
@@ -84,7 +84,7 @@ def problem_of(folder: Path, weight: Weight, hashes: bool) -> str | None:
             return f"{MANIFEST} is missing"
         manifest = read_json(folder / MANIFEST, _Manifest)
         if manifest.source != str(weight.source):
-            return f"it comes from {printable(manifest.source)}, not from {weight.source}"
+            return f"it comes from {describe(manifest.source)}, not from {weight.source}"
         for name in _filenames(weight):
             path, entry = folder / name, manifest.files[name]
             check_regular(path)

@@ -103,6 +103,13 @@ def test_a_box_of_very_many_numbers_is_counted(tmp_path):
         GivenFaces(tmp_path / "faces.json")
 
 
+def test_a_long_name_is_cut_in_messages(tmp_path):
+    (tmp_path / "faces.json").write_text(json.dumps({"x" * 100_000: {"box": [1, 2]}}))
+    with pytest.raises(UserError, match=r"a box is") as raised:
+        GivenFaces(tmp_path / "faces.json")
+    assert len(str(raised.value)) < 300 + len(str(tmp_path))
+
+
 def test_a_history_that_is_none(tmp_path):
     for content, told in (
         ("a,b\n1,2\n", "columns step"),

@@ -180,6 +180,8 @@ class _Coco:
 
 
 def _of_labelme(path: Path, name: str, data: _Labelme) -> Outlines:
+    if len(data.shapes) > _MOST_POLYGONS:  # circles take a hundred times what they take in the file
+        raise UserError(f"{path}: {len(data.shapes)} outlines in one picture, and up to {_MOST_POLYGONS} are drawn")
     instances: dict[object, list[tuple[Point, ...]]] = {}
     for k, shape in enumerate(data.shapes):
         if shape.shape_type not in _SHAPES:

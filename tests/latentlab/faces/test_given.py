@@ -110,7 +110,7 @@ def test_a_face_that_the_detector_misses_is_taken(tmp_path):
         ("a.csv", "photo.png,1,2,3\n", "line 1: a face has 4, 10 or 136 numbers"),
         ("a.csv", "image,left\n", "has no faces"),
         ("a.csv", "image,left\nphoto.png,a,b,c,d\n", "line 2"),
-        ("a.json", '{"other.png": {"box": [1, 1, 5, 5]}}', "has no face of photo.png; it has those of other.png"),
+        ("a.json", '{"other.png": {"box": [1, 1, 5, 5]}}', "has no face of photo.png; it has those of .other.png"),
     ],
 )
 def test_files_of_other_content_are_refused(photo, tmp_path, name, text, message):
