@@ -18,7 +18,7 @@ import struct
 from collections.abc import Callable
 from typing import Any
 
-from stylegan2.describing import describe
+from stylegan2.describing import describe, printable
 from stylegan2.errors import CheckpointError, ForbiddenGlobalError
 from stylegan2.safe_pickle.rules import Global, Persistent, Record, Rules, UnknownClass
 
@@ -35,7 +35,7 @@ def refuse_persistent(identifier: Any) -> Any:
 
 def _forbidden(name: str) -> ForbiddenGlobalError:
     return ForbiddenGlobalError(
-        f"refused: it asks for the Python global {describe(name)}, which no supported checkpoint needs "
+        f"refused: it asks for the Python global '{printable(name)}', which no supported checkpoint needs "
         "and which could run code; nothing of it was executed. If you trust its origin, load it with "
         "the code that wrote it, and save its tensors alone, as a state dict"
     )
