@@ -1,4 +1,4 @@
-"""A setting of the C library that speeds up large tensors on a CPU."""
+"""Settings of the C library: memory that is kept, which speeds up large tensors on a CPU, and memory that goes back."""
 
 from __future__ import annotations
 
@@ -43,8 +43,18 @@ def keep_freed_memory(keep: bool = True) -> bool:
     libc = ctypes.CDLL(None)
     results = [libc.mallopt(option, value) for option, value in (_KEEP if keep else _RETURN)]
     if not keep:
-        libc.malloc_trim(0)
+        return_freed_memory()
     return all(results)
+
+
+def return_freed_memory() -> None:
+    """Return what is free now to the kernel; nothing where the C library is not glibc.
+
+    For loops that need large buffers for a while and keep something small each time: what is kept lies between the
+    holes of the buffers, which do not fit again, and a thousand turns came to gigabytes.
+    """
+    if platform.libc_ver()[0] == "glibc":
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def keep_freed_memory_by_default() -> None:

@@ -81,9 +81,9 @@ def samples(number: int, scratch: Path) -> Course:
     return course
 
 
-def photos(number: int, scratch: Path) -> Course:
-    """Project and edit the same small photo so many times, under as many names."""
-    course = Course("photo")
+def photos(number: int, scratch: Path) -> dict[str, Course]:
+    """Align, then project and edit the same small photo so many times, under as many names."""
+    aligned, edited = Course("photo"), Course("photo")
     things.make(scratch)
     (scratch / "many").mkdir()
     paths = [scratch / "many" / f"{k:05d}.png" for k in range(number)]
@@ -94,13 +94,16 @@ def photos(number: int, scratch: Path) -> Course:
     settings = ll.PhotoEditSettings(projection=recipe.projection, tuning=recipe.tuning)
     direction = ll.Direction.load(scratch / things.DIRECTION)
     with bar("editing photos", "photo") as step:
-        jobs = ll.edit_photos(paths, direction, [-1.0, 1.0], components, settings, scratch / "edits", progress=False)
+        jobs = ll.edit_photos(
+            paths, direction, [-1.0, 1.0], components, settings, scratch / "edits", progress=False,
+            on_checks=lambda photo: aligned.note(len(aligned.done) + 1),
+        )  # fmt: skip
         for k, (path, result) in enumerate(jobs):
             if isinstance(result, ll.UserError):
                 raise RuntimeError(f"{path.name} failed: {result}")
-            course.note(k + 1)
+            edited.note(k + 1)
             step(k + 1, number)
-    return course
+    return {"photos, aligned": aligned, "photos, edited": edited}
 
 
 def run_all(number_of_samples: int, number_of_photos: int) -> dict[str, Course]:
@@ -108,7 +111,7 @@ def run_all(number_of_samples: int, number_of_photos: int) -> dict[str, Course]:
     with tempfile.TemporaryDirectory(prefix="reliability-") as scratch:
         found = {
             "samples": samples(number_of_samples, Path(scratch)),
-            "photos": photos(number_of_photos, Path(scratch)),
+            **photos(number_of_photos, Path(scratch)),
         }
     for name, course in found.items():
         for failure in course.failures():

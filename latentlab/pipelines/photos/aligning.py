@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from latentlab import images
 from latentlab.errors import UserError
-from latentlab.faces import AlignedFace, FaceDetector, align_files
+from latentlab.faces import AlignedFace, CropGeometry, FaceDetector, FaceFound, align_files
+from latentlab.faces.cropping import cut
 from latentlab.faces.given import GivenFaces
 from latentlab.pipelines.checks import QualityCheck, check_photo, describe_poor
 from latentlab.pipelines.components import Components
@@ -16,6 +18,9 @@ from latentlab.pipelines.photos.settings import PhotoSettings
 from latentlab.progress import Stage, stage_of
 from latentlab.reprs import ShortRepr
 from latentlab.work import Lost, in_order, run
+from stylegan2.memory import return_freed_memory
+
+_PHOTOS_UNTIL_RETURN = 16  # whose buffers take some hundred megabytes
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -48,6 +53,46 @@ class CheckedPhoto(ShortRepr):
     def title(self) -> str:
         """What it is called in messages."""
         return numbered(str(self.path), self.number)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class WaitingPhoto(ShortRepr):
+    """A checked photo until its turn comes, without pixels: the faces of a thousand photos would fill the memory.
+
+    Attributes
+    ----------
+    path, checks, number
+        See `CheckedPhoto`.
+    geometry, face, warnings
+        See `AlignedFace`.
+    """
+
+    path: Path
+    geometry: CropGeometry
+    face: FaceFound
+    warnings: tuple[str, ...]
+    checks: tuple[QualityCheck, ...]
+    number: int | None
+
+    @classmethod
+    def of(cls, photo: CheckedPhoto) -> WaitingPhoto:
+        """Put the pixels of a photo away."""
+        face = photo.face
+        return cls(photo.path, face.geometry, face.face, face.warnings, photo.checks, photo.number)
+
+    def read(self) -> CheckedPhoto:
+        """Cut the face out of the file again: the same pixels.
+
+        Raises
+        ------
+        UserError
+            If the file cannot be read any more, or holds a photo of another size.
+        """
+        photo, size = images.load_image(self.path), self.geometry.photo_size
+        if (photo.shape[3], photo.shape[2]) != size:
+            raise UserError(f"{self.path} was changed while other photos were worked on; run the same command again")
+        face = AlignedFace(cut(photo, self.geometry), self.geometry, self.face, self.warnings)
+        return CheckedPhoto(self.path, face, self.checks, self.number)
 
 
 OnChecks = Callable[[CheckedPhoto], object]
@@ -104,6 +149,8 @@ def check_photos(
             path = files[number]
             for found in [UserError(f"{path}: {faces.reason}")] if isinstance(faces, Lost) else faces:
                 yield path, found if isinstance(found, UserError) else _checked(found, settings, on_checks)
+            if done % _PHOTOS_UNTIL_RETURN == 0:
+                return_freed_memory()
             step(done, len(files))
 
 

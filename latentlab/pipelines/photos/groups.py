@@ -10,7 +10,7 @@ from typing import TypeAlias
 
 from latentlab.errors import UserError
 from latentlab.pipelines.components import Components
-from latentlab.pipelines.photos.aligning import CheckedPhoto
+from latentlab.pipelines.photos.aligning import CheckedPhoto, WaitingPhoto
 from latentlab.pipelines.photos.edits import PhotoEdit
 from latentlab.pipelines.photos.portraits import Portrait, make_portrait, project_faces
 from latentlab.pipelines.photos.settings import PhotoSettings
@@ -69,15 +69,23 @@ class Group:
     finish: OnPortraits
     here: bool | Stage | None
 
-    def __call__(self, photos: Sequence[CheckedPhoto]) -> Iterable[Found]:
+    def __call__(self, photos: Sequence[WaitingPhoto]) -> Iterable[Found]:
         """Project, tune and finish the photos; a bad one never ends the others."""
         if self.here is not None:
             return self._each(photos, self.here)
         # A generator is too large to be sent with every photo, and the other side has it.
         return [(path, _bare(found)) for path, found in self._each(photos, False)]
 
-    def _each(self, photos: Sequence[CheckedPhoto], progress: bool | Stage) -> Iterator[Found]:
-        projections = project_faces(list(photos), self.components, self.settings, self.folder, progress)
+    def _each(self, waiting: Sequence[WaitingPhoto], progress: bool | Stage) -> Iterator[Found]:
+        photos: list[CheckedPhoto] = []
+        for one in waiting:
+            try:
+                photos.append(one.read())
+            except UserError as error:
+                yield one.path, error
+        if not photos:
+            return
+        projections = project_faces(photos, self.components, self.settings, self.folder, progress)
 
         def portrait(k: int) -> Portrait | UserError:
             photo = photos[k]
@@ -97,7 +105,7 @@ def _bare(found: PhotoResult | UserError) -> PhotoResult | UserError:
 
 
 def work_on(
-    photos: Sequence[CheckedPhoto],
+    photos: Sequence[WaitingPhoto],
     make: Callable[[bool | Stage | None], Group],
     progress: bool | Stage = True,
     alone: bool = False,
@@ -123,7 +131,7 @@ def work_on(
         Its result, or what is wrong with it.
     """
     here = make(progress)
-    groups, again = _groups(photos, 1 if alone else here.settings.batch_size), list[CheckedPhoto]()
+    groups, again = _groups(photos, 1 if alone else here.settings.batch_size), list[WaitingPhoto]()
     for number, found in run(make, groups, progress):
         if not isinstance(found, Lost):
             yield from ((path, _whole(one, here.components)) for path, one in found)
@@ -135,8 +143,8 @@ def work_on(
         yield from work_on(again, make, progress, alone=True)
 
 
-def _groups(photos: Sequence[CheckedPhoto], size: int) -> list[list[CheckedPhoto]]:
-    groups: list[list[CheckedPhoto]] = []
+def _groups(photos: Sequence[WaitingPhoto], size: int) -> list[list[WaitingPhoto]]:
+    groups: list[list[WaitingPhoto]] = []
     for _, faces in itertools.groupby(photos, key=lambda photo: photo.path):
         if not groups or len(groups[-1]) >= size:
             groups.append([])

@@ -13,7 +13,7 @@ from latentlab.errors import UserError
 from latentlab.files import check_distinct_stems, strength_names
 from latentlab.perceptual import MIN_RESOLUTION
 from latentlab.pipelines.components import Components
-from latentlab.pipelines.photos.aligning import CheckedPhoto, OnChecks, check_photos, numbered
+from latentlab.pipelines.photos.aligning import OnChecks, WaitingPhoto, check_photos, numbered
 from latentlab.pipelines.photos.edits import PhotoEdit, edit_portrait, is_scored
 from latentlab.pipelines.photos.groups import Found, Group, OnPortraits, PhotoResult, work_on
 from latentlab.pipelines.photos.portraits import Portrait
@@ -266,12 +266,12 @@ def _results(
     check_distinct_stems(paths)
     if settings.face == "all":
         _check_distinct_faces(paths)
-    photos: list[CheckedPhoto] = []
+    photos: list[WaitingPhoto] = []
     for path, found in check_photos(paths, components, settings, progress, on_checks):
         if isinstance(found, UserError):
             yield path, found
         else:
-            photos.append(found)
+            photos.append(WaitingPhoto.of(found))
     if photos:
         yield from work_on(photos, partial(Group, components, settings, folder, finish), progress)
 

@@ -1,8 +1,10 @@
 """The job on photos, on a generated face with real networks and few steps."""
 
 import json
+import shutil
 import subprocess
 import sys
+import weakref
 from contextlib import contextmanager
 from dataclasses import replace
 
@@ -26,6 +28,7 @@ from latentlab.pipelines import (
     StrengthSettings,
     check_photos,
     edit_photo,
+    edit_photos,
     project_photos,
 )
 from latentlab.pipelines.photos import PHOTO_TARGETS, Pasting, edit_portrait
@@ -363,6 +366,27 @@ def test_an_editor_stands_for_what_it_was_taught_alone(components):
     assert not has_editor(yaw, None, components, happy)
     with pytest.raises(UserError, match="no editor comes with the package .*; there are smile"):
         list(edit_photos_quickly([], yaw, components))
+
+
+def test_photos_that_wait_hold_no_pixels_and_are_read_again(bright, folder, tmp_path):
+    networks, brighter = bright
+    paths, seen = [tmp_path / f"{name}.png" for name in "abc"], []
+    for path in paths:
+        shutil.copy(folder / "face.png", path)
+
+    def note(photo):
+        seen.append((weakref.ref(photo.face.image), photo.face.image.clone()))
+
+    results = edit_photos(
+        paths, brighter, [0.0], networks, replace(BRIGHT, search=None), tmp_path / "out", progress=False, on_checks=note
+    )
+    _, first = next(results)
+    assert sum(pixels() is not None for pixels, _ in seen) <= 1 < len(seen)
+    assert torch.equal(first.portrait.face.image, seen[0][1])
+    images.save_image(torch.zeros(1, 3, 60, 60), paths[1])
+    (changed, error), (_, last) = results
+    assert changed == paths[1] and "b.png was changed while" in str(error)
+    assert torch.equal(last.portrait.face.image, seen[2][1])
 
 
 # --- the checks before the long work ------------------------------------------------------------------------
