@@ -99,7 +99,7 @@ def test_faces_in_a_csv(tmp_path):
 
 def test_a_box_of_very_many_numbers_is_counted(tmp_path):
     (tmp_path / "faces.json").write_text(json.dumps({"a.jpg": {"box": [1, 2, 30, 40] * 10_000}}))
-    with pytest.raises(UserError, match=r"a\.jpg: a box is .* not 40000 numbers"):
+    with pytest.raises(UserError, match=r"a\.jpg.: a box is .* not 40000 numbers"):
         GivenFaces(tmp_path / "faces.json")
 
 
