@@ -65,10 +65,9 @@ class Outlines:
             raise UserError(f"{self.path} is of another size: drawn on {drawn}, not {width}x{height}")
         if not self.instances:
             raise UserError(f"{self.path} has no instance for it")
+        _check_number(self.path, sum(map(len, self.instances)))
         try:
             check_room(len(self.instances), height, width)
-            if (polygons := sum(map(len, self.instances))) > _MOST_POLYGONS:
-                raise UserError(f"{polygons} outlines in one picture, and up to {_MOST_POLYGONS} are drawn")
             masks = torch.stack([_draw(instance, height, width) for instance in self.instances])
         except UserError as error:
             raise UserError(f"{self.path}: {error}") from error
@@ -179,9 +178,14 @@ class _Coco:
     annotations: list[_Annotation]
 
 
+def _check_number(path: Path, polygons: int) -> None:
+    """Refuse more polygons in one picture than are drawn; UserError names the file."""
+    if polygons > _MOST_POLYGONS:
+        raise UserError(f"{path}: {polygons} outlines in one picture, and up to {_MOST_POLYGONS} are drawn")
+
+
 def _of_labelme(path: Path, name: str, data: _Labelme) -> Outlines:
-    if len(data.shapes) > _MOST_POLYGONS:  # circles take a hundred times what they take in the file
-        raise UserError(f"{path}: {len(data.shapes)} outlines in one picture, and up to {_MOST_POLYGONS} are drawn")
+    _check_number(path, len(data.shapes))  # before circles take a hundred times what they take in the file
     instances: dict[object, list[tuple[Point, ...]]] = {}
     for k, shape in enumerate(data.shapes):
         if shape.shape_type not in _SHAPES:

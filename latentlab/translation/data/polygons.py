@@ -46,4 +46,4 @@ def fill(corners: Sequence[tuple[float, float]], height: int, width: int) -> NDA
     column = np.clip(np.ceil(crossing - 0.5), 0, width).astype(int)
     turns = np.zeros((height, width + 1), np.uint8)  # at each pixel the edges between it and the one before; mod 256
     np.add.at(turns, (row, column), 1)
-    return np.bitwise_and(np.add.accumulate(turns[:, :width], axis=1), 1).astype(bool)
+    return np.bitwise_and(np.add.accumulate(turns[:, :width], axis=1, dtype=np.uint8), 1).astype(bool)
