@@ -26,7 +26,7 @@ from stylegan2.describing import describe
 from stylegan2.fingerprint import fingerprint
 from stylegan2.layers import asked_dtype, check_rows, prepare_memory, without_autocast
 from stylegan2.networks import MappingNetwork
-from stylegan2.noise import check_noise_mode, layer_noise, random_source
+from stylegan2.noise import NoiseSource, check_noise_mode, layer_noise, random_source
 from stylegan2.ops import add_noise_, as_type, needs_grad
 from stylegan2.protocol import NoiseMode
 from stylegan2.sampling import one_psi
@@ -142,7 +142,7 @@ class ModulatedConv(nn.Module):
         self.full = full
         self.gain = 1 / math.sqrt(9 * channels_in)  # He scaling of 3×3 weights, applied to the style
 
-    def forward(self, x: Tensor, style: Tensor, noise_mode: NoiseMode, rng: torch.Generator | None) -> Tensor:
+    def forward(self, x: Tensor, style: Tensor, noise_mode: NoiseMode, rng: NoiseSource) -> Tensor:
         """Features `(b, in, r, r)` and style `(b, in)` to `(b, out, r, r)`."""
         style, weight, bias = style * self.gain, as_type(self.weight, x.dtype), as_type(self.bias, x.dtype)
         if self.full:
@@ -169,7 +169,7 @@ class MobileBlock(nn.Module):
         self.conv1 = ModulatedConv(channels_out, channels_out, w_dim, resolution)
 
     def forward(
-        self, x: Tensor, styles: Mapping[str, Tensor], noise_mode: NoiseMode, rng: torch.Generator | None
+        self, x: Tensor, styles: Mapping[str, Tensor], noise_mode: NoiseMode, rng: NoiseSource
     ) -> Tensor:
         """Features `(b, in, r/2, r/2)` to `(b, out, r, r)`; styles of `up`, `conv0` and `conv1`."""
         x = inverse_haar(modulate(x, styles["up"]))  # (b, in/4, r, r)
@@ -309,7 +309,7 @@ class MobileSynthesis(nn.Module):
         styles: Mapping[str, Tensor],
         resolution: int,
         noise_mode: NoiseMode,
-        rng: torch.Generator | None,
+        rng: NoiseSource,
         dtype: torch.dtype | None = None,
     ) -> Tensor:
         """Output of the block of `resolution`, `(b, channels, resolution, resolution)`; in `dtype`, or the const's."""
@@ -327,7 +327,7 @@ class MobileSynthesis(nn.Module):
         self,
         styles: Mapping[str, Tensor],
         noise_mode: NoiseMode = "const",
-        rng: torch.Generator | int | None = None,
+        rng: NoiseSource | int = None,
         resolution: int | None = None,
     ) -> Tensor:
         """Render styles, as `styles` returns them or edited, as images `(b, 3, resolution, resolution)`.
@@ -356,7 +356,7 @@ class MobileSynthesis(nn.Module):
         self,
         styles: Mapping[str, Tensor],
         noise_mode: NoiseMode,
-        source: torch.Generator | None,
+        source: NoiseSource,
         resolution: int,
         dtype: torch.dtype | None,
     ) -> Tensor:
@@ -402,7 +402,7 @@ class MobileSynthesis(nn.Module):
         self,
         ws: Tensor,
         noise_mode: NoiseMode = "const",
-        rng: torch.Generator | int | None = None,
+        rng: NoiseSource | int = None,
         resolution: int | None = None,
     ) -> Tensor:
         """Render `ws (b, num_ws, w_dim)` as images `(b, 3, resolution, resolution)`.

@@ -26,7 +26,7 @@ from stylegan2.layers import (
     resample_buffer,
     without_autocast,
 )
-from stylegan2.noise import layer_noise
+from stylegan2.noise import NoiseSource, layer_noise
 from stylegan2.protocol import NoiseMode
 from stylegan2.sampling import one_psi, truncate
 from stylegan2.styled import StyledBlock, StyledGenerator, StyledSynthesis
@@ -152,7 +152,7 @@ class SynthesisLayer(nn.Module):
             self.noise_strength = nn.Parameter(torch.zeros([], dtype=torch.float32))
 
     def forward(
-        self, x: Tensor, style: Tensor, noise_mode: NoiseMode, rng: torch.Generator | None, gain: float = 1.0
+        self, x: Tensor, style: Tensor, noise_mode: NoiseMode, rng: NoiseSource, gain: float = 1.0
     ) -> Tensor:
         """`x (b, i, r / up, r / up)` and `style (b, i)` to `(b, o, r, r)`, times `gain`."""
         total = gain * ops.LRELU_GAIN  # passes through the leaky ReLU: all that goes in takes the factor
@@ -210,7 +210,7 @@ class SynthesisBlock(StyledBlock):
         img: Tensor | None,
         styles: Mapping[str, Tensor],
         noise_mode: NoiseMode,
-        rng: torch.Generator | None,
+        rng: NoiseSource,
         dtype: torch.dtype | None = None,
     ) -> tuple[Tensor, Tensor | None]:
         """Features `(b, i, r / 2, r / 2)` (None at 4x4) and image so far (or None) to both at r.
@@ -253,7 +253,7 @@ class SynthesisNetwork(StyledSynthesis):
         self,
         styles: Mapping[str, Tensor],
         noise_mode: NoiseMode,
-        source: torch.Generator | None,
+        source: NoiseSource,
         dtype: torch.dtype | None,
     ) -> Tensor:
         x: Tensor | None = None

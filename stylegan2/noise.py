@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import get_args
+from collections.abc import Sequence
+from typing import TypeAlias, get_args
 
 import torch
 from torch import Tensor
@@ -10,8 +11,11 @@ from torch import Tensor
 from stylegan2.derived import derived
 from stylegan2.protocol import NoiseMode
 
+NoiseSource: TypeAlias = torch.Generator | Sequence[torch.Generator] | None
+"""Where random noise comes from: one generator, one for each image, or None for torch's global one."""
 
-def random_source(rng: torch.Generator | int | None) -> torch.Generator | None:
+
+def random_source(rng: NoiseSource | int) -> NoiseSource:
     """Return a torch.Generator for `rng`; an int is a seed, drawn from on the CPU, so alike on every device."""
     return torch.Generator().manual_seed(rng) if isinstance(rng, int) else rng
 
@@ -27,7 +31,7 @@ def layer_noise(
     noise_const: Tensor,
     noise_strength: Tensor,
     batch: int,
-    rng: torch.Generator | None,
+    rng: NoiseSource,
     gain: float,
     dtype: torch.dtype,
 ) -> Tensor | None:
@@ -44,8 +48,10 @@ def layer_noise(
     return (random_noise(noise_const, batch, rng) * (noise_strength * gain)).to(dtype)
 
 
-def random_noise(noise_const: Tensor, batch: int, rng: torch.Generator | None) -> Tensor:
+def random_noise(noise_const: Tensor, batch: int, rng: NoiseSource) -> Tensor:
     """Draw noise in place of `noise_const (r, r)`: `(batch, 1, r, r)` from `rng`, or torch's global generator."""
+    if isinstance(rng, Sequence):
+        return torch.cat([random_noise(noise_const, 1, one) for one in rng])
     device = noise_const.device if rng is None else rng.device
     shape = (batch, 1, *noise_const.shape)
     return torch.randn(shape, generator=rng, dtype=torch.float32, device=device).to(noise_const.device)

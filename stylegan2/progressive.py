@@ -19,7 +19,7 @@ from stylegan2.config import resolutions
 from stylegan2.fingerprint import fingerprint
 from stylegan2.growing import EqualizedConv, Level, check_growing, enlarge
 from stylegan2.layers import asked_dtype, check_rows, normalize_second_moment, prepare_memory, without_autocast
-from stylegan2.noise import check_noise_mode
+from stylegan2.noise import NoiseSource, check_noise_mode
 from stylegan2.protocol import NoiseMode
 from stylegan2.sampling import one_psi
 
@@ -137,7 +137,7 @@ class ProgressiveSynthesis(nn.Module):
         self,
         ws: Tensor,
         noise_mode: NoiseMode = "const",
-        rng: torch.Generator | int | None = None,
+        rng: NoiseSource | int = None,
         resolution: int | None = None,
     ) -> Tensor:
         """Render codes as images `(batch, img_channels, resolution, resolution)`.

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from stylegan2.config import resolutions
 from stylegan2.layers import FullyConnected, asked_dtype, check_rows, prepare_memory, without_autocast
-from stylegan2.noise import check_noise_mode, random_source
+from stylegan2.noise import NoiseSource, check_noise_mode, random_source
 from stylegan2.protocol import NoiseMode
 from stylegan2.sampling import one_psi
 
@@ -106,7 +106,7 @@ class StyledSynthesis(nn.Module):
         self,
         styles: Mapping[str, Tensor],
         noise_mode: NoiseMode = "const",
-        rng: torch.Generator | int | None = None,
+        rng: NoiseSource | int = None,
         resolution: int | None = None,
     ) -> Tensor:
         """Render styles, as `styles` returns them or edited.
@@ -120,7 +120,8 @@ class StyledSynthesis(nn.Module):
         rng
             Where random noise comes from: a generator on any device (drawn there, then moved), or a seed
             (drawn on the CPU, so the same noise on every device); None for torch's global generator. The
-            noise of a layer is drawn for the whole batch at once, so it depends on the size of the batch.
+            noise of a layer is drawn for the whole batch at once, so it depends on the size of the batch; but not where
+            each image has a generator of its own, in a list.
         resolution
             Part of the protocol; this network renders at its own alone, which None stands for.
 
@@ -154,7 +155,7 @@ class StyledSynthesis(nn.Module):
         self,
         ws: Tensor,
         noise_mode: NoiseMode = "const",
-        rng: torch.Generator | int | None = None,
+        rng: NoiseSource | int = None,
         resolution: int | None = None,
     ) -> Tensor:
         """Render `ws (batch, num_ws, w_dim)`: `styles`, then `from_styles`.
@@ -170,7 +171,7 @@ class StyledSynthesis(nn.Module):
         self,
         styles: Mapping[str, Tensor],
         noise_mode: NoiseMode,
-        source: torch.Generator | None,
+        source: NoiseSource,
         dtype: torch.dtype | None,
     ) -> Tensor:
         """Render styles that were checked, in features of `dtype`; None for that of the weights."""

@@ -21,7 +21,7 @@ from stylegan2.fingerprint import fingerprint
 from stylegan2.growing import BLUR, EqualizedConv, Level, check_growing, enlarge, fixed_filter
 from stylegan2.layers import FullyConnected
 from stylegan2.networks import MappingNetwork
-from stylegan2.noise import random_noise
+from stylegan2.noise import NoiseSource, random_noise
 from stylegan2.protocol import NoiseMode
 from stylegan2.styled import StyledBlock, StyledGenerator, StyledSynthesis
 
@@ -118,7 +118,7 @@ class StyleGANLayer(nn.Module):
         self.register_buffer("blur_filter", fixed_filter(BLUR), persistent=False)
         self.up, self.norm_epsilon, self.bias_before_blur = up, config.norm_epsilon, config.bias_before_blur
 
-    def forward(self, x: Tensor, style: Tensor, noise_mode: NoiseMode, rng: torch.Generator | None) -> Tensor:
+    def forward(self, x: Tensor, style: Tensor, noise_mode: NoiseMode, rng: NoiseSource) -> Tensor:
         """`x (b, i, r / up, r / up)` and `style (b, 2 o)` to `(b, o, r, r)`."""
         bias: Tensor = self.conv.bias if hasattr(self, "conv") else self.bias
         if hasattr(self, "conv"):
@@ -153,7 +153,7 @@ class StyleGANBlock(StyledBlock):
         self.torgb = EqualizedConv(o, config.img_channels, 1, gain=1.0)
 
     def forward(
-        self, x: Tensor, styles: Mapping[str, Tensor], noise_mode: NoiseMode, rng: torch.Generator | None
+        self, x: Tensor, styles: Mapping[str, Tensor], noise_mode: NoiseMode, rng: NoiseSource
     ) -> Tensor:
         """Features `(b, i, r / 2, r / 2)` to `(b, o, r, r)`; of 4x4 the repeated constant to features."""
         x = self.conv0(x, styles["conv0"], noise_mode, rng)
@@ -175,7 +175,7 @@ class StyleGANSynthesis(StyledSynthesis):
         self,
         styles: Mapping[str, Tensor],
         noise_mode: NoiseMode,
-        source: torch.Generator | None,
+        source: NoiseSource,
         dtype: torch.dtype | None,
     ) -> Tensor:
         level = Level.of(self.config.lod, self.resolution)
