@@ -168,9 +168,7 @@ class MobileBlock(nn.Module):
         self.conv0 = ModulatedConv(channels_in // 4, channels_out, w_dim, resolution)
         self.conv1 = ModulatedConv(channels_out, channels_out, w_dim, resolution)
 
-    def forward(
-        self, x: Tensor, styles: Mapping[str, Tensor], noise_mode: NoiseMode, rng: NoiseSource
-    ) -> Tensor:
+    def forward(self, x: Tensor, styles: Mapping[str, Tensor], noise_mode: NoiseMode, rng: NoiseSource) -> Tensor:
         """Features `(b, in, r/2, r/2)` to `(b, out, r, r)`; styles of `up`, `conv0` and `conv1`."""
         x = inverse_haar(modulate(x, styles["up"]))  # (b, in/4, r, r)
         x = self.conv0(x, styles["conv0"], noise_mode, rng)

@@ -151,9 +151,7 @@ class SynthesisLayer(nn.Module):
             self.register_buffer("noise_const", torch.randn(resolution, resolution, dtype=torch.float32))
             self.noise_strength = nn.Parameter(torch.zeros([], dtype=torch.float32))
 
-    def forward(
-        self, x: Tensor, style: Tensor, noise_mode: NoiseMode, rng: NoiseSource, gain: float = 1.0
-    ) -> Tensor:
+    def forward(self, x: Tensor, style: Tensor, noise_mode: NoiseMode, rng: NoiseSource, gain: float = 1.0) -> Tensor:
         """`x (b, i, r / up, r / up)` and `style (b, i)` to `(b, o, r, r)`, times `gain`."""
         total = gain * ops.LRELU_GAIN  # passes through the leaky ReLU: all that goes in takes the factor
         f, bias = self.resample_filter, self.bias * total

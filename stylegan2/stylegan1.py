@@ -152,9 +152,7 @@ class StyleGANBlock(StyledBlock):
         self.conv1 = StyleGANLayer(o, o, resolution, config)
         self.torgb = EqualizedConv(o, config.img_channels, 1, gain=1.0)
 
-    def forward(
-        self, x: Tensor, styles: Mapping[str, Tensor], noise_mode: NoiseMode, rng: NoiseSource
-    ) -> Tensor:
+    def forward(self, x: Tensor, styles: Mapping[str, Tensor], noise_mode: NoiseMode, rng: NoiseSource) -> Tensor:
         """Features `(b, i, r / 2, r / 2)` to `(b, o, r, r)`; of 4x4 the repeated constant to features."""
         x = self.conv0(x, styles["conv0"], noise_mode, rng)
         return self.conv1(x, styles["conv1"], noise_mode, rng)

@@ -21,6 +21,7 @@ from latentlab.cli import (
     steps,
     studio,
     study,
+    training,
     translate,
     weights,
 )
@@ -52,6 +53,7 @@ for command in (
     studio.studio,
 ):
     app.command(command.__name__)(command)
+app.command("train-generator")(training.train_generator)
 app.add_typer(directions.app, name="directions")
 app.add_typer(compare.app, name="compare")
 app.add_typer(translate.app, name="translate")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
-from torch import Tensor
+import torch
+from torch import Tensor, nn
 
 
 class Processes(Protocol):
@@ -36,3 +38,14 @@ class OneProcess:
     def mean(self, x: Tensor) -> Tensor:
         """`x` itself."""
         return x
+
+
+def average_gradients(weights: Sequence[nn.Parameter], processes: Processes) -> None:
+    """Replace gradients by their means over the processes; a process without a gradient counts as 0."""
+    if processes.count == 1:
+        return
+    flat = torch.cat([(w.grad if w.grad is not None else torch.zeros_like(w)).flatten() for w in weights])
+    means = torch.split(processes.mean(flat), [w.numel() for w in weights])
+    for weight, gradient in zip(weights, means, strict=True):
+        # In the layout of the weight: a fused optimiser goes through both in the order of their memory.
+        weight.grad = torch.empty_like(weight).copy_(gradient.reshape(weight.shape))

@@ -21,7 +21,7 @@ from stylegan2.training.draws import Draws
 from stylegan2.training.latents import drawn_codes
 from stylegan2.training.levels import AnyDiscriminator, AnyGenerator, at_level, set_lod
 from stylegan2.training.optimisers import Side, trained_weights
-from stylegan2.training.processes import OneProcess, Processes
+from stylegan2.training.processes import OneProcess, Processes, average_gradients
 from stylegan2.training.settings import TrainingSettings
 
 _WGAN_PENALTY = 10.0  # Gulrajani et al. 2017, section 4
@@ -175,7 +175,7 @@ class GANTraining:
             (loss / len(parts)).backward()  # type: ignore[no-untyped-call]
             for name, value in figures.items():
                 seen.setdefault(name, []).append(value.detach())
-        _average_gradients(side.weights, processes)
+        average_gradients(side.weights, processes)
         side.step()
         side.learn(False)
         return {name: torch.stack(values).mean(dim=0) for name, values in seen.items()}
@@ -339,14 +339,3 @@ def check_networks(generator: AnyGenerator, discriminator: AnyDiscriminator, set
 def _under(tensors: Mapping[str, Tensor], name: str) -> dict[str, Tensor]:
     """What is under a name, by what follows it."""
     return {key.removeprefix(f"{name}."): value for key, value in tensors.items() if key.startswith(f"{name}.")}
-
-
-def _average_gradients(weights: list[nn.Parameter], processes: Processes) -> None:
-    """Replace gradients by their means over the processes; a process without a gradient counts as 0."""
-    if processes.count == 1:
-        return
-    flat = torch.cat([(w.grad if w.grad is not None else torch.zeros_like(w)).flatten() for w in weights])
-    means = torch.split(processes.mean(flat), [w.numel() for w in weights])
-    for weight, gradient in zip(weights, means, strict=True):
-        # In the layout of the weight: a fused optimiser goes through both in the order of their memory.
-        weight.grad = torch.empty_like(weight).copy_(gradient.reshape(weight.shape))

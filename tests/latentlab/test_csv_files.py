@@ -10,7 +10,7 @@ from latentlab.csv_files import path_in, read_records, read_rows
 from latentlab.errors import UserError
 from latentlab.faces.given import GivenFaces
 from latentlab.scorers.attributes.data import load_labels
-from latentlab.translation.training.history import History
+from latentlab.training import History
 
 HEADING = "image,identity,young\n"
 

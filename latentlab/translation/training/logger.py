@@ -11,8 +11,7 @@ from torch import Tensor
 from latentlab import images
 from latentlab.errors import missing_package
 from latentlab.progress import Step
-from latentlab.translation.training.history import History
-from latentlab.translation.training.losses import Losses
+from latentlab.training import History, Losses
 from latentlab.translation.training.settings import RunOptions
 from latentlab.translation.training.state import TrainingState
 

@@ -14,21 +14,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from latentlab.errors import UserError, missing_package
 from latentlab.progress import Stage, stage_of
+from latentlab.training import FabricProcesses, Losses, launch
 from latentlab.translation.data.sources import Batch, Source, move_batch
 from latentlab.translation.methods import OptimiserStep, TranslationConfig
 from latentlab.translation.training.epochs import change_epochs
 from latentlab.translation.training.grids import examples_of, grid_of
 from latentlab.translation.training.logger import Extent, TrainingLogger
-from latentlab.translation.training.losses import Losses
 from latentlab.translation.training.sampler import BatchSampler, load_batches
 from latentlab.translation.training.settings import RunOptions, TrainingSettings
 from latentlab.translation.training.state import StateFolder, TrainingState
 from latentlab.translation.translator import Translator
 from stylegan2.defaults import own_draws, plain_defaults
+from stylegan2.training.processes import average_gradients
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -119,36 +119,6 @@ def _begin(config: TranslationConfig, settings: TrainingSettings, device: torch.
     return TrainingState(method, settings)
 
 
-def launch(
-    accelerator: str = "auto", devices: int | list[int] = 1, nodes: int = 1, precision: str = "32-true"
-) -> Fabric:
-    """Launch a Fabric; on several devices, given by number or index, it starts the other processes of the script.
-
-    Raises
-    ------
-    UserError
-        Lightning Fabric is not installed, or there are no such devices.
-    """
-    try:
-        from lightning_fabric import Fabric
-        from lightning_fabric.utilities.exceptions import MisconfigurationException
-    except ImportError as error:
-        raise missing_package("training needs Lightning Fabric", "lightning-fabric") from error
-    many = (devices if isinstance(devices, int) else len(devices)) * nodes > 1
-    try:
-        fabric = Fabric(
-            accelerator=accelerator,
-            devices=devices,
-            num_nodes=nodes,
-            precision=precision,  # type: ignore[arg-type]
-            strategy="ddp" if many else "auto",
-        )
-    except (MisconfigurationException, ImportError, RuntimeError, ValueError) as error:
-        raise UserError(f"no training on {devices} of {accelerator!r}: {error}; take auto, or cpu") from error
-    fabric.launch()
-    return fabric
-
-
 def take_step(fabric: Fabric, state: TrainingState, batches: Sequence[Batch], learning_rate: float) -> Losses:
     """Take one training step: the optimiser steps of the method, each on all of `batches`.
 
@@ -179,7 +149,7 @@ def take_step(fabric: Fabric, state: TrainingState, batches: Sequence[Batch], le
             torch.autograd.backward(step.loss / len(pending), inputs=weights)
             for name, value in step.losses.items():
                 seen[optimiser].setdefault(name, []).append(value.detach())
-        _average_gradients(fabric, weights)
+        average_gradients(weights, FabricProcesses(fabric))
         for group in state.optimisers[optimiser].param_groups:
             group["lr"] = learning_rate * settings.factor_of(optimiser)
         state.optimisers[optimiser].step()
@@ -207,17 +177,6 @@ def _any(fabric: Fabric, value: bool) -> bool:
         return value
     count: Any = fabric.all_reduce(torch.tensor(float(value), device=fabric.device), reduce_op="sum")
     return bool(count > 0)
-
-
-def _average_gradients(fabric: Fabric, weights: Sequence[nn.Parameter]) -> None:
-    """Replace gradients by their means over the processes; a process without a gradient counts as 0."""
-    if fabric.world_size == 1:
-        return
-    flat = torch.cat([(w.grad if w.grad is not None else torch.zeros_like(w)).flatten() for w in weights])
-    mean: Any = fabric.all_reduce(flat, reduce_op="mean")
-    for weight, gradient in zip(weights, mean.split([w.numel() for w in weights]), strict=True):
-        # In the layout of the weight: a fused optimiser goes through both in the order of their memory.
-        weight.grad = torch.empty_like(weight).copy_(gradient.reshape(weight.shape))
 
 
 def _finish(fabric: Fabric, state: TrainingState, key: dict[str, Any], folder: Path) -> Translator:

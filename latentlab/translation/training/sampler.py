@@ -10,13 +10,11 @@ from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from torch.utils.data import DataLoader, Dataset
 
+from latentlab.training import place_in_order
 from latentlab.translation.data.sources import Batch, Source, collate
 from latentlab.translation.training.settings import TrainingSettings
 
@@ -32,14 +30,8 @@ class ShuffledSource(Dataset[Batch]):
     seed: int
 
     def __getitem__(self, position: int) -> Batch:
-        epoch, k = divmod(position, len(self.source))
-        order = _order(len(self.source), self.seed, epoch)
-        return self.source.sample(int(order[k]), np.random.default_rng((self.seed, 1, position)))
-
-
-@lru_cache(maxsize=2)
-def _order(count: int, seed: int, epoch: int) -> NDArray[Any]:
-    return np.random.default_rng((seed, 0, epoch)).permutation(count)
+        k = place_in_order(position, len(self.source), self.seed)
+        return self.source.sample(k, np.random.default_rng((self.seed, 1, position)))
 
 
 @dataclass(frozen=True)

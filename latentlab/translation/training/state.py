@@ -18,9 +18,9 @@ from latentlab.files import sync_folder
 from latentlab.filling import check_fits
 from latentlab.resuming import check_same
 from latentlab.schemas import Count, checked
+from latentlab.training import RecentLosses
 from latentlab.translation.methods.base import TranslationMethod
 from latentlab.translation.pool import in_layout
-from latentlab.translation.training.losses import RecentLosses
 from latentlab.translation.training.settings import TrainingSettings
 from stylegan2.describing import describe
 

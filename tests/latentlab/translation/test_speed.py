@@ -8,16 +8,16 @@ import torch.nn.functional as F
 from torch import nn
 
 from latentlab.errors import UserError
+from latentlab.training import FabricProcesses, RecentLosses
 from latentlab.translation.data.sources import collate
 from latentlab.translation.methods import CycleGANConfig, load_method
 from latentlab.translation.networks import PatchConfig, ResNetConfig
 from latentlab.translation.networks.layers import InstanceNorm, ReflectConv
 from latentlab.translation.networks.passes import run_on_each, sees_images_alone
 from latentlab.translation.training import TrainingSettings, launch, take_step, train
-from latentlab.translation.training.loop import _average_gradients
-from latentlab.translation.training.losses import RecentLosses
 from latentlab.translation.training.sampler import BatchSampler, load_batches
 from latentlab.translation.training.state import StateFolder, TrainingState
+from stylegan2.training.processes import average_gradients
 from tests.latentlab.translation.toys import Toy
 
 SMALL = CycleGANConfig(ResNetConfig(1, 4), PatchConfig(16, 4), pool_size=0)
@@ -145,7 +145,7 @@ def test_gradients_and_moments_lie_like_their_weights(tmp_path):
     """A fused optimiser takes them in the order of their memory."""
 
     class Two:
-        world_size = 2
+        global_rank, world_size = 0, 2
 
         def all_reduce(self, value, reduce_op):
             return value
@@ -169,7 +169,7 @@ def test_gradients_and_moments_lie_like_their_weights(tmp_path):
                 assert float(moments["step"]) == 1
     weights = [w for w in state.method.parameters_of("generator") if w.requires_grad]
     wanted = [w.grad.clone() for w in weights]
-    _average_gradients(Two(), weights)
+    average_gradients(weights, FabricProcesses(Two()))
     for weight, gradient in zip(weights, wanted, strict=True):
         assert weight.grad.stride() == weight.stride() and torch.equal(weight.grad, gradient)
 

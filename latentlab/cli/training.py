@@ -1,0 +1,136 @@
+"""`latentlab train-generator`: train a generator on a folder of images."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from latentlab.cli import options
+from latentlab.cli.endings import single_line
+from latentlab.errors import UserError
+
+if TYPE_CHECKING:
+    from latentlab.generators import ImageSet
+    from stylegan2.training.settings import Augment
+
+PresetName = Literal["tiny", "auto", "paper256", "stylegan", "progressive"]
+
+
+def train_generator(
+    ctx: typer.Context,
+    folder: Annotated[Path, typer.Argument(help="Folder of images, with folders in it, or a zip archive.")],
+    out: Annotated[Path, typer.Option(help="Folder of the training state, the samples and the networks.")],
+    preset: Annotated[
+        PresetName,
+        typer.Option(
+            help="tiny: StyleGAN2 that learns on a CPU; auto: StyleGAN2, with settings by rule of thumb; paper256: as "
+            "at 256 pixels in the paper on limited data; stylegan, progressive: networks that grow."
+        ),
+    ] = "auto",
+    resolution: Annotated[int, typer.Option(help="Side of the images: a power of two from 8.")] = 256,
+    fit: Annotated[
+        Literal["square", "crop", "stretch"],
+        typer.Option(help="Images that are not square: none, their middle, or all of them squeezed."),
+    ] = "square",
+    grey: Annotated[bool, typer.Option("--grey", help="Learn images of one channel.")] = False,
+    labels: Annotated[bool, typer.Option("--labels", help="Learn the classes in dataset.json, too.")] = False,
+    images: Annotated[int, typer.Option(min=1, help="Real images to be shown in all.")] = 1_000_000,
+    batch: Annotated[int | None, typer.Option(min=1, help="Images of a step; by default the preset's.")] = None,
+    passes: Annotated[int, typer.Option(min=1, help="Forward passes of a step, in each process.")] = 1,
+    augment: Annotated[
+        str | None, typer.Option(help="none, adaptive, or a probability from 0 to 1; by default the preset's.")
+    ] = None,
+    pipeline: Annotated[
+        Literal["blit", "geom", "color", "filter", "noise", "cutout", "bg", "bgc", "bgcf", "bgcfn", "bgcfnc"],
+        typer.Option(help="Which augmentations."),
+    ] = "bgc",
+    mirror: Annotated[bool, typer.Option("--mirror", help="Also show images mirrored.")] = False,
+    gamma: Annotated[
+        float | None, typer.Option(min=0, help="Weight of the R1 penalty; by default the preset's.")
+    ] = None,
+    start: Annotated[
+        str | None,
+        typer.Option("--from", help="Generator to go on from: a name, or a file, which may have a discriminator."),
+    ] = None,
+    freeze: Annotated[int, typer.Option(min=0, help="Layers of the discriminator that stay, from the image on.")] = 0,
+    precision: Annotated[
+        Literal["float32", "bfloat16"], typer.Option(help="Type of the features in the main passes.")
+    ] = "float32",
+    accelerator: Annotated[str, typer.Option(help="cpu, cuda, mps, or auto.")] = "auto",
+    devices: Annotated[int, typer.Option(min=1, help="Processes on this machine, one device each.")] = 1,
+    nodes: Annotated[int, typer.Option(min=1, help="Number of machines.")] = 1,
+    sample_every: Annotated[int, typer.Option(min=1, help="Steps between grids of samples.")] = 500,
+    measure_every: Annotated[
+        int, typer.Option(min=0, help="Steps between distances, by which the best generator is kept; 0: none.")
+    ] = 1000,
+    on_problem: Annotated[Literal["error", "skip"], typer.Option(help="Files that cannot be used.")] = "error",
+    seed: Annotated[int, typer.Option(help="Random seed.")] = 0,
+    tensorboard: Annotated[bool, typer.Option("--tensorboard", help="Also write for TensorBoard.")] = False,
+) -> None:
+    """Train a generator on images; the same command resumes a training that was stopped.
+
+    The generator is written as `generator.safetensors`, with averaged weights, and as `best.safetensors` where its
+    distance from the images was least.
+    """
+    from latentlab.generators import GeneratorRunOptions, SetSettings, open_images
+    from latentlab.generators import train_generator as train
+    from latentlab.generators.starting import networks_from, start_of
+    from latentlab.metrics.features import VGG16Features
+    from latentlab.training import launch
+    from stylegan2.training.presets import PRESETS
+
+    options.check_folder(out)
+    if freeze and start is None:
+        raise UserError("--freeze keeps layers that have learnt something: give --from")
+    if augment == "none":
+        options.refuse_without_effect(ctx, {"pipeline": "with --augment none"})
+    begun = None if start is None else start_of(start)
+    if begun is not None:
+        options.refuse_without_effect(ctx, {"resolution": "with --from", "grey": "with --from"})
+        resolution = begun.generator.resolution
+    channels = begun.generator.img_channels if begun is not None else 1 if grey else 3
+    wanted = SetSettings(resolution, channels, fit, labels, on_problem)
+    found = open_images(folder, wanted, out / "images")
+    changes: dict[str, Any] = {"passes": passes, "pipeline": pipeline, "mirror": mirror, "freeze": freeze}
+    changes |= {"precision": precision, "seed": seed, **({} if begun is None else {"growth": None})}
+    given = {"batch_size": batch, "r1_gamma": gamma, "augment": _augment(augment)}
+    changes |= {name: value for name, value in given.items() if value is not None}
+    try:
+        chosen = PRESETS[preset](resolution, images, channels, found.c_dim, **changes)
+        networks = chosen.networks() if begun is None else networks_from(begun, chosen)
+    except ValueError as error:
+        raise UserError(str(error)) from error
+    fabric = launch(accelerator, devices, nodes)
+    features = VGG16Features() if measure_every else None
+    if fabric.global_rank == 0:
+        _tell(found)
+    run = train(
+        networks,
+        found,
+        chosen.settings,
+        out,
+        fabric,
+        features,
+        GeneratorRunOptions(sample_every=sample_every, measure_every=measure_every, tensorboard=tensorboard),
+    )
+    if fabric.global_rank == 0:
+        best = "" if run.best is None else f"; the best, at a distance of {run.distance:.3g}, is {run.best}"
+        print(f"the generator is {run.generator}{best}")
+
+
+def _augment(text: str | None) -> Augment | None:
+    if text is None or text in ("none", "adaptive"):
+        return text  # type: ignore[return-value]
+    try:
+        return float(text)
+    except ValueError as error:
+        raise UserError(f"--augment is none, adaptive or a probability from 0 to 1, not {text}") from error
+
+
+def _tell(found: ImageSet) -> None:
+    for name, reason in found.problems.items():
+        print(f"left out: {single_line(f'{name}: {reason}')}")
+    labels = f", labels of {found.c_dim} numbers" if found.c_dim else ""
+    print(f"{len(found)} images{labels}, {len(found.problems)} files left out")
