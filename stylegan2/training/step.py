@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from stylegan2.layers import without_autocast
 from stylegan2.progressive import ProgressiveGenerator
 from stylegan2.training import objectives, regularisers
 from stylegan2.training.adaptive import EVERY, Augmentation
@@ -233,7 +234,8 @@ class GANTraining:
     def _judged(self, images: Tensor, part: Part, what: str) -> Tensor:
         """Logits of images, which are augmented before."""
         if self.augmentation.used:
-            images = self._pipeline(images, self.augmentation.probability, part.draws.sources(what))
+            with without_autocast(self.device):  # images keep their digits
+                images = self._pipeline(images.float(), self.augmentation.probability, part.draws.sources(what))
         logits: Tensor = self.discriminator(images, part.labels)
         return logits
 
