@@ -12,7 +12,7 @@ from torch import Tensor
 from stylegan2 import ops
 from stylegan2.training.augmentation.chances import Chances
 from stylegan2.training.augmentation.padding import reflect
-from stylegan2.training.augmentation.wavelets import low_pass
+from stylegan2.training.augmentation.wavelets import low_pass, off_centre
 
 _SHIFT = 0.125  # share of a side
 _MARGIN = 6  # pixels around an image that the filters reach
@@ -81,8 +81,12 @@ def warp(images: Tensor, inverse: Tensor) -> Tensor:
     large = ops.upsample2d(reflect(images, _MARGIN, _MARGIN), taps)
     large = large[:, :, 2 * _MARGIN : -2 * _MARGIN, 2 * _MARGIN : -2 * _MARGIN]
     wide, high = width + 2 * _MARGIN, height + 2 * _MARGIN
-    to_pixels = inverse.new_tensor([wide / 2, high / 2, 1]).diag()
-    from_pixels = inverse.new_tensor([2 / width, 2 / height, 1]).diag()
+    # The filter's centre is not in its middle, and lays what it enlarges beside its place.
+    aside = off_centre()
+    to_pixels = inverse.new_tensor([[wide / 2, 0, -aside], [0, high / 2, -aside], [0, 0, 1]])
+    from_pixels = inverse.new_tensor(
+        [[2 / width, 0, 2 * aside / width], [0, 2 / height, 2 * aside / height], [0, 0, 1]]
+    )
     places = (from_pixels @ inverse @ to_pixels)[:, :2]
     grid = F.affine_grid(places, [len(images), 1, 2 * high, 2 * wide], align_corners=False)
     looked_up: Tensor = _LookedUp.apply(large, grid)

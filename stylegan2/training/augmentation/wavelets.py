@@ -32,6 +32,13 @@ def low_pass() -> Tensor:
     return (taps / taps.sum()).float()
 
 
+def off_centre() -> float:
+    """How far the low-pass filter's centre lies behind its middle, in pixels of the lower resolution."""
+    taps = np.array(SYM6)
+    centre = float(taps @ np.arange(len(taps))) / float(taps.sum())
+    return (centre - (len(taps) - 1) / 2) / 2
+
+
 def band_filters() -> Tensor:
     """Filters `(4, 43)` of four octaves, the lowest first, which add up to the identity.
 
