@@ -156,6 +156,8 @@ class _Backward:
             given = [own.get(place) for place in range(len(node._input_metadata))]
             made = node.apply(*given) if isinstance(node, BackwardCFunction) else node(*given)
             gradients = made if isinstance(made, tuple) else (made,)
+            if isinstance(node, BackwardCFunction):  # whose last inputs may be no tensors
+                gradients = gradients[: len(node.next_functions)]
             for gradient, (before, place) in zip(gradients, node.next_functions, strict=True):
                 if gradient is not None and before is not None:
                     self.add(before, place, gradient)

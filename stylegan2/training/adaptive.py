@@ -24,7 +24,7 @@ class Augmentation:
     probability
         From 0 to 1, a scalar on the device.
     signs
-        `(2,)`: the sum of the signs since the last change, and their number.
+        `(2,)`: the sum of the mean signs of the steps since the last change, and their number.
     """
 
     def __init__(self, settings: TrainingSettings, device: torch.device) -> None:
@@ -38,10 +38,9 @@ class Augmentation:
         """Whether images are augmented at all."""
         return self._settings.augment != "none"
 
-    def note(self, real: Tensor) -> None:
-        """Note the signs of logits of real images."""
-        real = real.detach()
-        self.signs = self.signs + torch.stack([real.sign().sum(), torch.full_like(real[0, 0], len(real))])
+    def note(self, sign: Tensor) -> None:
+        """Note the mean sign of the logits of a step's real images, over all processes."""
+        self.signs = self.signs + torch.stack([sign, torch.ones_like(sign)]).to(self.signs)
 
     def steer(self) -> None:
         """Change the probability by what was noted, and forget it."""

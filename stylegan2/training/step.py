@@ -143,7 +143,8 @@ class GANTraining:
         if self._paths and self.step % self.settings.path_every == 0:
             some = [part.first(max(1, len(part.images) // _PATH_SHARE)) for part in parts]
             found |= self._update(self._generating, some, self._path_loss, processes)
-            self._path_mean = self._path_mean.lerp(processes.mean(found["path length"]), regularisers.PATH_DECAY)
+            lengths = processes.mean(found["path length"]).to(self._path_mean)
+            self._path_mean = self._path_mean.lerp(lengths, regularisers.PATH_DECAY)
         found |= self._update(self._judging, parts, self._discriminator_loss, processes)
         if self._r1 and self.step % self.settings.r1_every == 0:
             found |= self._update(self._judging, parts, self._r1_loss, processes)
@@ -176,7 +177,8 @@ class GANTraining:
             (loss / len(parts)).backward()  # type: ignore[no-untyped-call]
             for name, value in figures.items():
                 seen.setdefault(name, []).append(value.detach())
-        average_gradients(side.weights, processes)
+        # What a loss does not depend on, such as biases in path lengths, is left alone: alike in all processes.
+        average_gradients([weight for weight in side.weights if weight.grad is not None], processes)
         side.step()
         side.learn(False)
         return {name: torch.stack(values).mean(dim=0) for name, values in seen.items()}
@@ -208,9 +210,8 @@ class GANTraining:
                 images, _ = self._generated(part, "discriminator")
             fake = self._judged(images, part, "discriminator: of generated").float()
             real = self._judged(part.images, part, "discriminator: of real").float()
-        self.augmentation.note(real)
         loss = objectives.discriminator_loss(objective, fake, real)
-        figures = {"discriminator": loss, "fake": fake.mean(), "real": real.mean()}
+        figures = {"discriminator": loss, "fake": fake.mean(), "real": real.mean(), "sign": real.sign().mean()}
         if objective == "logistic":
             return loss, figures
         share = part.draws.uniform("penalty", 1, 1, 1).to(self.device)
@@ -257,8 +258,8 @@ class GANTraining:
             mean.lerp_(weight, 1 - decay)
         for kept, buffer in zip(self.mean.buffers(), self.generator.buffers(), strict=True):
             kept.copy_(buffer)
-        if self.augmentation.used and self.step % EVERY == 0:
-            self.augmentation.signs = processes.mean(self.augmentation.signs)
+        self.augmentation.note(processes.mean(found["sign"]))
+        if self.step % EVERY == 0:
             self.augmentation.steer()
         found["augmentation"] = self.augmentation.probability
         self._set_level()
