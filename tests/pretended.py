@@ -198,6 +198,8 @@ def _run_backward(
         return found
     for leaf, gradient in zip(inputs, found, strict=True) if inputs else backward.leaves():
         if gradient is not None:
+            if gradient.stride() != leaf.stride():  # torch gives a leaf's gradient the leaf's layout
+                gradient = torch.empty_like(leaf, requires_grad=False).copy_(gradient)
             leaf.grad = gradient if leaf.grad is None else leaf.grad + gradient
     return ()
 

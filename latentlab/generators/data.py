@@ -124,7 +124,7 @@ class ImageSet(ShortRepr):
 @dataclass(frozen=True)
 class _Manifest:
     settings: dict[str, Any]
-    files: list[tuple[str, Count, Count]]
+    files: list[tuple[str, Count, int]]
     problems: dict[str, str]
     digest: str
 
