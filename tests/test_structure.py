@@ -18,9 +18,9 @@ LEVELS = (
     {"distributed"},
     {"studio"},
     {"pipelines", "tasks"},
-    {"comparison", "datasets", "plots"},
+    {"comparison", "datasets", "plots", "generators"},
     {"editing", "dragging", "translation", "projection", "metrics"},
-    {"samples", "directions"},
+    {"samples", "directions", "training"},
     {"scorers", "faces"},
     {
         "images",
@@ -129,6 +129,7 @@ def test_translation_is_a_leaf():
         "weights",
         "devices",
         "perceptual",
+        "training",
     }
     assert edges()["translation"] <= helpers
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -13,6 +14,7 @@ from latentlab.errors import UserError
 
 if TYPE_CHECKING:
     from latentlab.generators import ImageSet
+    from stylegan2.training.presets import Preset
     from stylegan2.training.settings import Augment
 
 PresetName = Literal["tiny", "auto", "paper256", "stylegan", "progressive"]
@@ -56,7 +58,7 @@ def train_generator(
     ] = None,
     freeze: Annotated[int, typer.Option(min=0, help="Layers of the discriminator that stay, from the image on.")] = 0,
     precision: Annotated[
-        Literal["float32", "bfloat16"], typer.Option(help="Type of the features in the main passes.")
+        Literal["bfloat16", "float32"], typer.Option(help="Type of the features in the main passes.")
     ] = "float32",
     accelerator: Annotated[str, typer.Option(help="cpu, cuda, mps, or auto.")] = "auto",
     devices: Annotated[int, typer.Option(min=1, help="Processes on this machine, one device each.")] = 1,
@@ -74,12 +76,11 @@ def train_generator(
     The generator is written as `generator.safetensors`, with averaged weights, and as `best.safetensors` where its
     distance from the images was least.
     """
-    from latentlab.generators import GeneratorRunOptions, SetSettings, open_images
+    from latentlab.generators import GeneratorRunOptions, ImageSetSettings, open_images
     from latentlab.generators import train_generator as train
     from latentlab.generators.starting import networks_from, start_of
     from latentlab.metrics.features import VGG16Features
     from latentlab.training import launch
-    from stylegan2.training.presets import PRESETS
 
     options.check_folder(out)
     if freeze and start is None:
@@ -91,17 +92,16 @@ def train_generator(
         options.refuse_without_effect(ctx, {"resolution": "with --from", "grey": "with --from"})
         resolution = begun.generator.resolution
     channels = begun.generator.img_channels if begun is not None else 1 if grey else 3
-    wanted = SetSettings(resolution, channels, fit, labels, on_problem)
-    found = open_images(folder, wanted, out / "images")
+    wanted = ImageSetSettings(resolution, channels, fit, labels, on_problem)
     changes: dict[str, Any] = {"passes": passes, "pipeline": pipeline, "mirror": mirror, "freeze": freeze}
     changes |= {"precision": precision, "seed": seed, **({} if begun is None else {"growth": None})}
     given = {"batch_size": batch, "r1_gamma": gamma, "augment": _augment(augment)}
     changes |= {name: value for name, value in given.items() if value is not None}
-    try:
-        chosen = PRESETS[preset](resolution, images, channels, found.c_dim, **changes)
-        networks = chosen.networks() if begun is None else networks_from(begun, chosen)
-    except ValueError as error:
-        raise UserError(str(error)) from error
+    make = partial(_preset, preset, resolution, images, channels, changes)
+    make(0)  # settings that make no sense are told of before images are read
+    found = open_images(folder, wanted, out / "images")
+    chosen = make(found.c_dim)
+    networks = chosen.networks() if begun is None else networks_from(begun, chosen)
     fabric = launch(accelerator, devices, nodes)
     features = VGG16Features() if measure_every else None
     if fabric.global_rank == 0:
@@ -120,6 +120,15 @@ def train_generator(
         print(f"the generator is {run.generator}{best}")
 
 
+def _preset(name: str, resolution: int, images: int, channels: int, changes: dict[str, Any], c_dim: int) -> Preset:
+    from stylegan2.training.presets import PRESETS
+
+    try:
+        return PRESETS[name](resolution, images, channels, c_dim, **changes)
+    except ValueError as error:
+        raise UserError(str(error)) from error
+
+
 def _augment(text: str | None) -> Augment | None:
     if text is None or text in ("none", "adaptive"):
         return text  # type: ignore[return-value]
@@ -130,7 +139,7 @@ def _augment(text: str | None) -> Augment | None:
 
 
 def _tell(found: ImageSet) -> None:
-    for name, reason in found.problems.items():
-        print(f"left out: {single_line(f'{name}: {reason}')}")
+    for reason in found.problems.values():
+        print(f"left out: {single_line(reason)}")
     labels = f", labels of {found.c_dim} numbers" if found.c_dim else ""
     print(f"{len(found)} images{labels}, {len(found.problems)} files left out")

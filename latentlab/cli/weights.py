@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -52,6 +52,26 @@ def convert(
     shown = ", ".join(map(str, seeds))
     what = "logit" if network == "D" else "pixel"
     print(f"largest difference of a {what} before and after, seeds {shown}: {difference:.3g}")
+
+
+@app.command()
+def export(
+    generator: Annotated[str, typer.Argument(help="A StyleGAN2 generator in any supported format, or a name.")],
+    target: Annotated[Path, typer.Argument(help="The file to write (.pt).")],
+    discriminator: Annotated[Path | None, typer.Option(help="File of the discriminator, to be in it, too.")] = None,
+    layout: Annotated[
+        Literal["rosinality", "release"],
+        typer.Option(help="rosinality: as its PyTorch port; release: state dicts with the names of NVIDIA's."),
+    ] = "rosinality",
+) -> None:
+    """Write networks in the layout of other code, which reads them by `torch.load`."""
+    import stylegan2
+    from stylegan2.checkpoints.exporting import export as write
+
+    options.check_file(target, [Path(generator), *([] if discriminator is None else [discriminator])])
+    judge = None if discriminator is None else stylegan2.load(discriminator, "D")
+    write(target, stylegan2.load(generator), judge, layout)  # type: ignore[arg-type]  # refuses other networks
+    print(f"written: {target}")
 
 
 @app.command()

@@ -3,7 +3,7 @@
 The method itself, in plain torch, is in `stylegan2.training`.
 """
 
-from latentlab.generators.data import ImageSet, SetSettings, open_images
+from latentlab.generators.data import ImageSet, ImageSetSettings, open_images
 from latentlab.generators.loop import (
     BEST,
     DISCRIMINATOR,
@@ -20,7 +20,7 @@ __all__ = [
     "GeneratorRun",
     "GeneratorRunOptions",
     "ImageSet",
-    "SetSettings",
+    "ImageSetSettings",
     "open_images",
     "train_generator",
 ]

@@ -36,7 +36,7 @@ _SHOWN = 5  # problems in a message
 
 
 @dataclass(frozen=True)
-class SetSettings:
+class ImageSetSettings:
     """How images become those of a training set.
 
     Attributes
@@ -86,7 +86,7 @@ class ImageSet(ShortRepr):
     labels
         `(n, c_dim)`; of width 0 without labels.
     problems
-        Why each of the files was left out that were, by name.
+        Why each of the files was left out that were, by name; the reasons name them, too.
     description
         What the set is, as JSON holds it: its settings, its size, and a digest of all pixels and labels.
     """
@@ -129,7 +129,7 @@ class _Manifest:
     digest: str
 
 
-def open_images(path: Path, settings: SetSettings, cache: Path, progress: bool | Stage = True) -> ImageSet:
+def open_images(path: Path, settings: ImageSetSettings, cache: Path, progress: bool | Stage = True) -> ImageSet:
     """Read a training set, or find it read before.
 
     Parameters
@@ -166,7 +166,7 @@ def open_images(path: Path, settings: SetSettings, cache: Path, progress: bool |
     return ImageSet(found, labels, manifest.problems, description)
 
 
-def _kept(cache: Path, settings: SetSettings, files: list[tuple[str, int, int]]) -> _Manifest | None:
+def _kept(cache: Path, settings: ImageSetSettings, files: list[tuple[str, int, int]]) -> _Manifest | None:
     """The set that was read before, if these are its files."""
     if not (cache / _MANIFEST).exists() or not (cache / _IMAGES).exists():
         return None
@@ -176,7 +176,7 @@ def _kept(cache: Path, settings: SetSettings, files: list[tuple[str, int, int]])
 
 
 def _read_all(
-    paths: list[Path], files: list[tuple[str, int, int]], settings: SetSettings, cache: Path, stage: Stage
+    paths: list[Path], files: list[tuple[str, int, int]], settings: ImageSetSettings, cache: Path, stage: Stage
 ) -> _Manifest:
     """Read all images into one file."""
     problems: dict[str, str] = {}
@@ -199,7 +199,7 @@ def _read_all(
 
 
 def _pixels(
-    paths: list[Path], files: list[tuple[str, int, int]], settings: SetSettings, problems: dict[str, str]
+    paths: list[Path], files: list[tuple[str, int, int]], settings: ImageSetSettings, problems: dict[str, str]
 ) -> Iterator[bytes]:
     """Yield the bytes of each image, `(c, r, r)`; none of one that cannot be used, which becomes a problem."""
     for path, (name, *_) in zip(paths, files, strict=True):
@@ -207,11 +207,11 @@ def _pixels(
             with images.opened(path) as image:
                 pixels = cut(image, settings).tobytes()
         except UserError as error:
-            problems[name], pixels = str(error).removeprefix(f"{path}: "), b""
+            problems[name], pixels = str(error).replace(str(path), name), b""
         yield pixels
 
 
-def cut(image: Image.Image, settings: SetSettings) -> NDArray[np.uint8]:
+def cut(image: Image.Image, settings: ImageSetSettings) -> NDArray[np.uint8]:
     """Cut an image to size: bytes `(c, r, r)`.
 
     Raises
@@ -234,8 +234,8 @@ def cut(image: Image.Image, settings: SetSettings) -> NDArray[np.uint8]:
     return found
 
 
-def _complain(problems: Mapping[str, str], count: int, settings: SetSettings) -> None:
+def _complain(problems: Mapping[str, str], count: int, settings: ImageSetSettings) -> None:
     if problems and (settings.on_problem == "error" or len(problems) == count):
-        told = "; ".join(f"{name}: {reason}" for name, reason in list(problems.items())[:_SHOWN])
+        told = "; ".join(list(problems.values())[:_SHOWN])
         more = f"; and {len(problems) - _SHOWN} more" if len(problems) > _SHOWN else ""
         raise UserError(f"{len(problems)} of {count} images cannot be used: {told}{more}")

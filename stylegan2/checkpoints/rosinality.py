@@ -137,7 +137,7 @@ def _read_discriminator(content: Content, tensors: Tensors) -> Loaded:
 def _discriminator_name(name: str, blocks: int) -> str:
     """Return the project's name for a parameter of a discriminator of `blocks` residual blocks, the largest first."""
     match = re.fullmatch(r"(convs\.\d{1,2}|final_conv|final_linear)\.(.+)\.(weight|bias)", name)
-    layers = dict(_discriminator_layers(blocks))
+    layers = dict(discriminator_layers(blocks))
     if not match or f"{match[1]}.{match[2]}" not in layers:
         raise CheckpointError(
             f"unsupported: a rosinality file with {describe(name)}, which no StyleGAN2 discriminator has"
@@ -145,7 +145,7 @@ def _discriminator_name(name: str, blocks: int) -> str:
     return f"{layers[f'{match[1]}.{match[2]}']}.{match[3]}"
 
 
-def _discriminator_layers(blocks: int) -> Iterator[tuple[str, str]]:
+def discriminator_layers(blocks: int) -> Iterator[tuple[str, str]]:
     """Pair the format's names of modules with weights or biases with the project's."""
     for index in (0, 1):
         yield f"final_conv.{index}", "b4.conv"

@@ -62,8 +62,8 @@ class AugmentPipeline:
         images
             `(b, c, h, w)`, about [-1, 1].
         probability
-            Of each augmentation, from 0 to 1; a tensor on the images' device is not read. At 0 images stay the same to
-            the bit.
+            That of each augmentation, from 0 to 1; a tensor on the images' device is not read. At 0 images stay the
+            same to the bit.
         rngs
             A generator on the CPU for each image, on which alone its augmentation depends.
 

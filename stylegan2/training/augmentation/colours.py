@@ -23,7 +23,7 @@ def recoloured(images: Tensor, chances: Chances) -> Tensor:
     Returns
     -------
     Tensor
-        Of the same shape.
+        Images of the same shape.
 
     Raises
     ------

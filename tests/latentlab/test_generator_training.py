@@ -1,0 +1,231 @@
+"""Training of generators on files: what is written, going on after a kill, processes, and the command."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+import stylegan2
+from latentlab.errors import UserError
+from latentlab.generators import GeneratorRunOptions, ImageSetSettings, open_images, train_generator
+from latentlab.generators.starting import networks_from, start_of
+from latentlab.training import launch
+from stylegan2.training.presets import Preset, tiny
+
+OPTIONS = GeneratorRunOptions(log_every=2, sample_every=4, measure_every=4, measured_images=8)
+
+
+class Means:
+    """Mean colours, as features."""
+
+    title = "colours"
+
+    def __call__(self, images):
+        return images.double().mean(dim=(2, 3)).numpy()
+
+
+def a_set(folder, cache=None, count=24, resolution=8):
+    """Images of two colours."""
+    folder.mkdir(exist_ok=True)
+    rng = np.random.default_rng(0)
+    for k in range(count):
+        colour = (200, 40, 40) if k % 2 else (40, 40, 200)
+        pixels = np.clip(np.array(colour) + rng.integers(-20, 20, (8, 8, 3)), 0, 255).astype(np.uint8)
+        Image.fromarray(pixels).save(folder / f"{k:02}.png")
+    return open_images(
+        folder, ImageSetSettings(resolution), cache or folder.parent / f"{folder.name}-cache", progress=False
+    )
+
+
+def a_preset(images=64, **changes):
+    preset = tiny(8, images, **{"batch_size": 8, "augment": "adaptive", "mirror": True, **changes})
+    widths = {"channel_base": 32, "channel_max": 4}
+    generator = replace(preset.generator, **widths, z_dim=4, w_dim=4)
+    return Preset(generator, replace(preset.discriminator, **widths), preset.settings)
+
+
+def job(folder, devices=1, images=64, save_seconds=None, **changes):
+    from latentlab.generators import loop
+
+    if save_seconds is not None:
+        loop.SAVE_SECONDS = save_seconds
+    preset = a_preset(images, **changes)
+    found = a_set(folder.parent / "set")
+    return train_generator(
+        preset.networks(), found, preset.settings, folder, launch("cpu", devices), Means(), OPTIONS, progress=False
+    )
+
+
+def files_of(folder):
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_a_training_leaves_networks_that_load(tmp_path):
+    run = job(tmp_path / "run")
+    generator, best = stylegan2.load(run.generator), stylegan2.load(run.best)
+    assert stylegan2.load(run.discriminator, "D").resolution == generator.resolution == best.resolution == 8
+    rows = (tmp_path / "run" / "history.csv").read_text().splitlines()
+    assert rows[0].startswith("step,epoch,samples,learning_rate,generator,") and rows[0].endswith("distance")
+    assert [row.split(",")[0] for row in rows[1:]] == ["2", "4", "6", "8"]
+    names = {"real.png", "samples/step-00000004.png", "samples/step-00000008.png", "run.json", "state.safetensors"}
+    assert names <= set(files_of(tmp_path / "run"))
+    card = json.loads((tmp_path / "run" / "run.json").read_text())
+    assert (card["images_seen"], card["measure"]) == (64, "kernel distance × 1000 (colours)")
+    distances = [float(row.split(",")[-1]) for row in rows[1:] if row.split(",")[-1]]
+    assert len(distances) == 2 and card["distance"] == pytest.approx(min(distances), rel=1e-4) == run.distance
+
+
+def test_a_training_that_is_done_goes_on(tmp_path):
+    job(tmp_path / "run", images=32)
+    longer, whole = job(tmp_path / "run"), job(tmp_path / "whole")
+    assert longer.generator.read_bytes() == whole.generator.read_bytes()
+    assert files_of(tmp_path / "run").keys() == files_of(tmp_path / "whole").keys()
+    again = job(tmp_path / "run")
+    assert again.generator.read_bytes() == whole.generator.read_bytes()
+    with pytest.raises(UserError, match=r"has seen 64 images already, more than 32; ask for more"):
+        job(tmp_path / "run", images=32)
+
+
+JOB = """
+import sys
+from pathlib import Path
+from tests.latentlab.test_generator_training import job
+job(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]), 0.0, batch_size=16)
+"""
+
+
+@pytest.mark.slow
+def test_a_killed_training_goes_on_to_the_same_bits(tmp_path):
+    a_set(tmp_path / "set")
+    folder = tmp_path / "killed"
+    process = subprocess.Popen([sys.executable, "-c", JOB, str(folder), "1", "320"], stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 120
+    while not (folder / "samples" / "step-00000004.png").exists() and time.monotonic() < deadline:
+        time.sleep(0.005)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert (folder / "state.safetensors").exists() and not (folder / "generator.safetensors").exists()
+    for name in ("killed", "whole"):
+        job(tmp_path / name, images=320, batch_size=16)
+    killed, whole = files_of(folder), files_of(tmp_path / "whole")
+    assert killed.keys() == whole.keys() and [name for name in whole if whole[name] != killed[name]] == []
+
+
+@pytest.mark.slow
+def test_two_processes_equal_one(tmp_path):
+    """Half of the batch each, and everything averaged by gloo."""
+    a_set(tmp_path / "set")
+    script = tmp_path / "job.py"  # Fabric starts the second process with the same script
+    script.write_text(JOB)
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "OMP_NUM_THREADS": "1"}
+    subprocess.run(
+        [sys.executable, str(script), str(tmp_path / "two"), "2", "48"], check=True, env=environment, timeout=300
+    )
+    run = job(tmp_path / "one", images=48, batch_size=16)
+    z = stylegan2.z_from_seeds(range(4), 4)
+    two, one = (stylegan2.load(tmp_path / name / "generator.safetensors")(z) for name in ("two", "one"))
+    start = a_preset().networks()[0](z)
+    assert (two - one).abs().max() < 0.02 * (one - start).abs().max()
+    assert run.distance is not None
+
+
+def test_what_does_not_fit_is_refused(tmp_path):
+    found, preset = a_set(tmp_path / "set"), a_preset()
+
+    def train(networks=None, settings=None, folder="run", data=found, options=OPTIONS, features=None):
+        return train_generator(
+            networks or preset.networks(),
+            data,
+            settings or preset.settings,
+            tmp_path / folder,
+            launch("cpu"),
+            features or Means(),
+            options,
+            progress=False,
+        )
+
+    larger = a_set(tmp_path / "set", tmp_path / "larger", resolution=16)
+    for given, message in (
+        ({"data": larger}, "of two sizes, 3×8×8 and 3×16×16"),
+        ({"networks": a_preset(c_dim=2).networks()}, "labels of width 2, and the set has 0"),
+        ({"settings": replace(preset.settings, freeze=30)}, "layers, so at most"),
+    ):
+        with pytest.raises(UserError, match=message):
+            train(**given)
+    train()
+    with pytest.raises(UserError, match=r"holds a training whose settings.r1_gamma is 0.0016, not 3;"):
+        train(settings=replace(preset.settings, r1_gamma=3))
+    with pytest.raises(UserError, match=r"whose data.images is 24, not 26, data.digest is"):
+        train(data=a_set(tmp_path / "more", count=26))
+    (tmp_path / "run" / "state.safetensors").write_bytes(b"\0" * 99)
+    with pytest.raises(UserError, match=r"state.safetensors.*remove it to begin anew"):
+        train()
+
+
+def test_a_training_that_diverges_ends_and_keeps_what_was(tmp_path):
+    with pytest.raises(UserError, match=r"the training diverged at step \d+: .* lower the learning rate"):
+        job(tmp_path / "run", learning_rate=1e30, images=640)
+    assert not (tmp_path / "run" / "generator.safetensors").exists()
+
+
+# --- the command --------------------------------------------------------------------------------------------
+
+
+def command(run, tmp_path, *words, out="run"):
+    a_set(tmp_path / "set")
+    given = ["train-generator", tmp_path / "set", "--out", tmp_path / out, "--preset", "tiny", "--resolution", 8]
+    return run(*given, "--measure-every", 0, "--accelerator", "cpu", *words)
+
+
+def test_the_command_trains_goes_on_and_fine_tunes(run, tmp_path):
+    code, out, err = command(run, tmp_path, "--images", 32, "--batch", 8)
+    assert (code, out.splitlines()[0]) == (0, "24 images, 0 files left out"), err
+    assert "the generator is" in out
+    code, *_ = command(run, tmp_path, "--images", 48, "--batch", 8)
+    assert code == 0
+    start = tmp_path / "run" / "generator.safetensors"
+    given = ["train-generator", tmp_path / "set", "--out", tmp_path / "tuned", "--preset", "tiny", "--from", start]
+    code, out, err = run(*given, "--freeze", 2, "--images", 16, "--batch", 8, "--measure-every", 0, "--augment", "0.5")
+    assert code == 0, err
+    before, after = (stylegan2.load(tmp_path / name / "discriminator.safetensors", "D") for name in ("run", "tuned"))
+    weights = dict(after.named_parameters())
+    stayed = {name for name, value in before.named_parameters() if torch.equal(value, weights[name])}
+    assert stayed == {"b8.fromrgb.weight", "b8.fromrgb.bias", "b8.conv0.weight", "b8.conv0.bias"}
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--freeze", 2], "--freeze keeps layers that have learnt something: give --from"),
+        (["--augment", "often"], "--augment is none, adaptive or a probability from 0 to 1, not often"),
+        (["--augment", "none", "--pipeline", "bg"], "--pipeline has no effect with --augment none"),
+        (["--batch", 9, "--passes", 2], "a batch of 9 does not divide into 2 passes"),
+        (["--from", "nothing.pt"], "nothing.pt: neither a file"),
+        (["--from", "mobile-ffhq"], "a mobile generator, which is distilled"),
+        (["--labels"], "there is no dataset.json beside the images"),
+        (["--augment", "2"], "augment must be a finite number from 0 to 1"),
+    ],
+)
+def test_bad_input_gets_a_line(run, tmp_path, words, message):
+    given = ["train-generator", tmp_path / "set", "--out", tmp_path / "run", "--preset", "tiny", "--measure-every", 0]
+    a_set(tmp_path / "set")
+    code, _, err = run(*given, *([] if "--from" in words else ["--resolution", 8]), *words)
+    assert code == 2 and message in err and len(err.strip().splitlines()) == 1
+
+
+def test_a_start_without_a_discriminator_gets_a_new_one(tmp_path):
+    generator, _ = a_preset().networks()
+    stylegan2.save(generator, tmp_path / "alone.safetensors")
+    start = start_of(str(tmp_path / "alone.safetensors"))
+    assert start.discriminator is None
+    assert networks_from(start, a_preset())[1].resolution == 8
+    with pytest.raises(UserError, match="no discriminator in the checkpoint"):
+        networks_from(start, a_preset(freeze=1))
