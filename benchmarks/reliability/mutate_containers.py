@@ -126,6 +126,14 @@ def _lie(rng: Random, one: Member) -> Member:
     ))()  # fmt: skip
 
 
+def _content(member: Member) -> bytes:
+    """What a member unpacks to; what it holds, where a lie about it or a damage came first."""
+    try:
+        return member.content if member.method == 0 else zlib.decompress(member.content, -15)
+    except zlib.error:
+        return member.content
+
+
 def damaged_zip(rng: Random, data: bytes, inner: Damage, other: bytes = b"") -> bytes:
     """Damage an archive: its headers, its index, or by `inner` the content of a member."""
     way = rng.randrange(12)
@@ -156,8 +164,7 @@ def damaged_zip(rng: Random, data: bytes, inner: Damage, other: bytes = b"") -> 
             len(members) - 1
         ]
         k = rng.choice(picked)
-        content = members[k].content if members[k].method == 0 else zlib.decompress(members[k].content, -15)
-        members[k] = _stored(members[k].name, inner(rng, content), members[k].method)
+        members[k] = _stored(members[k].name, inner(rng, _content(members[k])), members[k].method)
     before = rng.choice((b"", b"", b"", b"", b"#!x\n", b"PK\3\4"))
     return _zip(
         members,

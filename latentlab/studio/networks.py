@@ -45,7 +45,7 @@ class Networks:
         components.check_images(scored=True)
         self.components = components
         self._lock, self._detecting = threading.Lock(), threading.Lock()
-        self.preview, self.size = walk_renderer(components)
+        self.preview, self.size = walk_renderer(components, precision="auto")
         self._subjects: OrderedDict[Face, Subject] = OrderedDict()
         self._faces: OrderedDict[tuple[Path, int], list[CheckedPhoto]] = OrderedDict()
         self._portraits: OrderedDict[PhotoFace, Portrait] = OrderedDict()
@@ -81,7 +81,7 @@ class Networks:
     def warm_up(self) -> None:
         """Load what the first edit needs, so that no session waits for it; what it does not need may be missing."""
         subject = self.subject(SeedFace(0))
-        subject.figures(subject.before, (), self.statistics)
+        subject.figures((), self.statistics)
         assert self.directions is not None
 
     def own_direction(self, path: str | Path) -> Direction:
@@ -123,9 +123,9 @@ class Networks:
             found.append((direction, strength))
         return found
 
-    def figures(self, subject: Subject, image: Tensor, steps: Steps) -> Figures:
-        """Measure an edited preview of a face, see `Subject.figures`."""
-        return subject.figures(image, steps, self.statistics)
+    def figures(self, subject: Subject, steps: Steps) -> Figures:
+        """Measure the preview of a face's edit, see `Subject.figures`."""
+        return subject.figures(steps, self.statistics)
 
     def subject(self, face: Face) -> Subject:
         """The face as networks see it; the latest ones are kept.
@@ -171,7 +171,7 @@ class Networks:
         """A portrait as a face that is edited."""
         # A refined generator renders at its full resolution alone.
         resolution = min(r for r in portrait.generator.resolutions if r >= self.size)
-        renderer = Renderer(portrait.generator, resolution)
+        renderer = Renderer(portrait.generator, resolution, dtype=self.preview.dtype)
         return Subject(title, portrait.latents, renderer, self.size, self.components, portrait)
 
     def faces(self, path: Path) -> list[CheckedPhoto]:

@@ -84,8 +84,17 @@ class Subject(ShortRepr):
 
     @torch.inference_mode()
     def previewed(self, steps: Steps) -> Tensor:
-        """Render the edited face small, `(1, 3, h, w)` on the CPU."""
-        return reduce(self.preview(self.moved(steps)), self.size).clamp(-1, 1).cpu()
+        """Render the edited face small, `(1, 3, h, w)` on the CPU; the latest one is kept, to be measured."""
+        key = tuple(steps)
+        if (image := self._latest.get(key)) is None:
+            image = reduce(self.preview(self.moved(steps)), self.size).clamp(-1, 1).cpu()
+            self._latest.clear()
+            self._latest[key] = image
+        return image
+
+    @cached_property
+    def _latest(self) -> dict[Steps, Tensor]:
+        return {}
 
     @torch.inference_mode()
     def full(self, steps: Steps) -> Tensor:
@@ -111,13 +120,13 @@ class Subject(ShortRepr):
         return ws_in(self.moved(in_w), self.preview.generator.num_ws)
 
     @torch.inference_mode()
-    def figures(self, image: Tensor, steps: Steps, statistics: WStatistics) -> Figures:
-        """Measure an edited preview `(1, 3, h, w)`.
+    def figures(self, steps: Steps, statistics: WStatistics) -> Figures:
+        """Measure the preview of an edit.
 
         Parameters
         ----------
-        image, steps
-            The preview, and the edit that it shows.
+        steps
+            The edit.
         statistics
             Mean and spread of w.
 
@@ -126,12 +135,19 @@ class Subject(ShortRepr):
         UserError
             If the scorer does not take the image.
         """
-        scorer, device = self.components.scorer, self.components.device
-        before, after = (score_images(scorer, one.to(device))[0].tolist() for one in (self.before, image))
-        scores = dict(zip(scorer.names, zip(before, after, strict=True), strict=True))
+        image, names = self.previewed(steps), self.components.scorer.names
+        scores = dict(zip(names, zip(self._scores_before, self._scores(image), strict=True), strict=True))
         ws = self.ws(steps)
         away = math.nan if ws is None else float((ws[0] - statistics.mean.to(ws)).norm(dim=1).mean())
         return Figures(scores, *self._identity(image), away / statistics.sigma)
+
+    @cached_property
+    def _scores_before(self) -> list[float]:
+        return self._scores(self.before)
+
+    def _scores(self, image: Tensor) -> list[float]:
+        found: list[float] = score_images(self.components.scorer, image.to(self.components.device))[0].tolist()
+        return found
 
     def _identity(self, image: Tensor) -> tuple[float, str]:
         try:

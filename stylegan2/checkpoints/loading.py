@@ -47,6 +47,7 @@ FORMATS: tuple[Format, ...] = (
     genforce,
 )
 _NAMES = ("G_ema", "G", "D")
+_LONGEST = 1000  # characters of an error about a file
 
 
 @overload
@@ -239,7 +240,9 @@ def errors_name(path: Path) -> Iterator[None]:
     try:
         yield
     except CheckpointError as error:
-        raise type(error)(f"{name}: {error}") from error.__cause__
+        told = str(error)  # which may quote names of the file
+        told = told if len(told) <= _LONGEST else f"{told[:_LONGEST]}…"
+        raise type(error)(f"{name}: {told}") from error.__cause__
     except OSError as error:
         raise CheckpointError(f"{name}: it cannot be read: {error.strerror or error}") from error
     except MemoryError as error:

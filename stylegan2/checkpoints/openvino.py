@@ -57,7 +57,9 @@ class Graph:
         reshaped = [s for s in sources if self.layers[s][0] == "Reshape"]
         found = [s for s in sources + [t for s in reshaped for t in self.sources[s]] if s in self.constants]
         if len(found) != 1:
-            raise CheckpointError(f"{self.path.name}: layer {layer} has {len(found)} constants, one was expected")
+            raise CheckpointError(
+                f"{self.path.name}: layer {describe(layer)} has {len(found)} constants, one was expected"
+            )
         return self.constants[found[0]]
 
     def named(self, name: str) -> Array:

@@ -180,6 +180,13 @@ def test_another_graph_is_refused(tmp_path):
     assert "SynthesisNetwork.xml" in refusal(make_folder(tmp_path))
 
 
+def test_endless_names_are_not_repeated(tmp_path):
+    graph = GRAPH.replace('id="1" name="add" type="Add"', f'id="{"1" * 5000}" name="product" type="MatMul"')
+    assert graph != GRAPH
+    message = refusal(make_folder(tmp_path, graph))
+    assert "…' has 0 constants, one was expected" in message and len(message) < len(str(tmp_path)) + 250
+
+
 @pytest.mark.parametrize("blob", [b"", ARRAY[:-1]])
 def test_a_truncated_array_file_is_refused(tmp_path, blob):
     message = refusal(make_folder(tmp_path, blob=blob))

@@ -111,31 +111,35 @@ class EditTab:
         return [self._first, self._last, *self._sliders, *self._own]
 
     @property
-    def shown(self) -> list[Any]:
-        """What shows a session's face: given by `show`."""
-        return [self._title, self._view, self._figures, self._command, self._python, self._full]
+    def _pictured(self) -> list[Any]:
+        """What shows a session's face: given by `_show`."""
+        return [self._title, self._view, self._full]
 
     @property
-    def controls(self) -> list[Any]:
-        """What shows a session's edit: given by `values`."""
-        return self._all
+    def _told(self) -> list[Any]:
+        """What tells of a session's face: given by `_measure`."""
+        return [self._figures, self._command, self._python]
 
     def connect(self) -> None:
         """Let the controls do what they are for."""
         quick: dict[str, Any] = {**QUICK, "api_visibility": "private"}
         long: dict[str, Any] = {**LONG, "api_visibility": "private"}
-        gr.on(
+        # Not in the queue, which looks for events, and for their answers, some tens of milliseconds apart.
+        moved = gr.on(
             [one.input for one in self._all],
             told(self._moved),
-            [self._session, self._score, *self._all],
-            [self._session, *self.shown],
+            [self._session, *self._all],
+            [self._session, *self._pictured],
             trigger_mode="always_last",
-            **quick,
+            queue=False,
+            show_progress="hidden",
+            api_visibility="private",
         )
+        self._measure_after(moved)
         for button, change in ((self._undo, Session.undone), (self._reset, self._unedited)):
             back = button.click(change, self._session, self._session, **quick)
             self.after(back)
-        self._score.input(told(self.show), [self._session, self._score], self.shown, **quick)
+        self._score.input(told(self._measure), [self._session, self._score], self._told, **quick)
         self._cut.input(None, self._cut, None, js=CUT, api_visibility="private")
         self._whole.click(told(self._rendered), self._session, self._full, **long)
         uploaded = self._file.upload(
@@ -154,35 +158,48 @@ class EditTab:
     def after(self, event: Any) -> Any:
         """After another event that changed the session, show its edit and its face."""
         quick: dict[str, Any] = {**QUICK, "api_visibility": "private"}
-        there = event.success(self._values, self._session, self.controls, **quick)
-        return there.success(told(self.show), [self._session, self._score], self.shown, **quick)
+        there = event.success(self._values, self._session, self._all, **quick)
+        shown = there.success(told(self._show), self._session, self._pictured, **quick)
+        return self._measure_after(shown)
+
+    def _measure_after(self, event: Any) -> Any:
+        """Tell of the face that an event showed: an event of its own, for which the next image does not wait."""
+        return event.success(
+            told(self._measure),
+            [self._session, self._score],
+            self._told,
+            trigger_mode="always_last",
+            api_visibility="private",
+            **QUICK,
+        )
 
     # --- what they do ---------------------------------------------------------------------------------------
 
-    def _moved(self, session: Session, score: str, first: float, last: float, *strengths: float) -> Iterator[Any]:
+    def _moved(self, session: Session, first: float, last: float, *strengths: float) -> list[Any]:
         names = [*self._directions, *session.own]
         everything = (first, last) == (0, self._studio.networks.num_ws - 1)
         given = {name: float(value or 0) for name, value in zip(names, strengths, strict=False)}
         edit = Edit.of(given, None if everything else (int(first), int(last)))
         session = session.to(edit, time.monotonic())
-        for shown in self.show(session, score):
-            yield session, *shown
+        return [session, *self._show(session)]
 
-    def show(self, session: Session, score: str) -> Iterator[Any]:
-        """Yield what `shown` shows: the image at once, and then what is measured of it."""
+    def _show(self, session: Session) -> list[Any]:
         if session.face is None:
-            yield status(_FACELESS), *[gr.skip()] * (len(self.shown) - 1)
-            return
-        face, networks = session.face, self._studio.networks
-        subject, steps = networks.subject(face), networks.steps(session)
-        image = subject.previewed(steps)
-        alt = f"{face.title}: {_in_words(session.edit)}"
-        view = pair(image, subject.before, alt)
-        yield status(alt), view, gr.skip(), gr.skip(), gr.skip(), gr.Image(visible=False)
+            return [status(_FACELESS), gr.skip(), gr.skip()]
+        networks = self._studio.networks
+        subject = networks.subject(session.face)
+        image = subject.previewed(networks.steps(session))
+        alt = f"{session.face.title}: {_in_words(session.edit)}"
+        return [status(alt), pair(image, subject.before, alt), gr.Image(visible=False)]
+
+    def _measure(self, session: Session, score: str) -> list[Any]:
+        if session.face is None:
+            return [gr.skip()] * len(self._told)
+        networks = self._studio.networks
+        found = networks.figures(networks.subject(session.face), networks.steps(session))
         recipe = recipe_of(session, networks)
-        figures = _figures(networks.figures(subject, image, steps), score)
         command = recipe.command or "# one command moves along one direction; the Python below moves along several"
-        yield gr.skip(), gr.skip(), figures, command, recipe.python, gr.skip()
+        return [_figures(found, score), command, recipe.python]
 
     def _values(self, session: Session) -> list[Any]:
         first, last = session.edit.layers or (0, self._studio.networks.num_ws - 1)

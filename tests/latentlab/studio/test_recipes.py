@@ -124,13 +124,13 @@ def test_styles_combine_to_one_direction(networks):
 
 def test_figures_tell_what_an_edit_does(networks):
     subject, steps = networks.subject(SeedFace(601)), [(load_direction("smile"), 8.0)]
-    figures = networks.figures(subject, subject.previewed(steps), steps)
+    figures = networks.figures(subject, steps)
     before, after = figures.scores["happy"]
     assert before < 0.5 < after
     assert 0.5 < figures.identity < 1
     assert figures.why_unknown == ""
     moved = [(load_direction("yaw"), 3.0)]
-    assert networks.figures(subject, subject.before, moved).distance != pytest.approx(figures.distance)
+    assert networks.figures(subject, moved).distance != pytest.approx(figures.distance)
 
 
 def test_own_directions_are_checked_and_named_without_their_folder(networks, tmp_path):
