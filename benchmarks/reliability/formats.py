@@ -22,6 +22,7 @@ import stylegan2
 from latentlab import archives, directions, images
 from latentlab.directions.published import load_published
 from latentlab.faces.given import _read_csv, _read_json
+from latentlab.generators.labels import labels_of
 from latentlab.latents import load_latents
 from latentlab.pipelines.measuring.results import Measurement
 from latentlab.projection.deltas import WeightDelta
@@ -169,6 +170,7 @@ FORMATS: dict[str, Format] = {
     "faces-csv": Format(originals.given_faces_csv, {"": damaged_csv}, _read_csv),
     "faces-json": Format(originals.given_faces_json, {"": damaged_json}, _read_json),
     "outlines-json": Format(originals.outlines, {"": damaged_json}, _drawn, _ANNOTATIONS),
+    "labels-json": Format(originals.set_labels, {"": damaged_json}, partial(labels_of, names=["a.png", "b.png"])),
     "related-json": Format(originals.related, {"": damaged_json}, load_related),
     "measurement-json": Format(originals.measurements, {"": damaged_json}, Measurement.load),
     "image": Format(originals.images, {"": damaged_image}, images.load_image, _PICTURES),

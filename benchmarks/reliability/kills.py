@@ -33,6 +33,8 @@ CASES: dict[str, tuple[object, ...]] = {
     "train cyclegan": ("translate", "train", "cyclegan", "shapes", *_SMALL, "--out", OUT),
     "train instagan": ("translate", "train", "instagan", "shapes", *_SMALL, "--out", OUT),
     "train cut": ("translate", "train", "cut", "shapes", *_SMALL, "--out", OUT),
+    "train generator": ("train-generator", "shapes/trainA", "--preset", "tiny", "--resolution", 8, "--images", 320,
+                        "--batch", 8, "--measure-every", 0, "--sample-every", 10, "--accelerator", "cpu", "--out", OUT),
     "train scorer": ("scorer", "train", "labelled", "labels.csv", "--base-channels", 2, "--epochs", 6,
                      "--device", "cpu", "--out", f"{OUT}/scorer.safetensors"),
     "compare shapes": ("compare", "shapes", "--scenes", 8, *_COMPARED),

@@ -465,6 +465,12 @@ def related() -> list[Files]:
     return [{"input.json": json.dumps({"smile": ["age"], "age": ["smile", "beard"], "beard": []}).encode()}]
 
 
+def set_labels() -> list[Files]:
+    """Labels of two images of a generator's training set: classes, and numbers."""
+    both = ([["a.png", 0], ["b.png", 3]], [["a.png", [0.5, 1.0]], ["b.png", [-1.0, 2.0]]])
+    return [{"input.json": json.dumps({"labels": one}).encode()} for one in both]
+
+
 def measurements() -> list[Files]:
     """Figures of a direction, as `latentlab directions measure` keeps them."""
     interval = {"mean": 0.8, "low": 0.7, "high": 0.9, "n": 10, "missing": 0}

@@ -55,7 +55,7 @@ class TrainingSettings:
     passes
         Forward passes that a step is cut into, in each process, where memory is short.
     learning_rate, betas
-        Of Adam, before the correction for lazy regularisation.
+        Those of Adam, before the correction for lazy regularisation.
     discriminator_rate
         Learning rate of the discriminator in units of that of the generator.
     objective
