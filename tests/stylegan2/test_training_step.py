@@ -290,17 +290,18 @@ def test_noise_and_codes_depend_on_the_number_of_a_sample_alone():
     assert not torch.equal(images, generator.synthesis(ws, "random", Draws(4, range(10, 14)).sources("noise")))
 
 
-@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
-def test_a_generator_learns_colours(precision):
+def test_half_precision_is_nearly_the_same():
+    whole, half = training(), training(precision="bfloat16")
+    one, other = whole.take_step(shown()), half.take_step(shown())
+    for name in ("generator", "discriminator"):
+        assert float(other[name]) == pytest.approx(float(one[name]), rel=0.05) and other[name] != one[name]
+    assert all(weight.dtype == torch.float32 for weight in half.generator.parameters())
+
+
+def test_a_generator_learns_colours():
     """Images of two colours: after some steps the mean generator's are near these, and not at first."""
     own = training(
-        resolution=8,
-        learning_rate=0.01,
-        ema_images=50,
-        ema_rampup=None,
-        precision=precision,
-        r1_gamma=0.1,
-        path_weight=0.0,
+        resolution=8, learning_rate=0.01, ema_images=50, ema_rampup=None, r1_gamma=0.1, path_weight=0.0, r1_every=8
     )
     colours = torch.tensor([[0.8, -0.6, -0.6], [-0.6, -0.6, 0.8]])
     z = torch.randn(64, 8, generator=torch.Generator().manual_seed(5))
@@ -311,10 +312,10 @@ def test_a_generator_learns_colours(precision):
         return float((made[:, None] - colours).square().sum(dim=2).min(dim=1).values.mean())
 
     before = distance()
-    for step in range(200):
+    for step in range(120):
         which = torch.randint(2, (8,), generator=torch.Generator().manual_seed(step))
         own.take_step(colours[which][:, :, None, None].expand(-1, -1, 8, 8))
-    assert distance() < 0.25 * before
+    assert distance() < 0.3 * before
 
 
 # --- growing ------------------------------------------------------------------------------------------------
