@@ -110,7 +110,7 @@ def test_an_octave_is_enlarged_and_expected_power_stays():
 
 
 class Faint(Chances):
-    """All that is drawn from a normal distribution is next to nothing, so that images are changed, but not to be seen."""
+    """Normal variables are next to nothing, so that images are changed, but not to be seen."""
 
     def normal(self, deviation=1.0):
         return super().normal(1e-6 * deviation)
