@@ -181,8 +181,18 @@ def _extract(
             with opened.open(member) as content, open(path, "wb") as file:
                 shutil.copyfileobj(content, file)
         write_json(part / _SOURCE, source)
+        _put(part, folder, source)
+
+
+def _put(part: Path, folder: Path, source: dict[str, object]) -> None:
+    """Move what was unpacked to its place, unless another process of the same training was quicker and reads there."""
+    if not _holds(folder, source):
         shutil.rmtree(folder, ignore_errors=True)
-        part.rename(folder)
+        try:
+            part.rename(folder)
+        except OSError:
+            if not _holds(folder, source):
+                raise
 
 
 def _innermost(folder: Path) -> Path:

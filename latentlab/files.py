@@ -137,13 +137,21 @@ def images_in(folder: Path, recursive: bool = False, suffixes: Collection[str] =
 
 def files_in(folder: Path, recursive: bool) -> Iterator[Path]:
     """Yield the files of a folder, and if `recursive` of the folders in it; hidden ones are left out."""
+    return _files_below(folder, recursive, frozenset())
+
+
+def _files_below(folder: Path, recursive: bool, above: frozenset[Path]) -> Iterator[Path]:
+    """Yield them, without those that a link to one of the folders above would give again and again."""
+    here = folder.resolve()
+    if here in above:
+        return
     for path in folder.iterdir():
         if path.name.startswith("."):
             continue
         if not path.is_dir():
             yield path
         elif recursive:
-            yield from files_in(path, recursive)
+            yield from _files_below(path, recursive, above | {here})
 
 
 def name_in(folder: Path, path: Path) -> str:

@@ -53,6 +53,8 @@ _UPRIGHT = {
     8: Image.Transpose.ROTATE_90,
 }  # by the orientation in EXIF data
 _SIDEWAYS = {5, 6, 7, 8}
+# Where Pillow looks for an orientation in what it keeps of a file.
+_TURNS = {"exif", "Raw profile type exif", "xmp", "XML:com.adobe.xmp"}
 _TILE = 2048  # pixels of a side, of what is converted at once
 _LONGEST_REASON = 200  # characters of what a decoder says
 _LARGE = 16_000_000  # pixels; threads that read images take turns with larger ones
@@ -194,9 +196,17 @@ def by_tiles(image: Image.Image, channels: int, values_of: Callable[[Image.Image
 
 
 def upright(image: Image.Image) -> Image.Image:
-    """Turn an image as its EXIF data say; where these cannot be read, it is shown as it is stored."""
+    """Turn an image as its EXIF data say; where these cannot be read, it is shown as it is stored.
+
+    One that was turned does not say so any more, so that it is not turned again.
+    """
+    image.load()  # which turns a TIFF by itself
     turn = _UPRIGHT.get(_orientation(image))
-    return image if turn is None else image.transpose(turn)
+    if turn is None:
+        return image
+    turned = image.transpose(turn)
+    turned.info = {name: value for name, value in turned.info.items() if name not in _TURNS}
+    return turned
 
 
 def _orientation(image: Image.Image) -> Any:
@@ -238,6 +248,8 @@ def size_of(path: str | os.PathLike[str]) -> tuple[int, int]:
         See `load_image`.
     """
     with opened(path) as image:
+        if image.format == "TIFF" and _orientation(image) in _SIDEWAYS:
+            image.load()  # some versions of Pillow have its turned size before, all of them from then on
         width, height = image.size
         return (height, width) if _orientation(image) in _SIDEWAYS else (width, height)
 

@@ -124,7 +124,7 @@ class ImageSet(ShortRepr):
 @dataclass(frozen=True)
 class _Manifest:
     settings: dict[str, Any]
-    files: list[tuple[str, Count, int]]
+    files: list[tuple[str, Count, int]]  # name, bytes, and the time of the last change in nanoseconds
     problems: dict[str, str]
     digest: str
 
@@ -151,12 +151,13 @@ def open_images(path: Path, settings: ImageSetSettings, cache: Path, progress: b
     root = unpack(path, cache / "unpacked") if is_archive(path) else path
     paths = images_in(root, recursive=True)
     names = [one.relative_to(root).as_posix() for one in paths]
-    files = [(name, one.stat().st_size, one.stat().st_mtime_ns) for name, one in zip(names, paths, strict=True)]
+    files = [(name, *_stamp(one)) for name, one in zip(names, paths, strict=True)]
     labels = labels_of(root / LABELS, names) if settings.labels else np.zeros((len(names), 0), np.float32)
     manifest = _kept(cache, settings, files)
     if manifest is None:
         manifest = _read_all(paths, files, settings, cache, stage_of(progress))
-    labels = labels[[name not in manifest.problems for name in names]]
+    if manifest.problems:
+        labels = labels[[name not in manifest.problems for name in names]]
     shape = (len(labels), settings.channels, settings.resolution, settings.resolution)
     if (cache / _IMAGES).stat().st_size != math.prod(shape):
         raise UserError(f"{cache / _IMAGES} is not what was written there: remove {cache}")
@@ -164,6 +165,15 @@ def open_images(path: Path, settings: ImageSetSettings, cache: Path, progress: b
     digest = hashlib.sha256(manifest.digest.encode() + labels.tobytes()).hexdigest()
     description = {**settings.as_dict(), "images": len(found), "digest": digest}
     return ImageSet(found, labels, manifest.problems, description)
+
+
+def _stamp(path: Path) -> tuple[int, int]:
+    """Size and time of a file; zeros of a link that leads nowhere, which becomes a problem when it is read."""
+    try:
+        found = path.stat()
+    except OSError:
+        return 0, 0
+    return found.st_size, found.st_mtime_ns
 
 
 def _kept(cache: Path, settings: ImageSetSettings, files: list[tuple[str, int, int]]) -> _Manifest | None:
@@ -180,8 +190,6 @@ def _read_all(
 ) -> _Manifest:
     """Read all images into one file."""
     problems: dict[str, str] = {}
-    cache.mkdir(parents=True, exist_ok=True)
-    (cache / _MANIFEST).unlink(missing_ok=True)
     digest = hashlib.sha256()
     with (
         atomic_path(cache / _IMAGES) as temporary,
@@ -193,6 +201,7 @@ def _read_all(
             digest.update(pixels)
             show(k + 1, len(paths))
         _complain(problems, len(paths), settings)
+        (cache / _MANIFEST).unlink(missing_ok=True)  # it is not that of the images which now take their place
     manifest = _Manifest(settings.as_dict(), files, problems, digest.hexdigest())
     write_json(cache / _MANIFEST, {**vars(manifest)})
     return manifest

@@ -36,7 +36,7 @@ def labels_of(path: Path, names: Sequence[str]) -> NDArray[np.float32]:
     Raises
     ------
     UserError
-        There is no such file, it has no labels or other ones than classes or numbers, or an image has none.
+        There is no such file, it has no labels or other ones than classes or numbers, or an image has none or two.
     """
     if not path.exists():
         raise UserError(f"there is no {path.name} beside the images, which has their labels: train without labels")
@@ -45,7 +45,10 @@ def labels_of(path: Path, names: Sequence[str]) -> NDArray[np.float32]:
     if not entries:
         raise UserError(f"{path} has no labels: train without labels")
     pairs = checked(entries, list[tuple[str, Any]], f"{path}: labels")
-    known = {name.replace("\\", "/"): label for name, label in pairs}
+    known: dict[str, Any] = {}
+    for name, label in pairs:
+        if known.setdefault(name.replace("\\", "/"), label) != label:
+            raise UserError(f"{path} has two labels of {describe(name)}: keep one of them")
     missing = [name for name in names if name not in known]
     if missing:
         raise UserError(f"{path} has no label of {len(missing)} images, such as {describe(missing[0])}")
@@ -57,9 +60,15 @@ def _as_rows(labels: Sequence[Any], path: Path) -> NDArray[np.float32]:
         if not 0 <= min(labels) <= max(labels) < _MOST_CLASSES:
             span = f"{min(labels)} to {max(labels)}"
             raise UserError(f"{path}: classes are numbers from 0 to {_MOST_CLASSES - 1}, not {span}")
-        return np.eye(max(labels) + 1, dtype=np.float32)[list(labels)]
+        found = np.zeros((len(labels), max(labels) + 1), np.float32)
+        found[np.arange(len(labels)), list(labels)] = 1
+        return found
     rows = checked(labels, list[list[float]], f"{path}: labels")
     widths = {len(row) for row in rows}
     if len(widths) != 1 or widths == {0}:
         raise UserError(f"{path}: labels have {', '.join(map(str, sorted(widths)))} numbers; all must have as many")
-    return np.array(rows, np.float32)
+    with np.errstate(over="ignore"):
+        found = np.array(rows, np.float32)
+    if not np.isfinite(found).all():
+        raise UserError(f"{path}: labels have numbers beyond {np.finfo(np.float32).max:.2g}: scale them down")
+    return found

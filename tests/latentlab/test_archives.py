@@ -42,6 +42,16 @@ def test_what_is_there_is_kept_and_another_archive_takes_its_place(tmp_path):
     assert (folder / "a.png").read_bytes() == b"new" and files(folder) == [".source.json", "a.png"]
 
 
+def test_of_two_processes_that_unpack_at_once_the_first_keeps_what_it_reads(tmp_path):
+    archive = zipped(tmp_path / "set.zip", {"a.png": b"one", "b.png": b"two"})
+    unpack(archive, tmp_path / "out")
+    (tmp_path / "out" / "a.png").rename(tmp_path / "kept")  # which would come back with a second folder
+    with zipfile.ZipFile(archive) as opened:
+        source = archives._describe(archive, opened.infolist())
+        archives._extract(opened, opened.infolist(), archive, tmp_path / "out", source)
+    assert files(tmp_path) == ["kept", "out/.source.json", "out/b.png", "set.zip"]
+
+
 @pytest.mark.parametrize("name", ["../a.png", "/tmp/a.png", "x/../../a.png", "..\\a.png", "c:a.png"])
 def test_paths_that_lead_out_are_refused(tmp_path, name):
     archive = zipped(tmp_path / "set.zip", {"good.png": b"", name: b"evil"})

@@ -60,7 +60,7 @@ class AugmentPipeline:
         Parameters
         ----------
         images
-            `(b, c, h, w)`, about [-1, 1].
+            `(b, c, h, w)`, about [-1, 1], of 32 or 64 bits: with fewer, places between pixels are lost.
         probability
             That of each augmentation, from 0 to 1; a tensor on the images' device is not read. At 0 images stay the
             same to the bit.

@@ -32,7 +32,7 @@ def recoloured(images: Tensor, chances: Chances) -> Tensor:
     """
     if images.shape[1] not in (1, 3):
         raise ValueError(f"colours are those of 1 or 3 channels, not {images.shape[1]}: take a pipeline without them")
-    matrix = _matrix(len(images), chances, images.device)
+    matrix = _matrix(len(images), chances, images.device).to(images.dtype)
     if images.shape[1] == 1:
         scale, shift = matrix[:, :3, :3].sum(dim=2).mean(dim=1), matrix[:, :3, 3].mean(dim=1)
         return images * scale[:, None, None, None] + shift[:, None, None, None]

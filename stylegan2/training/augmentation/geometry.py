@@ -77,7 +77,7 @@ def warp(images: Tensor, inverse: Tensor) -> Tensor:
     Tensor
         `(b, c, h, w)`; images whose matrix is the identity are the same to the bit.
     """
-    (height, width), taps = images.shape[2:], low_pass().to(images.device)
+    (height, width), taps = images.shape[2:], low_pass().to(images)
     large = ops.upsample2d(reflect(images, _MARGIN, _MARGIN), taps)
     large = large[:, :, 2 * _MARGIN : -2 * _MARGIN, 2 * _MARGIN : -2 * _MARGIN]
     wide, high = width + 2 * _MARGIN, height + 2 * _MARGIN
@@ -89,7 +89,7 @@ def warp(images: Tensor, inverse: Tensor) -> Tensor:
     )
     places = (from_pixels @ inverse @ to_pixels)[:, :2]
     grid = F.affine_grid(places, [len(images), 1, 2 * high, 2 * wide], align_corners=False)
-    looked_up: Tensor = _LookedUp.apply(large, grid)
+    looked_up: Tensor = _LookedUp.apply(large, grid.to(images.dtype))
     small = ops.downsample2d(looked_up, taps.flip(0))[:, :, _MARGIN:-_MARGIN, _MARGIN:-_MARGIN]
     changed = (inverse != torch.eye(3, device=inverse.device)).any(dim=2).any(dim=1)
     return torch.where(changed[:, None, None, None], small, images)
