@@ -16,7 +16,6 @@ READING_ORDER = (
     "shapes_instagan",
     "smile_cyclegan",
     "smile_instagan",
-    "train_generator",
     "own_method",
     "facades",
 )
