@@ -12,7 +12,7 @@ import numpy as np
 from torch import Tensor
 
 from latentlab import images
-from latentlab.errors import UserError, missing_package
+from latentlab.errors import UserError
 from latentlab.files import write_json
 from latentlab.generators import state as states
 from latentlab.generators.data import ImageSet
@@ -21,7 +21,7 @@ from latentlab.generators.watching import Distance, grid_of, grid_of_set
 from latentlab.metrics.features import FeatureExtractor
 from latentlab.progress import Stage, Step, stage_of
 from latentlab.reprs import ShortRepr
-from latentlab.training import FabricProcesses, History, launch, place_in_order
+from latentlab.training import FabricProcesses, History, launch, open_tensorboard, place_in_order
 from stylegan2 import save
 from stylegan2.defaults import own_draws, plain_defaults
 from stylegan2.training import GANTraining, TrainingSettings
@@ -102,7 +102,7 @@ def train_generator(
     Parameters
     ----------
     networks
-        Generator and discriminator, with the weights that they start from.
+        Generator and discriminator with the weights that they start from; they are trained in place.
     found
         Training set, of the networks' resolution, channels and labels.
     settings
@@ -160,7 +160,7 @@ class _Run:
         states.load(folder / STATE, self.training, self.watched, self.key)
         self.distance = Distance(found, features, options.measured_images) if features is not None else None
         self.history = History(folder / HISTORY, self.training.step) if self.writes else None
-        self.board = _open_tensorboard(folder) if self.writes and options.tensorboard else None
+        self.board = open_tensorboard(folder) if self.writes and options.tensorboard else None
 
     def go(self, show: Step) -> None:
         """Take all steps that are left."""
@@ -301,11 +301,3 @@ def describe(
 def _odd(seed: int, number: int) -> bool:
     """Whether an image is mirrored, with even odds."""
     return bool(np.random.default_rng((abs(seed), 2, number)).integers(2))
-
-
-def _open_tensorboard(folder: Path) -> Any:
-    try:
-        from torch.utils.tensorboard import SummaryWriter
-    except ImportError as error:
-        raise missing_package("TensorBoard is not installed", "tensorboard") from error
-    return SummaryWriter(folder / "tensorboard")

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from torch import Tensor
 
 from latentlab import images
-from latentlab.errors import missing_package
 from latentlab.progress import Step
-from latentlab.training import History, Losses
+from latentlab.training import History, Losses, open_tensorboard
 from latentlab.translation.training.settings import RunOptions
 from latentlab.translation.training.state import TrainingState
 
@@ -63,7 +61,7 @@ class TrainingLogger:
         self.recent = state.recent
         self.history = History(folder / HISTORY, state.step) if writes else None
         self.show(state.step * extent.samples_per_step, extent.steps * extent.samples_per_step)
-        self.board = _open_tensorboard(folder) if writes and options.tensorboard else None
+        self.board = open_tensorboard(folder) if writes and options.tensorboard else None
 
     def log_losses(self, step: int, losses: Losses, learning_rate: float) -> None:
         """Log the losses of the step that was taken; every so many steps their means become a row of the history.
@@ -111,11 +109,3 @@ class TrainingLogger:
         images.save_image(grid, self.folder / SAMPLES / f"step-{step:08d}.png")
         if self.board is not None:
             self.board.add_image("samples", (grid[0] + 1) / 2, step)
-
-
-def _open_tensorboard(folder: Path) -> Any:
-    try:
-        from torch.utils.tensorboard import SummaryWriter
-    except ImportError as error:
-        raise missing_package("TensorBoard is not installed", "tensorboard") from error
-    return SummaryWriter(folder / "tensorboard")
