@@ -85,8 +85,6 @@ def train_generator(
     options.check_folder(out)
     if freeze and start is None:
         raise UserError("--freeze keeps layers that have learnt something: give --from")
-    if augment == "none":
-        options.refuse_without_effect(ctx, {"pipeline": "with --augment none"})
     begun = None if start is None else start_of(start)
     if begun is not None:
         options.refuse_without_effect(ctx, {"resolution": "with --from", "grey": "with --from"})
@@ -98,7 +96,11 @@ def train_generator(
     given = {"batch_size": batch, "r1_gamma": gamma, "augment": _augment(augment)}
     changes |= {name: value for name, value in given.items() if value is not None}
     make = partial(_preset, preset, resolution, images, channels, changes)
-    make(0)  # settings that make no sense are told of before images are read
+    settings = make(0).settings  # those that make no sense are told of before images are read
+    if settings.augment == "none":
+        options.refuse_without_effect(ctx, {"pipeline": "without augmentation"})
+    if settings.objective == "wgan-gp":
+        options.refuse_without_effect(ctx, {"gamma": f"with the preset {preset}, whose penalty is another one"})
     found = open_images(folder, wanted, out / "images")
     chosen = make(found.c_dim)
     networks = chosen.networks() if begun is None else networks_from(begun, chosen)

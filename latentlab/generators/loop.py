@@ -37,17 +37,15 @@ HISTORY, SAMPLES, STATE, RUN = "history.csv", "samples", "state.safetensors", "r
 
 @dataclass(frozen=True)
 class GeneratorRunOptions:
-    """Options of a run that do not change its result.
+    """How a run is watched, which does not change what the networks learn.
 
     Attributes
     ----------
     log_every, sample_every
         Steps between rows of the history, and between grids.
-    measure_every
-        Steps between measurements of the distance, by which the best generator is kept; 0 for none. They belong to the
-        result: a resumed run is to have the same.
-    measured_images
-        Images of each kind that are measured.
+    measure_every, measured_images
+        Steps between measurements of the distance, by which the best generator is kept (0 for none), and images of each
+        kind that are measured. A run that goes on has to have the same.
     tensorboard
         Whether losses and grids are also written for TensorBoard (needs the package `tensorboard`).
     """

@@ -206,7 +206,9 @@ def test_the_command_trains_goes_on_and_fine_tunes(run, tmp_path):
     [
         (["--freeze", 2], "--freeze keeps layers that have learnt something: give --from"),
         (["--augment", "often"], "--augment is none, adaptive or a probability from 0 to 1, not often"),
-        (["--augment", "none", "--pipeline", "bg"], "--pipeline has no effect with --augment none"),
+        (["--augment", "none", "--pipeline", "bg"], "--pipeline has no effect without augmentation"),
+        (["--preset", "stylegan", "--pipeline", "bg"], "--pipeline has no effect without augmentation"),
+        (["--preset", "progressive", "--gamma", "3"], "--gamma has no effect with the preset progressive"),
         (["--batch", 9, "--passes", 2], "a batch of 9 does not divide into 2 passes"),
         (["--from", "nothing.pt"], "nothing.pt: neither a file"),
         (["--from", "mobile-ffhq"], "a mobile generator, which is distilled"),
