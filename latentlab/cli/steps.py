@@ -41,8 +41,9 @@ def generate(
     device: options.Device = "auto",
     precision: options.ImagePrecision = options.PrecisionName.float32,
 ) -> None:
-    """Write an image per seed, and a grid of them all."""
+    """Write an image per seed, and a grid of the first hundred of them."""
     from latentlab.pipelines import Components, SeedSettings, generate_images
+    from latentlab.pipelines.seeds import GRID
 
     options.check_folder(out)
     numbers, settings = (
@@ -51,7 +52,8 @@ def generate(
     )
     components = Components.load(network, device=device)
     written = generate_images(numbers, components, settings, out, bar)
-    print(f"{_images(len(written))} in {out}, and grid.png of them all")
+    shown = "them all" if len(written) <= GRID else f"the first {GRID}"
+    print(f"{_images(len(written))} in {out}, and grid.png of {shown}")
 
 
 # Options of `edit` and `walk` that some of their modes do not use, and why.

@@ -34,6 +34,8 @@ from latentlab.scorers import Scorer, threshold_of
 from latentlab.work import Lost, in_order, run
 
 _THUMBNAIL = 256
+GRID = 100
+"""Images that `grid.png` shows at most."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +92,7 @@ def generate_images(
     folder: str | Path,
     progress: bool | Stage = True,
 ) -> list[Path]:
-    """Write a PNG per seed, `seed000600.png`, and `grid.png` of them all; grey ones if the generator's images are.
+    """Write a PNG per seed, `seed000600.png`, and `grid.png` of the first 100; grey ones if the generator's images are.
 
     Returns
     -------
@@ -113,9 +115,10 @@ def generate_images(
             image = renderer(_ws([seed], components, settings))
             paths.append(Path(folder) / f"seed{seed:06d}.png")
             images.save_image(image, paths[-1])
-            thumbnails.append(images.reduce(image, _THUMBNAIL).cpu())
+            if len(thumbnails) < GRID:  # memory does not grow with the seeds
+                thumbnails.append(images.reduce(image, _THUMBNAIL).cpu())
             step(len(paths), len(seeds))
-    columns = int(np.ceil(np.sqrt(len(seeds))))
+    columns = int(np.ceil(np.sqrt(len(thumbnails))))
     images.save_image(images.grid(torch.cat(thumbnails), columns), Path(folder) / "grid.png")
     return paths
 

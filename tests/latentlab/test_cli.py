@@ -301,6 +301,16 @@ def test_pictures_are_generated(run, network, tmp_path):
         assert image.size == (128, 128)
 
 
+def test_the_grid_of_many_seeds_shows_the_first_hundred(run, network, tmp_path):
+    code, text, err = run("generate", "--network", network, "--seeds", "0-100", "--out", tmp_path / "many")
+    assert code == 0, err
+    assert text.splitlines()[-1].endswith("grid.png of the first 100")
+    assert len(list((tmp_path / "many").glob("seed*.png"))) == 101
+    with Image.open(tmp_path / "many" / "grid.png") as grid, Image.open(tmp_path / "many" / "seed000099.png") as last:
+        assert grid.size == (640, 640)
+        assert np.array_equal(np.asarray(grid)[-64:, -64:], np.asarray(last))
+
+
 @pytest.mark.weights
 def test_label_fit_edit_walk(run, place, network, samples, direction):
     frame = pd.read_parquet(samples)
