@@ -9,13 +9,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from stylegan2 import ops
 from stylegan2.training.augmentation.chances import Chances
-from stylegan2.training.augmentation.padding import reflect
-from stylegan2.training.augmentation.wavelets import low_pass, off_centre
+from stylegan2.training.augmentation.resampling import MARGIN, enlarge, reduce
+from stylegan2.training.augmentation.wavelets import off_centre
 
 _SHIFT = 0.125  # share of a side
-_MARGIN = 6  # pixels around an image that the filters reach
 
 
 def blit(chances: Chances, inverse: Tensor, height: int, width: int) -> Tensor:
@@ -77,10 +75,8 @@ def warp(images: Tensor, inverse: Tensor) -> Tensor:
     Tensor
         `(b, c, h, w)`; images whose matrix is the identity are the same to the bit.
     """
-    (height, width), taps = images.shape[2:], low_pass().to(images)
-    large = ops.upsample2d(reflect(images, _MARGIN, _MARGIN), taps)
-    large = large[:, :, 2 * _MARGIN : -2 * _MARGIN, 2 * _MARGIN : -2 * _MARGIN]
-    wide, high = width + 2 * _MARGIN, height + 2 * _MARGIN
+    height, width = images.shape[2:]
+    wide, high = width + 2 * MARGIN, height + 2 * MARGIN
     # The filter's centre is not in its middle, and lays what it enlarges beside its place.
     aside = off_centre()
     to_pixels = inverse.new_tensor([[wide / 2, 0, -aside], [0, high / 2, -aside], [0, 0, 1]])
@@ -89,10 +85,9 @@ def warp(images: Tensor, inverse: Tensor) -> Tensor:
     )
     places = (from_pixels @ inverse @ to_pixels)[:, :2]
     grid = F.affine_grid(places, [len(images), 1, 2 * high, 2 * wide], align_corners=False)
-    looked_up: Tensor = _LookedUp.apply(large, grid.to(images.dtype))
-    small = ops.downsample2d(looked_up, taps.flip(0))[:, :, _MARGIN:-_MARGIN, _MARGIN:-_MARGIN]
+    looked_up: Tensor = _LookedUp.apply(enlarge(images), grid.to(images.dtype))
     changed = (inverse != torch.eye(3, device=inverse.device)).any(dim=2).any(dim=1)
-    return torch.where(changed[:, None, None, None], small, images)
+    return torch.where(changed[:, None, None, None], reduce(looked_up), images)
 
 
 # --- matrices `(b, 3, 3)` -----------------------------------------------------------------------------------
