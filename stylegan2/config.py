@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from numbers import Integral, Real
 from typing import Any, Literal
 
@@ -22,6 +22,9 @@ _PRESETS: dict[str, dict[str, Any]] = {
 # Beyond all networks, and small enough that sizes can be multiplied.
 _LARGEST = 1 << 24
 _MOST_TAPS = 64
+
+SQUARE = (4, 4)
+"""Height and width of the smallest feature maps of square images."""
 
 
 def check_counts(config: object, least: Mapping[str, int]) -> None:
@@ -83,9 +86,18 @@ def check_resolution(resolution: int, least: int) -> None:
         raise ValueError(f"resolution must be a power of two from {least}, not {describe(resolution)}")
 
 
+def _check_base_size(config: GeneratorConfig | DiscriminatorConfig) -> None:
+    size = config.base_size
+    sides = size if isinstance(size, (tuple, list)) else ()
+    whole = len(sides) == 2 and all(isinstance(side, Integral) and not isinstance(side, bool) for side in sides)
+    if not whole or not all(1 <= side <= 4 * _LARGEST // config.resolution for side in sides):
+        raise ValueError(f"base_size must be the height and width of a feature map, not {describe(size)}")
+
+
 def _check_shape(config: GeneratorConfig | DiscriminatorConfig) -> None:
     resolution, taps = config.resolution, config.resample_filter
     check_resolution(resolution, 8)
+    _check_base_size(config)
     counts = {"img_channels": 1, "channel_max": 1, "channel_base": 1, "c_dim": 0, "mapping_layers": 1}
     check_counts(config, {**counts, "fp16_resolutions": 0})
     if not isinstance(config.architecture, str) or config.architecture not in ("skip", "resnet", "orig"):
@@ -102,6 +114,21 @@ def _check_shape(config: GeneratorConfig | DiscriminatorConfig) -> None:
         check_real("conv_clamp", config.conv_clamp)
 
 
+def block_size(base_size: tuple[int, int], resolution: int) -> tuple[int, int]:
+    """Return height and width of the feature maps of the block of `resolution`, see `GeneratorConfig.base_size`."""
+    height, width = base_size
+    return height * resolution // 4, width * resolution // 4
+
+
+def settings_of(config: Any) -> dict[str, Any]:
+    """Return the fields of a configuration, as files keep them.
+
+    A `base_size` of (4, 4) is left out: files of square networks are those that versions without it wrote and read.
+    """
+    fields = asdict(config)
+    return {name: value for name, value in fields.items() if name != "base_size" or tuple(value) != SQUARE}
+
+
 def resolutions(resolution: int) -> list[int]:
     """List the block resolutions 4, 8, … up to `resolution`."""
     return [2**k for k in range(2, resolution.bit_length())]
@@ -114,7 +141,8 @@ class GeneratorConfig:
     Attributes
     ----------
     resolution
-        Height and width of the image in pixels: a power of two from 8.
+        Height and width of a square image in pixels: a power of two from 8. Blocks are named and their widths chosen
+        by it, whatever the `base_size`.
     z_dim, c_dim, w_dim
         Widths of z, of the condition (0: unconditional) and of w.
     img_channels
@@ -136,6 +164,9 @@ class GeneratorConfig:
         Whether layers add noise at all.
     fp16_resolutions
         How many of the highest resolutions run in half precision on an accelerator; the CPU ignores it.
+    base_size
+        Height and width of the constant, and of the smallest feature maps of a discriminator; every block doubles
+        both. With other than 4 × 4, images are not `resolution` pixels a side: see `image_size`.
     """
 
     resolution: int
@@ -153,6 +184,7 @@ class GeneratorConfig:
     conv_clamp: float | None = None
     use_noise: bool = True
     fp16_resolutions: int = 0
+    base_size: tuple[int, int] = SQUARE
 
     def __post_init__(self) -> None:
         _check_shape(self)
@@ -179,6 +211,11 @@ class GeneratorConfig:
     def block_resolutions(self) -> list[int]:
         """The resolutions of the synthesis blocks, 4 first."""
         return resolutions(self.resolution)
+
+    @property
+    def image_size(self) -> tuple[int, int]:
+        """Height and width of the image in pixels."""
+        return block_size(self.base_size, self.resolution)
 
     @property
     def num_ws(self) -> int:
@@ -210,6 +247,7 @@ class DiscriminatorConfig:
     mbstd_group_size: int | None = 4
     mbstd_channels: int = 1
     fp16_resolutions: int = 0
+    base_size: tuple[int, int] = SQUARE
 
     def __post_init__(self) -> None:
         _check_shape(self)
@@ -224,3 +262,8 @@ class DiscriminatorConfig:
     def block_resolutions(self) -> list[int]:
         """The resolutions of the blocks, the image's first and 4 last."""
         return resolutions(self.resolution)[::-1]
+
+    @property
+    def image_size(self) -> tuple[int, int]:
+        """Height and width of the image in pixels."""
+        return block_size(self.base_size, self.resolution)

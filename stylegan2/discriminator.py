@@ -1,7 +1,8 @@
 """The StyleGAN2 discriminator: residual blocks down to 4², the mini-batch standard deviation, one logit.
 
 Parameters and buffers carry the names of the PyTorch release, so its state dicts load as they are.
-Letters in shape comments: b batch, i and o channels in and out, r side of a block's feature maps.
+Letters in shape comments: b batch, i and o channels in and out, r side of a block's feature maps; for images
+that are not square, read its height and its width.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ def minibatch_std(x: Tensor, group_size: int | None, channels: int) -> Tensor:
     Parameters
     ----------
     x
-        `(batch, i, r, r)`; image k is in the same group as k + batch / size, k + 2 batch / size, …
+        `(batch, i, height, width)`; image k is in the same group as k + batch / size, k + 2 batch / size, …
     group_size
         Images in a group (None: all); a smaller batch is one group. Must divide the batch.
     channels
@@ -33,21 +34,22 @@ def minibatch_std(x: Tensor, group_size: int | None, channels: int) -> Tensor:
     Returns
     -------
     Tensor
-        `(batch, i + channels, r, r)`.
+        `(batch, i + channels, height, width)`.
 
     Raises
     ------
     ValueError
         The batch is no multiple of the group.
     """
-    b, i, r, _ = x.shape
+    b, i, height, width = x.shape
     size = b if group_size is None else min(group_size, b)
     if b % size:
         raise ValueError(f"a batch of {b} does not divide into groups of {size} for the mini-batch deviation")
-    y = x.to(torch.promote_types(x.dtype, torch.float32)).reshape(size, b // size, channels, i // channels, r, r)
-    y = (y.var(dim=0, unbiased=False) + 1e-8).sqrt()  # (b / size, channels, i / channels, r, r)
+    y = x.to(torch.promote_types(x.dtype, torch.float32))
+    y = y.reshape(size, b // size, channels, i // channels, height, width)
+    y = (y.var(dim=0, unbiased=False) + 1e-8).sqrt()  # (b / size, channels, i / channels, height, width)
     y = y.mean(dim=(2, 3, 4)).repeat(size, 1)  # (b, channels)
-    return torch.cat([x, y.to(x.dtype)[:, :, None, None].expand(-1, -1, r, r)], dim=1)
+    return torch.cat([x, y.to(x.dtype)[:, :, None, None].expand(-1, -1, height, width)], dim=1)
 
 
 class DiscriminatorBlock(nn.Module):
@@ -94,7 +96,7 @@ class DiscriminatorEpilogue(nn.Module):
         if config.architecture == "skip":
             self.fromrgb = Conv2d(config.img_channels, i, 1, taps)
         self.conv = Conv2d(i + self.mbstd_channels, i, 3, taps, conv_clamp=config.conv_clamp)
-        self.fc = FullyConnected(i * 4 * 4, i, lrelu=True)
+        self.fc = FullyConnected(i * math.prod(config.base_size), i, lrelu=True)
         self.out = FullyConnected(i, i if config.c_dim else 1)
 
     def forward(self, x: Tensor, img: Tensor) -> Tensor:
@@ -127,13 +129,18 @@ class Discriminator(nn.Module):
         if config.c_dim:
             self.mapping = MappingNetwork(0, config.c_dim, config.channels(4), None, config.mapping_layers)
 
+    @property
+    def image_size(self) -> tuple[int, int]:
+        """Height and width of the images that it takes, in pixels."""
+        return self.config.image_size
+
     def forward(self, images: Tensor, c: Tensor | None = None) -> Tensor:
         """Compute how real images look.
 
         Parameters
         ----------
         images
-            `(batch, img_channels, resolution, resolution)`, float, about [-1, 1].
+            `(batch, img_channels, height, width)` of the configuration's `image_size`, float, about [-1, 1].
         c
             `(batch, c_dim)` for a conditional network.
 
@@ -147,7 +154,7 @@ class Discriminator(nn.Module):
         ValueError
             Images or c of the wrong shape or type, or a batch that groups do not divide.
         """
-        expected = (self.config.img_channels, self.resolution, self.resolution)
+        expected = (self.config.img_channels, *self.image_size)
         if images.dim() != 4 or tuple(images.shape[1:]) != expected or not images.is_floating_point():
             raise ValueError(
                 f"images must be float (batch, {', '.join(map(str, expected))}), "

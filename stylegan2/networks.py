@@ -2,7 +2,8 @@
 
 Karras et al., "Analyzing and Improving the Image Quality of StyleGAN", 2020 ("the paper" below).
 Parameters and buffers carry the names of the PyTorch release, so its state dicts load as they are.
-Letters in shape comments: b batch, i and o channels in and out, r side of a layer's output in pixels.
+Letters in shape comments: b batch, i and o channels in and out, r side of a layer's output in pixels; for images that
+are not square, read its height and its width.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from stylegan2 import ops
-from stylegan2.config import GeneratorConfig
+from stylegan2.config import GeneratorConfig, block_size
 from stylegan2.fingerprint import fingerprint
 from stylegan2.layers import (
     Conv2d,
@@ -148,7 +149,8 @@ class SynthesisLayer(nn.Module):
         self.register_buffer("resample_filter", resample_buffer(config.resample_filter))
         self.up, self.use_noise, self.conv_clamp = up, config.use_noise, config.conv_clamp
         if config.use_noise:
-            self.register_buffer("noise_const", torch.randn(resolution, resolution, dtype=torch.float32))
+            size = block_size(config.base_size, resolution)
+            self.register_buffer("noise_const", torch.randn(*size, dtype=torch.float32))
             self.noise_strength = nn.Parameter(torch.zeros([], dtype=torch.float32))
 
     def forward(self, x: Tensor, style: Tensor, noise_mode: NoiseMode, rng: NoiseSource, gain: float = 1.0) -> Tensor:
@@ -192,7 +194,7 @@ class SynthesisBlock(StyledBlock):
         taps, o = config.resample_filter, config.channels(resolution)
         self.register_buffer("resample_filter", resample_buffer(taps))
         if resolution == 4:
-            self.const = nn.Parameter(torch.randn(o, 4, 4, dtype=torch.float32))
+            self.const = nn.Parameter(torch.randn(o, *config.base_size, dtype=torch.float32))
         else:
             i = config.channels(resolution // 2)
             self.conv0 = SynthesisLayer(i, o, resolution, 2, config)
@@ -281,6 +283,11 @@ class Generator(StyledGenerator):
             config.z_dim, config.c_dim, config.w_dim, config.num_ws, layers, lr_multiplier, beta
         )
         self.synthesis = SynthesisNetwork(config)
+
+    @property
+    def image_size(self) -> tuple[int, int]:
+        """Height and width of its images in pixels."""
+        return self.config.image_size
 
     @property
     def fingerprint(self) -> str:

@@ -19,7 +19,7 @@ from stylegan2.layers import asked_dtype, without_autocast
 from stylegan2.mobile import MobileGenerator, MobileSynthesis
 from stylegan2.precision import DType, compute_dtype
 from stylegan2.progressive import ProgressiveGenerator, ProgressiveSynthesis
-from stylegan2.protocol import NoiseMode
+from stylegan2.protocol import NoiseMode, image_size
 from stylegan2.styled import StyledGenerator, StyledSynthesis
 
 AnyGenerator = StyledGenerator | MobileGenerator | ProgressiveGenerator
@@ -140,6 +140,7 @@ class OptimizedGenerator:
         self.plain, self.synthesis, self.report = plain, synthesis, report
         self.z_dim, self.c_dim, self.w_dim = plain.z_dim, plain.c_dim, plain.w_dim
         self.num_ws, self.resolution, self.img_channels = plain.num_ws, plain.resolution, plain.img_channels
+        self.image_size = image_size(plain)
 
     def __repr__(self) -> str:
         return f"OptimizedGenerator({self.report})"

@@ -35,7 +35,7 @@ class Synthesis(Protocol):
         rng: torch.Generator | int | None = None,
         resolution: int | None = None,
     ) -> Tensor:
-        """Render `ws (batch, num_ws, w_dim)` as images `(batch, img_channels, resolution, resolution)`.
+        """Render `ws (batch, num_ws, w_dim)` as images `(batch, img_channels, height, width)`, see `image_size`.
 
         A generator without W renders `z (batch, z_dim)` in their place. `resolution` is one of the generator's
         `resolutions`; None for the full one.
@@ -45,7 +45,8 @@ class Synthesis(Protocol):
 class Generator(Protocol):
     """A generator: met by those of StyleGAN2, StyleGAN and Progressive GAN and the mobile one, and open to others.
 
-    One whose images are not in colour also has an attribute `img_channels`; without it, they are taken to have 3.
+    One whose images are not in colour also has an attribute `img_channels`; without it, they are taken to have 3. One
+    whose images are not `resolution` pixels high and wide also has an attribute `image_size`, both.
 
     Attributes
     ----------
@@ -53,7 +54,7 @@ class Generator(Protocol):
         Widths of z, condition (0: none) and w, and the rows of ws that `synthesis` takes; w_dim and num_ws are 0 where
         there is no W, and the codes are z.
     resolution
-        Height and width of the image in pixels.
+        Height and width of a square image in pixels; of others the size that names blocks and sets widths.
     resolutions
         Resolutions it can render at: previews first, the full one last.
     w_avg
@@ -93,3 +94,15 @@ class Generator(Protocol):
         rng: torch.Generator | int | None = None,
     ) -> Tensor:
         """Images in about [-1, 1] of `z (batch, z_dim)`."""
+
+
+class Sized(Protocol):
+    """A network of images of some size, a generator or a discriminator."""
+
+    resolution: int
+
+
+def image_size(network: Sized) -> tuple[int, int]:
+    """Height and width of the network's images: its attribute of that name, or its resolution twice."""
+    height, width = getattr(network, "image_size", (network.resolution, network.resolution))
+    return height, width

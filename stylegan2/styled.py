@@ -128,7 +128,7 @@ class StyledSynthesis(nn.Module):
         Returns
         -------
         Tensor
-            Images `(batch, img_channels, resolution, resolution)`, about [-1, 1], in the parameters' type.
+            Images `(batch, img_channels, height, width)`, about [-1, 1], in the parameters' type.
 
         Raises
         ------
@@ -215,7 +215,7 @@ class StyledGenerator(nn.Module):
         rng: torch.Generator | int | None = None,
         truncation_psi: float | None = None,
     ) -> Tensor:
-        """Map `z (batch, z_dim)`, then render: images `(batch, img_channels, resolution, resolution)`."""
+        """Map `z (batch, z_dim)`, then render: images `(batch, img_channels, height, width)`."""
         return self.synthesis(self.mapping(z, c, one_psi(psi, truncation_psi), cutoff), noise_mode, rng)
 
     if TYPE_CHECKING:

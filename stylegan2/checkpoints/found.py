@@ -87,6 +87,32 @@ def by_names(
     return {name: own for name, own in every.items() if (is_discriminator if name == "D" else is_generator)(own)}
 
 
+def height_and_width(value: Any) -> tuple[int, int] | None:
+    """Return the last two sides of a tensor as a file holds it; None for what is none, or has fewer."""
+    shape: Any = getattr(value.state if isinstance(value, Array) else value, "shape", ())
+    return (shape[-2], shape[-1]) if len(shape) >= 2 else None
+
+
+def constant_size(networks: Mapping[str, Module | Tensors], name: str) -> tuple[int, int] | None:
+    """Return height and width of the constant, a tensor called `name`, of the generators beside a discriminator.
+
+    Parameters
+    ----------
+    networks
+        As `find_networks` returns them.
+    name
+        The constant's name in the code base's state dicts.
+
+    Returns
+    -------
+    tuple
+        Height and width; None if there is no generator or no such tensor in it.
+    """
+    generators = (tensors_of(networks[key]) for key in ("G_ema", "G") if key in networks)
+    sizes = (height_and_width(tensors.get(name)) for tensors in generators)
+    return next((size for size in sizes if size is not None), None)
+
+
 def _not_persistent(path: str, module: Module) -> set[str]:
     """Names of the buffers that a state dict leaves out."""
     names = module.state.get("_non_persistent_buffers_set")

@@ -10,13 +10,14 @@ from typing import Any
 from torch import Tensor
 
 from stylegan2.checkpoints.format import Content, Loaded, Networks, State
-from stylegan2.checkpoints.found import Tensors, by_names
+from stylegan2.checkpoints.found import Tensors, by_names, constant_size
 from stylegan2.checkpoints.layout import common_taps, discriminator_config, generator_config
 from stylegan2.describing import describe
 from stylegan2.errors import CheckpointError
 
 READS = "genforce (.pth)"
 
+_CONSTANT = "synthesis.early_layer.const"
 _PARAMETERS = {
     "weight": "weight",
     "bias": "bias",
@@ -57,7 +58,7 @@ def _generator_name(name: str) -> str:
     """Return the project's name for a parameter of the generator."""
     if name == "truncation.w_avg":
         return "mapping.w_avg"
-    if name == "synthesis.early_layer.const":
+    if name == _CONSTANT:
         return "synthesis.b4.const"
     dense = re.fullmatch(r"mapping\.dense(\d{1,2})\.(weight|bias)", name)
     if dense:
@@ -87,7 +88,8 @@ def _read_discriminator(content: Content, tensors: Tensors) -> Loaded:
     kernels = {name: value for name, value in values.items() if name.endswith(".kernel")}
     blocks = sum(bool(re.fullmatch(r"skip_layer\d+\.weight", name)) for name in values)
     state = {_discriminator_name(n, blocks): value for n, value in values.items() if n not in kernels}
-    return Loaded(discriminator_config(state, common_taps(kernels)), state)
+    size = constant_size(content.networks, _CONSTANT)
+    return Loaded(discriminator_config(state, common_taps(kernels), size), state)
 
 
 def _discriminator_name(name: str, blocks: int) -> str:

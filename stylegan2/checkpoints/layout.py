@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from stylegan2.checkpoints.format import State
-from stylegan2.config import Architecture, DiscriminatorConfig, GeneratorConfig
+from stylegan2.config import SQUARE, Architecture, DiscriminatorConfig, GeneratorConfig
 from stylegan2.describing import describe
 from stylegan2.errors import CheckpointError
 
@@ -139,6 +139,9 @@ def generator_config(state: State, taps: tuple[float, ...], **settings: Any) -> 
     architecture = _architecture(state, "synthesis.b4.torgb.weight")
     w_dim = state["synthesis.b4.conv1.affine.weight"].shape[1]
     c_dim = state["mapping.embed.weight"].shape[1] if "mapping.embed.weight" in state else 0
+    const = state["synthesis.b4.const"].shape
+    if len(const) != 3:
+        raise CheckpointError(f"it is damaged: its constant is {tuple(const)}, not (channels, height, width)")
     return configuration(
         GeneratorConfig,
         resolution=sides[-1],
@@ -150,13 +153,19 @@ def generator_config(state: State, taps: tuple[float, ...], **settings: Any) -> 
         architecture=architecture,
         resample_filter=taps,
         use_noise="synthesis.b4.conv1.noise_strength" in state,
+        base_size=tuple(const[1:]),
         **channel_limits({r: state[f"synthesis.b{r}.conv1.weight"].shape[0] for r in sides}),
         **settings,
     )
 
 
-def discriminator_config(state: State, taps: tuple[float, ...], **settings: Any) -> DiscriminatorConfig:
-    """Infer the configuration of a discriminator; parameters as in `generator_config`."""
+def discriminator_config(
+    state: State, taps: tuple[float, ...], base_size: tuple[int, int] | None = None, **settings: Any
+) -> DiscriminatorConfig:
+    """Infer the configuration of a discriminator; parameters as in `generator_config`.
+
+    `base_size` is what the file says of it; None for nothing. Shapes of tensors have no more than its product.
+    """
     state = _Tensors(state)
     sides = block_resolutions(state)
     architecture = _architecture(state, "b4.fromrgb.weight")
@@ -171,7 +180,20 @@ def discriminator_config(state: State, taps: tuple[float, ...], **settings: Any)
         architecture=architecture,
         resample_filter=taps,
         mbstd_channels=state["b4.conv.weight"].shape[1] - widths[4],
+        base_size=_judged_size(state["b4.fc.weight"].shape[1] // widths[4], base_size),
         **({"mapping_layers": count_layers(state, "mapping.")} if conditional else {}),
         **channel_limits(widths),
         **settings,
     )
+
+
+def _judged_size(pixels: int, told: tuple[int, int] | None) -> tuple[int, int]:
+    """Height and width of a discriminator's smallest feature maps, of which it sees so many pixels."""
+    height, width = told or SQUARE
+    if height * width != pixels:
+        known = f"{height} × {width} as its file has them" if told else "4 × 4"
+        raise CheckpointError(
+            f"unsupported: the discriminator's smallest feature maps have {pixels} pixels, which are not {known}; "
+            "height and width of others are known where its generator is in the same file"
+        )
+    return height, width

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -31,6 +32,7 @@ from stylegan2.describing import describe, printable
 from stylegan2.devices import find_device
 from stylegan2.errors import CheckpointError, ForbiddenGlobalError
 from stylegan2.precision import DType, compute_dtype
+from stylegan2.protocol import image_size
 from stylegan2.safe_pickle import Module, read_pickled
 from stylegan2.sampling import z_from_seeds
 
@@ -193,8 +195,8 @@ def _output(network: Network, seed: int) -> Tensor:
     with torch.no_grad():
         if not isinstance(network, AnyDiscriminator):
             return network(z_from_seeds([seed], network.z_dim), c)
-        side, channels = network.resolution, network.config.img_channels
-        return network(z_from_seeds([seed], channels * side * side).reshape(1, channels, side, side), c)
+        shape = network.config.img_channels, *image_size(network)
+        return network(z_from_seeds([seed], math.prod(shape)).reshape(1, *shape), c)
 
 
 def resolve(path_or_name: str | Path) -> Path:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
-from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from stylegan2.checkpoints.format import Content, Loaded, Networks
 from stylegan2.checkpoints.found import tensors_of
 from stylegan2.checkpoints.kinds import KINDS, Config, Network, is_discriminator, kind_of
 from stylegan2.checkpoints.serialising import to_safetensors
+from stylegan2.config import settings_of
 from stylegan2.describing import describe, printable
 from stylegan2.errors import CheckpointError
 from stylegan2.safe_pickle import Module, Record
@@ -51,7 +51,7 @@ def save(network: Network, path: str | Path) -> None:
         "format": FORMAT,
         "version": str(VERSION),
         "kind": kind,
-        "config": json.dumps(asdict(network.config), sort_keys=True),
+        "config": json.dumps(settings_of(network.config), sort_keys=True),
     }
     try:
         _write(Path(path), to_safetensors(network.state_dict(), metadata))

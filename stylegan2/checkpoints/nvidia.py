@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any
 
 from stylegan2.checkpoints.format import Content, Loaded, Networks
-from stylegan2.checkpoints.found import Tensors, by_names, own_tensors, walk
+from stylegan2.checkpoints.found import Tensors, by_names, constant_size, own_tensors, walk
 from stylegan2.checkpoints.layout import common_taps, discriminator_config, generator_config, number
 from stylegan2.describing import describe
 from stylegan2.errors import CheckpointError
@@ -22,6 +22,7 @@ from stylegan2.safe_pickle import Module, ReleasedModule, TensorView
 READS = "stylegan2-ada-pytorch and stylegan3 (.pkl, StyleGAN2 networks)"
 
 _OF_GENERATOR, _OF_DISCRIMINATOR = "synthesis.b4.conv1.weight", "b4.out.weight"
+_CONSTANT = "synthesis.b4.const"
 _LINEAR = ("affine", "embed", "skip", "out")  # layers without an activation
 _LAYERS = ("SynthesisLayer", "ToRGBLayer", "FullyConnectedLayer", "Conv2dLayer")
 
@@ -42,7 +43,9 @@ def _read_tensors(content: Content, tensors: Tensors) -> Loaded:
     is_generator = _OF_GENERATOR in tensors
     resampling = rf"b\d+\.({'conv0' if is_generator else 'conv1'}|skip)\.resample_filter$"
     taps = common_taps({name: value for name, value in values.items() if re.search(resampling, name)})
-    return Loaded(generator_config(state, taps) if is_generator else discriminator_config(state, taps), state)
+    if is_generator:
+        return Loaded(generator_config(state, taps), state)
+    return Loaded(discriminator_config(state, taps, constant_size(content.networks, _CONSTANT)), state)
 
 
 def _read(content: Content, network: Module) -> Loaded:
@@ -67,7 +70,8 @@ def _read(content: Content, network: Module) -> Loaded:
         if not math.isclose(_mapping_multiplier(modules), 0.01):
             raise CheckpointError("unsupported: its discriminator's mapping has another learning rate")
         group = _common(modules, "MinibatchStdLayer", "group_size", 4)
-        return Loaded(discriminator_config(state, taps, mbstd_group_size=group, **shared), state)
+        size = constant_size(content.networks, _CONSTANT)
+        return Loaded(discriminator_config(state, taps, size, mbstd_group_size=group, **shared), state)
     config = generator_config(
         state,
         taps,

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from stylegan2.checkpoints.format import Content, Loaded, Networks, State
-from stylegan2.checkpoints.found import Tensors, by_names
+from stylegan2.checkpoints.found import Tensors, by_names, constant_size
 from stylegan2.checkpoints.layout import common_taps, discriminator_config, generator_config
 from stylegan2.describing import describe
 from stylegan2.errors import CheckpointError
@@ -20,6 +20,7 @@ from stylegan2.networks import MappingNetwork
 
 READS = "rosinality, pSp and e4e (.pt)"
 
+_CONSTANT = "input.input"
 _LAYER = {
     "conv.weight": "weight",
     "conv.modulation.weight": "affine.weight",
@@ -74,7 +75,7 @@ def _generator_name(name: str) -> str:
     style = re.fullmatch(r"style\.(\d+)\.(weight|bias)", name)
     if style:
         return f"mapping.fc{int(style[1]) - 1}.{style[2]}"
-    if name == "input.input":
+    if name == _CONSTANT:
         return "synthesis.b4.const"
     match = re.fullmatch(r"(conv1|to_rgb1|(?:convs\.|to_rgbs\.|noises\.noise_)\d{1,2})(?:\.(.+))?", name)
     if not match or (match[2] is not None and match[2] not in _LAYER):
@@ -131,7 +132,8 @@ def _read_discriminator(content: Content, tensors: Tensors) -> Loaded:
     kernels = {name: value for name, value in values.items() if name.endswith(".kernel")}
     blocks = sum(name.endswith(".skip.1.weight") for name in values)
     state = {_discriminator_name(n, blocks): value for n, value in values.items() if n not in kernels}
-    return Loaded(discriminator_config(state, common_taps(kernels)), state)
+    size = constant_size(content.networks, _CONSTANT)
+    return Loaded(discriminator_config(state, common_taps(kernels), size), state)
 
 
 def _discriminator_name(name: str, blocks: int) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from functools import partial
 from typing import Any
 
@@ -10,7 +11,9 @@ import torch
 from torch import Tensor
 
 from stylegan2.checkpoints.format import Content, Loaded, Networks, State
+from stylegan2.checkpoints.found import height_and_width
 from stylegan2.checkpoints.layout import discriminator_config, filter_taps, generator_config, number
+from stylegan2.config import SQUARE, block_size
 from stylegan2.describing import describe
 from stylegan2.errors import CheckpointError
 from stylegan2.safe_pickle import Record
@@ -57,7 +60,12 @@ def networks(content: Content) -> Networks | None:
 
 
 def variables_of(content: Content, network: Any) -> State:
-    """The variables of a network by their TensorFlow names."""
+    """Read the variables of a network, by their TensorFlow names."""
+    return content.read(_variables(network))
+
+
+def _variables(network: Any) -> dict[str, Any]:
+    """The variables of a network by their names, as the file has them."""
     if not (isinstance(network, Record) and isinstance(network.state, dict)):
         raise CheckpointError("it is damaged: a TensorFlow network without state")
     if not isinstance(network.state.get("version"), int) or network.state["version"] < 2:
@@ -67,7 +75,7 @@ def variables_of(content: Content, network: Any) -> State:
         raise CheckpointError("it is damaged: a TensorFlow network without a list of its variables")
     if not all(isinstance(name, str) for name, _ in variables):
         raise CheckpointError("it is damaged: a TensorFlow network with a variable without a name")
-    return content.read(dict(variables))
+    return dict(variables)
 
 
 def _settings(network: Record) -> dict[str, Any]:
@@ -102,7 +110,8 @@ def _read_generator(content: Content, network: Record) -> Loaded:
     if not isinstance(parts, dict):
         raise CheckpointError("it is damaged: a TensorFlow generator without components")
     synthesis, mapping = (variables_of(content, parts.get(name)) for name in ("synthesis", "mapping"))
-    state = {f"synthesis.{_rename(name, _LAYERS)}": _convert(name, v) for name, v in synthesis.items()}
+    first = _first_block(synthesis)
+    state = {f"synthesis.{_rename(name, _LAYERS, first)}": _convert(name, v) for name, v in synthesis.items()}
     state |= {re.sub(r"^Dense(\d+)/", r"mapping.fc\1.", name): _convert(name, v) for name, v in mapping.items()}
     if "dlatent_avg" not in variables:
         raise CheckpointError("it is damaged: a TensorFlow generator without dlatent_avg")
@@ -118,29 +127,50 @@ def _read_generator(content: Content, network: Record) -> Loaded:
 
 
 def _read_discriminator(content: Content, network: Record) -> Loaded:
-    state = {}
-    for name, value in variables_of(content, network).items():
+    state, variables = {}, variables_of(content, network)
+    first = _first_block(variables)
+    for name, value in variables.items():
         output = name.startswith("Output/")
-        ours = name.replace("Output/", "b4.out.") if output else _rename(name, _DISCRIMINATOR_LAYERS)
+        ours = name.replace("Output/", "b4.out.") if output else _rename(name, _DISCRIMINATOR_LAYERS, first)
         state[ours] = _convert(name, value)
     settings = _settings(network)
     group = settings.get("mbstd_group_size", 4)
-    return Loaded(discriminator_config(state, **_common(settings), mbstd_group_size=group), state)
+    size = _constant_size(content)
+    return Loaded(discriminator_config(state, base_size=size, **_common(settings), mbstd_group_size=group), state)
 
 
-def _rename(name: str, layers: dict[str, str]) -> str:
-    """Return the project's name for a variable of a synthesis network or a discriminator."""
+def _constant_size(content: Content) -> tuple[int, int] | None:
+    """Height and width of the constant of the file's generator; None if it has none."""
+    parts = content.pickled[2].state.get("components")
+    synthesis = _variables(parts.get("synthesis")) if isinstance(parts, dict) else {}
+    return next((height_and_width(v) for name, v in synthesis.items() if name.endswith("/Const/const")), None)
+
+
+def _first_block(names: Iterable[str]) -> tuple[int, int]:
+    """Height and width in the name of the smallest block, which doubles from block to block.
+
+    Forks with a constant that is not square name blocks after their own height and width, or after those that a square
+    one would have, 4x4, 8x8, ….
+    """
+    matches = (re.match(r"(\d{1,5})x(\d{1,5})/", name) for name in names)
+    return min(((int(match[1]), int(match[2])) for match in matches if match), default=SQUARE)
+
+
+def _rename(name: str, layers: dict[str, str], first: tuple[int, int]) -> str:
+    """Return the project's name for a variable of a synthesis network or a discriminator with that first block."""
     noise = re.fullmatch(r"noise(\d{1,2})", name)
     if noise:
         # noise0 is of 4x4, and from 8x8 on there are two of each resolution.
         index = int(noise[1])
         return f"b{4 << ((index + 1) // 2)}.conv{1 - index % 2}.noise_const"
-    match = re.fullmatch(r"(\d+)x\1/(\w+)/(\w+)", name)
-    if not match or match[2] not in layers or match[3] not in _PARAMETERS:
+    match = re.fullmatch(r"(\d{1,5})x(\d{1,5})/(\w+)/(\w+)", name)
+    resolution = 4 * int(match[1]) // max(first[0], 1) if match else 0
+    named = match is not None and block_size(first, resolution) == (int(match[1]), int(match[2]))
+    if not match or not named or match[3] not in layers or match[4] not in _PARAMETERS:
         raise CheckpointError(
             f"unsupported: a TensorFlow network with {describe(name)}, which no StyleGAN2 network has"
         )
-    return f"b{match[1]}.{layers[match[2]]}{_PARAMETERS[match[3]]}"
+    return f"b{resolution}.{layers[match[3]]}{_PARAMETERS[match[4]]}"
 
 
 def _convert(name: str, value: Tensor) -> Tensor:

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from stylegan2.layers import without_autocast
 from stylegan2.progressive import ProgressiveGenerator
+from stylegan2.protocol import image_size
 from stylegan2.training import objectives, regularisers
 from stylegan2.training.adaptive import EVERY, Augmentation
 from stylegan2.training.augmentation import AugmentPipeline
@@ -331,6 +332,9 @@ def check_networks(generator: AnyGenerator, discriminator: AnyDiscriminator, set
         one, other = getattr(generator, name), getattr(discriminator, name)
         if one != other:
             raise ValueError(f"the generator's {name} is {one}, the discriminator's {other}")
+    sizes = [" × ".join(map(str, image_size(network))) for network in (generator, discriminator)]
+    if sizes[0] != sizes[1]:
+        raise ValueError(f"the generator's images have {sizes[0]} pixels, the discriminator's {sizes[1]}")
     made, judged = generator.img_channels, discriminator.config.img_channels
     if made != judged:
         raise ValueError(f"the generator's images have {made} channels, the discriminator's {judged}")
