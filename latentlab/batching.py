@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import math
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -50,7 +51,7 @@ class Batches:
     size
         Images at once, or 'auto': what is quick on the device and fits into its free memory.
     resolution
-        Height and width of the images.
+        Height and width of the images; one number for square ones.
     device
         Device that they are rendered on.
 
@@ -65,20 +66,21 @@ class Batches:
         If the size is neither 'auto' nor 1 or more.
     """
 
-    def __init__(self, size: BatchSize, resolution: int, device: torch.device | str = "cpu") -> None:
+    def __init__(self, size: BatchSize, resolution: int | tuple[int, int], device: torch.device | str = "cpu") -> None:
         asked = check_batch(size)
-        self.resolution, self.device = resolution, torch.device(device)
-        self.size = fitting_batch(resolution, self.device) if asked == "auto" else asked
+        self.height, self.width = (resolution, resolution) if isinstance(resolution, int) else resolution
+        self.device = torch.device(device)
+        self.size = fitting_batch((self.height, self.width), self.device) if asked == "auto" else asked
 
     @classmethod
     def of(cls, batch: AnyBatch, renderer: Renderer) -> Batches:
         """Return the batches of a renderer's images; `batch` itself if it is some already."""
         if isinstance(batch, Batches):
             return batch
-        return cls(batch, renderer.resolution, renderer.generator.w_avg.device)
+        return cls(batch, renderer.size, renderer.generator.w_avg.device)
 
     def __repr__(self) -> str:
-        return f"Batches({self.size} at {self.resolution}x{self.resolution} on {self.device})"
+        return f"Batches({self.size} at {self.width}x{self.height} on {self.device})"
 
     def __call__(self, rows: range, work: Callable[[range], T], least: int = 1) -> Iterator[T]:
         """Yield what `work` gives for each batch of the rows, in their order.
@@ -114,7 +116,7 @@ class Batches:
 
     def _shrink(self, failed: int, least: int, reason: str) -> None:
         """Halve the size, below what failed."""
-        place = f"{self.resolution}x{self.resolution} on {self.device}"
+        place = f"{self.width}x{self.height} on {self.device}"
         if failed == 1:
             told = f" ({reason.splitlines()[0]})" if reason else ""
             raise UserError(
@@ -149,9 +151,10 @@ def check_batch(size: int | str) -> BatchSize:
     return size
 
 
-def fitting_batch(resolution: int, device: torch.device | str) -> int:
+def fitting_batch(resolution: int | tuple[int, int], device: torch.device | str) -> int:
     """Choose how many images are rendered at once: as many as are quick on the device, and as its memory holds."""
-    kind, pixels = torch.device(device).type, resolution**2
+    kind = torch.device(device).type
+    pixels = resolution**2 if isinstance(resolution, int) else math.prod(resolution)
     kind = "cpu" if kind == "cpu" else "cuda"
     quick = min(max(_PIXELS[kind] // pixels, 1), _MOST[kind])
     free = free_memory(device)

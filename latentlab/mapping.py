@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from latentlab.errors import UserError
-from stylegan2.protocol import Generator, NoiseMode
+from stylegan2.protocol import Generator, NoiseMode, image_size
 from stylegan2.sampling import z_from_seeds
 
 # Rows that go through a mapping network at a time. Matrix products of another number of rows round differently. Tables
@@ -42,6 +42,16 @@ def check_has_w(generator: Generator, what: str) -> None:
     """Refuse a generator without W, whose codes are z, for `what` works in W; UserError."""
     if not generator.num_ws:
         raise UserError(f"{what} works in W, and this generator, like every Progressive GAN, has none: its codes are z")
+
+
+def check_square(generator: Generator, what: str) -> None:
+    """Refuse a generator whose images are not `resolution` pixels high and wide, for `what` takes those; UserError."""
+    height, width = image_size(generator)
+    if not height == width == generator.resolution:
+        raise UserError(
+            f"this generator makes images of {height}×{width} pixels (height × width); {what} takes one of square "
+            "images whose side is a power of two"
+        )
 
 
 def check_truncation(generator: Generator, psi: float) -> None:
@@ -77,6 +87,7 @@ class OneClass:
         self.z_dim, self.w_dim, self.num_ws = original.z_dim, original.w_dim, original.num_ws
         self.resolution, self.synthesis = original.resolution, original.synthesis
         self.img_channels: int = getattr(original, "img_channels", 3)
+        self.image_size = image_size(original)
 
     @property
     def resolutions(self) -> tuple[int, ...]:

@@ -12,7 +12,7 @@ from torch.func import functional_call
 
 from latentlab.errors import UserError
 from latentlab.mapping import check_has_w
-from stylegan2.protocol import Generator, NoiseMode
+from stylegan2.protocol import Generator, NoiseMode, image_size
 
 _NOISE = "noise."
 _STYLE = "style."
@@ -25,14 +25,14 @@ Latents = dict[str, Tensor]
 
 @dataclass(frozen=True)
 class Renderer:
-    """Renders latents as images `(b, img_channels, resolution, resolution)`.
+    """Renders latents as images `(b, img_channels, height, width)`.
 
     Attributes
     ----------
     generator
         The generator, which is never changed.
     resolution
-        One of the generator's `resolutions`.
+        One of the generator's `resolutions`: height and width of the images, where these are square.
     noise_mode
         Noise of the synthesis network, see `stylegan2.protocol.Synthesis`.
     dtype
@@ -55,6 +55,11 @@ class Renderer:
             names = ", ".join(str(resolution) for resolution in offered)
             raise UserError(f"this generator renders at {names} pixels, not at {self.resolution}")
 
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width of the images."""
+        return rendered_size(self.generator, self.resolution)
+
     def __call__(self, latents: Tensor | Latents) -> Tensor:
         """Render latents; differentiable in them.
 
@@ -67,7 +72,7 @@ class Renderer:
         Returns
         -------
         Tensor
-            Images `(b, img_channels, resolution, resolution)` in about [-1, 1].
+            Images `(b, img_channels, height, width)` of `size`, in about [-1, 1].
 
         Raises
         ------
@@ -116,6 +121,12 @@ class _FromStyles(nn.Module):
     def forward(self, styles: Mapping[str, Tensor], noise_mode: NoiseMode, resolution: int) -> Tensor:
         images: Tensor = self.synthesis.from_styles(styles, noise_mode, None, resolution)
         return images
+
+
+def rendered_size(generator: Generator, resolution: int) -> tuple[int, int]:
+    """Height and width of the generator's images at one of its resolutions."""
+    height, width = image_size(generator)
+    return height * resolution // generator.resolution, width * resolution // generator.resolution
 
 
 def img_channels(generator: Generator) -> int:

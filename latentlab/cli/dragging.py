@@ -112,10 +112,11 @@ def _ws(components: Components, code: Tensor | None, seed: int, psi: float, clas
     import torch
 
     from latentlab.latents import match_rows
-    from latentlab.mapping import check_has_w, ws_of_seeds
+    from latentlab.mapping import check_has_w, check_square, ws_of_seeds
 
     generator = components.generator
     check_has_w(generator, "dragging")
+    check_square(generator, "dragging")
     if code is not None:
         rows = match_rows(code, generator.num_ws) if code.shape[1] == 1 else code
         return rows.to(generator.w_avg.device)

@@ -16,6 +16,7 @@ from latentlab.directions.styles import StyleSpace
 from latentlab.directions.through_generator import ThroughGenerator, draw
 from latentlab.errors import UserError
 from latentlab.faces.regions import mean_region, region_of
+from latentlab.mapping import check_square
 from latentlab.progress import Stage, stage_of
 from latentlab.rendering import Renderer
 from latentlab.scorers import Scorer
@@ -147,6 +148,7 @@ class Optimised(ThroughGenerator):
         name = region_of(self.attribute.rpartition(":")[2]) if self.region == "attribute" else self.region
         if name is None:
             return None
+        check_square(self.renderer.generator, "a region of the face")
         mask = mean_region(name, self.renderer.resolution)
         return lambda images: mask
 

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from latentlab.dragging.settings import UNITS
 from latentlab.errors import UserError
-from latentlab.mapping import check_has_w
+from latentlab.mapping import check_has_w, check_square
 from stylegan2.protocol import Generator
 
 Places: TypeAlias = Tensor | NDArray[np.floating] | Sequence[Sequence[float]]
@@ -25,9 +25,10 @@ def checked_ws(ws: Tensor, generator: Generator) -> Tensor:
     Raises
     ------
     UserError
-        The generator has no W, or ws has another shape, or numbers that are not finite.
+        The generator has no W or no square images, or ws has another shape, or numbers that are not finite.
     """
     check_has_w(generator, "dragging")
+    check_square(generator, "dragging")
     shape = generator.num_ws, generator.w_dim
     if not isinstance(ws, Tensor) or ws.shape not in ((1, *shape), shape) or not ws.is_floating_point():
         found = tuple(ws.shape) if isinstance(ws, Tensor) else type(ws).__name__

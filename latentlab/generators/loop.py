@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,11 +18,13 @@ from latentlab.generators import state as states
 from latentlab.generators.data import ImageSet
 from latentlab.generators.state import Watched
 from latentlab.generators.watching import Distance, grid_of, grid_of_set
+from latentlab.mapping import check_square
 from latentlab.metrics.features import FeatureExtractor
 from latentlab.progress import Stage, Step, stage_of
 from latentlab.reprs import ShortRepr
 from latentlab.training import FabricProcesses, History, launch, open_tensorboard, place_in_order
 from stylegan2 import save
+from stylegan2.config import settings_of
 from stylegan2.defaults import own_draws, plain_defaults
 from stylegan2.training import GANTraining, TrainingSettings
 from stylegan2.training.levels import AnyDiscriminator, AnyGenerator
@@ -265,6 +267,7 @@ def check_set(generator: AnyGenerator, found: ImageSet, settings: TrainingSettin
     UserError
         Says what does not fit.
     """
+    check_square(generator, "training")
     wanted = (generator.img_channels, generator.resolution, generator.resolution)
     if found.images.shape[1:] != wanted:
         sizes = " and ".join("×".join(map(str, one)) for one in (wanted, found.images.shape[1:]))
@@ -288,8 +291,8 @@ def describe(
     """Describe all that the result of a training depends on, as JSON holds it."""
     measured = {"every": options.measure_every, "images": options.measured_images} if options.measure_every else None
     return {
-        "generator": {**asdict(generator.config), "start": generator.fingerprint},
-        "discriminator": asdict(discriminator.config),
+        "generator": {**settings_of(generator.config), "start": generator.fingerprint},
+        "discriminator": settings_of(discriminator.config),
         "settings": settings.as_dict(),
         "data": dict(found.description),
         "measured": measured,

@@ -14,11 +14,11 @@ from latentlab.devices import find_device
 from latentlab.errors import UserError
 from latentlab.faces import FaceDetector, load_detector
 from latentlab.faces.identity import FaceDescriptor
-from latentlab.mapping import OneClass, check_has_w
+from latentlab.mapping import OneClass, check_has_w, check_square
 from latentlab.perceptual import PerceptualDistance, fast_dtype, load_perceptual
 from latentlab.precision import Precision, dtype_of
 from latentlab.rendering import Renderer, img_channels
-from latentlab.scorers import Scorer, check_score, default_scorer, load_scorer, scored_channels
+from latentlab.scorers import Scorer, check_score, default_scorer, load_scorer, scored_channels, takes_square
 from stylegan2.protocol import Generator
 
 
@@ -117,13 +117,14 @@ class Components:
 
     @property
     def plain_generator(self) -> Generator:
-        """The generator, for training sets and comparisons: unconditional and of colour images; UserError otherwise."""
+        """The generator, for training sets and comparisons: unconditional, of square colour images; else UserError."""
         if self.generator.c_dim:
             raise UserError(
                 f"{self.network_name} is conditional ({self.generator.c_dim} classes); training sets and comparisons "
                 "take an unconditional generator"
             )
         check_has_w(self.generator, "drawing training sets and comparisons")
+        check_square(self.generator, "drawing training sets and comparisons")
         if img_channels(self.generator) != 3:
             raise UserError(f"{self._makes()}; training sets and comparisons take a generator of colour images (3)")
         return self.generator
@@ -134,12 +135,16 @@ class Components:
         Raises
         ------
         UserError
-            Then; names the network, its channels and the scorer.
+            Then; names the images of the network, and the scorer.
         """
         channels, makes = img_channels(self.generator), self._makes()
         if channels not in images.CHANNELS:
             raise UserError(f"{makes}; images of 1 (grey) or 3 (colour) are written to files")
-        takes = scored_channels(self.scorer) if scored else None
+        if not scored:
+            return
+        if takes_square(self.scorer):
+            check_square(self.generator, f"the scorer {self.scorer_name}, which knows faces in FFHQ's framing,")
+        takes = scored_channels(self.scorer)
         if takes not in (None, channels):
             kind = "colour" if takes == 3 else f"images of {takes}"
             raise UserError(
@@ -148,8 +153,9 @@ class Components:
             )
 
     def check_takes_photos(self) -> None:
-        """Refuse a generator of other images than colour ones, or without W, for photos of faces; UserError then."""
+        """Refuse a generator without W, or of other images than square colour ones, for photos of faces; UserError."""
         check_has_w(self.generator, "projection")
+        check_square(self.generator, "editing and projecting photos of faces")
         if img_channels(self.generator) != 3:
             raise UserError(
                 f"{self._makes()}, but faces in photos are found, compared and pasted back in colour; the latents of "

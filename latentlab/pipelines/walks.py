@@ -21,10 +21,11 @@ from latentlab.pipelines.edits import Faces, render_edits
 from latentlab.plots.saving import FORMATS, save_figure
 from latentlab.precision import Precision
 from latentlab.progress import Stage, stage_of
-from latentlab.rendering import Renderer
+from latentlab.rendering import Renderer, rendered_size
 from latentlab.reprs import ShortRepr
 from latentlab.scorers import Scorer, score_column
 from latentlab.video import FASTEST, FPS, check_video, write_video
+from stylegan2.protocol import image_size
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -158,7 +159,8 @@ def walk_renderer(
     components
         Networks; the generator is used.
     resolution
-        Height and width of each face; None for 256, or the generator's own where that is less.
+        Height and width of each face, or the longer of the two; None for 256, or the generator's own where that is
+        less.
     precision
         Type that they are rendered in.
 
@@ -172,11 +174,12 @@ def walk_renderer(
     UserError
         If the generator's images are smaller than `resolution`.
     """
-    most = components.generator.resolution
+    generator = components.generator
+    most = max(image_size(generator))
     size = min(RESOLUTION, most) if resolution is None else resolution
     if not 0 < size <= most:
         raise UserError(f"each face has 1 to {most} pixels with this generator, not {size}")
-    offered = next(one for one in components.generator.resolutions if one >= size)
+    offered = next(one for one in generator.resolutions if max(rendered_size(generator, one)) >= size)
     return components.renderer(offered, precision), size
 
 
@@ -199,7 +202,7 @@ def render_walk(
     direction, strengths, renderer, scorer, batch_size
         See `latentlab.pipelines.edits.render_edits`.
     size
-        Height and width that larger images are reduced to.
+        Longer side that larger images are reduced to.
     progress
         True for a progress bar, False for none, or a `Stage` of your own.
     """

@@ -46,7 +46,7 @@ def walk_figure(
     score_name
         Name of the score.
     dpi
-        Pixels per inch; an image is 1.2 inches wide.
+        Pixels per inch; an image is 1.2 inches wide, and as high as it is.
 
     Raises
     ------
@@ -60,39 +60,44 @@ def walk_figure(
             f"{faces} × {columns} images need as many scores (got {scores.shape}), "
             f"{columns} strengths (got {len(strengths)}) and {faces} titles (got {len(row_titles)})"
         )
+    tall = _CELL * (images.shape[3] / images.shape[4])
     width = MARGIN + _TITLE + columns * (_CELL + GAP) - GAP + MARGIN
-    height = _HEADER + faces * (_CELL + _SCORE + GAP) + MARGIN
+    height = _HEADER + faces * (tall + _SCORE + GAP) + MARGIN
     figure = new_figure(width, height, dpi)
-    thumbnails = _thumbnails(images, round(_CELL * dpi))
+    thumbnails = _thumbnails(images, round(tall * dpi), round(_CELL * dpi))
     for row in range(faces):
-        bottom = height - _HEADER - row * (_CELL + _SCORE + GAP) - _CELL
+        bottom = height - _HEADER - row * (tall + _SCORE + GAP) - tall
         figure.text(
-            (MARGIN + _TITLE / 2) / width, (bottom + _CELL / 2) / height, row_titles[row],
+            (MARGIN + _TITLE / 2) / width, (bottom + tall / 2) / height, row_titles[row],
             rotation=90, ha="center", va="center", fontsize=8, color=PALE,
         )  # fmt: skip
-        _draw_row(figure, bottom, thumbnails[row], scores[row], strengths)
+        _draw_row(figure, (bottom, tall), thumbnails[row], scores[row], strengths)
     _draw_header(figure, strengths, score_name)
     return figure
 
 
-def _thumbnails(images: Tensor, side: int) -> NDArray[np.float32]:
-    """Images as matplotlib takes them, shrunk to `side` pixels: `(faces, strengths, h, w, 3)` in [0, 1]."""
+def _thumbnails(images: Tensor, height: int, width: int) -> NDArray[np.float32]:
+    """Images as matplotlib takes them, shrunk to `height` and `width`: `(faces, strengths, h, w, 3)` in [0, 1]."""
     faces, columns = images.shape[:2]
     flat = images.detach().float().cpu().flatten(0, 1).expand(-1, 3, -1, -1)  # (faces · strengths, 3, h, w)
-    if min(flat.shape[-2:]) > side:
-        flat = torch.nn.functional.interpolate(flat, size=(side, side), mode="bicubic", antialias=True)
+    if flat.shape[3] > width:
+        flat = torch.nn.functional.interpolate(flat, size=(height, width), mode="bicubic", antialias=True)
     array: NDArray[np.float32] = (flat / 2 + 0.5).clamp(0, 1).permute(0, 2, 3, 1).numpy()
     return array.reshape(faces, columns, *array.shape[1:])
 
 
 def _draw_row(
-    figure: Figure, bottom: float, thumbnails: NDArray[Any], scores: NDArray[Any], strengths: Sequence[float]
+    figure: Figure,
+    place: tuple[float, float],
+    thumbnails: NDArray[Any],
+    scores: NDArray[Any],
+    strengths: Sequence[float],
 ) -> None:
-    """Draw the images of one face at `bottom` inches, and their scores below them."""
-    width, height = figure.get_size_inches()
+    """Draw the images of one face, and their scores below them; `place` is the images' bottom and height in inches."""
+    (bottom, tall), (width, height) = place, figure.get_size_inches()
     for column, strength in enumerate(strengths):
         left = MARGIN + _TITLE + column * (_CELL + GAP)
-        axes = figure.add_axes((left / width, bottom / height, _CELL / width, _CELL / height))
+        axes = figure.add_axes((left / width, bottom / height, _CELL / width, tall / height))
         axes.imshow(thumbnails[column], aspect="auto", interpolation="antialiased")
         _frame(axes, unedited=strength == 0)
         figure.text(

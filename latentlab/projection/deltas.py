@@ -83,6 +83,7 @@ class TunedGenerator:
         self.z_dim, self.c_dim, self.w_dim = original.z_dim, original.c_dim, original.w_dim
         self.num_ws, self.resolution = original.num_ws, original.resolution
         self.original, self.delta, self.img_channels = original, delta, img_channels(original)
+        self.image_size = protocol.image_size(original)
         self.mapping: protocol.Mapping = original.mapping
         self.synthesis: protocol.Synthesis = _with_changes(synthesis_module(original), delta)
 

@@ -11,7 +11,7 @@ from latentlab.errors import UserError
 from latentlab.images import CHANNELS, as_batch
 from latentlab.rendering import img_channels
 from latentlab.reprs import ShortRepr
-from stylegan2.protocol import Generator
+from stylegan2.protocol import Generator, image_size
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -21,9 +21,10 @@ class MaskedImages(ShortRepr):
     Attributes
     ----------
     images
-        `(n, 3, h, h)` in [-1, 1]; `(n, 1, h, h)` for a generator of grey images.
+        `(n, 3, h, w)` in [-1, 1], of the shape of the generator's images, at any resolution; `(n, 1, h, w)` for a
+        generator of grey images.
     mask
-        `(n or 1, 1, h, h)` in 0 … 1, nowhere 0 for a whole image; None counts all pixels alike.
+        `(n or 1, 1, h, w)` in 0 … 1, nowhere 0 for a whole image; None counts all pixels alike.
 
     Raises
     ------
@@ -36,15 +37,15 @@ class MaskedImages(ShortRepr):
 
     def __post_init__(self) -> None:
         images, mask = self.images, self.mask
-        if images.ndim != 4 or images.shape[1] not in CHANNELS or images.shape[2] != images.shape[3] or not len(images):
-            raise UserError(f"images must be (n, 3, h, h) with n at least 1, not {tuple(images.shape)}")
+        if images.ndim != 4 or images.shape[1] not in CHANNELS or not images.numel():
+            raise UserError(f"images must be (n, 3, h, w) with n at least 1, not {tuple(images.shape)}")
         if not images.isfinite().all():
             raise UserError("the images hold numbers that are not finite")
         if mask is None:
             return
-        n, h = len(images), images.shape[-1]
-        if mask.shape not in ((n, 1, h, h), (1, 1, h, h)):
-            raise UserError(f"the mask must be ({n} or 1, 1, {h}, {h}) for these images, not {tuple(mask.shape)}")
+        n, (h, w) = len(images), images.shape[2:]
+        if mask.shape not in ((n, 1, h, w), (1, 1, h, w)):
+            raise UserError(f"the mask must be ({n} or 1, 1, {h}, {w}) for these images, not {tuple(mask.shape)}")
         if not (mask.min() >= 0 and mask.max() <= 1 and mask.flatten(1).any(dim=1).all()):
             raise UserError("a mask must lie in 0 … 1, and not be 0 everywhere")
 
@@ -56,11 +57,17 @@ class MaskedImages(ShortRepr):
     def __len__(self) -> int:
         return len(self.images)
 
-    def check_channels(self, generator: Generator) -> None:
-        """Raise UserError unless the images have as many channels as the generator's."""
+    def check_fits(self, generator: Generator) -> None:
+        """Raise UserError unless the images have as many channels as the generator's, and their shape."""
         found, wanted = self.images.shape[1], img_channels(generator)
         if found != wanted:
             raise UserError(f"this generator makes images of {wanted} channels; those to reconstruct have {found}")
+        (h, w), (height, width) = self.images.shape[2:], image_size(generator)
+        if h * width != w * height:
+            raise UserError(
+                f"this generator makes images of {height}×{width} pixels (height × width); those to reconstruct are "
+                f"{h}×{w}, which is another shape"
+            )
 
     def on(self, device: torch.device) -> MaskedImages:
         """Images and a mask for each of them, on `device`."""

@@ -25,9 +25,9 @@ class Target(ShortRepr):
     Attributes
     ----------
     images, pyramid
-        `(b, 3, resolution, resolution)`, and their features.
+        `(b, 3, h, w)`, the longer of which is the resolution, and their features.
     mask
-        `(b or 1, 1, resolution, resolution)`, or None.
+        `(b or 1, 1, h, w)`, or None.
     """
 
     images: Tensor
@@ -36,7 +36,7 @@ class Target(ShortRepr):
 
     @classmethod
     def of(cls, images: Tensor | MaskedImages, perceptual: PerceptualDistance, resolution: int) -> Target:
-        """Average images down to `resolution`, or take them as they are where they are smaller."""
+        """Average images down to `resolution` at the longer side, or take them as they are where they are smaller."""
         inputs = MaskedImages.of(images)
         small, mask = reduce(inputs.images, resolution), inputs.mask
         if mask is not None:
@@ -46,10 +46,10 @@ class Target(ShortRepr):
 
     def to_size(self, rendered: Tensor) -> Tensor:
         """Resize `rendered (b, 3, r, r)` to the target's: averaged down, or interpolated up where it is smaller."""
-        resolution = self.images.shape[-1]
-        if rendered.shape[-1] < resolution:
-            return F.interpolate(rendered, (resolution, resolution), mode="bilinear", align_corners=False)
-        return reduce(rendered, resolution)
+        height, width = self.images.shape[2:]
+        if rendered.shape[-1] < width:
+            return F.interpolate(rendered, (height, width), mode="bilinear", align_corners=False)
+        return rendered if rendered.shape[-1] == width else F.interpolate(rendered, (height, width), mode="area")
 
     def mesh(self, rendered: Tensor) -> Tensor:
         """Measure the pattern in `rendered (b, 3, r, r)` that the comparison does not see, `(b,)`."""

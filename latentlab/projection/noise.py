@@ -47,7 +47,7 @@ def noise_regulariser(noise: Tensor) -> Tensor:
     while True:
         for axis in (2, 3):
             total = total + (noise * noise.roll(1, axis)).mean(dim=(1, 2, 3)).square()
-        if noise.shape[2] <= SMALLEST:
+        if min(noise.shape[2:]) <= SMALLEST:
             return total
         noise = F.avg_pool2d(noise, 2)
 

@@ -54,7 +54,7 @@ def project(
     ----------
     images
         `(n, 3, h, h)` or, for one, `(3, h, h)`, in [-1, 1], framed as those that the generator was trained on (see
-        `latentlab.faces`).
+        `latentlab.faces`); `(n, 3, h, w)` where the generator's images are not square.
     generator
         Generator to project into; it is not changed.
     settings
@@ -153,7 +153,7 @@ class Projector:
         self._render = Renderer(generator, generator.resolution)
         self._device = generator.w_avg.device
         self._inputs = MaskedImages.of(images).on(self._device)
-        self._inputs.check_channels(generator)
+        self._inputs.check_fits(generator)
         if perceptual is None:
             perceptual = load_perceptual("vgg", self._device, fast_dtype(self._device))
         self.perceptual = perceptual
@@ -194,7 +194,7 @@ class Projector:
     ) -> ProjectionStep:
         """What the last step did to the images of these `numbers`."""
         steps, begun = self.settings.steps, [*self._done.values(), *active.values()]
-        shape = self._inputs.images.shape[1], self.generator.resolution, self.generator.resolution
+        shape = self._inputs.images.shape[1], *self._render.size
         return ProjectionStep(
             images=tuple(numbers),
             steps=tuple(search.steps for search in searches),

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from latentlab.errors import UserError
-from latentlab.mapping import check_has_w, map_any_class
+from latentlab.mapping import check_has_w, check_square, map_any_class
 from latentlab.perceptual import PerceptualDistance, masked_mean
 from latentlab.progress import Stage, stage_of
 from latentlab.projection.deltas import TunedGenerator, WeightDelta, changed_weights
@@ -166,7 +166,7 @@ class Tuner:
             raise UserError(f"batch_size must be 1 at least, not {batch_size}")
         self.settings, self.generator, self.perceptual = settings or TuningSettings(), generator, perceptual
         inputs, noise = MaskedImages.of(images), dict(noise or {})
-        inputs.check_channels(generator)
+        inputs.check_fits(generator)
         device = generator.w_avg.device
         self._synthesis, self._originals = _free(generator, self.settings)
         buffers = dict(self._synthesis.named_buffers())
@@ -359,6 +359,7 @@ def _check(
 ) -> None:
     """Raise UserError where latents and noise maps do not fit `n` images or the generator."""
     check_has_w(generator, "tuning")
+    check_square(generator, "tuning")
     if ws.shape != (n, generator.num_ws, generator.w_dim):
         raise UserError(f"the latents must be ({n}, {generator.num_ws}, {generator.w_dim}), not {tuple(ws.shape)}")
     if not ws.isfinite().all():

@@ -15,6 +15,7 @@ from latentlab.batching import AnyBatch, Batches
 from latentlab.errors import UserError
 from latentlab.mapping import check_class, check_truncation, ws_of_seeds
 from latentlab.progress import Stage, stage_of
+from latentlab.rendering import rendered_size
 from latentlab.resuming import check_same
 from latentlab.samples.store import SampleSettings, SampleStore
 from latentlab.samples.table import SampleTable, concatenate
@@ -73,7 +74,7 @@ def draw_samples(
     if render is None:
         render = partial(generator.synthesis, noise_mode=settings.noise_mode)
     if not isinstance(batch_size, Batches):
-        batch_size = Batches(batch_size, settings.resolution, generator.w_avg.device)
+        batch_size = Batches(batch_size, rendered_size(generator, settings.resolution), generator.w_avg.device)
     _draw_missing(_Drawing(generator, scorer, render, settings, batch_size), store, stage_of(progress))
     store.forget_begun()
     return store.table()
@@ -169,9 +170,10 @@ class _Drawing:
         settings = self.settings
         images = self.render(codes)  # (b, 3, r, r)
         w = codes[:, 0] if self.generator.num_ws else codes[:, :0]
-        if images.shape[-2:] != (settings.resolution, settings.resolution):
-            size = "×".join(str(number) for number in images.shape[-2:])
-            raise UserError(f"the images are {size}, but the samples' resolution is {settings.resolution}")
+        wanted = rendered_size(self.generator, settings.resolution)
+        if images.shape[-2:] != wanted:
+            sizes = ("×".join(map(str, size)) for size in (images.shape[-2:], wanted))
+            raise UserError("the images are {}, but those of the samples' resolution are {}".format(*sizes))
         scores, known = scores_and_logits(self.scorer, images)
         return SampleTable(
             seeds=np.asarray(seeds, dtype=np.int64),

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         score_column,
         score_images,
         scored_channels,
+        takes_square,
         threshold_of,
     )
     from latentlab.scorers.threshold import (
@@ -75,6 +76,7 @@ __all__ = [
     "score_column",
     "score_images",
     "scored_channels",
+    "takes_square",
     "threshold_of",
 ]
 
@@ -102,6 +104,7 @@ if not TYPE_CHECKING:
                 "score_column",
                 "score_images",
                 "scored_channels",
+                "takes_square",
                 "threshold_of",
             ),
             "threshold": (

@@ -23,6 +23,7 @@ class Scorer(Protocol):
     - an attribute `threshold`, the `Threshold` above which its scores are positive, or the `Thresholds` of each.
       Without one an image is positive for the largest of several scores, or for a single score above one half;
     - an attribute `img_channels`, the channels of the images that it takes: 3 for colour, 1 for grey;
+    - an attribute `square`: whether it takes square images alone, as of faces in FFHQ's framing;
     - an attribute `probabilities`: whether its scores are such, rather than lengths, angles and the like. Without it
       they are where all lie in [0, 1];
     - a method `logits(images)`, `(b, len(names))`: the logits of probabilities, where they are known better than the

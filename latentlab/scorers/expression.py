@@ -58,6 +58,11 @@ class CroppedScorer(ABC):
     def __repr__(self) -> str:
         return f"{type(self).__name__}({', '.join(self.names)})"
 
+    @property
+    def square(self) -> bool:
+        """Whether faces are looked for where FFHQ's framing has them; other crops may be of images of any shape."""
+        return self.crop == FFHQ_FACE
+
     @abstractmethod
     def classify(self, crops: Tensor) -> Tensor:
         """Classify faces `(b, 3, 64, 64)` in [-1, 1] as they are: probabilities `(b, 7)`."""

@@ -28,6 +28,7 @@ class LandmarkScorer(ABC):
     names: tuple[str, ...]
     fingerprint: str
     img_channels = 3
+    square = True
     probabilities = False
 
     def __init__(self, detector: FaceDetector) -> None:

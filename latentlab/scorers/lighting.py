@@ -23,6 +23,7 @@ class Lighting:
 
     names = ("light_side", "light")
     img_channels = 3
+    square = True
     probabilities = False
     threshold = Threshold.parse("median")
 

@@ -11,7 +11,7 @@ from latentlab.errors import UserError
 from latentlab.scorers.base import AttributeSet, Scorer
 from latentlab.scorers.logits import all_logits
 from latentlab.scorers.naming import qualify, set_fingerprint
-from latentlab.scorers.scores import check_score, scored_channels, threshold_of
+from latentlab.scorers.scores import check_score, scored_channels, takes_square, threshold_of
 from latentlab.scorers.threshold import combine, threshold_for
 
 
@@ -44,6 +44,7 @@ class ScorerSet:
         }
         self.names = tuple(self._members)
         self.img_channels = _common_channels(self.scorers)
+        self.square = any(map(takes_square, self.scorers.values()))
         self.fingerprint = set_fingerprint({name: scorer.fingerprint for name, scorer in scorers.items()})
         own = {scorer: threshold_of(scorer) for scorer in scorers.values()}
         self.threshold = combine(

@@ -65,6 +65,11 @@ def scored_channels(scorer: Scorer) -> int | None:
     return channels
 
 
+def takes_square(scorer: Scorer) -> bool:
+    """Whether the scorer takes square images alone: its `square`, which it need not have."""
+    return bool(getattr(scorer, "square", False))
+
+
 def check_score(names: tuple[str, ...], name: str) -> None:
     """Refuse a score that is not among `names`; the UserError lists them, or the nearest of very many."""
     if name not in names:

@@ -15,7 +15,7 @@ from latentlab.directions import Direction, load_direction, match_layers
 from latentlab.directions.shipped import shipped_directions
 from latentlab.errors import UserError
 from latentlab.latents import load_latents, match_rows
-from latentlab.mapping import check_has_w, ws_of_seeds
+from latentlab.mapping import check_has_w, check_square, ws_of_seeds
 from latentlab.pipelines import Components
 from latentlab.pipelines.photos import CheckedPhoto, PhotoSettings, Portrait, check_photos
 from latentlab.pipelines.walks import walk_renderer
@@ -42,6 +42,7 @@ class Networks:
 
     def __init__(self, components: Components) -> None:
         check_has_w(components.generator, "the studio")
+        check_square(components.generator, "the studio")
         components.check_images(scored=True)
         self.components = components
         self._lock, self._detecting = threading.Lock(), threading.Lock()

@@ -188,6 +188,7 @@ configs = st.builds(
     channel_max=st.integers(2, 9),
     architecture=st.sampled_from(["skip", "resnet", "orig"]),
     use_noise=st.booleans(),
+    base_size=st.tuples(st.integers(1, 9), st.integers(1, 9)),
 )
 
 
@@ -209,12 +210,12 @@ def test_the_generator_is_inferred_from_names_and_shapes(config):
 @settings(max_examples=40)
 @given(configs, st.integers(1, 2))
 def test_the_discriminator_is_inferred_from_names_and_shapes(config, mbstd_channels):
-    own = ("resolution", "c_dim", "img_channels", "channel_base", "channel_max", "architecture")
+    own = ("resolution", "c_dim", "img_channels", "channel_base", "channel_max", "architecture", "base_size")
     shared = {name: getattr(config, name) for name in own}
     config = DiscriminatorConfig(**shared, mbstd_channels=mbstd_channels)
     with torch.device("meta"):
         state = Discriminator(config).state_dict()
-    assert same_network(discriminator_config(state, config.resample_filter), config)
+    assert same_network(discriminator_config(state, config.resample_filter, config.base_size), config)
 
 
 @given(st.lists(st.integers(1, 20), min_size=1, max_size=12), st.sampled_from([1, 4, 0.25]))
@@ -328,6 +329,13 @@ def test_released_architectures(release, architecture):
     assert same_network(loaded.config, config)
     assert loaded.state_dict().keys() == G.state_dict().keys()
     assert all(torch.equal(value, G.state_dict()[name]) for name, value in loaded.state_dict().items())
+
+
+@pytest.mark.filterwarnings("ignore:TypedStorage")
+def test_a_constant_that_is_not_square_is_the_discriminators_too(release, tiny):
+    G = Generator(replace(tiny.config, base_size=(5, 3)))
+    path = release({"G_ema": G, "D": Discriminator(DiscriminatorConfig(16, channel_base=256, base_size=(5, 3)))})
+    assert stylegan2.load(path).image_size == stylegan2.load(path, "D").image_size == (20, 12)
 
 
 @pytest.mark.filterwarnings("ignore:TypedStorage")

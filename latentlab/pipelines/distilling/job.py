@@ -103,7 +103,7 @@ def renderer_for(components: Components, resolution: int, precision: Precision =
     UserError
         The faces are larger than the generator's images.
     """
-    known = components.generator.resolutions
+    known = components.plain_generator.resolutions
     if resolution > max(known):
         raise UserError(f"the generator renders {max(known)} pixels at most, and faces of {resolution} are asked for")
     taken = min(r for r in known if r >= min(max(resolution, _SCORED), max(known)))

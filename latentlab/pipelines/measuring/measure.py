@@ -23,7 +23,7 @@ from latentlab.directions.statistics import auc_deviation
 from latentlab.errors import UserError
 from latentlab.files import read_json, write_json
 from latentlab.images import save_image
-from latentlab.mapping import check_has_w
+from latentlab.mapping import check_has_w, check_square
 from latentlab.metrics import Interval
 from latentlab.pipelines.components import Components
 from latentlab.pipelines.measuring.cosines import cosines_between, digest
@@ -99,6 +99,7 @@ def measure_directions(
     """
     settings = MeasureSettings() if settings is None else settings
     check_has_w(components.generator, "this measurement")
+    check_square(components.generator, "this measurement")
     _check_networks(directions, attribute, components)
     bench = _bench(attribute, components, settings, samples, Path(folder), stage_of(progress))
     parts = _measured(bench, directions, stage_of(progress))

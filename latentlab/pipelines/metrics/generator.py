@@ -14,7 +14,7 @@ from torch import Tensor
 from latentlab.batching import AnyBatch, Batches
 from latentlab.files import images_in
 from latentlab.images import size_of
-from latentlab.mapping import check_class
+from latentlab.mapping import check_class, check_square
 from latentlab.metrics import Interval, PerceptualPathLength, unknown_because
 from latentlab.metrics.path_length import why_too_small
 from latentlab.metrics.set_distance import FeatureSets
@@ -102,6 +102,7 @@ def _begin(
     """Check what was asked for, and open the folder."""
     generator = components.generator
     check_class(generator, settings.class_label)
+    check_square(generator, "measuring a generator")
     components.check_images(scored=settings.of_attributes != ())
     renderer = components.renderer(settings.resolution)
     batches = Batches.of(batch_size, renderer)

@@ -113,6 +113,11 @@ class AttributeScorer:
         return torch.sigmoid(logits), logits
 
     @property
+    def square(self) -> bool:
+        """Whether the whole image is taken to be in FFHQ's framing; other crops may be of images of any shape."""
+        return self.crop == WHOLE
+
+    @property
     def threshold(self) -> Threshold | None:
         """One half for each of several attributes; a single one needs none, for that holds for every lone score."""
         return HALF if len(self.names) > 1 else None
