@@ -70,9 +70,11 @@ def import_direction(
     Raises
     ------
     UserError
-        If the file holds no published direction, or one of another size, or the scorer has no such score.
+        If the file holds no published direction, or one of another size, or the scorer has no such score or takes
+        other images.
     """
     generator = components.generator
+    components.check_images(scored=True)
     direction = load_direction(Path(path), attribute, generator, space=space)
     direction.check(generator)
     chosen = score_for(components.scorer, attribute) if score is None else score

@@ -97,13 +97,13 @@ def _held_out(fit: Fit) -> DirectionStatistics:
 
 def _samples(context: StudyContext, study: Study) -> str:
     settings = context.settings
-    resolution = context.renderer.resolution
-    full = resolution == context.components.generator.resolution
+    full = context.renderer.resolution == context.components.generator.resolution
+    height, width = context.renderer.size
     last = settings.seed_start + settings.samples - 1
     parts = [
         "## Samples",
         f"Seeds {settings.seed_start} … {last} at psi {settings.psi:g}, rendered "
-        f"{'at the full resolution' if full else 'as previews'} ({resolution}×{resolution}) and "
+        f"{'at the full resolution' if full else 'as previews'} ({width}×{height}) and "
         f"scored by {code(settings.scorer)}. {_rule(study)} {share(study.labels == POSITIVE)} count as "
         f"*{escape(settings.attribute)}*. "
         f"Directions are learnt on {int(study.train.sum())} samples; {int(study.test.sum())} are held out. "

@@ -14,7 +14,7 @@ import torch
 from latentlab.batching import AnyBatch, Batches
 from latentlab.directions import fit
 from latentlab.errors import UserError
-from latentlab.mapping import check_has_w, check_square
+from latentlab.mapping import check_has_w
 from latentlab.pipelines.components import Components
 from latentlab.pipelines.sampling import LabelSettings, label_samples
 from latentlab.pipelines.study.context import StudyContext
@@ -75,7 +75,6 @@ def study_attribute(
         W, or no styles for the method.
     """
     check_has_w(components.generator, "a study")
-    check_square(components.generator, "a study")
     with published(folder, MANIFEST) as local:
         samples = f"{str(folder).rstrip('/')}/samples" if is_address(folder) else local / "samples"
         return _study(components, settings, local, samples, command, batch_size, stage_of(progress))

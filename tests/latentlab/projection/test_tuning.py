@@ -264,7 +264,7 @@ def test_a_folder_of_another_run_is_refused(tiny, tmp_path):
     ("change", "words"),
     [
         ({"ws": torch.zeros(2, 6, 32)}, "latents must be"),
-        ({"images": torch.zeros(1, 3, 16, 8)}, "images must be"),
+        ({"images": torch.zeros(1, 3, 16, 8)}, "are 16×8, which is another shape"),
         ({"images": torch.full((1, 3, 16, 16), float("nan"))}, "not finite"),
         ({"mask": torch.zeros(1, 1, 16, 16)}, "not be 0 everywhere"),
         ({"mask": torch.ones(1, 1, 8, 8)}, "mask must be"),
