@@ -91,7 +91,7 @@ def _check_base_size(config: GeneratorConfig | DiscriminatorConfig) -> None:
     sides = size if isinstance(size, (tuple, list)) else ()
     whole = len(sides) == 2 and all(isinstance(side, Integral) and not isinstance(side, bool) for side in sides)
     if not whole or not all(1 <= side <= 4 * _LARGEST // config.resolution for side in sides):
-        raise ValueError(f"base_size must be the height and width of a feature map, not {describe(size)}")
+        raise ValueError(f"base_size must be a height and a width, whole numbers from 1, not {describe(size)}")
 
 
 def _check_shape(config: GeneratorConfig | DiscriminatorConfig) -> None:

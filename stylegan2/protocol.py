@@ -96,13 +96,13 @@ class Generator(Protocol):
         """Images in about [-1, 1] of `z (batch, z_dim)`."""
 
 
-class Sized(Protocol):
+class HasResolution(Protocol):
     """A network of images of some size, a generator or a discriminator."""
 
     resolution: int
 
 
-def image_size(network: Sized) -> tuple[int, int]:
+def image_size(network: HasResolution) -> tuple[int, int]:
     """Height and width of the network's images: its attribute of that name, or its resolution twice."""
     height, width = getattr(network, "image_size", (network.resolution, network.resolution))
     return height, width

@@ -103,7 +103,7 @@ def test_both_networks_are_trained_together(size):
 @pytest.mark.parametrize("wrong", [(0, 4), (4,), (4, 4, 4), (4.0, 4), (True, 4), "44", 4, None, (4, 1 << 30)])
 @pytest.mark.parametrize("config", [SMALL, JUDGE], ids=["generator", "discriminator"])
 def test_what_is_no_size_is_refused(config, wrong):
-    with pytest.raises(ValueError, match="base_size must be the height and width"):
+    with pytest.raises(ValueError, match="base_size must be a height and a width"):
         replace(config, base_size=wrong)
 
 
