@@ -16,6 +16,7 @@ READING_ORDER = (
     "shapes_instagan",
     "smile_cyclegan",
     "smile_instagan",
+    "train_generator",
     "own_method",
     "facades",
 )
