@@ -20,6 +20,7 @@ from latentlab.generators.state import Watched
 from latentlab.generators.watching import Distance, grid_of, grid_of_set
 from latentlab.mapping import check_square
 from latentlab.metrics.features import FeatureExtractor
+from latentlab.plots import history_figure, save_figure
 from latentlab.progress import Stage, Step, stage_of
 from latentlab.reprs import ShortRepr
 from latentlab.training import FabricProcesses, History, launch, open_tensorboard, place_in_order
@@ -34,7 +35,8 @@ if TYPE_CHECKING:
 
 SAVE_SECONDS = 120.0
 GENERATOR, BEST, DISCRIMINATOR = "generator.safetensors", "best.safetensors", "discriminator.safetensors"
-HISTORY, SAMPLES, STATE, RUN = "history.csv", "samples", "state.safetensors", "run.json"
+HISTORY, CURVES, SAMPLES = "history.csv", "curves.png", "samples"
+STATE, RUN = "state.safetensors", "run.json"
 
 
 @dataclass(frozen=True)
@@ -108,7 +110,7 @@ def train_generator(
     settings
         Settings of the training. With more images a training goes on, also one that was done.
     folder
-        Folder of its state, `history.csv`, `samples/step-*.png`, and of the networks.
+        Folder of its state, `history.csv`, `curves.png`, `samples/step-*.png`, and of the networks.
     fabric
         A launched Fabric, see `latentlab.training.launch`; by default one process on the best available device.
     features
@@ -228,6 +230,9 @@ class _Run:
     def _draw(self, step: int) -> None:
         drawn = grid_of(self.training.mean, self.found)
         images.save_image(drawn, self.folder / SAMPLES / f"step-{step:08d}.png")
+        assert self.history is not None  # of the process that writes
+        if self.history.rows:
+            save_figure(history_figure(self.history.rows, "samples"), self.folder / CURVES)
         if self.board is not None:
             self.board.add_image("samples", (drawn[0] + 1) / 2, self.training.images_seen)
 

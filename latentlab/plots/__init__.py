@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from latentlab.plots.curves import interval_figure, response_figure, tradeoff_figure
     from latentlab.plots.directions import heat_figure, identity_figure, success_figure
     from latentlab.plots.faces import grid_figure, portrait_figure, walk_figure
+    from latentlab.plots.history import history_figure
     from latentlab.plots.saving import FORMATS, check_format, save_figure
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "check_format",
     "grid_figure",
     "heat_figure",
+    "history_figure",
     "identity_figure",
     "interval_figure",
     "portrait_figure",
@@ -36,6 +38,7 @@ if not TYPE_CHECKING:
             "curves": ("interval_figure", "response_figure", "tradeoff_figure"),
             "directions": ("heat_figure", "identity_figure", "success_figure"),
             "faces": ("grid_figure", "portrait_figure", "walk_figure"),
+            "history": ("history_figure",),
             "saving": ("FORMATS", "check_format", "save_figure"),
         },
     )

@@ -75,7 +75,14 @@ def test_a_training_leaves_networks_that_load(tmp_path):
     rows = (tmp_path / "run" / "history.csv").read_text().splitlines()
     assert rows[0].startswith("step,epoch,samples,learning_rate,generator,") and rows[0].endswith("distance")
     assert [row.split(",")[0] for row in rows[1:]] == ["2", "4", "6", "8"]
-    names = {"real.png", "samples/step-00000004.png", "samples/step-00000008.png", "run.json", "state.safetensors"}
+    names = {
+        "real.png",
+        "curves.png",
+        "samples/step-00000004.png",
+        "samples/step-00000008.png",
+        "run.json",
+        "state.safetensors",
+    }
     assert names <= set(files_of(tmp_path / "run"))
     card = json.loads((tmp_path / "run" / "run.json").read_text())
     assert (card["images_seen"], card["measure"]) == (64, "kernel distance × 1000 (colours)")

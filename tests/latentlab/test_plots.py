@@ -11,6 +11,7 @@ from PIL import Image
 from latentlab.errors import UserError
 from latentlab.plots import (
     grid_figure,
+    history_figure,
     interval_figure,
     portrait_figure,
     response_figure,
@@ -245,3 +246,20 @@ def test_unknown_formats_and_places_are_refused(tmp_path):
     with pytest.raises(UserError, match="cannot write"):
         save_figure(walk(), tmp_path / "file" / "walk.png")
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+# --- trainings ----------------------------------------------------------------------------------------------
+
+
+def test_a_history_has_a_panel_for_each_column_that_changes():
+    rows = [{"step": str(k), "samples": 16 * k, "rate": "0.1", "loss": f"{k**2}", "r1": k % 2} for k in range(1, 80)]
+    rows[10]["distance"], rows[20]["distance"] = "0.5", 0
+    figure = history_figure([{**row, "distance": row.get("distance", "")} for row in rows], "samples")
+    panels = [axes for axes in figure.axes if axes.get_visible()]
+    assert [axes.get_title() for axes in panels] == ["loss", "r1", "distance"]
+    single, mean = panels[0].lines
+    np.testing.assert_array_equal(single.get_xydata(), [[16 * k, k**2] for k in range(1, 80)])
+    # A mean over 25 neighbours of k² is k² and their variance.
+    np.testing.assert_allclose(mean.get_xydata(), [[16 * k, k**2 + 52] for k in range(13, 68)])
+    (few,) = panels[2].lines
+    assert few.get_xydata().tolist() == [[16 * 11, 0.5], [16 * 21, 0]]
