@@ -53,7 +53,8 @@ sphinx_gallery_conf = {
     "examples_dirs": "../examples",
     "gallery_dirs": "gallery",
     # These take long, or a data set that nobody may fetch unasked: shown with an image of an earlier run, not executed.
-    "filename_pattern": r"/(?!edges_to_face|facades|shapes_instagan|smile_cyclegan|smile_instagan|train_generator)\w+\.py$",
+    "filename_pattern": r"/(?!edges_to_face|facades|shapes_instagan|smile_cyclegan|smile_instagan|train_generator)"
+    r"\w+\.py$",
     "within_subsection_order": "example_gallery.reading_order",
     "image_scrapers": ("example_gallery.shown_by_notebooks",),
     "reset_modules": (),
