@@ -42,9 +42,10 @@ def photo():
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
-    """An empty folder to work in, in a process that keeps its settings."""
+    """An empty folder to work in, in a process that keeps its settings; what is timed there is timed once."""
     monkeypatch.setattr(latentlab, "keep_freed_memory", lambda keep=True: True)
     monkeypatch.setattr("stylegan2.memory.keep_freed_memory", lambda: True)
+    monkeypatch.setattr("stylegan2.optimization._RUNS", 1)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
