@@ -5,7 +5,7 @@ A generator of your own
 A small StyleGAN2 learns faces of 64 pixels from nothing, on images that another generator drew; then it is
 fine-tuned to posters, of which there are a third as many.
 
-.. image:: /images/generator_faces.png
+.. image:: /images/generator_faces.jpg
    :alt: Grids of six faces at six moments of the training, from grey spots to faces
 
 This page was not executed: both trainings take hours on a core. The image is of such a run; how it went stands in
@@ -28,7 +28,7 @@ from stylegan2.training.presets import tiny
 FACES, POSTERS, SIZE, IMAGES, MORE = 6000, 2000, 64, 300_000, 100_000
 OUT = Path("train_generator")
 
-# sphinx_gallery_thumbnail_path = 'images/generator_posters.png'
+# sphinx_gallery_thumbnail_path = 'images/generator_posters.jpg'
 
 # %%
 # The training set

@@ -109,7 +109,7 @@ def generate_images(
     check_truncation(components.generator, settings.psi)
     components.check_images()
     renderer = components.renderer(settings.resolution, settings.precision)
-    thumbnails, paths = [], []
+    thumbnails, paths = list[torch.Tensor](), list[Path]()
     with stage_of(progress)("generating") as step:
         for seed in seeds:
             image = renderer(_ws([seed], components, settings))
