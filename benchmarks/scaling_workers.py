@@ -70,15 +70,17 @@ def rates(arguments: argparse.Namespace) -> None:
             ll.sample(components, settings, Path(folder) / "samples", progress=False)
 
     label()
-    found: dict[str, list[float]] = {"one process": [seconds_of(label) for _ in range(arguments.rounds)]}
-    for workers in (1, 2):
-        begun = time.perf_counter()
-        with ll.cluster(workers=workers):
-            up = time.perf_counter() - begun
-            first = seconds_of(label)
-            found[f"{workers} workers"] = [seconds_of(label) for _ in range(arguments.rounds)]
-        start = first - statistics.median(found[f"{workers} workers"])
-        print(f"{workers} workers: Ray takes {up:.1f} s to begin, and workers {start:.1f} s to load", flush=True)
+    found = {name: list[float]() for name in ("one process", "1 workers", "2 workers")}
+    for _ in range(arguments.rounds):  # in turns, for the machine is faster at some hours than at others
+        found["one process"].append(seconds_of(label))
+        for workers in (1, 2):
+            begun = time.perf_counter()
+            with ll.cluster(workers=workers):
+                up = time.perf_counter() - begun
+                first = seconds_of(label)
+                found[f"{workers} workers"].append(seconds_of(label))
+            load = first - found[f"{workers} workers"][-1]
+            print(f"{workers} workers: Ray takes {up:.1f} s to begin, and workers {load:.1f} s to load", flush=True)
     print(f"{torch.get_num_threads()} threads a process, {arguments.samples} samples, 256x256")
     for name, times in found.items():
         each = ", ".join(f"{arguments.samples / one:.1f}" for one in times)

@@ -6,10 +6,10 @@ A small StyleGAN2 learns faces of 64 pixels from nothing, on images that another
 fine-tuned to posters, of which there are a third as many.
 
 .. image:: /images/generator_faces.jpg
-   :alt: Grids of six faces at six moments of the training, from grey spots to faces
+   :alt: Six seeds at five moments of the training, from spots of colour to faces
 
-This page was not executed: both trainings take hours on a core. The image is of such a run; how it went stands in
-:doc:`/tutorials/generator`.
+This page was not executed: both trainings take hours on a core. The image is of the beginning of the
+first, which :doc:`/tutorials/generator` tells of.
 """
 
 from pathlib import Path
@@ -28,7 +28,7 @@ from stylegan2.training.presets import tiny
 FACES, POSTERS, SIZE, IMAGES, MORE = 6000, 2000, 64, 300_000, 100_000
 OUT = Path("train_generator")
 
-# sphinx_gallery_thumbnail_path = 'images/generator_posters.jpg'
+# sphinx_gallery_thumbnail_path = 'images/generator_faces.jpg'
 
 # %%
 # The training set
