@@ -8,16 +8,18 @@ from __future__ import annotations
 
 from functools import cache
 
+import numpy as np
 import torch
-import torch.nn.functional as F
+from numpy.typing import NDArray
 from torch import Tensor
 
 from stylegan2.ops import down_padding, up_padding
-from stylegan2.training.augmentation.padding import reflect
-from stylegan2.training.augmentation.wavelets import low_pass
+from stylegan2.training.augmentation.wavelets import SYM6
 
 MARGIN = 6
 """Pixels around an image that the filters reach."""
+
+_TAPS = np.array(SYM6) / np.sum(SYM6)
 
 
 def enlarge(images: Tensor) -> Tensor:
@@ -30,29 +32,27 @@ def reduce(images: Tensor) -> Tensor:
     return _along(images, _reducing(images.shape[2]), _reducing(images.shape[3]))
 
 
-def _along(images: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
-    wide: Tensor = images @ columns.to(images).mT
-    return rows.to(images) @ wide
+def _along(images: Tensor, rows: NDArray[np.float32], columns: NDArray[np.float32]) -> Tensor:
+    wide: Tensor = images @ torch.from_numpy(columns).to(images).mT
+    return torch.from_numpy(rows).to(images) @ wide
 
 
 @cache
-def _enlarging(side: int) -> Tensor:
+def _enlarging(side: int) -> NDArray[np.float32]:
     """Matrix `(2 side, side)` from a side's pixels to twice as many."""
-    with torch.inference_mode(False), torch.no_grad():
-        taps = 2 * low_pass().double()
-        lines = reflect(torch.eye(side, dtype=torch.float64)[None, None], 0, MARGIN)[0].transpose(0, 1)
-        before, _ = up_padding(len(taps), 2)
-        first = len(taps) - 1 - before + 2 * MARGIN
-        enlarged = F.conv_transpose1d(lines, taps[None, None], stride=2)  # (side, 1, …)
-        return enlarged[:, 0, first : first + 2 * side].mT.float().contiguous()
+    lines = np.pad(np.eye(side), ((MARGIN, MARGIN), (0, 0)), mode="reflect")  # (side + 12, side)
+    enlarged = np.zeros((2 * len(lines) + len(_TAPS), side))
+    for k, tap in enumerate(_TAPS):
+        enlarged[k : k + 2 * len(lines) : 2] += 2 * tap * lines
+    before, _ = up_padding(len(_TAPS), 2)
+    first = len(_TAPS) - 1 - before + 2 * MARGIN
+    return enlarged[first : first + 2 * side].astype(np.float32)
 
 
 @cache
-def _reducing(side: int) -> Tensor:
+def _reducing(side: int) -> NDArray[np.float32]:
     """Matrix `(side / 2 - 12, side)` from a side's pixels to half as many, without 6 of them at both ends."""
-    with torch.inference_mode(False), torch.no_grad():
-        taps = low_pass().double()
-        before, after = down_padding(len(taps), 2)
-        lines = F.pad(torch.eye(side, dtype=torch.float64)[:, None], (before, after))
-        reduced = F.conv1d(lines, taps[None, None], stride=2)  # correlated: the enlarging filter, reversed
-        return reduced[:, 0, MARGIN:-MARGIN].mT.float().contiguous()
+    lines = np.pad(np.eye(side), (down_padding(len(_TAPS), 2), (0, 0)))
+    # Correlated: it is the enlarging filter, reversed.
+    reduced = sum(tap * lines[k : k + side : 2] for k, tap in enumerate(_TAPS))
+    return np.asarray(reduced, dtype=np.float32)[MARGIN:-MARGIN]

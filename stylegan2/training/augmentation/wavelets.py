@@ -26,12 +26,6 @@ SYM6 = (
 BANDS = 4
 
 
-def low_pass() -> Tensor:
-    """Taps `(12,)` of sum 1 for changes of resolution by 2."""
-    taps = torch.tensor(SYM6, dtype=torch.float64)
-    return (taps / taps.sum()).float()
-
-
 def off_centre() -> float:
     """How far the low-pass filter's centre lies behind its middle, in pixels of the lower resolution."""
     taps = np.array(SYM6)
