@@ -134,7 +134,7 @@ def ws_of_seeds(generator: Generator, seeds: Sequence[int], psi: float, class_la
 
 
 def map_z(generator: Generator, z: Tensor, psi: float = 1.0, class_label: int | None = None) -> Tensor:
-    """Map `z (b, z_dim)` to ws `(b, num_ws, w_dim)`, all of one class; a generator without W to z itself.
+    """Map `z (b, z_dim)` to ws `(b, num_ws, w_dim)`, all of one class; without W to z, with the class after it if any.
 
     On one machine, the ws of a z are the same bits in whatever company: the network always sees as many rows.
 
@@ -190,13 +190,21 @@ def map_any_class(generator: Generator, z: Tensor, psi: float = 1.0, first: int 
 
 
 def latents_of_codes(codes: Tensor, generator: Generator) -> dict[str, Tensor]:
-    """Latents by name of what `map_z` gives: "ws", or "z" of a generator without W."""
-    return {"ws": codes} if generator.num_ws else {"z": codes, "psi": codes.new_ones(len(codes))}
+    """Latents by name of what `map_z` gives: "ws", or "z", and "c" if there are classes, of a generator without W."""
+    if generator.num_ws:
+        return {"ws": codes}
+    z, c = codes[:, : generator.z_dim], codes[:, generator.z_dim :]
+    return {"z": z, "psi": codes.new_ones(len(codes)), **({"c": c} if c.shape[1] else {})}
 
 
 def typical_latents(generator: Generator) -> dict[str, Tensor]:
-    """Latents of one image that is like others: the mean w; without W the z of seed 0, for the mean of z is none."""
-    return {"w": generator.w_avg[None]} if generator.num_ws else latents_of_seeds(generator, [0], 1.0)
+    """Latents of one image that is like others: the mean w; without W the z of seed 0, for the mean of z is none.
+
+    Of a conditional generator without W it is one of the first class.
+    """
+    if generator.num_ws:
+        return {"w": generator.w_avg[None]}
+    return latents_of_seeds(generator, [0], 1.0, 0 if generator.c_dim else None)
 
 
 def _one_hot(labels: Tensor, generator: Generator) -> Tensor:

@@ -66,8 +66,9 @@ class Renderer:
         Parameters
         ----------
         latents
-            ws `(b, num_ws, w_dim)`, z `(b, z_dim)` of a generator without W, or latents of Z, W, W+ or S by name. Noise
-            maps among these take the place of the generator's own, which noise mode "const" shows.
+            ws `(b, num_ws, w_dim)`, z `(b, z_dim)` of a generator without W (with c after it, if it is conditional), or
+            latents of Z, W, W+ or S by name. Noise maps among these take the place of the generator's own, which noise
+            mode "const" shows.
 
         Returns
         -------
@@ -181,7 +182,7 @@ def ws_of(latents: Latents, generator: Generator) -> Tensor | None:
 
 
 def codes_of(latents: Latents, generator: Generator) -> Tensor | None:
-    """What the synthesis network takes: ws as `ws_of` gives them, or z of a generator without W; None in S.
+    """What the synthesis network takes: ws as `ws_of` gives them, or what a generator without W makes of z; None in S.
 
     Raises
     ------
@@ -192,7 +193,7 @@ def codes_of(latents: Latents, generator: Generator) -> Tensor | None:
         return ws_of(latents, generator)
     if "z" not in latents or bool((latents["psi"] != 1).any()):
         check_has_w(generator, "rendering of latents that are truncated or no z")
-    return latents["z"]
+    return generator.mapping(latents["z"], latents.get("c"))
 
 
 def styles_of(latents: Latents, generator: Generator) -> dict[str, Tensor]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from numbers import Integral, Real
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from stylegan2.describing import describe
 
@@ -25,6 +25,17 @@ _MOST_TAPS = 64
 
 SQUARE = (4, 4)
 """Height and width of the smallest feature maps of square images."""
+
+T = TypeVar("T")
+_ADDED = "added"
+
+
+def added(default: T) -> T:
+    """Declare a field that configurations once had not: files leave it out where it has its default.
+
+    Files of such networks are then those that versions without the field wrote and read.
+    """
+    return field(default=default, metadata={_ADDED: True})
 
 
 def check_counts(config: object, least: Mapping[str, int]) -> None:
@@ -58,6 +69,18 @@ def check_real(name: str, value: object, least: float = 0.0, most: float = math.
     if not math.isfinite(number) or not least <= number <= most:
         span = f"from {least:g} to {most:g}" if most < math.inf else f"from {least:g}"
         raise ValueError(f"{name} must be a finite number {span}, not {describe(value)}")
+
+
+def check_switch(name: str, value: object) -> None:
+    """Refuse what is neither True nor False.
+
+    Raises
+    ------
+    ValueError
+        Names the field.
+    """
+    if not isinstance(value, bool):
+        raise ValueError(f"{name} must be True or False, not {describe(value)}")
 
 
 def check_multiplier(value: object) -> None:
@@ -121,12 +144,13 @@ def block_size(base_size: tuple[int, int], resolution: int) -> tuple[int, int]:
 
 
 def settings_of(config: Any) -> dict[str, Any]:
-    """Return the fields of a configuration, as files keep them.
-
-    A `base_size` of (4, 4) is left out: files of square networks are those that versions without it wrote and read.
-    """
-    fields = asdict(config)
-    return {name: value for name, value in fields.items() if name != "base_size" or tuple(value) != SQUARE}
+    """Return the fields of a configuration, as files keep them: without those of `added` that have their default."""
+    defaults = {one.name: one.default for one in fields(config) if _ADDED in one.metadata}
+    return {
+        name: value
+        for name, value in asdict(config).items()
+        if name not in defaults or (tuple(value) if isinstance(value, list) else value) != defaults[name]
+    }
 
 
 def resolutions(resolution: int) -> list[int]:
@@ -167,6 +191,9 @@ class GeneratorConfig:
     base_size
         Height and width of the constant, and of the smallest feature maps of a discriminator; every block doubles
         both. With other than 4 × 4, images are not `resolution` pixels a side: see `image_size`.
+    label_concat
+        Whether a condition becomes a vector as wide as z that is normalised together with it, as in the first
+        TensorFlow release; otherwise it becomes one as wide as w, and each is normalised by itself.
     """
 
     resolution: int
@@ -184,15 +211,16 @@ class GeneratorConfig:
     conv_clamp: float | None = None
     use_noise: bool = True
     fp16_resolutions: int = 0
-    base_size: tuple[int, int] = SQUARE
+    base_size: tuple[int, int] = added(SQUARE)
+    label_concat: bool = added(False)
 
     def __post_init__(self) -> None:
         _check_shape(self)
-        check_counts(self, {"z_dim": 0, "w_dim": 1})
+        check_switch("label_concat", self.label_concat)
+        check_counts(self, {"z_dim": int(self.label_concat), "w_dim": 1})
         check_multiplier(self.mapping_lr_multiplier)
         check_real("w_avg_beta", self.w_avg_beta, 0, 1)
-        if not isinstance(self.use_noise, bool):
-            raise ValueError(f"use_noise must be True or False, not {describe(self.use_noise)}")
+        check_switch("use_noise", self.use_noise)
         if self.z_dim + self.c_dim < 1:
             raise ValueError("a generator needs z_dim or c_dim above zero")
 
@@ -233,6 +261,9 @@ class DiscriminatorConfig:
         Layers of the mapping network of the condition; unused without one.
     mbstd_group_size, mbstd_channels
         Group of the mini-batch standard deviation (None: the whole batch), and the feature maps it adds.
+    label_switch
+        Whether a conditional network has an output for each label, of which the condition chooses, as in the first
+        TensorFlow release (Mescheder et al. 2018); otherwise it projects on an embedding of the condition.
     """
 
     resolution: int
@@ -247,10 +278,12 @@ class DiscriminatorConfig:
     mbstd_group_size: int | None = 4
     mbstd_channels: int = 1
     fp16_resolutions: int = 0
-    base_size: tuple[int, int] = SQUARE
+    base_size: tuple[int, int] = added(SQUARE)
+    label_switch: bool = added(False)
 
     def __post_init__(self) -> None:
         _check_shape(self)
+        check_switch("label_switch", self.label_switch)
         least = {"mbstd_channels": 0} if self.mbstd_group_size is None else {"mbstd_channels": 0, "mbstd_group_size": 1}
         check_counts(self, least)
 

@@ -87,7 +87,7 @@ class DiscriminatorBlock(nn.Module):
 
 
 class DiscriminatorEpilogue(nn.Module):
-    """The 4x4 features to a logit, or to a vector to be projected on the condition's."""
+    """The 4x4 features to a logit, to a logit for each label, or to a vector to be projected on the condition's."""
 
     def __init__(self, config: DiscriminatorConfig) -> None:
         super().__init__()
@@ -97,10 +97,10 @@ class DiscriminatorEpilogue(nn.Module):
             self.fromrgb = Conv2d(config.img_channels, i, 1, taps)
         self.conv = Conv2d(i + self.mbstd_channels, i, 3, taps, conv_clamp=config.conv_clamp)
         self.fc = FullyConnected(i * math.prod(config.base_size), i, lrelu=True)
-        self.out = FullyConnected(i, i if config.c_dim else 1)
+        self.out = FullyConnected(i, 1 if not config.c_dim else config.c_dim if config.label_switch else i)
 
     def forward(self, x: Tensor, img: Tensor) -> Tensor:
-        """Features `(b, i, 4, 4)`, and the image at 4x4 for 'skip', to `(b, 1 or i)`."""
+        """Features `(b, i, 4, 4)`, and the image at 4x4 for 'skip', to `(b, 1, c_dim or i)`."""
         x = x.to(self.conv.weight.dtype)  # (b, i, 4, 4)
         if hasattr(self, "fromrgb"):
             x = x + self.fromrgb(img)
@@ -116,7 +116,8 @@ class DiscriminatorEpilogue(nn.Module):
 class Discriminator(nn.Module):
     """The discriminator: a logit for each image, given its condition if there is one.
 
-    Conditional networks project on an embedding of c (Miyato & Koyama 2018).
+    Conditional networks project on an embedding of c (Miyato & Koyama 2018), or choose among outputs by it, see
+    `DiscriminatorConfig.label_switch`.
     """
 
     def __init__(self, config: DiscriminatorConfig) -> None:
@@ -126,7 +127,7 @@ class Discriminator(nn.Module):
         for r in config.block_resolutions[:-1]:
             self.add_module(f"b{r}", DiscriminatorBlock(r, config))
         self.b4 = DiscriminatorEpilogue(config)
-        if config.c_dim:
+        if config.c_dim and not config.label_switch:
             self.mapping = MappingNetwork(0, config.c_dim, config.channels(4), None, config.mapping_layers)
 
     @property
@@ -161,14 +162,17 @@ class Discriminator(nn.Module):
                 f"not {images.dtype} {tuple(images.shape)}"
             )
         if self.c_dim:
-            check_rows("c", c, self.c_dim, len(images))
+            c = check_rows("c", c, self.c_dim, len(images))
         x, img = None, ops.to_fast_layout(images.to(self.b4.conv.weight.dtype))
         for r in self.config.block_resolutions[:-1]:
             x, img = self.get_submodule(f"b{r}")(x, img)
         assert x is not None  # resolutions start at 8
-        x = self.b4(x, img)  # (b, 1), conditional (b, i)
+        x = self.b4(x, img)  # (b, 1), conditional (b, i) or (b, c_dim)
         if not self.c_dim:
             return x
+        assert c is not None  # as was checked
+        if self.config.label_switch:
+            return (x * c.to(x)).sum(dim=1, keepdim=True)
         cmap = self.mapping(None, c)  # (b, i)
         return (x * cmap).sum(dim=1, keepdim=True) / math.sqrt(cmap.shape[1])  # (b, 1)
 

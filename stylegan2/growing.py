@@ -18,10 +18,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from stylegan2 import ops
-from stylegan2.config import check_counts, check_real, check_resolution, resolutions
-from stylegan2.describing import describe
+from stylegan2.config import added, check_counts, check_real, check_resolution, check_switch, resolutions
 from stylegan2.discriminator import minibatch_std
-from stylegan2.layers import resample_buffer
+from stylegan2.layers import check_rows, resample_buffer
 
 NEAREST = (1.0, 1.0)
 """Taps of the filter that repeats each pixel where it enlarges, and takes means where it reduces."""
@@ -45,7 +44,7 @@ def check_growing(config: Any, *counts: str) -> None:
         One of them is out of range; says which.
     """
     check_resolution(config.resolution, 8)
-    check_counts(config, dict.fromkeys(("img_channels", "channel_base", "channel_max", *counts), 1))
+    check_counts(config, {"c_dim": 0, **dict.fromkeys(("img_channels", "channel_base", "channel_max", *counts), 1)})
     if config.channel_base < config.resolution:
         raise ValueError(
             f"channel_base must be the resolution, {config.resolution}, or more, not {config.channel_base}"
@@ -166,6 +165,13 @@ class GrowingDiscriminatorConfig:
         Group of the mini-batch standard deviation; None for the whole batch.
     lod
         Level of detail, from 0.
+    c_dim
+        Width of the condition (0: unconditional). With `blur`, as in StyleGAN, there is an output for each label, of
+        which the condition chooses (Mescheder et al. 2018); without, as in Progressive GAN, there are logits of the
+        labels beside the one of real images (AC-GAN, Odena et al. 2017).
+    fromrgb_activation, widens_first
+        Whether a leaky ReLU follows where an image is read, and whether a block changes the number of feature maps by
+        its first convolution or its second. The defaults are the releases'; rosinality's networks differ.
     """
 
     resolution: int
@@ -175,11 +181,15 @@ class GrowingDiscriminatorConfig:
     channel_max: int = 512
     mbstd_group_size: int | None = 4
     lod: float = 0.0
+    c_dim: int = added(0)
+    fromrgb_activation: bool = added(True)
+    widens_first: bool = added(False)
 
     def __post_init__(self) -> None:
         check_growing(self, *(() if self.mbstd_group_size is None else ("mbstd_group_size",)))
-        if not isinstance(self.blur, bool):
-            raise ValueError(f"blur must be True or False, not {describe(self.blur)}")
+        check_switch("blur", self.blur)
+        check_switch("fromrgb_activation", self.fromrgb_activation)
+        check_switch("widens_first", self.widens_first)
 
     def channels(self, resolution: int) -> int:
         """Feature maps of the block of `resolution`."""
@@ -199,9 +209,10 @@ class GrowingBlock(nn.Module):
     def __init__(self, resolution: int, config: GrowingDiscriminatorConfig) -> None:
         super().__init__()
         i, o = config.channels(resolution), config.channels(resolution // 2)
+        between = o if config.widens_first else i
         self.fromrgb = EqualizedConv(config.img_channels, i, 1)
-        self.conv0 = EqualizedConv(i, i, 3)
-        self.conv1 = EqualizedConv(i, o, 3, down=2)
+        self.conv0 = EqualizedConv(i, between, 3)
+        self.conv1 = EqualizedConv(between, o, 3, down=2)
         self.blur = config.blur
         self.register_buffer("blur_filter", fixed_filter(BLUR), persistent=False)
 
@@ -217,7 +228,7 @@ class GrowingBlock(nn.Module):
 
 
 class GrowingEpilogue(nn.Module):
-    """The 4x4 features to a logit."""
+    """The 4x4 features to the logits that the network has."""
 
     def __init__(self, config: GrowingDiscriminatorConfig) -> None:
         super().__init__()
@@ -226,10 +237,10 @@ class GrowingEpilogue(nn.Module):
         self.fromrgb = EqualizedConv(config.img_channels, i, 1)
         self.conv = EqualizedConv(i + 1, i, 3)
         self.fc = EqualizedDense(i * 4 * 4, i)
-        self.out = EqualizedDense(i, 1, gain=1.0)
+        self.out = EqualizedDense(i, max(config.c_dim, 1) if config.blur else 1 + config.c_dim, gain=1.0)
 
     def forward(self, x: Tensor) -> Tensor:
-        """`(b, i, 4, 4)` to logits `(b, 1)`."""
+        """`(b, i, 4, 4)` to logits `(b, 1)`, more of a conditional network."""
         x = self.conv(minibatch_std(x, self.group_size, 1))
         return self.out(F.leaky_relu(self.fc(x.flatten(1)), ops.LRELU_SLOPE))
 
@@ -238,14 +249,15 @@ class GrowingEpilogue(nn.Module):
 
 
 class GrowingDiscriminator(nn.Module):
-    """The discriminator of Progressive GAN and of StyleGAN: a logit for each image."""
+    """The discriminator of Progressive GAN and of StyleGAN: a logit for each image, given its condition if any.
 
-    c_dim = 0
+    A conditional one of Progressive GAN does not ask for the condition, but tells it: see `classify`.
+    """
 
     def __init__(self, config: GrowingDiscriminatorConfig) -> None:
         super().__init__()
         self.config = config
-        self.resolution = config.resolution
+        self.resolution, self.c_dim = config.resolution, config.c_dim
         for r in config.block_resolutions[:-1]:
             self.add_module(f"b{r}", GrowingBlock(r, config))
         self.b4 = GrowingEpilogue(config)
@@ -262,7 +274,7 @@ class GrowingDiscriminator(nn.Module):
     def _from_image(self, images: Tensor, resolution: int) -> Tensor:
         """Features of the images at `resolution`."""
         conv = self.get_submodule(f"b{resolution}.fromrgb")
-        features: Tensor = conv(reduce(images, self.resolution // resolution))
+        features: Tensor = conv(reduce(images, self.resolution // resolution), self.config.fromrgb_activation)
         return features
 
     def forward(self, images: Tensor, c: Tensor | None = None) -> Tensor:
@@ -273,7 +285,7 @@ class GrowingDiscriminator(nn.Module):
         images
             `(batch, img_channels, resolution, resolution)`, float, about [-1, 1]; at every level of detail.
         c
-            None: it is not conditional.
+            `(batch, c_dim)` for a conditional network of StyleGAN; one of Progressive GAN needs none.
 
         Returns
         -------
@@ -283,16 +295,49 @@ class GrowingDiscriminator(nn.Module):
         Raises
         ------
         ValueError
-            Images of the wrong shape or type, a condition, or a batch that groups do not divide.
+            Images or c of the wrong shape or type, a condition of another network, or a batch that groups do not
+            divide.
         """
+        if self.c_dim and (self.config.blur or c is not None):
+            c = check_rows("c", c, self.c_dim, len(images))
+        elif c is not None and c.shape[-1]:
+            raise ValueError(f"this network is not conditional (c_dim 0), but was given c {tuple(c.shape)}")
+        logits = self._logits(images)
+        if not self.c_dim or not self.config.blur:
+            return logits[:, :1]
+        assert c is not None  # as was checked
+        return (logits * c.to(logits)).sum(dim=1, keepdim=True)
+
+    def classify(self, images: Tensor) -> Tensor:
+        """Compute which label an image has, by a conditional network of Progressive GAN.
+
+        Parameters
+        ----------
+        images
+            As of `forward`.
+
+        Returns
+        -------
+        Tensor
+            Logits of the labels `(batch, c_dim)`, of which a softmax makes probabilities.
+
+        Raises
+        ------
+        ValueError
+            It is another network, or images as of `forward`.
+        """
+        if self.config.blur or not self.c_dim:
+            raise ValueError("this discriminator tells no labels: a conditional one of Progressive GAN does")
+        return self._logits(images)[:, 1:]
+
+    def _logits(self, images: Tensor) -> Tensor:
+        """All that the last layer gives, `(batch, outputs)`."""
         expected = (self.config.img_channels, self.resolution, self.resolution)
         if images.dim() != 4 or tuple(images.shape[1:]) != expected or not images.is_floating_point():
             raise ValueError(
                 f"images must be float (batch, {', '.join(map(str, expected))}), not {images.dtype} "
                 f"{tuple(images.shape)}"
             )
-        if c is not None and c.shape[-1]:
-            raise ValueError(f"this network is not conditional (c_dim 0), but was given c {tuple(c.shape)}")
         images = ops.to_fast_layout(images.to(self.b4.conv.weight.dtype))
         level = Level.of(self.config.lod, self.resolution)
         x = self._from_image(images, level.resolution)

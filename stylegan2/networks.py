@@ -106,6 +106,13 @@ class MappingNetwork(nn.Module):
 
     def _w(self, z: Tensor | None, c: Tensor | None) -> Tensor:
         """w `(b, w_dim)` of z and c."""
+        w = self._normalised(z, c)  # (b, z_dim + w_dim)
+        for k in range(self.layers):
+            w = self.get_submodule(f"fc{k}")(w)  # (b, w_dim)
+        return w
+
+    def _normalised(self, z: Tensor | None, c: Tensor | None) -> Tensor:
+        """What the first layer takes, `(b, z_dim + w_dim)`; `(b, z_dim)` without a condition."""
         parts, dtype = [], self.fc0.weight.dtype
         if self.z_dim:
             z = check_rows("z", z, self.z_dim).to(dtype)
@@ -115,10 +122,7 @@ class MappingNetwork(nn.Module):
             parts.append(normalize_second_moment(self.embed(c)))  # (b, w_dim)
         elif c is not None and c.shape[-1]:
             raise ValueError(f"this network is not conditional (c_dim 0), but was given c {tuple(c.shape)}")
-        w = torch.cat(parts, dim=1)  # (b, z_dim + w_dim)
-        for k in range(self.layers):
-            w = self.get_submodule(f"fc{k}")(w)  # (b, w_dim)
-        return w
+        return torch.cat(parts, dim=1)
 
     if TYPE_CHECKING:
         __call__ = forward
@@ -130,6 +134,34 @@ class MappingNetwork(nn.Module):
         `forward` never does: a training loop calls this with the w's (untruncated) of each batch of G.
         """
         self.w_avg.lerp_(w.mean(dim=0).to(self.w_avg), 1 - self.w_avg_beta)
+
+
+class LabelConcatMapping(MappingNetwork):
+    """z and c to w, as in the first TensorFlow releases: a vector of c beside z, normalised together with it.
+
+    Parameters are those of `MappingNetwork`; z_dim and c_dim are not 0.
+    """
+
+    def __init__(
+        self,
+        z_dim: int,
+        c_dim: int,
+        w_dim: int,
+        num_ws: int | None,
+        layers: int,
+        lr_multiplier: float = 0.01,
+        w_avg_beta: float = 0.995,
+        hidden_dim: int | None = None,
+    ) -> None:
+        super().__init__(2 * z_dim, 0, w_dim, num_ws, layers, lr_multiplier, w_avg_beta, hidden_dim)
+        self.z_dim, self.c_dim = z_dim, c_dim
+        self.label_weight = nn.Parameter(torch.randn(c_dim, z_dim, dtype=torch.float32))
+
+    def _normalised(self, z: Tensor | None, c: Tensor | None) -> Tensor:
+        dtype = self.fc0.weight.dtype
+        z = check_rows("z", z, self.z_dim).to(dtype)
+        c = check_rows("c", c, self.c_dim, len(z)).to(dtype)
+        return normalize_second_moment(torch.cat([z, c @ self.label_weight], dim=1))  # (b, 2 z_dim)
 
 
 # --- w to images ------------------------------------------------------------------------------------------
@@ -279,9 +311,8 @@ class Generator(StyledGenerator):
         self.z_dim, self.c_dim, self.w_dim = config.z_dim, config.c_dim, config.w_dim
         self.num_ws, self.resolution, self.img_channels = config.num_ws, config.resolution, config.img_channels
         layers, lr_multiplier, beta = config.mapping_layers, config.mapping_lr_multiplier, config.w_avg_beta
-        self.mapping = MappingNetwork(
-            config.z_dim, config.c_dim, config.w_dim, config.num_ws, layers, lr_multiplier, beta
-        )
+        mapping = LabelConcatMapping if config.c_dim and config.label_concat else MappingNetwork
+        self.mapping = mapping(config.z_dim, config.c_dim, config.w_dim, config.num_ws, layers, lr_multiplier, beta)
         self.synthesis = SynthesisNetwork(config)
 
     @property

@@ -1,4 +1,4 @@
-"""The Progressive GAN generator, which has no W: its codes are z.
+"""The Progressive GAN generator, which has no W: its codes are z, with the condition after it where there is one.
 
 Karras et al., "Progressive Growing of GANs for Improved Quality, Stability, and Variation", 2018 ("the paper" below).
 How it grows, and its discriminator, are in `growing`.
@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from stylegan2 import ops
-from stylegan2.config import resolutions
+from stylegan2.config import added, resolutions
 from stylegan2.fingerprint import fingerprint
 from stylegan2.growing import EqualizedConv, Level, check_growing, enlarge
 from stylegan2.layers import asked_dtype, check_rows, normalize_second_moment, prepare_memory, without_autocast
@@ -28,7 +28,10 @@ NO_W = "a Progressive GAN has no W: its codes are z"
 
 @dataclass(frozen=True)
 class ProgressiveConfig:
-    """The shape and settings of a Progressive GAN generator; fields as in `StyleGANConfig`."""
+    """The shape and settings of a Progressive GAN generator; fields as in `StyleGANConfig`.
+
+    The condition, of width c_dim, is put after z as it is.
+    """
 
     resolution: int
     z_dim: int = 512
@@ -36,9 +39,15 @@ class ProgressiveConfig:
     channel_base: int = 8192
     channel_max: int = 512
     lod: float = 0.0
+    c_dim: int = added(0)
 
     def __post_init__(self) -> None:
         check_growing(self, "z_dim")
+
+    @property
+    def code_dim(self) -> int:
+        """Width of the codes: z, and the condition."""
+        return self.z_dim + self.c_dim
 
     def channels(self, resolution: int) -> int:
         """Feature maps of the block of `resolution`."""
@@ -82,14 +91,14 @@ class ProgressiveBlock(nn.Module):
         super().__init__()
         o = config.channels(resolution)
         if resolution == 4:
-            self.conv0 = FirstLayer(config.z_dim, o)
+            self.conv0 = FirstLayer(config.code_dim, o)
         else:
             self.conv0 = EqualizedConv(config.channels(resolution // 2), o, 3, up=2)
         self.conv1 = EqualizedConv(o, o, 3)
         self.torgb = EqualizedConv(o, config.img_channels, 1, gain=1.0)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Features `(b, i, r / 2, r / 2)`, for 4x4 z `(b, z_dim)`, to `(b, o, r, r)`; normalised."""
+        """Features `(b, i, r / 2, r / 2)`, for 4x4 codes `(b, code_dim)`, to `(b, o, r, r)`; normalised."""
         x = ops.to_fast_layout(self.conv0(x))
         return pixel_norm(self.conv1(pixel_norm(x)))
 
@@ -98,7 +107,7 @@ class ProgressiveBlock(nn.Module):
 
 
 class ProgressiveSynthesis(nn.Module):
-    """z to images.
+    """Codes to images.
 
     Attributes
     ----------
@@ -117,10 +126,10 @@ class ProgressiveSynthesis(nn.Module):
     def bare_forward(
         self, z: Tensor, noise_mode: NoiseMode, resolution: int | None, dtype: torch.dtype | None
     ) -> Tensor:
-        """Render z in features of `dtype`, without checks and autocast: what a compiler takes whole."""
+        """Render codes in features of `dtype`, without checks and autocast: what a compiler takes whole."""
         level = Level.of(self.config.lod, self.config.resolution)
         own = next(self.parameters()).dtype
-        x = before = normalize_second_moment(z.to(own))  # (b, z_dim)
+        x = before = normalize_second_moment(z.to(own))  # (b, code_dim)
         for r in resolutions(level.resolution):
             before, x = x, self.get_submodule(f"b{r}")(x if r == 4 else x.to(dtype or own))  # (b, o, r, r)
         image = self._image(x, level.resolution)
@@ -145,7 +154,8 @@ class ProgressiveSynthesis(nn.Module):
         Parameters
         ----------
         ws
-            z `(batch, z_dim)`, which stands in the place of ws; any multiple of a row gives the same image.
+            z `(batch, z_dim)`, which stands in the place of ws, and after it the condition of a conditional network:
+            `(batch, z_dim + c_dim)`, as `mapping` gives them. Any multiple of a row gives the same image.
         noise_mode, rng
             Part of the protocol; this network has no noise.
         resolution
@@ -154,12 +164,12 @@ class ProgressiveSynthesis(nn.Module):
         Raises
         ------
         ValueError
-            z of another shape or type, an unknown noise_mode, or another resolution.
+            Codes of another shape or type, an unknown noise_mode, or another resolution.
         """
         if resolution not in (None, self.config.resolution):
             raise ValueError(f"this generator renders at {self.config.resolution}, not at {resolution}")
         check_noise_mode(noise_mode)
-        z = check_rows("z", ws, self.config.z_dim)
+        z = check_rows("z with c" if self.config.c_dim else "z", ws, self.config.code_dim)
         prepare_memory(z.device, self.config.resolution)
         dtype = asked_dtype(self.compute_dtype, z.device)
         with without_autocast(z.device):
@@ -176,13 +186,14 @@ class ProgressiveGenerator(nn.Module):
     mixing, which work in W, are refused.
     """
 
-    c_dim, w_dim, num_ws = 0, 0, 0
+    w_dim, num_ws = 0, 0
     w_avg: Tensor
 
     def __init__(self, config: ProgressiveConfig) -> None:
         super().__init__()
         self.config = config
-        self.z_dim, self.resolution, self.img_channels = config.z_dim, config.resolution, config.img_channels
+        self.z_dim, self.c_dim = config.z_dim, config.c_dim
+        self.resolution, self.img_channels = config.resolution, config.img_channels
         self.synthesis = ProgressiveSynthesis(config)
         place = torch.get_default_device()
         w_avg = torch.zeros(0, dtype=torch.float32, device="cpu" if place.type == "meta" else place)
@@ -205,7 +216,8 @@ class ProgressiveGenerator(nn.Module):
     @property
     def fingerprint(self) -> str:
         """Hash of weights and of the settings that change images, computed anew each time."""
-        return fingerprint({"kind": "progressive", "lod": float(self.config.lod)}, self.state_dict())
+        labels = {"c_dim": int(self.c_dim)} if self.c_dim else {}  # those without have the hashes that they always had
+        return fingerprint({"kind": "progressive", "lod": float(self.config.lod), **labels}, self.state_dict())
 
     def mapping(
         self,
@@ -215,27 +227,30 @@ class ProgressiveGenerator(nn.Module):
         cutoff: int | None = None,
         truncation_psi: float | None = None,
     ) -> Tensor:
-        """Give z back, which is all the code that `synthesis` takes.
+        """Give z back, which is all the code that `synthesis` takes; with the condition after it, where there is one.
 
         Parameters
         ----------
         z
             `(batch, z_dim)`, float.
         c
-            None or of width 0: it is not conditional.
+            `(batch, c_dim)`, float, for a conditional network; None or of width 0 without.
         psi, cutoff, truncation_psi
             1 and None: truncation works in W.
 
         Raises
         ------
         ValueError
-            z of another shape or type, a condition, or any truncation.
+            z or c of another shape or type or missing, or any truncation.
         """
         if one_psi(psi, truncation_psi) != 1 or cutoff is not None:
             raise ValueError(f"{NO_W}, and truncation (psi other than 1, or a cutoff) works in W")
+        z = check_rows("z", z, self.z_dim)
+        if self.c_dim:
+            return torch.cat([z, check_rows("c", c, self.c_dim, len(z)).to(z)], dim=1)
         if c is not None and c.shape[-1]:
             raise ValueError(f"this network is not conditional (c_dim 0), but was given c {tuple(c.shape)}")
-        return check_rows("z", z, self.z_dim)
+        return z
 
     def forward(
         self,

@@ -12,7 +12,7 @@ NoiseMode = Literal["const", "random", "none"]
 
 
 class Mapping(Protocol):
-    """z to w; z to itself for a generator without W.
+    """z to w; for a generator without W to z itself, and the condition after it if there is one.
 
     Truncation is called `psi`. The generators of this package also take it as `truncation_psi`, its name in NVIDIA's
     code; another generator need not.
@@ -37,7 +37,7 @@ class Synthesis(Protocol):
     ) -> Tensor:
         """Render `ws (batch, num_ws, w_dim)` as images `(batch, img_channels, height, width)`, see `image_size`.
 
-        A generator without W renders `z (batch, z_dim)` in their place. `resolution` is one of the generator's
+        A generator without W renders in their place what its mapping gives. `resolution` is one of the generator's
         `resolutions`; None for the full one.
         """
 

@@ -15,12 +15,11 @@ import torch
 from torch import Tensor, nn
 
 from stylegan2 import ops
-from stylegan2.config import check_multiplier, check_real, resolutions
-from stylegan2.describing import describe
+from stylegan2.config import added, check_multiplier, check_real, check_switch, resolutions
 from stylegan2.fingerprint import fingerprint
 from stylegan2.growing import BLUR, EqualizedConv, Level, check_growing, enlarge, fixed_filter
 from stylegan2.layers import FullyConnected
-from stylegan2.networks import MappingNetwork
+from stylegan2.networks import LabelConcatMapping, MappingNetwork
 from stylegan2.noise import NoiseSource, random_noise
 from stylegan2.protocol import NoiseMode
 from stylegan2.styled import StyledBlock, StyledGenerator, StyledSynthesis
@@ -39,6 +38,8 @@ class StyleGANConfig:
     norm_epsilon, bias_before_blur
         What is added to the variance in adaptive instance norm, and whether enlarging layers add their bias before the
         blur, which then takes it for a part of the image. The defaults are the release's; other code bases differ.
+    c_dim
+        Width of the condition (0: unconditional), which becomes a vector as wide as z, normalised together with it.
     """
 
     resolution: int
@@ -54,14 +55,14 @@ class StyleGANConfig:
     lod: float = 0.0
     norm_epsilon: float = 1e-8
     bias_before_blur: bool = False
+    c_dim: int = added(0)
 
     def __post_init__(self) -> None:
         check_growing(self, "z_dim", "w_dim", "hidden_dim", "mapping_layers")
         check_multiplier(self.mapping_lr_multiplier)
         check_real("w_avg_beta", self.w_avg_beta, 0, 1)
         check_real("norm_epsilon", self.norm_epsilon)
-        if not isinstance(self.bias_before_blur, bool):
-            raise ValueError(f"bias_before_blur must be True or False, not {describe(self.bias_before_blur)}")
+        check_switch("bias_before_blur", self.bias_before_blur)
 
     def channels(self, resolution: int) -> int:
         """Feature maps of the block of `resolution`."""
@@ -201,7 +202,8 @@ def style_mapping(config: StyleGANConfig, num_ws: int | None) -> MappingNetwork:
     Its biases go without the leaky ReLU's gain, which StyleGAN2 gives them, too.
     """
     layers, lr_multiplier, beta = config.mapping_layers, config.mapping_lr_multiplier, config.w_avg_beta
-    mapping = MappingNetwork(config.z_dim, 0, config.w_dim, num_ws, layers, lr_multiplier, beta, config.hidden_dim)
+    kind, widths = LabelConcatMapping if config.c_dim else MappingNetwork, (config.z_dim, config.c_dim, config.w_dim)
+    mapping = kind(*widths, num_ws, layers, lr_multiplier, beta, config.hidden_dim)
     for layer in mapping.children():
         assert isinstance(layer, FullyConnected)
         layer.bias_gain = lr_multiplier
@@ -214,13 +216,12 @@ class StyleGANGenerator(StyledGenerator):
     The images that were published with the paper have the first 8 rows truncated at 0.7: psi=0.7, cutoff=8.
     """
 
-    c_dim = 0
     synthesis: StyleGANSynthesis
 
     def __init__(self, config: StyleGANConfig) -> None:
         super().__init__()
         self.config = config
-        self.z_dim, self.w_dim, self.num_ws = config.z_dim, config.w_dim, config.num_ws
+        self.z_dim, self.c_dim, self.w_dim, self.num_ws = config.z_dim, config.c_dim, config.w_dim, config.num_ws
         self.resolution, self.img_channels = config.resolution, config.img_channels
         self.mapping = style_mapping(config, config.num_ws)
         self.synthesis = StyleGANSynthesis(config)

@@ -66,6 +66,11 @@ def export(
 
 
 def _release(generator: Generator, discriminator: Discriminator | None) -> dict[str, Any]:
+    if generator.config.label_concat or (discriminator is not None and discriminator.config.label_switch):
+        raise CheckpointError(
+            "the layout release has no place for labels as the first TensorFlow release has them: keep these networks "
+            "as `stylegan2.save` writes them"
+        )
     networks = {"G_ema": generator, **({} if discriminator is None else {"D": discriminator})}
     return {name: _state(network) for name, network in networks.items()}
 

@@ -9,7 +9,14 @@ from typing import Any
 from torch import Tensor
 
 from stylegan2.checkpoints.format import Loaded, State
-from stylegan2.checkpoints.layout import block_resolutions, channel_limits, complete, configuration, count_layers
+from stylegan2.checkpoints.layout import (
+    block_resolutions,
+    channel_limits,
+    complete,
+    configuration,
+    count_layers,
+    label_widths,
+)
 from stylegan2.errors import CheckpointError
 from stylegan2.growing import GrowingDiscriminatorConfig
 from stylegan2.progressive import ProgressiveConfig
@@ -59,10 +66,12 @@ def stylegan(state: State, lod: float, **settings: Any) -> Loaded:
     state = complete(state)
     sides = block_resolutions(state, "synthesis.")
     limits = channel_limits({r: _sides(state, f"synthesis.b{r}.conv1.conv.weight", 4)[0] for r in sides})
+    c_dim, embedded = label_widths(state)
     config = configuration(
         StyleGANConfig,
         resolution=sides[-1],
-        z_dim=_sides(state, "mapping.fc0.weight", 2)[1],
+        z_dim=_sides(state, "mapping.fc0.weight", 2)[1] - embedded,
+        c_dim=c_dim,
         w_dim=_sides(state, "synthesis.b4.conv0.affine.weight", 2)[1],
         hidden_dim=_sides(state, "mapping.fc0.weight", 2)[0],
         img_channels=_sides(state, f"synthesis.b{sides[-1]}.torgb.weight", 4)[0],
@@ -73,14 +82,15 @@ def stylegan(state: State, lod: float, **settings: Any) -> Loaded:
     return Loaded(config, state)
 
 
-def progressive(state: State, lod: float) -> Loaded:
+def progressive(state: State, lod: float, c_dim: int = 0) -> Loaded:
     """Complete a Progressive GAN generator by its configuration; parameters and errors as of `stylegan`."""
     state = complete(state)
     sides = block_resolutions(state, "synthesis.")
     config = configuration(
         ProgressiveConfig,
         resolution=sides[-1],
-        z_dim=_sides(state, "synthesis.b4.conv0.weight", 4)[1],
+        z_dim=_sides(state, "synthesis.b4.conv0.weight", 4)[1] - c_dim,
+        c_dim=c_dim,
         img_channels=_sides(state, f"synthesis.b{sides[-1]}.torgb.weight", 4)[0],
         lod=_checked_lod(lod, sides),
         **channel_limits({r: _sides(state, f"synthesis.b{r}.conv1.weight", 4)[0] for r in sides}),

@@ -30,6 +30,7 @@ def number(value: Any, name: str) -> float:
 
 
 _MOST_TAPS = 64
+_WIDEST_LABELS = 1 << 24
 
 
 def filter_taps(kernel: Tensor) -> tuple[float, ...]:
@@ -117,6 +118,43 @@ def configuration(kind: type[T], **fields: Any) -> T:
         raise CheckpointError(f"it is damaged: no network has such a configuration: {error}") from error
 
 
+LABEL_CONCAT = "mapping.label_weight"
+"""Name of the vectors that labels become in networks with `GeneratorConfig.label_concat`."""
+
+
+def label_widths(state: State) -> tuple[int, int]:
+    """Width of the condition of a generator, and of the vector that its mapping makes of it; 0 and 0 without one."""
+    name = LABEL_CONCAT if LABEL_CONCAT in state else "mapping.embed.weight"
+    if name not in state:
+        return 0, 0
+    shape = tuple(state[name].shape)
+    if len(shape) != 2 or 0 in shape:
+        raise CheckpointError(f"it is damaged or another architecture: {name} has the shape {shape}")
+    return shape if name == LABEL_CONCAT else shape[::-1]
+
+
+def label_size(settings: Mapping[str, Any]) -> int:
+    """Width of the labels that a TensorFlow network was made for.
+
+    Raises
+    ------
+    CheckpointError
+        It is no whole number from 0 on.
+    """
+    size = settings.get("label_size")
+    if size is None:
+        return 0
+    if type(size) is not int or not 0 <= size <= _WIDEST_LABELS:
+        raise CheckpointError(f"it is damaged: its label_size is {describe(size)}, not a number of labels")
+    return size
+
+
+def check_labels(found: int, settings: Mapping[str, Any]) -> None:
+    """Refuse a network that takes another number of labels than its settings say; CheckpointError."""
+    if found != label_size(settings):
+        raise CheckpointError(f"it is damaged: its label_size is {label_size(settings)}, and it takes {found} labels")
+
+
 def generator_config(state: State, taps: tuple[float, ...], **settings: Any) -> GeneratorConfig:
     """Infer the configuration of a generator.
 
@@ -138,15 +176,16 @@ def generator_config(state: State, taps: tuple[float, ...], **settings: Any) -> 
     sides = block_resolutions(state, "synthesis.")
     architecture = _architecture(state, "synthesis.b4.torgb.weight")
     w_dim = state["synthesis.b4.conv1.affine.weight"].shape[1]
-    c_dim = state["mapping.embed.weight"].shape[1] if "mapping.embed.weight" in state else 0
+    c_dim, embedded = label_widths(state)
     const = state["synthesis.b4.const"].shape
     if len(const) != 3:
         raise CheckpointError(f"it is damaged: its constant is {tuple(const)}, not (channels, height, width)")
     return configuration(
         GeneratorConfig,
         resolution=sides[-1],
-        z_dim=state["mapping.fc0.weight"].shape[1] - (w_dim if c_dim else 0),
+        z_dim=state["mapping.fc0.weight"].shape[1] - embedded,
         c_dim=c_dim,
+        label_concat=LABEL_CONCAT in state,
         w_dim=w_dim,
         img_channels=state[f"synthesis.b{sides[-1]}.torgb.weight"].shape[0],
         mapping_layers=count_layers(state, "mapping."),
@@ -160,11 +199,12 @@ def generator_config(state: State, taps: tuple[float, ...], **settings: Any) -> 
 
 
 def discriminator_config(
-    state: State, taps: tuple[float, ...], base_size: tuple[int, int] | None = None, **settings: Any
+    state: State, taps: tuple[float, ...], base_size: tuple[int, int] | None = None, labels: int = 0, **settings: Any
 ) -> DiscriminatorConfig:
     """Infer the configuration of a discriminator; parameters as in `generator_config`.
 
     `base_size` is what the file says of it; None for nothing. Shapes of tensors have no more than its product.
+    `labels` is what the file says of how many it has outputs for, see `DiscriminatorConfig.label_switch`.
     """
     state = _Tensors(state)
     sides = block_resolutions(state)
@@ -175,7 +215,8 @@ def discriminator_config(
     return configuration(
         DiscriminatorConfig,
         resolution=sides[-1],
-        c_dim=state["mapping.embed.weight"].shape[1] if conditional else 0,
+        c_dim=state["mapping.embed.weight"].shape[1] if conditional else labels,
+        label_switch=bool(labels),
         img_channels=state[f"b{sides[-1]}.fromrgb.weight"].shape[1],
         architecture=architecture,
         resample_filter=taps,

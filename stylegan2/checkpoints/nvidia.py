@@ -62,7 +62,7 @@ def _read(content: Content, network: Module) -> Loaded:
     ]
     taps = common_taps(content.read({name: tensors[name] for name in filters}))
     state = content.read({n: value for n, value in tensors.items() if not n.endswith("resample_filter")})
-    shared = {
+    shared: dict[str, Any] = {
         "conv_clamp": _clamp(modules),
         "fp16_resolutions": sum(module.state.get("use_fp16") is True for module in modules.values()),
     }

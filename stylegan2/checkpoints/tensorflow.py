@@ -12,7 +12,15 @@ from torch import Tensor
 
 from stylegan2.checkpoints.format import Content, Loaded, Networks, State
 from stylegan2.checkpoints.found import height_and_width
-from stylegan2.checkpoints.layout import discriminator_config, filter_taps, generator_config, number
+from stylegan2.checkpoints.layout import (
+    LABEL_CONCAT,
+    check_labels,
+    discriminator_config,
+    filter_taps,
+    generator_config,
+    label_size,
+    number,
+)
 from stylegan2.config import SQUARE, block_size
 from stylegan2.describing import describe
 from stylegan2.errors import CheckpointError
@@ -37,6 +45,12 @@ _DISCRIMINATOR_LAYERS = {
     "Skip": "skip.",
     "Conv": "conv.",
     "Dense0": "fc.",
+}
+# Labels are either put beside z as they are embedded, or (with adaptive augmentation) embedded by a layer.
+_LABELS = {
+    "LabelConcat/weight": LABEL_CONCAT,
+    "LabelEmbed/weight": "mapping.embed.weight",
+    "LabelEmbed/bias": "mapping.embed.bias",
 }
 _PARAMETERS = {
     "const": "const",
@@ -83,8 +97,6 @@ def _settings(network: Record) -> dict[str, Any]:
     settings = network.state.get("static_kwargs")
     if not isinstance(settings, dict):
         raise CheckpointError("it is damaged: a TensorFlow network without settings")
-    if settings.get("label_size"):
-        raise CheckpointError("unsupported: a label-conditional network of the TensorFlow release")
     wanted = {"nonlinearity": "lrelu", "mapping_nonlinearity": "lrelu", "normalize_latents": True}
     for name, expected in wanted.items():
         found = settings.get(name, expected)
@@ -112,7 +124,7 @@ def _read_generator(content: Content, network: Record) -> Loaded:
     synthesis, mapping = (variables_of(content, parts.get(name)) for name in ("synthesis", "mapping"))
     first = _first_block(synthesis)
     state = {f"synthesis.{_rename(name, _LAYERS, first)}": _convert(name, v) for name, v in synthesis.items()}
-    state |= {re.sub(r"^Dense(\d+)/", r"mapping.fc\1.", name): _convert(name, v) for name, v in mapping.items()}
+    state |= {_mapping_name(name): _convert(name, v) for name, v in mapping.items()}
     if "dlatent_avg" not in variables:
         raise CheckpointError("it is damaged: a TensorFlow generator without dlatent_avg")
     state["mapping.w_avg"] = variables["dlatent_avg"]
@@ -123,20 +135,32 @@ def _read_generator(content: Content, network: Record) -> Loaded:
         mapping_lr_multiplier=number(settings.get("mapping_lrmul", 0.01), "mapping_lrmul"),
         w_avg_beta=number(settings.get("dlatent_avg_beta", 0.995), "dlatent_avg_beta"),
     )
+    check_labels(config.c_dim, settings)
     return Loaded(config, state)
+
+
+def _mapping_name(name: str) -> str:
+    """Return the project's name for a variable of a mapping network."""
+    return _LABELS.get(name) or re.sub(r"^Dense(\d+)/", r"mapping.fc\1.", name)
 
 
 def _read_discriminator(content: Content, network: Record) -> Loaded:
     state, variables = {}, variables_of(content, network)
     first = _first_block(variables)
+    if any(name.startswith("LabelEmbed/") for name in variables):
+        raise CheckpointError(
+            "unsupported: a label-conditional discriminator of the TensorFlow release of StyleGAN2 with adaptive "
+            "augmentation; its generator loads"
+        )
     for name, value in variables.items():
         output = name.startswith("Output/")
         ours = name.replace("Output/", "b4.out.") if output else _rename(name, _DISCRIMINATOR_LAYERS, first)
         state[ours] = _convert(name, value)
     settings = _settings(network)
     group = settings.get("mbstd_group_size", 4)
-    size = _constant_size(content)
-    return Loaded(discriminator_config(state, base_size=size, **_common(settings), mbstd_group_size=group), state)
+    size, labels = _constant_size(content), label_size(settings)
+    config = discriminator_config(state, base_size=size, labels=labels, **_common(settings), mbstd_group_size=group)
+    return Loaded(config, state)
 
 
 def _constant_size(content: Content) -> tuple[int, int] | None:
@@ -176,6 +200,8 @@ def _rename(name: str, layers: dict[str, str], first: tuple[int, int]) -> str:
 def _convert(name: str, value: Tensor) -> Tensor:
     """Convert to the project's layout: outputs first, up-sampling kernels flipped, style biases plus 1."""
     kind = name.split("/")[-1]
+    if name == "LabelConcat/weight":
+        return value
     if kind == "mod_bias":
         return value + 1
     if kind in ("weight", "mod_weight") and value.dim() == 2:

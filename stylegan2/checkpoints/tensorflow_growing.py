@@ -11,7 +11,7 @@ from torch import Tensor
 
 from stylegan2.checkpoints import growing
 from stylegan2.checkpoints.format import Content, Loaded, Networks, State
-from stylegan2.checkpoints.layout import number
+from stylegan2.checkpoints.layout import LABEL_CONCAT, check_labels, label_size, label_widths, number
 from stylegan2.checkpoints.tensorflow import variables_of
 from stylegan2.describing import describe
 from stylegan2.errors import CheckpointError
@@ -86,9 +86,6 @@ def _settings(network: Any) -> dict[str, Any]:
     settings = network.state.get("static_kwargs")
     if not isinstance(settings, dict):
         raise CheckpointError("it is damaged: a TensorFlow network without settings")
-    label_size = settings.get("label_size")
-    if label_size is not None and not _is(label_size, 0):
-        raise CheckpointError("unsupported: a label-conditional network of a TensorFlow release")
     for name, expected in _FIXED.items():
         if name in settings and not _is(settings[name], expected):
             raise CheckpointError(f"unsupported: its {name} is {describe(settings[name])}, not {expected!r}")
@@ -117,11 +114,15 @@ def _read_stylegan(content: Content, network: Any) -> Loaded:
         up = re.match(r"(\d{1,5})x\1/Conv0_up/weight", name)
         state[ours] = growing.convolved(value, _fuses(settings, int(up[1]))) if up else value
     for name, value in variables_of(content, mapping).items():
-        state[re.sub(r"^Dense(\d{1,2})/", r"mapping.fc\1.", name)] = _converted(name, value)
+        if name == "LabelConcat/weight":
+            state[LABEL_CONCAT] = value
+        else:
+            state[re.sub(r"^Dense(\d{1,2})/", r"mapping.fc\1.", name)] = _converted(name, value)
     averages = variables_of(content, network)
     if "dlatent_avg" not in averages:
         raise CheckpointError("it is damaged: it lacks dlatent_avg, the mean of w")
     state["mapping.w_avg"] = averages["dlatent_avg"]
+    check_labels(label_widths(state)[0], settings)
     return growing.stylegan(
         state,
         lod,
@@ -165,7 +166,7 @@ def _stylegan_name(name: str, last: int) -> str:
 
 
 def _read_progressive(content: Content, network: Any) -> Loaded:
-    _settings(network)
+    settings = _settings(network)
     values = variables_of(content, network)
     lod = growing.level_of_detail(values.pop("lod", None))
     last = growing.finest(values, r"ToRGB_lod(\d{1,2})/")
@@ -178,7 +179,7 @@ def _read_progressive(content: Content, network: Any) -> Loaded:
                 raise CheckpointError(f"unsupported: a TensorFlow network with {describe(name)}, no Progressive GAN's")
             ours = f"b{match[1]}.{_CONVOLUTIONS[match[2]]}.{match[3]}"
         state[f"synthesis.{ours}"] = _progressive_value(name, value)
-    return growing.progressive(state, lod)
+    return growing.progressive(state, lod, label_size(settings))
 
 
 def _progressive_value(name: str, value: Tensor) -> Tensor:
@@ -206,9 +207,14 @@ def _read_discriminator(content: Content, network: Any, blur: bool) -> Loaded:
                 raise CheckpointError(f"unsupported: a TensorFlow network with {describe(name)}, no discriminator's")
             ours = f"b{match[1]}.{kind}.{match[3]}"
         state[ours] = _converted(name, value)
-    return growing.discriminator(
-        state, lod, blur, mbstd_group_size=int(number(settings.get("mbstd_group_size", 4), "mbstd_group_size"))
-    )
+    group = int(number(settings.get("mbstd_group_size", 4), "mbstd_group_size"))
+    return growing.discriminator(state, lod, blur, mbstd_group_size=group, c_dim=_labels_of(state, settings, blur))
+
+
+def _labels_of(state: State, settings: Mapping[str, Any], blur: bool) -> int:
+    """How many labels a discriminator judges by, or tells; Progressive GAN's of the StyleGAN release none, ever."""
+    labels, outputs = label_size(settings), state.get("b4.out.weight")
+    return 0 if not blur and outputs is not None and len(outputs) == 1 else labels
 
 
 def _converted(name: str, value: Tensor) -> Tensor:

@@ -113,16 +113,22 @@ def paper256(resolution: int, images: int, channels: int = 3, c_dim: int = 0, **
 
 def stylegan(resolution: int, images: int, channels: int = 3, c_dim: int = 0, **changes: Any) -> Preset:
     """StyleGAN as in its paper, growing from 8²: logistic loss with R1, style mixing; parameters as of `tiny`."""
-    _unconditional("StyleGAN", c_dim)
     own = {"learning_rate": 0.001, "path_weight": 0.0, "growth": Growth(), "mirror": False}
     settings = TrainingSettings(images=images, **{**own, **changes})
-    discriminator = GrowingDiscriminatorConfig(resolution, blur=True, img_channels=channels)
-    return Preset(StyleGANConfig(resolution, img_channels=channels), discriminator, settings)
+    discriminator = GrowingDiscriminatorConfig(resolution, blur=True, img_channels=channels, c_dim=c_dim)
+    return Preset(StyleGANConfig(resolution, img_channels=channels, c_dim=c_dim), discriminator, settings)
 
 
 def progressive(resolution: int, images: int, channels: int = 3, c_dim: int = 0, **changes: Any) -> Preset:
-    """Progressive GAN as in its paper, growing from 4²: WGAN-GP; parameters as of `tiny`."""
-    _unconditional("Progressive GAN", c_dim)
+    """Progressive GAN as in its paper, growing from 4²: WGAN-GP; parameters as of `tiny`.
+
+    Raises
+    ------
+    ValueError
+        There are labels, with which it is not trained here.
+    """
+    if c_dim:
+        raise ValueError("Progressive GAN is trained without labels here: leave them out, or take the preset stylegan")
     own = {
         "learning_rate": 0.001,
         "objective": "wgan-gp",
@@ -166,8 +172,3 @@ def _stylegan2(
 ) -> Preset:
     shape: dict[str, Any] = {"resolution": resolution, "img_channels": channels, "c_dim": c_dim}
     return Preset(GeneratorConfig(**shape, **generator), DiscriminatorConfig(**shape, **discriminator), settings)
-
-
-def _unconditional(name: str, c_dim: int) -> None:
-    if c_dim:
-        raise ValueError(f"{name} has no labels: train it without them")

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from stylegan2.growing import GrowingDiscriminator
 from stylegan2.layers import without_autocast
 from stylegan2.progressive import ProgressiveGenerator
 from stylegan2.protocol import image_size
@@ -335,6 +336,8 @@ def check_networks(generator: AnyGenerator, discriminator: AnyDiscriminator, set
     sizes = [" × ".join(map(str, image_size(network))) for network in (generator, discriminator)]
     if sizes[0] != sizes[1]:
         raise ValueError(f"the generator's images have {sizes[0]} pixels, the discriminator's {sizes[1]}")
+    if isinstance(discriminator, GrowingDiscriminator) and discriminator.c_dim and not discriminator.config.blur:
+        raise ValueError("the discriminator tells labels (AC-GAN), as which none is trained here: go on without it")
     made, judged = generator.img_channels, discriminator.config.img_channels
     if made != judged:
         raise ValueError(f"the generator's images have {made} channels, the discriminator's {judged}")

@@ -31,10 +31,12 @@ def _draw(seed: int) -> Any:
     return lambda *shape: torch.randn(shape, generator=rng)
 
 
-def stylegan(resolution: int, seed: int = 0) -> State:
+def stylegan(resolution: int, seed: int = 0, labels: int = 0) -> State:
     draw, width = _draw(seed), widths(resolution)
     state = {"truncation.w_avg": draw(W), "synthesis.lod": torch.zeros(())}
-    for k, (i, o) in enumerate([(Z, HIDDEN), (HIDDEN, HIDDEN), (HIDDEN, W)]):
+    if labels:
+        state["mapping.label_weight"] = draw(labels, Z)
+    for k, (i, o) in enumerate([(2 * Z if labels else Z, HIDDEN), (HIDDEN, HIDDEN), (HIDDEN, W)]):
         state |= {f"mapping.dense{k}.weight": 100 * draw(o, i), f"mapping.dense{k}.bias": 100 * draw(o)}
     state["synthesis.layer0.const"] = draw(1, width[4], 4, 4)
     for n in range(2 * len(width)):
@@ -51,9 +53,9 @@ def stylegan(resolution: int, seed: int = 0) -> State:
     return state | _images("synthesis.output", draw, width)
 
 
-def progressive(resolution: int, fused: bool, seed: int = 0) -> State:
+def progressive(resolution: int, fused: bool, seed: int = 0, labels: int = 0) -> State:
     draw, width = _draw(seed), widths(resolution)
-    state = {"lod": torch.zeros(()), "layer0.weight": draw(width[4], Z, 4, 4), "layer0.bias": draw(width[4])}
+    state = {"lod": torch.zeros(()), "layer0.weight": draw(width[4], Z + labels, 4, 4), "layer0.bias": draw(width[4])}
     for n in range(1, 2 * len(width)):
         o = width[4 << (n // 2)]
         i = o if n % 2 else width[2 << (n // 2)]
@@ -69,7 +71,7 @@ def _images(prefix: str, draw: Any, width: dict[int, int]) -> State:
     return state
 
 
-def discriminator(resolution: int, blur: bool, seed: int = 0) -> State:
+def discriminator(resolution: int, blur: bool, seed: int = 0, outputs: int = 1) -> State:
     draw, width = _draw(seed), widths(resolution)
     sides, state = sorted(width, reverse=True), {"lod": torch.zeros(())}
     shapes = {f"input{k}": (width[r], 3, 1, 1) for k, r in enumerate(sides)}
@@ -78,7 +80,7 @@ def discriminator(resolution: int, blur: bool, seed: int = 0) -> State:
         if blur:
             state[f"layer{2 * k + 1}.blur.kernel"] = _blur().expand(width[r], 1, 3, 3).clone()
     last, o = 2 * len(sides) - 2, width[4]
-    shapes |= {f"layer{last}": (o, o + 1, 3, 3), f"layer{last + 1}": (o, 16 * o), f"layer{last + 2}": (1, o)}
+    shapes |= {f"layer{last}": (o, o + 1, 3, 3), f"layer{last + 1}": (o, 16 * o), f"layer{last + 2}": (outputs, o)}
     for layer, shape in shapes.items():
         state |= {f"{layer}.weight": draw(*shape), f"{layer}.bias": draw(shape[0])}
     return state
@@ -111,8 +113,8 @@ def _pixel_norm(x: Tensor) -> Tensor:
     return x / (x.square().mean(dim=1, keepdim=True) + 1e-8).sqrt()
 
 
-def map_stylegan(state: State, z: Tensor) -> Tensor:
-    w = _pixel_norm(z)
+def map_stylegan(state: State, z: Tensor, c: Tensor | None = None) -> Tensor:
+    w = _pixel_norm(z if c is None else torch.cat([z, c @ state["mapping.label_weight"]], dim=1))
     for k in range(3):
         weight, bias = state[f"mapping.dense{k}.weight"], state[f"mapping.dense{k}.bias"]
         w = F.leaky_relu(F.linear(w, weight * (sqrt(2 / weight.shape[1]) * 0.01), bias * 0.01), 0.2)
@@ -283,6 +285,60 @@ def render_rosinality(state: State, z: Tensor, noise: list[Tensor], steps: int) 
     return F.conv2d(x, scaled(f"{name}.weight_orig"), state[f"{name}.bias"])
 
 
+def rosinality_discriminator(resolution: int, levels: int, activated: bool, seed: int = 0) -> State:
+    """A discriminator that has grown to `resolution`, in a file that has `levels` more, as they began."""
+    draw, width = _draw(seed), widths(resolution)
+    state = {}
+    sides = [*(resolution << k for k in range(levels, 0, -1)), *sorted(width, reverse=True)]
+    for k, r in enumerate(sides):
+        i, o = width.get(r, 2), width.get(r // 2, 2) if r > 4 else width[4]
+        image = f"from_rgb.{k}.{'0.' if activated else ''}conv"
+        state |= {f"{image}.weight_orig": draw(i, 3, 1, 1), f"{image}.bias": draw(i)}
+        first, second = f"progression.{k}.conv1.0.conv", f"progression.{k}.conv2"
+        state |= {f"{first}.weight_orig": draw(o, i + (r == 4), 3, 3), f"{first}.bias": draw(o)}
+        layer = f"{second}.0.conv" if r == 4 else f"{second}.1" if r >= 128 else f"{second}.1.conv"
+        leaf, size = "weight" if layer.endswith(".1") else "weight_orig", 4 if r == 4 else 3
+        state |= {f"{layer}.{leaf}": draw(o, o, size, size), f"{layer}.bias": draw(o)}
+        for suffix in ("", "_flip") if r > 4 else ():
+            state[f"{second}.0.weight{suffix}"] = _blur().expand(o, 1, 3, 3).clone()
+        if r not in width:
+            state |= {name: torch.zeros_like(state[name]) for name in (f"{image}.bias", f"{first}.bias")}
+            state[f"{layer}.bias"] = torch.zeros(o)
+    return state | {"linear.linear.weight_orig": draw(1, width[4]), "linear.linear.bias": draw(1)}
+
+
+def score_rosinality(state: State, images: Tensor) -> Tensor:
+    """Its logits of images of the resolution that it has grown to."""
+
+    def scaled(name: str) -> Tensor:
+        return state[name] * sqrt(2 / state[name][0].numel())
+
+    blocks = 1 + max(int(name.split(".")[1]) for name in state if name.startswith("progression"))
+    first = blocks - (images.shape[-1].bit_length() - 2)
+    activated = f"from_rgb.{first}.0.conv.bias" in state
+    image = f"from_rgb.{first}.{'0.' if activated else ''}conv"
+    x = F.conv2d(images, scaled(f"{image}.weight_orig"), state[f"{image}.bias"])
+    x = F.leaky_relu(x, 0.2) if activated else x
+    for k in range(first, blocks):
+        if k == blocks - 1:
+            deviation = ((x - x.mean(dim=0)).square().mean(dim=0) + 1e-8).sqrt().mean()
+            x = torch.cat([x, deviation.expand(len(x), 1, 4, 4)], dim=1)
+        name = f"progression.{k}.conv1.0.conv"
+        x = F.leaky_relu(F.conv2d(x, scaled(f"{name}.weight_orig"), state[f"{name}.bias"], padding=1), 0.2)
+        name = f"progression.{k}.conv2"
+        if k == blocks - 1:
+            x = F.conv2d(x, scaled(f"{name}.0.conv.weight_orig"), state[f"{name}.0.conv.bias"])
+        elif f"{name}.1.weight" in state:
+            kernel = F.pad(scaled(f"{name}.1.weight"), (1, 1, 1, 1))
+            kernel = kernel[:, :, 1:, 1:] + kernel[:, :, 1:, :-1] + kernel[:, :, :-1, 1:] + kernel[:, :, :-1, :-1]
+            x = F.conv2d(_blurred(x), kernel / 4, state[f"{name}.1.bias"], stride=2, padding=1)
+        else:
+            x = F.conv2d(_blurred(x), scaled(f"{name}.1.conv.weight_orig"), state[f"{name}.1.conv.bias"], padding=1)
+            x = F.avg_pool2d(x, 2)
+        x = F.leaky_relu(x, 0.2)
+    return F.linear(x.flatten(1), scaled("linear.linear.weight_orig"), state["linear.linear.bias"])
+
+
 # The same as TensorFlow pickles
 
 
@@ -308,6 +364,8 @@ def tf_stylegan(state: State, **settings: Any) -> dict[str, Any]:
         for name, value in state.items()
         if name.startswith("mapping.dense")
     }
+    if "mapping.label_weight" in state:
+        dense["LabelConcat/weight"] = state["mapping.label_weight"].numpy()
     parts = {"synthesis": network(variables, settings), "mapping": network(dense, settings)}
     return network({"dlatent_avg": state["truncation.w_avg"].numpy()}, settings, components=parts)
 
@@ -323,7 +381,7 @@ def tf_progressive(state: State, fused: bool, **settings: Any) -> dict[str, Any]
             side = 4 << (n // 2)
             layer = ("Conv0_up" if fused else "Conv0", "Conv1")[n % 2] if n > 1 else ("Dense", "Conv")[n]
             if n == 0 and leaf == "weight":
-                array = value.flip(2, 3).transpose(0, 1).reshape(Z, -1).numpy()
+                array = value.flip(2, 3).transpose(0, 1).flatten(1).numpy()
             elif fused and n % 2 == 0 and leaf == "weight":
                 array = value.permute(2, 3, 1, 0).numpy()  # height, width, out, in
             else:

@@ -10,7 +10,7 @@ import stylegan2
 from stylegan2 import CheckpointError
 
 
-def refusal(path: Path | str, network: str = "G_ema") -> str:
+def refusal(path: Path | str, network: str | None = "G_ema") -> str:
     with pytest.raises(CheckpointError) as caught:
         stylegan2.load(path, network)
     message = str(caught.value)

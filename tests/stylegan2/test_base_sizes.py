@@ -205,10 +205,19 @@ def write_tensorflow(path, generator, discriminator, first):
     state = {name: value for name, value in generator.state_dict().items() if "resample" not in name}
     synthesis = {name.removeprefix("synthesis."): value for name, value in state.items() if name.startswith("s")}
     dense = {f"Dense{n[10]}/{n[12:]}": v.t().numpy() for n, v in state.items() if n.startswith("mapping.fc")}
+    settings = {"label_size": generator.c_dim}
+    if "mapping.label_weight" in state:
+        dense["LabelConcat/weight"] = state["mapping.label_weight"].numpy()
+    for leaf in ("weight", "bias") if "mapping.embed.weight" in state else ():
+        dense[f"LabelEmbed/{leaf}"] = state[f"mapping.embed.{leaf}"].t().numpy()
     parts = {"synthesis": network(tf_variables(synthesis, SYNTHESIS, first), {}), "mapping": network(dense, {})}
-    whole = network({"dlatent_avg": state["mapping.w_avg"].numpy()}, {}, components=parts)
+    whole = network({"dlatent_avg": state["mapping.w_avg"].numpy()}, settings, components=parts)
     judging = {name: value for name, value in discriminator.state_dict().items() if "resample" not in name}
-    write_tf(path, [whole, network(tf_variables(judging, JUDGING, first), {}), whole])
+    mapped = {name: judging.pop(name) for name in list(judging) if name.startswith("mapping.")}
+    found = tf_variables(judging, JUDGING, first)
+    if mapped:
+        found["LabelEmbed/weight"] = mapped["mapping.embed.weight"].t().numpy()
+    write_tf(path, [whole, network(found, settings), whole])
 
 
 WRITERS = {

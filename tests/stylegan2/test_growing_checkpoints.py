@@ -95,7 +95,8 @@ def test_fused_layers_of_the_progressive_gan_release(tmp_path, fused, class_name
 @pytest.mark.parametrize(
     ("settings", "expected"),
     [
-        ({"label_size": 10}, "label-conditional"),
+        ({"label_size": 10}, "its label_size is 10, and it takes 0 labels"),
+        ({"label_size": "10"}, "its label_size is '10', not a number of labels"),
         ({"use_wscale": False}, "its use_wscale is False, not True"),
         ({"use_instance_norm": False}, "its use_instance_norm is False"),
         ({"nonlinearity": ["lrelu"]}, "its nonlinearity is a list"),
@@ -196,6 +197,43 @@ def test_damage_of_rosinality_is_named(tmp_path, change, expected):
     change(state)
     torch.save(state, tmp_path / "x.model")
     assert expected in refusal(tmp_path / "x.model")
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("activated", [True, False])
+@pytest.mark.parametrize(("resolution", "levels"), [(16, 2), (256, 0)])
+def test_discriminators_of_rosinality_as_far_as_they_have_grown(tmp_path, resolution, levels, activated):
+    state = files.rosinality_discriminator(resolution, levels, activated)
+    torch.save({"generator": files.rosinality(8, 1), "discriminator": state}, tmp_path / "x.model")
+    torch.save(state, tmp_path / "alone.model")
+    images = torch.randn(6, 3, resolution, resolution, generator=torch.Generator().manual_seed(0))
+    for file in ("x.model", "alone.model"):
+        network = stylegan2.load(tmp_path / file, "D")
+        assert network.config.fromrgb_activation is activated and network.config.blur
+        assert_parity(network(images), files.score_rosinality(state, images))
+    assert stylegan2.load(tmp_path / "x.model", "G").resolution == 8
+    assert "it has no generator; it has D" in refusal(tmp_path / "alone.model", None)
+    assert stylegan2.convert(tmp_path / "x.model", tmp_path / "x.safetensors", network="D") == 0
+    assert_parity(stylegan2.load(tmp_path / "x.safetensors", "D")(images), files.score_rosinality(state, images))
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        (changed("progression.2.conv.0.conv.weight_orig", torch.ones(1)), "from before July 2019"),
+        (changed("progression.1.more.weight", torch.ones(1)), "'progression.1.more.weight', no discriminator's"),
+        (changed("from_rgb.7.conv.bias", torch.ones(1)), "'from_rgb.7.conv.bias', no discriminator's"),
+        (without("from_rgb.1.0.conv.weight_orig"), "it lacks b8.fromrgb.weight"),
+        (without("progression.2.conv2.0.conv.weight_orig"), "it lacks b4.fc.weight"),
+        (changed("progression.0.conv1.0.conv.bias", torch.ones(5)), "b16.conv0.bias has the shape (5,), not (6,)"),
+        (lambda state: [value.zero_() for value in state.values()], "not trained beyond 4²"),
+    ],
+)
+def test_damage_of_a_discriminator_of_rosinality_is_named(tmp_path, change, expected):
+    state = files.rosinality_discriminator(16, 0, True)
+    change(state)
+    torch.save({"discriminator": state}, tmp_path / "x.model")
+    assert expected in refusal(tmp_path / "x.model", "D")
 
 
 @pytest.mark.parametrize("blur", [False, True])

@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import nn
 
+from stylegan2.growing import GrowingDiscriminator, GrowingDiscriminatorConfig
 from stylegan2.training import GANTraining, Growth, TrainingSettings
 from stylegan2.training.draws import Draws
 from stylegan2.training.levels import at_level
@@ -238,16 +239,23 @@ def test_shares_that_do_not_fit_are_refused():
         training().take_step(shown(4))
 
 
-def test_labels_reach_both_networks():
-    own = training(c_dim=3)
+@pytest.mark.parametrize(
+    ("name", "weights"),
+    [
+        ("tiny", ("generator.mapping.embed.weight", "discriminator.mapping.embed.weight")),
+        ("stylegan", ("generator.mapping.label_weight", "discriminator.b4.out.weight")),
+    ],
+)
+def test_labels_reach_both_networks(name, weights):
+    own = training(name, c_dim=3)
     labels = torch.eye(3)[[0, 1, 2, 0, 1, 2, 0, 1]]
-    other = training(c_dim=3)
+    other = training(name, c_dim=3)
     own.take_step(shown(), labels)
     other.take_step(shown(), labels.roll(1, 0))
-    for network in ("generator.mapping.embed.weight", "discriminator.mapping.embed.weight"):
-        assert not torch.equal(own.tensors()[network], other.tensors()[network])
+    for weight in weights:
+        assert not torch.equal(own.tensors()[weight], other.tensors()[weight])
     with pytest.raises(ValueError, match="needs c"):
-        training(c_dim=3).take_step(shown())
+        training(name, c_dim=3).take_step(shown())
 
 
 def test_frozen_layers_stay():
@@ -393,9 +401,9 @@ def test_presets_are_those_of_the_papers():
     assert (paper.discriminator.mbstd_group_size, paper.discriminator.c_dim, paper.generator.c_dim) == (8, 3, 3)
     with pytest.raises(ValueError, match="images of 256 pixels, not 128"):
         PRESETS["paper256"](128, 1000)
-    for name in ("stylegan", "progressive"):
-        with pytest.raises(ValueError, match="has no labels"):
-            PRESETS[name](64, 1000, c_dim=2)
+    assert PRESETS["stylegan"](64, 1000, c_dim=2).networks()[0].c_dim == 2
+    with pytest.raises(ValueError, match="Progressive GAN is trained without labels here"):
+        PRESETS["progressive"](64, 1000, c_dim=2)
 
 
 def test_networks_that_do_not_belong_together_are_refused():
@@ -406,6 +414,9 @@ def test_networks_that_do_not_belong_together_are_refused():
     ):
         with pytest.raises(ValueError, match=message):
             GANTraining(generator, other, preset.settings)
+    telling = GrowingDiscriminator(GrowingDiscriminatorConfig(16, blur=False, c_dim=2))
+    with pytest.raises(ValueError, match="the discriminator tells labels"):
+        GANTraining(small(c_dim=2).networks()[0], telling, preset.settings)
 
 
 def test_states_of_others_are_refused():
