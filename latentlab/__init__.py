@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from latentlab.editing import edit, move, walk
     from latentlab.errors import UserError
     from latentlab.faces import align, paste_back
+    from latentlab.generators import train_generator
     from latentlab.images import load_image, save_image, to_pil
     from latentlab.latents import load_latents, save_latents
     from latentlab.metrics import LPIPS, FrechetDistance, Identity, KernelDistance, Leakage, OutsideChange, Sharpness
@@ -116,6 +117,7 @@ _NAMES = {
     "study_attribute": "latentlab.pipelines:study_attribute",
     "style_mix": "stylegan2:style_mix",
     "to_pil": "latentlab.images:to_pil",
+    "train_generator": "latentlab.generators:train_generator",
     "tune": "latentlab.projection:tune",
     "walk": "latentlab.editing:walk",
     "walk_figure": "latentlab.plots:walk_figure",
@@ -130,6 +132,7 @@ _MODULES = (
     "dragging",
     "editing",
     "faces",
+    "generators",
     "images",
     "latents",
     "metrics",
@@ -202,6 +205,7 @@ __all__ = [
     "study_attribute",
     "style_mix",
     "to_pil",
+    "train_generator",
     "tune",
     "walk",
     "walk_figure",

@@ -200,7 +200,7 @@ def latents_of_codes(codes: Tensor, generator: Generator) -> dict[str, Tensor]:
 def typical_latents(generator: Generator) -> dict[str, Tensor]:
     """Latents of one image that is like others: the mean w; without W the z of seed 0, for the mean of z is none.
 
-    Of a conditional generator without W it is one of the first class.
+    Where a generator without W is conditional, it is an image of the first class.
     """
     if generator.num_ws:
         return {"w": generator.w_avg[None]}
