@@ -121,7 +121,7 @@ def _check_shape(config: GeneratorConfig | DiscriminatorConfig) -> None:
     resolution, taps = config.resolution, config.resample_filter
     check_resolution(resolution, 8)
     _check_base_size(config)
-    counts = {"img_channels": 1, "channel_max": 1, "channel_base": 1, "c_dim": 0, "mapping_layers": 1}
+    counts = {"img_channels": 1, "channel_max": 1, "channel_base": 1, "c_dim": 0}
     check_counts(config, {**counts, "fp16_resolutions": 0})
     if not isinstance(config.architecture, str) or config.architecture not in ("skip", "resnet", "orig"):
         raise ValueError(f"architecture must be 'skip', 'resnet' or 'orig', not {describe(config.architecture)}")
@@ -217,7 +217,7 @@ class GeneratorConfig:
     def __post_init__(self) -> None:
         _check_shape(self)
         check_switch("label_concat", self.label_concat)
-        check_counts(self, {"z_dim": int(self.label_concat), "w_dim": 1})
+        check_counts(self, {"z_dim": int(self.label_concat), "w_dim": 1, "mapping_layers": 1})
         check_multiplier(self.mapping_lr_multiplier)
         check_real("w_avg_beta", self.w_avg_beta, 0, 1)
         check_switch("use_noise", self.use_noise)
@@ -258,7 +258,7 @@ class DiscriminatorConfig:
     Attributes
     ----------
     mapping_layers
-        Layers of the mapping network of the condition; unused without one.
+        Layers of the mapping network of the condition, after its embedding: none or more; unused without one.
     mbstd_group_size, mbstd_channels
         Group of the mini-batch standard deviation (None: the whole batch), and the feature maps it adds.
     label_switch
@@ -284,8 +284,8 @@ class DiscriminatorConfig:
     def __post_init__(self) -> None:
         _check_shape(self)
         check_switch("label_switch", self.label_switch)
-        least = {"mbstd_channels": 0} if self.mbstd_group_size is None else {"mbstd_channels": 0, "mbstd_group_size": 1}
-        check_counts(self, least)
+        group = {} if self.mbstd_group_size is None else {"mbstd_group_size": 1}
+        check_counts(self, {"mapping_layers": 0, "mbstd_channels": 0, **group})
 
     def channels(self, resolution: int) -> int:
         """Feature maps of the block of `resolution`."""

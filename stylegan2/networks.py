@@ -38,12 +38,11 @@ from stylegan2.styled import StyledBlock, StyledGenerator, StyledSynthesis
 class MappingNetwork(nn.Module):
     """z and c to w: both normalised, then fully connected layers whose learning rate is small.
 
-    `num_ws` None gives w alone, without repeat and w_avg: the discriminator's embedding of c. Layers between have the
-    width `hidden_dim`; None for that of w.
+    `num_ws` None gives w alone, without repeat and w_avg: the discriminator's embedding of c, which may have no layers
+    after it. Layers between have the width `hidden_dim`; None for that of w.
     """
 
     w_avg: Tensor
-    fc0: FullyConnected
 
     def __init__(
         self,
@@ -97,7 +96,7 @@ class MappingNetwork(nn.Module):
             z or c of the wrong shape or type or missing, psi not finite or given twice, cutoff out of range.
         """
         psi = one_psi(psi, truncation_psi)
-        with without_autocast(self.fc0.weight.device):
+        with without_autocast(next(self.parameters()).device):
             w = self._w(z, c)
         if self.num_ws is None:
             return w
@@ -113,7 +112,7 @@ class MappingNetwork(nn.Module):
 
     def _normalised(self, z: Tensor | None, c: Tensor | None) -> Tensor:
         """What the first layer takes, `(b, z_dim + w_dim)`; `(b, z_dim)` without a condition."""
-        parts, dtype = [], self.fc0.weight.dtype
+        parts, dtype = [], next(self.parameters()).dtype
         if self.z_dim:
             z = check_rows("z", z, self.z_dim).to(dtype)
             parts.append(normalize_second_moment(z))  # (b, z_dim)
@@ -158,7 +157,7 @@ class LabelConcatMapping(MappingNetwork):
         self.label_weight = nn.Parameter(torch.randn(c_dim, z_dim, dtype=torch.float32))
 
     def _normalised(self, z: Tensor | None, c: Tensor | None) -> Tensor:
-        dtype = self.fc0.weight.dtype
+        dtype = self.label_weight.dtype
         z = check_rows("z", z, self.z_dim).to(dtype)
         c = check_rows("c", c, self.c_dim, len(z)).to(dtype)
         return normalize_second_moment(torch.cat([z, c @ self.label_weight], dim=1))  # (b, 2 z_dim)

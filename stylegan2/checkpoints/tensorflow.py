@@ -28,6 +28,8 @@ from stylegan2.safe_pickle import Record
 
 READS = "the TensorFlow release of StyleGAN2 (.pkl)"
 
+# Learning-rate multipliers of discriminators' mapping networks: the project's, and the default of the release's code.
+_LRMUL, _ADAPTIVE_LRMUL = 0.01, 0.1
 _CLASS = "dnnlib.tflib.network.Network"
 _ORDER = ("G", "D", "G_ema")
 _LAYERS = {
@@ -147,20 +149,34 @@ def _mapping_name(name: str) -> str:
 def _read_discriminator(content: Content, network: Record) -> Loaded:
     state, variables = {}, variables_of(content, network)
     first = _first_block(variables)
-    if any(name.startswith("LabelEmbed/") for name in variables):
-        raise CheckpointError(
-            "unsupported: a label-conditional discriminator of the TensorFlow release of StyleGAN2 with adaptive "
-            "augmentation; its generator loads"
-        )
-    for name, value in variables.items():
-        output = name.startswith("Output/")
-        ours = name.replace("Output/", "b4.out.") if output else _rename(name, _DISCRIMINATOR_LAYERS, first)
-        state[ours] = _convert(name, value)
     settings = _settings(network)
-    group = settings.get("mbstd_group_size", 4)
-    size, labels = _constant_size(content), label_size(settings)
+    for name, value in variables.items():
+        if re.match(r"(Output|LabelEmbed|Mapping\d{1,2})/", name):
+            state[_judging_name(name)] = _convert(name, value)
+        else:
+            state[_rename(name, _DISCRIMINATOR_LAYERS, first)] = _convert(name, value)
+    embeds = "mapping.embed.weight" in state
+    if embeds:
+        _scale_mapping(state, number(settings.get("mapping_lrmul", _ADAPTIVE_LRMUL), "mapping_lrmul"))
+    group = settings.get("mbstd_group_size", None if embeds else 4)
+    size, labels = _constant_size(content), 0 if embeds else label_size(settings)
     config = discriminator_config(state, base_size=size, labels=labels, **_common(settings), mbstd_group_size=group)
+    check_labels(config.c_dim, settings)
     return Loaded(config, state)
+
+
+def _judging_name(name: str) -> str:
+    """Return the project's name for a variable of a discriminator that is in no block."""
+    if name.startswith("Output/"):
+        return name.replace("Output/", "b4.out.")
+    return _LABELS.get(name) or re.sub(r"^Mapping(\d+)/", r"mapping.fc\1.", name)
+
+
+def _scale_mapping(state: State, lrmul: float) -> None:
+    """Give the layers of a discriminator's mapping the multiplier that the project's have; they compute the same."""
+    for name in state:
+        if name.startswith("mapping.fc"):
+            state[name] = state[name] * (lrmul / _LRMUL)
 
 
 def _constant_size(content: Content) -> tuple[int, int] | None:

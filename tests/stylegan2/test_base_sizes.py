@@ -215,9 +215,11 @@ def write_tensorflow(path, generator, discriminator, first):
     judging = {name: value for name, value in discriminator.state_dict().items() if "resample" not in name}
     mapped = {name: judging.pop(name) for name in list(judging) if name.startswith("mapping.")}
     found = tf_variables(judging, JUDGING, first)
-    if mapped:
-        found["LabelEmbed/weight"] = mapped["mapping.embed.weight"].t().numpy()
-    write_tf(path, [whole, network(found, settings), whole])
+    for name, value in mapped.items():  # multiplied by 0.1 there, by 0.01 here
+        theirs = name.replace("mapping.embed.", "LabelEmbed/")
+        theirs, value = re.sub(r"mapping\.fc(\d)\.", r"Mapping\1/", theirs), value if theirs != name else value / 10
+        found[theirs] = value.t().numpy()
+    write_tf(path, [whole, network(found, settings | {"mbstd_group_size": 4}), whole])
 
 
 WRITERS = {

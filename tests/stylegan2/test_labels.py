@@ -196,15 +196,26 @@ def test_labels_of_the_tensorflow_release_of_stylegan2(tmp_path, images, labels)
 
 
 @torch.no_grad()
-def test_labels_of_the_tensorflow_release_with_adaptive_augmentation(tmp_path):
-    """Its generator has the network that the PyTorch release has, too; its discriminator is named."""
-    generator = make_tiny(SMALL)
-    write_tensorflow(tmp_path / "x.pkl", generator, judge(label_switch=False), (4, 4))
-    after = stylegan2.load(tmp_path / "x.pkl")
-    z, c = stylegan2.z_from_seeds(range(3), 8), torch.eye(LABELS)
-    assert after.config == generator.config
+@pytest.mark.parametrize("layers", [0, 2])
+def test_labels_of_the_tensorflow_release_with_adaptive_augmentation(tmp_path, images, layers):
+    """It has the networks of the PyTorch release, but for the mapping's multiplier, and mostly layers."""
+    generator, discriminator = make_tiny(SMALL), judge(label_switch=False, mapping_layers=layers)
+    write_tensorflow(tmp_path / "x.pkl", generator, discriminator, (4, 4))
+    after, judging = stylegan2.load(tmp_path / "x.pkl"), stylegan2.load(tmp_path / "x.pkl", "D")
+    assert after.config == generator.config and judging.config == discriminator.config
+    z, c = stylegan2.z_from_seeds(range(4), 8), torch.eye(LABELS)[[1, 2, 0, 1]]
     assert_parity(after(z, c), generator(z, c))
-    assert "label-conditional discriminator of the TensorFlow release" in refusal(tmp_path / "x.pkl", "D")
+    assert_parity(judging(images, c), discriminator(images, c))
+    if not layers:  # projected on the embedding alone
+        alone = judge(c_dim=0, label_switch=False)
+        state, rows = judging.state_dict(), []
+        for k in range(len(state["b4.out.bias"])):
+            row = {"b4.out.weight": state["b4.out.weight"][k : k + 1], "b4.out.bias": state["b4.out.bias"][k : k + 1]}
+            alone.load_state_dict({name: v for name, v in state.items() if not name.startswith("mapping.")} | row)
+            rows.append(alone(images))
+        embedded = F.linear(c, state["mapping.embed.weight"] / sqrt(LABELS), state["mapping.embed.bias"])
+        embedded = embedded / (embedded.square().mean(dim=1, keepdim=True) + 1e-8).sqrt()
+        assert_parity(judging(images, c), (torch.cat(rows, dim=1) * embedded).sum(dim=1, keepdim=True) / sqrt(8))
 
 
 @torch.no_grad()
