@@ -73,14 +73,23 @@ class LatentPairs:
 
     @torch.no_grad()
     def pair(self, seed: int) -> tuple[Tensor, Tensor] | None:
-        """Render a seed before and after, `(1, 3, r, r)` each; None if the scorer does not see the change."""
+        """Render a seed before and after, `(1, 3, r, r)` each; None if the scorer does not see the change.
+
+        Images are rendered one at a time: in batches they differ in their last bits, and are no quicker on a CPU.
+        """
         ws = ws_of_seed(self.render, seed, self.psi)
-        generator = self.render.generator
-        edited = (move(ws, strength * self.direction, generator) for strength in (self.low, self.high))
-        before, after = (self.render(latents).clamp(-1, 1) for latents in edited)
-        scores = score_images(self.scorer, torch.cat([before, after]))
-        labels = label_scores(scores, self.scorer.names, self.attribute, threshold_of(self.scorer))
-        return (before.cpu(), after.cpu()) if labels.tolist() == [NEGATIVE, POSITIVE] else None
+        before = self._edited(ws, self.low)
+        if self._label(before) != NEGATIVE:  # the image after could not change that
+            return None
+        after = self._edited(ws, self.high)
+        return (before.cpu(), after.cpu()) if self._label(after) == POSITIVE else None
+
+    def _edited(self, ws: Tensor, strength: float) -> Tensor:
+        return self.render(move(ws, strength * self.direction, self.render.generator)).clamp(-1, 1)
+
+    def _label(self, image: Tensor) -> int:
+        scores = score_images(self.scorer, image)
+        return int(label_scores(scores, self.scorer.names, self.attribute, threshold_of(self.scorer)).item())
 
 
 @dataclass(frozen=True)

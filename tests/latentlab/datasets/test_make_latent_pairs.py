@@ -9,7 +9,9 @@ import torch
 
 from latentlab import images
 from latentlab.datasets import LatentPairs, SetSettings, make_latent_pairs
+from latentlab.datasets.sources import ws_of_seed
 from latentlab.directions import Direction
+from latentlab.editing import move
 from latentlab.errors import UserError
 from latentlab.faces.detectors import FaceFound
 from latentlab.files import images_in
@@ -64,6 +66,39 @@ def test_latent_pairs_are_before_and_after(brighter, tmp_path):
     assert manifest["generator"] == brighter.render.generator.fingerprint and manifest["low"] == -3.0
 
 
+def rendered(recipe, seed, strength):
+    ws = ws_of_seed(recipe.render, seed, recipe.psi)
+    with torch.no_grad():
+        return recipe.render(move(ws, strength * recipe.direction, recipe.render.generator)).clamp(-1, 1)
+
+
+@pytest.fixture(scope="module")
+def choosy(brighter):
+    """Pairs of the seeds alone, half of all, whose images before are darker than the others'."""
+    recipe = replace(brighter, low=0.0)
+    middle = torch.stack([rendered(recipe, seed, 0.0).mean(dim=(1, 2, 3)) for seed in range(600, 616)]).quantile(0.5)
+    bright = FunctionScorer(("bright",), lambda x: (x.mean(dim=(1, 2, 3)) > middle).float())
+    return replace(recipe, scorer=bright)
+
+
+def test_where_the_image_before_decides_the_image_after_is_not_rendered(choosy, tiny):
+    renders, used = [], 0
+    counting = tiny.synthesis.register_forward_hook(lambda *_: renders.append(1))
+    try:
+        for seed in range(600, 616):
+            before, after = (rendered(choosy, seed, strength) for strength in (choosy.low, choosy.high))
+            renders.clear()
+            pair = choosy.pair(seed)
+            assert len(renders) == (1 if pair is None else 2)
+            assert (pair is None) == bool(choosy.scorer(before) > 0)
+            if pair is not None:
+                assert torch.equal(pair[0], before) and torch.equal(pair[1], after)
+                used += 1
+    finally:
+        counting.remove()
+    assert used == 8
+
+
 def test_unpaired_faces_are_of_different_seeds(brighter, tmp_path):
     make_latent_pairs(brighter, SetSettings("unpaired", 3, 16, 0.34), tmp_path)
     names = {
@@ -86,7 +121,7 @@ def test_instances_have_the_masks_of_their_mouths(brighter, tmp_path):
         make_latent_pairs(replace(brighter, detector=None), SetSettings("instances", 3, 16), tmp_path / "other")
 
 
-def test_a_set_of_pairs_that_was_stopped_goes_on(brighter, tmp_path):
+def test_a_set_of_pairs_that_was_stopped_goes_on(choosy, tmp_path):
     class Stopped(Exception):
         pass
 
@@ -95,16 +130,18 @@ def test_a_set_of_pairs_that_was_stopped_goes_on(brighter, tmp_path):
             raise Stopped
 
     with pytest.raises(Stopped):
-        make_latent_pairs(brighter, SetSettings("unpaired", 3, 16), tmp_path / "stopped", stage_with(stop))
-    make_latent_pairs(brighter, SetSettings("unpaired", 3, 16), tmp_path / "stopped")
-    make_latent_pairs(brighter, SetSettings("unpaired", 3, 16), tmp_path / "whole")
+        make_latent_pairs(choosy, SetSettings("unpaired", 3, 16), tmp_path / "stopped", stage_with(stop))
+    make_latent_pairs(choosy, SetSettings("unpaired", 3, 16), tmp_path / "stopped")
+    make_latent_pairs(choosy, SetSettings("unpaired", 3, 16), tmp_path / "whole")
     stopped, whole = (
         {str(path.relative_to(tmp_path / name)): path.read_bytes() for path in (tmp_path / name).rglob("*.*")}
         for name in ("stopped", "whole")
     )
     assert stopped == whole
+    log = json.loads((tmp_path / "whole" / "seeds.json").read_text())
+    assert log["tried"] > len(log["used"]) == 6, "seeds were passed over, too"
     with pytest.raises(UserError, match="a training set whose high is 3.0, not 2.0; ask"):
-        make_latent_pairs(replace(brighter, high=2.0), SetSettings("unpaired", 3, 16), tmp_path / "whole")
+        make_latent_pairs(replace(choosy, high=2.0), SetSettings("unpaired", 3, 16), tmp_path / "whole")
 
 
 def test_a_direction_that_shows_nothing_is_refused(brighter, tmp_path):
