@@ -6,7 +6,7 @@ A small StyleGAN2 learns faces of 64 pixels from nothing, on images that another
 fine-tuned to posters, of which there are a third as many.
 
 .. image:: /images/generator_faces.jpg
-   :alt: Six seeds at five moments of the training, from spots of colour to faces
+   :alt: Eight seeds at six moments of the training, from spots of colour to faces
 
 This page was not executed: both trainings take hours on a core. The image is of the beginning of the
 first, which :doc:`/tutorials/generator` tells of.
