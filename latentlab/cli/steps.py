@@ -333,6 +333,7 @@ def _read_edit(
 
     If the latents of the edits are to be `saved`, a direction that leaves none is refused.
     """
+    from latentlab.cards import has_card
     from latentlab.directions import load_direction, match_layers
     from latentlab.editing import in_w
     from latentlab.latents import load_latents, match_rows
@@ -347,6 +348,8 @@ def _read_edit(
 
     def matched(components: Components) -> _Edit:
         own, ws = found, codes
+        if not components.generator.num_ws and found.generator is None and not has_card(direction):
+            own = load_direction(direction, space="z")  # a bare array, which moves all codes that there are
         if layers is not None:
             num_ws = components.generator.num_ws
             own, ws = match_layers(found, num_ws, chosen), None if codes is None else match_rows(codes, num_ws)

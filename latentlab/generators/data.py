@@ -231,7 +231,7 @@ def cut(image: Image.Image, settings: ImageSetSettings) -> NDArray[np.uint8]:
     image = images.upright(image)
     width, height = image.size
     if settings.fit == "square" and width != height:
-        raise UserError(f"it is {width}x{height}, not square: set fit to crop or to stretch")
+        raise UserError(f"it is {width}x{height}, not square: set fit (--fit) to crop or to stretch")
     pixels = images.from_pil(image)
     if settings.fit == "crop":
         side = min(width, height)

@@ -305,6 +305,6 @@ def _describe(raw: Any) -> str:
     if not isinstance(raw, dict):
         return f"it is a pickled {type(raw).__name__}, not a StyleGAN2 checkpoint"
     if {"GAN", "version"} <= raw.keys():
-        return "it is a checkpoint of lucidrains' stylegan2-pytorch, which is another architecture"
+        return "it is of lucidrains' stylegan2-pytorch, which is another architecture, for which there is no converter"
     keys = ", ".join(printable(key[:40]) if isinstance(key, str) else describe(key) for key in list(raw)[:5])
     return f"it is a dictionary with the keys {keys or '(none)'}, not a StyleGAN2 checkpoint"

@@ -297,6 +297,8 @@ def test_commands(family, tmp_path):
         ["label", *network, *psi, *score, "--samples", "80", "--threshold", "median", "--out", samples],
         fit,
         ["edit", *network, *psi, *score, "--direction", direction, "--seeds", "1", "--out", str(tmp_path / "edits")],
+        ["edit", *network, *psi, *score, "--direction", str(tmp_path / "boundary.npy"), "--force", "--strengths", "1"]
+        + ["--seeds", "1", "--out", str(tmp_path / "raw")],
         ["walk", *network, *psi, "--direction", direction, "--seeds", "1", "--out", str(tmp_path / "walk.gif")],
         ["directions", "import", str(tmp_path / "boundary.npy"), *network, *score, "--score", "light_side"]
         + ["--space", "z", "--out", str(tmp_path / "imported.safetensors")],

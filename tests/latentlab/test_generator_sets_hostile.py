@@ -126,7 +126,7 @@ def test_bad_files_are_named_all_at_once(tmp_path):
     ):
         assert reason in told
     (tmp_path / "in" / "fake.jpg").unlink()
-    assert "wide.png: it is 40x32, not square: set fit to crop or to stretch" in refused(
+    assert "wide.png: it is 40x32, not square: set fit (--fit) to crop or to stretch" in refused(
         tmp_path / "in", tmp_path / "cache"
     )
 

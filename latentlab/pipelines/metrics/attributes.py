@@ -84,10 +84,14 @@ def _separability(
     samples: AttributeSamples, space: str, stage: Stage
 ) -> tuple[dict[str, MeasuredMetric], dict[str, float]]:
     name = f"separability-{space}"
-    metric = LinearSeparability(samples.names)
-    metric.update(sample_codes(samples.source, len(samples.logits), space).values, samples.logits)
-    value = metric.compute(stage)
     title = f"Linear separability in {space.upper()}"
+    try:
+        codes = sample_codes(samples.source, len(samples.logits), space)
+    except UserError as error:  # a generator without W
+        return {name: MeasuredMetric(name, title, unknown_because(str(error)), False, _SAME_CLASSIFIERS)}, {}
+    metric = LinearSeparability(samples.names)
+    metric.update(codes.values, samples.logits)
+    value = metric.compute(stage)
     bits = {one: round(entropy, 4) for one, entropy in metric.entropies().items()} if value.known else {}
     return {name: MeasuredMetric(name, title, value, False, _SAME_CLASSIFIERS)}, bits
 

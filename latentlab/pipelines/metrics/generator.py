@@ -27,7 +27,7 @@ from latentlab.pipelines.metrics.features import (
     kind_of,
     load_set_metrics,
 )
-from latentlab.pipelines.metrics.names import PUBLISHED
+from latentlab.pipelines.metrics.names import PATHS, PUBLISHED
 from latentlab.pipelines.metrics.parts import Array, PartStore, Probe, digest
 from latentlab.pipelines.metrics.results import MeasuredMetric, MetricReport
 from latentlab.pipelines.metrics.sampling import Source, path_lengths, sample_outputs
@@ -36,6 +36,7 @@ from latentlab.progress import Stage, stage_of
 from latentlab.scorers import all_logits
 
 _PUBLISHED_COUNT = 50_000
+_IN_W = tuple(name for name in PATHS if name.startswith("ppl-w-"))
 
 
 def measure_generator(
@@ -178,6 +179,9 @@ class _Job:
         metric = PerceptualPathLength(self.components.perceptual, face_crop=settings.face_crop)
         found = {}
         for name in settings.of_paths:
+            if name in _IN_W and not self.source.generator.num_ws:
+                found[name] = _of_path(name, unknown_because("the generator has no W"))
+                continue
             metric.reset()
             metric.add_values(path_lengths(self.source, name, settings.pairs, metric, self.store, self.stage))
             found[name] = _of_path(name, metric.compute())

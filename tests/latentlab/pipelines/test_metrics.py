@@ -21,6 +21,7 @@ from latentlab.pipelines import (
 )
 from latentlab.pipelines.metrics.names import GENERATOR_METRICS, PATHS, select
 from stylegan2.checkpoints import save
+from stylegan2.progressive import ProgressiveConfig, ProgressiveGenerator
 from stylegan2.sampling import z_from_seeds
 
 DIM, SIZE = 8, 32
@@ -130,6 +131,17 @@ def test_what_needs_real_images_or_styles_is_unknown_with_the_reason(tmp_path):
     assert strongest["mouth"][0][0] == "b8.conv1:7"
     assert read(tmp_path / "all")["metrics"]["kid"]["mean"] is None
     assert "unknown: no real images" in (tmp_path / "all/report.md").read_text("utf-8")
+
+
+def test_what_goes_through_w_is_unknown_without_w(tmp_path):
+    network = ProgressiveGenerator(ProgressiveConfig(SIZE, z_dim=DIM, channel_base=64, channel_max=8)).eval()
+    components = Components.load(network, scorer=KnownFactors().scorer(), perceptual=Squares())
+    settings = GeneratorMetricSettings(pairs=4, samples=20, face_crop=False)
+    report = measure_generator(components, settings, tmp_path, progress=False)
+    assert list(report.values) == list(GENERATOR_METRICS)
+    assert report.values["ppl-z-full"].known and report.values["ppl-z-end"].known
+    for name in ("ppl-w-full", "ppl-w-end", "separability-w", "dci-w-completeness", "dci-s-completeness"):
+        assert "W" in report.values[name].why, name
 
 
 class Counting:
