@@ -14,9 +14,9 @@ from latentlab.images import reduce, save_image
 from latentlab.latents import save_latents
 from latentlab.pipelines.walks import sweep
 from latentlab.progress import Stage, stage_of
-from latentlab.studio.faces import CodeFace
+from latentlab.studio.faces import CodeFace, PhotoFace
 from latentlab.studio.networks import Networks
-from latentlab.studio.recipes import CODE, EDIT, combined_styles, own_file, recipe_of
+from latentlab.studio.recipes import CODE, EDIT, combined_styles, own_file, photo_file, recipe_of
 from latentlab.studio.session import Session
 from latentlab.studio.subjects import Steps, Subject
 from latentlab.video import check_video, write_video
@@ -54,8 +54,8 @@ def export(
     Raises
     ------
     UserError
-        If no face is picked, a kind is unknown, the face has no such code, the walk has no end, or a package that
-        writes it is not installed.
+        If no face is picked, a kind is unknown, the face has no such code, the walk has no end, a package that writes
+        it is not installed, or a photo that the recipe reads is not kept any more.
     """
     unknown = [kind for kind in kinds if kind not in EXPORTS]
     if unknown or not kinds:
@@ -104,12 +104,21 @@ def _save_recipe(session: Session, networks: Networks, subject: Subject, steps: 
         made += _save_codes([".npz"], subject, steps, folder)
     face = session.picked()
     if isinstance(face, CodeFace):
-        made.append(Path(shutil.copyfile(face.path, folder / face.path.name)))
+        made.append(_copy(face.path, folder / face.path.name))
+    if isinstance(face, PhotoFace):
+        made.append(_copy(face.path, folder / photo_file(face)))
     for name, _ in session.edit.strengths:
         if name in session.own:
             session.own[name].save(folder / own_file(name))
             made.append(folder / own_file(name))
     return made
+
+
+def _copy(kept: Path, path: Path) -> Path:
+    try:
+        return Path(shutil.copyfile(kept, path))
+    except FileNotFoundError as error:
+        raise UserError(f"{kept.name} is not kept here any more, and the recipe reads it: load it again") from error
 
 
 def _check_walk(steps: Steps) -> None:

@@ -20,6 +20,8 @@ CODE = "code.npz"
 EDIT = "edit.safetensors"
 FOLDER = "again"
 
+_TAKEN = ("image", "walk", "code", "edit", FOLDER)  # names, without suffix, of what an export and its recipe write
+
 
 @dataclass(frozen=True)
 class Recipe:
@@ -32,7 +34,7 @@ class Recipe:
     command
         A command line that writes it into the folder again; empty where one command cannot.
     files
-        Names of exported files that the two read, beside the visitor's own.
+        Names of exported files that the two read, beside copies of the visitor's own.
     """
 
     python: str
@@ -87,7 +89,7 @@ def _python_of_photo(face: PhotoFace, edit: Edit, networks: Networks) -> str:
         f"recipe = photo_recipe({', '.join(recipe)})",
         f"settings = PhotoSettings(recipe.projection, recipe.tuning, face={face.number})",
         f"components = ll.Components.load({networks.network_name!r})",
-        f'((_, result),) = project_photos([{face.path.name!r}], components, settings, "again")',
+        f'((_, result),) = project_photos([{photo_file(face)!r}], components, settings, "again")',
         "portrait, generator = result.portrait, result.portrait.generator",
         *_edits(edit, networks, "generator.num_ws"),
         "crop = portrait.render(ll.move(portrait.latents, edits, generator))",
@@ -115,6 +117,12 @@ def _edits(edit: Edit, networks: Networks, num_ws: str) -> list[str]:
 def own_file(name: str) -> str:
     """Name of the file in which a visitor's own direction is exported."""
     return f"{name}.safetensors"
+
+
+def photo_file(face: PhotoFace) -> str:
+    """Name of the file in which a face's photo is exported: its own, unless the export or its recipe writes that."""
+    taken = face.path.stem.lower() in _TAKEN  # not every file system tells image.png from Image.PNG
+    return f"photo-{face.path.name}" if taken else face.path.name
 
 
 def _recipe_arguments(recipe: PhotoRecipe) -> list[str]:
@@ -166,12 +174,12 @@ def _command_of_photo(face: PhotoFace, session: Session, networks: Networks) -> 
     options = [*_network(networks), *(["--steps", str(steps)] if steps is not None else [])]
     options += [*([] if tune else ["--no-tune"]), *(["--fast"] if fast else []), "--face", str(face.number)]
     if not edit.strengths:
-        return shlex.join(["latentlab", "project", face.path.name, *options, "--out", FOLDER])
+        return shlex.join(["latentlab", "project", photo_file(face), *options, "--out", FOLDER])
     if len(edit.strengths) > 1:
         return ""
     name, strength = edit.strengths[0]
     words = [*_edit(name, session, strength), *_layers(edit, networks.steps(session)[0][0].space)]
-    return shlex.join([*words, "--photo", face.path.name, *options, "--out", FOLDER])
+    return shlex.join([*words, "--photo", photo_file(face), *options, "--out", FOLDER])
 
 
 def _edit(name: str, session: Session, strength: float) -> list[str]:

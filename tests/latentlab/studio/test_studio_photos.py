@@ -83,25 +83,38 @@ def test_a_photo_without_a_face_is_told_by_its_name(networks, tmp_path):
     assert str(tmp_path) not in str(error.value)
 
 
-def test_python_and_command_give_the_edited_photo_again(
-    networks, direction, photo, portrait, tmp_path, monkeypatch, run
+@pytest.mark.parametrize(("name", "exported"), [("two.png", "two.png"), ("image.png", "photo-image.png")])
+def test_python_and_command_give_the_edited_photo_again_from_what_is_exported(
+    name, exported, networks, direction, photo, portrait, tmp_path, monkeypatch, run
 ):
-    face = PhotoFace(photo, 2, RECIPE)
+    kept, out = tmp_path / "photos" / name, tmp_path / "export"
+    kept.parent.mkdir()
+    kept.write_bytes(photo.read_bytes())
+    face = PhotoFace(kept, 2, RECIPE)
     networks.keep(face, portrait)
     session = Session(face, own={"mine": direction}).to(Edit.of({"mine": 6.0}), 0.0)
-    export(session, ["PNG", "recipe"], networks, tmp_path, progress=False)
-    (tmp_path / "two.png").write_bytes(photo.read_bytes())
-    monkeypatch.chdir(tmp_path)
+    made = export(session, ["PNG", "recipe"], networks, out, progress=False)
+    names = {"image.png", "again.py", "again.sh", "mine.safetensors", exported}
+    assert {path.name for path in made} == {path.name for path in out.iterdir()} == names
+    kept.unlink()  # nothing but the exported files is read
+    monkeypatch.chdir(out)
     image = load_image("image.png")
     assert image.shape == load_image(photo).shape
     changed = (image - load_image(photo)).abs()
     assert float(changed[..., 1100:].max()) > 0.1 > 0.02 > float(changed[..., :900].max())  # one person, not the other
     runpy.run_path("again.py")
     assert float((load_image("again.png") - image).abs().max()) * 127.5 <= 1.01
-    code, _, errors = run(*shlex.split((tmp_path / "again.sh").read_text())[1:])
+    code, _, errors = run(*shlex.split((out / "again.sh").read_text())[1:])
     assert code == 0, errors
-    (made,) = (tmp_path / "again").glob("*/photo_*.png")
-    assert float((load_image(made) - image).abs().max()) * 127.5 <= 1.01
+    (edited,) = (out / "again").glob("*/photo_*.png")
+    assert float((load_image(edited) - image).abs().max()) * 127.5 <= 1.01
+
+
+def test_a_photo_that_is_kept_no_more_is_told(networks, portrait, tmp_path):
+    face = PhotoFace(tmp_path / "gone.png", 2, RECIPE)
+    networks.keep(face, portrait)
+    with pytest.raises(UserError, match=r"^gone\.png is not kept here any more.*load it again"):
+        export(Session(face), ["recipe"], networks, tmp_path / "out", progress=False)
 
 
 def test_a_queue_goes_on_after_a_bad_photo(networks, direction, photo, tmp_path):
