@@ -95,7 +95,8 @@ def _add(block: Any, given: object, made: Any) -> Any:
 
 def _left(features: Tensor, reference: Tensor) -> Tensor:
     """Share of the residual that is left at each place, `(b, 1, r, r)`, as features have moved from the reference."""
-    moved = (features - reference).square().mean(dim=1, keepdim=True).sqrt()
+    # Not quite 0 where nothing has moved: the root has no slope there, and drags follow slopes.
+    moved = (features - reference).square().mean(dim=1, keepdim=True).clamp_min(1e-16).sqrt()
     share = moved / reference.square().mean().sqrt().clamp_min(1e-8)
     # Around what moves, too: a residual reaches beyond its place, and its end is not to be seen.
     near = F.avg_pool2d(F.pad(F.max_pool2d(share, 3, 1, 1), (1, 1, 1, 1), mode="replicate"), 3, 1)

@@ -1,4 +1,4 @@
-"""Drag points of a generated face: moves as lines of text, which clicks write as well, and the drag itself."""
+"""Drag points of a face: moves as lines of text, which clicks write as well, and the drag itself."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from torch import Tensor
 from latentlab.dragging import DragSettings
 from latentlab.dragging import steps as drag_steps
 from latentlab.errors import UserError
-from latentlab.images import reduce, to_pil
+from latentlab.images import to_pil
 from latentlab.latents import save_latents
 from latentlab.studio.subjects import Steps, Subject
 from latentlab.studio.working import Report
@@ -85,9 +85,9 @@ class Moves:
 
 
 def check_draggable(subject: Subject) -> None:
-    """Refuse the face of a photo, whose refined generator has no features to drag in; UserError."""
-    if subject.portrait is not None:
-        raise UserError("generated faces are dragged here, not those of photos; pick one under Sample")
+    """Refuse a face whose latents are styles, which have no ws that a drag would move; UserError."""
+    if subject.ws(()) is None:
+        raise UserError("this face was projected into style channels, and a drag moves w; project it into w+")
 
 
 def image_with(subject: Subject, steps: Steps, moves: Moves) -> Image.Image:
@@ -147,19 +147,17 @@ def drag_face(
     Raises
     ------
     UserError
-        If the face is that of a photo, or as `latentlab.dragging.steps` says.
+        If the face has no ws, or as `latentlab.dragging.steps` says.
     """
     check_draggable(subject)
     points, targets = moves.checked()
     ws, generator = subject.ws(steps), subject.preview.generator
-    assert ws is not None  # which only faces of photos can lack
-    settings = DragSettings(steps=most)
+    assert ws is not None
     with report.stage("dragging", "step") as show:
-        for step in drag_steps(ws, points, targets, generator, settings, mask, subject.preview.resolution):
+        for step in drag_steps(ws, points, targets, generator, DragSettings(steps=most), mask):
             left = float(step.distances.max())
             show(step.done, step.total, "" if math.isnan(left) else f"{left:.1f} px left")
-            if step.image is not None:
-                report.show(reduce(step.image, SIDE).clamp(-1, 1).cpu())
+            report.show(subject.with_ws(step.ws).before)  # with its noise maps, which a preview of the drag has not
     path.parent.mkdir(parents=True, exist_ok=True)
     save_latents(step.ws, path)
     return path

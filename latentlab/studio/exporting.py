@@ -14,7 +14,7 @@ from latentlab.images import reduce, save_image
 from latentlab.latents import save_latents
 from latentlab.pipelines.walks import sweep
 from latentlab.progress import Stage, stage_of
-from latentlab.studio.faces import CodeFace, PhotoFace
+from latentlab.studio.faces import CodeFace, photo_of
 from latentlab.studio.networks import Networks
 from latentlab.studio.recipes import CODE, EDIT, combined_styles, own_file, photo_file, recipe_of
 from latentlab.studio.session import Session
@@ -105,8 +105,9 @@ def _save_recipe(session: Session, networks: Networks, subject: Subject, steps: 
     face = session.picked()
     if isinstance(face, CodeFace):
         made.append(_copy(face.path, folder / face.path.name))
-    if isinstance(face, PhotoFace):
-        made.append(_copy(face.path, folder / photo_file(face)))
+    photo = photo_of(face)
+    if photo is not None:
+        made.append(_copy(photo.path, folder / photo_file(photo)))
     for name, _ in session.edit.strengths:
         if name in session.own:
             session.own[name].save(folder / own_file(name))

@@ -113,9 +113,13 @@ class CodeFace:
     ----------
     path
         File of the code.
+    photo
+        The face of a photo that it was dragged from: its refined generator renders the code, into the photo. None for
+        a code of the generator's own.
     """
 
     path: Path
+    photo: PhotoFace | None = None
 
     @property
     def title(self) -> str:
@@ -125,3 +129,8 @@ class CodeFace:
 
 Face = SeedFace | CodeFace | PhotoFace
 """What a session edits."""
+
+
+def photo_of(face: Face) -> PhotoFace | None:
+    """The face of a photo that a face is, or was dragged from; None for generated faces."""
+    return face if isinstance(face, PhotoFace) else face.photo if isinstance(face, CodeFace) else None

@@ -21,7 +21,7 @@ from latentlab.pipelines.photos import CheckedPhoto, PhotoSettings, Portrait, ch
 from latentlab.pipelines.walks import walk_renderer
 from latentlab.projection import WStatistics, w_statistics
 from latentlab.rendering import Renderer
-from latentlab.studio.faces import CodeFace, Face, PhotoFace, SeedFace
+from latentlab.studio.faces import Face, PhotoFace, SeedFace, photo_of
 from latentlab.studio.session import Session
 from latentlab.studio.subjects import Figures, Steps, Subject
 from stylegan2 import style_mix
@@ -152,21 +152,28 @@ class Networks:
         with self._lock:
             self._portraits[face] = portrait
             self._portraits.move_to_end(face)
-            self._subjects.pop(face, None)
+            outdated = {face}
             while len(self._portraits) > _PORTRAITS:
-                self._subjects.pop(self._portraits.popitem(last=False)[0], None)
+                outdated.add(self._portraits.popitem(last=False)[0])
+            for one in [one for one in self._subjects if photo_of(one) in outdated]:
+                del self._subjects[one]
 
     def _subject(self, face: Face) -> Subject:
         if isinstance(face, SeedFace):
             return Subject(face.title, {"ws": self._ws(face)}, self.preview, self.size, self.components)
-        if isinstance(face, CodeFace):
-            ws = match_rows(load_latents(face.path), self.num_ws).to(self.components.device)
+        if isinstance(face, PhotoFace):
+            return self.subject_of(self._portrait(face), face.title)
+        ws = match_rows(load_latents(face.path), self.num_ws).to(self.components.device)
+        if face.photo is None:
             return Subject(face.title, {"ws": ws}, self.preview, self.size, self.components)
+        return self.subject_of(self._portrait(face.photo), face.title).with_ws(ws)
+
+    def _portrait(self, face: PhotoFace) -> Portrait:
         with self._lock:
             portrait = self._portraits.get(face)
         if portrait is None:
             raise UserError(f"{face.title} is not open any more: project it again, which goes quickly the second time")
-        return self.subject_of(portrait, face.title)
+        return portrait
 
     def subject_of(self, portrait: Portrait, title: str) -> Subject:
         """A portrait as a face that is edited."""

@@ -11,7 +11,7 @@ from latentlab.directions import Direction
 from latentlab.directions.styles import StyleChannels
 from latentlab.errors import UserError
 from latentlab.pipelines.photos.settings import PhotoRecipe, photo_recipe
-from latentlab.studio.faces import CodeFace, PhotoFace, SeedFace
+from latentlab.studio.faces import CodeFace, PhotoFace, SeedFace, photo_of
 from latentlab.studio.networks import Networks
 from latentlab.studio.session import Edit, Session
 from latentlab.studio.subjects import Steps
@@ -52,7 +52,10 @@ def recipe_of(session: Session, networks: Networks) -> Recipe:
     """
     face, steps = session.picked(), networks.steps(session)
     if isinstance(face, PhotoFace):
-        return Recipe(_python_of_photo(face, session.edit, networks), _command_of_photo(face, session, networks))
+        return Recipe(_python_of_photo(face, None, session.edit, networks), _command_of_photo(face, session, networks))
+    photo = photo_of(face)
+    if isinstance(face, CodeFace) and photo is not None:  # no command renders a code by a photo's generator
+        return Recipe(_python_of_photo(photo, face.path.name, session.edit, networks), "")
     command, files = _command(face, session, networks, steps)
     return Recipe(_python(face, session.edit, networks), command, files)
 
@@ -80,7 +83,7 @@ def _ws_of(seed: int, psi: float) -> str:
     return f"generator.mapping(ll.z_from_seeds([{seed}], generator.z_dim), psi={psi!r})"
 
 
-def _python_of_photo(face: PhotoFace, edit: Edit, networks: Networks) -> str:
+def _python_of_photo(face: PhotoFace, code: str | None, edit: Edit, networks: Networks) -> str:
     recipe = _recipe_arguments(face.recipe)
     photos = "from latentlab.pipelines.photos import Pasting, PhotoSettings, photo_recipe, project_photos"
     pasting = "from latentlab.pipelines.photos.pasting import paste"
@@ -91,8 +94,10 @@ def _python_of_photo(face: PhotoFace, edit: Edit, networks: Networks) -> str:
         f"components = ll.Components.load({networks.network_name!r})",
         f'((_, result),) = project_photos([{photo_file(face)!r}], components, settings, "again")',
         "portrait, generator = result.portrait, result.portrait.generator",
+        "latents = portrait.latents",
+        *([f'latents["ws"] = ll.load_latents({code!r}).to(generator.w_avg.device)'] if code else []),
         *_edits(edit, networks, "generator.num_ws"),
-        "crop = portrait.render(ll.move(portrait.latents, edits, generator))",
+        "crop = portrait.render(ll.move(latents, edits, generator))",
         'll.save_image(paste(portrait, crop.cpu(), Pasting()), "again.png")',
     ]
     return "\n".join(lines) + "\n"
@@ -120,7 +125,7 @@ def own_file(name: str) -> str:
 
 
 def photo_file(face: PhotoFace) -> str:
-    """Name of the file in which a face's photo is exported: its own, unless the export or its recipe writes that."""
+    """Name of the file in which a photo is exported: its own, unless the export or its recipe writes that."""
     taken = face.path.stem.lower() in _TAKEN  # not every file system tells image.png from Image.PNG
     return f"photo-{face.path.name}" if taken else face.path.name
 

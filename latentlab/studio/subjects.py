@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import torch
@@ -20,7 +20,7 @@ from latentlab.pipelines.photos import Pasting, Portrait
 from latentlab.pipelines.photos.edits import Description
 from latentlab.pipelines.photos.pasting import paste
 from latentlab.projection import WStatistics
-from latentlab.rendering import Latents, Renderer, ws_in
+from latentlab.rendering import Latents, Renderer, noise_maps_in, with_noise_maps, ws_in
 from latentlab.reprs import ShortRepr
 from latentlab.scorers import score_images
 
@@ -118,6 +118,10 @@ class Subject(ShortRepr):
         """Edited ws `(1, num_ws, w_dim)`, before any style channel is moved; None for latents without ws."""
         in_w = [step for step in steps if step[0].space != "s"]
         return ws_in(self.moved(in_w), self.preview.generator.num_ws)
+
+    def with_ws(self, ws: Tensor) -> Subject:
+        """The face of other ws `(1, num_ws, w_dim)`, with the same noise maps."""
+        return replace(self, latents=with_noise_maps({"ws": ws}, noise_maps_in(self.latents)))
 
     @torch.inference_mode()
     def figures(self, steps: Steps, statistics: WStatistics) -> Figures:

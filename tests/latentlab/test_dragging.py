@@ -18,6 +18,7 @@ from latentlab.dragging.tracking import Tracker
 from latentlab.errors import UserError
 from latentlab.mapping import OneClass
 from latentlab.projection import TunedGenerator, WeightDelta
+from latentlab.projection.features import features_of, reference_name, residual_name, with_residual
 from stylegan2 import Generator, StyleGANConfig, StyleGANGenerator, optimize
 from stylegan2.progressive import ProgressiveConfig, ProgressiveGenerator
 from tests.conftest import TINY, make_tiny, stage_with
@@ -182,9 +183,18 @@ def make_tuned(network: Generator) -> TunedGenerator:
     return TunedGenerator(network, WeightDelta({name: weights[name]}, network.fingerprint, {}, {}))
 
 
+def make_refined(network: Generator) -> TunedGenerator:
+    """A network with a residual on features before the dragged ones, as refining them on a photo gives it."""
+    reference = features_of(network.synthesis, ws_of(network), 8, {})
+    residual = 0.4 * torch.randn(reference.shape, generator=torch.Generator().manual_seed(2))
+    tensors = {residual_name(8): residual, reference_name(8): reference}
+    return TunedGenerator(network, WeightDelta(tensors, network.fingerprint, {}, {}))
+
+
 NETWORKS = {"stylegan2": make_tiny, "stylegan": make_stylegan, "mobile": make_mobile}
 NETWORKS["optimised"] = lambda: optimize(make_tiny())
 NETWORKS["tuned"] = lambda: make_tuned(make_tiny())
+NETWORKS["refined"] = lambda: make_refined(make_tiny())
 NETWORKS["of one class"] = lambda: OneClass(make_tiny(replace(TINY, c_dim=3)), 1)
 
 
@@ -258,6 +268,28 @@ def test_features_are_the_finest_up_to_the_wanted_ones(tiny):
     for wanted, found in ((64, 16), (16, 16), (9, 8), (4, 4)):
         features = InnerFeatures(tiny, wanted)
         assert features.resolution == found and features(ws).shape[-1] == found
+
+
+@pytest.mark.parametrize("resolution", [8, 16])
+def test_features_have_the_residual_that_the_image_has(tiny, resolution):
+    refined, ws = make_refined(tiny), ws_of(tiny)
+    shown = features_of(refined.synthesis, ws, resolution, {})
+    alike = torch.nn.functional.cosine_similarity
+    found, bare = (InnerFeatures(one, resolution)(ws).flatten(2) for one in (refined, tiny))
+    torch.testing.assert_close(alike(found, shown.flatten(2), dim=2), torch.ones(found.shape[:2]))
+    assert float(alike(bare, shown.flatten(2), dim=2).min()) < 0.99
+
+
+def test_a_residual_whose_features_have_not_moved_at_all_is_dragged():
+    """Where the distance to the reference is 0, its root has no finite slope."""
+    network = make_tiny()
+    ws = ws_of(network)
+    reference = features_of(network.synthesis, ws, 8, {})
+    network.synthesis = with_residual(network.synthesis, 8, fades=True)
+    network.synthesis.b8.residual.fill_(0.1)
+    network.synthesis.b8.reference.copy_(reference)
+    found = drag(ws, [[4, 4]], [[8, 8]], network, SHORT, progress=False)
+    assert found.ws.isfinite().all() and not torch.equal(found.ws, ws)
 
 
 @pytest.mark.usefixtures("cuda")

@@ -8,7 +8,7 @@ from typing import Any
 import gradio as gr
 
 from latentlab.studio.dragging import SIDE, Moves, check_draggable, drag_face, image_with, mask_of
-from latentlab.studio.faces import CodeFace
+from latentlab.studio.faces import CodeFace, photo_of
 from latentlab.studio.page.common import LONG, QUICK, Studio, picture, status, told
 from latentlab.studio.session import Edit, Session
 from latentlab.studio.working import Finished
@@ -119,7 +119,7 @@ class DragTab:
         for update in work:
             if isinstance(update, Finished):
                 left = {name: far for name, far in session.edit.strengths if self._of_styles(session, name)}
-                session = session.pick(CodeFace(update.result)).to(Edit.of(left), 0.0)
+                session = session.pick(CodeFace(update.result, photo_of(session.picked()))).to(Edit.of(left), 0.0)
                 yield session, status(f"done; kept in {visitors.name_of(path.parent)}"), gr.skip(), ""
             else:
                 image = gr.skip() if update.image is None else picture(update.image, str(update))

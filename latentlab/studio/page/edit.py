@@ -198,7 +198,7 @@ class EditTab:
         networks = self._studio.networks
         found = networks.figures(networks.subject(session.face), networks.steps(session))
         recipe = recipe_of(session, networks)
-        command = recipe.command or "# one command moves along one direction; the Python below moves along several"
+        command = recipe.command or "# no single command makes this image; the Python below does"
         return [_figures(found, score), command, recipe.python]
 
     def _values(self, session: Session) -> list[Any]:

@@ -12,10 +12,12 @@ import stylegan2
 from latentlab.directions import Direction
 from latentlab.errors import UserError
 from latentlab.images import load_image, save_image
+from latentlab.latents import save_latents
 from latentlab.pipelines import Components
 from latentlab.pipelines.photos import photo_recipe
+from latentlab.studio.dragging import Moves, drag_face
 from latentlab.studio.exporting import export
-from latentlab.studio.faces import PhotoFace
+from latentlab.studio.faces import CodeFace, PhotoFace
 from latentlab.studio.networks import Networks
 from latentlab.studio.photos import edit_queue, project_face
 from latentlab.studio.session import Edit, Session
@@ -115,6 +117,55 @@ def test_a_photo_that_is_kept_no_more_is_told(networks, portrait, tmp_path):
     networks.keep(face, portrait)
     with pytest.raises(UserError, match=r"^gone\.png is not kept here any more.*load it again"):
         export(Session(face), ["recipe"], networks, tmp_path / "out", progress=False)
+
+
+@pytest.fixture(scope="module")
+def refined(networks, photo, place):
+    recipe = photo_recipe(steps=2)
+    portrait = project_face(networks.faces(photo)[1], networks.components, recipe, place / "refined", Report())
+    assert portrait.tuned.delta.refined
+    return PhotoFace(photo, 2, recipe), portrait
+
+
+def test_the_face_of_a_photo_is_dragged_in_its_photo(networks, refined, tmp_path):
+    face, portrait = refined
+    networks.keep(face, portrait)
+    subject, moves = networks.subject(face), Moves.parse("20,20 > 30,20")
+    path = drag_face(subject, (), moves, None, 2, tmp_path / "dragged-1" / "dragged.safetensors", Report())
+    dragged = networks.subject(CodeFace(path, face))
+    assert dragged.preview.generator is portrait.generator
+    changed = (dragged.full(()) - subject.full(())).abs()  # by little: this tiny generator's w has hardly any spread
+    assert float(changed[..., 1100:].max()) > 0 == float(changed[..., :900].max())
+
+
+def test_python_gives_a_dragged_photo_again(networks, direction, refined, tmp_path, monkeypatch):
+    face, portrait = refined
+    networks.keep(face, portrait)
+    path = tmp_path / "dragged-1" / "dragged.safetensors"
+    path.parent.mkdir()
+    save_latents(portrait.ws - 6 * torch.from_numpy(direction.vector), path)
+    dragged = CodeFace(path, face)
+    changed = (networks.subject(dragged).full(()) - networks.subject(face).full(())).abs()
+    assert float(changed[..., 1100:].max()) > 0.1
+    session = Session(dragged, own={"mine": direction}).to(Edit.of({"mine": 3.0}), 0.0)
+    made = export(session, ["PNG", "recipe"], networks, tmp_path / "out", progress=False)
+    names = {"image.png", "again.py", "two.png", "dragged.safetensors", "mine.safetensors"}
+    assert {one.name for one in made} == names  # no single command
+    monkeypatch.chdir(tmp_path / "out")
+    runpy.run_path("again.py")
+    assert float((load_image("again.png") - load_image("image.png")).abs().max()) * 127.5 <= 1.01
+
+
+def test_what_was_dragged_from_a_photo_goes_with_its_portrait(networks, portrait, refined, tmp_path):
+    face, own = refined
+    networks.keep(face, own)
+    save_latents(own.ws, tmp_path / "dragged.safetensors")
+    dragged = CodeFace(tmp_path / "dragged.safetensors", face)
+    assert networks.subject(dragged).portrait is own
+    for number in range(4):  # as many as are kept
+        networks.keep(PhotoFace(tmp_path / f"{number}.png", 1, RECIPE), portrait)
+    with pytest.raises(UserError, match="two.png, face 2 is not open any more: project it again"):
+        networks.subject(dragged)
 
 
 def test_a_queue_goes_on_after_a_bad_photo(networks, direction, photo, tmp_path):
