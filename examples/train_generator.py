@@ -25,7 +25,7 @@ from latentlab.images import grid
 from latentlab.metrics.features import VGG16Features
 from stylegan2.training.presets import tiny
 
-FACES, POSTERS, SIZE, IMAGES, MORE = 6000, 2000, 64, 300_000, 100_000
+FACES, POSTERS, SIZE, IMAGES, MORE = 6000, 2000, 64, 300_000, 40_000
 OUT = Path("train_generator")
 
 # sphinx_gallery_thumbnail_path = 'images/generator_faces.jpg'
@@ -78,6 +78,9 @@ for seed in range(POSTERS):
 # The training goes on from both networks. The discriminator's first layers, which see edges and colours, stay as they
 # are: of few images it would learn them by heart. Three inks are told from skin at once, so that it would win; a fixed
 # augmentation and a larger weight of R1 hold it back from the first step.
+#
+# .. image:: /images/generator_posters.jpg
+#    :alt: Eight seeds: faces, and posters of them at three moments of the training
 
 posters = open_images(OUT / "posters", ImageSetSettings(SIZE), OUT / "poster_run" / "images")
 start = start_of(str(run.generator))
