@@ -14,7 +14,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from latentlab.errors import UserError
-from latentlab.studio.visitors import MOST_BYTES, Visitors
+from latentlab.studio.visitors import MOST_TRANSLATOR_BYTES, Visitors
 
 if TYPE_CHECKING:
     from latentlab.studio.page.common import Studio
@@ -148,7 +148,8 @@ def _launched(page: Any, settings: StudioSettings) -> str:
         server_port=settings.port,
         auth=None if password is None else lambda _, given: hmac.compare_digest(given.encode(), password.encode()),
         auth_message=None if password is None else "Any name, and the password of this studio.",
-        max_file_size=MOST_BYTES,
+        # Gradio has one limit for all files; whoever takes one checks the limit of its kind.
+        max_file_size=MOST_TRANSLATOR_BYTES,
         inbrowser=settings.browser,
         share=False,
         ssr_mode=False,

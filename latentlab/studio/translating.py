@@ -12,6 +12,7 @@ from latentlab.errors import UserError
 from latentlab.images import from_pil
 from latentlab.pipelines import Components
 from latentlab.pipelines.distilling import FaceEditor, is_face_editor
+from latentlab.studio.visitors import MOST_TRANSLATOR_BYTES, check_size
 from latentlab.translation import Application, Translator, load_translator
 from latentlab.translation.data.pixels import as_colour
 from latentlab.translation.shipped import shipped_editors
@@ -24,13 +25,15 @@ def translator_names() -> list[str]:
 
 
 def translator_of(source: str | Path, components: Components) -> Translator:
-    """Load a translator; errors name a visitor's file, not its folder.
+    """Load a translator by its name or, for a path, from a visitor's file; errors name the file, not its folder.
 
     Raises
     ------
     UserError
-        There is no such translator, or the file holds none.
+        There is no such translator, the file is too large, or it holds none.
     """
+    if isinstance(source, Path):
+        check_size(source, MOST_TRANSLATOR_BYTES)
     try:
         return load_translator(source, components.device)
     except UserError as error:
@@ -69,3 +72,23 @@ def translate(image: Image.Image, translator: Translator, strength: float, compo
     task = Application(translator, strengths=strengths)
     made, _ = task(task.formats[0].from_pil(image))
     return as_colour(made).cpu()
+
+
+def translate_drawing(
+    drawing: Image.Image | None, translator: Translator, strength: float, components: Components
+) -> Tensor:
+    """Translate what a visitor has drawn, see `translate`.
+
+    Raises
+    ------
+    UserError
+        If the translator edits faces of photos, nothing is drawn, or as `translate` raises it.
+    """
+    if is_face_editor(translator):
+        raise UserError(
+            "this translator edits faces of photos, and takes no drawing: load the file of one that was trained on "
+            "drawings, as `latentlab translate train pix2pix drawings` writes it"
+        )
+    if drawing is None or from_pil(drawing).min() == 1:
+        raise UserError("draw something first")
+    return translate(drawing, translator, strength, components)

@@ -11,11 +11,19 @@ from PIL import Image
 from latentlab.errors import UserError
 from latentlab.images import opened, to_pil
 from latentlab.studio.page.common import LONG, Studio, told
-from latentlab.studio.translating import translate, translator_names, translator_of
-from latentlab.studio.visitors import check_size, check_upload
+from latentlab.studio.translating import translate, translate_drawing, translator_names, translator_of
+from latentlab.studio.visitors import check_upload
 
 PHOTO, DRAWING = "a photo", "a drawing"
 _SIDE = 512  # of the sketchpad
+# Lines of training drawings are a pixel wide: here 4 of 512, twice the radius, are 2 of 256 or 1 of 128.
+_BRUSH_RADIUS = 2
+_ABOUT_DRAWINGS = """Drawings are for translators that were trained on drawings, such as by pix2pix. None comes with the
+studio: those in the list are for photos. Load a file of your own above, the `translator.safetensors` that these make:
+
+    latentlab translate make drawings --seeds 600-999 --size 256 --out drawings
+    latentlab translate train pix2pix drawings --out painter
+"""
 
 
 class TranslateTab:
@@ -38,13 +46,16 @@ class TranslateTab:
                 )
                 self._kind = gr.Radio([PHOTO, DRAWING], value=PHOTO, label="Translate")
                 self._photo = gr.File(label="Photo", file_types=["image"], height=120, elem_id="ll-translated")
+                self._about = gr.Markdown(_ABOUT_DRAWINGS, visible=False, elem_id="ll-about-drawings")
                 self._drawing = gr.Sketchpad(
+                    _blank(),
                     label="Drawing: dark strokes on white, such as the outlines of a face",
                     type="pil",
                     canvas_size=(_SIDE, _SIDE),
                     fixed_canvas=True,
                     layers=False,
-                    brush=gr.Brush(default_size=4, colors=["#000000"], color_mode="fixed"),
+                    transforms=(),
+                    brush=gr.Brush(default_size=_BRUSH_RADIUS, colors=["#000000"], color_mode="fixed"),
                     visible=False,
                     elem_id="ll-drawing",
                 )
@@ -58,12 +69,17 @@ class TranslateTab:
         """Let the controls do what they are for."""
         private: dict[str, Any] = {"api_visibility": "private"}
         self._kind.input(
-            lambda kind: (gr.File(visible=kind == PHOTO), gr.Sketchpad(visible=kind == DRAWING)),
+            lambda kind: (
+                gr.File(visible=kind == PHOTO),
+                gr.Markdown(visible=kind == DRAWING),
+                gr.Sketchpad(visible=kind == DRAWING),
+            ),
             self._kind,
-            [self._photo, self._drawing],
+            [self._photo, self._about, self._drawing],
             show_progress="hidden",
             **private,
         )
+        self._drawing.clear(_blank, None, self._drawing, show_progress="hidden", **private)
         given = [self._name, self._file, self._strength, self._kind, self._photo, self._drawing]
         self._go.click(told(self._translated), given, self._result, **LONG, **private)
 
@@ -71,18 +87,20 @@ class TranslateTab:
         self, name: str, upload: str | None, strength: float, kind: str, photo: str | None, drawing: Any
     ) -> Any:
         components = self._studio.networks.components
-        if upload:
-            check_size(Path(upload))
         translator = translator_of(Path(upload) if upload else name, components)
-        return to_pil(translate(_image(kind, photo, drawing), translator, float(strength), components))
+        if kind == DRAWING:
+            made = translate_drawing((drawing or {}).get("composite"), translator, float(strength), components)
+        else:
+            made = translate(_loaded(photo), translator, float(strength), components)
+        return to_pil(made)
 
 
-def _image(kind: str, photo: str | None, drawing: Any) -> Image.Image:
-    if kind == DRAWING:
-        if not drawing or drawing.get("composite") is None:
-            raise UserError("draw something first")
-        composite: Image.Image = drawing["composite"]
-        return composite
+def _blank() -> dict[str, Any]:
+    """White paper: on none, Gradio's sketchpad waits for its brush to be chosen, at first and after it was cleared."""
+    return {"background": Image.new("RGB", (_SIDE, _SIDE), "white"), "layers": [], "composite": None}
+
+
+def _loaded(photo: str | None) -> Image.Image:
     if not photo:
         raise UserError("load a photo first")
     check_upload(Path(photo))
