@@ -12,7 +12,7 @@ from typing import Any
 import ray
 import torch
 
-from latentlab.distributed.sending import unpack
+from latentlab.distributed.sending import Packed, pack, unpack
 from latentlab.errors import UserError
 
 
@@ -36,16 +36,22 @@ class Place:
         """The place of this process."""
         return cls(os.getcwd(), torch.get_num_threads())
 
-    def take(self) -> None:
-        """Take it over; UserError if there is no such folder."""
+    def take(self) -> bool:
+        """Take it over; whether there is such a folder here."""
+        torch.set_num_threads(self.threads)
         try:
             os.chdir(self.folder)
-        except OSError as error:
+        except OSError:
+            return False
+        return True
+
+    def check_unneeded(self, packed: Packed) -> None:
+        """Make sure that something can be worked on without the folder; UserError if a path in it is read from there."""
+        if packed.relative is not None:
             raise UserError(
-                f"a worker's machine has no folder {self.folder} ({error.strerror}): the machines of a cluster share "
-                "the folders that commands read and write, under the same names"
-            ) from error
-        torch.set_num_threads(self.threads)
+                f"{str(packed.relative)!r} is a path from {self.folder}, and a worker's machine has no such folder: the "
+                "machines of a cluster share the folders that commands read and write, under the same names"
+            )
 
 
 @dataclass(frozen=True)
@@ -72,15 +78,20 @@ class Worker:
 
     def __init__(self) -> None:
         self._work: Callable[[Any], Any]
+        self._check: Callable[[Packed], None] | None
 
-    def prepare(self, job: bytes, place: Place) -> str:
+    def prepare(self, job: Packed, place: Place) -> str:
         """Get ready for a job; return what Ray calls this machine."""
-        place.take()
+        self._check = None if place.take() else place.check_unneeded
+        if self._check is not None:
+            self._check(job)
         self._work = unpack(job)(None)
         return str(ray.get_runtime_context().get_node_id())
 
     def do(self, item: Any) -> Answer:
         """Work on an item."""
+        if self._check is not None:
+            self._check(pack(item))
         begun = time.perf_counter()
         with warnings.catch_warnings(record=True) as noted:
             warnings.simplefilter("default")

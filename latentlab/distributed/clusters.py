@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 
+from latentlab.distributed.addresses import check_reachable
 from latentlab.errors import UserError
 from latentlab.work import working_on
 
@@ -41,7 +42,8 @@ def cluster(
     Raises
     ------
     UserError
-        If the package ray is not installed, there is no cluster at the address, or it has not so many GPUs.
+        If the package ray is not installed, the address has another form, no cluster answers there within seconds, or
+        it has not so many GPUs.
     """
     if workers is not None and workers < 1:
         raise UserError(f"there must be 1 worker or more, not {workers}")
@@ -83,6 +85,8 @@ def _ray() -> Any:
 
 def _begin(ray: Any, workers: int | None, address: str | None) -> None:
     """Start Ray on this machine, or join a cluster."""
+    if address is not None:
+        check_reachable(address)
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_worker_niceness", "0")  # it would let every other program go first
     # Threads that spin while they wait would take the cores from the other workers.

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import pickle
+from dataclasses import dataclass
+from pathlib import PurePath
 from types import SimpleNamespace
 from typing import Any
 
@@ -13,17 +15,37 @@ from ray import cloudpickle
 from latentlab.errors import UserError
 
 
+@dataclass(frozen=True)
+class Packed:
+    """An object as bytes.
+
+    Attributes
+    ----------
+    content
+        The bytes.
+    relative
+        A relative path in the object, which only means something in the folder that it is read from; None without one.
+    """
+
+    content: bytes
+    relative: PurePath | None
+
+
 class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]
     """Names devices by their kind: a worker has one, whichever number it had elsewhere."""
+
+    relative: list[PurePath]  # those that it came by
 
     def reducer_override(self, obj: Any) -> Any:
         """Return how an object is made again."""
         if isinstance(obj, torch.device):
             return torch.device, (obj.type if obj.index is None else f"{obj.type}:0",)
+        if isinstance(obj, PurePath) and not obj.is_absolute():
+            self.relative.append(obj)
         return super().reducer_override(obj)
 
 
-def pack(job: Any) -> bytes:
+def pack(job: Any) -> Packed:
     """Return an object, such as a function with the networks that it works with, as bytes for `unpack`.
 
     Raises
@@ -32,16 +54,17 @@ def pack(job: Any) -> bytes:
         If something in it cannot be sent, such as a network of a library that holds it outside of Python.
     """
     buffer = io.BytesIO()
+    pickler = type("Pickler", (_Pickler,), {"relative": []})
     try:
-        torch.save(job, buffer, pickle_module=SimpleNamespace(Pickler=_Pickler, __name__="cloudpickle"))
+        torch.save(job, buffer, pickle_module=SimpleNamespace(Pickler=pickler, __name__="cloudpickle"))
     except (TypeError, AttributeError, pickle.PicklingError) as error:
         raise UserError(f"this work cannot be sent to workers ({error}): do it without --workers") from error
-    return buffer.getvalue()
+    return Packed(buffer.getvalue(), next(iter(pickler.relative), None))
 
 
-def unpack(packed: bytes) -> Any:
+def unpack(packed: Packed) -> Any:
     """Return the object of some bytes; tensors that were on an accelerator come out on this process's own."""
-    return torch.load(io.BytesIO(packed), map_location=_own_device, weights_only=False)
+    return torch.load(io.BytesIO(packed.content), map_location=_own_device, weights_only=False)
 
 
 def _own_device(storage: Any, location: str) -> Any:
