@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -89,12 +88,9 @@ class Report:
         self._last = update
         self._updates.put(update)
 
-    def run(self, work: Callable[[Report], object]) -> None:
-        """Do the work in this thread; its result, or what it raised, is passed on."""
-        try:
-            self._updates.put(Finished(work(self)))
-        except BaseException as error:  # which the thread that waits for it raises
-            self._updates.put(error)
+    def tell(self, update: Update | Finished[object] | BaseException) -> None:
+        """Pass on what is known of the work outside it: its place in a queue, its result, or what it raised."""
+        self._updates.put(update)
 
     def next(self) -> Update | Finished[object]:
         """Wait for the next update and pass over those that are outdated; raises what the work raised."""
@@ -106,18 +102,26 @@ class Report:
         return found
 
 
+@dataclass(frozen=True, eq=False)
+class _Piece:
+    """A visitor's work in the queue, and the thread that does it once it is the first."""
+
+    visitor: str
+    report: Report
+    thread: threading.Thread
+
+
 class Works:
-    """The work of each visitor, of whom each has one at a time."""
+    """The work of all visitors, of which one is done at a time: who comes first is first."""
 
     def __init__(self) -> None:
-        self._reports: dict[str, Report] = {}
-        self._threads: set[threading.Thread] = set()
+        self._queue: list[_Piece] = []  # the first is at work; it leaves only where its thread is done with it
         self._lock = threading.Lock()
 
     def follow(self, visitor: str, work: Callable[[Report], T]) -> Iterator[Update | Finished[T]]:
-        """Do a visitor's work in a thread, and yield how far it is and, last, its result.
+        """Do a visitor's work in a thread, and yield its place in the queue, how far it is and, last, its result.
 
-        An earlier work of the visitor is cancelled, and so is this one where nobody asks for the next update any more.
+        The first update comes at once. The work ends, or never starts, where nobody asks for the next update any more.
 
         Raises
         ------
@@ -125,40 +129,72 @@ class Works:
             If it was cancelled; whatever else the work raises.
         """
         report = Report()
-        with self._lock:
-            before, self._reports[visitor] = self._reports.get(visitor), report
-        if before is not None:
-            before.cancel()
-        thread = threading.Thread(target=report.run, args=(work,), daemon=True)
-        with self._lock:
-            self._threads = {one for one in self._threads if one.is_alive()} | {thread}
-            thread.start()
+        thread = threading.Thread(target=lambda: self._do(piece, work), daemon=True)
+        piece = _Piece(visitor, report, thread)
         try:
+            with self._lock:
+                self._queue.append(piece)
+                self._tell_from(len(self._queue) - 1)
             while True:
                 found = report.next()
                 yield found  # type: ignore[misc]
                 if isinstance(found, Finished):
                     return
         finally:
-            report.cancel()
             with self._lock:
-                if self._reports.get(visitor) is report:
-                    del self._reports[visitor]
+                self._cancel(piece)
+
+    def do(self, visitor: str, work: Callable[[], T]) -> T:
+        """Do a visitor's work that reports nothing, and return its result; raises as `follow` does."""
+        *_, last = self.follow(visitor, lambda report: work())
+        assert isinstance(last, Finished)
+        return last.result
 
     def cancel(self, visitor: str) -> bool:
-        """Cancel a visitor's work; False where there is none."""
+        """Cancel a visitor's work, of which what waits never starts; False where there is none."""
         with self._lock:
-            report = self._reports.get(visitor)
-        if report is not None:
-            report.cancel()
-        return report is not None
+            pieces = [piece for piece in self._queue if piece.visitor == visitor]
+            for piece in pieces:
+                self._cancel(piece)
+        return bool(pieces)
 
     def close(self, seconds: float = 20.0) -> None:
         """Cancel all work, and wait for its end: threads that a program leaves behind crash in their networks."""
         with self._lock:
-            reports, threads = list(self._reports.values()), list(self._threads)
-        for report in reports:
-            report.cancel()
-        end = time.monotonic() + seconds
-        for thread in threads:
-            thread.join(max(0.0, end - time.monotonic()))
+            first = self._queue[:1]
+            for piece in self._queue.copy():
+                self._cancel(piece)
+        for piece in first:
+            piece.thread.join(seconds)
+
+    def _do(self, piece: _Piece, work: Callable[[Report], object]) -> None:
+        """Do the work in this thread; its result, or what it raised, is passed on after the next one may start."""
+        outcome: Finished[object] | BaseException
+        try:
+            outcome = Finished(work(piece.report))
+        except BaseException as error:  # which the thread that waits for it raises
+            outcome = error
+        with self._lock:
+            self._leave(piece)
+        piece.report.tell(outcome)
+
+    # --- what is done under the lock ------------------------------------------------------------------------
+
+    def _cancel(self, piece: _Piece) -> None:
+        """Let the work end at its next report; one that waits leaves the queue."""
+        piece.report.cancel()
+        if piece in self._queue and piece.thread.ident is None:
+            self._leave(piece)
+            piece.report.tell(Cancelled())
+
+    def _leave(self, piece: _Piece) -> None:
+        place = self._queue.index(piece)
+        del self._queue[place]
+        self._tell_from(place)
+
+    def _tell_from(self, place: int) -> None:
+        """Tell those from a place on that they moved up to it, and start the work that came to be the first."""
+        for k, piece in enumerate(self._queue[place:], place):
+            piece.report.tell(Update(f"waiting: {k} before you" if k else "starting …"))
+        if place == 0 and self._queue:
+            self._queue[0].thread.start()

@@ -26,8 +26,11 @@ from latentlab.studio.working import Cancelled, Works
 from stylegan2.describing import printable
 from stylegan2.errors import CheckpointError
 
-LONG = {"concurrency_id": "long", "concurrency_limit": 1}
-"""Events of long work wait for each other: on a CPU two of them would take twice as long each."""
+LONG = {"concurrency_id": "long", "concurrency_limit": 30}
+"""Events of long work wait for each other in `Works`, which tells them so, and not in Gradio's queue, which does not.
+
+Each that waits there has one of Gradio's 40 threads; the others are left to what is quick.
+"""
 QUICK = {"concurrency_id": "quick", "concurrency_limit": 2, "show_progress": "hidden"}
 """Events whose answer is awaited while a slider moves."""
 
@@ -66,7 +69,7 @@ def told(handler: Callable[..., Any]) -> Callable[..., Any]:
     def once(*arguments: Any) -> Any:
         try:
             return handler(*arguments)
-        except (UserError, CheckpointError) as error:
+        except (UserError, CheckpointError, Cancelled) as error:
             raise _message(error) from error
 
     return once

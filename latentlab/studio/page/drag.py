@@ -115,7 +115,6 @@ class DragTab:
             str(request.session_hash),
             lambda report: drag_face(subject, steps, moves, mask, int(most), path, report),
         )
-        yield session, status("waiting for the networks …"), gr.skip(), gr.skip()
         for update in work:
             if isinstance(update, Finished):
                 left = {name: far for name, far in session.edit.strengths if self._of_styles(session, name)}

@@ -219,9 +219,12 @@ class EditTab:
     def _unedited(session: Session) -> Session:
         return session.to(Edit(), time.monotonic())
 
-    def _rendered(self, session: Session) -> Any:
+    def _rendered(self, session: Session, request: gr.Request) -> Any:
         networks = self._studio.networks
-        image = networks.subject(session.picked()).full(networks.steps(session))
+        face = session.picked()
+        image = self._studio.works.do(
+            str(request.session_hash), lambda: networks.subject(face).full(networks.steps(session))
+        )
         return gr.Image(to_pil(image), visible=True)
 
     def _with_direction(self, session: Session, upload: str) -> Any:
@@ -239,12 +242,11 @@ class EditTab:
         work = self._studio.works.follow(
             str(request.session_hash), lambda report: export(session, kinds, networks, folder, report.stage)
         )
-        yield status("working …"), None
         for update in work:
             if isinstance(update, Finished):
                 yield status(f"kept in {visitors.name_of(folder)}"), offered(update.result)
             else:
-                yield status(str(update)), gr.skip()
+                yield status(str(update)), None
 
     def _cancel(self, request: gr.Request) -> str:
         found = self._studio.works.cancel(str(request.session_hash))

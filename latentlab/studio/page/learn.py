@@ -62,7 +62,6 @@ class LearnTab:
     ) -> Iterator[Any]:
         folder, components = self._studio.visitors.folder_of(token) / "directions", self._studio.networks.components
         nothing = [gr.skip()] * 4
-        yield session, status("waiting for the networks …"), *nothing
         work = self._studio.works.follow(
             str(request.session_hash),
             lambda report: learn(attribute, finder, int(samples), components, folder, report),

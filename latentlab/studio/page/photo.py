@@ -164,7 +164,6 @@ class PhotoTab:
             networks.keep(face, project_face(photo, networks.components, recipe, folder, report))
             return face
 
-        yield session, status("waiting for the networks …"), gr.skip()
         for update in self._studio.works.follow(str(request.session_hash), work):
             if isinstance(update, Finished):
                 yield (
@@ -195,7 +194,6 @@ class PhotoTab:
         def work(report: Report) -> list[str]:
             return edit_queue(paths, networks, networks.steps(session), recipe, folder, report)
 
-        yield status("waiting for the networks …"), None
         for update in self._studio.works.follow(str(request.session_hash), work):
             done = sorted(folder.glob("*.png"))
             if isinstance(update, Finished):
@@ -205,7 +203,7 @@ class PhotoTab:
                     offered(done),
                 )
             elif isinstance(update, Update):
-                yield status(f"{update} ({len(done)} of {len(paths)} photos done)"), gr.skip()
+                yield status(f"{update} ({len(done)} of {len(paths)} photos done)"), None
 
     def _cancel(self, request: gr.Request) -> str:
         found = self._studio.works.cancel(str(request.session_hash))

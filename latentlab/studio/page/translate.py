@@ -84,15 +84,26 @@ class TranslateTab:
         self._go.click(told(self._translated), given, self._result, **LONG, **private)
 
     def _translated(
-        self, name: str, upload: str | None, strength: float, kind: str, photo: str | None, drawing: Any
+        self,
+        name: str,
+        upload: str | None,
+        strength: float,
+        kind: str,
+        photo: str | None,
+        drawing: Any,
+        request: gr.Request,
     ) -> Any:
         components = self._studio.networks.components
-        translator = translator_of(Path(upload) if upload else name, components)
-        if kind == DRAWING:
-            made = translate_drawing((drawing or {}).get("composite"), translator, float(strength), components)
-        else:
-            made = translate(_loaded(photo), translator, float(strength), components)
-        return to_pil(made)
+
+        def work() -> Image.Image:
+            translator = translator_of(Path(upload) if upload else name, components)
+            if kind == DRAWING:
+                made = translate_drawing((drawing or {}).get("composite"), translator, float(strength), components)
+            else:
+                made = translate(_loaded(photo), translator, float(strength), components)
+            return to_pil(made)
+
+        return self._studio.works.do(str(request.session_hash), work)
 
 
 def _blank() -> dict[str, Any]:

@@ -216,6 +216,27 @@ def test_a_projection_is_cancelled(page, photo):
 
 
 @needs_browser
+def test_who_waits_for_another_is_told_so_and_can_cancel(page, address, photo):
+    def status(one):
+        return one.one("#ll-projecting").text
+
+    with page_at(address) as other:
+        for one in (page, other):
+            one.tab("Photo")
+            one.load("#ll-photo", photo)
+            one.wait(lambda one=one: one.all("#ll-projected img"))
+        page.one("#ll-project").click()
+        page.wait(lambda: "projecting" in status(page))
+        other.one("#ll-project").click()
+        other.wait(lambda: status(other) == "waiting: 1 before you")
+        other.one("#ll-cancel").click()
+        other.wait(lambda: any("Cancelled" in text for text in other.messages))
+        other.wait(lambda: status(other) == "cancelling …")
+        page.one("#ll-cancel").click()
+        page.wait(lambda: any("Cancelled" in text for text in page.messages))
+
+
+@needs_browser
 def test_a_face_is_dragged_by_clicks(page):
     page.pick(0)
     page.move("yaw", 1)
