@@ -7,11 +7,13 @@ they make themselves, whole or not at all: so it does not matter who works on an
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias, TypeVar
+
+from latentlab.progress import Stage, Step, silent
 
 Here = TypeVar("Here")
 Item = TypeVar("Item")
@@ -84,13 +86,33 @@ def run(
         yield number, work(item)
 
 
-def share_out(make: Callable[[None], Callable[[Item], object]], items: Iterable[Item]) -> None:
+def stage_of_workers(stage: Stage) -> Stage:
+    """Return a stage over all items of a job each of which shows stages of its own in this process, and none elsewhere.
+
+    It is `stage` where the items go to workers, and shows nothing where they are done here.
+    """
+    return silent if _WORKERS.get() is None else stage
+
+
+def counted(results: Iterable[Result], total: int, step: Step) -> Iterator[Result]:
+    """Yield what `run` gives, and tell `step` how many of all there are so far."""
+    step(0, total)
+    for done, result in enumerate(results, 1):
+        step(done, total)
+        yield result
+
+
+def share_out(
+    make: Callable[[None], Callable[[Item], object]], items: Collection[Item], stage: Stage, title: str
+) -> None:
     """Have workers do what is found done later, if there are any; whoever needs it does the rest by itself.
 
     Parameters
     ----------
     make, items
         See `run`; results do not count.
+    stage, title
+        What shows how many of the items are done, and what is said to be done with them.
 
     Raises
     ------
@@ -98,8 +120,9 @@ def share_out(make: Callable[[None], Callable[[Item], object]], items: Iterable[
         The first that is raised on a worker.
     """
     if _WORKERS.get() is not None:
-        for _ in run(make, items, None):
-            pass
+        with stage(title) as step:
+            for _ in counted(run(make, items, None), len(items), step):
+                pass
 
 
 def in_order(results: Iterator[tuple[int, Result]]) -> Iterator[tuple[int, Result]]:

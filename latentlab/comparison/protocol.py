@@ -145,7 +145,7 @@ class Method(ABC):
         It is called in every run, also after a stop.
         """
 
-    def share_out(self, images: Tensor) -> None:  # noqa: B027 - most methods share nothing
+    def share_out(self, images: Tensor, stage: Stage) -> None:  # noqa: B027 - most methods share nothing
         """Give to workers, if there are any, what several methods share; called before any of them learns.
 
         See `latentlab.work.share_out`. What is not shared out, `prepare` does.

@@ -23,7 +23,7 @@ from latentlab.images import load_image, save_image
 from latentlab.metrics import Interval, mean_interval, share_interval
 from latentlab.progress import Stage, silent, stage_of
 from latentlab.reprs import ShortRepr
-from latentlab.work import Lost, in_order, run
+from latentlab.work import Lost, counted, in_order, run, stage_of_workers
 
 __all__ = ["Comparison", "MethodResult", "compare", "summarise"]
 
@@ -140,9 +140,12 @@ def _results(
     """Yield the results of the methods, which work here or on workers; afterwards all of them have learnt here."""
     for method in methods:
         if not _is_made(task, method):
-            method.share_out(task.inputs())
-    here = _Here(stage)
-    for number, found in in_order(run(partial(_comparer, task, methods, metrics), range(len(methods)), here)):
+            method.share_out(task.inputs(), stage)
+    here, total = _Here(stage), len(methods)
+    with stage_of_workers(stage)("comparing", "method") as step:
+        results = run(partial(_comparer, task, methods, metrics), range(total), here)
+        in_turn = list(in_order(counted(results, total, step)))
+    for number, found in in_turn:  # what is shown of the learning here begins when that stage has ended
         if isinstance(found, Lost):
             yield _failed(task, methods[number], UserError(found.reason))
             continue

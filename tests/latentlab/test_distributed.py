@@ -7,8 +7,9 @@ import subprocess
 import sys
 import threading
 import time
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -25,16 +26,20 @@ from latentlab.pipelines import (
     PhotoEditSettings,
     PhotoSettings,
     SeedSettings,
+    check_photos,
     edit_photos,
     edit_seeds,
     label_samples,
     project_photos,
 )
 from latentlab.pipelines.measuring import measure_directions
+from latentlab.pipelines.photos import PhotoResult
+from latentlab.pipelines.photos.aligning import WaitingPhoto
+from latentlab.pipelines.photos.groups import Group, work_on
 from latentlab.projection import DEFAULTS, TuningSettings
 from latentlab.samples import SampleStore
 from latentlab.scorers import FunctionScorer
-from latentlab.work import run, working_on
+from latentlab.work import run, share_out, working_on
 from stylegan2.sampling import z_from_seeds
 from tests.conftest import TINY, make_tiny
 from tests.latentlab.comparison.test_compare import Add, Brighter, Raises
@@ -97,6 +102,16 @@ def assert_same_files(one: Path, other: Path, but: tuple[str, ...] = ()) -> None
     found = sorted(path.relative_to(other) for path in other.rglob("*") if path.is_file() and path.name not in but)
     assert names and names == found
     assert filecmp.cmpfiles(one, other, names, shallow=False)[1:] == ([], [])
+
+
+def stage_into(seen):
+    """A stage that keeps whatever is shown."""
+
+    @contextmanager
+    def stage(title, unit="image"):
+        yield lambda done, total, note="": seen.append((title, unit, done, total))
+
+    return stage
 
 
 # --- items and workers --------------------------------------------------------------------------------------
@@ -305,6 +320,24 @@ def test_edited_photos_are_the_same_in_groups(two, photos, small, tmp_path):
     assert_same_files(tmp_path / "plain", tmp_path / "workers")
 
 
+@pytest.mark.weights
+def test_photos_are_counted_as_they_come_back_those_of_a_lost_group_too(two, photos, small, tmp_path):
+    scorer = FunctionScorer(("bright", "dark"), brightness)
+    components = Components.load(small, scorer, DeadlyDetector(Deadly(tmp_path, 0)), perceptual=_alex())
+    settings, deadly, seen = PhotoSettings(SHORT, None, batch_size=2), Deadly(tmp_path, 2), []
+
+    def finish(path, portraits, progress):
+        if path.stem == "2":
+            deadly()
+        yield from ((path, PhotoResult(portrait, (), tmp_path)) for portrait in portraits)
+
+    waiting = [WaitingPhoto.of(photo) for _, photo in check_photos(photos, components, settings, False)]
+    with working_on(two):
+        found = dict(work_on(waiting, partial(Group, components, settings, tmp_path, finish), stage_into(seen)))
+    assert deadly.deaths == 2 and {type(one) for one in found.values()} == {PhotoResult} and set(found) == set(photos)
+    assert seen == [("projecting photos", "photo", done, 4) for done in (0, 2, 3, 4)]
+
+
 def _alex():
     from latentlab.perceptual import load_perceptual
 
@@ -356,6 +389,18 @@ def test_compared_methods_have_the_same_results_and_have_learnt_here(two, tmp_pa
         assert (one.name, one.failure, one.intervals) == (other.name, other.failure, other.intervals)
     assert torch.equal(plain.results[0].images, found.results[0].images)
     assert methods[0].applied == 0 and methods[0]._amount == 1 / 3
+
+
+def test_what_is_shared_and_compared_is_counted_as_it_comes_back(two, tmp_path):
+    class Shares(Add):
+        def share_out(self, pictures, stage):
+            share_out(lambda here: torch.mean, torch.split(pictures, 1), stage, "looking")
+
+    seen = []
+    with working_on(two):
+        compare(Brighter(tmp_path), [Shares("third", 1 / 3), Raises(UserError("no"))], progress=stage_into(seen))
+    looks, methods = [("looking", "image", k, 4) for k in range(5)], [("comparing", "method", k, 2) for k in range(3)]
+    assert seen == looks + methods
 
 
 # --- options ------------------------------------------------------------------------------------------------

@@ -14,9 +14,9 @@ from latentlab.pipelines.photos.aligning import CheckedPhoto, WaitingPhoto
 from latentlab.pipelines.photos.edits import PhotoEdit
 from latentlab.pipelines.photos.portraits import Portrait, make_portrait, project_faces
 from latentlab.pipelines.photos.settings import PhotoSettings
-from latentlab.progress import Stage
+from latentlab.progress import Stage, stage_of
 from latentlab.reprs import ShortRepr
-from latentlab.work import Lost, run
+from latentlab.work import Lost, run, stage_of_workers
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -108,7 +108,6 @@ def work_on(
     photos: Sequence[WaitingPhoto],
     make: Callable[[bool | Stage | None], Group],
     progress: bool | Stage = True,
-    alone: bool = False,
 ) -> Iterator[Found]:
     """Work on photos in groups that are projected together; all faces of a photo are in one.
 
@@ -120,8 +119,6 @@ def work_on(
         Makes a `Group` of how progress is shown.
     progress
         True for a progress bar, False for none, or a `Stage` of your own.
-    alone
-        Whether each photo is a group of its own.
 
     Yields
     ------
@@ -130,17 +127,31 @@ def work_on(
     PhotoResult or UserError
         Its result, or what is wrong with it.
     """
-    here = make(progress)
-    groups, again = _groups(photos, 1 if alone else here.settings.batch_size), list[WaitingPhoto]()
-    for number, found in run(make, groups, progress):
-        if not isinstance(found, Lost):
-            yield from ((path, _whole(one, here.components)) for path, one in found)
-        elif len(paths := {photo.path for photo in groups[number]}) == 1:
-            yield from ((path, UserError(f"{path}: {found.reason}")) for path in paths)
-        else:  # one of them is at fault
-            again += groups[number]
-    if again:
-        yield from work_on(again, make, progress, alone=True)
+    here, done, total = make(progress), 0, _files(photos)
+    groups, again = _groups(photos, here.settings.batch_size), list[WaitingPhoto]()
+    with stage_of_workers(stage_of(progress))("projecting photos", "photo") as step:
+        step(0, total)
+        while groups:
+            for number, found in run(make, groups, progress):
+                if isinstance(found, Lost) and _files(groups[number]) > 1:  # one of them is at fault
+                    again += groups[number]
+                    continue
+                yield from _told(groups[number], found, here.components)
+                done += _files(groups[number])
+                step(done, total)
+            groups, again = _groups(again, 1), []
+
+
+def _files(photos: Sequence[WaitingPhoto]) -> int:
+    return len({photo.path for photo in photos})
+
+
+def _told(photos: Sequence[WaitingPhoto], found: Iterable[Found] | Lost, components: Components) -> Iterator[Found]:
+    """Yield the results of a group; of a lost one, which is of one photo, why."""
+    if isinstance(found, Lost):
+        yield photos[0].path, UserError(f"{photos[0].path}: {found.reason}")
+    else:
+        yield from ((path, _whole(one, components)) for path, one in found)
 
 
 def _groups(photos: Sequence[WaitingPhoto], size: int) -> list[list[WaitingPhoto]]:

@@ -87,6 +87,7 @@ class Projector:
         self._task = task
         self._settings = DEFAULTS["w+"].shortened(task.settings.projection_steps)
         self._found: Projected | None = None
+        self._shared = False
 
     @property
     def inputs(self) -> dict[str, Any]:
@@ -99,9 +100,11 @@ class Projector:
             self._found = self._project(photos, stage)
         return self._found
 
-    def share_out(self, photos: Tensor) -> None:
-        """Have workers project the task's photos, if there are any: the latents are found in the folder."""
-        share_out(partial(_projecting, self), torch.split(photos, 1))
+    def share_out(self, photos: Tensor, stage: Stage) -> None:
+        """Have workers project the task's photos, once and if there are any: the latents are found in the folder."""
+        if not self._shared:
+            share_out(partial(_projecting, self), torch.split(photos, 1), stage, "projecting photos")
+            self._shared = True
 
     def search(self, photos: Tensor, progress: bool | Stage = True) -> Projection:
         """Search for the latents of photos, or find them in the folder."""
@@ -151,9 +154,9 @@ class ProjectionAlone(Method):
         """Learn nothing."""
         self._task = task
 
-    def share_out(self, images: Tensor) -> None:
+    def share_out(self, images: Tensor, stage: Stage) -> None:
         """See `Method`."""
-        self.projector.share_out(images)
+        self.projector.share_out(images, stage)
 
     def prepare(self, images: Tensor, stage: Stage) -> float:
         """See `Method`."""
@@ -213,9 +216,9 @@ class Latent(Method):
         self.direction = Direction.load(path)
         self.response = read_json(stored, Response)
 
-    def share_out(self, images: Tensor) -> None:
+    def share_out(self, images: Tensor, stage: Stage) -> None:
         """See `Method`."""
-        self.projector.share_out(images)
+        self.projector.share_out(images, stage)
 
     def prepare(self, images: Tensor, stage: Stage) -> float:
         """See `Method`."""
