@@ -46,11 +46,11 @@ class Place:
         return True
 
     def check_unneeded(self, packed: Packed) -> None:
-        """Make sure that something can be worked on without the folder; UserError if a path in it is read from there."""
+        """Make sure that something needs no folder to work on; UserError if there is a relative path in it."""
         if packed.relative is not None:
             raise UserError(
-                f"{str(packed.relative)!r} is a path from {self.folder}, and a worker's machine has no such folder: the "
-                "machines of a cluster share the folders that commands read and write, under the same names"
+                f"{str(packed.relative)!r} is a path from {self.folder}, and a worker's machine has no such folder: "
+                "the machines of a cluster share the folders that commands read and write, under the same names"
             )
 
 

@@ -37,8 +37,8 @@ def check_reachable(address: str) -> None:
     except (OSError, UnicodeError) as error:  # a name may have no place in the encoding of names
         reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
         raise UserError(
-            f"no Ray cluster answers at {named} ({reason}): is `ray start --head` running there, with this port, and is "
-            "the port open to this machine?"
+            f"no Ray cluster answers at {named} ({reason}): is `ray start --head` running there, with this port, and "
+            "is the port open to this machine?"
         ) from error
 
 
@@ -47,6 +47,7 @@ def _host_and_port(address: str) -> tuple[str, int]:
     port = found and (found["port"] or (_CLIENT_PORT if found["client"] else None))
     if found is None or port is None or not 0 < int(port) < 1 << 16:
         raise UserError(
-            f"the address of a Ray cluster is HOST:PORT, such as 10.0.0.1:6379, ray://HOST:PORT, or auto; not {address!r}"
+            "the address of a Ray cluster is HOST:PORT, such as 10.0.0.1:6379, ray://HOST:PORT, or auto; "
+            f"not {address!r}"
         )
     return found["six"] or found["host"], int(port)

@@ -54,12 +54,13 @@ def pack(job: Any) -> Packed:
         If something in it cannot be sent, such as a network of a library that holds it outside of Python.
     """
     buffer = io.BytesIO()
-    pickler = type("Pickler", (_Pickler,), {"relative": []})
+    relative: list[PurePath] = []
+    pickler = type("Pickler", (_Pickler,), {"relative": relative})
     try:
         torch.save(job, buffer, pickle_module=SimpleNamespace(Pickler=pickler, __name__="cloudpickle"))
     except (TypeError, AttributeError, pickle.PicklingError) as error:
         raise UserError(f"this work cannot be sent to workers ({error}): do it without --workers") from error
-    return Packed(buffer.getvalue(), next(iter(pickler.relative), None))
+    return Packed(buffer.getvalue(), next(iter(relative), None))
 
 
 def unpack(packed: Packed) -> Any:

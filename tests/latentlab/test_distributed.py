@@ -5,6 +5,7 @@ import os
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from contextlib import contextmanager, suppress
@@ -16,6 +17,7 @@ import numpy as np
 import pytest
 import torch
 
+import stylegan2
 from latentlab import images
 from latentlab.comparison import compare
 from latentlab.directions import Direction
@@ -38,7 +40,8 @@ from latentlab.pipelines.photos.aligning import WaitingPhoto
 from latentlab.pipelines.photos.groups import Group, work_on
 from latentlab.projection import DEFAULTS, TuningSettings
 from latentlab.samples import SampleStore
-from latentlab.scorers import FunctionScorer
+from latentlab.scorers import AttributeScorer, FunctionScorer
+from latentlab.scorers.attributes.network import AttributeNet
 from latentlab.work import run, share_out, working_on
 from stylegan2.sampling import z_from_seeds
 from tests.conftest import TINY, make_tiny
@@ -51,9 +54,12 @@ from tests.latentlab.test_samples import brightness
 ray = pytest.importorskip("ray")
 
 from latentlab.distributed import cluster  # noqa: E402
+from latentlab.distributed.actors import Place  # noqa: E402
+from latentlab.distributed.addresses import check_reachable  # noqa: E402
 from latentlab.distributed.pool import Pool  # noqa: E402
 from latentlab.distributed.sending import pack, unpack  # noqa: E402
 
+ROOT = Path(__file__).parents[2]
 LABELS = LabelSettings(samples=400, precision="float32")
 STORE = 100_000_000  # bytes
 
@@ -165,6 +171,21 @@ def test_warnings_and_the_folder_and_the_threads_are_this_process_s(two, tmp_pat
     monkeypatch.chdir(tmp_path)
     with working_on(two), pytest.warns(UserWarning, match="look out"):
         assert list(run(make, [1], None)) == [(0, (str(tmp_path), torch.get_num_threads()))]
+
+
+def test_a_folder_that_a_machine_lacks_is_missed_only_for_relative_paths(two, tmp_path, monkeypatch):
+    lacking = Place(str(tmp_path / "lacking"), 1)
+    monkeypatch.setattr(Place, "here", classmethod(lambda cls: lacking))
+
+    def saying(path):
+        return lambda here: lambda item: f"{path} {item}"
+
+    with working_on(two):
+        assert list(run(saying("s3://bucket/out"), [tmp_path], None)) == [(0, f"s3://bucket/out {tmp_path}")]
+        with pytest.raises(UserError, match=r"'out' is a path from .*lacking, and a worker's machine has no such"):
+            list(run(saying(Path("out")), [1], None))
+        with pytest.raises(UserError, match="'a.png' is a path from"):
+            list(run(saying("s3://bucket/out"), [(1, Path("a.png"))], None))
 
 
 def test_fractions_of_gpus_are_given_out():
@@ -403,6 +424,86 @@ def test_what_is_shared_and_compared_is_counted_as_it_comes_back(two, tmp_path):
     assert seen == looks + methods
 
 
+# --- commands -----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def label(tmp_path_factory):
+    """Runs `latentlab label` with a tiny network and a tiny scorer, in a process of its own."""
+    folder = tmp_path_factory.mktemp("label")
+    network, scorer = folder / "tiny.safetensors", folder / "scorer.safetensors"
+    stylegan2.save(make_tiny(replace(TINY, resolution=64)), network)
+    torch.manual_seed(0)
+    known = AttributeNet(2, 2), ("smiling", "young"), torch.ones(2), torch.zeros(2), {"data": "none"}
+    AttributeScorer(*known).save(scorer)
+
+    def call(*words: object) -> subprocess.CompletedProcess[str]:
+        line = [sys.executable, "-m", "latentlab", "label", "--network", network, "--scorer", scorer, *words]
+        environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+        return subprocess.run(
+            list(map(str, line)), env=environment, capture_output=True, text=True, timeout=120, cwd=folder
+        )
+
+    return call
+
+
+def test_commands_make_the_same_files_with_workers_here_and_by_an_address(label, tmp_path):
+    words = ["--samples", 130, "--batch", 8]
+    plain = label(*words, "--out", tmp_path / "plain")
+    assert plain.returncode == 0, plain.stderr
+    with _head() as address:
+        for name, options in {"here": ["--workers", 2], "there": ["--ray", address]}.items():
+            done = label(*words, *options, "--out", tmp_path / name)
+            assert done.returncode == 0, done.stderr
+            assert done.stdout.splitlines()[:-1] == plain.stdout.splitlines()[:-1]
+            assert_same_files(tmp_path / "plain", tmp_path / name)
+
+
+@contextmanager
+def _head():
+    """A Ray that a command has started; gives its address."""
+    port = free_port()
+    options = ["--num-cpus", "2", "--include-dashboard", "false", "--object-store-memory", str(STORE), "--block"]
+    with tempfile.TemporaryDirectory(prefix="ray") as short:  # sockets have short names
+        words = ["ray.scripts.scripts", "start", "--head", "--port", str(port), "--temp-dir", short, *options]
+        head = subprocess.Popen(
+            [sys.executable, "-m", *words], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
+        try:
+            assert any("Ray runtime started" in line for line in head.stdout)
+            yield f"localhost:{port}"
+        finally:
+            head.terminate()
+            head.communicate(timeout=60)
+
+
+def test_an_address_where_nobody_answers_is_told_at_once(label, tmp_path):
+    address = f"127.0.0.1:{free_port()}"
+    done = label("--ray", address, "--samples", 8, "--out", tmp_path / "samples")
+    assert done.returncode == 2
+    (line,) = done.stderr.splitlines()
+    assert line.startswith(f"latentlab: no Ray cluster answers at {address} (") and "`ray start --head`" in line
+
+
+@pytest.mark.parametrize("address", ["", "head", "head:", "head:port", "head:0", "head:65536", ":6379", "::1:6379"])
+def test_what_is_no_address_is_refused(address):
+    with pytest.raises(UserError, match="^the address of a Ray cluster is HOST:PORT, .*; not "):
+        check_reachable(address)
+
+
+def test_addresses_are_tried_as_ray_reads_them(monkeypatch):
+    with socket.create_server(("127.0.0.1", 0)) as one:
+        port = one.getsockname()[1]
+        for address in (f"127.0.0.1:{port}", f"localhost:{port}", f"ray://127.0.0.1:{port}", "auto", "other://x"):
+            check_reachable(address)
+    for address in (f"127.0.0.1:{port}", f"ray://127.0.0.1:{port}", f"{'a' * 70}:{port}"):
+        with pytest.raises(UserError, match="^no Ray cluster answers at"):
+            check_reachable(address)
+    monkeypatch.setenv("RAY_ADDRESS", f"127.0.0.1:{port}")
+    with pytest.raises(UserError, match=f"^no Ray cluster answers at 127.0.0.1:{port}"):
+        check_reachable("auto")
+
+
 # --- options ------------------------------------------------------------------------------------------------
 
 
@@ -419,8 +520,7 @@ def test_without_the_options_ray_is_not_imported(tmp_path):
         "c = Components.load(make_tiny(), FunctionScorer(('bright', 'dark'), brightness));"
         "label_samples(c, LabelSettings(samples=8), sys.argv[1], progress=False); assert 'ray' not in sys.modules"
     )
-    root = Path(__file__).parents[2]
-    subprocess.run([sys.executable, "-c", code, tmp_path / "samples"], check=True, cwd=root)
+    subprocess.run([sys.executable, "-c", code, tmp_path / "samples"], check=True, cwd=ROOT)
 
 
 def test_options_without_effect_are_refused(refused, tmp_path):
@@ -481,6 +581,5 @@ machines.shutdown()
 
 @pytest.mark.slow
 def test_a_machine_that_leaves_takes_no_item_with_it():
-    root = Path(__file__).parents[2]
-    environment = os.environ | {"PYTHONPATH": str(root)}
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
     subprocess.run([sys.executable, "-c", LEAVING], check=True, env=environment, timeout=300, capture_output=True)
