@@ -100,6 +100,8 @@ def _begin(ray: Any, workers: int | None, address: str | None) -> None:
             ray.init(address=address, **quiet)
     except Exception as error:  # Ray's are of many classes, and of none where it begins too slowly
         reason = str(error).partition("\n")[0]
+        if "InvalidAuthToken" in str(error.__cause__):
+            reason = "it asks for a token: set RAY_AUTH_MODE=token, with the head's ~/.ray/auth_token on this machine"
         place = "on this machine" if address is None else f"at {address}"
         raise UserError(f"Ray cannot be used {place} ({reason})") from error
 

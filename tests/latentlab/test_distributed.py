@@ -2,6 +2,7 @@
 
 import filecmp
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -447,16 +448,43 @@ def label(tmp_path_factory):
     return call
 
 
-def test_commands_make_the_same_files_with_workers_here_and_by_an_address(label, tmp_path):
-    words = ["--samples", 130, "--batch", 8]
-    plain = label(*words, "--out", tmp_path / "plain")
-    assert plain.returncode == 0, plain.stderr
+@pytest.fixture(scope="module")
+def labelled(label, tmp_path_factory):
+    """What the command prints and writes by itself."""
+    folder = tmp_path_factory.mktemp("labelled") / "plain"
+    done = label(*FEW, "--out", folder)
+    assert done.returncode == 0, done.stderr
+    return done.stdout, folder
+
+
+FEW = ["--samples", 130, "--batch", 8]
+
+
+def assert_the_same(labelled, done, folder):
+    printed, plain = labelled
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[:-1] == printed.splitlines()[:-1]
+    assert_same_files(plain, folder)
+
+
+def test_a_command_on_workers_makes_the_same_files(label, labelled, tmp_path):
+    done = label(*FEW, "--workers", 2, "--out", tmp_path / "workers")
+    assert_the_same(labelled, done, tmp_path / "workers")
+
+
+def test_a_command_joins_a_ray_by_its_address(label, labelled, tmp_path):
     with _head() as address:
-        for name, options in {"here": ["--workers", 2], "there": ["--ray", address]}.items():
-            done = label(*words, *options, "--out", tmp_path / name)
-            assert done.returncode == 0, done.stderr
-            assert done.stdout.splitlines()[:-1] == plain.stdout.splitlines()[:-1]
-            assert_same_files(tmp_path / "plain", tmp_path / name)
+        done = label(*FEW, "--ray", address, "--out", tmp_path / "workers")
+    assert_the_same(labelled, done, tmp_path / "workers")
+
+
+@pytest.mark.slow
+def test_a_ray_that_asks_for_a_token_says_so(label, tmp_path, monkeypatch):
+    with _head() as address, monkeypatch.context() as patch:
+        patch.setenv("RAY_AUTH_MODE", "disabled")
+        done = label(*FEW, "--ray", address, "--out", tmp_path / "workers")
+    assert done.returncode == 2
+    assert "it asks for a token: set RAY_AUTH_MODE=token" in done.stderr.splitlines()[-1]
 
 
 @contextmanager
@@ -467,13 +495,17 @@ def _head():
     with tempfile.TemporaryDirectory(prefix="ray") as short:  # sockets have short names
         words = ["ray.scripts.scripts", "start", "--head", "--port", str(port), "--temp-dir", short, *options]
         head = subprocess.Popen(
-            [sys.executable, "-m", *words], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+            [sys.executable, "-m", *words],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,  # it ends all of its group
         )
         try:
             assert any("Ray runtime started" in line for line in head.stdout)
             yield f"localhost:{port}"
         finally:
-            head.terminate()
+            head.send_signal(signal.SIGINT)  # at SIGTERM it would wait for half a minute
             head.communicate(timeout=60)
 
 
