@@ -75,7 +75,7 @@ class LatentPairs:
     def pair(self, seed: int) -> tuple[Tensor, Tensor] | None:
         """Render a seed before and after, `(1, 3, r, r)` each; None if the scorer does not see the change.
 
-        Images are rendered one at a time: in batches they differ in their last bits, and are no quicker on a CPU.
+        Images are rendered one at a time, for in batches they differ in their last bits.
         """
         ws = ws_of_seed(self.render, seed, self.psi)
         before = self._edited(ws, self.low)

@@ -48,8 +48,7 @@ class InnerFeatures:
     def __init__(self, generator: Generator, resolution: int):
         module = synthesis_module(generator)
         # An optimised network keeps the plain one beside what the compiler made, in which nothing can stop half-way.
-        # A refined one keeps its residual: over 20 drags of faces with a made-up one, landmarks had 16 % of their way
-        # left in the median, and 31 % by the features of the latent alone, whose points are not where they look.
+        # A refined one keeps its residual: in the features of the latent alone points are not where they look.
         own: nn.Module = shared_copy(getattr(module, "plain", module))
         named = {int(name[1:]): block for name, block in own.named_children() if re.fullmatch(r"b[1-9]\d*", name)}
         fitting = [one for one in named if one <= resolution]
