@@ -41,13 +41,13 @@ def _method_names() -> list[str]:
 
 @app.command("list")
 def list_translators() -> None:
-    """List the translators that have a name: editors that come with the package, and published weights."""
+    """List the translators that have a name: those that come with the package, and published weights."""
     from latentlab import weights
     from latentlab.translation import load_translator
     from latentlab.translation.describing import summary_of
-    from latentlab.translation.shipped import shipped_editors
+    from latentlab.translation.shipped import shipped_translators
 
-    for name in shipped_editors():
+    for name in shipped_translators():
         print(f"{name:<22} {summary_of(load_translator(name))}")
     for entry in weights.known():
         if entry.kind == "translator":
@@ -297,6 +297,9 @@ def export(
     translator: Source,
     out: Annotated[Path, typer.Argument(help="NAME.pth for the published code, or NAME.safetensors.")],
     way: Annotated[Literal["a2b", "b2a"], typer.Option(help="Which of the networks, for a .pth.")] = "a2b",
+    half: Annotated[
+        bool, typer.Option("--half", help="Weights in half precision, for a .safetensors of half the size.")
+    ] = False,
 ) -> None:
     """Write a translator in another format."""
     from latentlab.translation import load_translator, published
@@ -306,9 +309,11 @@ def export(
         raise UserError(f"a translator is written as .pth or .safetensors, not {out.name}")
     if out.suffix == ".safetensors":
         options.refuse_without_effect(ctx, {"way": "for .safetensors, which holds all of its networks"})
+    else:
+        options.refuse_without_effect(ctx, {"half": "for .pth, which is written as the published code writes it"})
     loaded = load_translator(translator)
     if out.suffix == ".pth":
         published.save(loaded.network(way), out)
     else:
-        loaded.save(out)
+        loaded.save(out, half)
     print(f"written: {out}")

@@ -15,13 +15,13 @@ from latentlab.pipelines.distilling import FaceEditor, is_face_editor
 from latentlab.studio.visitors import MOST_TRANSLATOR_BYTES, check_size
 from latentlab.translation import Application, Translator, load_translator
 from latentlab.translation.data.pixels import as_colour
-from latentlab.translation.shipped import shipped_editors
+from latentlab.translation.shipped import DRAWING, shipped_translators
 from latentlab.weights.registry import REGISTRY
 
 
 def translator_names() -> list[str]:
     """Names of translators that come with the package or are fetched by name."""
-    return [*shipped_editors(), *(name for name, weight in REGISTRY.items() if weight.kind == "translator")]
+    return [*shipped_translators(), *(name for name, weight in REGISTRY.items() if weight.kind == "translator")]
 
 
 def translator_of(source: str | Path, components: Components) -> Translator:
@@ -86,8 +86,8 @@ def translate_drawing(
     """
     if is_face_editor(translator):
         raise UserError(
-            "this translator edits faces of photos, and takes no drawing: load the file of one that was trained on "
-            "drawings, as `latentlab translate train pix2pix drawings` writes it"
+            f"this translator edits faces of photos, and takes no drawing: choose {DRAWING}, or load the file of one that "
+            "was trained on drawings, as `latentlab translate train pix2pix drawings` writes it"
         )
     if drawing is None or from_pil(drawing).min() == 1:
         raise UserError("draw something first")

@@ -1,4 +1,4 @@
-"""Editors of faces that come with the package, by name."""
+"""Translators that come with the package, by name."""
 
 from __future__ import annotations
 
@@ -7,15 +7,23 @@ from importlib.resources import as_file, files
 from pathlib import Path
 
 _SUFFIX = ".safetensors"
-_FOLDER = files("latentlab") / "data" / "editors"
+_FOLDER = files("latentlab") / "data" / "translators"
+
+DRAWING = "drawing"
+"""Name of the translator that paints faces from drawings; the others are editors, called like what they edit."""
 
 
-def shipped_editors() -> tuple[str, ...]:
-    """Names of the editors that come with the package, in alphabetical order."""
+def shipped_translators() -> tuple[str, ...]:
+    """Names of the translators that come with the package, in alphabetical order."""
     found = _FOLDER.iterdir() if _FOLDER.is_dir() else ()
     return tuple(sorted(one.name.removesuffix(_SUFFIX) for one in found if one.name.endswith(_SUFFIX)))
 
 
-def shipped_editor(name: str) -> AbstractContextManager[Path]:
-    """File of an editor that comes with the package, for the time of a block."""
+def shipped_editors() -> tuple[str, ...]:
+    """Names of those that edit faces, which are called like what they edit."""
+    return tuple(name for name in shipped_translators() if name != DRAWING)
+
+
+def shipped_translator(name: str) -> AbstractContextManager[Path]:
+    """File of a translator that comes with the package, for the time of a block."""
     return as_file(_FOLDER / f"{name}{_SUFFIX}")

@@ -32,7 +32,7 @@ from latentlab.translation.networks import (
     config_to_dict,
     infer,
 )
-from latentlab.translation.shipped import shipped_editor, shipped_editors
+from latentlab.translation.shipped import shipped_translator, shipped_translators
 from stylegan2.defaults import own_draws, plain_defaults
 
 KIND = cards.Kind("latentlab.translator", 1, "a translator", "train it anew or fetch it again")
@@ -188,8 +188,15 @@ class Translator:
             network.to(place)
         return self
 
-    def save(self, path: str | Path) -> None:
+    def save(self, path: str | Path, half: bool = False) -> None:
         """Write the translator as safetensors with its card, atomically.
+
+        Parameters
+        ----------
+        path
+            File to write.
+        half
+            Write the weights in half precision, for a file of half the size; loaded, they are float32 again.
 
         Raises
         ------
@@ -197,6 +204,8 @@ class Translator:
             `path` cannot be written.
         """
         tensors = {f"{way}.{name}": v for way, net in self.networks.items() for name, v in net.state_dict().items()}
+        if half:
+            tensors = {name: v.half() if v.is_floating_point() else v for name, v in tensors.items()}
         shapes = {way: config_to_dict(network.config) for way, network in self.networks.items()}
         cards.write(path, KIND, tensors, {**self.card, "networks": shapes})
 
@@ -209,11 +218,11 @@ class Translator:
         known = {row.name for row in weights.known() if row.kind == "translator"}
         if isinstance(source, str) and source in known:
             return cls({"a2b": _load_generator(_only_file(source))}, {"method": "published", "name": source}).to(place)
-        if isinstance(source, str) and source in shipped_editors():
-            with shipped_editor(source) as path:
+        if isinstance(source, str) and source in shipped_translators():
+            with shipped_translator(source) as path:
                 return cls.load(path, place)
         if not os.path.exists(source):
-            raise _missing(source, (*shipped_editors(), *known))
+            raise _missing(source, (*shipped_translators(), *known))
         if Path(source).suffix.lower() in (".pth", ".pt"):
             return cls({"a2b": _load_generator(Path(source))}, {"method": "published"}).to(place)
         tensors, entries = cards.read(source, KIND)
@@ -234,7 +243,7 @@ def load_translator(source: str | Path, device: torch.device | str = "cpu") -> T
     Parameters
     ----------
     source
-        Name of an editor that comes with the package (`smile`) or of published weights (`vintagify`), file that
+        Name of a translator that comes with the package (`smile`) or of published weights (`vintagify`), file that
         `Translator.save` wrote, or a published `.pth`. Names come before files: give a file that is called like one as
         ./NAME, or as a Path.
     device

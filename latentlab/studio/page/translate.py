@@ -13,16 +13,16 @@ from latentlab.images import opened, to_pil
 from latentlab.studio.page.common import LONG, Studio, told
 from latentlab.studio.translating import translate, translate_drawing, translator_names, translator_of
 from latentlab.studio.visitors import check_upload
+from latentlab.translation import shipped
 
 PHOTO, DRAWING = "a photo", "a drawing"
+_FOR_PHOTOS = shipped.shipped_editors()[0]
 _SIDE = 512  # of the sketchpad
 # Lines of training drawings are a pixel wide: here 4 of 512, twice the radius, are 2 of 256 or 1 of 128.
 _BRUSH_RADIUS = 2
-_ABOUT_DRAWINGS = """Drawings are for translators that were trained on drawings, such as by pix2pix. None comes with the
-studio: those in the list are for photos. Load a file of your own above, the `translator.safetensors` that these make:
-
-    latentlab translate make drawings --seeds 600-999 --size 256 --out drawings
-    latentlab translate train pix2pix drawings --out painter
+_ABOUT_DRAWINGS = f"""The translator `{shipped.DRAWING}` paints a face of 128 pixels. It has learnt from outlines: head and
+hair, brows, eyes, nose and mouth, with the head as large as it is in the faces of *Sample*. Colours are its guess. Another
+translator of drawings is one that you train, `latentlab translate train pix2pix`: load its file above.
 """
 
 
@@ -31,10 +31,9 @@ class TranslateTab:
 
     def __init__(self, studio: Studio) -> None:
         self._studio = studio
-        names = translator_names()
         with gr.Row():
             with gr.Column(scale=1, min_width=300):
-                self._name = gr.Dropdown(names, value=names[0], label="Translator")
+                self._name = gr.Dropdown(translator_names(), value=_FOR_PHOTOS, label="Translator")
                 self._file = gr.File(
                     label="Or a file of your own: .safetensors, .pth",
                     file_types=[".safetensors", ".pth"],
@@ -70,12 +69,13 @@ class TranslateTab:
         private: dict[str, Any] = {"api_visibility": "private"}
         self._kind.input(
             lambda kind: (
+                _FOR_PHOTOS if kind == PHOTO else shipped.DRAWING,
                 gr.File(visible=kind == PHOTO),
                 gr.Markdown(visible=kind == DRAWING),
                 gr.Sketchpad(visible=kind == DRAWING),
             ),
             self._kind,
-            [self._photo, self._about, self._drawing],
+            [self._name, self._photo, self._about, self._drawing],
             show_progress="hidden",
             **private,
         )

@@ -172,6 +172,18 @@ def test_train_apply_and_export(run, sets, tmp_path, method):
         assert (tmp_path / "ours" / name).read_bytes() == (tmp_path / "theirs" / name).read_bytes()
 
 
+def test_half_precision_halves_the_file_and_hardly_moves_the_image(run, tmp_path):
+    whole, half = tmp_path / "whole.safetensors", tmp_path / "half.safetensors"
+    translator(ResNetConfig(1, 8)).save(whole)
+    assert run("translate", "export", whole, half, "--half")[0] == 0
+    assert half.stat().st_size < 0.6 * whole.stat().st_size
+    image = torch.rand(1, 3, 16, 16) * 2 - 1
+    exact, near = (Translator.load(path)(image)[0] for path in (whole, half))
+    assert near.dtype == torch.float32
+    assert not torch.equal(near, exact)
+    torch.testing.assert_close(near, exact, rtol=0, atol=0.01)
+
+
 def test_pix2pix_learns_from_any_two_folders_and_from_the_same_masks_at_both_ends(run, sets, tmp_path):
     sides = [sets / "shapes" / "testA", sets / "shapes" / "testA_seg"]
     code, _, err = run("translate", "train", "pix2pix", *sides, "--out", tmp_path / "no", *SMALL)
@@ -228,3 +240,5 @@ def test_bad_command_lines_are_refused(refused, sets, tmp_path):
     line = refused("translate", "apply", "vintagefy", sets / "drawings" / "test", *out)
     assert "no file vintagefy, and no translator of that name; did you mean vintagify?" in line
     assert ".pth or .safetensors" in refused("translate", "export", tmp_path / "t.safetensors", tmp_path / "t.onnx")
+    line = refused("translate", "export", tmp_path / "t.safetensors", tmp_path / "t.pth", "--half")
+    assert "--half has no effect for .pth" in line
