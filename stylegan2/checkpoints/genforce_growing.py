@@ -21,9 +21,8 @@ from stylegan2.checkpoints.tables import (
     WITH_BATCH_AND_CHANNEL,
     Entry,
     Table,
-    first_unmet,
-    own_state,
 )
+from stylegan2.checkpoints.written import first_unmet, own_state
 from stylegan2.growing import GrowingDiscriminator, GrowingDiscriminatorConfig
 from stylegan2.progressive import ProgressiveGenerator
 from stylegan2.stylegan1 import StyleGANConfig, StyleGANGenerator
@@ -173,7 +172,7 @@ def _discriminator_table(levels: int, blur: bool) -> Table:
 def obstacle(
     generator: StyleGANGenerator | ProgressiveGenerator, discriminator: GrowingDiscriminator | None
 ) -> str | None:
-    """Say what of the networks the layout has no place for; see `format.Format`."""
+    """Say what of the networks the layout has no place for; see `format.WritableFormat`."""
     unmet = _stylegan_obstacle(generator) if isinstance(generator, StyleGANGenerator) else None
     if isinstance(generator, ProgressiveGenerator) and generator.c_dim:
         unmet = "its Progressive GAN normalises z without the label that stands beside it"
@@ -207,7 +206,7 @@ def _discriminator_obstacle(config: GrowingDiscriminatorConfig) -> str | None:
 def content_of(
     generator: StyleGANGenerator | ProgressiveGenerator, discriminator: GrowingDiscriminator | None
 ) -> dict[str, Any]:
-    """Return what a file of the networks holds; see `format.Format`."""
+    """Return what a file of the networks holds; see `format.WritableFormat`."""
     own = _generator(generator)
     judge = {} if discriminator is None else _discriminator(discriminator)
     return {"generator": own, "discriminator": judge, "generator_smooth": own}

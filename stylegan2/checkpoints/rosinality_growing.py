@@ -23,17 +23,8 @@ from stylegan2.checkpoints.format import Content, Loaded, Networks, State
 from stylegan2.checkpoints.found import Tensors, tensors_of
 from stylegan2.checkpoints.kinds import new_network
 from stylegan2.checkpoints.rosinality import check_not_wide, sampled_mean
-from stylegan2.checkpoints.tables import (
-    FLIPPED,
-    SAME,
-    WITH_BATCH,
-    Conversion,
-    Entry,
-    Table,
-    first_unmet,
-    own_state,
-    scaled,
-)
+from stylegan2.checkpoints.tables import FLIPPED, SAME, WITH_BATCH, Conversion, Entry, Table, scaled
+from stylegan2.checkpoints.written import first_unmet, own_state
 from stylegan2.defaults import own_draws
 from stylegan2.errors import CheckpointError
 from stylegan2.growing import GrowingDiscriminator, GrowingDiscriminatorConfig
@@ -150,7 +141,7 @@ def _table(levels: int, is_fused: Callable[[int], bool]) -> Table:
     entries = []
     for k in range(growing.MOST_LAYERS // 2):
         entries += _pair(f"style.{2 * k + 1}.linear", f"mapping.fc{k}")
-    blurs = {}
+    blurs: dict[str, str] = {}
     for k in range(levels):
         theirs, ours = f"generator.progression.{k}", f"synthesis.b{4 << k}"
         entries += _pair(f"generator.to_rgb.{k}.conv", f"{ours}.torgb", _LINEAR)
@@ -219,7 +210,7 @@ def _judging_table(blocks: int, activated: bool, is_fused: Callable[[int], bool]
     `activated` tells whether a leaky ReLU follows where images are read, `is_fused` which blocks reduce in one step.
     """
     entries = _pair("linear.linear", "b4.out", _LINEAR)
-    blurs = {}
+    blurs: dict[str, str] = {}
     for k in range(blocks):
         theirs, ours = f"progression.{k}", f"b{4 << (blocks - 1 - k)}"
         entries += _pair(f"from_rgb.{k}.{'0.' if activated else ''}conv", f"{ours}.fromrgb")
@@ -243,7 +234,7 @@ def _judging_table(blocks: int, activated: bool, is_fused: Callable[[int], bool]
 
 
 def obstacle(generator: StyleGANGenerator, discriminator: GrowingDiscriminator | None) -> str | None:
-    """Say what of the networks the layout has no place for; see `format.Format`."""
+    """Say what of the networks the layout has no place for; see `format.WritableFormat`."""
     config = generator.config
     unmet = first_unmet(
         {
@@ -293,7 +284,7 @@ def _is_set(value: Tensor) -> bool:
 
 
 def content_of(generator: StyleGANGenerator, discriminator: GrowingDiscriminator | None) -> dict[str, Any]:
-    """Return what a file of the networks holds; see `format.Format`."""
+    """Return what a file of the networks holds; see `format.WritableFormat`."""
     own = _generator(generator)
     found = {"generator": own, "g_running": own}
     return found if discriminator is None else {**found, "discriminator": _discriminator(discriminator)}

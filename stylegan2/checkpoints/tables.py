@@ -102,9 +102,10 @@ class Table:
         found = {theirs: conversion.write(state[ours]) for theirs, ours, conversion in self.entries if ours in state}
         assert len(found) == len(state)
         blur = resample_buffer(BLUR)
-        return found | {
-            name: blur.expand(len(state[bias]), 1, *blur.shape) for name, bias in self.blurs.items() if bias in state
-        }
+        for name, bias in self.blurs.items():
+            if bias in state:
+                found[name] = blur.expand(len(state[bias]), 1, *blur.shape)
+        return {name: value.contiguous() for name, value in found.items()}
 
 
 def _check_blur(kernel: Tensor) -> None:
@@ -112,13 +113,3 @@ def _check_blur(kernel: Tensor) -> None:
     wanted = resample_buffer(BLUR)
     if kernel.shape[-2:] != wanted.shape or not torch.allclose(kernel, wanted.expand_as(kernel), atol=1e-5):
         raise CheckpointError("unsupported: it blurs with another filter than [1, 2, 1]")
-
-
-def own_state(network: torch.nn.Module) -> State:
-    """Return the tensors of a network, on the CPU, each with memory of its own."""
-    return {name: value.detach().cpu().contiguous().clone() for name, value in network.state_dict().items()}
-
-
-def first_unmet(requirements: Mapping[str, bool]) -> str | None:
-    """Return the first of the requirements, each by what it says, that is not met; None if all are."""
-    return next((said for said, met in requirements.items() if not met), None)
