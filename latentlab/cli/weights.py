@@ -62,8 +62,8 @@ def export(
     layout: Annotated[
         Literal["rosinality", "release", "genforce"],
         typer.Option(
-            help="rosinality: as its ports of StyleGAN2 and StyleGAN; release: StyleGAN2's state dicts with the names of "
-            "NVIDIA's; genforce: as its StyleGAN and Progressive GAN."
+            help="rosinality: as its ports of StyleGAN2 and StyleGAN; release: StyleGAN2 as state dicts with the names "
+            "of NVIDIA's; genforce: StyleGAN and Progressive GAN."
         ),
     ] = "rosinality",
 ) -> None:

@@ -73,7 +73,8 @@ def export(
     content = LAYOUTS[layout][family].content_of(generator, discriminator)
     try:
         with temporary_beside(Path(path)) as temporary:
-            torch.save(content, temporary)
+            with temporary.open("wb") as file:  # given a path, torch asks for a suffix
+                torch.save(content, file)
             os.replace(temporary, path)
     except (OSError, RuntimeError) as error:
         raise CheckpointError(f"{printable(str(path))}: it cannot be written: {error}") from error
