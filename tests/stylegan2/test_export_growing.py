@@ -7,11 +7,13 @@ import torch
 
 import stylegan2
 from stylegan2 import CheckpointError
+from stylegan2.checkpoints import genforce_growing
 from stylegan2.checkpoints.exporting import export
 from stylegan2.checkpoints.kinds import new_network
 from stylegan2.growing import GrowingDiscriminatorConfig
 from stylegan2.progressive import ProgressiveConfig
 from stylegan2.stylegan1 import StyleGANConfig
+from stylegan2.training.presets import progressive, stylegan
 from tests.stylegan2 import growing_files as files
 from tests.stylegan2.test_growing import assert_parity, seeded
 
@@ -123,6 +125,13 @@ def test_labels_that_discriminators_of_genforce_tell_are_read(tmp_path, outputs)
     for blur, labels in ((False, outputs - 1), (True, outputs if outputs > 1 else 0)):
         torch.save({"discriminator": files.discriminator(16, blur, outputs=outputs)}, tmp_path / "x.pth")
         assert stylegan2.load(tmp_path / "x.pth", "D").c_dim == labels
+
+
+@pytest.mark.parametrize(("preset", "labels"), [(stylegan, 0), (stylegan, 5), (progressive, 0)])
+def test_what_the_presets_train_has_a_place_in_the_layout_of_genforce(preset, labels):
+    trained = preset(64, images=1, c_dim=labels)
+    with torch.device("meta"):
+        assert genforce_growing.obstacle(new_network(trained.generator), new_network(trained.discriminator)) is None
 
 
 def without_noise(network, z):
