@@ -30,6 +30,7 @@ from stylegan2.stylegan1 import StyleGANConfig, StyleGANGenerator
 READS = "genforce (.pth, StyleGAN and Progressive GAN)"
 
 _PARTS = ("weight", "bias")
+_LARGEST = 1024  # the largest resolution of its networks
 _MULTIPLIER = StyleGANConfig(8).mapping_lr_multiplier  # of its code, too
 _UNKNOWN = "a genforce file with {}, which no "
 
@@ -173,20 +174,18 @@ def obstacle(
     generator: StyleGANGenerator | ProgressiveGenerator, discriminator: GrowingDiscriminator | None
 ) -> str | None:
     """Say what of the networks the layout has no place for; see `format.WritableFormat`."""
-    unmet = _stylegan_obstacle(generator) if isinstance(generator, StyleGANGenerator) else None
-    if isinstance(generator, ProgressiveGenerator) and generator.c_dim:
-        unmet = "its Progressive GAN normalises z without the label that stands beside it"
-    return unmet if unmet or discriminator is None else _discriminator_obstacle(discriminator.config)
-
-
-def _stylegan_obstacle(generator: StyleGANGenerator) -> str | None:
     config = generator.config
-    return first_unmet(
-        {
+    requirements = {f"its images are of {_LARGEST} pixels at most": config.resolution <= _LARGEST}
+    if isinstance(config, StyleGANConfig):
+        requirements |= {
             "its StyleGAN adds 1e-8 to the variance in instance norm": config.norm_epsilon == 1e-8,
             "its StyleGAN adds the biases of enlarging layers after the blur": not config.bias_before_blur,
+            f"it has {growing.MOST_LAYERS} mapping layers at most": config.mapping_layers <= growing.MOST_LAYERS,
         }
-    )
+    else:
+        requirements["its Progressive GAN normalises z without the label that stands beside it"] = not config.c_dim
+    unmet = first_unmet(requirements)
+    return unmet if unmet or discriminator is None else _discriminator_obstacle(discriminator.config)
 
 
 def _discriminator_obstacle(config: GrowingDiscriminatorConfig) -> str | None:

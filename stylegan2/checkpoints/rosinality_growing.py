@@ -35,6 +35,7 @@ READS = "rosinality's StyleGAN (.model, since July 2019)"
 _CONST, _LAST = "generator.progression.0.conv1.input", "linear.linear.weight_orig"
 _OLD = "unsupported: a file of style-based-gan-pytorch from before July 2019, whose code computed something else"
 _UNKNOWN = "a style-based-gan-pytorch file with {}, no "
+_MOST_LAYERS = growing.MOST_LAYERS // 2  # every other one of its mapping network is a leaky ReLU
 _LARGEST = 1024  # the resolution of all its networks
 _SETTINGS: dict[str, Any] = {"mapping_lr_multiplier": 1.0, "norm_epsilon": 1e-5, "bias_before_blur": True}
 _JUDGING_SETTINGS: dict[str, Any] = {"mbstd_group_size": None, "widens_first": True}
@@ -139,7 +140,7 @@ def _grown_to(values: State) -> int:
 def _table(levels: int, is_fused: Callable[[int], bool]) -> Table:
     """The table of a generator with so many blocks, 4x4 first; `is_fused` tells which of them enlarge in one step."""
     entries = []
-    for k in range(growing.MOST_LAYERS // 2):
+    for k in range(_MOST_LAYERS):
         entries += _pair(f"style.{2 * k + 1}.linear", f"mapping.fc{k}")
     blurs: dict[str, str] = {}
     for k in range(levels):
@@ -240,6 +241,7 @@ def obstacle(generator: StyleGANGenerator, discriminator: GrowingDiscriminator |
         {
             **_common_requirements(config),
             "its z, hidden layers and w have one width": config.z_dim == config.hidden_dim == config.w_dim,
+            f"it has {_MOST_LAYERS} mapping layers at most": config.mapping_layers <= _MOST_LAYERS,
             "it adds 1e-5 to the variance in instance norm": config.norm_epsilon == _SETTINGS["norm_epsilon"],
             "it adds the biases of enlarging layers before the blur": config.bias_before_blur,
             "it tells by noise weights and biases other than zero how far a generator has grown": _has_grown(generator),

@@ -222,6 +222,9 @@ KEEP = "keep them as `stylegan2.save` writes them"
         ),
         ("genforce", ROSINALITY, "1e-8 to the variance in instance norm; choose the layout rosinality"),
         ("genforce", replace(STYLEGAN, bias_before_blur=True), f"enlarging layers after the blur; {KEEP}"),
+        ("genforce", replace(STYLEGAN, mapping_layers=101), "it has 100 mapping layers at most"),
+        ("rosinality", replace(ROSINALITY, mapping_layers=51), "it has 50 mapping layers at most"),
+        ("genforce", replace(PROGRESSIVE, resolution=2048, channel_base=2048), "images are of 1024 pixels at most"),
         ("genforce", replace(PROGRESSIVE, c_dim=2), "normalises z without the label"),
     ],
 )
