@@ -1,9 +1,9 @@
-"""Files of rosinality's style-based-gan-pytorch (.model), read and written: StyleGAN networks of 1024², as far as they
-have grown.
+"""Files of rosinality's style-based-gan-pytorch (.model), read and written.
 
-Three things are not in these files. How far the training has grown the networks: the layers that it has not reached
-still have the noise weights and biases of zero that they began with. The noise: it is drawn anew for each image there,
-and here constant maps are drawn by seed 0. The mean of w: it is that of 10,000 z's of seed 0.
+They hold StyleGAN networks of 1024², as far as they have grown. Three things are not in these files. How far the
+training has grown the networks: the layers that it has not reached still have the noise weights and biases of zero
+that they began with. The noise: it is drawn anew for each image there, and here constant maps are drawn by seed 0.
+The mean of w: it is that of 10,000 z's of seed 0.
 """
 
 from __future__ import annotations
