@@ -56,12 +56,15 @@ def convert(
 
 @app.command()
 def export(
-    generator: Annotated[str, typer.Argument(help="A StyleGAN2 generator in any supported format, or a name.")],
-    target: Annotated[Path, typer.Argument(help="The file to write (.pt).")],
+    generator: Annotated[str, typer.Argument(help="A generator in any supported format, or a name.")],
+    target: Annotated[Path, typer.Argument(help="The file to write (.pt, .pth, .model).")],
     discriminator: Annotated[Path | None, typer.Option(help="File of the discriminator, to be in it, too.")] = None,
     layout: Annotated[
-        Literal["rosinality", "release"],
-        typer.Option(help="rosinality: as its PyTorch port; release: state dicts with the names of NVIDIA's."),
+        Literal["rosinality", "release", "genforce"],
+        typer.Option(
+            help="rosinality: as its ports of StyleGAN2 and StyleGAN; release: StyleGAN2 as state dicts with the names "
+            "of NVIDIA's; genforce: StyleGAN and Progressive GAN."
+        ),
     ] = "rosinality",
 ) -> None:
     """Write networks in the layout of other code, which reads them by `torch.load`."""

@@ -3,153 +3,104 @@
 from __future__ import annotations
 
 import os
-import re
 from pathlib import Path
 from typing import Any, Literal, get_args
 
 import torch
-from torch import Tensor
 
-from stylegan2.checkpoints.rosinality import discriminator_layers
+from stylegan2.checkpoints import genforce_growing, nvidia, rosinality, rosinality_growing
+from stylegan2.checkpoints.format import WritableFormat
+from stylegan2.checkpoints.kinds import AnyDiscriminator
+from stylegan2.defaults import plain_defaults
 from stylegan2.describing import describe, printable
 from stylegan2.discriminator import Discriminator
 from stylegan2.errors import CheckpointError
-from stylegan2.layers import resample_buffer
+from stylegan2.growing import GrowingDiscriminator
 from stylegan2.networks import Generator
+from stylegan2.progressive import ProgressiveGenerator
+from stylegan2.stylegan1 import StyleGANGenerator
 from stylegan2.writing import temporary_beside
 
-Layout = Literal["rosinality", "release"]
+Layout = Literal["rosinality", "release", "genforce"]
+Exported = Generator | StyleGANGenerator | ProgressiveGenerator
 
-_LAYER = {
-    "weight": "conv.weight",
-    "affine.weight": "conv.modulation.weight",
-    "affine.bias": "conv.modulation.bias",
-    "noise_strength": "noise.weight",
-    "bias": "activate.bias",
+# By the family of the networks. See `format` for how to add one.
+LAYOUTS: dict[Layout, dict[str, WritableFormat]] = {
+    "rosinality": {"StyleGAN2": rosinality, "StyleGAN": rosinality_growing},
+    "release": {"StyleGAN2": nvidia},
+    "genforce": {"StyleGAN": genforce_growing, "Progressive GAN": genforce_growing},
+}
+_FAMILIES: dict[type, str] = {
+    Generator: "StyleGAN2",
+    StyleGANGenerator: "StyleGAN",
+    ProgressiveGenerator: "Progressive GAN",
 }
 
 
+@plain_defaults()
 def export(
-    path: str | Path, generator: Generator, discriminator: Discriminator | None = None, layout: Layout = "rosinality"
+    path: str | Path, generator: Exported, discriminator: AnyDiscriminator | None = None, layout: Layout = "rosinality"
 ) -> None:
     """Write networks for other code; the file appears complete or not at all.
 
     Parameters
     ----------
     path
-        The file, usually called .pt; an existing one is replaced.
+        The file, usually called .pt, .pth (genforce) or .model (rosinality's StyleGAN); an existing one is replaced.
     generator, discriminator
-        StyleGAN2 networks.
+        Networks of StyleGAN2, StyleGAN or Progressive GAN.
     layout
-        'rosinality': `{"g_ema", "g", "d", "latent_avg"}` with the names of rosinality's PyTorch port, which generators
-        of the paper's architecture have; 'release': `{"G_ema", "D"}`, state dicts with the names of NVIDIA's PyTorch
-        release.
+        'rosinality': of StyleGAN2 `{"g_ema", "g", "d", "latent_avg"}` with the names of rosinality's PyTorch port,
+        which generators of the paper's architecture have; of StyleGAN `{"generator", "g_running", "discriminator"}` as
+        style-based-gan-pytorch has them, without noise maps and the mean of w. 'release': of StyleGAN2
+        `{"G_ema", "D"}`, state dicts with the names of NVIDIA's PyTorch release. 'genforce': of StyleGAN and
+        Progressive GAN `{"generator", "discriminator", "generator_smooth"}` as its model zoo has them.
 
     Raises
     ------
     CheckpointError
-        The networks are not StyleGAN2's, or of a kind that the layout has no place for; or the file cannot be written.
+        The networks are of another family or of two, or of a kind that the layout has no place for; says which layout
+        has one. Or the file cannot be written.
     """
-    if not isinstance(generator, Generator) or not isinstance(discriminator, Discriminator | None):
-        raise CheckpointError(
-            "networks of StyleGAN2 are exported, not others: keep these as `stylegan2.save` writes them"
-        )
     if layout not in get_args(Layout):
         raise CheckpointError(f"the layout is {' or '.join(get_args(Layout))}, not {describe(layout)}")
-    content = _release(generator, discriminator) if layout == "release" else _rosinality(generator, discriminator)
+    family = _family(generator, discriminator)
+    obstacle = _obstacle(layout, family, generator, discriminator)
+    if obstacle is not None:
+        others = [other for other in LAYOUTS if _obstacle(other, family, generator, discriminator) is None]
+        hint = f"choose the layout {' or '.join(others)}" if others else "keep them as `stylegan2.save` writes them"
+        raise CheckpointError(f"the layout {layout} has no place for these networks: {obstacle}; {hint}")
+    content = LAYOUTS[layout][family].content_of(generator, discriminator)
     try:
         with temporary_beside(Path(path)) as temporary:
-            torch.save(content, temporary)
+            with temporary.open("wb") as file:  # given a path, torch asks for a suffix
+                torch.save(content, file)
             os.replace(temporary, path)
     except (OSError, RuntimeError) as error:
         raise CheckpointError(f"{printable(str(path))}: it cannot be written: {error}") from error
 
 
-def _release(generator: Generator, discriminator: Discriminator | None) -> dict[str, Any]:
-    if generator.config.label_concat or (discriminator is not None and discriminator.config.label_switch):
+def _family(generator: Any, discriminator: Any) -> str:
+    """Name the family that both are of; CheckpointError if there is none."""
+    family = next((name for kind, name in _FAMILIES.items() if isinstance(generator, kind)), None)
+    if family is None:
+        known = ", ".join(_FAMILIES.values())
         raise CheckpointError(
-            "the layout release has no place for labels as the first TensorFlow release has them: keep these networks "
-            "as `stylegan2.save` writes them"
+            f"generators of {known} are exported, not {type(generator).__name__}: keep it as `stylegan2.save` writes it"
         )
-    networks = {"G_ema": generator, **({} if discriminator is None else {"D": discriminator})}
-    return {name: _state(network) for name, network in networks.items()}
+    if discriminator is not None and family != _judged_family(discriminator):
+        raise CheckpointError(f"the generator is of {family}, and the discriminator is not: export it with its own")
+    return family
 
 
-def _state(network: torch.nn.Module) -> dict[str, Tensor]:
-    """Its tensors on the CPU, each with memory of its own."""
-    return {name: value.detach().cpu().contiguous().clone() for name, value in network.state_dict().items()}
+def _judged_family(discriminator: Any) -> str | None:
+    if isinstance(discriminator, GrowingDiscriminator):
+        return "StyleGAN" if discriminator.config.blur else "Progressive GAN"
+    return "StyleGAN2" if isinstance(discriminator, Discriminator) else None
 
 
-def _rosinality(generator: Generator, discriminator: Discriminator | None) -> dict[str, Any]:
-    config = generator.config
-    plain = (
-        config.architecture == "skip"
-        and config.use_noise
-        and not config.c_dim
-        and config.img_channels == 3
-        and config.z_dim == config.w_dim
-        and config.mapping_lr_multiplier == 0.01
-        and len(config.resample_filter) == 4
-    )
-    judged = discriminator is None or (discriminator.config.architecture == "resnet" and not discriminator.config.c_dim)
-    if not plain or not judged:
-        raise CheckpointError(
-            "rosinality's layout has no place for these networks: it knows colour without labels, the skip generator "
-            "with noise, z as wide as w, and the resnet discriminator; choose the layout release"
-        )
-    own = _generator(generator)
-    found: dict[str, Any] = {"g_ema": own, "g": own, "latent_avg": generator.w_avg.detach().cpu().clone()}
-    return found if discriminator is None else {**found, "d": _discriminator(discriminator)}
-
-
-def _generator(generator: Generator) -> dict[str, Tensor]:
-    kernel = resample_buffer(generator.config.resample_filter) * 4  # its filters keep the brightness while up-sampling
-    found = {}
-    for name, value in _state(generator).items():
-        if name.endswith("resample_filter") or name == "mapping.w_avg":
-            continue
-        theirs, shape = _generator_name(name, value)
-        found[theirs] = value.reshape(shape)
-    for k in range(len(generator.config.block_resolutions) - 1):
-        found[f"convs.{2 * k}.conv.blur.kernel"] = kernel.clone()
-        found[f"to_rgbs.{k}.upsample.kernel"] = kernel.clone()
-    return found
-
-
-def _generator_name(name: str, value: Tensor) -> tuple[str, tuple[int, ...]]:
-    """Their name for a parameter of the generator, and the shape that they give it."""
-    shape = tuple(value.shape)
-    if match := re.fullmatch(r"mapping\.fc(\d+)\.(weight|bias)", name):
-        return f"style.{int(match[1]) + 1}.{match[2]}", shape
-    if name == "synthesis.b4.const":
-        return "input.input", (1, *shape)
-    match = re.fullmatch(r"synthesis\.b(\d+)\.(conv0|conv1|torgb)\.(.+)", name)
-    assert match  # all parameters of a generator with skips are of these layers
-    k, layer, part = int(match[1]).bit_length() - 4, match[2], match[3]
-    number = 2 * k + int(layer == "conv1")
-    if part == "noise_const":
-        return f"noises.noise_{number + 1}", (1, 1, *shape)
-    if layer == "torgb":
-        prefix, part = ("to_rgb1" if k < 0 else f"to_rgbs.{k}"), "bias" if part == "bias" else _LAYER[part]
-        return f"{prefix}.{part}", (1, *shape, 1, 1) if part == "bias" else _with_axis(part, shape)
-    prefix, part = ("conv1" if k < 0 else f"convs.{number}"), _LAYER[part]
-    return f"{prefix}.{part}", (1,) if part == "noise.weight" else _with_axis(part, shape)
-
-
-def _with_axis(part: str, shape: tuple[int, ...]) -> tuple[int, ...]:
-    return (1, *shape) if part == "conv.weight" else shape
-
-
-def _discriminator(discriminator: Discriminator) -> dict[str, Tensor]:
-    state, blocks = _state(discriminator), len(discriminator.config.block_resolutions) - 1
-    kernel = resample_buffer(discriminator.config.resample_filter)
-    layers = list(discriminator_layers(blocks))
-    found = {}
-    for ours in dict.fromkeys(ours for _, ours in layers):
-        theirs = [name for name, own in layers if own == ours]  # the convolution, and the activation with the bias
-        found[f"{theirs[0]}.weight"] = state[f"{ours}.weight"]
-        if f"{ours}.bias" in state:
-            found[f"{theirs[-1]}.bias"] = state[f"{ours}.bias"]
-    for k in range(1, blocks + 1):
-        found |= {f"convs.{k}.{part}.0.kernel": kernel.clone() for part in ("conv2", "skip")}
-    return found
+def _obstacle(layout: Layout, family: str, generator: Any, discriminator: Any) -> str | None:
+    """Say why a layout does not take networks of a family; None if it does."""
+    if family not in LAYOUTS[layout]:
+        return f"it is written of {' and '.join(LAYOUTS[layout])} alone, and these are of {family}"
+    return LAYOUTS[layout][family].obstacle(generator, discriminator)

@@ -9,6 +9,8 @@ To add one, write a module of this package that meets `Format`, and name it in `
   state dicts of a file, under whatever keys and prefixes; `by_names` picks those whose tensors have the format's names,
   and `content.read` reads them.
 
+A format that is also written meets `WritableFormat`, and is named in `LAYOUTS` of `exporting`.
+
 `layout` infers configurations from names and shapes; names and shapes are checked against the configuration afterwards
 (`build`). A file that is damaged or unsupported is a `CheckpointError` whose message says what is wrong; `load` puts
 the file's name in front, and turns whatever else malformed contents raise into such an error, too.
@@ -176,3 +178,16 @@ class Format(Protocol):
 
     def networks(self, content: Content) -> Networks | None:
         """Return the networks of `content` by name, each read when called; None if it is of another format."""
+
+
+class WritableFormat(Protocol):
+    """A format in which networks of some family are written: a module of this package, which reads them, too."""
+
+    def obstacle(self, generator: Any, discriminator: Any) -> str | None:
+        """Say what about a generator of the family, and a discriminator or None, the layout has no place for.
+
+        The answer says how networks of the layout are, such as "it has no labels"; None if it can hold these.
+        """
+
+    def content_of(self, generator: Any, discriminator: Any) -> dict[str, Any]:
+        """Return the dictionary that `torch.save` writes of networks without an obstacle."""

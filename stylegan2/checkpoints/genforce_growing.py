@@ -1,31 +1,38 @@
-"""Progressive GAN and StyleGAN of genforce's model zoo: {generator, discriminator, generator_smooth}."""
+"""genforce's Progressive GAN and StyleGAN, {generator, discriminator, generator_smooth}: read and written."""
 
 from __future__ import annotations
 
 import re
 from functools import partial
+from typing import Any
 
 import torch
+from torch import Tensor
 
 from stylegan2.checkpoints import growing
 from stylegan2.checkpoints.format import Content, Loaded, Networks, State
 from stylegan2.checkpoints.found import Tensors, by_names
-from stylegan2.describing import describe
-from stylegan2.errors import CheckpointError
-from stylegan2.growing import BLUR
-from stylegan2.layers import resample_buffer
+from stylegan2.checkpoints.layout import LABEL_CONCAT
+from stylegan2.checkpoints.tables import (
+    FLIPPED,
+    SAME,
+    SWAPPED,
+    WITH_BATCH,
+    WITH_BATCH_AND_CHANNEL,
+    Entry,
+    Table,
+)
+from stylegan2.checkpoints.written import first_unmet, own_state
+from stylegan2.growing import GrowingDiscriminator, GrowingDiscriminatorConfig
+from stylegan2.progressive import ProgressiveGenerator
+from stylegan2.stylegan1 import StyleGANConfig, StyleGANGenerator
 
 READS = "genforce (.pth, StyleGAN and Progressive GAN)"
 
-_STYLEGAN = {
-    "const": "const",
-    "weight": "conv.weight",
-    "bias": "conv.bias",
-    "apply_noise.weight": "noise_strength",
-    "apply_noise.noise": "noise_const",
-    "style.weight": "affine.weight",
-    "style.bias": "affine.bias",
-}
+_PARTS = ("weight", "bias")
+_LARGEST = 1024  # the largest resolution of its networks
+_MULTIPLIER = StyleGANConfig(8).mapping_lr_multiplier  # of its code, too
+_UNKNOWN = "a genforce file with {}, which no "
 
 
 def networks(content: Content) -> Networks | None:
@@ -49,65 +56,61 @@ def _read_generator(content: Content, tensors: Tensors) -> Loaded:
     return _read_stylegan(values) if _reader(tensors) == "stylegan" else _read_progressive(values)
 
 
+# --- StyleGAN -----------------------------------------------------------------------------------------------
+
+
 def _read_stylegan(values: State) -> Loaded:
     lod = growing.level_of_detail(values.pop("synthesis.lod", None))
-    state: State = {}
-    for name, value in values.items():
-        if name.endswith(".blur.kernel"):
-            _check_blur(value)
-            continue
-        ours = _stylegan_name(name)
-        up = re.fullmatch(r"synthesis\.b(\d+)\.conv0\.conv\.weight", ours)
-        if up:
-            value = growing.convolved(value, int(up[1]) >= growing.FUSED_FROM)
-        elif ours.endswith("noise_const"):
-            value = value.reshape(value.shape[-2:])
-        elif ours.endswith(".const"):
-            value = value[0]
-        state[ours] = value
-    return growing.stylegan(state, lod)
+    levels = growing.finest(values, r"synthesis\.output(\d{1,2})\.") + 1
+    return growing.stylegan(_stylegan_table(levels).read(values), lod)
 
 
-def _check_blur(kernel: torch.Tensor) -> None:
-    """Refuse another filter than the paper's."""
-    wanted = resample_buffer(BLUR)
-    if kernel.shape[-2:] != wanted.shape or not torch.allclose(kernel, wanted.expand_as(kernel), atol=1e-5):
-        raise CheckpointError("unsupported: it blurs with another filter than [1, 2, 1]")
+def _stylegan_table(levels: int) -> Table:
+    """The table of a generator with blocks from 4x4 on, so many."""
+    entries = [Entry("truncation.w_avg", "mapping.w_avg"), Entry("mapping.label_weight", LABEL_CONCAT)]
+    for k in range(growing.MOST_LAYERS):
+        entries += [Entry(f"mapping.dense{k}.{part}", f"mapping.fc{k}.{part}") for part in _PARTS]
+    for k in range(levels):
+        entries += [Entry(f"synthesis.output{k}.{part}", f"synthesis.b{4 << k}.torgb.{part}") for part in _PARTS]
+    for n in range(2 * levels):
+        theirs, ours = f"synthesis.layer{n}", f"synthesis.{growing.layer_of(n)}"
+        entries += _first(theirs) if n == 0 else _convolution(n, theirs, ours)
+        entries += [Entry(f"{theirs}.style.{part}", f"{ours}.affine.{part}") for part in _PARTS]
+        entries += [
+            Entry(f"{theirs}.apply_noise.weight", f"{ours}.noise_strength"),
+            Entry(f"{theirs}.apply_noise.noise", f"{ours}.noise_const", WITH_BATCH_AND_CHANNEL),
+        ]
+    blurs = {
+        f"synthesis.layer{n}.blur.kernel": f"synthesis.{growing.layer_of(n)}.conv.bias" for n in range(2, 2 * levels, 2)
+    }
+    return Table(tuple(entries), blurs, _UNKNOWN + "StyleGAN generator has")
 
 
-def _stylegan_name(name: str) -> str:
-    """Return the project's name for a parameter of StyleGAN."""
-    if name == "truncation.w_avg":
-        return "mapping.w_avg"
-    dense = re.fullmatch(r"mapping\.dense(\d{1,2})\.(weight|bias)", name)
-    if dense:
-        return f"mapping.fc{dense[1]}.{dense[2]}"
-    image = re.fullmatch(r"synthesis\.output(\d{1,2})\.(weight|bias)", name)
-    if image:
-        return f"synthesis.b{4 << int(image[1])}.torgb.{image[2]}"
-    match = re.fullmatch(r"synthesis\.layer(\d{1,2})\.(.+)", name)
-    if not match or match[2] not in _STYLEGAN:
-        raise CheckpointError(f"unsupported: a genforce file with {describe(name)}, which no StyleGAN generator has")
-    if match[1] == "0" and match[2] in ("const", "bias"):
-        return "synthesis.b4.const" if match[2] == "const" else "synthesis.b4.conv0.bias"
-    return f"synthesis.{growing.layer_of(int(match[1]))}.{_STYLEGAN[match[2]]}"
+def _first(theirs: str) -> list[Entry]:
+    """The constant and its bias."""
+    return [
+        Entry(f"{theirs}.const", "synthesis.b4.const", WITH_BATCH),
+        Entry(f"{theirs}.bias", "synthesis.b4.conv0.bias"),
+    ]
+
+
+def _convolution(n: int, theirs: str, ours: str) -> list[Entry]:
+    """Weight and bias of the `n`-th layer, of which the even ones enlarge."""
+    enlarges = n % 2 == 0 and 4 << (n // 2) < growing.FUSED_FROM
+    return [
+        Entry(f"{theirs}.weight", f"{ours}.conv.weight", FLIPPED if enlarges else SAME),
+        Entry(f"{theirs}.bias", f"{ours}.conv.bias"),
+    ]
+
+
+# --- Progressive GAN ----------------------------------------------------------------------------------------
 
 
 def _read_progressive(values: State) -> Loaded:
     lod = growing.level_of_detail(values.pop("lod", None))
     fused = any(_is_fused(values, name) for name in values)
-    state: State = {}
-    for name, value in values.items():
-        match = re.fullmatch(r"(layer|output)(\d{1,2})\.(weight|bias)", name)
-        if not match:
-            raise CheckpointError(f"unsupported: a genforce file with {describe(name)}, which no Progressive GAN has")
-        index = int(match[2])
-        layer = f"b{4 << index}.torgb" if match[1] == "output" else growing.layer_of(index)
-        if match[1] == "layer" and match[3] == "weight" and index % 2 == 0:
-            # The first is a convolution of a single pixel, padded: the linear layer that it is has its weights flipped.
-            value = value.transpose(0, 1) if fused and index else growing.convolved(value, fused=False)
-        state[f"synthesis.{layer}.{match[3]}"] = value
-    return growing.progressive(state, lod)
+    levels = growing.finest(values, r"output(\d{1,2})\.") + 1
+    return growing.progressive(_progressive_table(levels, fused).read(values), lod)
 
 
 def _is_fused(values: State, name: str) -> bool:
@@ -121,27 +124,107 @@ def _is_fused(values: State, name: str) -> bool:
     return bias is not None and weight.dim() == 4 and len(weight) != len(bias) == weight.shape[1]
 
 
+def _progressive_table(levels: int, fused: bool) -> Table:
+    """The table of a generator with blocks from 4x4 on, so many."""
+    entries = []
+    for k in range(levels):
+        entries += [Entry(f"output{k}.{part}", f"synthesis.b{4 << k}.torgb.{part}") for part in _PARTS]
+    for n in range(2 * levels):
+        # The first is a convolution of a single pixel, padded: the linear layer that it is has its weights flipped.
+        conversion = SAME if n % 2 else SWAPPED if fused and n else FLIPPED
+        ours = f"synthesis.{growing.layer_of(n)}"
+        entries += [Entry(f"layer{n}.weight", f"{ours}.weight", conversion), Entry(f"layer{n}.bias", f"{ours}.bias")]
+    return Table(tuple(entries), {}, _UNKNOWN + "Progressive GAN has")
+
+
+# --- discriminators -----------------------------------------------------------------------------------------
+
+
 def _read_discriminator(content: Content, tensors: Tensors) -> Loaded:
     values = content.read(tensors)
     lod = growing.level_of_detail(values.pop("lod", None))
-    blurs = {name for name in values if name.endswith(".blur.kernel")}
-    for name in blurs:
-        _check_blur(values.pop(name))
-    last = growing.finest(values, r"input(\d{1,2})\.")
-    state = {_discriminator_name(name, last): value for name, value in values.items()}
-    return growing.discriminator(state, lod, blur=bool(blurs))
+    blur = any(name.endswith(".blur.kernel") for name in values)
+    levels = growing.finest(values, r"input(\d{1,2})\.") + 1
+    state = _discriminator_table(levels, blur).read(values)
+    return growing.discriminator(state, lod, blur, c_dim=_labels(state, blur))
 
 
-def _discriminator_name(name: str, last: int) -> str:
-    """Return the project's name for a parameter of a discriminator whose blocks are 0, the largest, to `last`."""
-    match = re.fullmatch(r"(input|layer)(\d{1,2})\.(weight|bias)", name)
-    k = int(match[2]) if match else 0
-    if not match or k > (last if match[1] == "input" else 2 * last + 2):
-        raise CheckpointError(f"unsupported: a genforce file with {describe(name)}, which no discriminator has")
-    if match[1] == "input":
-        layer = f"b{4 << (last - k)}.fromrgb"
-    elif k < 2 * last:
-        layer = f"b{4 << (last - k // 2)}.conv{k % 2}"
+def _labels(state: State, blur: bool) -> int:
+    """How many labels a discriminator judges by, or tells, by its outputs; StyleGAN's has one output without labels."""
+    outputs = state["b4.out.bias"].numel() if "b4.out.bias" in state else 1
+    return outputs - 1 if not blur or outputs == 1 else outputs
+
+
+def _discriminator_table(levels: int, blur: bool) -> Table:
+    """The table of a discriminator with so many blocks, the largest first."""
+    sides = [4 << k for k in reversed(range(levels))]
+    layers = {f"input{k}": f"b{side}.fromrgb" for k, side in enumerate(sides)}
+    for k, side in enumerate(sides[:-1]):
+        layers |= {f"layer{2 * k}": f"b{side}.conv0", f"layer{2 * k + 1}": f"b{side}.conv1"}
+    layers |= {f"layer{2 * levels - 2 + k}": f"b4.{layer}" for k, layer in enumerate(("conv", "fc", "out"))}
+    entries = (Entry(f"{theirs}.{part}", f"{ours}.{part}") for theirs, ours in layers.items() for part in _PARTS)
+    blurs = {f"layer{2 * k + 1}.blur.kernel": f"b{side}.conv0.bias" for k, side in enumerate(sides[:-1])}
+    return Table(tuple(entries), blurs if blur else {}, _UNKNOWN + "discriminator has")
+
+
+# --- writing ------------------------------------------------------------------------------------------------
+
+
+def obstacle(
+    generator: StyleGANGenerator | ProgressiveGenerator, discriminator: GrowingDiscriminator | None
+) -> str | None:
+    """Say what of the networks the layout has no place for; see `format.WritableFormat`."""
+    config = generator.config
+    requirements = {f"its images are of {_LARGEST} pixels at most": config.resolution <= _LARGEST}
+    if isinstance(config, StyleGANConfig):
+        requirements |= {
+            "its StyleGAN adds 1e-8 to the variance in instance norm": config.norm_epsilon == 1e-8,
+            "its StyleGAN adds the biases of enlarging layers after the blur": not config.bias_before_blur,
+            f"it has {growing.MOST_LAYERS} mapping layers at most": config.mapping_layers <= growing.MOST_LAYERS,
+        }
     else:
-        layer = ("b4.conv", "b4.fc", "b4.out")[k - 2 * last]
-    return f"{layer}.{match[3]}"
+        requirements["its Progressive GAN normalises z without the label that stands beside it"] = not config.c_dim
+    unmet = first_unmet(requirements)
+    return unmet if unmet or discriminator is None else _discriminator_obstacle(discriminator.config)
+
+
+def _discriminator_obstacle(config: GrowingDiscriminatorConfig) -> str | None:
+    fc_width = min(config.channel_base // 2, config.channel_max)
+    return first_unmet(
+        {
+            "its discriminators compare the images of groups of 4": config.mbstd_group_size == 4,
+            "its discriminators have a leaky ReLU where they read images": config.fromrgb_activation,
+            "its discriminators change the number of features by a block's second layer": not config.widens_first,
+            f"its discriminator of these widths has {fc_width} features before the last layer": fc_width
+            == config.channels(4),
+            "it does not tell a single label from none": config.c_dim != 1 or not config.blur,
+        }
+    )
+
+
+def content_of(
+    generator: StyleGANGenerator | ProgressiveGenerator, discriminator: GrowingDiscriminator | None
+) -> dict[str, Any]:
+    """Return what a file of the networks holds; see `format.WritableFormat`."""
+    own = _generator(generator)
+    judge = {} if discriminator is None else _discriminator(discriminator)
+    return {"generator": own, "discriminator": judge, "generator_smooth": own}
+
+
+def _generator(generator: StyleGANGenerator | ProgressiveGenerator) -> State:
+    state, config = own_state(generator), generator.config
+    levels, lod = len(config.block_resolutions), _lod(config.lod)
+    if isinstance(config, StyleGANConfig):
+        state = growing.with_multiplier(state, config.mapping_lr_multiplier / _MULTIPLIER)
+        return {**_stylegan_table(levels).write(state), "synthesis.lod": lod}
+    return {**_progressive_table(levels, fused=False).write(state), "lod": lod}
+
+
+def _discriminator(discriminator: GrowingDiscriminator) -> State:
+    config = discriminator.config
+    table = _discriminator_table(len(config.block_resolutions), config.blur)
+    return {**table.write(own_state(discriminator)), "lod": _lod(config.lod)}
+
+
+def _lod(lod: float) -> Tensor:
+    return torch.tensor(float(lod), dtype=torch.float32, device="cpu")

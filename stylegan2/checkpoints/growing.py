@@ -24,11 +24,21 @@ from stylegan2.stylegan1 import StyleGANConfig
 
 FUSED_FROM = 128
 """Resolution from which 'auto' fuses enlarging and convolution: the choice of StyleGAN's code bases by default."""
+MOST_LAYERS = 100
+"""Mapping layers that are looked for."""
 
 
 def convolved(weight: Tensor, fused: bool) -> Tensor:
     """Turn the weight `(o, i, k, k)` of an enlarging layer to the one that is convolved, as a fused layer has it."""
     return weight if fused else weight.flip(2, 3)
+
+
+def with_multiplier(state: State, factor: float) -> State:
+    """Return the state with the weights and biases of the mapping network times `factor`.
+
+    Layers multiply them by a learning-rate multiplier, and code bases differ in it: the factor is the quotient.
+    """
+    return {name: value * factor if name.startswith("mapping.fc") else value for name, value in state.items()}
 
 
 def level_of_detail(lod: Tensor | None) -> float:

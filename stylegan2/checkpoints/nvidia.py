@@ -1,5 +1,7 @@
 """Networks of the PyTorch release: stylegan2-ada-pytorch, and the StyleGAN2 networks of its successor.
 
+Its state dicts are also written.
+
 The names are the project's already. Settings of pickled modules are read off their attributes, not off the arguments
 they were made with: those differ from one code base to the next. State dicts have no settings; these are then the
 defaults of `GeneratorConfig`, which are the code base's but for the clamp of half precision.
@@ -15,8 +17,11 @@ from typing import Any
 from stylegan2.checkpoints.format import Content, Loaded, Networks
 from stylegan2.checkpoints.found import Tensors, by_names, constant_size, own_tensors, walk
 from stylegan2.checkpoints.layout import common_taps, discriminator_config, generator_config, number
+from stylegan2.checkpoints.written import own_state
 from stylegan2.describing import describe
+from stylegan2.discriminator import Discriminator
 from stylegan2.errors import CheckpointError
+from stylegan2.networks import Generator
 from stylegan2.safe_pickle import Module, ReleasedModule, TensorView
 
 READS = "stylegan2-ada-pytorch and stylegan3 (.pkl, StyleGAN2 networks)"
@@ -141,3 +146,19 @@ def _clamp(modules: dict[str, Module]) -> float | None:
 def _mapping_multiplier(modules: dict[str, Module]) -> float:
     """The learning-rate multiplier of the mapping network; the default where there is none."""
     return number(modules["mapping.fc0."].state["bias_gain"], "bias_gain") if "mapping.fc0." in modules else 0.01
+
+
+# --- writing ------------------------------------------------------------------------------------------------
+
+
+def obstacle(generator: Generator, discriminator: Discriminator | None) -> str | None:
+    """Say what of the networks the layout has no place for; see `format.WritableFormat`."""
+    if generator.config.label_concat or (discriminator is not None and discriminator.config.label_switch):
+        return "it has no labels as the first TensorFlow release has them"
+    return None
+
+
+def content_of(generator: Generator, discriminator: Discriminator | None) -> dict[str, Any]:
+    """Return what a file of the networks holds; see `format.WritableFormat`."""
+    found = {"G_ema": own_state(generator)}
+    return found if discriminator is None else {**found, "D": own_state(discriminator)}

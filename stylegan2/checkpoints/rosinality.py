@@ -1,4 +1,4 @@
-"""Files of rosinality's PyTorch port, and of the encoders that build on it (pSp, e4e)."""
+"""Files of rosinality's PyTorch port, read and written, and of the encoders that build on it (pSp, e4e)."""
 
 from __future__ import annotations
 
@@ -14,9 +14,12 @@ from torch import Tensor
 from stylegan2.checkpoints.format import Content, Loaded, Networks, State
 from stylegan2.checkpoints.found import Tensors, by_names, constant_size
 from stylegan2.checkpoints.layout import common_taps, discriminator_config, generator_config
+from stylegan2.checkpoints.written import own_state
 from stylegan2.describing import describe
+from stylegan2.discriminator import Discriminator
 from stylegan2.errors import CheckpointError
-from stylegan2.networks import MappingNetwork
+from stylegan2.layers import resample_buffer
+from stylegan2.networks import Generator, MappingNetwork
 
 READS = "rosinality, pSp and e4e (.pt)"
 
@@ -29,6 +32,7 @@ _LAYER = {
     "activate.bias": "bias",
     "bias": "bias",
 }
+_WRITTEN = {ours: theirs for theirs, ours in reversed(_LAYER.items())}  # of two names for biases, that of convolutions
 _MEAN_SAMPLES = 10_000
 _WIDEST = 1024
 
@@ -159,3 +163,84 @@ def discriminator_layers(blocks: int) -> Iterator[tuple[str, str]]:
         for theirs in ("conv1.0", "conv1.1", "conv2.1", "conv2.2"):
             yield f"convs.{k}.{theirs}", f"b{side}.conv{int(theirs[4]) - 1}"
         yield f"convs.{k}.skip.1", f"b{side}.skip"
+
+
+# --- writing ------------------------------------------------------------------------------------------------
+
+
+def obstacle(generator: Generator, discriminator: Discriminator | None) -> str | None:
+    """Say what of the networks the layout has no place for; see `format.WritableFormat`."""
+    config = generator.config
+    plain = (
+        config.architecture == "skip"
+        and config.use_noise
+        and not config.c_dim
+        and config.img_channels == 3
+        and config.z_dim == config.w_dim
+        and config.mapping_lr_multiplier == 0.01
+        and len(config.resample_filter) == 4
+    )
+    judged = discriminator is None or (discriminator.config.architecture == "resnet" and not discriminator.config.c_dim)
+    if plain and judged:
+        return None
+    return "it knows colour without labels, the skip generator with noise, z as wide as w, and the resnet discriminator"
+
+
+def content_of(generator: Generator, discriminator: Discriminator | None) -> dict[str, Any]:
+    """Return what a file of the networks holds; see `format.WritableFormat`."""
+    own = _written_generator(generator)
+    found: dict[str, Any] = {"g_ema": own, "g": own, "latent_avg": generator.w_avg.detach().cpu().clone()}
+    return found if discriminator is None else {**found, "d": _written_discriminator(discriminator)}
+
+
+def _written_generator(generator: Generator) -> dict[str, Tensor]:
+    kernel = resample_buffer(generator.config.resample_filter) * 4  # its filters keep the brightness while up-sampling
+    found = {}
+    for name, value in own_state(generator).items():
+        if name.endswith("resample_filter") or name == "mapping.w_avg":
+            continue
+        theirs, shape = _their_name(name, value)
+        found[theirs] = value.reshape(shape)
+    for k in range(len(generator.config.block_resolutions) - 1):
+        found[f"convs.{2 * k}.conv.blur.kernel"] = kernel.clone()
+        found[f"to_rgbs.{k}.upsample.kernel"] = kernel.clone()
+    return found
+
+
+def _their_name(name: str, value: Tensor) -> tuple[str, tuple[int, ...]]:
+    """Their name for a parameter of the generator, and the shape that they give it."""
+    shape = tuple(value.shape)
+    if match := re.fullmatch(r"mapping\.fc(\d+)\.(weight|bias)", name):
+        return f"style.{int(match[1]) + 1}.{match[2]}", shape
+    if name == "synthesis.b4.const":
+        return "input.input", (1, *shape)
+    match = re.fullmatch(r"synthesis\.b(\d+)\.(conv0|conv1|torgb)\.(.+)", name)
+    assert match  # all parameters of a generator with skips are of these layers
+    k, layer, part = int(match[1]).bit_length() - 4, match[2], match[3]
+    number = 2 * k + int(layer == "conv1")
+    if part == "noise_const":
+        return f"noises.noise_{number + 1}", (1, 1, *shape)
+    if layer == "torgb":
+        prefix, part = ("to_rgb1" if k < 0 else f"to_rgbs.{k}"), "bias" if part == "bias" else _WRITTEN[part]
+        return f"{prefix}.{part}", (1, *shape, 1, 1) if part == "bias" else _with_axis(part, shape)
+    prefix, part = ("conv1" if k < 0 else f"convs.{number}"), _WRITTEN[part]
+    return f"{prefix}.{part}", (1,) if part == "noise.weight" else _with_axis(part, shape)
+
+
+def _with_axis(part: str, shape: tuple[int, ...]) -> tuple[int, ...]:
+    return (1, *shape) if part == "conv.weight" else shape
+
+
+def _written_discriminator(discriminator: Discriminator) -> dict[str, Tensor]:
+    state, blocks = own_state(discriminator), len(discriminator.config.block_resolutions) - 1
+    kernel = resample_buffer(discriminator.config.resample_filter)
+    layers = list(discriminator_layers(blocks))
+    found = {}
+    for ours in dict.fromkeys(ours for _, ours in layers):
+        theirs = [name for name, own in layers if own == ours]  # the convolution, and the activation with the bias
+        found[f"{theirs[0]}.weight"] = state[f"{ours}.weight"]
+        if f"{ours}.bias" in state:
+            found[f"{theirs[-1]}.bias"] = state[f"{ours}.bias"]
+    for k in range(1, blocks + 1):
+        found |= {f"convs.{k}.{part}.0.kernel": kernel.clone() for part in ("conv2", "skip")}
+    return found

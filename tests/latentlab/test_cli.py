@@ -285,6 +285,15 @@ def test_conversion_of_a_discriminator_compares_logits(run, data, tmp_path):
     assert out.splitlines()[-1] == "largest difference of a logit before and after, seeds 0, 1, 2: 0"
 
 
+def test_exports_to_a_layout_that_holds_the_networks(run, refused, data, tmp_path):
+    generator, target = data / "pggan32_tf.pkl", tmp_path / "net.pth"
+    message = refused("weights", "export", generator, target)
+    assert "these are of Progressive GAN; choose the layout genforce" in message and not target.exists()
+    code, out, _ = run("weights", "export", generator, target, "--layout", "genforce")
+    assert (code, out) == (0, f"written: {target}\n")
+    assert stylegan2.load(target).fingerprint == stylegan2.load(generator).fingerprint
+
+
 def test_pictures_are_generated(run, network, tmp_path):
     out = tmp_path / "pictures"
     code, text, _ = run("generate", "--network", network, "--seeds", "600-602,7", "--psi", 0.5, "--out", out)

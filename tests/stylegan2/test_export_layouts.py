@@ -74,9 +74,11 @@ def test_networks_without_a_place_are_refused(networks, tmp_path):
             export(tmp_path / "no.pt", Generator(replace(CONFIG, **changes)))
     with pytest.raises(CheckpointError, match="choose the layout release"):
         export(tmp_path / "no.pt", generator, Discriminator(replace(JUDGE, architecture="skip")))
-    with pytest.raises(CheckpointError, match="networks of StyleGAN2 are exported"):
+    with pytest.raises(CheckpointError, match="generators of StyleGAN2, StyleGAN, Progressive GAN are exported, not D"):
         export(tmp_path / "no.pt", discriminator)
-    with pytest.raises(CheckpointError, match="the layout is rosinality or release, not 'genforce'"):
+    with pytest.raises(CheckpointError, match="the layout is rosinality or release or genforce, not 'lucidrains'"):
+        export(tmp_path / "no.pt", generator, layout="lucidrains")
+    with pytest.raises(CheckpointError, match="these are of StyleGAN2; choose the layout rosinality or release"):
         export(tmp_path / "no.pt", generator, layout="genforce")
     with pytest.raises(CheckpointError, match="cannot be written"):
         export(tmp_path / "none" / "no.pt", generator)
