@@ -172,6 +172,9 @@ class GrowingDiscriminatorConfig:
     fromrgb_activation, widens_first
         Whether a leaky ReLU follows where an image is read, and whether a block changes the number of feature maps by
         its first convolution or its second. The defaults are the releases'; rosinality's networks differ.
+    pools_activated
+        Whether a block takes means of features that have been through the leaky ReLU, as Progressive GAN's code does that
+        is not fused; by default the leaky ReLU follows the means.
     """
 
     resolution: int
@@ -184,12 +187,14 @@ class GrowingDiscriminatorConfig:
     c_dim: int = added(0)
     fromrgb_activation: bool = added(True)
     widens_first: bool = added(False)
+    pools_activated: bool = added(False)
 
     def __post_init__(self) -> None:
         check_growing(self, *(() if self.mbstd_group_size is None else ("mbstd_group_size",)))
         check_switch("blur", self.blur)
         check_switch("fromrgb_activation", self.fromrgb_activation)
         check_switch("widens_first", self.widens_first)
+        check_switch("pools_activated", self.pools_activated)
 
     def channels(self, resolution: int) -> int:
         """Feature maps of the block of `resolution`."""
@@ -212,8 +217,8 @@ class GrowingBlock(nn.Module):
         between = o if config.widens_first else i
         self.fromrgb = EqualizedConv(config.img_channels, i, 1)
         self.conv0 = EqualizedConv(i, between, 3)
-        self.conv1 = EqualizedConv(between, o, 3, down=2)
-        self.blur = config.blur
+        self.conv1 = EqualizedConv(between, o, 3, down=1 if config.pools_activated else 2)
+        self.blur, self.pools_activated = config.blur, config.pools_activated
         self.register_buffer("blur_filter", fixed_filter(BLUR), persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -221,7 +226,8 @@ class GrowingBlock(nn.Module):
         x = self.conv0(x)
         if self.blur:
             x = ops.upfirdn2d(x, self.blur_filter, padding=(1, 1, 1, 1))
-        return self.conv1(x)
+        x = self.conv1(x)
+        return reduce(x, 2) if self.pools_activated else x
 
     if TYPE_CHECKING:
         __call__ = forward

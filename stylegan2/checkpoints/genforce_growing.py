@@ -195,6 +195,7 @@ def _discriminator_obstacle(config: GrowingDiscriminatorConfig) -> str | None:
             "its discriminators compare the images of groups of 4": config.mbstd_group_size == 4,
             "its discriminators have a leaky ReLU where they read images": config.fromrgb_activation,
             "its discriminators change the number of features by a block's second layer": not config.widens_first,
+            "its discriminators take means before the leaky ReLU": not config.pools_activated,
             f"its discriminator of these widths has {fc_width} features before the last layer": fc_width
             == config.channels(4),
             "it does not tell a single label from none": config.c_dim != 1 or not config.blur,

@@ -258,6 +258,7 @@ def _judging_obstacle(discriminator: GrowingDiscriminator) -> str | None:
             **_common_requirements(config),
             "its discriminator compares the images of the whole batch": config.mbstd_group_size is None,
             "its discriminator changes the number of features by a block's first layer": config.widens_first,
+            "its discriminator takes means before the leaky ReLU": not config.pools_activated,
             "it tells by biases other than zero how far a discriminator has grown": any(map(_is_set, biases)),
         }
     )

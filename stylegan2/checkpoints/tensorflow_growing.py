@@ -207,8 +207,14 @@ def _read_discriminator(content: Content, network: Any, blur: bool) -> Loaded:
                 raise CheckpointError(f"unsupported: a TensorFlow network with {describe(name)}, no discriminator's")
             ours = f"b{match[1]}.{kind}.{match[3]}"
         state[ours] = _converted(name, value)
-    group = int(number(settings.get("mbstd_group_size", 4), "mbstd_group_size"))
-    return growing.discriminator(state, lod, blur, mbstd_group_size=group, c_dim=_labels_of(state, settings, blur))
+    return growing.discriminator(
+        state,
+        lod,
+        blur,
+        mbstd_group_size=int(number(settings.get("mbstd_group_size", 4), "mbstd_group_size")),
+        c_dim=_labels_of(state, settings, blur),
+        pools_activated=any(name.endswith("/Conv1/weight") for name in values),  # what is fused is Conv1_down
+    )
 
 
 def _labels_of(state: State, settings: Mapping[str, Any], blur: bool) -> int:

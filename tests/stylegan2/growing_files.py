@@ -181,7 +181,9 @@ def _grown(state: State, prefix: str, x: Tensor, block: Any, lod: float, norm: A
     return image
 
 
-def score(state: State, images: Tensor, blur: bool, group: int, lod: float = 0) -> Tensor:
+def score(state: State, images: Tensor, blur: bool, group: int, lod: float = 0, fused: bool = True) -> Tensor:
+    """The logits; code of Progressive GAN that is not fused takes means after the leaky ReLU."""
+
     def conv(x: Tensor, name: str) -> Tensor:
         weight = state[f"{name}.weight"]
         return F.conv2d(x, weight * sqrt(2 / weight[0].numel()), padding=weight.shape[-1] // 2)
@@ -196,8 +198,9 @@ def score(state: State, images: Tensor, blur: bool, group: int, lod: float = 0) 
             features = activated(conv(image, f"input{k}"), f"input{k}")
             x = x if lod < k else features
             x = activated(conv(x, f"layer{2 * k}"), f"layer{2 * k}")
-            x = F.avg_pool2d(conv(_blurred(x) if blur else x, f"layer{2 * k + 1}"), 2)
-            x = activated(x, f"layer{2 * k + 1}")
+            name = f"layer{2 * k + 1}"
+            x = conv(_blurred(x) if blur else x, name)
+            x = activated(F.avg_pool2d(x, 2), name) if fused else F.avg_pool2d(activated(x, name), 2)
         image = F.avg_pool2d(image, 2)
         if k < lod < k + 1:
             coarse = activated(conv(image, f"input{k + 1}"), f"input{k + 1}")
@@ -390,8 +393,8 @@ def tf_progressive(state: State, fused: bool, **settings: Any) -> dict[str, Any]
     return network(variables | _tf_images(state, "output", levels), settings)
 
 
-def tf_discriminator(state: State, **settings: Any) -> dict[str, Any]:
-    """State of a discriminator of either release."""
+def tf_discriminator(state: State, fused: bool = True, **settings: Any) -> dict[str, Any]:
+    """State of a discriminator of either release; only Progressive GAN's code can be told to be not fused."""
     levels = sum(name.startswith("input") for name in state) // 2
     variables: dict[str, Any] = {"lod": np.float32([0])}
     for name, value in state.items():
@@ -401,7 +404,7 @@ def tf_discriminator(state: State, **settings: Any) -> dict[str, Any]:
         elif layer.startswith("layer") and leaf != "blur.kernel":
             n = int(layer[5:])
             side, last = 4 << (levels - 1 - n // 2) if n < 2 * levels - 1 else 4, 2 * levels - 2
-            kind = ("Conv", "Dense0", "Dense1")[n - last] if n >= last else ("Conv0", "Conv1_down")[n % 2]
+            kind = ("Conv", "Dense0", "Dense1")[n - last] if n >= last else ("Conv0", "Conv1_down" if fused else "Conv1")[n % 2]
             variables[f"{side}x{side}/{kind}/{leaf}"] = np.asarray(_hwio(value))
     return network(variables, settings)
 

@@ -239,6 +239,7 @@ def test_generators_without_a_place_are_refused(tmp_path, layout, generator, exp
         ("rosinality", ROSINALITY, replace(ROSINALITY_JUDGE, widens_first=False), "by a block's first layer"),
         ("genforce", STYLEGAN, ROSINALITY_JUDGE, "compare the images of groups of 4"),
         ("genforce", STYLEGAN, replace(JUDGE, widens_first=True), "by a block's second layer"),
+        ("genforce", PROGRESSIVE, replace(JUDGE, blur=False, pools_activated=True), "means before the leaky ReLU"),
         ("genforce", STYLEGAN, replace(JUDGE, fromrgb_activation=False), "a leaky ReLU where they read images"),
         ("genforce", STYLEGAN, replace(JUDGE, channel_max=16), "has 16 features before the last layer"),
         ("genforce", STYLEGAN, replace(JUDGE, c_dim=1), "does not tell a single label from none"),

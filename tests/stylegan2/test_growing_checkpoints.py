@@ -83,13 +83,13 @@ def test_fused_layers_of_the_stylegan_release(tmp_path, settings, fused_from):
 def test_fused_layers_of_the_progressive_gan_release(tmp_path, fused, class_name):
     z, state = stylegan2.z_from_seeds(range(2), files.Z), files.progressive(32, fused)
     generator, critic = files.tf_progressive(state, fused, fused_scale=fused), files.discriminator(32, False)
-    files.write_tf(tmp_path / "x.pkl", [generator, files.tf_discriminator(critic), generator], class_name)
+    files.write_tf(tmp_path / "x.pkl", [generator, files.tf_discriminator(critic, fused), generator], class_name)
     network = stylegan2.load(tmp_path / "x.pkl")
     assert isinstance(network, ProgressiveGenerator)
     assert_parity(network(z), files.render_progressive(state, z, fused))
     D, images = stylegan2.load(tmp_path / "x.pkl", "D"), torch.randn(4, 3, 32, 32)
     assert isinstance(D, GrowingDiscriminator)
-    assert_parity(D(images), files.score(critic, images, False, 4))
+    assert_parity(D(images), files.score(critic, images, False, 4, fused=fused))
 
 
 @pytest.mark.parametrize(

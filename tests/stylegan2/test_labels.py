@@ -274,7 +274,7 @@ def test_files_of_networks_without_labels_are_as_before(tmp_path):
         ProgressiveGenerator(ProgressiveConfig(16, z_dim=4, **sizes)),
         GrowingDiscriminator(GrowingDiscriminatorConfig(16, True, **sizes)),
     ]
-    added = {"label_concat", "label_switch", "fromrgb_activation", "widens_first"}
+    added = {"label_concat", "label_switch", "fromrgb_activation", "widens_first", "pools_activated"}
     for k, network in enumerate(networks):
         stylegan2.save(network, tmp_path / "x.safetensors")
         with safetensors.safe_open(tmp_path / "x.safetensors", "pt") as file:
