@@ -173,8 +173,8 @@ class GrowingDiscriminatorConfig:
         Whether a leaky ReLU follows where an image is read, and whether a block changes the number of feature maps by
         its first convolution or its second. The defaults are the releases'; rosinality's networks differ.
     pools_activated
-        Whether a block takes means of features that have been through the leaky ReLU, as Progressive GAN's code does that
-        is not fused; by default the leaky ReLU follows the means.
+        Whether a block takes means of features that have been through the leaky ReLU, as Progressive GAN's code does
+        that is not fused; by default the leaky ReLU follows the means.
     """
 
     resolution: int

@@ -86,8 +86,8 @@ def translate_drawing(
     """
     if is_face_editor(translator):
         raise UserError(
-            f"this translator edits faces of photos, and takes no drawing: choose {DRAWING}, or load the file of one that "
-            "was trained on drawings, as `latentlab translate train pix2pix drawings` writes it"
+            f"this translator edits faces of photos, and takes no drawing: choose {DRAWING}, or load the file of one "
+            "that was trained on drawings, as `latentlab translate train pix2pix drawings` writes it"
         )
     if drawing is None or from_pil(drawing).min() == 1:
         raise UserError("draw something first")

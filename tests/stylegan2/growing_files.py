@@ -404,7 +404,8 @@ def tf_discriminator(state: State, fused: bool = True, **settings: Any) -> dict[
         elif layer.startswith("layer") and leaf != "blur.kernel":
             n = int(layer[5:])
             side, last = 4 << (levels - 1 - n // 2) if n < 2 * levels - 1 else 4, 2 * levels - 2
-            kind = ("Conv", "Dense0", "Dense1")[n - last] if n >= last else ("Conv0", "Conv1_down" if fused else "Conv1")[n % 2]
+            down = "Conv1_down" if fused else "Conv1"
+            kind = ("Conv", "Dense0", "Dense1")[n - last] if n >= last else ("Conv0", down)[n % 2]
             variables[f"{side}x{side}/{kind}/{leaf}"] = np.asarray(_hwio(value))
     return network(variables, settings)
 

@@ -20,9 +20,9 @@ _FOR_PHOTOS = shipped.shipped_editors()[0]
 _SIDE = 512  # of the sketchpad
 # Lines of training drawings are a pixel wide: here 4 of 512, twice the radius, are 2 of 256 or 1 of 128.
 _BRUSH_RADIUS = 2
-_ABOUT_DRAWINGS = f"""The translator `{shipped.DRAWING}` paints a face of 128 pixels. It has learnt from outlines: head and
-hair, brows, eyes, nose and mouth, with the head as large as it is in the faces of *Sample*. Colours are its guess. Another
-translator of drawings is one that you train, `latentlab translate train pix2pix`: load its file above.
+_ABOUT_DRAWINGS = f"""The translator `{shipped.DRAWING}` paints a face of 128 pixels. It has learnt from outlines: head
+and hair, brows, eyes, nose and mouth, with the head as large as it is in the faces of *Sample*. Colours are its guess.
+Another translator of drawings is one that you train, `latentlab translate train pix2pix`: load its file above.
 """
 
 
