@@ -253,6 +253,8 @@ class _Run:
         """Write the networks, and what they learnt from."""
         found = {name: self.folder / name for name in (GENERATOR, DISCRIMINATOR, BEST)}
         watched = self.watched
+        if self.board is not None:
+            self.board.close()  # which writes what it still holds
         if self.writes:
             save(self.training.mean, found[GENERATOR])
             save(self.training.discriminator, found[DISCRIMINATOR])
