@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,9 +11,11 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from latentlab.errors import UserError
+from latentlab.images import CHANNELS
 from latentlab.mapping import check_has_w
 from stylegan2.protocol import Generator, NoiseMode, image_size
 
+_KINDS = {1: "grey (1)", 3: "colour (3)"}
 _NOISE = "noise."
 _STYLE = "style."
 
@@ -134,6 +136,25 @@ def img_channels(generator: Generator) -> int:
     """Channels of the generator's images: its attribute of that name, which the protocol does not ask for, or 3."""
     channels: int = getattr(generator, "img_channels", 3)
     return channels
+
+
+AS_TENSORS = "take another generator, or this one's images as tensors in Python, by latentlab.Renderer"
+"""Advice where images have channels that only tensors can have."""
+
+
+def check_channels(
+    generator: Generator,
+    what: str,
+    takes: Sequence[int] = CHANNELS,
+    name: str = "this generator",
+    advice: str = AS_TENSORS,
+) -> None:
+    """Refuse a generator whose images have other numbers of channels than `what` takes; UserError says what to do."""
+    channels = img_channels(generator)
+    if channels not in takes:
+        kinds = " or ".join(_KINDS.get(one, f"{one} channels") for one in takes)
+        made = f"{channels} {'channel' if channels == 1 else 'channels'}"
+        raise UserError(f"{name} makes images of {made}, but {what} takes {kinds}; {advice}")
 
 
 def synthesis_module(generator: Generator) -> nn.Module:
