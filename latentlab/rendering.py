@@ -20,9 +20,10 @@ _NOISE = "noise."
 _STYLE = "style."
 
 Latents = dict[str, Tensor]
-"""Latents of a batch of images by name: "z" `(b, z_dim)` with the truncation "psi" `(b,)`, and "c"
-`(b, c_dim)` where the generator is conditional, in Z; "w" `(b, w_dim)` in W, "ws" `(b, num_ws, w_dim)` in W+, or
-"style.LAYER" `(b, channels)` in S; and, where the images have noise maps of their own, "noise.MAP" `(b, 1, r, r)`."""
+"""Latents of a batch of images by name: "z" `(b, z_dim)` with the truncation "psi", `(b,)` or for each row of ws
+`(b, num_ws)`, and "c" `(b, c_dim)` where the generator is conditional, in Z; "w" `(b, w_dim)` in W, "ws"
+`(b, num_ws, w_dim)` in W+, or "style.LAYER" `(b, channels)` in S; and, where the images have noise maps of their own,
+"noise.MAP" `(b, 1, r, r)`."""
 
 
 @dataclass(frozen=True)
@@ -198,8 +199,9 @@ def ws_of(latents: Latents, generator: Generator) -> Tensor | None:
     if "z" not in latents:
         return ws_in(latents, generator.num_ws)
     mapped = generator.mapping(latents["z"], latents.get("c"))  # (b, num_ws, w_dim)
-    psi = latents["psi"].to(mapped)[:, None, None]
-    return torch.lerp(generator.w_avg.to(mapped), mapped, psi)
+    psi = latents["psi"].to(mapped)
+    rows = psi[:, :, None] if psi.ndim == 2 else psi[:, None, None]
+    return torch.lerp(generator.w_avg.to(mapped), mapped, rows)
 
 
 def codes_of(latents: Latents, generator: Generator) -> Tensor | None:

@@ -33,6 +33,8 @@ Fit = Literal["square", "crop", "stretch"]
 OnProblem = Literal["error", "skip"]
 _IMAGES, _MANIFEST = "images.bin", "set.json"
 _SHOWN = 5  # problems in a message
+_FITTING = "set fit (--fit) to crop or to stretch"
+_SHAPES = "where all images have one shape, resolution (--resolution) takes its width and height, such as 512x256"
 
 
 @dataclass(frozen=True)
@@ -259,15 +261,13 @@ def cut(image: Image.Image, settings: ImageSetSettings) -> NDArray[np.uint8]:
 
 def _other_shape(width: int, height: int, settings: ImageSetSettings) -> str:
     high, wide = settings.size
-    advice = "set fit (--fit) to crop or to stretch"
-    if high != wide:
-        return f"it is {width}x{height}, not of the proportions of {wide}x{high}: {advice}"
-    one_shape = "or, if all have one shape, resolution (--resolution) to its width and height, such as 512x256"
-    return f"it is {width}x{height}, not square: {advice}, {one_shape}"
+    shape = "square" if high == wide else f"of the proportions of {wide}x{high}"
+    return f"it is {width}x{height}, not {shape}: {_FITTING}"
 
 
 def _complain(problems: Mapping[str, str], count: int, settings: ImageSetSettings) -> None:
     if problems and (settings.on_problem == "error" or len(problems) == count):
         told = "; ".join(list(problems.values())[:_SHOWN])
         more = f"; and {len(problems) - _SHOWN} more" if len(problems) > _SHOWN else ""
-        raise UserError(f"{len(problems)} of {count} images cannot be used: {told}{more}")
+        shapes = f"; {_SHAPES}" if any(_FITTING in reason for reason in problems.values()) else ""
+        raise UserError(f"{len(problems)} of {count} images cannot be used: {told}{more}{shapes}")

@@ -313,7 +313,7 @@ def test_a_start_of_another_constant_gets_a_discriminator_like_it(run, tmp_path)
         (["--resolution", "8y16"], "a size is a number such as 256, or width and height such as 960x540"),
         (["--resolution", "12x12"], "resolution must be a power of two from 8, not 12"),
         (["--resolution", "16x8"], "it is 8x16, not of the proportions of 16x8: set fit (--fit) to crop or to stretch"),
-        (["--resolution", "8"], "it is 8x16, not square: set fit (--fit) to crop or to stretch, or, if all have one"),
+        (["--resolution", "8"], "not square: set fit (--fit) to crop or to stretch; where all images have one shape"),
         (["--preset", "stylegan"], "StyleGAN makes square images, and these are not: take the preset tiny or auto"),
         (["--preset", "progressive"], "Progressive GAN makes square images, and these are not: take"),
         (["--preset", "paper256"], "paper256 is for images of 256x256 pixels, not 8x16; take auto"),
