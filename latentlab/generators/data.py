@@ -269,5 +269,6 @@ def _complain(problems: Mapping[str, str], count: int, settings: ImageSetSetting
     if problems and (settings.on_problem == "error" or len(problems) == count):
         told = "; ".join(list(problems.values())[:_SHOWN])
         more = f"; and {len(problems) - _SHOWN} more" if len(problems) > _SHOWN else ""
-        shapes = f"; {_SHAPES}" if any(_FITTING in reason for reason in problems.values()) else ""
+        none_fits = len(problems) == count and all(_FITTING in reason for reason in problems.values())
+        shapes = f"; {_SHAPES}" if none_fits else ""
         raise UserError(f"{len(problems)} of {count} images cannot be used: {told}{more}{shapes}")

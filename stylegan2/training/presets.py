@@ -125,9 +125,9 @@ def paper256(
     ValueError
         The resolution is not 256, or images are not square.
     """
-    if (height_width := block_size(base_size, resolution)) != (256, 256):
-        height, width = height_width
-        raise ValueError(f"paper256 is for images of 256x256 pixels, not {width}x{height}; take auto")
+    height, width = block_size(base_size, resolution)
+    if (height, width) != (256, 256):
+        raise ValueError(f"paper256 is for square images of 256 pixels, not {width}x{height}; take auto")
     widths = {"channel_base": 16384}
     own = {"batch_size": 64, "r1_gamma": 1.0, "ema_images": 20_000.0, "ema_rampup": None, "augment": "adaptive"}
     settings = TrainingSettings(images=images, **{**own, **changes})

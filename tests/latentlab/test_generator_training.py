@@ -316,7 +316,7 @@ def test_a_start_of_another_constant_gets_a_discriminator_like_it(run, tmp_path)
         (["--resolution", "8"], "not square: set fit (--fit) to crop or to stretch; where all images have one shape"),
         (["--preset", "stylegan"], "StyleGAN makes square images, and these are not: take the preset tiny or auto"),
         (["--preset", "progressive"], "Progressive GAN makes square images, and these are not: take"),
-        (["--preset", "paper256"], "paper256 is for images of 256x256 pixels, not 8x16; take auto"),
+        (["--preset", "paper256"], "paper256 is for square images of 256 pixels, not 8x16; take auto"),
     ],
 )
 def test_shapes_that_are_not_trained_get_a_line(run, tmp_path, words, message):
