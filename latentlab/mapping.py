@@ -54,10 +54,16 @@ def check_square(generator: Generator, what: str) -> None:
         )
 
 
-def check_truncation(generator: Generator, psi: float) -> None:
-    """Refuse truncation of a generator without W; UserError."""
+def check_truncation(generator: Generator, psi: float, cutoff: int | None = None) -> None:
+    """Refuse truncation of a generator without W, or of no rows or more than it has; UserError."""
     if psi != 1:
         check_has_w(generator, f"truncation (psi {psi:g}; 1 is none: --psi 1)")
+    if cutoff is not None:
+        check_has_w(generator, "truncation (a cutoff: leave --cutoff out)")
+        if not 1 <= cutoff <= generator.num_ws:
+            raise UserError(
+                f"the cutoff is from 1 to {generator.num_ws}, the rows of ws of this generator, not {cutoff}"
+            )
 
 
 class OneClass:
@@ -122,7 +128,9 @@ class OneClass:
         return self.synthesis(self.mapping(z, c, psi, cutoff), noise_mode, rng)
 
 
-def ws_of_seeds(generator: Generator, seeds: Sequence[int], psi: float, class_label: int | None = None) -> Tensor:
+def ws_of_seeds(
+    generator: Generator, seeds: Sequence[int], psi: float, class_label: int | None = None, cutoff: int | None = None
+) -> Tensor:
     """Map seeds to ws `(len(seeds), num_ws, w_dim)`, on the generator's device; without W to z, see `map_z`.
 
     Raises
@@ -130,13 +138,21 @@ def ws_of_seeds(generator: Generator, seeds: Sequence[int], psi: float, class_la
     UserError
         As `check_class` and `check_truncation` say.
     """
-    return map_z(generator, z_from_seeds(seeds, generator.z_dim).to(generator.w_avg.device), psi, class_label)
+    z = z_from_seeds(seeds, generator.z_dim).to(generator.w_avg.device)
+    return map_z(generator, z, psi, class_label, cutoff)
 
 
-def map_z(generator: Generator, z: Tensor, psi: float = 1.0, class_label: int | None = None) -> Tensor:
+def map_z(
+    generator: Generator,
+    z: Tensor,
+    psi: float = 1.0,
+    class_label: int | None = None,
+    cutoff: int | None = None,
+) -> Tensor:
     """Map `z (b, z_dim)` to ws `(b, num_ws, w_dim)`, all of one class; without W to z, with the class after it if any.
 
-    On one machine, the ws of a z are the same bits in whatever company: the network always sees as many rows.
+    Truncated are the first `cutoff` rows, or all if it is None. On one machine, the ws of a z are the same bits in
+    whatever company: the network always sees as many rows.
 
     Raises
     ------
@@ -144,19 +160,19 @@ def map_z(generator: Generator, z: Tensor, psi: float = 1.0, class_label: int | 
         As `check_class` and `check_truncation` say.
     """
     check_class(generator, class_label)
-    check_truncation(generator, psi)
+    check_truncation(generator, psi, cutoff)
     conditions = None
     if class_label is not None:
         conditions = _one_hot(torch.full((_BLOCK,), class_label, device=z.device), generator)
     mapped = []
     for some in torch.split(z, _BLOCK):
         filled = F.pad(some, (0, 0, 0, _BLOCK - len(some)))
-        mapped.append(generator.mapping(filled, conditions, psi=psi)[: len(some)])
+        mapped.append(generator.mapping(filled, conditions, psi=psi, cutoff=cutoff)[: len(some)])
     return torch.cat(mapped)
 
 
 def latents_of_seeds(
-    generator: Generator, seeds: Sequence[int], psi: float, class_label: int | None = None
+    generator: Generator, seeds: Sequence[int], psi: float, class_label: int | None = None, cutoff: int | None = None
 ) -> dict[str, Tensor]:
     """Latents of seeds in Z, "z", "psi" and "c", as `latentlab.rendering.Latents` has them, on the generator's device.
 
@@ -166,9 +182,12 @@ def latents_of_seeds(
         As `check_class` and `check_truncation` say.
     """
     check_class(generator, class_label)
-    check_truncation(generator, psi)
+    check_truncation(generator, psi, cutoff)
     z = z_from_seeds(seeds, generator.z_dim).to(generator.w_avg)
-    latents = {"z": z, "psi": torch.full((len(z),), psi, dtype=z.dtype, device=z.device)}
+    rows = z.new_full((len(z),) if cutoff is None else (len(z), generator.num_ws), psi)
+    if cutoff is not None:
+        rows[:, cutoff:] = 1
+    latents = {"z": z, "psi": rows}
     if class_label is not None:
         latents["c"] = _one_hot(torch.full((len(z),), class_label, device=z.device), generator)
     return latents

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,16 +11,19 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from latentlab.errors import UserError
+from latentlab.images import CHANNELS
 from latentlab.mapping import check_has_w
 from stylegan2.protocol import Generator, NoiseMode, image_size
 
+_KINDS = {1: "grey (1)", 3: "colour (3)"}
 _NOISE = "noise."
 _STYLE = "style."
 
 Latents = dict[str, Tensor]
-"""Latents of a batch of images by name: "z" `(b, z_dim)` with the truncation "psi" `(b,)`, and "c"
-`(b, c_dim)` where the generator is conditional, in Z; "w" `(b, w_dim)` in W, "ws" `(b, num_ws, w_dim)` in W+, or
-"style.LAYER" `(b, channels)` in S; and, where the images have noise maps of their own, "noise.MAP" `(b, 1, r, r)`."""
+"""Latents of a batch of images by name: "z" `(b, z_dim)` with the truncation "psi", `(b,)` or for each row of ws
+`(b, num_ws)`, and "c" `(b, c_dim)` where the generator is conditional, in Z; "w" `(b, w_dim)` in W, "ws"
+`(b, num_ws, w_dim)` in W+, or "style.LAYER" `(b, channels)` in S; and, where the images have noise maps of their own,
+"noise.MAP" `(b, 1, r, r)`."""
 
 
 @dataclass(frozen=True)
@@ -136,6 +139,25 @@ def img_channels(generator: Generator) -> int:
     return channels
 
 
+AS_TENSORS = "take another generator, or this one's images as tensors in Python, by latentlab.Renderer"
+"""Advice where images have channels that only tensors can have."""
+
+
+def check_channels(
+    generator: Generator,
+    what: str,
+    takes: Sequence[int] = CHANNELS,
+    name: str = "this generator",
+    advice: str = AS_TENSORS,
+) -> None:
+    """Refuse a generator whose images have other numbers of channels than `what` takes; UserError says what to do."""
+    channels = img_channels(generator)
+    if channels not in takes:
+        kinds = " or ".join(_KINDS.get(one, f"{one} channels") for one in takes)
+        made = f"{channels} {'channel' if channels == 1 else 'channels'}"
+        raise UserError(f"{name} makes images of {made}, but {what} takes {kinds}; {advice}")
+
+
 def synthesis_module(generator: Generator) -> nn.Module:
     """The synthesis network as the torch module whose weights and noise maps have names.
 
@@ -177,8 +199,9 @@ def ws_of(latents: Latents, generator: Generator) -> Tensor | None:
     if "z" not in latents:
         return ws_in(latents, generator.num_ws)
     mapped = generator.mapping(latents["z"], latents.get("c"))  # (b, num_ws, w_dim)
-    psi = latents["psi"].to(mapped)[:, None, None]
-    return torch.lerp(generator.w_avg.to(mapped), mapped, psi)
+    psi = latents["psi"].to(mapped)
+    rows = psi[:, :, None] if psi.ndim == 2 else psi[:, None, None]
+    return torch.lerp(generator.w_avg.to(mapped), mapped, rows)
 
 
 def codes_of(latents: Latents, generator: Generator) -> Tensor | None:

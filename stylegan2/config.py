@@ -143,6 +143,30 @@ def block_size(base_size: tuple[int, int], resolution: int) -> tuple[int, int]:
     return height * resolution // 4, width * resolution // 4
 
 
+def shape_for(height: int, width: int) -> tuple[int, tuple[int, int]]:
+    """Choose the `resolution` and the `base_size` of StyleGAN2 networks for images of a height and a width.
+
+    As blocks double both, many constants lead to one size; this one has from 4 to 7 pixels at its shorter side, 4 where
+    images are square.
+
+    Raises
+    ------
+    ValueError
+        A side is too short, or no multiple of what such a constant is enlarged by; names a size that will do.
+    """
+    shorter = min(height, width)
+    if shorter < 8:
+        raise ValueError(f"no network makes images {width} pixels wide and {height} high: take 8 or more each way")
+    scale = 1 << (shorter // 4).bit_length() - 1
+    if height % scale or width % scale:
+        near = f"{width - width % scale}x{height - height % scale}"
+        raise ValueError(
+            f"no network makes images {width} pixels wide and {height} high: sides of about this size are multiples of "
+            f"{scale}; take {near} (width x height)"
+        )
+    return 4 * scale, (height // scale, width // scale)
+
+
 def settings_of(config: Any) -> dict[str, Any]:
     """Return the fields of a configuration, as files keep them: without those of `added` that have their default."""
     defaults = {one.name: one.default for one in fields(config) if _ADDED in one.metadata}

@@ -44,6 +44,7 @@ def drag(
     ],
     seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Seed of the image.")] = 600,
     psi: options.Psi = 0.7,
+    cutoff: options.Cutoff = None,
     class_label: options.ClassLabel = None,
     latents: Annotated[
         Path | None,
@@ -71,7 +72,8 @@ def drag(
     if out.suffix.lower() != ".png":
         raise UserError(f"the image is written as a PNG; name a file such as dragged.png with --out, not {out.name}")
     if latents is not None:
-        options.refuse_without_effect(ctx, dict.fromkeys(("seed", "psi", "class_label"), "with --latents"))
+        options.refuse_without_effect(ctx, dict.fromkeys(("seed", "psi", "cutoff", "class_label"), "with --latents"))
+    options.check_cutoff(ctx, psi)
     files, read = DragFiles(out), [path for path in (latents, mask) if path is not None]
     for path in files.all:
         options.check_file(path, read)
@@ -79,7 +81,8 @@ def drag(
     area = None if mask is None else _read_mask(mask)
     code = None if latents is None else _read_code(latents)
     components = Components.load(network, device=device)
-    ws = _ws(components, code, seed, psi, class_label)
+    _check(components)
+    ws = _of_code(components, code) if code is not None else _of_seed(components, seed, psi, class_label, cutoff)
     points, targets = (torch.tensor([one[k : k + 2] for one in moves]) for k in (0, 2))
     result = drag_image(ws, points, targets, components, files, DragSettings(steps=steps), area, bar)
     for one, left in zip(move, result.distances[-1].tolist(), strict=True):
@@ -107,18 +110,28 @@ def _read_code(path: Path) -> Tensor:
     return codes
 
 
-def _ws(components: Components, code: Tensor | None, seed: int, psi: float, class_label: int | None) -> Tensor:
-    """The latent `(1, num_ws, w_dim)` of the image, on the generator's device."""
-    import torch
+def _check(components: Components) -> None:
+    """Refuse a generator whose images are not dragged."""
+    from latentlab.mapping import check_has_w, check_square
 
+    check_has_w(components.generator, "dragging")
+    check_square(components.generator, "dragging")
+
+
+def _of_code(components: Components, code: Tensor) -> Tensor:
+    """The latent `(1, num_ws, w_dim)` of a code, on the generator's device."""
     from latentlab.latents import match_rows
-    from latentlab.mapping import check_has_w, check_square, ws_of_seeds
 
     generator = components.generator
-    check_has_w(generator, "dragging")
-    check_square(generator, "dragging")
-    if code is not None:
-        rows = match_rows(code, generator.num_ws) if code.shape[1] == 1 else code
-        return rows.to(generator.w_avg.device)
+    rows = match_rows(code, generator.num_ws) if code.shape[1] == 1 else code
+    return rows.to(generator.w_avg.device)
+
+
+def _of_seed(components: Components, seed: int, psi: float, class_label: int | None, cutoff: int | None) -> Tensor:
+    """The latent `(1, num_ws, w_dim)` of a seed, on the generator's device."""
+    import torch
+
+    from latentlab.mapping import ws_of_seeds
+
     with torch.no_grad():
-        return ws_of_seeds(generator, [seed], psi, class_label)
+        return ws_of_seeds(components.generator, [seed], psi, class_label, cutoff)

@@ -42,6 +42,7 @@ def interpolate(
     ] = None,
     fps: Annotated[float, typer.Option(help="Frames per second; GIF has 50, 25, 20, 10 exactly, and at most 50.")] = 25,
     psi: options.Psi = 0.7,
+    cutoff: options.Cutoff = None,
     class_label: options.ClassLabel = None,
     network: options.Network = "mobile-ffhq",
     resolution: Annotated[
@@ -69,9 +70,12 @@ def interpolate(
     check_video(out, fps)
     read = keyframes_of(*given)
     if all(keyframe.seed is None for keyframe in read):
-        options.refuse_without_effect(ctx, dict.fromkeys(("psi", "class_label"), "without seeds"))
+        options.refuse_without_effect(ctx, dict.fromkeys(("psi", "cutoff", "class_label"), "without seeds"))
+    options.check_cutoff(ctx, psi)
     size = options.parse_batch(batch)
-    settings = InterpolationSettings(mode.value, loop, frames, fps, resolution, psi, class_label, size, precision.value)
+    settings = InterpolationSettings(
+        mode.value, loop, frames, fps, resolution, psi, class_label, size, precision.value, cutoff
+    )
     count = len(settings.positions(len(read)))
     write(read, out, Components.load(network, device=device), settings, bar)
     print(f"{count} frames between {len(read)} keyframes are written to {out}")

@@ -31,6 +31,12 @@ ScorerName = Annotated[
     typer.Option("--scorer", help="Scorer: fer, attributes:NAME, FILE.safetensors:NAME, or one of another package."),
 ]
 Psi = Annotated[float, typer.Option(help="Truncation psi, 0 < psi <= 2; 1 is none, 0.7 the usual choice.")]
+Cutoff = Annotated[
+    int | None,
+    typer.Option(
+        min=1, help="Rows of ws that --psi truncates, from the first; by default all. StyleGAN's paper has 8."
+    ),
+]
 ClassLabel = Annotated[
     int | None, typer.Option("--class", min=0, help="Class of a conditional generator, from 0; for no other one.")
 ]
@@ -376,6 +382,12 @@ def refuse_without_effect(ctx: typer.Context, unused: Mapping[str, str]) -> None
         if parameter.name in unused and is_given(ctx, parameter.name):
             flags = "/".join([*parameter.opts, *parameter.secondary_opts])
             raise UserError(f"{flags} has no effect {unused[parameter.name]}; leave it out")
+
+
+def check_cutoff(ctx: typer.Context, psi: float) -> None:
+    """Refuse --cutoff where nothing is truncated; UserError."""
+    if psi == 1:
+        refuse_without_effect(ctx, {"cutoff": "with --psi 1, which truncates nothing"})
 
 
 def this_command() -> str:

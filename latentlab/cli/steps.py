@@ -32,8 +32,10 @@ Force = Annotated[bool, typer.Option("--force", help="Apply it to a generator th
 
 
 def generate(
+    ctx: typer.Context,
     seeds: options.Seeds = "600-607",
     psi: options.Psi = 0.7,
+    cutoff: options.Cutoff = None,
     class_label: options.ClassLabel = None,
     network: options.Network = "mobile-ffhq",
     resolution: options.Resolution = None,
@@ -46,9 +48,10 @@ def generate(
     from latentlab.pipelines.seeds import GRID
 
     options.check_folder(out)
+    options.check_cutoff(ctx, psi)
     numbers, settings = (
         options.parse_seeds(seeds),
-        SeedSettings(psi, resolution, class_label=class_label, precision=precision.value),
+        SeedSettings(psi, resolution, class_label=class_label, precision=precision.value, cutoff=cutoff),
     )
     components = Components.load(network, device=device)
     written = generate_images(numbers, components, settings, out, bar)
@@ -57,7 +60,7 @@ def generate(
 
 
 # Options of `edit` and `walk` that some of their modes do not use, and why.
-_NOT_FOR_PHOTOS = ("seeds", "psi", "resolution", "latents", "healthy", "precision")
+_NOT_FOR_PHOTOS = ("seeds", "psi", "cutoff", "resolution", "latents", "healthy", "precision")
 _FOR_PHOTOS = ("mask", "keep_detail", "keep_tone", "steps", "tune", "fast", "strict", "aligned", "landmarks", "face")
 _NOT_FOR_VIDEOS = (
     *_NOT_FOR_PHOTOS, "photo", "class_label", "strict", "landmarks", "batch", "fast", "save_latents", "workers", "ray",
@@ -76,6 +79,7 @@ def edit(
     units: options.StrengthUnits = options.Units.w,
     layers: options.Layers = None,
     psi: options.Psi = 0.7,
+    cutoff: options.Cutoff = None,
     class_label: options.ClassLabel = None,
     network: options.Network = "mobile-ffhq",
     scorer: options.ScorerName = "fer",
@@ -166,6 +170,7 @@ def edit(
         reason = "with --photo" if photo else "without --photo or --video"
         options.refuse_without_effect(ctx, dict.fromkeys(_NOT_FOR_PHOTOS if photo else _FOR_PHOTOS, reason))
         _check_sources(ctx, latents, strengths)
+        options.check_cutoff(ctx, psi)
         _check_target(ctx, target, strengths, bool(photo))
     search = StrengthSettings() if cap is None else StrengthSettings(cap)
     paths = list_images(photo or ())
@@ -212,7 +217,7 @@ def edit(
     if healthy is not None:
         search = replace(search, healthy=_healthy_region(healthy, wanted.direction, components))
     chosen = SeedSettings(
-        psi, resolution, size, force, class_label, attribute, target, search, save_latents, precision.value
+        psi, resolution, size, force, class_label, attribute, target, search, save_latents, precision.value, cutoff
     )
     with options.on_workers(workers, ray, gpus_per_worker):
         if wanted.codes is not None:
@@ -260,6 +265,7 @@ def walk(
     layers: options.Layers = None,
     attribute: Annotated[str, typer.Option(help="Score to show under each image of a figure.")] = "happy",
     psi: options.Psi = 0.7,
+    cutoff: options.Cutoff = None,
     class_label: options.ClassLabel = None,
     network: options.Network = "mobile-ffhq",
     scorer: options.ScorerName = "fer",
@@ -293,10 +299,11 @@ def walk(
     reason = "on an animation" if animated else "on a figure"
     options.refuse_without_effect(ctx, dict.fromkeys(_FOR_FIGURES if animated else _FOR_ANIMATIONS, reason))
     _check_sources(ctx, latents, strengths)
+    options.check_cutoff(ctx, psi)
     read = _read_edit(direction, strengths, units, layers, latents)
     size = options.parse_batch(batch)
     numbers = options.parse_seeds(seeds)
-    settings = SeedSettings(psi, resolution, size, force, class_label, precision=precision.value)
+    settings = SeedSettings(psi, resolution, size, force, class_label, precision=precision.value, cutoff=cutoff)
     components = Components.load(network, scorer, device=device)
     wanted = read(components)
     series: Sequence[float] | None = wanted.strengths
@@ -362,7 +369,7 @@ def _read_edit(
 
 def _check_sources(ctx: typer.Context, latents: Path | None, strengths: str | None) -> None:
     if latents is not None:
-        options.refuse_without_effect(ctx, dict.fromkeys(("seeds", "psi", "class_label"), "with --latents"))
+        options.refuse_without_effect(ctx, dict.fromkeys(("seeds", "psi", "cutoff", "class_label"), "with --latents"))
     if strengths is None:
         options.refuse_without_effect(ctx, {"units": "without --strengths"})
 

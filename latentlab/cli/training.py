@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -14,6 +15,7 @@ from latentlab.errors import UserError
 
 if TYPE_CHECKING:
     from latentlab.generators import ImageSet
+    from stylegan2.training.levels import AnyGenerator
     from stylegan2.training.presets import Preset
     from stylegan2.training.settings import Augment
 
@@ -31,10 +33,15 @@ def train_generator(
             "at 256 pixels in the paper on limited data; stylegan, progressive: networks that grow."
         ),
     ] = "auto",
-    resolution: Annotated[int, typer.Option(help="Side of the images: a power of two from 8.")] = 256,
+    resolution: Annotated[
+        str,
+        typer.Option(
+            metavar="N|WxH", help="Side of the images, a power of two from 8; or width and height, such as 512x256."
+        ),
+    ] = "256",
     fit: Annotated[
         Literal["square", "crop", "stretch"],
-        typer.Option(help="Images that are not square: none, their middle, or all of them squeezed."),
+        typer.Option(help="Images of another shape than --resolution: none, their middle, or all of them squeezed."),
     ] = "square",
     grey: Annotated[bool, typer.Option("--grey", help="Learn images of one channel.")] = False,
     labels: Annotated[bool, typer.Option("--labels", help="Learn the classes in dataset.json, too.")] = False,
@@ -88,14 +95,14 @@ def train_generator(
     begun = None if start is None else start_of(start)
     if begun is not None:
         options.refuse_without_effect(ctx, {"resolution": "with --from", "grey": "with --from"})
-        resolution = begun.generator.resolution
+    shape = _Shape.named(resolution) if begun is None else _Shape.of(begun.generator)
     channels = begun.generator.img_channels if begun is not None else 1 if grey else 3
-    wanted = ImageSetSettings(resolution, channels, fit, labels, on_problem)
+    wanted = ImageSetSettings(shape.size, channels, fit, labels, on_problem)
     changes: dict[str, Any] = {"passes": passes, "pipeline": pipeline, "mirror": mirror, "freeze": freeze}
     changes |= {"precision": precision, "seed": seed, **({} if begun is None else {"growth": None})}
     given = {"batch_size": batch, "r1_gamma": gamma, "augment": _augment(augment)}
     changes |= {name: value for name, value in given.items() if value is not None}
-    make = partial(_preset, preset, resolution, images, channels, changes)
+    make = partial(_preset, preset, shape, images, channels, changes)
     settings = make(0).settings  # those that make no sense are told of before images are read
     if settings.augment == "none":
         options.refuse_without_effect(ctx, {"pipeline": "without augmentation"})
@@ -122,11 +129,46 @@ def train_generator(
         print(f"the generator is {run.generator}{best}")
 
 
-def _preset(name: str, resolution: int, images: int, channels: int, changes: dict[str, Any], c_dim: int) -> Preset:
+@dataclass(frozen=True)
+class _Shape:
+    """Shape of the images, as networks have it."""
+
+    resolution: int
+    base_size: tuple[int, int]
+
+    @classmethod
+    def named(cls, text: str) -> _Shape:
+        """Shape that --resolution names."""
+        from stylegan2.config import SQUARE, shape_for
+
+        size = options.parse_size(text)
+        if isinstance(size, int) or size[0] == size[1]:
+            return cls(size if isinstance(size, int) else size[0], SQUARE)
+        try:
+            return cls(*shape_for(*size))
+        except ValueError as error:
+            raise UserError(str(error)) from error
+
+    @classmethod
+    def of(cls, generator: AnyGenerator) -> _Shape:
+        """Shape of a generator's images; those of networks that grow are square."""
+        from stylegan2.config import SQUARE
+
+        return cls(generator.resolution, getattr(generator.config, "base_size", SQUARE))
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width in pixels."""
+        from stylegan2.config import block_size
+
+        return block_size(self.base_size, self.resolution)
+
+
+def _preset(name: str, shape: _Shape, images: int, channels: int, changes: dict[str, Any], c_dim: int) -> Preset:
     from stylegan2.training.presets import PRESETS
 
     try:
-        return PRESETS[name](resolution, images, channels, c_dim, **changes)
+        return PRESETS[name](shape.resolution, images, channels, c_dim, base_size=shape.base_size, **changes)
     except ValueError as error:
         raise UserError(str(error)) from error
 

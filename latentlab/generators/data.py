@@ -33,6 +33,8 @@ Fit = Literal["square", "crop", "stretch"]
 OnProblem = Literal["error", "skip"]
 _IMAGES, _MANIFEST = "images.bin", "set.json"
 _SHOWN = 5  # problems in a message
+_FITTING = "set fit (--fit) to crop or to stretch"
+_SHAPES = "where all images have one shape, resolution (--resolution) takes its width and height, such as 512x256"
 
 
 @dataclass(frozen=True)
@@ -42,37 +44,51 @@ class ImageSetSettings:
     Attributes
     ----------
     resolution
-        Height and width: a power of two from 8.
+        Height and width: a power of two from 8, or both, of any size.
     channels
         3 for colour, 1 for grey.
     fit
-        'square' takes square images alone; 'crop' takes the middle of others; 'stretch' squeezes them.
+        'square' takes square images alone, or those of the proportions that the resolution has; 'crop' takes the middle
+        of others; 'stretch' squeezes them.
     labels
         Whether the labels in `dataset.json` are taken.
     on_problem
         'error', or 'skip' to leave out files that cannot be used.
     """
 
-    resolution: int
+    resolution: int | tuple[int, int]
     channels: int = 3
     fit: Fit = "square"
     labels: bool = False
     on_problem: OnProblem = "error"
 
     def __post_init__(self) -> None:
-        try:
-            check_resolution(self.resolution, 8)
-        except ValueError as error:
-            raise UserError(str(error)) from error
+        self._check_resolution()
         if self.channels not in images.CHANNELS:
             raise UserError(f"images of a training set have 3 channels or 1, not {self.channels}")
         for name, kind in (("fit", Fit), ("on_problem", OnProblem)):
             if getattr(self, name) not in get_args(kind):
                 raise UserError(f"{name} is one of {', '.join(get_args(kind))}, not {getattr(self, name)!r}")
 
+    def _check_resolution(self) -> None:
+        if not isinstance(self.resolution, tuple):
+            try:
+                check_resolution(self.resolution, 8)
+            except ValueError as error:
+                raise UserError(str(error)) from error
+        elif len(self.resolution) != 2 or not all(type(side) is int and side >= 1 for side in self.resolution):
+            raise UserError(f"resolution is a height and a width in pixels, not {self.resolution}")
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width."""
+        return self.resolution if isinstance(self.resolution, tuple) else (self.resolution, self.resolution)
+
     def as_dict(self) -> dict[str, Any]:
         """The settings as JSON holds them, without what does not change an image."""
-        return {"resolution": self.resolution, "channels": self.channels, "fit": self.fit, "labels": self.labels}
+        height, width = self.size
+        resolution = height if height == width else [height, width]
+        return {"resolution": resolution, "channels": self.channels, "fit": self.fit, "labels": self.labels}
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -82,7 +98,7 @@ class ImageSet(ShortRepr):
     Attributes
     ----------
     images
-        `(n, c, r, r)`, bytes; on disk.
+        `(n, c, h, w)`, bytes; on disk.
     labels
         `(n, c_dim)`; of width 0 without labels.
     problems
@@ -105,7 +121,7 @@ class ImageSet(ShortRepr):
         return int(self.labels.shape[1])
 
     def batch(self, chosen: Sequence[int], mirrored: Sequence[bool] = ()) -> tuple[Tensor, Tensor | None]:
-        """Return some images `(b, c, r, r)` in [-1, 1], and their labels `(b, c_dim)`.
+        """Return some images `(b, c, h, w)` in [-1, 1], and their labels `(b, c_dim)`.
 
         Parameters
         ----------
@@ -158,7 +174,7 @@ def open_images(path: Path, settings: ImageSetSettings, cache: Path, progress: b
         manifest = _read_all(paths, files, settings, cache, stage_of(progress))
     if manifest.problems:
         labels = labels[[name not in manifest.problems for name in names]]
-    shape = (len(labels), settings.channels, settings.resolution, settings.resolution)
+    shape = (len(labels), settings.channels, *settings.size)
     if (cache / _IMAGES).stat().st_size != math.prod(shape):
         raise UserError(f"{cache / _IMAGES} is not what was written there: remove {cache}")
     found = np.memmap(cache / _IMAGES, np.uint8, "r", shape=shape)
@@ -210,7 +226,7 @@ def _read_all(
 def _pixels(
     paths: list[Path], files: list[tuple[str, int, int]], settings: ImageSetSettings, problems: dict[str, str]
 ) -> Iterator[bytes]:
-    """Yield the bytes of each image, `(c, r, r)`; none of one that cannot be used, which becomes a problem."""
+    """Yield the bytes of each image, `(c, h, w)`; none of one that cannot be used, which becomes a problem."""
     for path, (name, *_) in zip(paths, files, strict=True):
         try:
             with images.opened(path) as image:
@@ -221,30 +237,38 @@ def _pixels(
 
 
 def cut(image: Image.Image, settings: ImageSetSettings) -> NDArray[np.uint8]:
-    """Cut an image to size: bytes `(c, r, r)`.
+    """Cut an image to size: bytes `(c, h, w)`.
 
     Raises
     ------
     UserError
-        It is not square, and the settings take square images alone.
+        It is of another shape, and the settings take those of one shape alone.
     """
     image = images.upright(image)
-    width, height = image.size
-    if settings.fit == "square" and width != height:
-        raise UserError(f"it is {width}x{height}, not square: set fit (--fit) to crop or to stretch")
+    (width, height), (high, wide) = image.size, settings.size
+    if settings.fit == "square" and width * high != height * wide:
+        raise UserError(_other_shape(width, height, settings))
     pixels = images.from_pil(image)
     if settings.fit == "crop":
-        side = min(width, height)
-        top, left = (height - side) // 2, (width - side) // 2
-        pixels = pixels[:, :, top : top + side, left : left + side]
-    pixels = images.resize(pixels, settings.resolution, settings.resolution)
+        rows, columns = min(height, max(1, round(width * high / wide))), min(width, max(1, round(height * wide / high)))
+        top, left = (height - rows) // 2, (width - columns) // 2
+        pixels = pixels[:, :, top : top + rows, left : left + columns]
+    pixels = images.resize(pixels, high, wide)
     pixels = images.luma(pixels) if settings.channels == 1 else pixels
     found: NDArray[np.uint8] = images.to_bytes(pixels)[0].numpy()
     return found
+
+
+def _other_shape(width: int, height: int, settings: ImageSetSettings) -> str:
+    high, wide = settings.size
+    shape = "square" if high == wide else f"of the proportions of {wide}x{high}"
+    return f"it is {width}x{height}, not {shape}: {_FITTING}"
 
 
 def _complain(problems: Mapping[str, str], count: int, settings: ImageSetSettings) -> None:
     if problems and (settings.on_problem == "error" or len(problems) == count):
         told = "; ".join(list(problems.values())[:_SHOWN])
         more = f"; and {len(problems) - _SHOWN} more" if len(problems) > _SHOWN else ""
-        raise UserError(f"{len(problems)} of {count} images cannot be used: {told}{more}")
+        none_fits = len(problems) == count and all(_FITTING in reason for reason in problems.values())
+        shapes = f"; {_SHAPES}" if none_fits else ""
+        raise UserError(f"{len(problems)} of {count} images cannot be used: {told}{more}{shapes}")

@@ -18,7 +18,6 @@ from latentlab.generators import state as states
 from latentlab.generators.data import ImageSet
 from latentlab.generators.state import Watched
 from latentlab.generators.watching import Distance, grid_of, grid_of_set
-from latentlab.mapping import check_square
 from latentlab.metrics.features import FeatureExtractor
 from latentlab.plots import history_figure, save_figure
 from latentlab.progress import Stage, Step, stage_of
@@ -27,6 +26,7 @@ from latentlab.training import FabricProcesses, History, launch, open_tensorboar
 from stylegan2 import save
 from stylegan2.config import settings_of
 from stylegan2.defaults import own_draws, plain_defaults
+from stylegan2.protocol import image_size
 from stylegan2.training import GANTraining, TrainingSettings
 from stylegan2.training.levels import AnyDiscriminator, AnyGenerator
 
@@ -106,7 +106,7 @@ def train_generator(
     networks
         Generator and discriminator with the weights that they start from; they are trained in place.
     found
-        Training set, of the networks' resolution, channels and labels.
+        Training set, of the networks' image size, channels and labels.
     settings
         Settings of the training. With more images a training goes on, also one that was done.
     folder
@@ -253,6 +253,8 @@ class _Run:
         """Write the networks, and what they learnt from."""
         found = {name: self.folder / name for name in (GENERATOR, DISCRIMINATOR, BEST)}
         watched = self.watched
+        if self.board is not None:
+            self.board.close()  # which writes what it still holds
         if self.writes:
             save(self.training.mean, found[GENERATOR])
             save(self.training.discriminator, found[DISCRIMINATOR])
@@ -272,8 +274,7 @@ def check_set(generator: AnyGenerator, found: ImageSet, settings: TrainingSettin
     UserError
         Says what does not fit.
     """
-    check_square(generator, "training")
-    wanted = (generator.img_channels, generator.resolution, generator.resolution)
+    wanted = (generator.img_channels, *image_size(generator))
     if found.images.shape[1:] != wanted:
         sizes = " and ".join("×".join(map(str, one)) for one in (wanted, found.images.shape[1:]))
         raise UserError(f"images of the generator and of the set are of two sizes, {sizes}: read the set anew")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import stylegan2
 from latentlab.errors import UserError
-from latentlab.mapping import check_square
+from latentlab.rendering import check_channels
 from stylegan2.errors import CheckpointError
 from stylegan2.mobile import MobileGenerator
 from stylegan2.training.levels import AnyDiscriminator, AnyGenerator
@@ -51,7 +51,8 @@ def start_of(name: str) -> Start:
     generator = stylegan2.load(name)
     if isinstance(generator, MobileGenerator):
         raise UserError(f"{name} is a mobile generator, which is distilled from another one and cannot be trained here")
-    check_square(generator, "training")
+    advice = "train it in Python, by stylegan2.training, without changes of colour"
+    check_channels(generator, "training on files", name=name, advice=advice)
     beside = Path(name).parent / _BESIDE
     source = beside if Path(name).exists() and beside.exists() else name
     try:

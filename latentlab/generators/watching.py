@@ -28,7 +28,7 @@ _SCALE = 1000.0
 
 @torch.no_grad()
 def made_by(generator: AnyGenerator, labels: Tensor | None, count: int, first_seed: int = 0) -> Tensor:
-    """Render seeds, without truncation and with the noise that the generator keeps: `(count, c, r, r)` on the CPU."""
+    """Render seeds, without truncation and with the noise that the generator keeps: `(count, c, h, w)` on the CPU."""
     device = next(generator.parameters()).device
     made = []
     for start in range(0, count, _BATCH):
@@ -93,7 +93,8 @@ class Distance:
         return _SCALE * functional.kernel_distance(made, self._real)
 
     def _features(self, shown: Tensor) -> NDArray[np.float64]:
-        side = max(_LEAST_SIDE, shown.shape[-1])
-        if side > shown.shape[-1]:
-            shown = F.interpolate(shown, (side, side), mode="bilinear")
+        height, width = shown.shape[2:]
+        scale = _LEAST_SIDE / min(height, width)
+        if scale > 1:
+            shown = F.interpolate(shown, (round(height * scale), round(width * scale)), mode="bilinear")
         return self.features(shown.expand(-1, 3, -1, -1))

@@ -9,7 +9,6 @@ from pathlib import Path
 import torch
 
 import stylegan2
-from latentlab import images
 from latentlab.devices import find_device
 from latentlab.errors import UserError
 from latentlab.faces import FaceDetector, load_detector
@@ -17,7 +16,7 @@ from latentlab.faces.identity import FaceDescriptor
 from latentlab.mapping import OneClass, check_has_w, check_square
 from latentlab.perceptual import PerceptualDistance, fast_dtype, load_perceptual
 from latentlab.precision import Precision, dtype_of
-from latentlab.rendering import Renderer, img_channels
+from latentlab.rendering import AS_TENSORS, Renderer, check_channels, img_channels
 from latentlab.scorers import Scorer, check_score, default_scorer, load_scorer, scored_channels, takes_square
 from stylegan2.protocol import Generator
 
@@ -125,46 +124,45 @@ class Components:
             )
         check_has_w(self.generator, "drawing training sets and comparisons")
         check_square(self.generator, "drawing training sets and comparisons")
-        if img_channels(self.generator) != 3:
-            raise UserError(f"{self._makes()}; training sets and comparisons take a generator of colour images (3)")
+        self._check_colour("drawing training sets and comparisons", "take a generator of colour images")
         return self.generator
 
-    def check_images(self, scored: bool = False) -> None:
-        """Refuse a generator whose images cannot be written as files or, if `scored`, that the scorer does not take.
+    def check_images(self, scored: bool = False, what: str = "writing them to files") -> None:
+        """Refuse a generator whose images are neither grey nor in colour, or are not what the scorer takes.
+
+        Parameters
+        ----------
+        scored
+            Whether images are scored.
+        what
+            What else is done with them, for the message.
 
         Raises
         ------
         UserError
-            Then; names the images of the network, and the scorer.
+            Then; names the images of the network, and what takes others.
         """
-        channels, makes = img_channels(self.generator), self._makes()
-        if channels not in images.CHANNELS:
-            raise UserError(f"{makes}; images of 1 (grey) or 3 (colour) are written to files")
+        check_channels(self.generator, "scoring them" if scored else what, name=self.network_name)
         if not scored:
             return
         if takes_square(self.scorer):
             check_square(self.generator, f"the scorer {self.scorer_name}, which knows faces in FFHQ's framing,")
         takes = scored_channels(self.scorer)
-        if takes not in (None, channels):
-            kind = "colour" if takes == 3 else f"images of {takes}"
-            raise UserError(
-                f"{makes}, but the scorer {self.scorer_name} takes {kind}; score them by a function of your own "
-                "(latentlab.FunctionScorer)"
-            )
+        if takes is not None:
+            advice = "score them by a function of your own (latentlab.FunctionScorer)"
+            check_channels(self.generator, f"the scorer {self.scorer_name}", (takes,), self.network_name, advice)
 
     def check_takes_photos(self) -> None:
         """Refuse a generator without W, or of other images than square colour ones, for photos of faces; UserError."""
         check_has_w(self.generator, "projection")
         check_square(self.generator, "editing and projecting photos of faces")
-        if img_channels(self.generator) != 3:
-            raise UserError(
-                f"{self._makes()}, but faces in photos are found, compared and pasted back in colour; the latents of "
-                "grey images are found in Python, by latentlab.project"
-            )
+        self._check_colour(
+            "the work on faces in photos", "the latents of grey images are found in Python, by latentlab.project"
+        )
 
-    def _makes(self) -> str:
-        channels = img_channels(self.generator)
-        return f"{self.network_name} makes images of {channels} {'channel' if channels == 1 else 'channels'}"
+    def _check_colour(self, what: str, for_grey: str) -> None:
+        advice = for_grey if img_channels(self.generator) == 1 else AS_TENSORS
+        check_channels(self.generator, what, (3,), self.network_name, advice)
 
     def renderer(self, resolution: int | None = None, precision: Precision = "float32") -> Renderer:
         """The generator at a resolution, by default its own; UserError if it does not render at that one."""

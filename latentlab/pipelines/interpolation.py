@@ -65,6 +65,8 @@ class InterpolationSettings:
         Images rendered at once, see `latentlab.batching`.
     precision
         Type that images are rendered in, see `latentlab.precision`.
+    cutoff
+        Rows of ws of seeds that are truncated, from the first; None for all.
 
     Raises
     ------
@@ -81,6 +83,7 @@ class InterpolationSettings:
     class_label: int | None = None
     batch_size: BatchSize = "auto"
     precision: Precision = "float32"
+    cutoff: int | None = None
 
     def __post_init__(self) -> None:
         if self.mode not in get_args(Mode):
@@ -173,11 +176,12 @@ def frames_between(
     if settings.mode == "spherical":
         z = z_from_seeds([keyframe.seed for keyframe in keyframes if keyframe.seed is not None], generator.z_dim)
         between = between_seeds(z.to(generator.w_avg), positions, settings.loop)
-        codes = map_z(generator, between, settings.psi, settings.class_label)
+        codes = map_z(generator, between, settings.psi, settings.class_label, settings.cutoff)
         return RenderedFrames(
             lambda rows: latents_of_codes(codes[rows], generator), shares, [], renderer, size, batches
         )
-    stacked = _stacked([one.latents(generator, settings.psi, settings.class_label) for one in keyframes], generator)
+    of_seeds = (settings.psi, settings.class_label, settings.cutoff)
+    stacked = _stacked([one.latents(generator, *of_seeds) for one in keyframes], generator)
     deltas = [keyframe.delta for keyframe in keyframes]
     return RenderedFrames(lambda rows: _mixed(stacked, shares[rows]), shares, deltas, renderer, size, batches)
 
@@ -221,7 +225,7 @@ def _check(keyframes: Sequence[Keyframe], components: Components, settings: Inte
         check_has_w(components.generator, f"the mode {settings.mode} (spherical goes between seeds in Z)")
     if seeds:
         check_class(components.generator, settings.class_label)
-        check_truncation(components.generator, settings.psi)
+        check_truncation(components.generator, settings.psi, settings.cutoff)
     components.check_images()
     for keyframe in keyframes:
         keyframe.check(components.generator)

@@ -64,10 +64,10 @@ class Keyframe(ShortRepr):
         if self.delta is not None:
             self.delta.check(generator)
 
-    def latents(self, generator: Generator, psi: float, class_label: int | None) -> Latents:
-        """Its ws `(1, num_ws, w_dim)` and noise maps, on the generator's device; psi and class are for seeds."""
+    def latents(self, generator: Generator, psi: float, class_label: int | None, cutoff: int | None = None) -> Latents:
+        """Its ws `(1, num_ws, w_dim)` and noise maps, on the generator's device; truncation and class are for seeds."""
         if self.seed is not None:
-            return {"ws": ws_of_seeds(generator, [self.seed], psi, class_label)}
+            return {"ws": ws_of_seeds(generator, [self.seed], psi, class_label, cutoff)}
         codes = {name: value.to(generator.w_avg.device) for name, value in self.codes.items()}
         ws = ws_in(codes, generator.num_ws)
         assert ws is not None  # codes of space s are refused when they are read

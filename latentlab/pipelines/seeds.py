@@ -66,6 +66,8 @@ class SeedSettings:
         None for no file.
     precision
         Type that images are rendered in, see `latentlab.precision`.
+    cutoff
+        Rows of ws that are truncated, from the first; None for all.
     """
 
     psi: float = 0.7
@@ -78,6 +80,7 @@ class SeedSettings:
     search: StrengthSettings = StrengthSettings()
     latents: Path | None = None
     precision: Precision = "float32"
+    cutoff: int | None = None
 
     def __post_init__(self) -> None:
         check_psi(self.psi)
@@ -106,7 +109,7 @@ def generate_images(
     """
     check_distinct_seeds(seeds)
     check_class(components.generator, settings.class_label)
-    check_truncation(components.generator, settings.psi)
+    check_truncation(components.generator, settings.psi, settings.cutoff)
     components.check_images()
     renderer = components.renderer(settings.resolution, settings.precision)
     thumbnails, paths = list[torch.Tensor](), list[Path]()
@@ -385,11 +388,12 @@ def _faces_of_seeds(
     """The faces of seeds; UserError, before any work, if they, the direction or the networks do not go together."""
     check_distinct_seeds(seeds)
     check_class(components.generator, settings.class_label)
-    check_truncation(components.generator, settings.psi)
+    check_truncation(components.generator, settings.psi, settings.cutoff)
     components.check_images(scored)
     direction.check(components.generator, settings.force)
     if direction.space == "z":
-        return Faces(latents_of_seeds(components.generator, seeds, settings.psi, settings.class_label), tuple(seeds))
+        latents = latents_of_seeds(components.generator, seeds, settings.psi, settings.class_label, settings.cutoff)
+        return Faces(latents, tuple(seeds))
     return Faces({"ws": _ws(seeds, components, settings)}, tuple(seeds))
 
 
@@ -416,4 +420,4 @@ def _faces_of_codes(
 @torch.inference_mode()
 def _ws(seeds: Sequence[int], components: Components, settings: SeedSettings) -> Tensor:
     """Latents `(b, num_ws, w_dim)` of seeds, on the generator's device."""
-    return ws_of_seeds(components.generator, seeds, settings.psi, settings.class_label)
+    return ws_of_seeds(components.generator, seeds, settings.psi, settings.class_label, settings.cutoff)

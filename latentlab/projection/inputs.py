@@ -9,7 +9,7 @@ from torch import Tensor
 
 from latentlab.errors import UserError
 from latentlab.images import CHANNELS, as_batch
-from latentlab.rendering import img_channels
+from latentlab.rendering import check_channels, img_channels
 from latentlab.reprs import ShortRepr
 from stylegan2.protocol import Generator, image_size
 
@@ -53,6 +53,20 @@ class MaskedImages(ShortRepr):
     def of(cls, images: Tensor | MaskedImages) -> MaskedImages:
         """Images, a batch or a single one, without a mask; or masked images as they are."""
         return images if isinstance(images, MaskedImages) else cls(as_batch(images, channels=CHANNELS))
+
+    @classmethod
+    def for_generator(cls, images: Tensor | MaskedImages, generator: Generator) -> MaskedImages:
+        """Images as `of` gives them, which are to be found among the generator's.
+
+        Raises
+        ------
+        UserError
+            They are none, or the generator's have other channels or another shape.
+        """
+        check_channels(generator, "finding their latents")
+        found = cls.of(images)
+        found.check_fits(generator)
+        return found
 
     def __len__(self) -> int:
         return len(self.images)

@@ -152,8 +152,7 @@ class Projector:
         self.generator, self.batch_size = generator, batch_size
         self._render = Renderer(generator, generator.resolution)
         self._device = generator.w_avg.device
-        self._inputs = MaskedImages.of(images).on(self._device)
-        self._inputs.check_fits(generator)
+        self._inputs = MaskedImages.for_generator(images, generator).on(self._device)
         if perceptual is None:
             perceptual = load_perceptual("vgg", self._device, fast_dtype(self._device))
         self.perceptual = perceptual

@@ -165,8 +165,7 @@ class Tuner:
         if batch_size < 1:
             raise UserError(f"batch_size must be 1 at least, not {batch_size}")
         self.settings, self.generator, self.perceptual = settings or TuningSettings(), generator, perceptual
-        inputs, noise = MaskedImages.of(images), dict(noise or {})
-        inputs.check_fits(generator)
+        inputs, noise = MaskedImages.for_generator(images, generator), dict(noise or {})
         device = generator.w_avg.device
         self._synthesis, self._originals = _free(generator, self.settings)
         buffers = dict(self._synthesis.named_buffers())

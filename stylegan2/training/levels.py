@@ -36,14 +36,14 @@ def at_level(images: Tensor, lod: float) -> Tensor:
     Parameters
     ----------
     images
-        `(b, c, r, r)`.
+        `(b, c, h, w)`; square unless `lod` is 0.
     lod
         Level of detail, from 0.
 
     Returns
     -------
     Tensor
-        `(b, c, r, r)`: reduced to the level's resolution, mixed with half of it while that fades in, and enlarged.
+        `(b, c, h, w)`: reduced to the level's resolution, mixed with half of it while that fades in, and enlarged.
     """
     side = images.shape[-1]
     level = Level.of(lod, side)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from stylegan2.config import DiscriminatorConfig, GeneratorConfig
+from stylegan2.config import SQUARE, DiscriminatorConfig, GeneratorConfig, block_size
 from stylegan2.defaults import own_draws, plain_defaults
 from stylegan2.discriminator import Discriminator
 from stylegan2.growing import GrowingDiscriminator, GrowingDiscriminatorConfig
@@ -51,7 +52,14 @@ class Preset:
         return _KINDS[type(self.generator)](self.generator), _KINDS[type(self.discriminator)](self.discriminator)
 
 
-def tiny(resolution: int, images: int, channels: int = 3, c_dim: int = 0, **changes: Any) -> Preset:
+def tiny(
+    resolution: int,
+    images: int,
+    channels: int = 3,
+    c_dim: int = 0,
+    base_size: tuple[int, int] = SQUARE,
+    **changes: Any,
+) -> Preset:
     """A small StyleGAN2 that learns on a CPU: up to 128 feature maps, adaptive augmentation.
 
     Parameters
@@ -60,6 +68,9 @@ def tiny(resolution: int, images: int, channels: int = 3, c_dim: int = 0, **chan
         Side and channels of the images, and the width of their labels.
     images
         Real images to be shown in all.
+    base_size
+        Height and width of the constant; `stylegan2.config.shape_for` tells which one images that are not square have,
+        and which resolution.
     changes
         Other settings, see `TrainingSettings`.
     """
@@ -67,66 +78,102 @@ def tiny(resolution: int, images: int, channels: int = 3, c_dim: int = 0, **chan
     widths = {"channel_base": max(2048, resolution), "channel_max": 128}
     mapping = {"z_dim": 128, "w_dim": 128, "mapping_layers": 2}
     return _stylegan2(
-        resolution,
-        channels,
-        c_dim,
+        _shape(resolution, channels, c_dim, base_size),
         {**widths, **mapping},
         {**widths, "mbstd_group_size": 4},
-        _heuristic(resolution, images, batch, changes),
+        _heuristic(block_size(base_size, resolution), images, batch, changes),
     )
 
 
-def auto(resolution: int, images: int, channels: int = 3, c_dim: int = 0, **changes: Any) -> Preset:
+def auto(
+    resolution: int,
+    images: int,
+    channels: int = 3,
+    c_dim: int = 0,
+    base_size: tuple[int, int] = SQUARE,
+    **changes: Any,
+) -> Preset:
     """StyleGAN2 with settings by rule of thumb, as of the release of adaptive augmentation; parameters as of `tiny`.
 
     The weight of R1 goes with the number of pixels and against the batch (Karras et al. 2020, "Training Generative
     Adversarial Networks with Limited Data", appendix C).
     """
-    batch = int(changes.pop("batch_size", max(4, min(4096 // resolution, 32))))
+    height, width = block_size(base_size, resolution)
+    batch = int(changes.pop("batch_size", max(4, min(4096 // math.isqrt(height * width), 32))))
     widths = {"channel_base": 32768 if resolution >= 512 else 16384}
     rate = {"learning_rate": 0.002} if resolution >= 1024 else {}
     return _stylegan2(
-        resolution,
-        channels,
-        c_dim,
+        _shape(resolution, channels, c_dim, base_size),
         {**widths, "mapping_layers": 2},
         widths,
-        _heuristic(resolution, images, batch, {**rate, **changes}),
+        _heuristic((height, width), images, batch, {**rate, **changes}),
     )
 
 
-def paper256(resolution: int, images: int, channels: int = 3, c_dim: int = 0, **changes: Any) -> Preset:
+def paper256(
+    resolution: int,
+    images: int,
+    channels: int = 3,
+    c_dim: int = 0,
+    base_size: tuple[int, int] = SQUARE,
+    **changes: Any,
+) -> Preset:
     """StyleGAN2 as in the experiments at 256² of the paper on limited data; parameters as of `tiny`.
 
     Raises
     ------
     ValueError
-        The resolution is not 256.
+        The resolution is not 256, or images are not square.
     """
-    if resolution != 256:
-        raise ValueError(f"paper256 is for images of 256 pixels, not {resolution}; take auto")
+    height, width = block_size(base_size, resolution)
+    if (height, width) != (256, 256):
+        raise ValueError(f"paper256 is for square images of 256 pixels, not {width}x{height}; take auto")
     widths = {"channel_base": 16384}
     own = {"batch_size": 64, "r1_gamma": 1.0, "ema_images": 20_000.0, "ema_rampup": None, "augment": "adaptive"}
     settings = TrainingSettings(images=images, **{**own, **changes})
-    return _stylegan2(resolution, channels, c_dim, widths, {**widths, "mbstd_group_size": 8}, settings)
+    return _stylegan2(
+        _shape(resolution, channels, c_dim, base_size), widths, {**widths, "mbstd_group_size": 8}, settings
+    )
 
 
-def stylegan(resolution: int, images: int, channels: int = 3, c_dim: int = 0, **changes: Any) -> Preset:
-    """StyleGAN as in its paper, growing from 8²: logistic loss with R1, style mixing; parameters as of `tiny`."""
+def stylegan(
+    resolution: int,
+    images: int,
+    channels: int = 3,
+    c_dim: int = 0,
+    base_size: tuple[int, int] = SQUARE,
+    **changes: Any,
+) -> Preset:
+    """StyleGAN as in its paper, growing from 8²: logistic loss with R1, style mixing; parameters as of `tiny`.
+
+    Raises
+    ------
+    ValueError
+        Images are not square.
+    """
+    _check_square("StyleGAN", base_size)
     own = {"learning_rate": 0.001, "path_weight": 0.0, "growth": Growth(), "mirror": False}
     settings = TrainingSettings(images=images, **{**own, **changes})
     discriminator = GrowingDiscriminatorConfig(resolution, blur=True, img_channels=channels, c_dim=c_dim)
     return Preset(StyleGANConfig(resolution, img_channels=channels, c_dim=c_dim), discriminator, settings)
 
 
-def progressive(resolution: int, images: int, channels: int = 3, c_dim: int = 0, **changes: Any) -> Preset:
+def progressive(
+    resolution: int,
+    images: int,
+    channels: int = 3,
+    c_dim: int = 0,
+    base_size: tuple[int, int] = SQUARE,
+    **changes: Any,
+) -> Preset:
     """Progressive GAN as in its paper, growing from 4²: WGAN-GP; parameters as of `tiny`.
 
     Raises
     ------
     ValueError
-        There are labels, with which it is not trained here.
+        Images are not square, or there are labels, with which it is not trained here.
     """
+    _check_square("Progressive GAN", base_size)
     if c_dim:
         raise ValueError("Progressive GAN is trained without labels here: leave them out, or take the preset stylegan")
     own = {
@@ -152,9 +199,14 @@ PRESETS: dict[str, Callable[..., Preset]] = {
 """Presets by name."""
 
 
-def _heuristic(resolution: int, images: int, batch: int, changes: dict[str, Any]) -> TrainingSettings:
+def _check_square(name: str, base_size: tuple[int, int]) -> None:
+    if base_size != SQUARE:
+        raise ValueError(f"{name} makes square images, and these are not: take the preset tiny or auto")
+
+
+def _heuristic(size: tuple[int, int], images: int, batch: int, changes: dict[str, Any]) -> TrainingSettings:
     own = {
-        "r1_gamma": 0.0002 * resolution**2 / batch,
+        "r1_gamma": 0.0002 * (size[0] * size[1]) / batch,
         "ema_images": batch * 10_000 / 32,
         "ema_rampup": 0.05,
         "augment": "adaptive",
@@ -162,13 +214,11 @@ def _heuristic(resolution: int, images: int, batch: int, changes: dict[str, Any]
     return TrainingSettings(images=images, batch_size=batch, **{**own, **changes})
 
 
+def _shape(resolution: int, channels: int, c_dim: int, base_size: tuple[int, int]) -> dict[str, Any]:
+    return {"resolution": resolution, "img_channels": channels, "c_dim": c_dim, "base_size": base_size}
+
+
 def _stylegan2(
-    resolution: int,
-    channels: int,
-    c_dim: int,
-    generator: dict[str, Any],
-    discriminator: dict[str, Any],
-    settings: TrainingSettings,
+    shape: dict[str, Any], generator: dict[str, Any], discriminator: dict[str, Any], settings: TrainingSettings
 ) -> Preset:
-    shape: dict[str, Any] = {"resolution": resolution, "img_channels": channels, "c_dim": c_dim}
     return Preset(GeneratorConfig(**shape, **generator), DiscriminatorConfig(**shape, **discriminator), settings)

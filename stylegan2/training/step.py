@@ -40,7 +40,7 @@ class Part:
     Attributes
     ----------
     images
-        Real images `(b, c, r, r)`.
+        Real images `(b, c, h, w)`.
     labels
         Their conditions `(b, c_dim)`, which generated images get, too; None without.
     draws
@@ -121,7 +121,7 @@ class GANTraining:
         Parameters
         ----------
         images
-            Real images of this process `(b, c, r, r)` in [-1, 1], b = batch_size / processes. Of the images of a step,
+            Real images of this process `(b, c, h, w)` in [-1, 1], b = batch_size / processes. Of the images of a step,
             process k has those numbered k, k + processes, …
         labels
             Their conditions `(b, c_dim)` for conditional networks.

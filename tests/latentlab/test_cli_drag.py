@@ -58,6 +58,16 @@ def test_the_command_drags_and_writes_image_code_and_comparison(place, generator
         assert comparison.size == (32, 16)
 
 
+def test_a_seed_is_truncated_as_far_as_the_cutoff(run, place, generator, tmp_path):
+    words = ["--network", place / "tiny.safetensors", "--seed", 7, "--move", "4,4:4,4", "--psi", 0.5, "--cutoff", 2]
+    code, _, err = run("drag", *words, "--steps", 1, "--out", tmp_path / "face.png")
+    assert code == 0, err
+    ws = generator.mapping(stylegan2.z_from_seeds([7], generator.z_dim))
+    ws[:, :2] = generator.w_avg + 0.5 * (ws[:, :2] - generator.w_avg)
+    found = drag(ws, [[4, 4]], [[4, 4]], generator, DragSettings(steps=1), progress=False)
+    torch.testing.assert_close(load_latents(tmp_path / "face.safetensors"), found.ws, rtol=0, atol=1e-4)
+
+
 def test_a_code_of_a_file_is_dragged_on(run, place, tmp_path):
     network, out = ["--network", place / "tiny.safetensors"], tmp_path / "face.png"
     assert run("drag", *network, "--seed", 3, "--move", "4,4:8,8", "--steps", 2, "--out", out)[0] == 0

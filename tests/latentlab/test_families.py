@@ -14,7 +14,7 @@ import torch
 
 import stylegan2
 from latentlab import editing, images
-from latentlab.directions import LinearSVM, MeanDifference, SeFa, load_direction
+from latentlab.directions import Direction, LinearSVM, MeanDifference, SeFa, load_direction
 from latentlab.directions.finders import Conditional
 from latentlab.errors import UserError
 from latentlab.pipelines import (
@@ -33,6 +33,7 @@ from latentlab.pipelines import (
     study_attribute,
     walk_seeds,
 )
+from latentlab.pipelines.interpolation import frames_between
 from latentlab.projection import Phase, ProjectionSettings, TuningSettings, project, tune
 from latentlab.rendering import Renderer
 from latentlab.scorers import FunctionScorer
@@ -98,6 +99,69 @@ def test_samples_are_those_of_the_seeds(family):
     assert family.table.w.shape == (300, 32 if family.has_w else 0)
     again = label_samples(family.components, family.settings, family.folder / "samples", progress=False)
     assert np.array_equal(again.scores, family.table.scores)  # read, not drawn
+
+
+CUTOFF = 3
+
+
+def test_truncation_of_the_first_rows_alone(family, tmp_path):
+    """In W it is w_avg + psi (w - w_avg) in rows below the cutoff, and w in the others; without W there is none."""
+    network, components = family.network, family.components
+    settings = SeedSettings(psi=0.6 if family.has_w else 1.0, cutoff=CUTOFF)
+    if not family.has_w:
+        with pytest.raises(
+            UserError, match=r"truncation \(a cutoff: leave --cutoff out\) works in W, and this generator"
+        ):
+            generate_images([5], components, settings, tmp_path, progress=False)
+        return
+    ws = network.mapping(stylegan2.z_from_seeds([5, 6], 32))
+    ws[:, :CUTOFF] = network.w_avg + 0.6 * (ws[:, :CUTOFF] - network.w_avg)
+    expected = network.synthesis(ws)
+    generate_images([5, 6], components, settings, tmp_path, progress=False)
+    for seed, one in zip((5, 6), expected, strict=True):
+        written = images.load_image(tmp_path / f"seed{seed:06}.png")[0]
+        assert (written - one.clamp(-1, 1)).abs().max() < 0.01
+    walk = walk_seeds([5, 6], family.direction, [0, 1], components, settings, progress=False)
+    torch.testing.assert_close(walk.images[:, 0], expected, rtol=0, atol=1e-4)
+    in_z = Direction(np.eye(32, dtype=np.float32)[0], "bright", "mean", space="z", generator=network.fingerprint)
+    edit_seeds([5, 6], in_z, [0, 1], components, settings, tmp_path / "edits", progress=False)
+    edited = images.load_image(tmp_path / "edits" / "seed000006_+0.png")[0]
+    assert (edited - expected[1].clamp(-1, 1)).abs().max() < 0.01
+    for mode in ("linear", "spherical"):
+        between = InterpolationSettings(mode, frames=3, psi=0.6, cutoff=CUTOFF)
+        first = frames_between(keyframes_of(5, 6), components, between)[[0]][0]
+        torch.testing.assert_close(first, expected[0], rtol=0, atol=1e-4)
+    with pytest.raises(UserError, match=r"the cutoff is from 1 to 6, the rows of ws of this generator, not 7"):
+        generate_images([5], components, SeedSettings(cutoff=7), tmp_path, progress=False)
+
+
+def test_the_cutoff_of_commands(run, family, tmp_path):
+    network, out = ["--network", family.folder / "network.safetensors"], ["--out", tmp_path / "out"]
+    code, _, err = run("generate", *network, "--seeds", 5, "--psi", family.psi, "--cutoff", CUTOFF, *out)
+    if not family.has_w:
+        assert code == 2 and "--cutoff has no effect with --psi 1" in err
+        return
+    assert code == 0, err
+    wanted = network_images(family.network, 5, psi=family.psi, cutoff=CUTOFF)
+    assert (images.load_image(tmp_path / "out" / "seed000005.png") - wanted).abs().max() < 0.01
+    direction = ["--direction", family.folder / "direction.safetensors"]
+    np.savez(tmp_path / "codes.npz", w=np.zeros((1, 6, 32), np.float32))
+    for words, message in (
+        (["generate", "--cutoff", 9, "--seeds", 5], "the cutoff is from 1 to 6, the rows of ws"),
+        (["walk", *direction, "--psi", 1, "--cutoff", 2], "--cutoff has no effect with --psi 1"),
+        (
+            ["edit", *direction, "--latents", tmp_path / "codes.npz", "--cutoff", 2],
+            "--cutoff has no effect with --late",
+        ),
+        (["edit", *direction, "--photo", tmp_path / "x.png", "--cutoff", 2], "--cutoff has no effect with --photo"),
+    ):
+        code, _, err = run(*words, *network)
+        assert code == 2 and message in err, err
+
+
+def network_images(network, seed, **truncation):
+    with torch.no_grad():
+        return network(stylegan2.z_from_seeds([seed], 32), **truncation).clamp(-1, 1)
 
 
 def test_a_direction_is_learnt_and_judged(family):

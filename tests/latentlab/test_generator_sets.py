@@ -97,6 +97,24 @@ def test_shapes_are_asked_for(tmp_path):
     assert stretched[0, 0, 4].tolist()[0] < -0.9 and stretched[0, 0, 4].tolist()[4] > 0.9
 
 
+def test_sets_are_of_the_shape_that_is_asked_for(tmp_path):
+    marked = picture("black", (16, 32))
+    marked.paste("white", (0, 8, 16, 24))
+    folder = write(tmp_path / "set", {"tall.png": marked, "twice.png": marked.resize((32, 64), Image.Resampling.BOX)})
+    found = opened(folder, tmp_path / "cache", ImageSetSettings((16, 8)))
+    assert found.images.shape == (2, 3, 16, 8) and found.description["resolution"] == [16, 8]
+    assert np.abs(found.images[0].astype(int) - found.images[1]).max() <= 3
+    assert opened(folder, tmp_path / "cache", ImageSetSettings((16, 8))).description == found.description
+    assert opened(folder, tmp_path / "cache", ImageSetSettings((8, 8), fit="crop")).description["resolution"] == 8
+    write(folder, {"square.png": marked.crop((0, 8, 16, 24))})  # white
+    with pytest.raises(UserError, match=r"1 of 3 .* square.png: it is 16x16, not of the proportions of 8x16: set fit"):
+        opened(folder, tmp_path / "cache", ImageSetSettings((16, 8)))
+    cropped = opened(folder, tmp_path / "cropped", ImageSetSettings((8, 16), fit="crop")).images[1]
+    stretched = opened(folder, tmp_path / "stretched", ImageSetSettings((8, 16), fit="stretch")).images[1]
+    assert cropped.shape == stretched.shape == (3, 8, 16)
+    assert cropped[:, 1:-1].min() > 250 and stretched[0, :, 4].tolist()[::4] == [0, 255]
+
+
 def test_grey_images_have_one_channel(folder, tmp_path):
     grey = opened(folder, tmp_path / "cache", ImageSetSettings(8, channels=1)).batch([0, 1])[0]
     assert grey.shape == (2, 1, 8, 8) and grey[0].mean() < grey[1].mean()
@@ -186,6 +204,8 @@ def test_labels_that_are_none_are_refused(tmp_path, content, message):
     ("changes", "message"),
     [
         ({"resolution": 12}, "resolution must be a power of two"),
+        ({"resolution": (8, 0)}, r"a height and a width in pixels, not \(8, 0\)"),
+        ({"resolution": (8, 8, 8)}, "a height and a width in pixels"),
         ({"channels": 2}, "3 channels or 1, not 2"),
         ({"fit": "pad"}, "fit is one of square, crop, stretch, not 'pad'"),
     ],

@@ -1,5 +1,7 @@
 """Training of generators on files: what is written, going on after a kill, processes, and the command."""
 
+import csv
+import io
 import json
 import os
 import signal
@@ -43,6 +45,16 @@ def a_set(folder, cache=None, count=24, resolution=8):
     return open_images(
         folder, ImageSetSettings(resolution), cache or folder.parent / f"{folder.name}-cache", progress=False
     )
+
+
+def tall_set(folder, count=8):
+    """Images of 8 × 16 pixels, the upper half red."""
+    folder.mkdir()
+    for k in range(count):
+        pixels = np.full((16, 8, 3), (40, 40, 150 + 10 * k), np.uint8)
+        pixels[:8] = (200, 40, 40)
+        Image.fromarray(pixels).save(folder / f"{k}.png")
+    return open_images(folder, ImageSetSettings((16, 8)), folder.parent / "tall-cache", progress=False)
 
 
 def a_preset(images=64, **changes):
@@ -99,6 +111,32 @@ def test_a_training_that_is_done_goes_on(tmp_path):
     assert again.generator.read_bytes() == whole.generator.read_bytes()
     with pytest.raises(UserError, match=r"has seen 64 images already, more than 32; ask for more"):
         job(tmp_path / "run", images=32)
+
+
+def test_tensorboard_shows_what_the_folder_holds(tmp_path):
+    accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+    preset, options = a_preset(), replace(OPTIONS, tensorboard=True)
+    networks, folder = preset.networks(), tmp_path / "run"
+    found = a_set(tmp_path / "set")
+    train_generator(networks, found, preset.settings, folder, launch("cpu"), Means(), options, progress=False)
+    events = accumulator.EventAccumulator(str(folder / "tensorboard"), {"images": 0, "scalars": 0}).Reload()
+    with open(folder / "history.csv", newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    names = set(rows[0]) - {"step", "epoch", "samples", "learning_rate"}
+    assert {"generator", "discriminator", "r1", "path", "augmentation", "distance"} <= names
+    assert set(events.Tags()["scalars"]) == names
+    for name in names:
+        shown = {event.step: event.value for event in events.Scalars(name)}
+        kept = {int(row["samples"]): float(row[name]) for row in rows if row[name]}
+        assert kept and shown == pytest.approx(kept, rel=1e-4, abs=1e-6), name
+    assert events.Tags()["images"] == ["samples"]
+    for event, step in zip(events.Images("samples"), (4, 8), strict=True):
+        with (
+            Image.open(io.BytesIO(event.encoded_image_string)) as shown,
+            Image.open(folder / "samples" / f"step-{step:08}.png") as kept,
+        ):
+            difference = np.asarray(shown.convert("RGB")).astype(int) - np.asarray(kept)
+        assert event.step == 8 * step and np.abs(difference).max() <= 1
 
 
 JOB = """
@@ -200,12 +238,93 @@ def test_the_command_trains_goes_on_and_fine_tunes(run, tmp_path):
     assert code == 0
     start = tmp_path / "run" / "generator.safetensors"
     given = ["train-generator", tmp_path / "set", "--out", tmp_path / "tuned", "--preset", "tiny", "--from", start]
-    code, out, err = run(*given, "--freeze", 2, "--images", 16, "--batch", 8, "--measure-every", 0, "--augment", "0.5")
+    code, out, err = run(
+        *given, "--freeze", 2, "--images", 16, "--batch", 8, "--measure-every", 0, "--augment", "0.5", "--tensorboard"
+    )
     assert code == 0, err
+    assert len(list((tmp_path / "tuned" / "tensorboard").iterdir())) == 1
     before, after = (stylegan2.load(tmp_path / name / "discriminator.safetensors", "D") for name in ("run", "tuned"))
     weights = dict(after.named_parameters())
     stayed = {name for name, value in before.named_parameters() if torch.equal(value, weights[name])}
     assert stayed == {"b8.fromrgb.weight", "b8.fromrgb.bias", "b8.conv0.weight", "b8.conv0.bias"}
+
+
+def test_the_command_trains_images_that_are_not_square(run, tmp_path):
+    """From a shell, fine-tuned, and exported: networks of the set's shape, which its size names."""
+    tall_set(tmp_path / "set")
+    given = ["train-generator", tmp_path / "set", "--preset", "tiny", "--measure-every", 0, "--batch", 8]
+    own = [*given, "--accelerator", "cpu", "--out", tmp_path / "run", "--resolution", "8x16", "--images", 16]
+    words = [sys.executable, "-m", "latentlab", *map(str, own)]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    start = tmp_path / "run" / "generator.safetensors"
+    generator = stylegan2.load(start)
+    assert (generator.config.resolution, generator.config.base_size, generator.image_size) == (8, (8, 4), (16, 8))
+    with Image.open(tmp_path / "run" / "samples" / "step-00000002.png") as grid:
+        assert grid.size == (6 * 8, 6 * 16)
+    code, _, err = run(*given, "--out", tmp_path / "tuned", "--images", 8, "--from", start, "--freeze", 1)
+    assert code == 0 and stylegan2.load(tmp_path / "tuned" / "generator.safetensors").image_size == (16, 8), err
+    code, _, err = run("weights", "export", start, tmp_path / "export.pt", "--layout", "release")
+    z = stylegan2.z_from_seeds([1], 128)
+    assert code == 0, err
+    torch.testing.assert_close(stylegan2.load(tmp_path / "export.pt")(z), stylegan2.load(start)(z))
+
+
+def test_trainings_on_images_that_are_not_square_are_measured_and_go_on(tmp_path):
+    found = tall_set(tmp_path / "set")
+    shown = []
+
+    def colours(images):
+        shown.append(tuple(images.shape[1:]))
+        return Means()(images)
+
+    def train(name, images):
+        preset = a_preset(images, base_size=(8, 4))
+        return train_generator(
+            preset.networks(), found, preset.settings, tmp_path / name, launch("cpu"), colours, OPTIONS, progress=False
+        )
+
+    train("parts", 32)
+    parts, whole = train("parts", 64), train("whole", 64)
+    assert parts.generator.read_bytes() == whole.generator.read_bytes()
+    assert stylegan2.load(whole.best).image_size == (16, 8) and set(shown) == {(3, 128, 64)}
+
+
+def test_a_start_of_another_constant_gets_a_discriminator_like_it(run, tmp_path):
+    """A size does not tell the constant: 16 × 8 pixels come of 8 × 4 at resolution 8, and of 4 × 2 at 16."""
+    tall_set(tmp_path / "set")
+    preset = tiny(16, 64, base_size=(4, 2))
+    stylegan2.save(preset.networks()[0], tmp_path / "alone.safetensors")
+    words = ["train-generator", tmp_path / "set", "--out", tmp_path / "run", "--preset", "tiny", "--images", 8]
+    code, _, err = run(*words, "--batch", 8, "--measure-every", 0, "--from", tmp_path / "alone.safetensors")
+    assert code == 0, err
+    judge = stylegan2.load(tmp_path / "run" / "discriminator.safetensors", "D")
+    assert (judge.config.resolution, judge.config.base_size) == (16, (4, 2))
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (
+            ["--resolution", "100x75"],
+            "images 100 pixels wide and 75 high: sides of about this size are multiples of 16",
+        ),
+        (["--resolution", "7x14"], "images 7 pixels wide and 14 high: take 8 or more each way"),
+        (["--resolution", "8y16"], "a size is a number such as 256, or width and height such as 960x540"),
+        (["--resolution", "12x12"], "resolution must be a power of two from 8, not 12"),
+        (["--resolution", "16x8"], "it is 8x16, not of the proportions of 16x8: set fit (--fit) to crop or to stretch"),
+        (["--resolution", "8"], "not square: set fit (--fit) to crop or to stretch; where all images have one shape"),
+        (["--preset", "stylegan"], "StyleGAN makes square images, and these are not: take the preset tiny or auto"),
+        (["--preset", "progressive"], "Progressive GAN makes square images, and these are not: take"),
+        (["--preset", "paper256"], "paper256 is for square images of 256 pixels, not 8x16; take auto"),
+    ],
+)
+def test_shapes_that_are_not_trained_get_a_line(run, tmp_path, words, message):
+    tall_set(tmp_path / "set", 2)
+    shape = [] if "--resolution" in words else ["--resolution", "8x16"]
+    given = ["train-generator", tmp_path / "set", "--out", tmp_path / "run", "--measure-every", 0]
+    code, _, err = run(*given, *shape, *words)
+    assert code == 2 and message in err.splitlines()[-1] and "Traceback" not in err
 
 
 @pytest.mark.parametrize(

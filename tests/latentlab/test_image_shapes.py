@@ -185,11 +185,6 @@ def test_commands_refuse_other_shapes_before_any_work(refused, files, tmp_path, 
     assert not [path for path in tmp_path.rglob("*") if path.is_file()]
 
 
-def test_a_training_does_not_go_on_from_other_shapes(refused, files, tmp_path):
-    said = refused("train-generator", tmp_path, "--from", files["net"], "--out", tmp_path / "out")
-    assert "makes images of 16×32 pixels (height × width); training takes" in said
-
-
 def test_functions_refuse_other_shapes(shaped, tmp_path):
     components, codes = Components.load(shaped, SCORER), shaped.w_avg.expand(1, shaped.num_ws, -1)
     distance = random_distance("vgg")

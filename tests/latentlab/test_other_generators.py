@@ -33,6 +33,7 @@ from latentlab.rendering import Renderer
 from latentlab.samples import SampleStore
 from latentlab.scorers import FunctionScorer, load_scorer, score_images
 from tests.conftest import TINY, make_tiny
+from tests.latentlab.random_networks import random_distance
 
 LIVELY = replace(TINY, mapping_lr_multiplier=1.0)
 
@@ -50,8 +51,9 @@ def conditional():
 @pytest.fixture(scope="module")
 def files(grey, conditional, tmp_path_factory):
     folder = tmp_path_factory.mktemp("networks")
-    two = make_tiny(replace(LIVELY, img_channels=2))
-    for name, network in (("grey", grey), ("conditional", conditional), ("two", two), ("plain", make_tiny())):
+    two, four = (make_tiny(replace(LIVELY, img_channels=channels)) for channels in (2, 4))
+    networks = {"grey": grey, "conditional": conditional, "two": two, "four": four, "plain": make_tiny()}
+    for name, network in networks.items():
         stylegan2.save(network, folder / f"{name}.safetensors")
         direction = Direction(np.eye(32, dtype=np.float32)[0], "light", "mean", generator=network.fingerprint)
         direction.save(folder / f"{name}-direction.safetensors")
@@ -113,7 +115,7 @@ def words_for(command, files, name, out):
 @pytest.mark.parametrize("command", WORDS)
 def test_scorers_of_colour_refuse_grey_before_any_work(refused, files, tmp_path, command):
     said = refused(*words_for(command, files, "grey", tmp_path / "out"))
-    assert "grey.safetensors makes images of 1 channel, but the scorer attributes:young takes colour" in said
+    assert "grey.safetensors makes images of 1 channel, but the scorer attributes:young takes colour (3); score" in said
     assert not list(tmp_path.iterdir())
 
 
@@ -125,15 +127,57 @@ def test_what_needs_a_face_refuses_grey_before_any_work(refused, files, tmp_path
         ["project", tmp_path / "photo.png"],
         ["edit", "--direction", direction, "--photo", tmp_path / "photo.png"],
     ):
-        assert "makes images of 1 channel, but faces in photos" in refused(*words, *network)
+        said = refused(*words, *network)
+        assert (
+            "makes images of 1 channel, but the work on faces in photos takes colour (3); the latents of grey" in said
+        )
     assert [path.name for path in tmp_path.iterdir()] == ["photo.png"]
 
 
-def test_images_without_a_form_in_files_are_refused(refused, files, tmp_path):
-    out = tmp_path / "out"
-    said = refused("generate", "--network", files / "two.safetensors", "--out", out)
-    assert "two.safetensors makes images of 2 channels; images of 1 (grey) or 3 (colour)" in said
-    assert not out.exists()
+NEEDS = {
+    "generate --seeds 1": "writing them to files takes grey (1) or colour (3); take another generator, or this one's",
+    "interpolate 1 2": "writing them to files takes grey (1)",
+    "drag --seed 1 --move 3,4:5,6": "writing them to files takes grey (1)",
+    "walk --direction DIRECTION --scorer attributes:young --attribute young": "scoring them takes grey (1)",
+    "edit --direction DIRECTION --seeds 1": "scoring them takes grey (1)",
+    "label --samples 4": "scoring them takes grey (1) or colour (3); take another generator, or this one's images",
+    "smile --samples 20": "scoring them takes grey (1)",
+    "metrics generator --metric ppl-z": "measuring a generator takes grey (1) or colour (3)",
+    "project PHOTO": "the work on faces in photos takes colour (3); take another generator, or this one's images",
+    "edit --direction DIRECTION --photo PHOTO": "the work on faces in photos takes colour (3)",
+    "translate make drawings --seeds 1": "drawing training sets and comparisons takes colour (3)",
+    "distil --direction DIRECTION": "drawing training sets and comparisons takes colour (3)",
+}
+
+
+@pytest.mark.parametrize(("name", "channels"), [("two", 2), ("four", 4)])
+@pytest.mark.parametrize("command", NEEDS)
+def test_images_of_other_channels_are_refused_by_what_takes_others(refused, files, tmp_path, command, name, channels):
+    photo, suffix = tmp_path / "photo.png", {"inter": ".gif", "drag ": ".png", "walk ": ".png", "disti": ".safetensors"}
+    images.save_image(torch.zeros(3, 64, 64), photo)
+    given = {"DIRECTION": files / f"{name}-direction.safetensors", "PHOTO": photo}
+    words = [given.get(word, word) for word in command.split()]
+    out = tmp_path / f"out{suffix.get(command[:5], '')}"
+    said = refused(*words, "--network", files / f"{name}.safetensors", "--out", out)
+    assert f"{name}.safetensors makes images of {channels} channels, but {NEEDS[command]}" in said
+    assert list(tmp_path.iterdir()) == [photo]
+
+
+def test_functions_refuse_other_channels(refused, files, tmp_path):
+    four = stylegan2.load(files / "four.safetensors")
+    made = four(stylegan2.z_from_seeds([1], 32))
+    with pytest.raises(UserError, match=r"this generator makes images of 4 channels, but finding their latents takes"):
+        project(made, four, perceptual=random_distance("vgg"), progress=False)
+    said = refused("train-generator", tmp_path, "--from", files / "four.safetensors", "--out", tmp_path / "out")
+    assert "makes images of 4 channels, but training on files takes grey (1) or colour (3); train it in Python" in said
+    with pytest.raises(UserError, match=r"but the scorer _Seven takes 7 channels; score them by a function"):
+        Components.load(make_tiny(), _Seven()).check_images(scored=True)
+
+
+class _Seven:
+    """A scorer of images that nobody has."""
+
+    names, fingerprint, img_channels = ("x",), "seven", 7
 
 
 def test_scorers_say_what_they_take(grey):

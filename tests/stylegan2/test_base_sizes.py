@@ -14,6 +14,7 @@ import torch
 import stylegan2
 from stylegan2 import Discriminator, DiscriminatorConfig, Generator, GeneratorConfig, ops
 from stylegan2.checkpoints.exporting import export
+from stylegan2.config import shape_for
 from stylegan2.training import GANTraining, TrainingSettings
 from tests.conftest import make_tiny
 from tests.stylegan2.growing_files import network, write_tf
@@ -105,6 +106,34 @@ def test_both_networks_are_trained_together(size):
 def test_what_is_no_size_is_refused(config, wrong):
     with pytest.raises(ValueError, match="base_size must be a height and a width"):
         replace(config, base_size=wrong)
+
+
+@pytest.mark.parametrize(
+    ("height", "width", "resolution", "base_size"),
+    [
+        (64, 32, 32, (8, 4)),
+        (8, 8, 8, (4, 4)),
+        (384, 640, 256, (6, 10)),
+        (14, 100, 8, (7, 50)),
+        (1024, 1024, 1024, (4, 4)),
+    ],
+)
+def test_shapes_have_networks(height, width, resolution, base_size):
+    assert shape_for(height, width) == (resolution, base_size)
+    assert GeneratorConfig(resolution, base_size=base_size).image_size == (height, width)
+
+
+@pytest.mark.parametrize(
+    ("height", "width", "advice"),
+    [(75, 100, "multiples of 16; take 96x64"), (480, 640, "multiples of 64; take 640x448"), (33, 9, "take 8x32")],
+)
+def test_shapes_without_a_network_are_refused_with_one_that_has(height, width, advice):
+    with pytest.raises(ValueError, match=advice):
+        shape_for(height, width)
+    near = [int(side) for side in advice.split()[-1].split("x")]
+    shape_for(near[1], near[0])
+    with pytest.raises(ValueError, match="no network makes images 7 pixels wide and 64 high: take 8 or more each way"):
+        shape_for(64, 7)
 
 
 # --- files --------------------------------------------------------------------------------------------------

@@ -104,7 +104,7 @@ def _begin(
     generator = components.generator
     check_class(generator, settings.class_label)
     check_square(generator, "measuring a generator")
-    components.check_images(scored=settings.of_attributes != ())
+    components.check_images(settings.of_attributes != (), "measuring a generator")
     renderer = components.renderer(settings.resolution)
     batches = Batches.of(batch_size, renderer)
     source = Source(renderer, settings.psi, settings.class_label, settings.seed_start, batches)
