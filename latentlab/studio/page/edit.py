@@ -198,8 +198,7 @@ class EditTab:
         networks = self._studio.networks
         found = networks.figures(networks.subject(session.face), networks.steps(session))
         recipe = recipe_of(session, networks)
-        command = recipe.command or "# no single command makes this image; the Python below does"
-        return [_figures(found, score), command, recipe.python]
+        return [_figures(found, score), recipe.command, recipe.python]
 
     def _values(self, session: Session) -> list[Any]:
         first, last = session.edit.layers or (0, self._studio.networks.num_ws - 1)
