@@ -132,12 +132,12 @@ def photo_file(face: PhotoFace) -> str:
 
 
 def _recipe_arguments(recipe: PhotoRecipe) -> list[str]:
-    fast, tune, steps = _recipe_options(recipe)
+    fast, tune, steps = recipe_options(recipe)
     options = [f"steps={steps}"] if steps is not None else []
     return [*options, *([] if tune else ["tune=False"]), *(["fast=True"] if fast else [])]
 
 
-def _recipe_options(recipe: PhotoRecipe) -> tuple[bool, bool, int | None]:
+def recipe_options(recipe: PhotoRecipe) -> tuple[bool, bool, int | None]:
     """Whether it is a quick look, whether it refines, and its steps where they are not the recipe's own."""
     tune, steps = recipe.tuning is not None, recipe.projection.steps
     for fast in (False, True):
@@ -172,7 +172,7 @@ def _command(
 
 def _command_of_photo(face: PhotoFace, code: str | None, session: Session, networks: Networks, steps: Steps) -> str:
     """A command for the face of a photo, or for a code in its place."""
-    fast, tune, count = _recipe_options(face.recipe)
+    fast, tune, count = recipe_options(face.recipe)
     options = [*_network(networks), *(["--steps", str(count)] if count is not None else [])]
     options += [*([] if tune else ["--no-tune"]), *(["--fast"] if fast else []), "--face", str(face.number)]
     if code is None and not steps:

@@ -20,6 +20,7 @@ from latentlab.pipelines.photos import photo_recipe
 from latentlab.studio.dragging import Moves, drag_face
 from latentlab.studio.exporting import export
 from latentlab.studio.faces import CodeFace, PhotoFace, SeedFace
+from latentlab.studio.kept import kept_face
 from latentlab.studio.networks import Networks
 from latentlab.studio.photos import edit_queue, project_face
 from latentlab.studio.session import Edit, Session
@@ -136,12 +137,13 @@ def refined(networks, photo, place):
     return PhotoFace(photo, 2, recipe), portrait
 
 
-def test_the_face_of_a_photo_is_dragged_in_its_photo(networks, refined, tmp_path):
+def test_the_face_of_a_photo_is_dragged_in_its_photo_and_kept(networks, photo, refined, tmp_path):
     face, portrait = refined
     networks.keep(face, portrait)
     subject, moves = networks.subject(face), Moves.parse("20,20 > 30,20")
-    path = drag_face(subject, (), moves, None, 2, tmp_path / "dragged-1" / "dragged.safetensors", Report())
+    path = drag_face(subject, (), moves, None, 2, tmp_path / "dragged-1" / "dragged.safetensors", Report(), face)
     dragged = networks.subject(CodeFace(path, face))
+    assert kept_face(sorted(path.parent.iterdir()), {"two.png": photo}.__getitem__) == CodeFace(path, face)
     assert dragged.preview.generator is portrait.generator
     changed = (dragged.full(()) - subject.full(())).abs()  # by little: this tiny generator's w has hardly any spread
     assert float(changed[..., 1100:].max()) > 0 == float(changed[..., :900].max())
@@ -222,7 +224,9 @@ def test_what_was_dragged_from_a_photo_goes_with_its_portrait(networks, portrait
 def test_a_queue_goes_on_after_a_bad_photo(networks, direction, photo, tmp_path):
     (tmp_path / "bad.png").write_bytes(b"no image")
     paths, steps = [tmp_path / "bad.png", photo], [(direction, 6.0)]
-    failures = edit_queue(paths, networks, steps, RECIPE, tmp_path / "out", Report())
+    done = []
+    failures = edit_queue(paths, networks, steps, RECIPE, tmp_path / "out", Report(), done)
+    assert done == [tmp_path / "out" / "two.png"]
     assert [failure.startswith("bad.png is not an image") for failure in failures] == [True]
     assert load_image(tmp_path / "out" / "two.png").shape == load_image(photo).shape
 
