@@ -21,7 +21,7 @@ from latentlab.progress import bar
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from latentlab.directions import Direction
+    from latentlab.directions import Direction, Edits
     from latentlab.pipelines import Components, PhotoEditSettings
     from latentlab.pipelines.photos import CheckedPhoto, OnChecks, Pasting, PhotoEdit
     from latentlab.pipelines.photos.settings import Face
@@ -276,7 +276,7 @@ def _print_count(done: int, failed: int, noun: str) -> None:
 
 def edit_photos(
     photos: Sequence[Path],
-    direction: Direction,
+    direction: Direction | Edits,
     strengths: Sequence[float] | None,
     components: Components,
     settings: PhotoEditSettings,
@@ -339,11 +339,14 @@ def edit_photos_quickly(
 
 
 def _print_edits(
-    edits: Sequence[PhotoEdit], names: Sequence[str], direction: Direction, settings: PhotoEditSettings
+    edits: Sequence[PhotoEdit], names: Sequence[str], direction: Direction | Edits, settings: PhotoEditSettings
 ) -> None:
     """Print what became of each edit, and what is not good about it."""
+    from latentlab.directions import Edits
+
     for one, name in zip(edits, names, strict=True):
-        print(f"{direction.attribute} {name}: {one.values(settings.attribute)}")
+        title = str(direction) if isinstance(direction, Edits) else f"{direction.attribute} {name}"
+        print(f"{title}: {one.values(settings.attribute)}")
         if one.search is not None:
             print(f"in its crop: {one.search.describe()[0]}")
         for check in one.checks:

@@ -2,32 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from latentlab.cli import options, photos, videos
+from latentlab.cli import moves, options, photos, videos
 from latentlab.files import list_images
 from latentlab.progress import bar
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
     from latentlab.directions import Direction
     from latentlab.pipelines import Components, HealthyRegion
     from latentlab.samples import EditTable
 
-DirectionName = Annotated[
-    str,
-    typer.Option(
-        "--direction",
-        help="Direction: a name that `latentlab directions list` shows, or a file: of `latentlab fit`, or a published "
-        "array (.npy, .npz, .pt, .safetensors).",
-    ),
-]
 Force = Annotated[bool, typer.Option("--force", help="Apply it to a generator that it was not learnt on.")]
 
 
@@ -60,20 +50,19 @@ def generate(
 
 
 # Options of `edit` and `walk` that some of their modes do not use, and why.
-_NOT_FOR_PHOTOS = ("seeds", "psi", "cutoff", "resolution", "latents", "healthy", "precision")
+_NOT_FOR_PHOTOS = ("seeds", "psi", "cutoff", "resolution", "healthy", "precision")
 _FOR_PHOTOS = ("mask", "keep_detail", "keep_tone", "steps", "tune", "fast", "strict", "aligned", "landmarks", "face")
 _NOT_FOR_VIDEOS = (
-    *_NOT_FOR_PHOTOS, "photo", "class_label", "strict", "landmarks", "batch", "fast", "save_latents", "workers", "ray",
-    "gpus_per_worker",
+    *_NOT_FOR_PHOTOS, "latents", "photo", "class_label", "strict", "landmarks", "batch", "fast", "save_latents",
+    "workers", "ray", "gpus_per_worker",
 )  # fmt: skip
-_FOR_VIDEOS = ("strength", "state")
 _FOR_FIGURES = ("attribute", "scorer")
 _FOR_ANIMATIONS = ("frames", "fps")
 
 
 def edit(
     ctx: typer.Context,
-    direction: DirectionName,
+    direction: moves.DirectionNames,
     seeds: options.Seeds = "600-603",
     strengths: options.Strengths = None,
     units: options.StrengthUnits = options.Units.w,
@@ -88,7 +77,13 @@ def edit(
     device: options.Device = "auto",
     force: Force = False,
     batch: options.Batch = "auto",
-    latents: options.LatentsFile = None,
+    latents: Annotated[
+        Path | None,
+        typer.Option(
+            help="File of latent codes instead of seeds: latents.pt of e4e or pSp, projected_w.npz, or the like. With "
+            "--photo, one for each photo, rendered by the generator that was refined on it."
+        ),
+    ] = None,
     save_latents: options.SaveLatents = None,
     precision: options.ImagePrecision = options.PrecisionName.float32,
     photo: Annotated[
@@ -136,9 +131,7 @@ def edit(
     video: Annotated[
         Path | None, typer.Option(help="Video to edit instead of seeds; needs the package imageio[ffmpeg].")
     ] = None,
-    strength: Annotated[
-        float | None, typer.Option(help="With --video: strength of the edit, the same in all frames.")
-    ] = None,
+    strength: moves.OneStrength = None,
     state: Annotated[
         Path | None,
         typer.Option(
@@ -152,34 +145,36 @@ def edit(
 ) -> None:
     """Write each seed's image at each strength, and the scores of all as a table.
 
-    With --target: at strength 0, and at the strength that brings its score to the target. With --latents: the images of
-    latent codes from a file. With --photo: align, check, project, tune, edit and paste back; each photo gets a folder
-    with everything, where the same command resumes after a stop. Without --strengths and --target, a photo whose
-    --attribute is what the direction moves is brought to 0.1 and to 0.9 of it. With --video: follow the face, edit
-    every frame by one --strength (or the one that brings the middle frame to --target), and write the MP4 file of --out
-    with a report beside it.
+    With --direction and --strength several times: one image each, moved along all directions at once. With --target: at
+    strength 0, and at the strength that brings its score to the target. With --latents: the images of latent codes from
+    a file. With --photo: align, check, project, tune, edit and paste back; each photo gets a folder with everything,
+    where the same command resumes after a stop. Without --strengths and --target, a photo whose --attribute is what the
+    direction moves is brought to 0.1 and to 0.9 of it. With --video: follow the face, edit every frame by one
+    --strength (or the one that brings the middle frame to --target), and write the MP4 file of --out with a report
+    beside it.
     """
     from latentlab.pipelines import Components, SeedSettings, StrengthSettings, edit_latents, edit_seeds
     from latentlab.pipelines.photos import Pasting
     from latentlab.pipelines.photos.quick import has_editor
 
+    several = moves.check_directions(ctx, direction, strength, target, video)
     if video is not None:
         _check_video(ctx, target)
     else:
-        options.refuse_without_effect(ctx, dict.fromkeys(_FOR_VIDEOS, "without --video"))
+        options.refuse_without_effect(ctx, {"state": "without --video"})
         reason = "with --photo" if photo else "without --photo or --video"
         options.refuse_without_effect(ctx, dict.fromkeys(_NOT_FOR_PHOTOS if photo else _FOR_PHOTOS, reason))
-        _check_sources(ctx, latents, strengths)
+        moves.check_sources(ctx, None if photo else latents, several or strengths is not None)
         options.check_cutoff(ctx, psi)
-        _check_target(ctx, target, strengths, bool(photo))
+        _check_target(ctx, target, several or strengths is not None, bool(photo))
     search = StrengthSettings() if cap is None else StrengthSettings(cap)
     paths = list_images(photo or ())
     if video is None:
         photos.check_folders(out, paths)
     if save_latents is not None:
         options.check_latents_file(save_latents, () if latents is None else [latents])
-    series = strengths if video is None or strength is None else f"{strength!r}"
-    read = _read_edit(direction, series, units, layers, latents, save_latents is not None)
+    given = moves.Given(direction, strengths, strength, units, layers)
+    read = moves.read_edit(given, latents, save_latents is not None)
     numbers = options.parse_seeds(seeds)
     faces = photos.ChosenFaces(aligned, landmarks, photos.parse_face(face))
     size = options.parse_batch(batch)
@@ -191,7 +186,7 @@ def edit(
         pasting = Pasting(mask.value, keep_detail, keep_tone)
         how = videos.edit_settings(steps, tune, faces.face, attribute, target, cap, pasting, force, state)
         one = None if wanted.strengths is None else wanted.strengths[0]
-        videos.edit_video(video, wanted.direction, one, components, how, out)
+        videos.edit_video(video, wanted.one, one, components, how, out)
         return
     if paths:
         recipe = photos.Recipe(
@@ -205,17 +200,19 @@ def edit(
         )
         pasting = Pasting(mask.value, keep_detail, keep_tone)
         settings = photos.edit_settings(recipe, attribute, pasting, force, target, cap)
-        if fast and steps is None and has_editor(wanted.direction, wanted.strengths, components, settings):
+        settings = replace(settings, codes=wanted.codes)
+        quick = fast and steps is None and not several and latents is None
+        if quick and has_editor(wanted.one, wanted.strengths, components, settings):
             unused = ("mask", "keep_detail", "tune", "cap", "class_label", "save_latents")
-            options.refuse_without_effect(ctx, dict.fromkeys(unused, f"with --fast and the editor of {direction}"))
+            options.refuse_without_effect(ctx, dict.fromkeys(unused, f"with --fast and the editor of {direction[0]}"))
             with options.on_workers(workers, ray, gpus_per_worker):
-                photos.edit_photos_quickly(paths, wanted.direction, components, settings, out)
+                photos.edit_photos_quickly(paths, wanted.one, components, settings, out)
             return
         with options.on_workers(workers, ray, gpus_per_worker):
             photos.edit_photos(paths, wanted.direction, wanted.strengths, components, settings, out, save_latents)
         return
     if healthy is not None:
-        search = replace(search, healthy=_healthy_region(healthy, wanted.direction, components))
+        search = replace(search, healthy=_healthy_region(healthy, wanted.one, components))
     chosen = SeedSettings(
         psi, resolution, size, force, class_label, attribute, target, search, save_latents, precision.value, cutoff
     )
@@ -258,7 +255,7 @@ def _print_strengths(table: EditTable, noun: str, attribute: str, target: float,
 
 def walk(
     ctx: typer.Context,
-    direction: DirectionName,
+    direction: moves.DirectionName,
     seeds: options.Seeds = "600-603",
     strengths: options.Strengths = None,
     units: options.StrengthUnits = options.Units.w,
@@ -298,9 +295,9 @@ def walk(
     check_walk_path(out, fps)
     reason = "on an animation" if animated else "on a figure"
     options.refuse_without_effect(ctx, dict.fromkeys(_FOR_FIGURES if animated else _FOR_ANIMATIONS, reason))
-    _check_sources(ctx, latents, strengths)
+    moves.check_sources(ctx, latents, strengths is not None)
     options.check_cutoff(ctx, psi)
-    read = _read_edit(direction, strengths, units, layers, latents)
+    read = moves.read_edit(moves.Given([direction], strengths, None, units, layers), latents)
     size = options.parse_batch(batch)
     numbers = options.parse_seeds(seeds)
     settings = SeedSettings(psi, resolution, size, force, class_label, precision=precision.value, cutoff=cutoff)
@@ -308,79 +305,27 @@ def walk(
     wanted = read(components)
     series: Sequence[float] | None = wanted.strengths
     if animated:
-        series = sweep(*(strength_range(wanted.direction) if series is None else (min(series), max(series))), frames)
+        series = sweep(*(strength_range(wanted.one) if series is None else (min(series), max(series))), frames)
     else:
         components.check_attribute(attribute)
     if wanted.codes is not None:
-        made = walk_latents(wanted.codes, wanted.direction, series, components, settings, not animated, bar)
+        made = walk_latents(wanted.codes, wanted.one, series, components, settings, not animated, bar)
     else:
-        made = walk_seeds(numbers, wanted.direction, series, components, settings, not animated, bar)
+        made = walk_seeds(numbers, wanted.one, series, components, settings, not animated, bar)
     made.save(out, attribute, fps)
     print(f"written to {out}")
 
 
-@dataclass(frozen=True, eq=False)
-class _Edit:
-    """Direction, strengths in its units, and latent codes of `edit` and `walk`."""
+def _check_target(ctx: typer.Context, target: float | None, given: bool, photo: bool) -> None:
+    """Refuse what a target makes superfluous, or what has no effect without one.
 
-    direction: Direction
-    strengths: list[float] | None
-    codes: Tensor | None
-
-
-def _read_edit(
-    direction: str,
-    strengths: str | None,
-    units: options.Units,
-    layers: str | None,
-    latents: Path | None,
-    saved: bool = False,
-) -> Callable[[Components], _Edit]:
-    """Read what the options name, before any network is loaded; what it gives matches it to the networks.
-
-    If the latents of the edits are to be `saved`, a direction that leaves none is refused.
+    Photos have targets by default, where strengths are not given.
     """
-    from latentlab.cards import has_card
-    from latentlab.directions import load_direction, match_layers
-    from latentlab.editing import in_w
-    from latentlab.latents import load_latents, match_rows
-    from latentlab.pipelines.edits import check_leaves_codes
-
-    found = load_direction(direction)
-    if saved:
-        check_leaves_codes(found)
-    series = None if strengths is None else options.parse_strengths(strengths)
-    codes = None if latents is None else load_latents(latents)
-    chosen = None if layers is None else options.parse_layers(layers)
-
-    def matched(components: Components) -> _Edit:
-        own, ws = found, codes
-        if not components.generator.num_ws and found.generator is None and not has_card(direction):
-            own = load_direction(direction, space="z")  # a bare array, which moves all codes that there are
-        if layers is not None:
-            num_ws = components.generator.num_ws
-            own, ws = match_layers(found, num_ws, chosen), None if codes is None else match_rows(codes, num_ws)
-        # Where rows are left out, the length that strengths are counted in is another.
-        in_units = None if series is None else [in_w(own, strength, units.value) for strength in series]
-        return _Edit(own, in_units, ws)
-
-    return matched
-
-
-def _check_sources(ctx: typer.Context, latents: Path | None, strengths: str | None) -> None:
-    if latents is not None:
-        options.refuse_without_effect(ctx, dict.fromkeys(("seeds", "psi", "cutoff", "class_label"), "with --latents"))
-    if strengths is None:
-        options.refuse_without_effect(ctx, {"units": "without --strengths"})
-
-
-def _check_target(ctx: typer.Context, target: float | None, strengths: str | None, photo: bool) -> None:
-    """Refuse what a target makes superfluous, or what has no effect without one; photos have targets by default."""
     if target is not None:
         options.refuse_without_effect(ctx, {"strengths": "with --target, which finds them"})
     else:
         options.refuse_without_effect(ctx, {"healthy": "without --target"})
-        if not photo or strengths is not None:
+        if not photo or given:
             options.refuse_without_effect(ctx, {"cap": "without --target"})
         if not photo:
             options.refuse_without_effect(ctx, {"attribute": "without --target or --photo"})

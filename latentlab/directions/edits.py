@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from latentlab.directions.direction import Direction
+from latentlab.errors import UserError
+
+if TYPE_CHECKING:
+    from stylegan2.protocol import Generator
 
 
 @dataclass(frozen=True)
@@ -38,16 +43,24 @@ class Edits:
         return self * -1.0
 
     def __add__(self, other: Edits | Direction) -> Edits:
-        return Edits(self.steps + _edits(other).steps)
+        return Edits(self.steps + as_edits(other).steps)
 
     __radd__ = __add__
 
     def __sub__(self, other: Edits | Direction) -> Edits:
-        return self + _edits(other) * -1.0
+        return self + as_edits(other) * -1.0
+
+    def check(self, generator: Generator, force: bool = False) -> None:
+        """Check that there are directions, and that all fit a generator; UserError, see `Direction.check`."""
+        if not self.steps:
+            raise UserError("edits go along one direction or several; these go along none")
+        for direction, _ in self.steps:
+            direction.check(generator, force)
 
     def __str__(self) -> str:
         return " ".join(f"{strength:+g} {direction.attribute}" for direction, strength in self.steps)
 
 
-def _edits(value: Edits | Direction) -> Edits:
+def as_edits(value: Edits | Direction) -> Edits:
+    """Edits as they are; a direction as an edit by strength 1."""
     return value if isinstance(value, Edits) else value * 1.0

@@ -12,8 +12,11 @@ from torch import Tensor
 
 from latentlab.batching import AnyBatch, Batches
 from latentlab.directions import Direction
+from latentlab.directions.edits import Edits, as_edits
 from latentlab.editing import Mode, move
 from latentlab.errors import UserError
+from latentlab.latents import match_rows
+from latentlab.mapping import check_has_w
 from latentlab.progress import Stage, stage_of
 from latentlab.rendering import Latents, Renderer, rows_of, ws_of
 from latentlab.reprs import ShortRepr
@@ -21,6 +24,9 @@ from latentlab.samples import EditTable, SampleTable
 from latentlab.scorers import AnyThreshold, Scorer, score_images
 from stylegan2.protocol import Generator
 from stylegan2.sampling import z_from_seeds
+
+EDITED = "edited"
+"""Name of what went along several directions at once, where what went along one is named by its strength."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -78,7 +84,7 @@ class EditedImage(ShortRepr):
 @torch.inference_mode()
 def render_edits(
     latents: Tensor | Latents,
-    direction: Direction,
+    direction: Direction | Edits,
     strengths: Sequence[float] | NDArray[np.float64],
     renderer: Renderer,
     scorer: Scorer | None,
@@ -92,7 +98,7 @@ def render_edits(
     latents
         ws `(faces, num_ws, w_dim)`, or latents by name, of which the direction's space can be reached.
     direction, mode
-        See `latentlab.editing.move`.
+        See `latentlab.editing.move`; of edits along several directions, strengths are multiples.
     strengths
         Strengths of all faces, which must differ; or `(faces, strengths)`, where each face has its own.
     renderer, scorer
@@ -113,13 +119,45 @@ def render_edits(
         face, step = np.divmod(np.array(numbers), own.shape[1])
         batch = {name: value.to(device) for name, value in rows_of(by_name, torch.from_numpy(face)).items()}
         distance = torch.tensor(own[face, step], dtype=torch.float32, device=device)
-        images = renderer(move(batch, [(direction, distance)], renderer.generator, mode))
+        images = renderer(move(batch, gone(direction, distance), renderer.generator, mode))
         scores = np.zeros((len(images), 0), np.float32) if scorer is None else score_images(scorer, images)
         found = zip(face.tolist(), step.tolist(), torch.split(images, 1), scores, strict=True)
         return [EditedImage(*one) for one in found]
 
     for edited in Batches.of(batch_size, renderer)(range(own.size), some):
         yield from edited
+
+
+def checked_codes(ws: Tensor, generator: Generator) -> Tensor:
+    """Latent codes `(n, num_ws, w_dim)` for a generator; one row serves all layers.
+
+    Raises
+    ------
+    UserError
+        If the generator has no W, or the codes have another shape.
+    """
+    check_has_w(generator, "editing latent codes")
+    num_ws, w_dim = generator.num_ws, generator.w_dim
+    if ws.ndim != 3 or ws.shape[2] != w_dim:
+        raise UserError(f"latent codes of this generator are (n, {num_ws}, {w_dim}), not {tuple(ws.shape)}")
+    if ws.shape[1] not in (1, num_ws):
+        raise UserError(
+            f"the latent codes have {ws.shape[1]} rows, the generator's ws {num_ws}: match them by resolution with "
+            "--layers all; in Python, by latentlab.latents.match_rows"
+        )
+    return match_rows(ws, num_ws)
+
+
+def check_edits_alone(strengths: Sequence[float] | None, target: object) -> None:
+    """Refuse strengths or a target beside edits along several directions, which have strengths of their own."""
+    if strengths is not None or target is not None:
+        given = "a target is searched for along one direction" if strengths is None else "give no other strengths"
+        raise UserError(f"edits along several directions have a strength each: {given}")
+
+
+def gone(along: Direction | Edits, distance: float | Tensor) -> list[tuple[Direction, float | Tensor]]:
+    """Steps, for `latentlab.editing.move`, that go a distance along a direction, or a multiple of several edits."""
+    return [(direction, strength * distance) for direction, strength in as_edits(along)]
 
 
 def _own_strengths(strengths: Sequence[float] | NDArray[np.float64], faces: int) -> NDArray[np.float64]:
@@ -170,19 +208,20 @@ def edit_table(
     )
 
 
-def check_leaves_codes(direction: Direction) -> None:
-    """Refuse a direction whose edits no code of w or w+ has, where these are to be saved; UserError."""
-    if direction.space == "s":
-        raise UserError(
-            f"the {direction.attribute} direction moves style channels (space s), which latent codes of w+ do not "
-            "have: to save latents, take a direction of w or w+, such as smile-w"
-        )
+def check_leaves_codes(along: Direction | Edits) -> None:
+    """Refuse directions whose edits no code of w or w+ has, where these are to be saved; UserError."""
+    for direction, _ in as_edits(along):
+        if direction.space == "s":
+            raise UserError(
+                f"the {direction.attribute} direction moves style channels (space s), which latent codes of w+ do not "
+                "have: to save latents, take a direction of w or w+, such as smile-w"
+            )
 
 
 @torch.inference_mode()
 def edited_codes(
     latents: Latents,
-    direction: Direction,
+    direction: Direction | Edits,
     strengths: Sequence[float] | NDArray[np.float64],
     generator: Generator,
 ) -> Tensor:
@@ -191,14 +230,14 @@ def edited_codes(
     Raises
     ------
     UserError
-        If the direction is of space s, see `check_leaves_codes`.
+        If a direction is of space s, see `check_leaves_codes`.
     """
     check_leaves_codes(direction)
     on_device = {name: value.to(generator.w_avg.device) for name, value in latents.items()}
     own = torch.from_numpy(_own_strengths(strengths, len(next(iter(latents.values()))))).to(generator.w_avg)
     codes = []
     for step in range(own.shape[1]):
-        ws = ws_of(move(on_device, [(direction, own[:, step])], generator), generator)
+        ws = ws_of(move(on_device, gone(direction, own[:, step]), generator), generator)
         assert ws is not None  # no direction of s leaves styles
         codes.append(ws)
     return torch.stack(codes, dim=1).flatten(0, 1)

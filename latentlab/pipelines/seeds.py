@@ -16,13 +16,23 @@ from torch import Tensor
 from latentlab import images
 from latentlab.batching import Batches, BatchSize, parts_of
 from latentlab.directions import Direction
+from latentlab.directions.edits import Edits, as_edits
 from latentlab.editing import default_strengths
 from latentlab.errors import UserError
 from latentlab.files import strength_names
-from latentlab.latents import check_latents_path, match_rows, save_latents
-from latentlab.mapping import check_class, check_has_w, check_truncation, latents_of_seeds, ws_of_seeds
+from latentlab.latents import check_latents_path, save_latents
+from latentlab.mapping import check_class, check_truncation, latents_of_seeds, ws_of_seeds
 from latentlab.pipelines.components import Components
-from latentlab.pipelines.edits import Faces, check_leaves_codes, edit_table, edited_codes, render_edits
+from latentlab.pipelines.edits import (
+    EDITED,
+    Faces,
+    check_edits_alone,
+    check_leaves_codes,
+    checked_codes,
+    edit_table,
+    edited_codes,
+    render_edits,
+)
 from latentlab.pipelines.strengths import StrengthSettings, check_target, strength_for
 from latentlab.pipelines.targets import ScoreTarget
 from latentlab.pipelines.walks import COLUMNS, Walk, render_walk, walk_renderer
@@ -128,7 +138,7 @@ def generate_images(
 
 def edit_seeds(
     seeds: Sequence[int],
-    direction: Direction,
+    direction: Direction | Edits,
     strengths: Sequence[float] | None,
     components: Components,
     settings: SeedSettings,
@@ -146,7 +156,9 @@ def edit_seeds(
         Seeds of the faces.
     direction, strengths
         Direction of the edits, and their strengths in the direction's units, which must differ; None for both ends of
-        its range and 0 (see `latentlab.editing.strength_range`), or with a target.
+        its range and 0 (see `latentlab.editing.strength_range`), or with a target. Or edits along several directions
+        at once, such as `4 * smile - age`, which have their strengths: then None, and one image a seed,
+        `seed000600_edited.png`, which stands in the table at strength 1.
     components
         Networks; the generator and the scorer are used.
     settings
@@ -173,7 +185,7 @@ def edit_seeds(
 
 def edit_latents(
     ws: Tensor,
-    direction: Direction,
+    direction: Direction | Edits,
     strengths: Sequence[float] | None,
     components: Components,
     settings: SeedSettings,
@@ -205,7 +217,7 @@ def edit_latents(
 
 def _edit(
     faces: Faces,
-    direction: Direction,
+    direction: Direction | Edits,
     strengths: Sequence[float] | None,
     components: Components,
     settings: SeedSettings,
@@ -240,7 +252,7 @@ class _Editor:
     """Edits some of the faces, writes their images, and returns the scores."""
 
     faces: Faces
-    direction: Direction
+    direction: Direction | Edits
     plan: _Plan
     renderer: Renderer
     scorer: Scorer
@@ -286,12 +298,15 @@ def _editing(editor: _Editor, here: None) -> _Editor:
 
 def _plan(
     faces: Faces,
-    direction: Direction,
+    direction: Direction | Edits,
     strengths: Sequence[float] | None,
     components: Components,
     settings: SeedSettings,
     progress: bool | Stage,
 ) -> _Plan:
+    if isinstance(direction, Edits):
+        check_edits_alone(strengths, settings.target)
+        return _Plan((1.0,), (EDITED,))
     if settings.target is None:
         series = default_strengths(direction) if strengths is None else strengths
         return _Plan(series, strength_names(series))
@@ -383,38 +398,37 @@ def _walk(
 
 
 def _faces_of_seeds(
-    seeds: Sequence[int], direction: Direction, components: Components, settings: SeedSettings, scored: bool = True
+    seeds: Sequence[int],
+    direction: Direction | Edits,
+    components: Components,
+    settings: SeedSettings,
+    scored: bool = True,
 ) -> Faces:
     """The faces of seeds; UserError, before any work, if they, the direction or the networks do not go together."""
     check_distinct_seeds(seeds)
     check_class(components.generator, settings.class_label)
     check_truncation(components.generator, settings.psi, settings.cutoff)
     components.check_images(scored)
-    direction.check(components.generator, settings.force)
-    if direction.space == "z":
+    edits = as_edits(direction)
+    edits.check(components.generator, settings.force)
+    if any(one.space == "z" for one, _ in edits):
         latents = latents_of_seeds(components.generator, seeds, settings.psi, settings.class_label, settings.cutoff)
         return Faces(latents, tuple(seeds))
     return Faces({"ws": _ws(seeds, components, settings)}, tuple(seeds))
 
 
 def _faces_of_codes(
-    ws: Tensor, direction: Direction, components: Components, settings: SeedSettings, scored: bool = True
+    ws: Tensor, direction: Direction | Edits, components: Components, settings: SeedSettings, scored: bool = True
 ) -> Faces:
     """The faces of latent codes; UserError, before any work, as `_faces_of_seeds` says."""
     components.check_images(scored)
-    direction.check(components.generator, settings.force)
-    check_has_w(components.generator, "editing latent codes")
-    num_ws, w_dim = components.generator.num_ws, components.generator.w_dim
-    if ws.ndim != 3 or ws.shape[2] != w_dim:
-        raise UserError(f"latent codes of this generator are (n, {num_ws}, {w_dim}), not {tuple(ws.shape)}")
-    if ws.shape[1] not in (1, num_ws):
-        raise UserError(
-            f"the latent codes have {ws.shape[1]} rows, the generator's ws {num_ws}: match them by resolution with "
-            "--layers all; in Python, by latentlab.latents.match_rows"
-        )
-    if direction.space == "z":
-        raise UserError(f"the {direction.attribute} direction moves z, and latent codes are of w; edit seeds along it")
-    return Faces({"ws": match_rows(ws, num_ws)}, tuple(range(len(ws))), "latent")
+    edits = as_edits(direction)
+    edits.check(components.generator, settings.force)
+    codes = checked_codes(ws, components.generator)
+    for one, _ in edits:
+        if one.space == "z":
+            raise UserError(f"the {one.attribute} direction moves z, and latent codes are of w; edit seeds along it")
+    return Faces({"ws": codes}, tuple(range(len(codes))), "latent")
 
 
 @torch.inference_mode()

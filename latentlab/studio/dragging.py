@@ -17,6 +17,8 @@ from latentlab.dragging import steps as drag_steps
 from latentlab.errors import UserError
 from latentlab.images import to_pil
 from latentlab.latents import save_latents
+from latentlab.studio.faces import PhotoFace
+from latentlab.studio.kept import note_photo
 from latentlab.studio.subjects import Steps, Subject
 from latentlab.studio.working import Report
 
@@ -127,7 +129,14 @@ def mask_of(drawn: Image.Image | None, resolution: int) -> Tensor | None:
 
 
 def drag_face(
-    subject: Subject, steps: Steps, moves: Moves, mask: Tensor | None, most: int, path: Path, report: Report
+    subject: Subject,
+    steps: Steps,
+    moves: Moves,
+    mask: Tensor | None,
+    most: int,
+    path: Path,
+    report: Report,
+    photo: PhotoFace | None = None,
 ) -> Path:
     """Drag a face as directions of w have moved it, showing every step, and save its code.
 
@@ -143,6 +152,8 @@ def drag_face(
         File of the code.
     report
         What is told how far it is.
+    photo
+        The face of a photo that is dragged, which is written down beside the code.
 
     Raises
     ------
@@ -159,5 +170,7 @@ def drag_face(
             show(step.done, step.total, "" if math.isnan(left) else f"{left:.1f} px left")
             report.show(subject.with_ws(step.ws).before)  # with its noise maps, which a preview of the drag has not
     path.parent.mkdir(parents=True, exist_ok=True)
+    if photo is not None:  # before the code, which without it would be one of the generator's own
+        note_photo(photo, path.parent)
     save_latents(step.ws, path)
     return path

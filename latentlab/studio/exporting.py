@@ -96,10 +96,8 @@ def _save_codes(suffixes: Sequence[str], subject: Subject, steps: Steps, folder:
 def _save_recipe(session: Session, networks: Networks, subject: Subject, steps: Steps, folder: Path) -> list[Path]:
     recipe = recipe_of(session, networks)
     write_text(folder / "again.py", recipe.python)
-    made = [folder / "again.py"]
-    if recipe.command:
-        write_text(folder / "again.sh", recipe.command + "\n")
-        made.append(folder / "again.sh")
+    write_text(folder / "again.sh", recipe.command + "\n")
+    made = [folder / "again.py", folder / "again.sh"]
     if CODE in recipe.files:
         made += _save_codes([".npz"], subject, steps, folder)
     face = session.picked()

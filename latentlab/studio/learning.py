@@ -2,23 +2,34 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from latentlab import registry
 from latentlab.directions import Direction
 from latentlab.errors import UserError
+from latentlab.files import read_json, write_json
 from latentlab.pipelines import Components, LabelSettings, SeedSettings, fit_samples, label_samples, walk_seeds
 from latentlab.pipelines.library import PICTURE_SEEDS
 from latentlab.plots import save_figure
 from latentlab.reprs import ShortRepr
-from latentlab.samples import SampleTable
+from latentlab.samples import SampleStore, SampleTable
 from latentlab.scorers import check_score
 from latentlab.studio.visitors import plain_name
 from latentlab.studio.working import Report
 
 FEWEST, MOST = 20, 5000
 """Samples that a direction is learnt from."""
+
+
+_FACTS = ".learnt.json"
+
+
+@dataclass(frozen=True)
+class _Facts:
+    """What a direction was learnt from: so many samples."""
+
+    samples: int
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -88,4 +99,27 @@ def learn(attribute: str, finder: str, samples: int, components: Components, fol
     fit.direction.save(file)
     walk = walk_seeds(PICTURE_SEEDS, fit.direction, None, components, SeedSettings(), progress=report.stage)
     save_figure(walk.figure(attribute), picture)
+    write_json(folder / f"{name}{_FACTS}", asdict(_Facts(samples)))  # the last: what has it is finished
     return Learnt(name, fit.direction, table, file, picture)
+
+
+def names_learnt(folder: Path) -> list[str]:
+    """Names of the directions that `learn` has finished in a folder."""
+    return sorted(path.name.removesuffix(_FACTS) for path in folder.glob(f"*{_FACTS}"))
+
+
+def learnt(name: str, folder: Path, components: Components) -> Learnt:
+    """Open a direction again that `learn` has finished in a folder.
+
+    Raises
+    ------
+    UserError
+        If there is none of that name, its files are gone, or it was learnt on another generator.
+    """
+    if name not in names_learnt(folder):
+        raise UserError("this direction is not there any more; learn it again")
+    facts = read_json(folder / f"{name}{_FACTS}", _Facts)
+    direction = Direction.load(folder / f"{name}.safetensors")
+    direction.check(components.generator)
+    table = SampleStore.load(folder / f"samples-{facts.samples}").table()
+    return Learnt(name, direction, table, folder / f"{name}.safetensors", folder / f"{name}.png")

@@ -158,6 +158,11 @@ class Networks:
             for one in [one for one in self._subjects if photo_of(one) in outdated]:
                 del self._subjects[one]
 
+    def is_open(self, face: PhotoFace) -> bool:
+        """Whether the projection of a photo's face is kept here."""
+        with self._lock:
+            return face in self._portraits
+
     def _subject(self, face: Face) -> Subject:
         if isinstance(face, SeedFace):
             return Subject(face.title, {"ws": self._ws(face)}, self.preview, self.size, self.components)

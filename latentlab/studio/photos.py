@@ -14,6 +14,7 @@ from latentlab.pipelines.photos import CheckedPhoto, PhotoRecipe, PhotoSettings,
 from latentlab.pipelines.photos.portraits import STATE
 from latentlab.pipelines.photos.writing import write_portrait
 from latentlab.projection import Projector
+from latentlab.studio.faces import PhotoFace
 from latentlab.studio.networks import Networks, faces_in
 from latentlab.studio.subjects import Steps
 from latentlab.studio.visitors import check_upload, free_stem
@@ -63,8 +64,29 @@ def project_face(
     return portrait
 
 
+def open_photo(face: PhotoFace, networks: Networks, folder: Path, report: Report) -> None:
+    """Project the face of a photo in a folder, or take what was projected there before, and keep it to be edited.
+
+    Raises
+    ------
+    UserError
+        If the photo has no such face, or it cannot be projected.
+    """
+    faces = networks.faces(face.path)
+    if face.number > len(faces):
+        raise UserError(f"{face.path.name} has no face {face.number} any more")
+    photo = faces[face.number - 1]
+    networks.keep(face, project_face(photo, networks.components, face.recipe, folder, report))
+
+
 def edit_queue(
-    paths: Sequence[Path], networks: Networks, steps: Steps, recipe: PhotoRecipe, folder: Path, report: Report
+    paths: Sequence[Path],
+    networks: Networks,
+    steps: Steps,
+    recipe: PhotoRecipe,
+    folder: Path,
+    report: Report,
+    done: list[Path],
 ) -> list[str]:
     """Edit the largest face of each photo; `NAME.png` is written as soon as it is done, and a bad photo never ends it.
 
@@ -80,6 +102,8 @@ def edit_queue(
         Folder of the results.
     report
         What is told how far it is.
+    done
+        Gets the file of each photo as soon as it is written.
 
     Returns
     -------
@@ -93,7 +117,9 @@ def edit_queue(
             photo = faces_in(path, networks.components)[0]
             portrait = project_face(photo, networks.components, recipe, folder / "projections", report)
             edited = networks.subject_of(portrait, path.name).full(steps)
-            save_image(edited, folder / f"{free_stem(folder, path)}.png")
+            out = folder / f"{free_stem(folder, path)}.png"
+            save_image(edited, out)
+            done.append(out)
         except UserError as error:
             failures.append(str(error).replace(str(path), path.name))
     return failures

@@ -32,7 +32,7 @@ class Recipe:
     python
         A program that writes it as again.png.
     command
-        A command line that writes it into the folder again; empty where one command cannot.
+        A command line that writes it into the folder again.
     files
         Names of exported files that the two read, beside copies of the visitor's own.
     """
@@ -51,11 +51,12 @@ def recipe_of(session: Session, networks: Networks) -> Recipe:
         If no face is picked, or a direction is unknown.
     """
     face, steps = session.picked(), networks.steps(session)
-    if isinstance(face, PhotoFace):
-        return Recipe(_python_of_photo(face, None, session.edit, networks), _command_of_photo(face, session, networks))
     photo = photo_of(face)
-    if isinstance(face, CodeFace) and photo is not None:  # no command renders a code by a photo's generator
-        return Recipe(_python_of_photo(photo, face.path.name, session.edit, networks), "")
+    if photo is not None:
+        code = face.path.name if isinstance(face, CodeFace) else None
+        python = _python_of_photo(photo, code, session.edit, networks)
+        return Recipe(python, _command_of_photo(photo, code, session, networks, steps))
+    assert not isinstance(face, PhotoFace)
     command, files = _command(face, session, networks, steps)
     return Recipe(_python(face, session.edit, networks), command, files)
 
@@ -131,12 +132,12 @@ def photo_file(face: PhotoFace) -> str:
 
 
 def _recipe_arguments(recipe: PhotoRecipe) -> list[str]:
-    fast, tune, steps = _recipe_options(recipe)
+    fast, tune, steps = recipe_options(recipe)
     options = [f"steps={steps}"] if steps is not None else []
     return [*options, *([] if tune else ["tune=False"]), *(["fast=True"] if fast else [])]
 
 
-def _recipe_options(recipe: PhotoRecipe) -> tuple[bool, bool, int | None]:
+def recipe_options(recipe: PhotoRecipe) -> tuple[bool, bool, int | None]:
     """Whether it is a quick look, whether it refines, and its steps where they are not the recipe's own."""
     tune, steps = recipe.tuning is not None, recipe.projection.steps
     for fast in (False, True):
@@ -155,46 +156,46 @@ def _command(
     face: SeedFace | CodeFace, session: Session, networks: Networks, steps: Steps
 ) -> tuple[str, tuple[str, ...]]:
     """A command, and the exported files that it reads."""
-    edit, network = session.edit, _network(networks)
-    plain = isinstance(face, SeedFace) and face.mix is None
-    seeds = ["--seeds", str(face.seed), "--psi", repr(face.psi)] if isinstance(face, SeedFace) else []
-    if plain and not steps:
-        return shlex.join(["latentlab", "generate", *network, *seeds, "--out", FOLDER]), ()
-    if plain and len(steps) == 1:
-        (name, strength), space = edit.strengths[0], steps[0][0].space
-        words = [*_edit(name, session, strength), *_layers(edit, space), *network, *seeds, "--out", FOLDER]
-        return shlex.join(words), ()
-    combined = combined_styles(steps)
-    if combined is None:  # the code has it all; an edit of strength 0 renders it
-        name = next(iter([*networks.directions, *session.own]), "DIRECTION")
-        return shlex.join([*_edit(name, session, 0.0), *network, "--latents", CODE, "--out", FOLDER]), (CODE,)
-    direction, strength = combined
-    words = ["latentlab", "edit", "--direction", EDIT, f"--strengths={strength!r}", *network]
-    return shlex.join([*words, "--latents", CODE, "--out", FOLDER]), (CODE, EDIT)
+    end = [*_network(networks), "--out", FOLDER]
+    if isinstance(face, CodeFace):
+        return shlex.join([*_moves(session, networks, steps), "--latents", face.path.name, *end]), ()
+    seeds = ["--seeds", str(face.seed), "--psi", repr(face.psi)]
+    if face.mix is None:
+        words = [*_moves(session, networks, steps), *seeds] if steps else ["latentlab", "generate", *seeds]
+        return shlex.join([*words, *end]), ()
+    combined = combined_styles(steps)  # no command mixes styles: the code has all that moves w
+    if combined is None:
+        return shlex.join([*_moves(session, networks, ()), "--latents", CODE, *end]), (CODE,)
+    words = ["latentlab", "edit", "--direction", EDIT, f"--strengths={combined[1]!r}"]
+    return shlex.join([*words, "--latents", CODE, *end]), (CODE, EDIT)
 
 
-def _command_of_photo(face: PhotoFace, session: Session, networks: Networks) -> str:
-    edit = session.edit
-    fast, tune, steps = _recipe_options(face.recipe)
-    options = [*_network(networks), *(["--steps", str(steps)] if steps is not None else [])]
+def _command_of_photo(face: PhotoFace, code: str | None, session: Session, networks: Networks, steps: Steps) -> str:
+    """A command for the face of a photo, or for a code in its place."""
+    fast, tune, count = recipe_options(face.recipe)
+    options = [*_network(networks), *(["--steps", str(count)] if count is not None else [])]
     options += [*([] if tune else ["--no-tune"]), *(["--fast"] if fast else []), "--face", str(face.number)]
-    if not edit.strengths:
+    if code is None and not steps:
         return shlex.join(["latentlab", "project", photo_file(face), *options, "--out", FOLDER])
-    if len(edit.strengths) > 1:
-        return ""
-    name, strength = edit.strengths[0]
-    words = [*_edit(name, session, strength), *_layers(edit, networks.steps(session)[0][0].space)]
-    return shlex.join([*words, "--photo", photo_file(face), *options, "--out", FOLDER])
+    source = ["--photo", photo_file(face), *(["--latents", code] if code is not None else [])]
+    return shlex.join([*_moves(session, networks, steps), *source, *options, "--out", FOLDER])
 
 
-def _edit(name: str, session: Session, strength: float) -> list[str]:
-    direction = own_file(name) if name in session.own else name
-    return ["latentlab", "edit", "--direction", direction, f"--strengths={strength!r}"]
+def _moves(session: Session, networks: Networks, steps: Steps) -> list[str]:
+    """The beginning of a command that edits as a session does, or by strength 0 where there are no steps."""
+    edit, words = session.edit, ["latentlab", "edit"]
+    if not steps:
+        some = next(iter([*networks.directions, *session.own]), "DIRECTION")
+        return [*words, "--direction", _named(some, session), "--strengths=0.0"]
+    option = "--strengths" if len(steps) == 1 else "--strength"
+    for name, strength in edit.strengths:
+        words += ["--direction", _named(name, session), f"{option}={strength!r}"]
+    chosen = edit.layers is not None and any(direction.space in ("w", "w+") for direction, _ in steps)
+    return [*words, *(["--layers", f"{edit.layers[0]}-{edit.layers[1]}"] if chosen and edit.layers else [])]
 
 
-def _layers(edit: Edit, space: str) -> list[str]:
-    chosen = edit.layers is not None and space in ("w", "w+")
-    return ["--layers", f"{edit.layers[0]}-{edit.layers[1]}"] if chosen and edit.layers else []
+def _named(name: str, session: Session) -> str:
+    return own_file(name) if name in session.own else name
 
 
 def _network(networks: Networks) -> list[str]:

@@ -7,6 +7,8 @@ import itertools
 import re
 import secrets
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from latentlab.errors import UserError
@@ -63,18 +65,40 @@ class Visitors:
         """What a path in the folder is called on the page: from the folder's own name on, for the rest is private."""
         return str(path.relative_to(self.folder.parent))
 
-    def new_folder(self, token: str, name: str) -> Path:
-        """An empty folder of a visitor, called by a name and a number."""
-        parent = self.folder_of(token)
-        number = 1
+    @contextmanager
+    def new_folder(self, token: str, kind: str) -> Iterator[Path]:
+        """An empty folder of a visitor, called by a kind of work and a number; it goes again if nothing is put into it.
+
+        Enter it where the work is done, and not before: work that waits and is cancelled then leaves nothing.
+        """
+        parent, number = self.folder_of(token), 1
         while True:
-            found = parent / f"{name}-{number}"
+            found = parent / f"{kind}-{number}"
             try:
                 found.mkdir()
             except FileExistsError:
                 number += 1
             else:
-                return found
+                break
+        try:
+            yield found
+        finally:
+            with suppress(OSError):  # it holds something
+                found.rmdir()
+
+    def results_of(self, token: str, kind: str) -> list[str]:
+        """Names of a visitor's folders of a kind that hold results, the latest first."""
+        folder = self.folder / token if is_token(token) else None
+        if folder is None or not folder.is_dir():
+            return []
+        names = (re.fullmatch(rf"{kind}-(\d+)", path.name) for path in folder.iterdir() if _files(path))
+        return [f"{kind}-{number}" for number in sorted((int(name[1]) for name in names if name), reverse=True)]
+
+    def result(self, token: str, kind: str, name: str) -> list[Path]:
+        """Files of one of these folders, by its name; UserError if there is none."""
+        if name not in self.results_of(token, kind):
+            raise UserError("this result is not there any more; make it again")
+        return _files(self.folder_of(token) / name)
 
     def take_photo(self, token: str, upload: str | Path) -> Path:
         """Keep an uploaded photo, and return its file.
@@ -103,6 +127,13 @@ class Visitors:
         if name not in self.photos_of(token):
             raise UserError("this photo is not there any more; load it again")
         return self.folder_of(token) / _PHOTOS / name
+
+
+def _files(folder: Path) -> list[Path]:
+    """Files that lie in a folder itself, by name; those that are being written have names with a dot before them."""
+    if not folder.is_dir():
+        return []
+    return sorted(path for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
 
 
 def check_upload(upload: Path) -> None:

@@ -203,6 +203,71 @@ def test_what_cannot_be_a_target_is_refused(refused, network, direction, tmp_pat
     assert not (tmp_path / "out").exists()
 
 
+# --- several directions at once ------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def tilted(place, generator):
+    vector = np.eye(2, CONFIG.w_dim, dtype=np.float32)[1]
+    Direction(vector, "tilted", "m", sigma=2.0, generator=generator.fingerprint).save(place / "tilted.safetensors")
+    return place / "tilted.safetensors"
+
+
+@pytest.mark.weights
+def test_several_directions_move_each_face_at_once(run, network, generator, direction, tilted, tmp_path):
+    words = ["edit", "--network", network, "--seeds", "3,4", "--layers", "0-3", "--out", tmp_path / "out"]
+    words += ["--direction", direction, "--strength", 0.5, "--direction", tilted, "--strength", -1]
+    code, out, err = run(*words, "--save-latents", tmp_path / "edited.npz")
+    assert code == 0 and "2 images" in out, err
+    wanted = generator.mapping(stylegan2.z_from_seeds([3, 4], 16), psi=0.7)
+    wanted[:, :4] += 0.5 * torch.eye(16)[0] - torch.eye(16)[1]
+    torch.testing.assert_close(load_latents(tmp_path / "edited.npz"), wanted)
+    made = load_image(tmp_path / "out" / "seed000004_edited.png")
+    assert (made - generator.synthesis(wanted[1:]).clamp(-1, 1)).abs().max() < 0.01
+    assert len(list((tmp_path / "out").glob("*.png"))) == 2
+    assert pd.read_parquet(tmp_path / "out" / "edits.parquet")["seed"].tolist() == [3, 4]
+
+
+ONE, OTHER = ["--strength", "1"], ["--direction", "tilted.safetensors"]
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (OTHER, "give each of the 2 directions a strength, in their order"),
+        ([*OTHER, *ONE], "there are 1"),
+        ([*OTHER, *ONE, *ONE, *ONE], "there are 3"),
+        ([*OTHER, *ONE, "--strength", "inf"], "strengths must be finite"),
+        ([*OTHER, *ONE, *ONE, "--strengths", "1,2"], "--strengths has no effect with several directions"),
+        ([*OTHER, *ONE, *ONE, "--target", "0.9"], "--target has no effect with several directions"),
+        ([*OTHER, *ONE, *ONE, "--photo", "photo.png", "--cap", "2"], "--cap has no effect without --target"),
+        ([*OTHER, *ONE, *ONE, "--units", "sigma"], "the bright direction has no sigma"),
+        ([*OTHER, *ONE, *ONE, "--layers", "3-10"], "the layers 0 to 9, not 10"),
+        ([*OTHER, *ONE, *ONE, "--video", "film.mp4"], "a video is edited along one direction"),
+        (["--direction", "./bright.safetensors", *ONE, *ONE], "./bright.safetensors is given twice"),
+        (["--direction", "gone", *ONE, *ONE], "gone"),
+        (["--direction", "z.safetensors", *ONE, *ONE, "--photo", "photo.png"], "of space z, and photos projected into"),
+        (["--direction", "z.safetensors", *ONE, *ONE, "--latents", "codes.npy"], "moves z, and latent codes are of w"),
+        (ONE, "--strength has no effect without --video, on one direction, which takes --strengths"),
+        (["--photo", "photo.png", "--latents", "codes.npy"], "one for each photo, in the same order: not 2 for 1"),
+        (["--photo", "photo.png", "--latents", "codes.npy", "--face", "all"], "choose one of its faces by its number"),
+        (["--photo", "photo.png", "--latents", "wide.npy"], r"are (n, 10, 16), not (1, 1, 8)"),
+    ],
+)
+def test_directions_that_do_not_go_together_are_refused(
+    refused, place, network, generator, direction, tilted, tmp_path, monkeypatch, words, message
+):
+    monkeypatch.chdir(place)
+    save_image(torch.zeros(3, 64, 64), "photo.png")
+    np.save("codes.npy", np.zeros((2, 1, CONFIG.w_dim), np.float32))
+    np.save("wide.npy", np.zeros((1, 1, 8), np.float32))
+    along = Direction(np.eye(1, CONFIG.z_dim, dtype=np.float32)[0], "deep", "m", "z", generator=generator.fingerprint)
+    along.save("z.safetensors")
+    out = tmp_path / "out"
+    assert message in refused("edit", "--direction", direction.name, *words, "--network", network, "--out", out)
+    assert not out.exists()
+
+
 # --- latents of edits ----------------------------------------------------------------------------------------
 
 

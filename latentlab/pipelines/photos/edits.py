@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from latentlab.directions import Direction
+from latentlab.directions.edits import Edits, as_edits
 from latentlab.directions.teaching import teacher_of
 from latentlab.editing import move
 from latentlab.errors import UserError
@@ -21,11 +22,12 @@ from latentlab.files import strength_names
 from latentlab.images import to_pil
 from latentlab.pipelines.checks import QualityCheck
 from latentlab.pipelines.components import Components
+from latentlab.pipelines.edits import EDITED, gone
 from latentlab.pipelines.measuring.settings import name_of, same_attribute
 from latentlab.pipelines.photos.pasting import paste
 from latentlab.pipelines.photos.portraits import Portrait
 from latentlab.pipelines.photos.settings import Pasting, photo_search
-from latentlab.pipelines.photos.verdicts import check_edit, check_strength
+from latentlab.pipelines.photos.verdicts import check_edit, check_edits, check_strength
 from latentlab.pipelines.strengths import FaceStrengths, StrengthSettings, is_known_probability, strength_for
 from latentlab.pipelines.targets import ScoreTarget
 from latentlab.rendering import Renderer, ws_in
@@ -40,7 +42,7 @@ class PhotoEdit(ShortRepr):
     Attributes
     ----------
     strength
-        Strength in the direction's units.
+        Strength in the direction's units; 1 for an edit along several directions.
     crop
         `(1, 3, r, r)`: the edited face as the generator renders it.
     photo
@@ -59,6 +61,8 @@ class PhotoEdit(ShortRepr):
         Checks of the edit, see `latentlab.pipelines.photos.verdicts`.
     ws
         `(1, num_ws, w_dim)`: the edited latent; None in space s, where none has these styles.
+    edits
+        The directions that it went along at once, and their strengths; None for a single one.
     """
 
     strength: float
@@ -71,6 +75,7 @@ class PhotoEdit(ShortRepr):
     own_scores: tuple[float, float] = (math.nan, math.nan)
     checks: tuple[QualityCheck, ...] = ()
     ws: Tensor | None = field(default=None, repr=False)
+    edits: Edits | None = None
 
     def values(self, score_name: str = "score") -> str:
         """Score and identity in words, such as 'score 0.93, identity 0.71', or 'unknown' where they are."""
@@ -86,7 +91,7 @@ class PhotoEdit(ShortRepr):
 @torch.no_grad()
 def edit_portrait(
     portrait: Portrait,
-    direction: Direction,
+    direction: Direction | Edits,
     strengths: Sequence[float],
     components: Components,
     attribute: str = "happy",
@@ -103,7 +108,8 @@ def edit_portrait(
     portrait
         The portrait.
     direction, strengths
-        Direction of the edits, and their strengths in the direction's units.
+        Direction of the edits, and their strengths in the direction's units; or edits along several directions at once,
+        and 1.
     components
         Networks; the scorer and the descriptor are used.
     attribute
@@ -124,22 +130,25 @@ def edit_portrait(
     describe = Description(portrait.face.image, components)
     unedited = portrait.face.image.to(components.device), portrait.rendered.clamp(-1, 1)
     own, projected = (score_of(image, components.scorer, attribute)[0] for image in unedited)
-    moved = attribute if is_scored(direction, components, attribute) else None
+    scored = [step for step in as_edits(direction) if is_scored(step[0], components, attribute)]
     searches = (_strength(portrait, direction, target, components, attribute, search) for target in targets)
     found = ((float(one.strengths[0]), one) for one in searches)
     for strength, searched in itertools.chain(((strength, None) for strength in strengths), found):
-        latents = move(portrait.latents, [(direction, strength)], portrait.generator)
+        latents = move(portrait.latents, gone(direction, strength), portrait.generator)
         crop, ws = portrait.render(latents).cpu(), ws_in(latents, portrait.generator.num_ws)
         photo = paste(portrait, crop, pasting or Pasting())
         seen = cut(photo, portrait.face.geometry)
         score, no_score = score_of(seen.to(components.device), components.scorer, attribute)
         identity, no_identity = describe.identity(seen)
         why_unknown = tuple(why for why in (no_score, no_identity) if why)
-        checks = check_edit(strength, (own, score), identity, direction, moved, searched)
-        checks += check_strength(strength, direction)
-        yield PhotoEdit(
-            strength, crop, photo, score, identity, why_unknown, searched, (own, projected), tuple(checks), ws
-        )
+        if isinstance(direction, Edits):
+            several, checks = direction, check_edits(direction, (own, score), identity, scored, attribute)
+        else:
+            several, moved = None, attribute if scored else None
+            checks = check_edit(strength, (own, score), identity, direction, moved, searched)
+            checks += check_strength(strength, direction)
+        known = (own, projected), tuple(checks), ws, several
+        yield PhotoEdit(strength, crop, photo, score, identity, why_unknown, searched, *known)
 
 
 def is_scored(direction: Direction, components: Components, attribute: str) -> bool:
@@ -152,13 +161,15 @@ def is_scored(direction: Direction, components: Components, attribute: str) -> b
 
 def _strength(
     portrait: Portrait,
-    direction: Direction,
+    direction: Direction | Edits,
     target: float | ScoreTarget,
     components: Components,
     attribute: str,
     search: StrengthSettings | None,
 ) -> FaceStrengths:
     """Search for the strength that brings a portrait to a target, as its own generator renders it."""
+    if isinstance(direction, Edits):
+        raise UserError("a target is searched for along one direction, not several")
     renderer = Renderer(portrait.generator, portrait.generator.resolution)
     return strength_for(
         portrait.latents,
@@ -173,7 +184,12 @@ def _strength(
 
 
 def edit_names(edits: Sequence[PhotoEdit]) -> list[str]:
-    """Name edits for lines, by their strengths and, where these were searched for, the targets: '+2 (target 0.9)'."""
+    """Name edits for lines, by their strengths and, where these were searched for, the targets: '+2 (target 0.9)'.
+
+    The one along several directions at once is 'edited'.
+    """
+    if any(edit.edits is not None for edit in edits):
+        return [EDITED] * len(edits)  # of which there is one
     given = [edit.strength for edit in edits if edit.search is None]
     names = iter(strength_names(given) if given else ())
     return [

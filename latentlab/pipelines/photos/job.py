@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
+from torch import Tensor
+
 from latentlab.directions import Direction
+from latentlab.directions.edits import Edits, as_edits
 from latentlab.editing import default_strengths
 from latentlab.errors import UserError
 from latentlab.files import check_distinct_stems, strength_names
 from latentlab.perceptual import MIN_RESOLUTION
 from latentlab.pipelines.components import Components
+from latentlab.pipelines.edits import check_edits_alone, checked_codes
 from latentlab.pipelines.photos.aligning import OnChecks, WaitingPhoto, check_photos, numbered
 from latentlab.pipelines.photos.edits import PhotoEdit, edit_portrait, is_scored
 from latentlab.pipelines.photos.groups import Found, Group, OnPortraits, PhotoResult, work_on
@@ -27,7 +31,7 @@ from latentlab.progress import Stage, stage_of
 
 def edit_photo(
     path: str | Path,
-    direction: Direction,
+    direction: Direction | Edits,
     strengths: Sequence[float] | None = None,
     components: Components | None = None,
     settings: PhotoEditSettings | None = None,
@@ -35,7 +39,7 @@ def edit_photo(
     progress: bool | Stage = True,
     on_checks: OnChecks | None = None,
 ) -> PhotoResult:
-    """Edit the face in one photo along a direction.
+    """Edit the face in one photo along a direction, or several at once.
 
     Parameters and the folder's content are those of `edit_photos`.
 
@@ -55,7 +59,7 @@ def edit_photo(
 
 def edit_photos(
     paths: Sequence[str | Path],
-    direction: Direction,
+    direction: Direction | Edits,
     strengths: Sequence[float] | None = None,
     components: Components | None = None,
     settings: PhotoEditSettings | None = None,
@@ -63,7 +67,7 @@ def edit_photos(
     progress: bool | Stage = True,
     on_checks: OnChecks | None = None,
 ) -> Iterator[tuple[Path, PhotoResult | UserError]]:
-    """Edit a face of each photo along a direction; a bad photo never ends the batch.
+    """Edit a face of each photo along a direction, or several at once; a bad photo never ends the batch.
 
     Each photo is aligned and checked, its face projected, the generator tuned on it, the latent edited, and the
     result pasted back into the photo. Stopped at any moment and called again, the job resumes.
@@ -76,14 +80,16 @@ def edit_photos(
         Direction of the edits, and their strengths in the direction's units. None for the strength that brings each
         photo to the settings' target; without one, for those that bring its score to `PHOTO_TARGETS`, where the score
         is the probability of what the direction moves, and else for both ends of the direction's range and 0 (see
-        `latentlab.editing.strength_range`).
+        `latentlab.editing.strength_range`). Or edits along several directions at once, such as `4 * smile - age`, which
+        have their strengths: then None.
     components
         Networks; None for the defaults of `Components.load`.
     settings
         How the photos are projected and edited; None for the defaults.
     folder
         Folder of the results. Each photo gets a folder of its name with `aligned.png`, `projected.png`,
-        `photo_STRENGTH.png` and `crop_STRENGTH.png` (`photo_target0.9.png` of a target), `comparison.png`,
+        `photo_STRENGTH.png` and `crop_STRENGTH.png` (`photo_target0.9.png` of a target, `photo_edited.png` of several
+        directions), `comparison.png`,
         `projection.safetensors`, `delta.safetensors`, `report.md` and `report.json`. Where all faces are taken, each
         gets such a folder, `NAME-1` of the largest, `NAME-2`, …, and `NAME` has each `photo_STRENGTH.png` with all of
         them edited, once the last one is done.
@@ -103,18 +109,21 @@ def edit_photos(
     ------
     UserError
         If the generator has no such class, the direction does not fit it or the space of the projections, there is no
-        such attribute, a strength is given twice, strengths are given with a target, the target is out of range, or two
-        photos would be written into one folder.
+        such attribute, a strength is given twice, strengths are given with a target or with several directions, the
+        target is out of range, the settings' codes are not one for each photo or do not fit, or two photos would be
+        written into one folder.
     """
     components = Components.load() if components is None else components
     settings = PhotoEditSettings() if settings is None else settings
     components, folder = components.of_class(settings.class_label), Path(folder)
     _check_generator(components)
-    direction.check(components.generator, settings.force)
+    as_edits(direction).check(components.generator, settings.force)
     _check_space(direction, settings)
     components.check_attribute(settings.attribute)
+    codes = _codes(paths, components, settings)
     goals = _goals(strengths, direction, components, settings)
-    finish = _Editing(direction, goals, components, settings, folder)
+    settings = replace(settings, codes=None)  # which would be sent with every photo
+    finish = _Editing(direction, goals, codes, components, settings, folder)
     yield from _results(paths, components, settings, folder, finish, progress, on_checks)
 
 
@@ -122,8 +131,9 @@ def edit_photos(
 class _Editing:
     """Edits the portraits of a photo; see `latentlab.pipelines.photos.groups`."""
 
-    direction: Direction
+    direction: Direction | Edits
     goals: _Goals
+    codes: Mapping[Path, Tensor]
     components: Components
     settings: PhotoEditSettings
     folder: Path
@@ -137,8 +147,10 @@ class _Editing:
                 yield path, portrait
                 continue
             own = write_portrait(portrait, self.folder)
+            code = self.codes.get(path)
+            moved = portrait if code is None else portrait.with_ws(code.to(portrait.generator.w_avg.device))
             try:
-                edits = _edits(portrait, self.direction, self.goals, self.components, self.settings, progress)
+                edits = _edits(moved, self.direction, self.goals, self.components, self.settings, progress)
             except UserError as error:
                 yield path, UserError(f"{portrait.title}: {error}")
                 continue
@@ -157,10 +169,27 @@ class _Goals:
     targets: Sequence[float | ScoreTarget] = ()
 
 
+def _codes(paths: Sequence[str | Path], components: Components, settings: PhotoEditSettings) -> dict[Path, Tensor]:
+    """Latents `(1, num_ws, w_dim)` that take the place of those found, by photo; UserError if they do not fit."""
+    if settings.codes is None:
+        return {}
+    if settings.projection.space == "s":
+        raise UserError("photos projected into s have no ws that latent codes could take the place of; project into w+")
+    if settings.face == "all":
+        raise UserError("latent codes are one for each photo: choose one of its faces by its number")
+    codes = checked_codes(settings.codes, components.generator)
+    if len(codes) != len(paths):
+        raise UserError(f"latent codes are one for each photo, in the same order: not {len(codes)} for {len(paths)}")
+    return {Path(path): codes[k : k + 1] for k, path in enumerate(paths)}
+
+
 def _goals(
-    strengths: Sequence[float] | None, direction: Direction, components: Components, settings: PhotoEditSettings
+    strengths: Sequence[float] | None, direction: Direction | Edits, components: Components, settings: PhotoEditSettings
 ) -> _Goals:
     """Choose how far photos are edited. UserError, before the long work, for what cannot be."""
+    if isinstance(direction, Edits):
+        check_edits_alone(strengths, settings.target or settings.search)
+        return _Goals((1.0,))
     if settings.target is not None:
         if strengths is not None:
             raise UserError("photos are edited at strengths or to a target; give one of the two")
@@ -180,7 +209,7 @@ def _goals(
 
 def _edits(
     portrait: Portrait,
-    direction: Direction,
+    direction: Direction | Edits,
     goals: _Goals,
     components: Components,
     settings: PhotoEditSettings,
@@ -213,14 +242,15 @@ def _check_generator(components: Components) -> None:
         )
 
 
-def _check_space(direction: Direction, settings: PhotoEditSettings) -> None:
+def _check_space(along: Direction | Edits, settings: PhotoEditSettings) -> None:
     """Refuse a direction that cannot move what photos are projected into."""
     space = settings.projection.space
-    if direction.space == "z" or (space == "s" and direction.space != "s"):
-        raise UserError(
-            f"the {direction.attribute} direction is of space {direction.space}, and photos projected into {space} "
-            f"have none of its latents; take a direction of {'s' if space == 's' else 'w, w+ or s'}"
-        )
+    for direction, _ in as_edits(along):
+        if direction.space == "z" or (space == "s" and direction.space != "s"):
+            raise UserError(
+                f"the {direction.attribute} direction is of space {direction.space}, and photos projected into {space} "
+                f"have none of its latents; take a direction of {'s' if space == 's' else 'w, w+ or s'}"
+            )
 
 
 def project_photos(

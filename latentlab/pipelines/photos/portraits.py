@@ -19,7 +19,7 @@ from latentlab.pipelines.photos.settings import PhotoRecipe, PhotoSettings
 from latentlab.progress import Stage, titled
 from latentlab.projection import Projection, Tuned, project, tune, w_statistics
 from latentlab.projection.deltas import TunedGenerator
-from latentlab.rendering import Latents, Renderer, with_noise_maps
+from latentlab.rendering import Latents, Renderer, noise_maps_in, with_noise_maps
 from latentlab.reprs import ShortRepr
 from stylegan2.protocol import Generator
 
@@ -86,6 +86,11 @@ class Portrait(ShortRepr):
     def latents(self) -> Latents:
         """Its latent by name, with its own noise maps, on the generator's device."""
         return {name: value.to(self.generator.w_avg.device) for name, value in self.projection.latents.items()}
+
+    def with_ws(self, ws: Tensor) -> Portrait:
+        """The portrait with another latent `(1, num_ws, w_dim)`; what was rendered and checked stays as it was."""
+        latents = with_noise_maps({"ws": ws}, noise_maps_in(self.projection.latents))
+        return replace(self, ws=ws, projection=replace(self.projection, latents=latents))
 
     def without_generator(self) -> Portrait:
         """What is sent to another process, which has the generator that was not tuned; see `with_generator`."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, get_args
+
+from torch import Tensor
 
 from latentlab.errors import UserError
 from latentlab.pipelines.strengths import StrengthSettings
@@ -175,6 +177,10 @@ class PhotoEditSettings(PhotoSettings):
         Whether to apply a direction to a generator that it was not learnt on.
     command
         How the job was started, for the report.
+    codes
+        `(photos, num_ws, w_dim)`: latents that take the place of those that the projections found, such as dragged
+        ones, one for each photo in their order; each is rendered by the generator that was refined on its photo. None
+        for the projections' own.
     """
 
     attribute: str = "happy"
@@ -183,6 +189,7 @@ class PhotoEditSettings(PhotoSettings):
     pasting: Pasting = Pasting()
     force: bool = False
     command: str = "latentlab.edit_photos"
+    codes: Tensor | None = field(default=None, compare=False, repr=False)
 
 
 def photo_search() -> StrengthSettings:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from latentlab.directions import Direction
+from latentlab.directions.edits import Edits
 from latentlab.directions.teaching import falls_along
 from latentlab.editing import strength_range
 from latentlab.pipelines.checks import LIMITS, Limits, QualityCheck
@@ -52,6 +54,36 @@ def check_edit(
         limits = LIMITS["identity"]
         looks = "may look" if limits.verdict(identity) == "fair" else "looks"
         found.append(_check("identity", identity, "", limits, f"it {looks} like another person: edit by less strength"))
+    return found
+
+
+def check_edits(
+    edits: Edits,
+    scores: tuple[float, float],
+    identity: float,
+    scored: Sequence[tuple[Direction, float]],
+    attribute: str,
+) -> list[QualityCheck]:
+    """Check an edit of a photo along several directions at once, see `check_edit` and `check_strength`.
+
+    The effect is checked where the score is of exactly one of them: of two, nobody knows which way it is to go.
+
+    Parameters
+    ----------
+    edits
+        Directions, and strengths in their units.
+    scores, identity
+        See `check_edit`.
+    scored
+        Those of them that move what the score is a probability of.
+    attribute
+        Name of the score.
+    """
+    (moving, strength), *others = scored or edits
+    found = check_edit(strength, scores, identity, moving, attribute if scored and not others else None)
+    found = [replace(check, cause=check.cause.removesuffix(", or --target")) for check in found]
+    for direction, far in edits:
+        found += (replace(one, name=f"{direction.attribute} strength") for one in check_strength(far, direction))
     return found
 
 

@@ -12,6 +12,7 @@ import torch
 
 from latentlab import images
 from latentlab.directions import Direction
+from latentlab.directions.edits import Edits
 from latentlab.files import write_json, write_text
 from latentlab.images import reduce
 from latentlab.markdown import code_block, escape, table
@@ -44,17 +45,26 @@ def write_portrait(portrait: Portrait, folder: Path) -> Path:
     return own
 
 
-def write_edits(portrait: Portrait, edits: Sequence[PhotoEdit], direction: Direction, own: Path, command: str) -> None:
+def write_edits(
+    portrait: Portrait, edits: Sequence[PhotoEdit], direction: Direction | Edits, own: Path, command: str
+) -> None:
     """Write the edited photos into the portrait's folder, with a figure of all of them, report.md and report.json."""
     write_images(edits, own)
-    save_figure(_comparison(portrait, edits, direction.attribute), own / "comparison.png")
+    save_figure(_comparison(portrait, edits, direction), own / "comparison.png")
     facts = _facts(portrait) | {
-        "direction": direction.attribute,
+        **_moved(direction),
         "own_scores": [_finite(value) for value in edits[0].own_scores] if edits else [],
         "edits": [edit_facts(edit) for edit in edits],
     }
     write_json(own / "report.json", facts)
     write_text(own / "report.md", _markdown(portrait, edits, direction, command))
+
+
+def _moved(direction: Direction | Edits) -> dict[str, Any]:
+    """What the edits went along, for JSON: one direction, or several with the strength of each."""
+    if isinstance(direction, Edits):
+        return {"directions": [{"direction": one.attribute, "strength": strength} for one, strength in direction]}
+    return {"direction": direction.attribute}
 
 
 def write_images(edits: Sequence[PhotoEdit], own: Path) -> None:
@@ -64,7 +74,7 @@ def write_images(edits: Sequence[PhotoEdit], own: Path) -> None:
         images.save_image(edit.crop.clamp(-1, 1), own / f"crop_{name}.png")
 
 
-def _comparison(portrait: Portrait, edits: Sequence[PhotoEdit], attribute: str) -> Figure:
+def _comparison(portrait: Portrait, edits: Sequence[PhotoEdit], direction: Direction | Edits) -> Figure:
     """Draw the photo, its projection and its edits side by side."""
     from latentlab.plots import portrait_figure  # matplotlib would delay the checks of a photo
 
@@ -72,8 +82,9 @@ def _comparison(portrait: Portrait, edits: Sequence[PhotoEdit], attribute: str) 
         ("photo", portrait.face.image, portrait.photo, "")
     ]
     named = sorted(zip(edits, signed_names(edits), strict=True), key=lambda pair: pair[0].strength)
+    before = "" if isinstance(direction, Edits) else f"{direction.attribute} "
     shown += [
-        (f"{attribute} {name}" if edit.strength or edit.search else "projected", edit.crop, edit.photo, edit.values())
+        (f"{before}{name}" if edit.strength or edit.search else "projected", edit.crop, edit.photo, edit.values())
         for edit, name in named
     ]
     if all(edit.strength for edit in edits):
@@ -132,10 +143,14 @@ def _finite(value: float) -> float | None:
     return value if math.isfinite(value) else None
 
 
-def _markdown(portrait: Portrait, edits: Sequence[PhotoEdit], direction: Direction, command: str) -> str:
+def _markdown(portrait: Portrait, edits: Sequence[PhotoEdit], direction: Direction | Edits, command: str) -> str:
     unknown = dict.fromkeys(why for edit in edits for why in edit.why_unknown)
+    if isinstance(direction, Edits):
+        moved, heading = str(direction).replace("-", "\N{MINUS SIGN}"), "edit"
+    else:
+        moved, heading = direction.attribute, f"strength along {direction.attribute}"
     lines = [
-        f"# {escape(numbered(portrait.path.name, portrait.number))}: {escape(direction.attribute)}",
+        f"# {escape(numbered(portrait.path.name, portrait.number))}: {escape(moved)}",
         "",
         "![the photo, its projection, and the edits](comparison.png)",
         "",
@@ -145,7 +160,7 @@ def _markdown(portrait: Portrait, edits: Sequence[PhotoEdit], direction: Directi
         "Identity is the similarity to the original photo: 1 for the same image; the median is 0.75 for two photos of "
         "one person and 0.07 for strangers.",
         "",
-        edit_table(f"strength along {direction.attribute}", "score", _unedited_rows(portrait, edits), edits),
+        edit_table(heading, "score", _unedited_rows(portrait, edits), edits),
         *(f"\n{escape(why)}" for why in unknown),
         *doubts(edits),
         *(f"\n{escape(line)}" for line in _search_lines(edits)),

@@ -39,14 +39,15 @@ def build(studio: Studio) -> gr.Blocks:
             with gr.Tab("Learn", id="learn"):
                 learn = LearnTab(studio, session, token)
             with gr.Tab("Translate", id="translate"):
-                translate = TranslateTab(studio)
+                translate = TranslateTab(studio, token)
             with gr.Tab("Compare", id="compare"):
                 compare = CompareTab()
         _identify(page, token)
-        _edit_after(edit, tabs, sample.connect(page, session), photo.connect(page), drag.connect(dragging))
-        edit.connect()
-        edit.after(learn.connect())
-        translate.connect()
+        _edit_after(edit, tabs, sample.connect(page, session), photo.connect(page), *drag.connect(page, dragging))
+        edit.connect(page)
+        for event in learn.connect(page):
+            edit.after(event)
+        translate.connect(page)
         compare.connect()
 
         def closed(request: gr.Request) -> None:

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
 from latentlab.studio.dragging import SIDE, Moves, check_draggable, drag_face, image_with, mask_of
 from latentlab.studio.faces import CodeFace, photo_of
+from latentlab.studio.kept import CODE, kept_face
 from latentlab.studio.page.common import LONG, QUICK, Studio, picture, status, told
+from latentlab.studio.page.earlier import Earlier
+from latentlab.studio.photos import open_photo
 from latentlab.studio.session import Edit, Session
-from latentlab.studio.working import Finished
+from latentlab.studio.working import Finished, Report
 
 _STEPS = 60
+_KIND = "dragged"
 
 
 class DragTab:
@@ -48,6 +54,7 @@ class DragTab:
                     self._stop = gr.Button("Cancel")
                     self._clear = gr.Button("Clear")
                 self._progress = gr.HTML(status(""), elem_id="ll-dragging")
+                self._earlier = Earlier(partial(studio.visitors.results_of, kind=_KIND), token, "Dragged before")
                 self._view = gr.HTML(label="Preview", elem_id="ll-dragged")
                 self._build_mask()
 
@@ -64,8 +71,8 @@ class DragTab:
                 fixed_canvas=True,
             )
 
-    def connect(self, tab: gr.Tab) -> Any:
-        """Let the controls do what they are for; returns the event of a face that was dragged."""
+    def connect(self, page: gr.Blocks, tab: gr.Tab) -> tuple[Any, Any]:
+        """Let the controls do what they are for; returns the events of a face that was dragged, now or before."""
         quick: dict[str, Any] = {**QUICK, "api_visibility": "private"}
         drawn = {"inputs": [self._session, self._moves], "outputs": self._image, "trigger_mode": "always_last", **quick}
         tab.select(told(self._opened), self._session, [self._image, self._mask], **quick)
@@ -75,14 +82,14 @@ class DragTab:
         cleared = self._clear.click(lambda: "", None, self._moves, **quick)
         cleared.success(told(self._marked), **drawn)
         self._stop.click(self._cancel, None, self._progress, queue=False, api_visibility="private")
-        return self._go.click(
-            told(self._dragged),
-            [self._session, self._token, self._moves, self._most, self._mask],
-            [self._session, self._progress, self._view, self._moves],
-            show_progress="hidden",
-            **LONG,
-            api_visibility="private",
-        )
+        long: dict[str, Any] = {**LONG, "show_progress": "hidden", "api_visibility": "private"}
+        shown = [self._session, self._progress, self._view, self._moves]
+        given = [self._session, self._token, self._moves, self._most, self._mask]
+        dragged = self._go.click(told(self._dragged), given, shown, **long)
+        given = [self._session, self._token, self._earlier.chosen]
+        reopened = self._earlier.chosen.input(told(self._reopened), given, shown, **long)
+        self._earlier.connect(page, dragged)
+        return dragged, reopened
 
     def _opened(self, session: Session) -> Any:
         if session.face is None:
@@ -109,20 +116,31 @@ class DragTab:
         moves.checked()
         layers = (drawn or {}).get("layers") or [None]
         mask = mask_of(layers[0], networks.components.generator.resolution)
-        visitors = self._studio.visitors
-        path = visitors.new_folder(token, "dragged") / "dragged.safetensors"
-        work = self._studio.works.follow(
-            str(request.session_hash),
-            lambda report: drag_face(subject, steps, moves, mask, int(most), path, report),
-        )
-        for update in work:
+        visitors, photo = self._studio.visitors, photo_of(session.picked())
+
+        def work(report: Report) -> Path:
+            with visitors.new_folder(token, _KIND) as folder:
+                return drag_face(subject, steps, moves, mask, int(most), folder / CODE, report, photo)
+
+        for update in self._studio.works.follow(str(request.session_hash), work):
             if isinstance(update, Finished):
                 left = {name: far for name, far in session.edit.strengths if self._of_styles(session, name)}
-                session = session.pick(CodeFace(update.result, photo_of(session.picked()))).to(Edit.of(left), 0.0)
-                yield session, status(f"done; kept in {visitors.name_of(path.parent)}"), gr.skip(), ""
+                session = session.pick(CodeFace(update.result, photo)).to(Edit.of(left), 0.0)
+                yield session, status(f"done; kept in {visitors.name_of(update.result.parent)}"), gr.skip(), ""
             else:
                 image = gr.skip() if update.image is None else picture(update.image, str(update))
                 yield session, status(str(update)), image, gr.skip()
+
+    def _reopened(self, session: Session, token: str, name: str, request: gr.Request) -> Iterator[Any]:
+        networks, visitors = self._studio.networks, self._studio.visitors
+        face = kept_face(visitors.result(token, _KIND, name), partial(visitors.photo, token))
+        photo, folder = face.photo, visitors.folder_of(token) / "projections"
+        if photo is not None and not networks.is_open(photo):
+            work = partial(open_photo, photo, networks, folder)
+            for update in self._studio.works.follow(str(request.session_hash), work):
+                if not isinstance(update, Finished):
+                    yield session, status(str(update)), gr.skip(), gr.skip()
+        yield session.pick(face), status(f"{name} is open in Edit"), gr.skip(), ""
 
     def _of_styles(self, session: Session, name: str) -> bool:
         known = {**self._studio.networks.directions, **session.own}

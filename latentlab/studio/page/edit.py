@@ -6,6 +6,7 @@ import html
 import math
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,16 +18,18 @@ from latentlab.images import to_pil
 from latentlab.pipelines.photos.edits import or_unknown
 from latentlab.studio.exporting import EXPORTS, export
 from latentlab.studio.page.common import LONG, QUICK, Studio, offered, pair, status, told
+from latentlab.studio.page.earlier import Earlier
 from latentlab.studio.page.look import CUT
 from latentlab.studio.recipes import recipe_of
 from latentlab.studio.session import Edit, Session
 from latentlab.studio.subjects import Figures
 from latentlab.studio.visitors import check_size, plain_name
-from latentlab.studio.working import Finished
+from latentlab.studio.working import Finished, Report
 
 MOST_OWN = 6  # directions of a visitor's own
 _FACELESS = "Pick a face under Sample, or project one under Photo."
 _STEPS = 200  # of a slider, about
+_KIND = "export"
 
 
 def bounds(direction: Direction) -> tuple[float, float, float]:
@@ -99,6 +102,9 @@ class EditTab:
                 self._stop = gr.Button("Cancel")
             self._progress = gr.HTML(status(""))
             self._files = gr.Files(label="Your files", interactive=False, elem_id="ll-files")
+            self._earlier = Earlier(
+                partial(self._studio.visitors.results_of, kind=_KIND), self._token, "Exported before"
+            )
         with gr.Accordion("The same image again", open=False):
             self._command = gr.Code(language="shell", label="Command", interactive=False, elem_id="ll-command")
             self._python = gr.Code(language="python", label="Python", interactive=False, elem_id="ll-python")
@@ -120,7 +126,7 @@ class EditTab:
         """What tells of a session's face: given by `_measure`."""
         return [self._figures, self._command, self._python]
 
-    def connect(self) -> None:
+    def connect(self, page: gr.Blocks) -> None:
         """Let the controls do what they are for."""
         quick: dict[str, Any] = {**QUICK, "api_visibility": "private"}
         long: dict[str, Any] = {**LONG, "api_visibility": "private"}
@@ -146,12 +152,16 @@ class EditTab:
             told(self._with_direction), [self._session, self._file], [self._session, self._file], **quick
         )
         self.after(uploaded)
-        self._make.click(
+        made = self._make.click(
             told(self._export),
             [self._session, self._token, self._kinds],
             [self._progress, self._files],
             show_progress="hidden",
             **long,
+        )
+        self._earlier.connect(page, made)
+        self._earlier.chosen.input(
+            told(self._reopened), [self._token, self._earlier.chosen], [self._progress, self._files], **quick
         )
         self._stop.click(self._cancel, None, self._progress, queue=False, api_visibility="private")
 
@@ -198,8 +208,7 @@ class EditTab:
         networks = self._studio.networks
         found = networks.figures(networks.subject(session.face), networks.steps(session))
         recipe = recipe_of(session, networks)
-        command = recipe.command or "# no single command makes this image; the Python below does"
-        return [_figures(found, score), command, recipe.python]
+        return [_figures(found, score), recipe.command, recipe.python]
 
     def _values(self, session: Session) -> list[Any]:
         first, last = session.edit.layers or (0, self._studio.networks.num_ws - 1)
@@ -238,15 +247,19 @@ class EditTab:
     def _export(self, session: Session, token: str, kinds: list[str], request: gr.Request) -> Iterator[Any]:
         session.picked()
         visitors, networks = self._studio.visitors, self._studio.networks
-        folder = visitors.new_folder(token, "export")
-        work = self._studio.works.follow(
-            str(request.session_hash), lambda report: export(session, kinds, networks, folder, report.stage)
-        )
-        for update in work:
+
+        def work(report: Report) -> list[Path]:
+            with visitors.new_folder(token, _KIND) as folder:
+                return export(session, kinds, networks, folder, report.stage)
+
+        for update in self._studio.works.follow(str(request.session_hash), work):
             if isinstance(update, Finished):
-                yield status(f"kept in {visitors.name_of(folder)}"), offered(update.result)
+                yield status(f"kept in {visitors.name_of(update.result[0].parent)}"), offered(update.result)
             else:
                 yield status(str(update)), None
+
+    def _reopened(self, token: str, name: str) -> Any:
+        return status(name), offered(self._studio.visitors.result(token, _KIND, name))
 
     def _cancel(self, request: gr.Request) -> str:
         found = self._studio.works.cancel(str(request.session_hash))

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
 from latentlab import registry
 from latentlab.errors import UserError
-from latentlab.studio.learning import FEWEST, MOST, Learnt, learn, rows_of
+from latentlab.studio.learning import FEWEST, MOST, Learnt, learn, learnt, names_learnt, rows_of
 from latentlab.studio.page.common import LONG, Studio, offered, status, told
+from latentlab.studio.page.earlier import Earlier
 from latentlab.studio.page.edit import MOST_OWN
 from latentlab.studio.session import Session
+from latentlab.studio.visitors import is_token
 from latentlab.studio.working import Finished
 
 
@@ -31,6 +34,7 @@ class LearnTab:
                     self._learn = gr.Button("Learn", variant="primary", elem_id="ll-learn")
                     self._stop = gr.Button("Cancel")
                 self._progress = gr.HTML(status(""), elem_id="ll-learning")
+                self._earlier = Earlier(self._names, token, "Learnt before")
                 self._file = gr.Files(label="The direction's file", interactive=False)
             with gr.Column(scale=3, min_width=300):
                 self._walk = gr.Image(
@@ -44,43 +48,60 @@ class LearnTab:
                 self._card = gr.Markdown(elem_id="ll-card")
                 self._table = gr.Dataframe(label="Samples", interactive=False, max_height=320, elem_id="ll-samples")
 
-    def connect(self) -> Any:
-        """Let the controls do what they are for; returns the event that gave the session a direction."""
+    def connect(self, page: gr.Blocks) -> tuple[Any, Any]:
+        """Let the controls do what they are for; returns the events that gave the session a direction."""
         private: dict[str, Any] = {"api_visibility": "private"}
+        shown = [self._session, self._progress, self._table, self._card, self._walk, self._file]
         self._stop.click(self._cancel, None, self._progress, queue=False, **private)
-        return self._learn.click(
+        learnt = self._learn.click(
             told(self._learnt),
             [self._session, self._token, self._attribute, self._finder, self._samples],
-            [self._session, self._progress, self._table, self._card, self._walk, self._file],
+            shown,
             show_progress="hidden",
             **LONG,
             **private,
         )
+        opened = self._earlier.chosen.input(
+            told(self._opened), [self._session, self._token, self._earlier.chosen], shown, **private
+        )
+        self._earlier.connect(page, learnt)
+        return learnt, opened
+
+    def _folder(self, token: str) -> Path:
+        return self._studio.visitors.folder_of(token) / "directions"
+
+    def _names(self, token: str) -> list[str]:
+        return names_learnt(self._folder(token)) if is_token(token) else []
+
+    def _opened(self, session: Session, token: str, name: str) -> Any:
+        return self._shown(session, learnt(name, self._folder(token), self._studio.networks.components))
 
     def _learnt(
         self, session: Session, token: str, attribute: str, finder: str, samples: float, request: gr.Request
     ) -> Iterator[Any]:
-        folder, components = self._studio.visitors.folder_of(token) / "directions", self._studio.networks.components
+        folder, components = self._folder(token), self._studio.networks.components
         nothing = [gr.skip()] * 4
         work = self._studio.works.follow(
             str(request.session_hash),
             lambda report: learn(attribute, finder, int(samples), components, folder, report),
         )
         for update in work:
-            if not isinstance(update, Finished):
+            if isinstance(update, Finished):
+                yield self._shown(session, update.result)
+            else:
                 yield session, status(str(update)), *nothing
-                continue
-            found: Learnt = update.result
-            headings, rows = rows_of(found.table)
-            kept = f"kept in {self._studio.visitors.name_of(folder)}"
-            said = f"{kept}; {found.name} is among the sliders of Edit"
-            try:
-                session = session.with_direction(found.name, found.direction, MOST_OWN)
-            except UserError as error:
-                said = f"{kept}, but no slider: {error}"
-            table = gr.Dataframe(rows, headers=headings)
-            walk, file = offered([found.walk, found.file])
-            yield session, status(said), table, found.direction.card(), walk, [file]
+
+    def _shown(self, session: Session, found: Learnt) -> tuple[Any, ...]:
+        headings, rows = rows_of(found.table)
+        kept = f"kept in {self._studio.visitors.name_of(found.file.parent)}"
+        said = f"{kept}; {found.name} is among the sliders of Edit"
+        try:
+            session = session.with_direction(found.name, found.direction, MOST_OWN)
+        except UserError as error:
+            said = f"{kept}, but no slider: {error}"
+        table = gr.Dataframe(rows, headers=headings)
+        walk, file = offered([found.walk, found.file])
+        return session, status(said), table, found.direction.card(), walk, [file]
 
     def _cancel(self, request: gr.Request) -> str:
         found = self._studio.works.cancel(str(request.session_hash))

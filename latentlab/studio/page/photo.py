@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +17,12 @@ from latentlab.pipelines.checks import format_value
 from latentlab.pipelines.photos import CheckedPhoto, PhotoRecipe, photo_recipe
 from latentlab.studio.faces import PhotoFace
 from latentlab.studio.page.common import LONG, Studio, offered, picture, status, told
-from latentlab.studio.photos import crops_of, edit_queue, project_face
+from latentlab.studio.page.earlier import Earlier
+from latentlab.studio.photos import crops_of, edit_queue, open_photo
 from latentlab.studio.session import Session
 from latentlab.studio.working import Finished, Report, Update
 
+_KIND = "queue"
 QUICK_LOOK, WHOLE_WAY = "quick look", "whole way"
 
 
@@ -75,6 +78,7 @@ class PhotoTab:
             self._queue = gr.Button("Edit all of them", elem_id="ll-queue")
             self._told = gr.HTML(status(""))
             self._results = gr.Files(label="Edited photos", interactive=False)
+            self._earlier = Earlier(partial(self._studio.visitors.results_of, kind=_KIND), self._token, "Edited before")
 
     def connect(self, page: gr.Blocks) -> Any:
         """Let the controls do what they are for; returns the event of a face that was projected."""
@@ -91,13 +95,17 @@ class PhotoTab:
         self._faces.input(told(self._checked), [self._path, self._faces], [self._checks, self._view], **private)
         recipe = [self._way, self._steps, self._tune]
         self._stop.click(self._cancel, None, self._progress, queue=False, **private)
-        self._queue.click(
+        edited = self._queue.click(
             told(self._all),
             [self._session, self._token, self._many, *recipe],
             [self._told, self._results],
             show_progress="hidden",
             **LONG,
             **private,
+        )
+        self._earlier.connect(page, edited)
+        self._earlier.chosen.input(
+            told(self._reopened), [self._token, self._earlier.chosen], [self._told, self._results], **private
         )
         return self._project.click(
             told(self._projected),
@@ -161,7 +169,7 @@ class PhotoTab:
 
         def work(report: Report) -> PhotoFace:
             face = PhotoFace(Path(path), number, recipe)
-            networks.keep(face, project_face(photo, networks.components, recipe, folder, report))
+            open_photo(face, networks, folder, report)
             return face
 
         for update in self._studio.works.follow(str(request.session_hash), work):
@@ -188,22 +196,22 @@ class PhotoTab:
         if not uploads:
             raise UserError("load some photos first")
         visitors, networks = self._studio.visitors, self._studio.networks
-        recipe, folder = _recipe(way, steps, tune), visitors.new_folder(token, "queue")
-        paths = [Path(upload) for upload in uploads]
+        recipe, paths, done = _recipe(way, steps, tune), [Path(upload) for upload in uploads], list[Path]()
 
         def work(report: Report) -> list[str]:
-            return edit_queue(paths, networks, networks.steps(session), recipe, folder, report)
+            with visitors.new_folder(token, _KIND) as folder:
+                return edit_queue(paths, networks, networks.steps(session), recipe, folder, report, done)
 
         for update in self._studio.works.follow(str(request.session_hash), work):
-            done = sorted(folder.glob("*.png"))
             if isinstance(update, Finished):
                 lines = "".join(f"<li>{html.escape(line)}</li>" for line in update.result)
-                yield (
-                    f"{status(f'{len(done)} done, kept in {visitors.name_of(folder)}')}<ul>{lines}</ul>",
-                    offered(done),
-                )
+                kept = f", kept in {visitors.name_of(done[0].parent)}" if done else ""
+                yield f"{status(f'{len(done)} done{kept}')}<ul>{lines}</ul>", offered(done)
             elif isinstance(update, Update):
                 yield status(f"{update} ({len(done)} of {len(paths)} photos done)"), None
+
+    def _reopened(self, token: str, name: str) -> Any:
+        return status(name), offered(self._studio.visitors.result(token, _KIND, name))
 
     def _cancel(self, request: gr.Request) -> str:
         found = self._studio.works.cancel(str(request.session_hash))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -9,14 +10,16 @@ import gradio as gr
 from PIL import Image
 
 from latentlab.errors import UserError
-from latentlab.images import opened, to_pil
+from latentlab.images import opened, save_image, to_pil
 from latentlab.studio.page.common import LONG, Studio, told
+from latentlab.studio.page.earlier import Earlier
 from latentlab.studio.translating import translate, translate_drawing, translator_names, translator_of
 from latentlab.studio.visitors import check_upload
 from latentlab.translation import shipped
 
 PHOTO, DRAWING = "a photo", "a drawing"
 _FOR_PHOTOS = shipped.shipped_editors()[0]
+_KIND = "translated"
 _SIDE = 512  # of the sketchpad
 # Lines of training drawings are a pixel wide: here 4 of 512, twice the radius, are 2 of 256 or 1 of 128.
 _BRUSH_RADIUS = 2
@@ -29,8 +32,8 @@ Another translator of drawings is one that you train, `latentlab translate train
 class TranslateTab:
     """Controls of the tab, and what they do."""
 
-    def __init__(self, studio: Studio) -> None:
-        self._studio = studio
+    def __init__(self, studio: Studio, token: gr.BrowserState) -> None:
+        self._studio, self._token = studio, token
         with gr.Row():
             with gr.Column(scale=1, min_width=300):
                 self._name = gr.Dropdown(translator_names(), value=_FOR_PHOTOS, label="Translator")
@@ -63,8 +66,9 @@ class TranslateTab:
                 self._result = gr.Image(
                     label="Translation", interactive=False, format="png", buttons=["download", "fullscreen"]
                 )
+                self._earlier = Earlier(partial(studio.visitors.results_of, kind=_KIND), token, "Translated before")
 
-    def connect(self) -> None:
+    def connect(self, page: gr.Blocks) -> None:
         """Let the controls do what they are for."""
         private: dict[str, Any] = {"api_visibility": "private"}
         self._kind.input(
@@ -80,11 +84,17 @@ class TranslateTab:
             **private,
         )
         self._drawing.clear(_blank, None, self._drawing, show_progress="hidden", **private)
-        given = [self._name, self._file, self._strength, self._kind, self._photo, self._drawing]
-        self._go.click(told(self._translated), given, self._result, **LONG, **private)
+        given = [self._token, self._name, self._file, self._strength, self._kind, self._photo, self._drawing]
+        made = self._go.click(told(self._translated), given, self._result, **LONG, **private)
+        self._earlier.connect(page, made)
+        self._earlier.chosen.input(told(self._reopened), [self._token, self._earlier.chosen], self._result, **private)
+
+    def _reopened(self, token: str, name: str) -> Image.Image:
+        return _opened(self._studio.visitors.result(token, _KIND, name)[0])
 
     def _translated(
         self,
+        token: str,
         name: str,
         upload: str | None,
         strength: float,
@@ -101,6 +111,8 @@ class TranslateTab:
                 made = translate_drawing((drawing or {}).get("composite"), translator, float(strength), components)
             else:
                 made = translate(_loaded(photo), translator, float(strength), components)
+            with self._studio.visitors.new_folder(token, _KIND) as folder:
+                save_image(made, folder / "translation.png")
             return to_pil(made)
 
         return self._studio.works.do(str(request.session_hash), work)
@@ -115,5 +127,9 @@ def _loaded(photo: str | None) -> Image.Image:
     if not photo:
         raise UserError("load a photo first")
     check_upload(Path(photo))
-    with opened(photo) as image:
+    return _opened(Path(photo))
+
+
+def _opened(path: Path) -> Image.Image:
+    with opened(path) as image:
         return image.copy()

@@ -75,4 +75,4 @@ def test_a_dragged_face_is_edited_on_and_made_again(tmp_path):
     assert not torch.equal(dragged.before, subject.before)
     recipe = recipe_of(Session(face), networks)
     assert "ll.load_latents('dragged.safetensors')" in recipe.python
-    assert "--latents code.npz" in recipe.command
+    assert "--latents dragged.safetensors" in recipe.command

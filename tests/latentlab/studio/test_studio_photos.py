@@ -2,6 +2,8 @@
 
 import runpy
 import shlex
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -17,7 +19,8 @@ from latentlab.pipelines import Components
 from latentlab.pipelines.photos import photo_recipe
 from latentlab.studio.dragging import Moves, drag_face
 from latentlab.studio.exporting import export
-from latentlab.studio.faces import CodeFace, PhotoFace
+from latentlab.studio.faces import CodeFace, PhotoFace, SeedFace
+from latentlab.studio.kept import kept_face
 from latentlab.studio.networks import Networks
 from latentlab.studio.photos import edit_queue, project_face
 from latentlab.studio.session import Edit, Session
@@ -53,6 +56,14 @@ def direction(networks):
 
 
 @pytest.fixture(scope="module")
+def layered(networks):
+    """A direction with a row for each layer."""
+    rows = np.zeros((networks.num_ws, CONFIG.w_dim), dtype=np.float32)
+    rows[:6, 1] = 1
+    return Direction(rows, "other", "m", "w+", generator=networks.components.generator.fingerprint)
+
+
+@pytest.fixture(scope="module")
 def photo(place):
     """Two persons, the second one smaller."""
     generator = stylegan2.load("mobile-ffhq")
@@ -85,18 +96,17 @@ def test_a_photo_without_a_face_is_told_by_its_name(networks, tmp_path):
     assert str(tmp_path) not in str(error.value)
 
 
-@pytest.mark.parametrize(("name", "exported"), [("two.png", "two.png"), ("image.png", "photo-image.png")])
 def test_python_and_command_give_the_edited_photo_again_from_what_is_exported(
-    name, exported, networks, direction, photo, portrait, tmp_path, monkeypatch, run
+    networks, direction, photo, portrait, tmp_path, monkeypatch, run
 ):
-    kept, out = tmp_path / "photos" / name, tmp_path / "export"
+    kept, out = tmp_path / "photos" / "two.png", tmp_path / "export"
     kept.parent.mkdir()
     kept.write_bytes(photo.read_bytes())
     face = PhotoFace(kept, 2, RECIPE)
     networks.keep(face, portrait)
     session = Session(face, own={"mine": direction}).to(Edit.of({"mine": 6.0}), 0.0)
     made = export(session, ["PNG", "recipe"], networks, out, progress=False)
-    names = {"image.png", "again.py", "again.sh", "mine.safetensors", exported}
+    names = {"image.png", "again.py", "again.sh", "mine.safetensors", "two.png"}
     assert {path.name for path in made} == {path.name for path in out.iterdir()} == names
     kept.unlink()  # nothing but the exported files is read
     monkeypatch.chdir(out)
@@ -127,15 +137,58 @@ def refined(networks, photo, place):
     return PhotoFace(photo, 2, recipe), portrait
 
 
-def test_the_face_of_a_photo_is_dragged_in_its_photo(networks, refined, tmp_path):
+def test_the_face_of_a_photo_is_dragged_in_its_photo_and_kept(networks, photo, refined, tmp_path):
     face, portrait = refined
     networks.keep(face, portrait)
     subject, moves = networks.subject(face), Moves.parse("20,20 > 30,20")
-    path = drag_face(subject, (), moves, None, 2, tmp_path / "dragged-1" / "dragged.safetensors", Report())
+    path = drag_face(subject, (), moves, None, 2, tmp_path / "dragged-1" / "dragged.safetensors", Report(), face)
     dragged = networks.subject(CodeFace(path, face))
+    assert kept_face(sorted(path.parent.iterdir()), {"two.png": photo}.__getitem__) == CodeFace(path, face)
     assert dragged.preview.generator is portrait.generator
     changed = (dragged.full(()) - subject.full(())).abs()  # by little: this tiny generator's w has hardly any spread
     assert float(changed[..., 1100:].max()) > 0 == float(changed[..., :900].max())
+
+
+def run_exported(folder):
+    """Run the exported command as a process, as a shell does."""
+    words = [sys.executable, "-m", *shlex.split((folder / "again.sh").read_text())]
+    done = subprocess.run(words, cwd=folder, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+
+
+def nearest(one, other):
+    return float((load_image(one) - load_image(other)).abs().max()) * 127.5
+
+
+def test_a_process_gives_a_face_with_two_directions_again(networks, direction, layered, tmp_path):
+    own = {"mine": direction, "other": layered}
+    session = Session(SeedFace(3), own=own).to(Edit.of({"mine": 1.5, "other": -2.0}, (0, 3)), 0.0)
+    export(session, ["PNG", "recipe"], networks, tmp_path, progress=False)
+    run_exported(tmp_path)
+    (made,) = (tmp_path / "again").glob("*.png")
+    assert nearest(made, tmp_path / "image.png") == 0
+
+
+def test_a_process_gives_a_dragged_photo_with_two_directions_again(
+    networks, direction, layered, photo, portrait, tmp_path
+):
+    kept, path = tmp_path / "image.png", tmp_path / "dragged-1" / "dragged.safetensors"
+    kept.write_bytes(photo.read_bytes())
+    face = PhotoFace(kept, 2, RECIPE)
+    networks.keep(face, portrait)
+    path.parent.mkdir()
+    save_latents(portrait.ws - 2 * torch.from_numpy(direction.vector), path)
+    own = {"mine": direction, "other": layered}
+    session = Session(CodeFace(path, face), own=own).to(Edit.of({"mine": 3.0, "other": -2.0}), 0.0)
+    made = export(session, ["PNG", "recipe"], networks, tmp_path / "out", progress=False)
+    read = {"photo-image.png", "dragged.safetensors", "mine.safetensors", "other.safetensors"}
+    assert {one.name for one in made} == {"image.png", "again.py", "again.sh", *read}
+    assert all(name in (tmp_path / "out" / "again.py").read_text() for name in read)
+    kept.unlink()  # nothing but the exported files is read
+    run_exported(tmp_path / "out")
+    (edited,) = (tmp_path / "out" / "again").glob("*/photo_*.png")
+    assert nearest(edited, tmp_path / "out" / "image.png") <= 1.01
+    assert "+3 bright -2 other" in (edited.parent / "report.md").read_text().replace("\N{MINUS SIGN}", "-")
 
 
 def test_python_gives_a_dragged_photo_again(networks, direction, refined, tmp_path, monkeypatch):
@@ -149,11 +202,11 @@ def test_python_gives_a_dragged_photo_again(networks, direction, refined, tmp_pa
     assert float(changed[..., 1100:].max()) > 0.1
     session = Session(dragged, own={"mine": direction}).to(Edit.of({"mine": 3.0}), 0.0)
     made = export(session, ["PNG", "recipe"], networks, tmp_path / "out", progress=False)
-    names = {"image.png", "again.py", "two.png", "dragged.safetensors", "mine.safetensors"}
-    assert {one.name for one in made} == names  # no single command
+    read = {"two.png", "dragged.safetensors", "mine.safetensors"}
+    assert {one.name for one in made} == {"image.png", "again.py", "again.sh", *read}
     monkeypatch.chdir(tmp_path / "out")
     runpy.run_path("again.py")
-    assert float((load_image("again.png") - load_image("image.png")).abs().max()) * 127.5 <= 1.01
+    assert nearest("again.png", "image.png") <= 1.01
 
 
 def test_what_was_dragged_from_a_photo_goes_with_its_portrait(networks, portrait, refined, tmp_path):
@@ -171,7 +224,9 @@ def test_what_was_dragged_from_a_photo_goes_with_its_portrait(networks, portrait
 def test_a_queue_goes_on_after_a_bad_photo(networks, direction, photo, tmp_path):
     (tmp_path / "bad.png").write_bytes(b"no image")
     paths, steps = [tmp_path / "bad.png", photo], [(direction, 6.0)]
-    failures = edit_queue(paths, networks, steps, RECIPE, tmp_path / "out", Report())
+    done = []
+    failures = edit_queue(paths, networks, steps, RECIPE, tmp_path / "out", Report(), done)
+    assert done == [tmp_path / "out" / "two.png"]
     assert [failure.startswith("bad.png is not an image") for failure in failures] == [True]
     assert load_image(tmp_path / "out" / "two.png").shape == load_image(photo).shape
 

@@ -95,9 +95,35 @@ def test_a_file_that_is_too_large_is_refused_unread(place, photo):
         place.take_photo(new_token(), photo)
 
 
-def test_new_folders_replace_none(place):
+def fill(place, token, kind, name="a.png"):
+    """A result of a visitor, in a folder of its own."""
+    with place.new_folder(token, kind) as folder:
+        (folder / name).touch()
+    return folder.name
+
+
+def test_results_are_found_by_their_visitor_alone_the_latest_first(place):
+    token, other = new_token(), new_token()
+    assert [fill(place, token, "export") for _ in range(11)][::10] == ["export-1", "export-11"]
+    fill(place, token, "dragged")
+    assert place.results_of(token, "export")[:3] == ["export-11", "export-10", "export-9"]
+    assert [path.name for path in place.result(token, "export", "export-2")] == ["a.png"]
+    assert place.results_of(other, "export") == place.results_of("../..", "export") == []
+    for who, name in ((other, "export-2"), (token, "dragged-1"), (token, "../photos"), (token, None)):
+        with pytest.raises(UserError, match="not there any more"):
+            place.result(who, "export", name)
+
+
+def test_folders_without_a_result_are_not_offered_and_empty_ones_go_again(place):
     token = new_token()
-    assert [place.new_folder(token, "export").name for _ in range(3)] == ["export-1", "export-2", "export-3"]
+    with pytest.raises(RuntimeError), place.new_folder(token, "export") as empty:
+        raise RuntimeError
+    assert not empty.exists()
+    with place.new_folder(token, "queue") as begun:
+        (begun / "projections").mkdir()
+        (begun / ".half-written.png").touch()
+    assert begun.exists()
+    assert place.results_of(token, "queue") == []
 
 
 def test_results_replace_none(tmp_path):
