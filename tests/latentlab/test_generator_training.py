@@ -19,6 +19,7 @@ from latentlab.generators import GeneratorRunOptions, ImageSetSettings, open_ima
 from latentlab.generators.starting import networks_from, start_of
 from latentlab.training import launch
 from stylegan2.training.presets import Preset, tiny
+from tests.processes import Program
 
 OPTIONS = GeneratorRunOptions(log_every=2, sample_every=4, measure_every=4, measured_images=8)
 
@@ -113,12 +114,12 @@ job(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]), 0.0, batch_size=16)
 def test_a_killed_training_goes_on_to_the_same_bits(tmp_path):
     a_set(tmp_path / "set")
     folder = tmp_path / "killed"
-    process = subprocess.Popen([sys.executable, "-c", JOB, str(folder), "1", "320"], stderr=subprocess.DEVNULL)
+    process = Program(JOB, folder, 1, 320)
     deadline = time.monotonic() + 120
     while not (folder / "samples" / "step-00000004.png").exists() and time.monotonic() < deadline:
         time.sleep(0.005)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
+    process.kill()
+    assert process.wait() == -signal.SIGKILL
     assert (folder / "state.safetensors").exists() and not (folder / "generator.safetensors").exists()
     for name in ("killed", "whole"):
         job(tmp_path / name, images=320, batch_size=16)
