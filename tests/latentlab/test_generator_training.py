@@ -2,10 +2,8 @@
 
 import json
 import os
-import signal
 import subprocess
 import sys
-import time
 from dataclasses import replace
 
 import numpy as np
@@ -19,7 +17,7 @@ from latentlab.generators import GeneratorRunOptions, ImageSetSettings, open_ima
 from latentlab.generators.starting import networks_from, start_of
 from latentlab.training import launch
 from stylegan2.training.presets import Preset, tiny
-from tests.processes import Program
+from tests.latentlab.projection.interrupted import kill_at
 
 OPTIONS = GeneratorRunOptions(log_every=2, sample_every=4, measure_every=4, measured_images=8)
 
@@ -53,7 +51,7 @@ def a_preset(images=64, **changes):
     return Preset(generator, replace(preset.discriminator, **widths), preset.settings)
 
 
-def job(folder, devices=1, images=64, save_seconds=None, **changes):
+def job(folder, devices=1, images=64, save_seconds=None, progress=False, **changes):
     from latentlab.generators import loop
 
     if save_seconds is not None:
@@ -61,7 +59,7 @@ def job(folder, devices=1, images=64, save_seconds=None, **changes):
     preset = a_preset(images, **changes)
     found = a_set(folder.parent / "set")
     return train_generator(
-        preset.networks(), found, preset.settings, folder, launch("cpu", devices), Means(), OPTIONS, progress=False
+        preset.networks(), found, preset.settings, folder, launch("cpu", devices), Means(), OPTIONS, progress=progress
     )
 
 
@@ -110,19 +108,32 @@ job(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]), 0.0, batch_size=16)
 """
 
 
+KILLED = """
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+from tests.latentlab.test_generator_training import job
+
+@contextmanager
+def stage(title, unit="image"):
+    def step(done, total, note=""):
+        print(title, done, flush=True)
+        if done == 80:  # a step after what is drawn and measured
+            sys.stdin.readline()
+    yield step
+
+job(Path(sys.argv[1]), 1, 128, 0.0, stage, batch_size=16)
+"""
+
+
 @pytest.mark.slow
 def test_a_killed_training_goes_on_to_the_same_bits(tmp_path):
     a_set(tmp_path / "set")
     folder = tmp_path / "killed"
-    process = Program(JOB, folder, 1, 320)
-    deadline = time.monotonic() + 120
-    while not (folder / "samples" / "step-00000004.png").exists() and time.monotonic() < deadline:
-        time.sleep(0.005)
-    process.kill()
-    assert process.wait() == -signal.SIGKILL
+    kill_at(KILLED, folder, "training 80")
     assert (folder / "state.safetensors").exists() and not (folder / "generator.safetensors").exists()
     for name in ("killed", "whole"):
-        job(tmp_path / name, images=320, batch_size=16)
+        job(tmp_path / name, images=128, batch_size=16)
     killed, whole = files_of(folder), files_of(tmp_path / "whole")
     assert killed.keys() == whole.keys() and [name for name in whole if whole[name] != killed[name]] == []
 
