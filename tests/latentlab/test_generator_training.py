@@ -17,6 +17,7 @@ from latentlab.generators import GeneratorRunOptions, ImageSetSettings, open_ima
 from latentlab.generators.starting import networks_from, start_of
 from latentlab.training import launch
 from stylegan2.training.presets import Preset, tiny
+from tests.conftest import stage_with
 from tests.latentlab.projection.interrupted import kill_at
 
 OPTIONS = GeneratorRunOptions(log_every=2, sample_every=4, measure_every=4, measured_images=8)
@@ -132,8 +133,13 @@ def test_a_killed_training_goes_on_to_the_same_bits(tmp_path):
     folder = tmp_path / "killed"
     kill_at(KILLED, folder, "training 80")
     assert (folder / "state.safetensors").exists() and not (folder / "generator.safetensors").exists()
+    begun = []
     for name in ("killed", "whole"):
-        job(tmp_path / name, images=128, batch_size=16)
+        shown = []
+        progress = stage_with(lambda done, total, note="", shown=shown: shown.append(done))
+        job(tmp_path / name, images=128, batch_size=16, progress=progress)
+        begun.append(shown[0])
+    assert begun == [80, 0]
     killed, whole = files_of(folder), files_of(tmp_path / "whole")
     assert killed.keys() == whole.keys() and [name for name in whole if whole[name] != killed[name]] == []
 
