@@ -2,13 +2,13 @@
 
 import ast
 import runpy
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import torch
 from PIL import Image
+
+from tests.processes import run_code
 
 ROOT = Path(__file__).parents[1]
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
@@ -31,9 +31,8 @@ def test_every_example_has_its_place_in_the_gallery():
 
 @pytest.mark.weights
 def test_a_script_runs_as_it_stands(tmp_path):
-    done = subprocess.run(
-        [sys.executable, ROOT / "examples" / "style_mixing.py"], cwd=tmp_path, capture_output=True, text=True
-    )
+    program = "import runpy, sys; runpy.run_path(sys.argv[1], run_name='__main__')"
+    done = run_code(program, ROOT / "examples" / "style_mixing.py", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     for name in ("colours", "shape"):
         with Image.open(tmp_path / "style_mixing" / f"{name}.png") as image:

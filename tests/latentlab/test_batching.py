@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 import warnings
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,8 +16,7 @@ from latentlab.pipelines import Components, LabelSettings, label_samples
 from latentlab.pipelines.edits import rescore
 from latentlab.rendering import Renderer
 from latentlab.scorers import FunctionScorer
-
-ROOT = Path(__file__).parents[2]
+from tests.processes import run_code
 
 
 class Tight:
@@ -159,16 +156,8 @@ print(batches.size, len(found), sum(found) / len(found), first)
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the limit of memory is Linux's")
 def test_memory_that_really_runs_out():
-    done = subprocess.run(
-        [sys.executable, "-c", REAL], cwd=ROOT, capture_output=True, text=True, env=_environment(), check=False
-    )
+    done = run_code(REAL)
     assert done.returncode == 0, done.stderr
     size, count, *_ = done.stdout.split()
     assert 1 <= int(size) < 16 and int(count) >= 2
     assert "not enough memory for 16 images of 256x256 on cpu at once; going on with 8" in done.stderr
-
-
-def _environment():
-    import os
-
-    return {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}

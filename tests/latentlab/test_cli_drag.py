@@ -1,8 +1,5 @@
 """`latentlab drag` on a tiny generator: what it writes, and what it refuses."""
 
-import subprocess
-import sys
-
 import numpy as np
 import pytest
 import torch
@@ -15,6 +12,7 @@ from latentlab.images import load_image
 from latentlab.latents import load_latents
 from latentlab.mapping import ws_of_seeds
 from stylegan2.progressive import ProgressiveConfig, ProgressiveGenerator
+from tests.processes import run_command
 
 NAMES = ("face.png", "face.safetensors", "face-comparison.png")
 
@@ -39,8 +37,7 @@ def place(tmp_path_factory, generator):
 def test_the_command_drags_and_writes_image_code_and_comparison(place, generator, tmp_path):
     words = ["--network", place / "tiny.safetensors", "--seed", 7, "--move", "4,4:8,8.5", "--move", "12,12:12,12"]
     more = ["--mask", place / "left.png", "--steps", 3, "--device", "cpu", "--out", tmp_path / "new" / "face.png"]
-    command = [sys.executable, "-m", "latentlab", "drag", *map(str, [*words, *more])]
-    done = subprocess.run(command, capture_output=True, text=True)
+    done = run_command("drag", *words, *more)
     assert done.returncode == 0, done.stderr
     assert "4,4:8,8.5: " in done.stdout and "written to" in done.stdout
     assert sorted(path.name for path in (tmp_path / "new").iterdir()) == sorted(NAMES)

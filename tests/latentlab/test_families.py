@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -41,6 +39,7 @@ from stylegan2.progressive import ProgressiveConfig, ProgressiveGenerator
 from stylegan2.stylegan1 import StyleGANConfig, StyleGANGenerator
 from tests.conftest import TINY, make_tiny
 from tests.latentlab.random_networks import random_distance
+from tests.processes import run_code
 
 SIZES = {"z_dim": 32, "channel_base": 256, "channel_max": 16}
 
@@ -367,8 +366,7 @@ def test_commands(family, tmp_path):
         ["directions", "import", str(tmp_path / "boundary.npy"), *network, *score, "--score", "light_side"]
         + ["--space", "z", "--out", str(tmp_path / "imported.safetensors")],
     ]
-    program = [sys.executable, "-c", PROGRAM, json.dumps(commands)]
-    done = subprocess.run(program, capture_output=True, text=True, timeout=300, check=False)
+    done = run_code(PROGRAM, json.dumps(commands))
     assert done.returncode == 0, done.stderr
     assert load_direction(tmp_path / "d.safetensors").space == family.space
     assert load_direction(tmp_path / "imported.safetensors").space == "z"

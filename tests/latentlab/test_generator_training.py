@@ -4,10 +4,8 @@ import csv
 import io
 import json
 import os
-import signal
 import subprocess
 import sys
-import time
 from dataclasses import replace
 
 import numpy as np
@@ -21,6 +19,8 @@ from latentlab.generators import GeneratorRunOptions, ImageSetSettings, open_ima
 from latentlab.generators.starting import networks_from, start_of
 from latentlab.training import launch
 from stylegan2.training.presets import Preset, tiny
+from tests.conftest import stage_with
+from tests.latentlab.projection.interrupted import kill_at
 
 OPTIONS = GeneratorRunOptions(log_every=2, sample_every=4, measure_every=4, measured_images=8)
 
@@ -64,7 +64,7 @@ def a_preset(images=64, **changes):
     return Preset(generator, replace(preset.discriminator, **widths), preset.settings)
 
 
-def job(folder, devices=1, images=64, save_seconds=None, **changes):
+def job(folder, devices=1, images=64, save_seconds=None, progress=False, **changes):
     from latentlab.generators import loop
 
     if save_seconds is not None:
@@ -72,7 +72,7 @@ def job(folder, devices=1, images=64, save_seconds=None, **changes):
     preset = a_preset(images, **changes)
     found = a_set(folder.parent / "set")
     return train_generator(
-        preset.networks(), found, preset.settings, folder, launch("cpu", devices), Means(), OPTIONS, progress=False
+        preset.networks(), found, preset.settings, folder, launch("cpu", devices), Means(), OPTIONS, progress=progress
     )
 
 
@@ -147,19 +147,37 @@ job(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]), 0.0, batch_size=16)
 """
 
 
+KILLED = """
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+from tests.latentlab.test_generator_training import job
+
+@contextmanager
+def stage(title, unit="image"):
+    def step(done, total, note=""):
+        print(title, done, flush=True)
+        if done == 80:  # a step after what is drawn and measured
+            sys.stdin.readline()
+    yield step
+
+job(Path(sys.argv[1]), 1, 128, 0.0, stage, batch_size=16)
+"""
+
+
 @pytest.mark.slow
 def test_a_killed_training_goes_on_to_the_same_bits(tmp_path):
     a_set(tmp_path / "set")
     folder = tmp_path / "killed"
-    process = subprocess.Popen([sys.executable, "-c", JOB, str(folder), "1", "320"], stderr=subprocess.DEVNULL)
-    deadline = time.monotonic() + 120
-    while not (folder / "samples" / "step-00000004.png").exists() and time.monotonic() < deadline:
-        time.sleep(0.005)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
+    kill_at(KILLED, folder, "training 80")
     assert (folder / "state.safetensors").exists() and not (folder / "generator.safetensors").exists()
+    begun = []
     for name in ("killed", "whole"):
-        job(tmp_path / name, images=320, batch_size=16)
+        shown = []
+        progress = stage_with(lambda done, total, note="", shown=shown: shown.append(done))
+        job(tmp_path / name, images=128, batch_size=16, progress=progress)
+        begun.append(shown[0])
+    assert begun == [80, 0]
     killed, whole = files_of(folder), files_of(tmp_path / "whole")
     assert killed.keys() == whole.keys() and [name for name in whole if whole[name] != killed[name]] == []
 

@@ -3,8 +3,6 @@
 import json
 import os
 import struct
-import subprocess
-import sys
 import textwrap
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
@@ -50,6 +48,7 @@ from latentlab.translation.translator import Translator
 from latentlab.weights.registry import Address, Weight
 from latentlab.weights.store import problem_of
 from stylegan2.errors import CheckpointError
+from tests.processes import run_code
 
 NAN, HUGE, DEEP = "@NaN", "@1e400", "@deep"
 WRONG = (None, "\x1b[31m", -1, 0.5, True, [], {}, [{}], 10**30, 10**400, NAN, HUGE, DEEP)
@@ -405,7 +404,7 @@ def test_a_file_that_is_cut_short_after_it_was_read_hurts_nobody(tmp_path):
             os.truncate(name, 0)
         print(float(found.tensors["b4.const"].sum()), float(codes.sum()))
     """
-    done = subprocess.run([sys.executable, "-c", textwrap.dedent(script)], capture_output=True, text=True, timeout=120)
+    done = run_code(textwrap.dedent(script))
     assert done.stdout.split() == ["32.0", "2048.0"], done.stderr
 
 

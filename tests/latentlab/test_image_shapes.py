@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from dataclasses import replace
 
 import numpy as np
@@ -40,6 +38,7 @@ from latentlab.scorers import FaceCrop, FunctionScorer, ScorerSet, load_scorer, 
 from latentlab.studio.networks import Networks
 from tests.conftest import TINY, make_tiny
 from tests.latentlab.random_networks import random_distance
+from tests.processes import run_command
 
 LIVELY = replace(TINY, mapping_lr_multiplier=1.0)
 SIZES = {"4x8": (4, 8), "5x3": (5, 3), "5x5": (5, 5)}
@@ -69,9 +68,7 @@ SCORER = FunctionScorer(("bright",), lambda shown: torch.sigmoid(shown.mean(dim=
 def test_generate_writes_images_twice_as_wide_as_high(wide, tmp_path):
     stylegan2.save(wide, tmp_path / "wide.safetensors")
     words = ["generate", "--network", tmp_path / "wide.safetensors", "--seeds", "1,2", "--out", tmp_path / "out"]
-    done = subprocess.run(
-        [sys.executable, "-m", "latentlab", *map(str, words)], capture_output=True, text=True, check=False
-    )
+    done = run_command(*words)
     assert done.returncode == 0, done.stderr
     made = wide(stylegan2.z_from_seeds([2], 32), psi=0.7)
     with Image.open(tmp_path / "out" / "seed000002.png") as image, Image.open(tmp_path / "out" / "grid.png") as grid:

@@ -1,6 +1,5 @@
 """Files of very many names: the work grows with the file, not with its square."""
 
-import subprocess
 import sys
 import textwrap
 
@@ -8,6 +7,7 @@ import pytest
 
 from latentlab.errors import UserError
 from latentlab.scorers import parse_threshold
+from tests.processes import run_code
 
 # Half a minute of the processor is ten times what each of these takes; with a comparison of every pair of names it was
 # minutes.
@@ -41,8 +41,7 @@ READERS = """
 @pytest.mark.skipif(sys.platform == "win32", reason="no limit of the processor's time")
 @pytest.mark.parametrize("what", ["labels", "edits", "thresholds"])
 def test_many_names_take_no_more_than_their_share(tmp_path, what):
-    command = [sys.executable, "-c", textwrap.dedent(READERS), str(tmp_path), what]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    done = run_code(textwrap.dedent(READERS), tmp_path, what)
     assert done.stdout == "done\n", done.stdout + done.stderr[-2000:]
 
 

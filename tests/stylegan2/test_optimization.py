@@ -95,6 +95,8 @@ def test_to_compile_takes_a_compiler(network, monkeypatch):
 @pytest.mark.skipif(not any(map(shutil.which, ("cc", "gcc", "clang"))), reason="no C compiler")
 def test_compiled_code_gives_the_same_images(tmp_path, monkeypatch):
     monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path))
+    # Without it, torch tries each kind of vector instructions in a process that imports torch.
+    monkeypatch.setattr("torch._inductor.config.cpp.vec_isa_ok", True)
     torch.manual_seed(0)
     config = stylegan2.GeneratorConfig(resolution=8, z_dim=8, w_dim=8, mapping_layers=1, channel_base=64, channel_max=8)
     plain = stylegan2.Generator(config).eval().requires_grad_(False)

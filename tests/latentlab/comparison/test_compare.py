@@ -34,6 +34,7 @@ from latentlab.comparison.metrics import load_metrics
 from latentlab.errors import UserError
 from latentlab.images import load_image, to_bytes
 from latentlab.metrics import Interval, mean_interval
+from tests.processes import Program
 
 LEVELS = (-0.5, -0.25, 0.0, 0.25)
 
@@ -401,12 +402,10 @@ print("done", flush=True)
 
 def test_a_killed_comparison_goes_on_to_the_same_result(tmp_path):
     text = SCRIPT.format(tests=str(Path(__file__).parent), folder=str(tmp_path / "killed"))
-    process = subprocess.Popen(
-        [sys.executable, "-c", textwrap.dedent(text)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    )
+    process = Program(textwrap.dedent(text))
     assert process.stdout.readline() == "applying\n"
-    process.send_signal(signal.SIGKILL)
-    process.wait()
+    process.kill()
+    assert process.wait() == -signal.SIGKILL
     made = next((tmp_path / "killed" / "made").glob("quick-*/a.png"))
     os.utime(made, (0, 0))
     stopped = compare(Brighter(tmp_path / "killed"), [Add("quick", 0.2), Add("slow", 0.3)])

@@ -1,7 +1,5 @@
 """Animations between keyframes: what lies between seeds, codes and photos, and at the seam of a loop."""
 
-import subprocess
-import sys
 from dataclasses import replace
 
 import numpy as np
@@ -20,6 +18,7 @@ from latentlab.projection.mixing import mixed_delta
 from latentlab.projection.noise import fresh_maps
 from latentlab.rendering import Renderer, with_noise_maps
 from tests.conftest import TINY, make_tiny, stage_with
+from tests.processes import run_command
 
 LIVELY = replace(TINY, mapping_lr_multiplier=1.0)
 
@@ -289,8 +288,7 @@ def test_the_command_writes_an_animation(network, generator, tmp_path, suffix):
         pytest.importorskip("imageio_ffmpeg")
     photo_in(tmp_path / "me", generator, 1)
     words = ["600-601", "me", "--network", network, "--frames", "6", "--fps", "10", "--loop", "--out", f"a{suffix}"]
-    command = [sys.executable, "-m", "latentlab", "interpolate", *map(str, words)]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300)
+    done = run_command("interpolate", *words, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert done.stdout == f"6 frames between 3 keyframes are written to a{suffix}\n"
     if suffix == ".gif":

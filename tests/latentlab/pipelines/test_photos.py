@@ -2,8 +2,6 @@
 
 import json
 import shutil
-import subprocess
-import sys
 import weakref
 from contextlib import contextmanager
 from dataclasses import replace
@@ -37,12 +35,12 @@ from latentlab.pipelines.photos.settings import photo_recipe
 from latentlab.projection import DEFAULTS, Projection, TuningSettings, WeightDelta
 from latentlab.scorers import FunctionScorer
 from tests.conftest import TINY, make_tiny
+from tests.processes import COMMAND, Program, run_command
 from tests.stylegan2.test_mobile import make_mobile
 
 pytestmark = pytest.mark.weights
 
 SETTINGS = PhotoSettings(DEFAULTS["w+"].shortened(1), TuningSettings(steps=1, drift_seeds=(1,)))
-LATENTLAB = [sys.executable, "-m", "latentlab"]
 
 
 @pytest.fixture(scope="module")
@@ -444,12 +442,11 @@ def test_strict_commands_leave_out_poor_photos(folder, tmp_path, run, command):
 
 def test_a_process_warns_of_a_poor_photo_while_the_work_has_not_begun(folder, tmp_path):
     words = ["project", folder / "blurred.png", "--out", tmp_path / "out"]
-    with subprocess.Popen(
-        [*LATENTLAB, *words], cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as process:
-        line = process.stdout.readline()
-        process.kill()
-        rest = process.stdout.read()
+    process = Program(COMMAND, *words)
+    line = process.stdout.readline()
+    process.kill()
+    rest = process.stdout.read()
+    process.wait()
     assert line.startswith(f"{folder / 'blurred.png'}: ")
     assert "is poor (" in line
     assert line.endswith("; the result will suffer\n")
@@ -457,11 +454,13 @@ def test_a_process_warns_of_a_poor_photo_while_the_work_has_not_begun(folder, tm
     assert not (tmp_path / "out" / "blurred").exists()
 
 
-def test_an_aligned_face_becomes_a_latent_in_a_file_that_others_read(generator, tmp_path, monkeypatch, run):
+def test_an_aligned_face_becomes_a_latent_in_a_file_that_others_read(tmp_path, monkeypatch, run):
     monkeypatch.chdir(tmp_path)
-    with torch.no_grad():
-        images.save_image(generator(stylegan2.z_from_seeds([641], generator.z_dim), psi=0.7), tmp_path / "crop.png")
-    words = ["--aligned", "--steps", 1, "--no-tune", "--save-latents", "codes.pt", "--out", "out"]
+    generator = make_tiny(replace(TINY, resolution=64))
+    stylegan2.save(generator, "tiny.safetensors")
+    images.save_image(generator(stylegan2.z_from_seeds([641], generator.z_dim), psi=0.7), tmp_path / "crop.png")
+    words = ["--network", "tiny.safetensors", "--aligned", "--steps", 1, "--no-tune"]
+    words += ["--save-latents", "codes.pt", "--out", "out"]
     code, said, told = run("project", "crop.png", *words)
     assert code == 0, told
     assert "latents are in codes.pt, in the order crop" in said
@@ -511,8 +510,7 @@ def test_a_direction_is_found_by_name_or_file(tmp_path):
 def test_a_photo_goes_in_and_a_smiling_one_comes_out(folder, tmp_path):
     photos = ["--photo", str(folder / "face.png"), "--photo", str(folder / "blank.png")]
     quick = ["--steps", "1", "--no-tune", "--strengths=0,3"]
-    command = [*LATENTLAB, "edit", *photos, "--direction", "smile", *quick, "--out", "out"]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300)
+    done = run_command("edit", *photos, "--direction", "smile", *quick, "--out", "out", cwd=tmp_path)
     assert done.returncode == 2, done.stderr
     assert "blank.png: dlib68 finds no face" in done.stderr.splitlines()[-1]
     assert "Traceback" not in done.stderr

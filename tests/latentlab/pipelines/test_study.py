@@ -3,8 +3,6 @@
 import json
 import re
 import signal
-import subprocess
-import sys
 import textwrap
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -28,6 +26,7 @@ from latentlab.pipelines.study import summary
 from latentlab.pipelines.study.settings import begun_precision, claim
 from latentlab.samples import SampleTable, split
 from latentlab.scorers import FunctionScorer
+from tests.processes import Program
 
 SETTINGS = StudySettings(
     name="light", attribute="bright", network="tiny", scorer="brightness", samples=160, edited_faces=10
@@ -573,9 +572,7 @@ class Driven:
         here = Path(__file__).parent
         path = [str(here.parents[1]), str(here), str(here.parent)]
         script = textwrap.dedent(DRIVER.format(path=path, folder=str(folder)))
-        self.process = subprocess.Popen(
-            [sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        )
+        self.process = Program(script)
         self.steps: list[tuple[str, int, int]] = []
 
     def go(self, title: str | None = None, done: int = 0) -> None:
@@ -590,18 +587,12 @@ class Driven:
         assert title is None, f"{title} never came: {self.steps}"
 
     def kill(self) -> None:
-        self.process.send_signal(signal.SIGKILL)
+        self.process.kill()
         assert self.process.wait() == -signal.SIGKILL
-        self._close()
 
     def end(self) -> None:
         self.go()
         assert self.process.wait() == 0
-        self._close()
-
-    def _close(self) -> None:
-        self.process.stdin.close()
-        self.process.stdout.close()
 
 
 @pytest.mark.slow

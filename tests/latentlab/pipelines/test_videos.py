@@ -32,6 +32,7 @@ from latentlab.scorers import FunctionScorer
 from latentlab.video import write_mp4
 from tests.conftest import TINY, make_tiny
 from tests.latentlab.projection.interrupted import kill_at
+from tests.processes import run_command
 
 pytest.importorskip("imageio_ffmpeg")
 
@@ -457,8 +458,7 @@ def test_a_process_edits_a_video(tmp_path):
     stylegan2.save(components.generator, tmp_path / "tiny.safetensors")
     brighter.save(tmp_path / "bright.safetensors")
     words = ["--direction", "bright.safetensors", "--network", "tiny.safetensors", "--video", "film.mp4", "--no-tune"]
-    command = [sys.executable, "-m", "latentlab", "edit", *words, "--steps", "1", "--strength", "1", "--out", "new.mp4"]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300)
+    done = run_command("edit", *words, "--steps", "1", "--strength", "1", "--out", "new.mp4", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "film.mp4: 3 frames, bright +1" in done.stdout
     assert "edited frames 0 to 2 (0.00 to 0.30 s): identity unknown" in done.stdout

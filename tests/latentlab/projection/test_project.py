@@ -158,10 +158,10 @@ def test_the_spread_is_the_mean_square_of_rows_from_their_mean(tiny, vgg):
 
 @pytest.mark.weights
 @pytest.mark.slow
-@pytest.mark.parametrize("space", ["w", "w+", "s"])
-def test_it_recovers_the_generators_own_sample(tiny, vgg, space):
+@pytest.mark.parametrize(("space", "steps", "rate"), [("w", 150, 0.1), ("w+", 220, 0.05), ("s", 300, 0.05)])
+def test_it_recovers_the_generators_own_sample(tiny, vgg, space, steps, rate):
     ws, target = pictures_of(tiny, [11])
-    recipe = ProjectionSettings(space, (Phase(300, 0.05, resolution=16),), pixel_weight=1.0)
+    recipe = ProjectionSettings(space, (Phase(steps, rate, resolution=16),), pixel_weight=1.0)
     found = project(target, tiny, recipe, start="average", perceptual=vgg)
     start = vgg(tiny.synthesis(w_statistics(tiny).mean.expand(1, tiny.num_ws, -1)), target)
     assert found.distances[0] < 0.05 * start[0]

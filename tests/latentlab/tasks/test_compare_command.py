@@ -16,6 +16,7 @@ from latentlab.scorers import load_attributes
 from latentlab.scorers.attributes.scorer import AttributeScorer
 from stylegan2.sampling import z_from_seeds
 from tests.conftest import TINY, make_tiny
+from tests.processes import run_command
 
 
 @pytest.mark.parametrize(
@@ -100,8 +101,7 @@ def test_a_task_that_cannot_be_imported_does_not_hide_the_others(run, refused, m
 def test_shapes_are_compared_and_found_again(run, tmp_path):
     words = ["compare", "shapes", "--scenes", 8, "--base-channels", 2, "--held-out", 2, "--epoch-scale", 0.1]
     words += ["--metrics", "outside-change", "--out", tmp_path / "out"]
-    command = [sys.executable, "-m", "latentlab", *map(str, words)]
-    done = subprocess.run(command, capture_output=True, text=True)
+    done = run_command(*words)
     assert done.returncode == 0, done.stderr
     first = (tmp_path / "out" / "results.parquet").read_bytes()
     code, printed, _ = run(*words)

@@ -24,6 +24,7 @@ from latentlab.translation.training.state import TrainingState
 from latentlab.translation.translator import Translator
 from tests.conftest import stage_with
 from tests.latentlab.translation.toys import Toy
+from tests.processes import Program
 
 SMALL = CycleGANConfig(ResNetConfig(1, 4), PatchConfig(16, 4), pool_size=0)
 SETTINGS = TrainingSettings(epochs=1, batch_size=2)
@@ -199,14 +200,12 @@ def job(folder, devices=1, batch=2):
 
 @pytest.mark.slow
 def test_a_killed_training_goes_on_to_the_same_result(tmp_path):
-    process = subprocess.Popen(
-        [sys.executable, "-c", JOB, str(tmp_path / "killed"), "1", "2"], stderr=subprocess.DEVNULL
-    )
+    process = Program(JOB, tmp_path / "killed", 1, 2)
     deadline = time.monotonic() + 120
     while not list((tmp_path / "killed").glob("state/step-*")) and time.monotonic() < deadline:
         time.sleep(0.005)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
+    process.kill()
+    assert process.wait() == -signal.SIGKILL
     (state,) = list((tmp_path / "killed").glob("state/step-*"))[-1:]
     assert not (tmp_path / "killed" / "translator.safetensors").exists(), "it was over before it was killed"
     assert int(state.name[5:]) < 12
