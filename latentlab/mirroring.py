@@ -6,6 +6,7 @@ is at any moment as the folder was at some moment, and from it a job that was ki
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 import threading
@@ -66,6 +67,7 @@ class Mirror:
     def __init__(self, of: Mirrored) -> None:
         self.of, self._store = of, Store(of.address)
         self._waiting: dict[str, None] = {}  # names in the order in which they were written
+        self._sent: dict[str, tuple[int, int, int]] = {}  # which file it was that was sent
         self._lock, self._again = threading.RLock(), 0.0
 
     def __call__(self, path: Path) -> None:
@@ -108,11 +110,15 @@ class Mirror:
 
     def _send(self, name: str) -> None:
         path = self.of.root / name
-        if path.exists():
-            with path.open("rb") as file:
-                self._store.write(name, lambda copy: shutil.copyfileobj(file, copy))
-        else:
+        if not path.exists():
             self._store.remove_all(name)
+            return
+        with path.open("rb") as file:
+            status = os.fstat(file.fileno())
+            version = (status.st_ino, status.st_mtime_ns, status.st_size)
+            if self._sent.get(name) != version:
+                self._store.write(name, lambda copy: shutil.copyfileobj(file, copy))
+        self._sent[name] = version
 
 
 def _is_hidden(name: str) -> bool:

@@ -18,7 +18,7 @@ from latentlab.comparison.costs import PeakMemory, Stopwatch
 from latentlab.comparison.metrics import ExtraMetric, extra_measures, measure_with
 from latentlab.comparison.protocol import Columns, Measure, Method, Task
 from latentlab.errors import UserError
-from latentlab.files import read_json, remove, write_json, write_text
+from latentlab.files import read_json, remove, tell, write_json, write_text
 from latentlab.images import load_image, save_image
 from latentlab.metrics import Interval, mean_interval, share_interval
 from latentlab.progress import Stage, silent, stage_of
@@ -254,6 +254,7 @@ def _fit(task: Task, method: Method, folder: Path, stage: Stage) -> dict[str, fl
     method.fit(task, folder, stage if known else watch.watching(stage))
     if not known:
         costs = {"fit_seconds": watch.seconds, "megabytes": _megabytes(folder.glob("*.safetensors"))}
+        tell(folder)  # a method of another package may have written there in its own way
         write_json(folder / DONE, costs | memory.gigabytes())
     watch.forget()
     return read_json(folder / DONE, dict[str, float])
