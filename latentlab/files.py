@@ -5,8 +5,9 @@ from __future__ import annotations
 import errno
 import json
 import os
+import shutil
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar, overload
@@ -23,6 +24,9 @@ SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", 
 
 MOST_JSON = 1 << 24
 """Bytes that a file of JSON may have, where nothing else is said."""
+
+LISTENERS: list[Callable[[Path], object]] = []
+"""Called, in their order, with each file that was written and each file or folder that was renamed or removed."""
 
 # Errors of the system that are about the place itself, and what to do about them. Any other OSError
 # inside the block (a lost connection, say) is not about the file and passes through untouched.
@@ -99,6 +103,22 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
             _sync(temporary)
             os.replace(temporary, path)
         sync_folder(path.parent)
+    tell(path)
+
+
+def tell(path: Path) -> None:
+    """Tell the listeners that a file or a folder is whole under this name, or is not there any more."""
+    for listener in LISTENERS:
+        listener(path)
+
+
+def remove(path: Path) -> None:
+    """Remove a file, or a folder with all that is in it, if it is there, and tell the listeners."""
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+    tell(path)
 
 
 def check_regular(path: str | os.PathLike[str]) -> None:

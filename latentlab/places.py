@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import io
 import re
-import shutil
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,7 +15,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Protocol, TypeAlias, TypeVar
 
 from latentlab.errors import UserError
-from latentlab.files import MOST_JSON, atomic_path, check_regular, files_in, json_text, read_json
+from latentlab.files import MOST_JSON, atomic_path, check_regular, json_text, read_json, remove
 from latentlab.schemas import checked, parsed
 from stylegan2.describing import printable
 
@@ -28,6 +26,9 @@ Folder: TypeAlias = "str | Path"
 
 _LONGEST = 300  # characters of what a library of storage says
 _MOST = 1 << 30  # bytes of an object that is read: a shard of 64 rows has a few hundred kilobytes
+_PROBE = ".latentlab"  # an empty file that is written and removed again
+_BUCKETS = ("s3", "s3a", "gs", "gcs")  # schemes whose addresses begin with a bucket
+_NAMED = re.compile(r"(?P<scheme>[a-z][a-z0-9+.-]+)://(?P<bucket>[^/]*)(?:/.*)?")
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]+:/")  # Path takes one of two slashes away
 
 
@@ -66,7 +67,13 @@ class Place(Protocol):
 
 def place_of(folder: Folder) -> Place:
     """Return the place that a folder or an address names."""
-    return _Store(str(folder).rstrip("/")) if is_address(folder) else _Local(Path(folder))
+    return store_at(folder) if is_address(folder) else _Local(Path(folder))
+
+
+def store_at(address: Folder) -> Store:
+    """Return the place in a store that an address names."""
+    text = str(address)
+    return Store(text if text.endswith("://") else text.rstrip("/"))
 
 
 @dataclass(frozen=True)
@@ -90,19 +97,26 @@ class _Local:
             fill(file)
 
     def remove(self, name: str) -> None:
-        (self.path / name).unlink(missing_ok=True)
+        remove(self.path / name)
 
     def read_json(self, name: str, form: type[T]) -> T:
         return read_json(self.path / name, form)
 
 
 @dataclass(frozen=True)
-class _Store:
-    """A place in an object store, by fsspec; the connection is made anew in each process."""
+class Store:
+    """A place in an object store, by fsspec; the connection is made anew in each process.
+
+    Attributes
+    ----------
+    address
+        Its address, without a slash at the end.
+    """
 
     address: str
 
     def names(self) -> list[str]:
+        """Names of all files, sorted; none where the place is not there yet."""
         with self._errors():
             fs, path = self._system()
             fs.invalidate_cache()
@@ -110,12 +124,14 @@ class _Store:
             return sorted(str(one).rpartition("/")[2] for one in found)
 
     def exists(self, name: str) -> bool:
+        """Whether there is a file of this name."""
         with self._errors():
             fs, path = self._system()
             fs.invalidate_cache()
             return bool(fs.exists(f"{path}/{name}"))
 
     def open(self, name: str) -> BinaryIO:
+        """Open a file for reading; UserError if that fails."""
         return io.BytesIO(self.read(name))
 
     def read(self, name: str, most: int = _MOST) -> bytes:
@@ -129,6 +145,7 @@ class _Store:
         return content
 
     def write(self, name: str, fill: Callable[[BinaryIO], object]) -> None:
+        """Write a file, whole or not at all; UserError if that fails."""
         content = io.BytesIO()
         fill(content)
         with self._errors():
@@ -136,12 +153,47 @@ class _Store:
             fs.pipe_file(f"{path}/{name}", content.getvalue())
 
     def remove(self, name: str) -> None:
+        """Remove a file, if it is there."""
         if self.exists(name):
             with self._errors():
                 fs, path = self._system()
                 fs.rm_file(f"{path}/{name}")
 
+    def sizes(self) -> dict[str, int]:
+        """Bytes of all files by name, those in folders as 'folder/name'; none where the place is not there yet."""
+        with self._errors():
+            fs, path = self._system()
+            fs.invalidate_cache()
+            found = fs.find(path, detail=True) if fs.exists(path) else {}
+            start = path.strip("/") + "/"
+            names = {str(name).lstrip("/"): int(one["size"]) for name, one in found.items()}
+        # A name that ends in a slash is what some browsers of stores take for a folder.
+        return {name.removeprefix(start): size for name, size in names.items() if not name.endswith("/")}
+
+    def fetch(self, name: str, to: Path) -> None:
+        """Copy a file to this machine, whole or not at all."""
+        with atomic_path(to) as temporary, self._errors():
+            fs, path = self._system()
+            fs.get_file(f"{path}/{name}", str(temporary))
+
+    def remove_all(self, name: str) -> None:
+        """Remove a file, or a folder with all that is in it, if it is there."""
+        with self._errors():
+            fs, path = self._system()
+            fs.invalidate_cache()
+            if fs.exists(f"{path}/{name}"):
+                fs.rm(f"{path}/{name}", recursive=True)
+
+    def check(self) -> None:
+        """Write an empty file and remove it, so that what would fail later fails before the work; UserError then."""
+        named = _NAMED.fullmatch(self.address)
+        if named is None or (named["scheme"] in _BUCKETS and not named["bucket"]):
+            raise UserError(f"{self.address} names no place in a store: give an address such as s3://BUCKET/RUN")
+        self.write(_PROBE, lambda file: None)
+        self.remove(_PROBE)
+
     def read_json(self, name: str, form: type[T]) -> T:
+        """Read a JSON file, see `latentlab.files.read_json`."""
         where = f"{self.address}/{name}"
         return checked(parsed(self.read(name, MOST_JSON), where), form, where)
 
@@ -169,40 +221,3 @@ def _line(error: Exception) -> str:
 def write_json_in(place: Place, name: str, data: Any) -> None:
     """Write a JSON file; see `latentlab.files.write_json`."""
     place.write(name, lambda file: file.write(json_text(data).encode()))
-
-
-@contextmanager
-def published(folder: Folder, begun: str) -> Iterator[Path]:
-    """Give a folder of this machine to write into, whose files go to an address at the end, if it is one.
-
-    Parameters
-    ----------
-    folder
-        Folder, which is given itself, or address.
-    begun
-        Name of the file by which such a folder is known. It is fetched from the address if it is there, and comes last
-        at the end.
-
-    Raises
-    ------
-    UserError
-        If the address cannot be used.
-    """
-    if not is_address(folder):
-        yield Path(folder)
-        return
-    address = str(folder).rstrip("/")
-    with tempfile.TemporaryDirectory(prefix="latentlab-") as scratch:
-        local, place = Path(scratch) / "run", place_of(address)
-        if place.exists(begun):
-            with place.open(begun) as file:
-                _copy(file, _Local(local), begun)
-        yield local
-        for path in sorted(files_in(local, recursive=True), key=lambda path: (path == local / begun, path)):
-            inner = path.parent.relative_to(local).as_posix()
-            with path.open("rb") as file:
-                _copy(file, place if inner == "." else place_of(f"{address}/{inner}"), path.name)
-
-
-def _copy(file: BinaryIO, place: Place, name: str) -> None:
-    place.write(name, lambda copy: shutil.copyfileobj(file, copy))

@@ -44,6 +44,7 @@ LEVELS = (
         "latents",
         "work",
         "places",
+        "mirroring",
     },
     {"resuming", "reprs", "intervals", "schemas", "markdown"},
     {"errors", "versions"},

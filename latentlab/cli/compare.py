@@ -22,6 +22,7 @@ from latentlab import registry
 from latentlab.cli import options
 from latentlab.cli.metavars import metavar_of
 from latentlab.errors import UserError
+from latentlab.mirroring import published, shown
 from latentlab.progress import bar
 
 if TYPE_CHECKING:
@@ -111,7 +112,13 @@ def task_command(name: str, definition: TaskDefinition) -> Any:
             [_option("epoch_scale", float, 1.0, "Factor of the preset's epochs.", least=0.001)]
             * _has_epochs(definition)
         ),
-        _option("out", Path, Path(f"latentlab-compare-{name}"), "Folder of the report; a stopped run resumes there."),
+        _option(
+            "out",
+            str,
+            f"latentlab-compare-{name}",
+            "Folder of the report, where a stopped run resumes, or an address such as s3://BUCKET/COMPARED.",
+            metavar="PATH|ADDRESS",
+        ),
         _option("device", str, "auto", "cpu, cuda, mps, or auto for the best available one."),
         *(
             inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=kind)
@@ -142,9 +149,15 @@ def _has_epochs(definition: TaskDefinition) -> bool:
 
 
 def _option(
-    name: str, kind: Any, default: Any, description: str, least: float | None = None, flags: Sequence[str] = ()
+    name: str,
+    kind: Any,
+    default: Any,
+    description: str,
+    least: float | None = None,
+    flags: Sequence[str] = (),
+    metavar: str | None = None,
 ) -> inspect.Parameter:
-    info = typer.Option(*flags, help=description, min=least, metavar=metavar_of(kind))
+    info = typer.Option(*flags, help=description, min=least, metavar=metavar or metavar_of(kind))
     return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[kind, info])
 
 
@@ -248,7 +261,7 @@ def _run(ctx: typer.Context, definition: TaskDefinition, values: dict[str, Any])
     from latentlab.comparison.models import find_models
 
     begun = time.monotonic()
-    out = options.check_folder(values["out"])
+    place = options.check_place(values["out"])
     given = _sorted(definition, values)
     check_methods(given.methods, _all_methods(definition))
     settings = definition.settings(_plain(values["preset"]), given.changes, values.get("epoch_scale", 1.0))
@@ -261,8 +274,8 @@ def _run(ctx: typer.Context, definition: TaskDefinition, values: dict[str, Any])
     from latentlab.comparison.report import summary_lines
 
     choice = Choice(given.methods, load_metrics(given.metrics), options.this_command(), models)
-    job = Job(out, values["device"], bar)
-    with options.on_workers(*(values[name] for name in _WORKERS)):
-        done = run_task(definition, settings, given.inputs, job, choice)
+    with published(place) as folder, options.on_workers(*(values[name] for name in _WORKERS)):
+        done = run_task(definition, settings, given.inputs, Job(folder, values["device"], bar), choice)
+        page = shown(done.page)
     print("\n".join([*summary_lines(done.comparison, definition.excluded), *done.notes]))
-    print(f"The report is {done.page}; done in {time.monotonic() - begun:.0f} s")
+    print(f"The report is {page}; done in {time.monotonic() - begun:.0f} s")

@@ -11,6 +11,7 @@ import typer
 
 from latentlab.cli import options
 from latentlab.errors import UserError
+from latentlab.mirroring import published, shown
 from latentlab.progress import bar
 
 if TYPE_CHECKING:
@@ -293,9 +294,13 @@ def measure(
     psi: options.Psi = 0.7,
     resolution: options.Resolution = None,
     network: options.Network = "mobile-ffhq",
-    out: Annotated[Path, typer.Option(help="Folder of the report, where a stopped run resumes.")] = Path(
-        "latentlab-measured"
-    ),
+    out: Annotated[
+        str,
+        typer.Option(
+            metavar="PATH|ADDRESS",
+            help="Folder of the report, where a stopped run resumes, or an address such as s3://BUCKET/MEASURED.",
+        ),
+    ] = "latentlab-measured",
     device: options.Device = "auto",
     batch: options.Batch = "auto",
     workers: options.Workers = None,
@@ -311,7 +316,7 @@ def measure(
     from latentlab.pipelines.measuring.report import summary_lines
     from latentlab.pipelines.measuring.settings import MeasuredAttribute
 
-    options.check_folder(out)
+    place = options.check_place(out)
     if samples is not None:
         options.refuse_without_effect(ctx, dict.fromkeys(("count", "seed_start", "psi"), "with --samples"))
     settings = MeasureSettings(
@@ -324,15 +329,15 @@ def measure(
         raise UserError(f"--teacher and --judge are for one attribute, and the directions are for {', '.join(groups)}")
     wanted = {name: MeasuredAttribute.named(name, teacher, judge, listed, towards.value) for name in groups}
     table = None if samples is None else _samples(samples)
-    with options.on_workers(workers, ray, gpus_per_worker):
+    with published(place) as whole, options.on_workers(workers, ray, gpus_per_worker):
         for name, group in groups.items():
             components = Components.load(network, _scorers(wanted[name], table), device=device)
-            folder = out if len(groups) == 1 else out / name
+            folder = whole if len(groups) == 1 else whole / name
             found = measure_directions(
                 group, wanted[name], components, folder, settings, table, bar, options.this_command()
             )
             print("\n".join(summary_lines(found)))
-            print(f"The report is {folder / 'report.html'}")
+            print(f"The report is {shown(folder / 'report.html')}")
 
 
 def _load(given: list[str]) -> dict[str, Direction]:

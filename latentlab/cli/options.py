@@ -16,7 +16,7 @@ from typing import Annotated, Literal
 import typer
 
 from latentlab.errors import UserError
-from latentlab.places import is_address
+from latentlab.places import is_address, store_at
 
 
 def _check_batch(text: str) -> str:
@@ -296,8 +296,17 @@ def check_folder(path: Path, inputs: Iterable[Path] = ()) -> Path:
 
 
 def check_place(text: str) -> Path | str:
-    """Return the folder, or the address in an object store, that results are to be written to; see `check_folder`."""
-    return text if is_address(text) else check_folder(Path(text))
+    """Return the folder, or the address in an object store, that results are to be written to.
+
+    Raises
+    ------
+    UserError
+        If the store cannot be reached or written to, or as `check_folder` says.
+    """
+    if not is_address(text):
+        return check_folder(Path(text))
+    store_at(text).check()
+    return text
 
 
 def check_file(path: Path, inputs: Iterable[Path] = ()) -> Path:

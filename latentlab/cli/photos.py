@@ -12,10 +12,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from latentlab import mirroring
 from latentlab.cli import options
 from latentlab.cli.errors import end_with
 from latentlab.errors import UserError
 from latentlab.files import list_images
+from latentlab.mirroring import shown
+from latentlab.places import Folder
 from latentlab.progress import bar
 
 if TYPE_CHECKING:
@@ -170,9 +173,13 @@ def edit_settings(
 def project(
     ctx: typer.Context,
     photos: Annotated[list[Path], typer.Argument(metavar="PHOTO", help="Photos with a face, or folders of them.")],
-    out: Annotated[Path, typer.Option(help="Folder of the results, where a stopped run resumes.")] = Path(
-        "latentlab-projections"
-    ),
+    out: Annotated[
+        str,
+        typer.Option(
+            metavar="PATH|ADDRESS",
+            help="Folder of the results, where a stopped run resumes, or an address such as s3://BUCKET/PROJECTIONS.",
+        ),
+    ] = "latentlab-projections",
     space: SpaceOption = SpaceName.w_plus,
     steps: Steps = None,
     start: StartOption = StartName.auto,
@@ -210,7 +217,7 @@ def project(
     if tune and space is SpaceName.s:
         options.refuse_without_effect(ctx, {"tune": "in space s"})
     paths = list_images(photos)
-    check_folders(out, paths)
+    place = check_places(out, paths)
     if save_latents is not None:
         if space is SpaceName.s:
             raise UserError(
@@ -223,14 +230,15 @@ def project(
     components = Components.load(network, detector=faces.detector, device=device)
     failures: list[UserError] = []
     done, found = 0, Codes()
-    with options.on_workers(workers, ray, gpus_per_worker):
-        for path, result in project_photos(paths, components, settings, out, bar, print_poor(strict)):
+    with mirroring.published(place, is_state) as folder, options.on_workers(workers, ray, gpus_per_worker):
+        for path, result in project_photos(paths, components, settings, folder, bar, print_poor(strict)):
             if isinstance(result, UserError):
                 failures.append(result)
                 continue
             done += 1
             found.add(path, result.portrait.name, result.portrait.ws)
-            print(f"\n{result.portrait.title}\n{format_checks(result.portrait.checks)}\nwritten to {result.folder}")
+            told = f"{result.portrait.title}\n{format_checks(result.portrait.checks)}"
+            print(f"\n{told}\nwritten to {shown(result.folder)}")
     if save_latents is not None:
         found.write(save_latents, paths)
     _print_count(done, len(failures), "faces" if faces.face == "all" else "photos")
@@ -261,11 +269,18 @@ class Codes:
             print(f"\nlatents are in {out}, in the order {names}")
 
 
-def check_folders(out: Path, photos: Sequence[Path]) -> None:
-    """Check the folder of the results, and in it the folder of each photo; UserError if something is in the way."""
-    options.check_folder(out)
-    for path in photos:
-        options.check_folder(out / path.stem, [path])
+def check_places(out: str, photos: Sequence[Path]) -> Path | str:
+    """Return the folder of the results, or their address; UserError if something is in the way of a photo's folder."""
+    place = options.check_place(out)
+    if isinstance(place, Path):
+        for path in photos:
+            options.check_folder(place / path.stem, [path])
+    return place
+
+
+def is_state(name: str) -> bool:
+    """Whether a file of a job on photos is what it goes on from; all others are written again in any case."""
+    return name.startswith("state/")
 
 
 def _print_count(done: int, failed: int, noun: str) -> None:
@@ -280,7 +295,7 @@ def edit_photos(
     strengths: Sequence[float] | None,
     components: Components,
     settings: PhotoEditSettings,
-    out: Path,
+    out: Folder,
     latents: Path | None = None,
 ) -> None:
     """Edit photos and print what became of each; those that failed come at the end, with exit code 2.
@@ -291,24 +306,24 @@ def edit_photos(
     from latentlab.pipelines.photos.edits import edit_names
 
     failures, done, found = list[UserError](), Counter[Path](), Codes()
-    results = pipelines.edit_photos(
-        photos, direction, strengths, components, settings, out, bar, print_poor(settings.strict)
-    )
-    for path, result in results:
-        if isinstance(result, UserError):
-            failures.append(result)
-            continue
-        done[path] += 1
-        print(f"\n{result.portrait.title}\n{pipelines.format_checks(result.portrait.checks)}")
-        names = edit_names(result.edits)
-        for one, name in zip(result.edits, names, strict=True):
-            found.add(path, f"{result.portrait.name} {name}", one.ws)
-        _print_edits(result.edits, names, direction, settings)
-        print(f"written to {result.folder}: see comparison.png and report.md")
-    if settings.face == "all":
-        for path, faces in done.items():
+    with mirroring.published(out, is_state) as folder:
+        results = pipelines.edit_photos(
+            photos, direction, strengths, components, settings, folder, bar, print_poor(settings.strict)
+        )
+        for path, result in results:
+            if isinstance(result, UserError):
+                failures.append(result)
+                continue
+            done[path] += 1
+            print(f"\n{result.portrait.title}\n{pipelines.format_checks(result.portrait.checks)}")
+            names = edit_names(result.edits)
+            for one, name in zip(result.edits, names, strict=True):
+                found.add(path, f"{result.portrait.name} {name}", one.ws)
+            _print_edits(result.edits, names, direction, settings)
+            print(f"written to {shown(result.folder)}: see comparison.png and report.md")
+        for path, faces in done.items() if settings.face == "all" else ():
             told = "1 face" if faces == 1 else f"{faces} faces"
-            print(f"\n{path} with {told} edited is in {out / path.stem}")
+            print(f"\n{path} with {told} edited is in {shown(folder / path.stem)}")
     if latents is not None:
         found.write(latents, photos)
     _print_count(done.total(), len(failures), "faces" if settings.face == "all" else "photos")
@@ -316,7 +331,7 @@ def edit_photos(
 
 
 def edit_photos_quickly(
-    photos: Sequence[Path], direction: Direction, components: Components, settings: PhotoEditSettings, out: Path
+    photos: Sequence[Path], direction: Direction, components: Components, settings: PhotoEditSettings, out: Folder
 ) -> None:
     """Edit photos by the editor of a direction, as `edit_photos` does by projecting them."""
     from latentlab import pipelines
@@ -324,16 +339,17 @@ def edit_photos_quickly(
     from latentlab.pipelines.photos.quick import edit_photos_quickly
 
     failures = []
-    for _, result in edit_photos_quickly(
-        photos, direction, components, settings, out, bar, print_poor(settings.strict)
-    ):
-        if isinstance(result, UserError):
-            failures.append(result)
-            continue
-        print(f"\n{result.checked.title}\n{pipelines.format_checks(result.checked.checks)}")
-        print(f"by the editor {result.editor}, without a projection, in {result.seconds:.1f} s:")
-        _print_edits(result.edits, edit_names(result.edits), direction, settings)
-        print(f"written to {result.folder}: see comparison.png and report.md")
+    with mirroring.published(out, is_state) as folder:
+        for _, result in edit_photos_quickly(
+            photos, direction, components, settings, folder, bar, print_poor(settings.strict)
+        ):
+            if isinstance(result, UserError):
+                failures.append(result)
+                continue
+            print(f"\n{result.checked.title}\n{pipelines.format_checks(result.checked.checks)}")
+            print(f"by the editor {result.editor}, without a projection, in {result.seconds:.1f} s:")
+            _print_edits(result.edits, edit_names(result.edits), direction, settings)
+            print(f"written to {shown(result.folder)}: see comparison.png and report.md")
     _print_count(len(photos) - len(failures), len(failures), "photos")
     end_with(failures)
 

@@ -11,6 +11,7 @@ import typer
 
 from latentlab.cli import moves, options, photos, videos
 from latentlab.files import list_images
+from latentlab.mirroring import published
 from latentlab.progress import bar
 
 if TYPE_CHECKING:
@@ -73,7 +74,13 @@ def edit(
     network: options.Network = "mobile-ffhq",
     scorer: options.ScorerName = "fer",
     resolution: options.Resolution = None,
-    out: Annotated[Path, typer.Option(help="Folder of the images and of edits.parquet.")] = Path("latentlab-edits"),
+    out: Annotated[
+        str,
+        typer.Option(
+            metavar="PATH|ADDRESS",
+            help="Folder of the images and of edits.parquet, or an address such as s3://BUCKET/EDITS.",
+        ),
+    ] = "latentlab-edits",
     device: options.Device = "auto",
     force: Force = False,
     batch: options.Batch = "auto",
@@ -169,8 +176,7 @@ def edit(
         _check_target(ctx, target, several or strengths is not None, bool(photo))
     search = StrengthSettings() if cap is None else StrengthSettings(cap)
     paths = list_images(photo or ())
-    if video is None:
-        photos.check_folders(out, paths)
+    place = Path(out) if video is not None else photos.check_places(out, paths)
     if save_latents is not None:
         options.check_latents_file(save_latents, () if latents is None else [latents])
     given = moves.Given(direction, strengths, strength, units, layers)
@@ -179,14 +185,15 @@ def edit(
     faces = photos.ChosenFaces(aligned, landmarks, photos.parse_face(face))
     size = options.parse_batch(batch)
     if video is not None:
-        out = videos.check_out(out if options.is_given(ctx, "out") else out / f"{video.stem}.mp4", video, state)
+        film = Path(out) if options.is_given(ctx, "out") else Path(out) / f"{video.stem}.mp4"
+        film = videos.check_out(film, video, state)
     components = Components.load(network, scorer, faces.detector, device=device)
     wanted = read(components)
     if video is not None:
         pasting = Pasting(mask.value, keep_detail, keep_tone)
         how = videos.edit_settings(steps, tune, faces.face, attribute, target, cap, pasting, force, state)
         one = None if wanted.strengths is None else wanted.strengths[0]
-        videos.edit_video(video, wanted.one, one, components, how, out)
+        videos.edit_video(video, wanted.one, one, components, how, film)
         return
     if paths:
         recipe = photos.Recipe(
@@ -206,21 +213,21 @@ def edit(
             unused = ("mask", "keep_detail", "tune", "cap", "class_label", "save_latents")
             options.refuse_without_effect(ctx, dict.fromkeys(unused, f"with --fast and the editor of {direction[0]}"))
             with options.on_workers(workers, ray, gpus_per_worker):
-                photos.edit_photos_quickly(paths, wanted.one, components, settings, out)
+                photos.edit_photos_quickly(paths, wanted.one, components, settings, place)
             return
         with options.on_workers(workers, ray, gpus_per_worker):
-            photos.edit_photos(paths, wanted.direction, wanted.strengths, components, settings, out, save_latents)
+            photos.edit_photos(paths, wanted.direction, wanted.strengths, components, settings, place, save_latents)
         return
     if healthy is not None:
         search = replace(search, healthy=_healthy_region(healthy, wanted.one, components))
     chosen = SeedSettings(
         psi, resolution, size, force, class_label, attribute, target, search, save_latents, precision.value, cutoff
     )
-    with options.on_workers(workers, ray, gpus_per_worker):
+    with published(place, lambda name: False) as folder, options.on_workers(workers, ray, gpus_per_worker):
         if wanted.codes is not None:
-            table = edit_latents(wanted.codes, wanted.direction, wanted.strengths, components, chosen, out, bar)
+            table = edit_latents(wanted.codes, wanted.direction, wanted.strengths, components, chosen, folder, bar)
         else:
-            table = edit_seeds(numbers, wanted.direction, wanted.strengths, components, chosen, out, bar)
+            table = edit_seeds(numbers, wanted.direction, wanted.strengths, components, chosen, folder, bar)
     if target is not None:
         bounds = "--cap" if healthy is None else "--cap or --healthy"
         _print_strengths(table, "seed" if wanted.codes is None else "latent", attribute, target, bounds)

@@ -13,7 +13,7 @@ from typing import Annotated
 import msgspec
 import torch
 
-from latentlab.files import read_json, write_json
+from latentlab.files import read_json, remove, write_json
 from latentlab.progress import Stage, Step
 
 _SAVE_SECONDS = 5.0
@@ -58,7 +58,7 @@ class Stopwatch:
 
     def forget(self) -> None:
         """Remove the file: the work is done, and its seconds are written elsewhere."""
-        self._path.unlink(missing_ok=True)
+        remove(self._path)
 
     def watching(self, stage: Stage) -> Stage:
         """Wrap a stage so that its steps also write the seconds from time to time."""

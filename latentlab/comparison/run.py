@@ -18,7 +18,7 @@ from latentlab.comparison.costs import PeakMemory, Stopwatch
 from latentlab.comparison.metrics import ExtraMetric, extra_measures, measure_with
 from latentlab.comparison.protocol import Columns, Measure, Method, Task
 from latentlab.errors import UserError
-from latentlab.files import read_json, write_json, write_text
+from latentlab.files import read_json, remove, tell, write_json, write_text
 from latentlab.images import load_image, save_image
 from latentlab.metrics import Interval, mean_interval, share_interval
 from latentlab.progress import Stage, silent, stage_of
@@ -185,7 +185,7 @@ def _result(task: Task, method: Method, metrics: Mapping[str, ExtraMetric], stag
             step(len(images), len(images))
     except Exception as error:  # whatever somebody's method raises, the other methods are still reported
         return _failed(task, method, error)
-    (task.folder / FAILURES / f"{method.name}.txt").unlink(missing_ok=True)  # of an earlier run
+    remove(task.folder / FAILURES / f"{method.name}.txt")  # of an earlier run
     return MethodResult(method.name, images, columns | extra_columns, intervals | extra_intervals, costs)
 
 
@@ -254,6 +254,7 @@ def _fit(task: Task, method: Method, folder: Path, stage: Stage) -> dict[str, fl
     method.fit(task, folder, stage if known else watch.watching(stage))
     if not known:
         costs = {"fit_seconds": watch.seconds, "megabytes": _megabytes(folder.glob("*.safetensors"))}
+        tell(folder)  # a method of another package may have written there in its own way
         write_json(folder / DONE, costs | memory.gigabytes())
     watch.forget()
     return read_json(folder / DONE, dict[str, float])

@@ -14,6 +14,7 @@ import torch
 
 from latentlab.distributed.sending import Packed, pack, unpack
 from latentlab.errors import UserError
+from latentlab.mirroring import Mirrored, mirrored, send_all, take_over
 
 
 @dataclass(frozen=True)
@@ -26,19 +27,23 @@ class Place:
         Working folder, from which paths are read.
     threads
         Threads of torch: sums in another order differ in their last bits.
+    mirrored
+        Folders that are kept in an object store.
     """
 
     folder: str
     threads: int
+    mirrored: tuple[Mirrored, ...] = ()
 
     @classmethod
     def here(cls) -> Place:
         """The place of this process."""
-        return cls(os.getcwd(), torch.get_num_threads())
+        return cls(os.getcwd(), torch.get_num_threads(), tuple(mirrored()))
 
     def take(self) -> bool:
         """Take it over; whether there is such a folder here."""
         torch.set_num_threads(self.threads)
+        take_over(self.mirrored)
         try:
             os.chdir(self.folder)
         except OSError:
@@ -96,5 +101,6 @@ class Worker:
         with warnings.catch_warnings(record=True) as noted:
             warnings.simplefilter("default")
             found = self._work(item)
+            send_all()
         told = tuple(str(one.message) for one in noted if one.category is UserWarning)
         return Answer(found, time.perf_counter() - begun, told)

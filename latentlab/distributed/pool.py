@@ -15,6 +15,7 @@ from ray import exceptions
 from latentlab.distributed.actors import Answer, Place, Worker
 from latentlab.distributed.sending import pack
 from latentlab.errors import UserError
+from latentlab.mirroring import mirrored
 from latentlab.work import Lost, Made
 
 # Items that lie ready at a worker, the one that it works on included: where they take so few seconds that it would wait
@@ -57,6 +58,8 @@ class Pool:
             for _ in range(self._workers):
                 crew.enlist()
             yield from crew.results()
+            for folder in mirrored():  # what workers of other machines have made
+                folder.fetch()
         finally:
             self._free += crew.dismiss()
 

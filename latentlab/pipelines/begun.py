@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from latentlab.files import atomic_path
+from latentlab.files import atomic_path, remove
 
 KEEP_SECONDS = 15.0
 """Seconds after which what was made of a part is kept: what a stop can cost, besides the last batch."""
@@ -68,7 +68,7 @@ class BegunRows:
 
     def forget(self) -> None:
         """Remove the file: all parts are done."""
-        self.path.unlink(missing_ok=True)
+        remove(self.path)
 
     def _write(self, part: range, arrays: Arrays) -> None:
         with atomic_path(self.path) as temporary, temporary.open("wb") as file:

@@ -23,6 +23,7 @@ from latentlab import images
 from latentlab.comparison import compare
 from latentlab.directions import Direction
 from latentlab.errors import UserError
+from latentlab.mirroring import published
 from latentlab.pipelines import (
     Components,
     LabelSettings,
@@ -579,6 +580,16 @@ def test_workers_write_to_an_object_store(two, components, tmp_path):
             stored = boto3.client("s3").get_object(Bucket="bucket", Key=f"samples/{path.name}")["Body"].read()
             assert stored == path.read_bytes()
         np.testing.assert_array_equal(table.scores, plain.scores)
+        direction = Direction(np.eye(components.generator.w_dim, dtype=np.float32)[0], "glow", "made up")
+        more = (range(7), direction, [-1, 1.0], components, SeedSettings(attribute="bright", batch_size=3, force=True))
+        with working_on(two), published("s3://bucket/edits") as folder:
+            edit_seeds(*more, folder, False)
+            listed = boto3.client("s3").list_objects_v2(Bucket="bucket", Prefix="edits/")["Contents"]
+            # Workers have sent the images, and this process the table.
+            assert {one["Key"]: one["Size"] for one in listed} == {
+                f"edits/{path.name}": path.stat().st_size for path in folder.iterdir()
+            }
+            assert len(listed) == 15
     finally:
         server.stop()
 

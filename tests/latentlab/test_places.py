@@ -8,7 +8,7 @@ import pytest
 
 from latentlab.errors import UserError
 from latentlab.pipelines import Components, LabelSettings, label_samples, study_attribute
-from latentlab.places import is_address, place_of, published
+from latentlab.places import is_address, place_of
 from latentlab.samples import SampleStore
 from latentlab.scorers import FunctionScorer
 from tests.latentlab.pipelines.test_study import SETTINGS, make_generator, make_scorer
@@ -81,14 +81,6 @@ def test_an_object_is_read_up_to_a_size(address):
         place.read_json("a.json", list)
     place.write("b.json", lambda file: file.write(b"[" + b" " * 1000 + b"]"))
     assert place.read_json("b.json", list) == []
-
-
-def test_nothing_is_published_of_what_fails(address):
-    with pytest.raises(ValueError, match="half"), published(address, "run.json") as folder:
-        folder.mkdir()
-        (folder / "run.json").write_text("{}")
-        raise ValueError("half")
-    assert files_at(address) == {}
 
 
 def test_bad_addresses_are_refused_in_a_line(refused):

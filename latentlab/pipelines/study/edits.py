@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from latentlab.directions import Direction
 from latentlab.errors import UserError
-from latentlab.files import read_json, write_json
+from latentlab.files import read_json, remove, write_json
 from latentlab.pipelines.begun import BegunRows
 from latentlab.pipelines.calibration import Reach, calibrate_reach
 from latentlab.pipelines.edits import rescore
@@ -34,7 +34,7 @@ def find_reach(context: StudyContext, method: str, direction: Direction, train: 
         stage = titled(context.stage, f"calibrating ({method})")
         reach = calibrate_reach(train, attribute, direction, context.renderer, scorer, context.batches, stage, begun)
         write_json(path, {**reach.to_dict(), "direction": direction.method})
-    begun.unlink(missing_ok=True)
+    remove(begun)
     return read_json(path, Reach)
 
 

@@ -15,6 +15,7 @@ from latentlab.batching import AnyBatch, Batches
 from latentlab.directions import fit
 from latentlab.errors import UserError
 from latentlab.mapping import check_has_w
+from latentlab.mirroring import published
 from latentlab.pipelines.components import Components
 from latentlab.pipelines.sampling import LabelSettings, label_samples
 from latentlab.pipelines.study.context import StudyContext
@@ -22,8 +23,8 @@ from latentlab.pipelines.study.drawing import draw_figures
 from latentlab.pipelines.study.edits import edit_held_out, find_reach
 from latentlab.pipelines.study.report import write_report
 from latentlab.pipelines.study.results import Study
-from latentlab.pipelines.study.settings import MANIFEST, StudySettings, begun_precision, claim
-from latentlab.places import Folder, is_address, published
+from latentlab.pipelines.study.settings import StudySettings, begun_precision, claim
+from latentlab.places import Folder, is_address
 from latentlab.precision import settle
 from latentlab.progress import Stage, stage_of
 from latentlab.samples import SampleTable, split
@@ -53,9 +54,9 @@ def study_attribute(
     settings
         Settings of the study.
     folder
-        Folder of the results, or the address of one in an object store, where samples are kept as they are drawn and
-        all else at the end: `samples/` (Parquet), `NAME-METHOD.safetensors`, `calibration-METHOD.json`, `edits/`,
-        `walk.png`, `response.png`, `walk.gif`, `report.md`.
+        Folder of the results, or the address of one in an object store, where everything is as soon as it is made:
+        `samples/` (Parquet), `NAME-METHOD.safetensors`, `calibration-METHOD.json`, `edits/`, `walk.png`,
+        `response.png`, `walk.gif`, `report.md`.
     command
         How the study was started, for the report.
     batch_size
@@ -75,7 +76,8 @@ def study_attribute(
         W, or no styles for the method.
     """
     check_has_w(components.generator, "a study")
-    with published(folder, MANIFEST) as local:
+    # Samples have a place of their own, where workers of any machine write them.
+    with published(folder, lambda name: not name.startswith("samples/")) as local:
         samples = f"{str(folder).rstrip('/')}/samples" if is_address(folder) else local / "samples"
         return _study(components, settings, local, samples, command, batch_size, stage_of(progress))
 

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from latentlab import cards
 from latentlab.errors import UserError
-from latentlab.files import sync_folder
+from latentlab.files import remove, sync_folder, tell
 from latentlab.filling import check_fits
 from latentlab.resuming import check_same
 from latentlab.schemas import Count, checked
@@ -196,6 +196,7 @@ class StateFolder:
         if self.rank == 0:
             temporary.rename(final)
             sync_folder(self.root)
+            tell(final)
             self._leave_only(final)
         self.barrier()
 
@@ -213,7 +214,7 @@ class StateFolder:
             The state is broken, or belongs to a training with another key.
         """
         epochs = float(self.key["settings"]["epochs"])
-        found = sorted(self.root.glob("step-*"))
+        found = sorted(path for path in self.root.glob("step-*") if self._is_whole(path))
         if not found:
             return epochs
         path = found[-1] / "networks.safetensors"
@@ -232,8 +233,13 @@ class StateFolder:
             state.recent.totals = card.recent
         return checked(stored.settings, _Epochs, str(path)).epochs
 
+    def _is_whole(self, path: Path) -> bool:
+        """Whether no file of a state is missing, as one may where a store of objects was left in the middle of it."""
+        names = ["networks", *(f"pools-{rank}" for rank in range(int(self.key["processes"])))]
+        return all((path / f"{name}.safetensors").exists() for name in names)
+
     def _leave_only(self, final: Path) -> None:
         """Remove older states, and one that was being written."""
         for path in self.root.iterdir():
             if path != final:
-                shutil.rmtree(path)
+                remove(path)
