@@ -23,6 +23,8 @@ studio: those in the list are for photos. Load a file of your own above, the `tr
 
     latentlab translate make drawings --seeds 600-999 --size 256 --out drawings
     latentlab translate train pix2pix drawings --out painter
+
+Draw dark strokes on white, such as the outlines of a face.
 """
 
 
@@ -38,18 +40,19 @@ class TranslateTab:
                 self._file = gr.File(
                     label="Or a file of your own: .safetensors, .pth",
                     file_types=[".safetensors", ".pth"],
-                    height=120,
+                    height=140,
                     elem_id="ll-translator",
                 )
                 self._strength = gr.Slider(
                     -1.5, 1.5, 1, step=0.1, label="Strength", info="for translators that take one", buttons=[]
                 )
-                self._kind = gr.Radio([PHOTO, DRAWING], value=PHOTO, label="Translate")
-                self._photo = gr.File(label="Photo", file_types=["image"], height=120, elem_id="ll-translated")
+                self._kind = gr.Radio([PHOTO, DRAWING], value=PHOTO, label="Translate", elem_id="ll-kind")
+                self._photo = gr.File(label="Photo", file_types=["image"], height=140, elem_id="ll-translated")
                 self._about = gr.Markdown(_ABOUT_DRAWINGS, visible=False, elem_id="ll-about-drawings")
                 self._drawing = gr.Sketchpad(
                     _blank(),
-                    label="Drawing: dark strokes on white, such as the outlines of a face",
+                    label="Drawing",
+                    height=440,
                     type="pil",
                     canvas_size=(_SIDE, _SIDE),
                     fixed_canvas=True,
@@ -62,7 +65,11 @@ class TranslateTab:
                 self._go = gr.Button("Translate", variant="primary", elem_id="ll-translate")
             with gr.Column(scale=1, min_width=300):
                 self._result = gr.Image(
-                    label="Translation", interactive=False, format="png", buttons=["download", "fullscreen"]
+                    label="Translation",
+                    interactive=False,
+                    format="png",
+                    buttons=["download", "fullscreen"],
+                    elem_id="ll-translation",
                 )
 
     def connect(self) -> None:
