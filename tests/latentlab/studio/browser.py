@@ -25,7 +25,7 @@ from latentlab.studio.serving import StudioSettings, served
 from stylegan2 import load, z_from_seeds
 
 CHROMIUM, DRIVER = shutil.which("chromium") or shutil.which("google-chrome"), shutil.which("chromedriver")
-PATIENCE = 60  # seconds; what is waited for takes a few
+PATIENCE = 300  # seconds; what is waited for takes a few
 
 
 def find_port() -> int:

@@ -116,14 +116,12 @@ def test_tab_comes_to_every_control_in_order_and_each_has_a_name(page, keyboard)
         assert nameless == [], name
         page.driver.execute_script("arguments[0].focus()", wanted[0])
         reached = [wanted[0]]
-        while len(reached) < MOST and (keyboard.press(Keys.TAB) or keyboard.focused) not in (
-            wanted[0],
-            page.one("body"),
-        ):
+        while len(reached) < MOST and reached[-1] != wanted[-1]:
+            keyboard.press(Keys.TAB)
             reached.append(keyboard.focused)
         assert [one for one in reached if one in wanted] == wanted, name
         seen |= {one.accessible_name for one in reached}
-    assert {"seed 600", "Photo: drop one here: choose or drop files", "Moves", "Attribute", "Translator"} <= seen
+    assert {"seed 600", "Photo: drop one here: choose or drop files", "Attribute", "Translator"} <= seen
 
 
 def test_every_tab_is_reached_on_a_phone(phone, keyboard):
@@ -136,7 +134,8 @@ def test_every_tab_is_reached_on_a_phone(phone, keyboard):
 
 def test_nothing_is_cut_off_on_a_phone(phone):
     right = """return [...document.querySelectorAll('button, input, textarea, img, label, td, th')].filter(
-      one => one.checkVisibility({visibilityProperty: true}) && one.getBoundingClientRect().right > innerWidth)
+      one => one.checkVisibility({visibilityProperty: true}) && one.getAttribute('tabindex') !== '-1'
+        && one.getBoundingClientRect().right > innerWidth)
       .map(one => one.outerHTML.slice(0, 200))"""
     assert phone.driver.execute_script(right) == []
     phone.pick(0)

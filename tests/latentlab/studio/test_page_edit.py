@@ -79,10 +79,10 @@ def test_a_range_of_layers_moves_less(page):
     page.pick(0)
     page.open("Layers and directions of your own")
     page.wait(lambda: page.labelled("First layer"))
-    page.move("age", 10)
+    page.move("smile-w", 1)
     everything = page.image
     page.moved(page.labelled("First layer"), 4)
-    assert page.shown == "seed 600, psi 0.7: age +10, layers 4–15"
+    assert page.shown == "seed 600, psi 0.7: smile-w +1, layers 4–15"
     assert page.image != everything
     page.open("The same image again")
     page.wait(lambda: "range(4, 16)" in page.one("#ll-python").text)
@@ -95,26 +95,26 @@ def test_a_range_of_layers_moves_less(page):
 
 @pytest.mark.parametrize("suffix", [".npy", ".npz", ".safetensors"])
 def test_directions_of_ones_own_get_sliders(suffix, page, place):
-    w = load_direction("age")
-    assert isinstance(w, Direction)
-    path = place / f"older{suffix}"
-    vector = np.asarray(w.vector, dtype=np.float32)
+    direction = load_direction("smile-w")
+    assert isinstance(direction, Direction)
+    path = place / f"wider{suffix}"
+    vector = np.asarray(direction.vector, dtype=np.float32)
     if suffix == ".npy":
         np.save(path, vector)
     elif suffix == ".npz":
         np.savez(path, vector)
     else:
-        w.save(path)
+        direction.save(path)
     page.pick(0)
     page.open("Layers and directions of your own")
     page.load("#ll-direction", path)
-    page.wait(lambda: page.labelled("older"))
-    slider = page.labelled("older")
+    page.wait(lambda: page.labelled("wider"))
+    slider = page.labelled("wider")
     page.moved(slider, slider.get_attribute("max"))
-    assert re.fullmatch(r"seed 600, psi 0.7: older \+[\d.]+", page.shown)
+    assert re.fullmatch(r"seed 600, psi 0.7: wider \+[\d.]+", page.shown)
     page.press("Undo")
     page.wait(lambda: page.shown.endswith("unedited"))
-    assert page.labelled("older")
+    assert page.labelled("wider")
 
 
 def test_the_full_size_is_rendered_on_demand(page):

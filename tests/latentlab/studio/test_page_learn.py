@@ -22,9 +22,9 @@ def test_a_direction_is_learnt_shown_and_moves_a_face(page):
     page.wait(lambda: "neutral-ridge is among the sliders of Edit" in page.one("#ll-learning").text)
     headings = [one.text for one in page.all("#ll-samples th") if one.text]
     assert headings[:3] == ["seed", "psi", "angry"]
-    cells = [one.text for one in page.all("#ll-samples td")]
-    assert cells[:2] == ["600", "0.7"]
-    assert all(re.fullmatch(r"\d+(\.\d{1,3})?", cell) for cell in cells), cells
+    page.driver.execute_script("arguments[0].scrollIntoView()", page.one("#ll-samples"))
+    page.wait(lambda: "600" in page.one("#ll-samples").text.split())
+    assert not re.search(r"\.\d{4}", page.one("#ll-samples").text)
     card = page.one("#ll-card").text
     assert "Direction: neutral" in card
     assert "n_train" in card
@@ -35,12 +35,3 @@ def test_a_direction_is_learnt_shown_and_moves_a_face(page):
     page.pick(1)
     page.moved(page.labelled("neutral-ridge"), 2)
     assert page.shown == "seed 601, psi 0.7: neutral-ridge +2"
-
-
-def test_too_few_samples_are_told(page):
-    page.tab("Learn")
-    page.driver.execute_script("arguments[0].removeAttribute('min')", page.one("#ll-sample-count input[type=number]"))
-    page.number("#ll-sample-count", 3)
-    page.one("#ll-learn").click()
-    page.wait(lambda: page.messages)
-    assert "20" in page.messages[0]

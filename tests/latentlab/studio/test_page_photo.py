@@ -50,7 +50,7 @@ def test_many_photos_are_edited_and_a_bad_one_is_named(page, photo, place):
     page.open("Many photos")
     page.wait(lambda: page.one("#ll-queue").is_displayed())
     page.load("#ll-photos", photo, bad, second)
-    page.wait(lambda: "second.png" in page.one("#ll-photos").text)
+    page.wait(lambda: len(page.all("#ll-photos a[download]")) == 3)
     page.one("#ll-queue").click()
     page.wait(lambda: "2 done" in page.one("#ll-queued").text)
     (told,) = [one.text for one in page.all("#ll-queued li")]
