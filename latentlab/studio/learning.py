@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -55,12 +56,17 @@ class Learnt(ShortRepr):
     walk: Path
 
 
-def rows_of(table: SampleTable, most: int = 200) -> tuple[list[str], list[list[float]]]:
-    """The first rows of a sample table as text shows them: headings, and seed, psi and scores of each."""
+def headings_of(names: Sequence[str]) -> list[str]:
+    """Headings above the rows of a sample table, whose scores have names."""
+    return ["seed", "psi", *names]
+
+
+def rows_of(table: SampleTable, most: int = 200) -> list[list[float]]:
+    """The first rows of a sample table: seed, psi and scores of each, with three decimals."""
     seeds, psi = table.seeds[:most].tolist(), table.psi[:most].tolist()
-    scores = table.scores[:most].round(3).tolist()
-    rows = [[seed, round(one, 3), *own] for seed, one, own in zip(seeds, psi, scores, strict=True)]
-    return ["seed", "psi", *table.names], rows
+    # Each is rounded as a Python number: a rounded float32 would be shown with all of its digits.
+    scores = [[round(score, 3) for score in own] for own in table.scores[:most].tolist()]
+    return [[seed, round(one, 3), *own] for seed, one, own in zip(seeds, psi, scores, strict=True)]
 
 
 def learn(attribute: str, finder: str, samples: int, components: Components, folder: Path, report: Report) -> Learnt:

@@ -11,6 +11,7 @@ from latentlab.studio.page.compare import CompareTab
 from latentlab.studio.page.drag import DragTab
 from latentlab.studio.page.edit import EditTab
 from latentlab.studio.page.learn import LearnTab
+from latentlab.studio.page.look import NAMES
 from latentlab.studio.page.photo import PhotoTab
 from latentlab.studio.page.sample import SampleTab
 from latentlab.studio.page.translate import TranslateTab
@@ -55,6 +56,7 @@ def build(studio: Studio) -> gr.Blocks:
             studio.works.cancel(str(request.session_hash))
 
         page.unload(closed)
+        page.load(None, js=NAMES, api_visibility="private")
     return page
 
 

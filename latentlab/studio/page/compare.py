@@ -14,9 +14,7 @@ class CompareTab:
     """Controls of the tab, and what they do."""
 
     def __init__(self) -> None:
-        self._file = gr.File(
-            label="report.html of `latentlab compare`", file_types=[".html"], height=120, elem_id="ll-report"
-        )
+        self._file = gr.File(label="report.html of a comparison", file_types=[".html"], height=140, elem_id="ll-report")
         self._report = gr.HTML(label="Report", elem_id="ll-shown-report")
 
     def connect(self) -> None:

@@ -60,8 +60,9 @@ class DragTab:
 
     def _build_mask(self) -> None:
         with gr.Accordion("Mask", open=False):
+            gr.Markdown("Paint over what may move. Where nothing is painted at all, everything may.")
             self._mask = gr.ImageEditor(
-                label="Paint over what may move; nothing painted: everything",
+                label="Mask",
                 type="pil",
                 sources=(),
                 layers=False,
@@ -69,6 +70,7 @@ class DragTab:
                 brush=gr.Brush(default_size=40, colors=["#2563eb80"], color_mode="fixed"),
                 canvas_size=(SIDE, SIDE),
                 fixed_canvas=True,
+                elem_id="ll-mask",
             )
 
     def connect(self, page: gr.Blocks, tab: gr.Tab) -> tuple[Any, Any]:

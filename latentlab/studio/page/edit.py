@@ -85,15 +85,20 @@ class EditTab:
             )
             self._last = gr.Slider(0, last, last, step=1, label="Last layer that moves", buttons=[])
             self._file = gr.File(
-                label="A direction's file: .safetensors, .npy, .npz, .pt",
+                label="Direction: .safetensors, .npy, .npz, .pt",
                 file_types=[".safetensors", ".npy", ".npz", ".pt"],
-                height=120,
+                height=140,
                 elem_id="ll-direction",
             )
 
     def _build_exports(self) -> None:
         self._full = gr.Image(
-            label="Full size", visible=False, interactive=False, format="png", buttons=["download", "fullscreen"]
+            label="Full size",
+            visible=False,
+            interactive=False,
+            format="png",
+            buttons=["download", "fullscreen"],
+            elem_id="ll-full",
         )
         with gr.Accordion("Export", open=False):
             self._kinds = gr.CheckboxGroup(list(EXPORTS), value=["PNG", "recipe"], label="Files")

@@ -10,7 +10,7 @@ import gradio as gr
 
 from latentlab import registry
 from latentlab.errors import UserError
-from latentlab.studio.learning import FEWEST, MOST, Learnt, learn, learnt, names_learnt, rows_of
+from latentlab.studio.learning import FEWEST, MOST, Learnt, headings_of, learn, learnt, names_learnt, rows_of
 from latentlab.studio.page.common import LONG, Studio, offered, status, told
 from latentlab.studio.page.earlier import Earlier
 from latentlab.studio.page.edit import MOST_OWN
@@ -27,15 +27,21 @@ class LearnTab:
         names = list(studio.networks.components.scorer.names)
         with gr.Row():
             with gr.Column(scale=1, min_width=260):
-                self._attribute = gr.Dropdown(names, value="happy" if "happy" in names else names[0], label="Attribute")
-                self._finder = gr.Dropdown(list(registry.finders.names()), value="svm", label="Finder")
-                self._samples = gr.Slider(FEWEST, MOST, 200, step=20, label="Samples", buttons=[])
+                self._attribute = gr.Dropdown(
+                    names, value="happy" if "happy" in names else names[0], label="Attribute", elem_id="ll-attribute"
+                )
+                self._finder = gr.Dropdown(
+                    list(registry.finders.names()), value="svm", label="Finder", elem_id="ll-finder"
+                )
+                self._samples = gr.Slider(
+                    FEWEST, MOST, 200, step=20, label="Samples", buttons=[], elem_id="ll-sample-count"
+                )
                 with gr.Row():
                     self._learn = gr.Button("Learn", variant="primary", elem_id="ll-learn")
                     self._stop = gr.Button("Cancel")
                 self._progress = gr.HTML(status(""), elem_id="ll-learning")
                 self._earlier = Earlier(self._names, token, "Learnt before")
-                self._file = gr.Files(label="The direction's file", interactive=False)
+                self._file = gr.Files(label="The direction's file", interactive=False, elem_id="ll-learnt")
             with gr.Column(scale=3, min_width=300):
                 self._walk = gr.Image(
                     label="Walk",
@@ -44,9 +50,16 @@ class LearnTab:
                     interactive=False,
                     format="png",
                     buttons=["download", "fullscreen"],
+                    elem_id="ll-walk",
                 )
-                self._card = gr.Markdown(elem_id="ll-card")
-                self._table = gr.Dataframe(label="Samples", interactive=False, max_height=320, elem_id="ll-samples")
+                self._card = gr.Markdown(elem_id="ll-card", elem_classes="ll-table")
+                self._table = gr.Dataframe(
+                    label="Samples",
+                    headers=headings_of(names),
+                    interactive=False,
+                    max_height=320,
+                    elem_id="ll-samples",
+                )
 
     def connect(self, page: gr.Blocks) -> tuple[Any, Any]:
         """Let the controls do what they are for; returns the events that gave the session a direction."""
@@ -92,7 +105,7 @@ class LearnTab:
                 yield session, status(str(update)), *nothing
 
     def _shown(self, session: Session, found: Learnt) -> tuple[Any, ...]:
-        headings, rows = rows_of(found.table)
+        headings, rows = headings_of(found.table.names), rows_of(found.table)
         kept = f"kept in {self._studio.visitors.name_of(found.file.parent)}"
         said = f"{kept}; {found.name} is among the sliders of Edit"
         try:

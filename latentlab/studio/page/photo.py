@@ -54,7 +54,7 @@ class PhotoTab:
                     visible=False,
                     buttons=[],
                 )
-                self._checks = gr.Markdown()
+                self._checks = gr.Markdown(elem_id="ll-checks", elem_classes="ll-table")
             with gr.Column(scale=3, min_width=300):
                 self._way = gr.Radio([QUICK_LOOK, WHOLE_WAY], value=QUICK_LOOK, label="Projection")
                 self._steps = gr.Number(
@@ -76,8 +76,8 @@ class PhotoTab:
             )
             self._many = gr.Files(label="Photos", file_types=["image"], height=140, elem_id="ll-photos")
             self._queue = gr.Button("Edit all of them", elem_id="ll-queue")
-            self._told = gr.HTML(status(""))
-            self._results = gr.Files(label="Edited photos", interactive=False)
+            self._told = gr.HTML(status(""), elem_id="ll-queued")
+            self._results = gr.Files(label="Edited photos", interactive=False, elem_id="ll-edited")
             self._earlier = Earlier(partial(self._studio.visitors.results_of, kind=_KIND), self._token, "Edited before")
 
     def connect(self, page: gr.Blocks) -> Any:

@@ -32,7 +32,9 @@ class SampleTab:
                 )
                 with gr.Accordion("Mix styles", open=False):
                     self._mixed = gr.Checkbox(False, label="Take some rows from another seed")
-                    self._other = gr.Number(601, label="Other seed", precision=0, minimum=0, maximum=2**32 - 1)
+                    self._other = gr.Number(
+                        601, label="Other seed", precision=0, minimum=0, maximum=2**32 - 1, elem_id="ll-other-seed"
+                    )
                     self._from = gr.Slider(0, last, min(8, last), step=1, label="First row from it", info="coarse: 0")
                     self._to = gr.Slider(0, last, last, step=1, label="Last row from it")
                 with gr.Row():

@@ -23,9 +23,9 @@ _KIND = "translated"
 _SIDE = 512  # of the sketchpad
 # Lines of training drawings are a pixel wide: here 4 of 512, twice the radius, are 2 of 256 or 1 of 128.
 _BRUSH_RADIUS = 2
-_ABOUT_DRAWINGS = f"""The translator `{shipped.DRAWING}` paints a face of 128 pixels. It has learnt from outlines: head
-and hair, brows, eyes, nose and mouth, with the head as large as it is in the faces of *Sample*. Colours are its guess.
-Another translator of drawings is one that you train, `latentlab translate train pix2pix`: load its file above.
+_ABOUT_DRAWINGS = f"""Draw dark strokes on white: the outlines of a face, as large as those of *Sample*, with hair,
+brows, eyes, nose and mouth. The translator `{shipped.DRAWING}` paints it in 128 pixels; colours are its guess. Another
+translator of drawings is one that you train, `latentlab translate train pix2pix`: load its file above.
 """
 
 
@@ -40,18 +40,19 @@ class TranslateTab:
                 self._file = gr.File(
                     label="Or a file of your own: .safetensors, .pth",
                     file_types=[".safetensors", ".pth"],
-                    height=120,
+                    height=140,
                     elem_id="ll-translator",
                 )
                 self._strength = gr.Slider(
                     -1.5, 1.5, 1, step=0.1, label="Strength", info="for translators that take one", buttons=[]
                 )
-                self._kind = gr.Radio([PHOTO, DRAWING], value=PHOTO, label="Translate")
-                self._photo = gr.File(label="Photo", file_types=["image"], height=120, elem_id="ll-translated")
+                self._kind = gr.Radio([PHOTO, DRAWING], value=PHOTO, label="Translate", elem_id="ll-kind")
+                self._photo = gr.File(label="Photo", file_types=["image"], height=140, elem_id="ll-translated")
                 self._about = gr.Markdown(_ABOUT_DRAWINGS, visible=False, elem_id="ll-about-drawings")
                 self._drawing = gr.Sketchpad(
                     _blank(),
-                    label="Drawing: dark strokes on white, such as the outlines of a face",
+                    label="Drawing",
+                    height=440,
                     type="pil",
                     canvas_size=(_SIDE, _SIDE),
                     fixed_canvas=True,
@@ -64,7 +65,11 @@ class TranslateTab:
                 self._go = gr.Button("Translate", variant="primary", elem_id="ll-translate")
             with gr.Column(scale=1, min_width=300):
                 self._result = gr.Image(
-                    label="Translation", interactive=False, format="png", buttons=["download", "fullscreen"]
+                    label="Translation",
+                    interactive=False,
+                    format="png",
+                    buttons=["download", "fullscreen"],
+                    elem_id="ll-translation",
                 )
                 self._earlier = Earlier(partial(studio.visitors.results_of, kind=_KIND), token, "Translated before")
 

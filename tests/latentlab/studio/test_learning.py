@@ -9,7 +9,7 @@ from latentlab.datasets import KnownFactors
 from latentlab.directions import Direction, cosine
 from latentlab.errors import UserError
 from latentlab.pipelines import Components
-from latentlab.studio.learning import FEWEST, learn, learnt, names_learnt, rows_of
+from latentlab.studio.learning import FEWEST, headings_of, learn, learnt, names_learnt, rows_of
 from latentlab.studio.working import Cancelled, Finished, Report, Works
 
 
@@ -38,8 +38,8 @@ def test_what_is_learnt_is_what_drives_the_score_and_is_written(components, foun
 
 
 def test_rows_are_those_of_the_table(found):
-    headings, rows = rows_of(found.table, 5)
-    assert headings == ["seed", "psi", "stripe"]
+    assert headings_of(found.table.names) == ["seed", "psi", "stripe"]
+    rows = rows_of(found.table, 5)
     assert [row[0] for row in rows] == found.table.seeds[:5].tolist()
     np.testing.assert_allclose([row[2] for row in rows], found.table.column("stripe")[:5], atol=5e-4)
 

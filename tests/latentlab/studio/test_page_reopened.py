@@ -25,12 +25,13 @@ from tests.conftest import make_tiny
 
 pytest.importorskip("gradio")
 pytest.importorskip("selenium.webdriver")
-from test_page import Page, free_port, needs_browser
+from tests.latentlab.studio.browser import CHROMIUM, DRIVER, Page, find_port
 
 ROOT = Path(__file__).parents[3]
 CONFIG = GeneratorConfig(resolution=64, z_dim=16, w_dim=16, mapping_layers=2, channel_base=512, channel_max=16)
 
 pytestmark = [pytest.mark.weights, pytest.mark.slow]
+needs_browser = pytest.mark.skipif(not (CHROMIUM and DRIVER), reason="there is no chromium with its chromedriver")
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +48,7 @@ def place(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def address(place):
-    settings = StudioSettings(place / "tiny.safetensors", folder=place / "kept", port=free_port())
+    settings = StudioSettings(place / "tiny.safetensors", folder=place / "kept", port=find_port())
     with served(settings) as found:
         yield found
 
@@ -72,7 +73,7 @@ def offered_by(page, label):
 
 @needs_browser
 def test_a_drag_and_a_direction_are_offered_to_their_visitor_alone_when_the_page_opens_anew(address, place):
-    owner, other = Page(), Page()
+    owner, other = Page(place, 0), Page(place, 1)
     try:
         owner.visit(address)
         owner.all("#ll-grid button img")[0].click()
@@ -89,7 +90,7 @@ def test_a_drag_and_a_direction_are_offered_to_their_visitor_alone_when_the_page
         (dragged,) = (place / "kept").glob("*/dragged-1")
         learn_in(dragged.parent / "directions", place)
 
-        owner.visit(address)  # the session is gone
+        owner.come_back(address)  # the session is gone
         assert not owner.image
         owner.tab("Drag")
         (choice,) = offered_by(owner, "Dragged before")
@@ -131,7 +132,7 @@ def read_until(stream, text):
 
 
 def test_the_command_warns_asks_for_a_password_and_its_page_does(place):
-    port, (here, there) = free_port(), pty.openpty()
+    port, (here, there) = find_port(), pty.openpty()
     words = ["studio", "--network", "tiny.safetensors", "--host", "0.0.0.0", "--port", str(port), "--no-browser"]
     environment = {name: value for name, value in os.environ.items() if name != "LATENTLAB_STUDIO_PASSWORD"}
     environment["PYTHONPATH"] = str(ROOT)

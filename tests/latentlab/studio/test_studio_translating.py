@@ -12,10 +12,9 @@ from latentlab.pipelines import Components
 from latentlab.studio.translating import translate, translate_drawing, translator_names, translator_of
 from latentlab.studio.visitors import MOST_TRANSLATOR_BYTES
 from latentlab.translation import Translator
-from latentlab.translation.data.transforms import Augmentation
-from latentlab.translation.methods import Pix2PixConfig
 from latentlab.translation.networks import InstaGeneratorConfig, UNetConfig
 from latentlab.translation.published import save
+from tests.latentlab.studio.painting import make_painter
 
 
 @pytest.fixture(scope="module")
@@ -25,13 +24,7 @@ def components():
 
 @pytest.fixture(scope="module")
 def painter():
-    """A pix2pix of 32 pixels that has learnt nothing."""
-    config = Pix2PixConfig.for_resolution(32, 4)
-    data = {"augmentation": Augmentation.for_resolution(32).as_dict()}
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        network = config.build().networks["G"].eval()
-    return Translator({"a2b": network}, {"method": "pix2pix", "training": {"data": data}})
+    return make_painter()
 
 
 @pytest.fixture
