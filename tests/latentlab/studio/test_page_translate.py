@@ -6,7 +6,6 @@ from PIL import Image
 
 from latentlab.comparison import compare, write_report
 from tests.latentlab.comparison.test_compare import Add, Brighter
-from tests.latentlab.studio.painting import make_painter
 
 pytest.importorskip("gradio")
 pytest.importorskip("selenium")
@@ -32,13 +31,11 @@ def test_a_photo_is_translated_by_the_shipped_editor(page, photo):
     assert (changed[:100] < 3).mean() > 0.9  # the smile is further down
 
 
-def test_a_drawing_becomes_a_picture(page, place):
-    make_painter().save(place / "painter.safetensors")
+def test_a_drawing_becomes_a_picture(page):
     page.tab("Translate")
-    page.load("#ll-translator", place / "painter.safetensors")
-    page.wait(lambda: page.all("#ll-translator a[download]"))
     page.radio("a drawing").click()
     page.wait(lambda: page.one("#ll-drawing canvas").is_displayed())
+    page.wait(lambda: page.one("#ll-translator-name input").get_attribute("value") == "drawing")
     page.one("#ll-translate").click()
     page.wait(lambda: any("draw something first" in text for text in page.messages))
     page.stroke("#ll-drawing", (-60, -40), (120, 80))
