@@ -19,7 +19,7 @@ def test_a_painted_face_is_nearest_to_the_face_that_was_drawn():
     drawings = torch.cat([reduce_drawing(Pencil().draw(face), 128) for face in faces.split(1)])
     painted = load_translator(DRAWING)(drawings, dropout=False)[0].mean(
         dim=1
-    )  # (8, 128, 128), grey: colours are guessed
+    )  # grey: colours are guessed
     truth = images.resize(faces, 128, 128).mean(dim=1)
     apart = (painted[:, None] - truth).square().mean(dim=(2, 3))
     assert (apart.argmin(dim=1) == torch.arange(8)).sum() >= 7
