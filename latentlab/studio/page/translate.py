@@ -51,19 +51,7 @@ class TranslateTab:
                 self._kind = gr.Radio([PHOTO, DRAWING], value=PHOTO, label="Translate", elem_id="ll-kind")
                 self._photo = gr.File(label="Photo", file_types=["image"], height=140, elem_id="ll-translated")
                 self._about = gr.Markdown(_ABOUT_DRAWINGS, visible=False, elem_id="ll-about-drawings")
-                self._drawing = gr.Sketchpad(
-                    _blank(),
-                    label="Drawing",
-                    height=440,
-                    type="pil",
-                    canvas_size=(_SIDE, _SIDE),
-                    fixed_canvas=True,
-                    layers=False,
-                    transforms=(),
-                    brush=gr.Brush(default_size=_BRUSH_RADIUS, colors=["#000000"], color_mode="fixed"),
-                    visible=False,
-                    elem_id="ll-drawing",
-                )
+                self._drawing = _sketchpad()
                 self._go = gr.Button("Translate", variant="primary", elem_id="ll-translate")
             with gr.Column(scale=1, min_width=300):
                 self._result = gr.Image(
@@ -123,6 +111,23 @@ class TranslateTab:
             return to_pil(made)
 
         return self._studio.works.do(str(request.session_hash), work)
+
+
+def _sketchpad() -> gr.Sketchpad:
+    """White paper and a black brush."""
+    return gr.Sketchpad(
+        _blank(),
+        label="Drawing",
+        height=440,
+        type="pil",
+        canvas_size=(_SIDE, _SIDE),
+        fixed_canvas=True,
+        layers=False,
+        transforms=(),
+        brush=gr.Brush(default_size=_BRUSH_RADIUS, colors=["#000000"], color_mode="fixed"),
+        visible=False,
+        elem_id="ll-drawing",
+    )
 
 
 def _blank() -> dict[str, Any]:
