@@ -16,6 +16,7 @@ import hypothesis
 import pytest
 import torch
 
+import stylegan2
 from stylegan2.config import GeneratorConfig
 from stylegan2.networks import Generator
 
@@ -54,6 +55,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def tiny() -> Generator:
     """One tiny generator for the session; nobody writes to it."""
     return make_tiny()
+
+
+@pytest.fixture(scope="session")
+def tiny_faces(data) -> Generator:
+    """A generator of 32 pixels whose images are faces, where a test needs images with structure; see its NOTICE."""
+    network = stylegan2.load(data / "tiny_faces.safetensors")
+    assert isinstance(network, Generator)
+    return network
 
 
 @pytest.fixture
