@@ -1,7 +1,8 @@
 """Processes that need not import torch again: forks of a server that has imported what most programs need.
 
-In all else they are processes: they have streams and an exit code of their own, and can be killed. Tests of how a
-program starts, of its environment or of how the interpreter ends take `subprocess`.
+In all else they are processes: they have streams, an exit code and the environment of the test, and can be killed.
+Tests of how a program starts, of what it reads of its environment then, or of how the interpreter ends take
+`subprocess`.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ class Program:
     def __init__(self, code: str, *arguments: object) -> None:
         (its_input, to_it), (from_it, its_output) = (_CONTEXT.Pipe(duplex=False) for _ in range(2))
         words = [str(argument) for argument in arguments]
-        self._process = _CONTEXT.Process(target=_on_pipes, args=(code, words, its_input, its_output))
+        self._process = _CONTEXT.Process(target=_on_pipes, args=(code, words, dict(os.environ), its_input, its_output))
         self._process.start()
         self.stdin = os.fdopen(os.dup(to_it.fileno()), "w", encoding="utf-8")
         self.stdout = os.fdopen(os.dup(from_it.fileno()), encoding="utf-8")
@@ -68,7 +69,7 @@ def run_code(code: str, *arguments: object, cwd: Path | None = None) -> subproce
         written = [Path(folder) / name for name in ("stdout", "stderr")]
         for path in written:
             path.touch()
-        process = _CONTEXT.Process(target=_on_files, args=(code, words, cwd or Path.cwd(), written))
+        process = _CONTEXT.Process(target=_on_files, args=(code, words, dict(os.environ), cwd or Path.cwd(), written))
         process.start()
         ended = _end(process)
         return subprocess.CompletedProcess(words, ended, *(path.read_text("utf-8") for path in written))
@@ -87,21 +88,23 @@ def _end(process: Any) -> int:
     return process.exitcode
 
 
-def _on_pipes(code: str, words: list[str], stdin: Any, stdout: Any) -> None:
+def _on_pipes(code: str, words: list[str], environment: dict[str, str], stdin: Any, stdout: Any) -> None:
     for number, end in enumerate((stdin, stdout)):
         os.dup2(end.fileno(), number)
         end.close()
-    _execute(code, words)
+    _execute(code, words, environment)
 
 
-def _on_files(code: str, words: list[str], cwd: Path, written: list[Path]) -> None:
+def _on_files(code: str, words: list[str], environment: dict[str, str], cwd: Path, written: list[Path]) -> None:
     for number, path in enumerate(written, 1):
         os.dup2(os.open(path, os.O_WRONLY), number)
     os.chdir(cwd)
-    _execute(code, words)
+    _execute(code, words, environment)
 
 
-def _execute(code: str, words: list[str]) -> None:
+def _execute(code: str, words: list[str], environment: dict[str, str]) -> None:
+    os.environ.clear()
+    os.environ.update(environment)
     sys.stdin = os.fdopen(0, encoding="utf-8", closefd=False)
     sys.stdout = os.fdopen(1, "w", encoding="utf-8", closefd=False)
     sys.argv = ["-c", *words]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -86,7 +86,7 @@ class Moves:
 
     direction: Direction | Edits
     strengths: list[float] | None
-    codes: Tensor | None
+    codes: Tensor | None = field(repr=False)
 
     @property
     def one(self) -> Direction:
