@@ -142,10 +142,11 @@ class _Shape:
         from stylegan2.config import SQUARE, shape_for
 
         size = options.parse_size(text)
-        if isinstance(size, int) or size[0] == size[1]:
-            return cls(size if isinstance(size, int) else size[0], SQUARE)
+        height, width = (size, size) if isinstance(size, int) else size
+        if height == width:
+            return cls(height, SQUARE)
         try:
-            return cls(*shape_for(*size))
+            return cls(*shape_for(height, width))
         except ValueError as error:
             raise UserError(str(error)) from error
 

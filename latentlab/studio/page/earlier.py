@@ -17,9 +17,9 @@ class Earlier:
         The list, with the name of the chosen one.
     """
 
-    def __init__(self, names: Callable[[str], list[str]], token: gr.BrowserState, label: str, about: str = "") -> None:
+    def __init__(self, names: Callable[[str], list[str]], token: gr.BrowserState, label: str) -> None:
         self._names, self._token = names, token
-        self.chosen = gr.Dropdown([], label=label, info=about or "kept from before, from closed pages, too")
+        self.chosen = gr.Dropdown([], label=label, info="kept from before, from closed pages, too")
 
     def connect(self, page: gr.Blocks, *made: Any) -> None:
         """Fill the list when the page opens, and after events that made something."""
