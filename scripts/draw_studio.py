@@ -1,9 +1,10 @@
 """Draw the pictures of the studio's tabs for docs/studio.md.
 
-    python scripts/draw_studio.py
+    python scripts/draw_studio.py [--report compared/report.html]
 
 Each is a WebP in docs/images, 1280 pixels wide; every face on them is generated. With names of tabs, these alone are
-drawn. Needs the packages gradio and selenium, and Chromium with its chromedriver.
+drawn. Compare, which shows the report of a comparison, is drawn of the given one alone. Needs the packages gradio and
+selenium, and Chromium with its chromedriver.
 """
 
 from __future__ import annotations
@@ -135,13 +136,23 @@ def translate(page: Page, face: Path) -> None:
     page.wait(lambda: page.all("#ll-translation img"))
 
 
-TABS = {"photo": photo, "drag": drag, "learn": learn, "translate": translate}
+def compare(page: Page, report: Path) -> None:
+    page.tab("Compare")
+    page.load("#ll-report", report)
+    page.wait(lambda: page.all("#ll-shown-report iframe"))
+
+
+TABS = {"photo": photo, "drag": drag, "learn": learn, "translate": translate, "compare": compare}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("tabs", nargs="*", help="tabs; by default all", metavar="TAB")
-    names = parser.parse_args().tabs or list(TABS)
+    parser.add_argument("--report", type=Path, help="report of a comparison, for the tab Compare")
+    arguments = parser.parse_args()
+    names = arguments.tabs or [name for name in TABS if name != "compare" or arguments.report]
+    if "compare" in names and not arguments.report:
+        parser.error("the tab compare needs a --report")
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
         port = found.getsockname()[1]
@@ -153,7 +164,7 @@ def main() -> None:
             page = Page(address)
             try:
                 for name in names:
-                    TABS[name](page, face)
+                    TABS[name](page, arguments.report if name == "compare" else face)
                     page.save(IMAGES / f"studio_{name}.webp")
             finally:
                 page.driver.quit()

@@ -23,6 +23,8 @@ from latentlab.projection.projector import Projector
 from tests.conftest import TINY, make_tiny
 from tests.latentlab.comparison.test_compare import Add, Brighter
 from tests.latentlab.pipelines.test_measuring import ATTRIBUTE, SETTINGS, Judge, components_of
+from tests.latentlab.pipelines.test_study import SETTINGS as STUDY_SETTINGS
+from tests.latentlab.pipelines.test_study import make_generator, make_scorer, one_thread, run_study
 from tests.latentlab.projection.interrupted import kill_at
 from tests.latentlab.test_places import files_at, files_in
 
@@ -189,6 +191,29 @@ def test_a_comparison_that_was_killed_goes_on_from_the_store(store, written, tmp
     assert [name for name in written if "third" in name] == []
     compare(Brighter(tmp_path / "plain"), [Add("third", 1 / 3), Add("half", 0.5)], progress=False)
     assert untimed(files_at(store)) == untimed(files_in(tmp_path / "plain"))
+
+
+STUDY = """
+import torch
+from tests.latentlab.pipelines.test_study import SETTINGS, make_generator, make_scorer, run_study
+
+torch.set_num_threads(1)
+run_study(make_generator(), make_scorer(), SETTINGS, given[0], "the command")
+"""
+
+
+@pytest.mark.slow
+def test_a_study_that_was_killed_goes_on_from_the_store(store, written, tmp_path):
+    kill_at(KILLED.format(STUDY), f"edits/*-away/part-000.parquet|{store}", "there")
+    found = files_at(store)
+    assert len([name for name in found if name.startswith("/samples/shard-")]) == 3
+    assert "/run.json" in found and not {"/walk.gif", "/report.md"} & found.keys()
+    begun = [name for name in found if name.endswith("part-000.parquet")]
+    with one_thread():
+        run_study(make_generator(), make_scorer(), STUDY_SETTINGS, store, "the command")
+        run_study(make_generator(), make_scorer(), STUDY_SETTINGS, tmp_path / "plain", "the command")
+    assert begun and not {name.removeprefix("/") for name in begun} & set(written)
+    assert files_at(store) == files_in(tmp_path / "plain")
 
 
 def untimed(files):
