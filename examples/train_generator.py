@@ -25,7 +25,7 @@ from latentlab.images import grid
 from latentlab.metrics.features import VGG16Features
 from stylegan2.training.presets import tiny
 
-FACES, POSTERS, SIZE, IMAGES, MORE = 6000, 2000, 64, 300_000, 40_000
+FACES, POSTERS, SIZE, IMAGES, MORE = 6000, 2000, 64, 300_000, 110_000
 OUT = Path("train_generator")
 
 # sphinx_gallery_thumbnail_path = 'images/generator_faces.jpg'
@@ -80,7 +80,7 @@ for seed in range(POSTERS):
 # augmentation and a larger weight of R1 hold it back from the first step.
 #
 # .. image:: /images/generator_posters.jpg
-#    :alt: Eight seeds: faces, and posters of them at three moments of the training
+#    :alt: Eight seeds: faces, and posters of them at four moments of the training
 
 posters = open_images(OUT / "posters", ImageSetSettings(SIZE), OUT / "poster_run" / "images")
 start = start_of(str(run.generator))
