@@ -64,8 +64,8 @@ def starting_points(
     encoder = load_encoder(generator) if start == "encoder" or (start == "auto" and fits) else None
     if encoder is not None:
         with torch.no_grad():
-            ws: Tensor = encoder(images)
-        return ws
+            # One by one: the last bits of a batch depend on its size, and a state is found by its image's start.
+            return torch.cat([encoder(image) for image in images.split(1)])
     if start == "encoder":
         raise UserError("there is no encoder for this generator; start from 'average' or 'best'")
     return statistics.mean.expand(shape).clone()
