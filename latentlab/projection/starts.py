@@ -65,7 +65,7 @@ def starting_points(
     if encoder is not None:
         with torch.no_grad():
             # One by one: the last bits of a batch depend on its size, and a state is found by its image's start.
-            return torch.cat([encoder(image) for image in images.split(1)])
+            return torch.cat([encoder(image) for image in torch.split(images, 1)])
     if start == "encoder":
         raise UserError("there is no encoder for this generator; start from 'average' or 'best'")
     return statistics.mean.expand(shape).clone()
