@@ -103,13 +103,13 @@ def test_each_picture_on_its_own(encoder, faces):
 
 
 @pytest.mark.weights
-@pytest.mark.weights
 def test_a_start_has_the_same_bits_alone_and_among_others(mobile, faces):
     statistics, distance = WStatistics(mobile.w_avg, 1.0), perceptual.load_perceptual("alex")
     together, *alone = (starting_points(some, mobile, distance, statistics) for some in (faces[0], *faces[0].split(1)))
     assert torch.equal(together, torch.cat(alone))
 
 
+@pytest.mark.weights
 def test_gradient_reaches_the_picture_and_no_weight(encoder, faces):
     picture = faces[0][:1].clone().requires_grad_()
     encoder(picture).square().sum().backward()
