@@ -89,7 +89,7 @@ class DragTab:
         given = [self._session, self._token, self._moves, self._most, self._mask]
         dragged = self._go.click(told(self._dragged), given, shown, **long)
         given = [self._session, self._token, self._earlier.chosen]
-        reopened = self._earlier.chosen.input(told(self._reopened), given, shown, **long)
+        reopened = self._earlier.opens(self._reopened, given, shown, **long)
         self._earlier.connect(page, dragged)
         return dragged, reopened
 

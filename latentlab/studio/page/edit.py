@@ -151,7 +151,7 @@ class EditTab:
         for button, change in ((self._undo, Session.undone), (self._reset, self._unedited)):
             back = button.click(change, self._session, self._session, **quick)
             self.after(back)
-        self._score.input(told(self._measure), [self._session, self._score], self._told, **quick)
+        self._score.change(told(self._measure), [self._session, self._score], self._told, **quick)
         self._cut.input(None, self._cut, None, js=CUT, api_visibility="private")
         self._whole.click(told(self._rendered), self._session, self._full, **long)
         uploaded = self._file.upload(
@@ -166,9 +166,8 @@ class EditTab:
             **long,
         )
         self._earlier.connect(page, made)
-        self._earlier.chosen.input(
-            told(self._reopened), [self._token, self._earlier.chosen], [self._progress, self._files], **quick
-        )
+        given = [self._token, self._earlier.chosen]
+        self._earlier.opens(self._reopened, given, [self._progress, self._files], **quick)
         self._stop.click(self._cancel, None, self._progress, queue=False, api_visibility="private")
 
     def after(self, event: Any) -> Any:

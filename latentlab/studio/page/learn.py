@@ -74,9 +74,8 @@ class LearnTab:
             **LONG,
             **private,
         )
-        opened = self._earlier.chosen.input(
-            told(self._opened), [self._session, self._token, self._earlier.chosen], shown, **private
-        )
+        given = [self._session, self._token, self._earlier.chosen]
+        opened = self._earlier.opens(self._opened, given, shown, **private)
         self._earlier.connect(page, learnt)
         return learnt, opened
 

@@ -43,7 +43,8 @@ class PhotoTab:
                 self._upload = gr.File(
                     label="Photo: drop one here", file_types=["image"], height=140, elem_id="ll-photo"
                 )
-                self._kept = gr.Dropdown([], label="Your photos", info="what was projected of them is kept")
+                photos, kept = self._studio.visitors.photos_of, "what was projected of them is kept"
+                self._kept = Earlier(photos, self._token, "Your photos", kept)
                 self._faces = gr.Radio([], label="Face", visible=False)
                 self._crops = gr.Gallery(
                     label="Faces",
@@ -84,13 +85,12 @@ class PhotoTab:
         """Let the controls do what they are for; returns the event of a face that was projected."""
         private: dict[str, Any] = {"api_visibility": "private"}
         shown = [self._path, self._faces, self._crops, self._checks, self._view]
-        page.load(self._names, self._token, self._kept, show_progress="hidden", **private)
         taken = self._upload.upload(
             told(self._take), [self._token, self._upload], [self._path, self._upload], **private
         )
         found = taken.success(told(self._found), self._path, shown, **private)
-        found.success(self._names, self._token, self._kept, show_progress="hidden", **private)
-        again = self._kept.input(told(self._open), [self._token, self._kept], self._path, **private)
+        self._kept.connect(page, found)
+        again = self._kept.opens(self._open, [self._token, self._kept.chosen], self._path, **private)
         again.success(told(self._found), self._path, shown, **private)
         self._faces.input(told(self._checked), [self._path, self._faces], [self._checks, self._view], **private)
         recipe = [self._way, self._steps, self._tune]
@@ -104,9 +104,8 @@ class PhotoTab:
             **private,
         )
         self._earlier.connect(page, edited)
-        self._earlier.chosen.input(
-            told(self._reopened), [self._token, self._earlier.chosen], [self._told, self._results], **private
-        )
+        given = [self._token, self._earlier.chosen]
+        self._earlier.opens(self._reopened, given, [self._told, self._results], **private)
         return self._project.click(
             told(self._projected),
             [self._session, self._token, self._path, self._faces, *recipe],
@@ -117,9 +116,6 @@ class PhotoTab:
         )
 
     # --- choosing -------------------------------------------------------------------------------------------
-
-    def _names(self, token: str) -> Any:
-        return gr.Dropdown(self._studio.visitors.photos_of(token), value=None)
 
     def _take(self, token: str, upload: str) -> Any:
         return str(self._studio.visitors.take_photo(token, upload)), None

@@ -82,7 +82,7 @@ class TranslateTab:
         given = [self._token, self._name, self._file, self._strength, self._kind, self._photo, self._drawing]
         made = self._go.click(told(self._translated), given, self._result, **LONG, **private)
         self._earlier.connect(page, made)
-        self._earlier.chosen.input(told(self._reopened), [self._token, self._earlier.chosen], self._result, **private)
+        self._earlier.opens(self._reopened, [self._token, self._earlier.chosen], self._result, **private)
 
     def _reopened(self, token: str, name: str) -> Image.Image:
         return _opened(self._studio.visitors.result(token, _KIND, name)[0])

@@ -121,6 +121,7 @@ def test_tab_comes_to_every_control_in_order_and_each_has_a_name(page, keyboard)
             reached.append(keyboard.focused)
         assert [one for one in reached if one in wanted] == wanted, name
         seen |= {one.accessible_name for one in reached}
+        assert page.messages == [], name  # to pass by is to ask for nothing
     assert {"seed 600", "Photo: drop one here: choose or drop files", "Attribute", "Translator"} <= seen
 
 
