@@ -2,8 +2,8 @@
 Directions of the library
 =========================
 
-Directions that come with the package, along which the same faces get a smile, glasses or years, each face by a strength
-of its own: as far as the score that taught the direction has to be moved, and no further.
+Directions that come with the package give the same faces a smile, glasses or years. Each face gets a strength of its
+own: as far as the score that taught the direction has to be moved, and no further.
 """
 
 from pathlib import Path
@@ -28,8 +28,8 @@ ws = generator.mapping(ll.z_from_seeds(SEEDS, generator.z_dim), psi=0.7)
 # %%
 # What there is
 # -------------
-# A direction's card says which score taught it. There is a score of young faces and none of old ones, so that the score
-# falls along ``age``: it is called reversed. ``latentlab directions list`` has the table.
+# A direction's card says which score taught it. There is a score for young faces and none for old ones, so the score
+# falls along ``age``: it is called reversed. ``latentlab directions list`` prints the table.
 
 for name in shipped_directions():
     print(f"{name}: learnt from {teacher_of(ll.load_direction(name))}")
@@ -37,8 +37,8 @@ for name in shipped_directions():
 # %%
 # A strength for each face
 # ------------------------
-# By some six renders of each. Faces that are there already stay as they are, and those that do not get there go no
-# further than a cap, a little beyond the range in the card.
+# The search takes some six renders of each face. Faces that are at the target already stay as they are, and those that
+# do not get there go no further than a cap, a little beyond the range in the card.
 
 TARGETS = {"smile": 0.9, "eyeglasses": 0.9, "age": 0.1}
 unedited = torch.cat([renderer(one[None]) for one in ws])
@@ -55,7 +55,7 @@ figure = ll.grid_figure(
     torch.stack([unedited, *edited.values()]),
     columns=[f"seed {seed}" for seed in SEEDS],
     rows=["unedited", *edited],
-    dpi=233,  # where each image has its 256 pixels
+    dpi=233,  # at which each image has its 256 pixels
 )
 ll.save_figure(figure, OUT / "grid.png")
 figure
@@ -63,8 +63,8 @@ figure
 # %%
 # And what else changes
 # ---------------------
-# The classifier of forty attributes sees what was not asked for. Leakage is the mean over the attributes that do not
-# belong to the edited one by nature, in standard deviations of a population: here, of 64 faces.
+# The classifier of forty attributes sees what was not asked for. Leakage is the mean change over the attributes that
+# are not related to the edited one by nature, in standard deviations of a population, here of 64 faces.
 
 classifier = load_attributes()
 names = classifier.names

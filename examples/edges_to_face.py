@@ -2,14 +2,14 @@
 Drawings to faces with pix2pix
 ==============================
 
-Draw generated faces, and train a network to paint faces from drawings. On the command line it is
+Make drawings of generated faces, and train a network to paint faces from drawings. On the command line this is
 ``latentlab translate make drawings``, ``latentlab translate train pix2pix`` and ``latentlab translate apply``.
 
 .. image:: /images/edges_to_face.jpg
-   :alt: Eight drawings, what the network paints of them, and the faces that were drawn
+   :alt: Eight drawings, what the network paints from them, and the faces that were drawn
 
-This page was not executed: the training takes an hour on one core with AMX. The image is of such a run: its eight
-held-out drawings, what is painted of them, and the faces that were drawn.
+This page was not executed: the training takes an hour on one core with AMX. The image is from such a run: its eight
+held-out drawings, what the network paints from them, and the faces that were drawn.
 """
 
 from pathlib import Path
@@ -29,7 +29,7 @@ OUT = Path("edges_to_face")
 # %%
 # The training set
 # ----------------
-# Pairs side by side in ``train/`` and ``test/``, as the published code has them. The generator's previews are enough.
+# The pairs are side by side in ``train/`` and ``test/``, as in the published code. The generator's previews are enough.
 
 generator = ll.load_generator("mobile-ffhq")
 faces = generated_images(Renderer(generator, generator.resolutions[0]), range(600, 600 + FACES))
@@ -38,9 +38,9 @@ make_drawings(faces, OUT / "pairs", SIZE, held_out=0.058)
 # %%
 # The training
 # ------------
-# Three things that the paper does without: decoders that resize and convolve leave no checkerboards, LPIPS beside L1
-# says what a face is made of sooner than the discriminator does, and the average of the weights steadies what is
-# painted. The paper's run is 200 epochs with 64 base channels. Stopped, the training goes on where it was.
+# Three things here are not in the paper: decoders that resize and convolve leave no checkerboards, LPIPS beside L1
+# shows the network what a face is made of sooner than the discriminator does, and averaging the weights steadies what
+# is painted. The paper's run is 200 epochs with 64 base channels. A stopped training resumes where it was.
 
 config = Pix2Pix.configure(SIZE, BASE_CHANNELS).with_techniques(Techniques("resize", perceptual_weight=40))
 pairs = Pix2Pix.open_folder(OUT / "pairs", "train", config, Augmentation.for_resolution(SIZE)).source
@@ -51,7 +51,7 @@ translator = train(config, pairs, settings, OUT / "training", held_out)
 # %%
 # Drawings that it has not seen
 # -----------------------------
-# The drawing, what the network paints, and the face that was drawn.
+# Each column shows the drawing, what the network paints, and the face that was drawn.
 
 shown = torch.cat([ll.load_image(path) for path in sorted((OUT / "pairs" / "test").glob("*.png"))[:6]])
 drawings, truth = shown[..., :SIZE], shown[..., SIZE:]

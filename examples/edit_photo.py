@@ -5,8 +5,8 @@ A photo, step by step
 Find the face, search for its latent, refine what no latent renders, edit, and put the result back into the photo.
 ``latentlab.edit_photo`` and ``latentlab edit --photo PHOTO --direction smile`` do the same in one go, with more checks.
 
-``PHOTO`` may name a photo of yours. Here a generated face stands in for one; it is easier than a photo, so that
-far fewer steps than usual will do.
+``PHOTO`` may name a photo of yours. Here a generated face stands in for one; it is easier than a photo, so
+far fewer steps than usual are enough.
 """
 
 from dataclasses import replace
@@ -30,7 +30,7 @@ generator = networks.generator
 # %%
 # The face in the photo
 # ---------------------
-# Landmarks give the square that FFHQ's faces were cut by, and with it the way back.
+# Landmarks give the square by which FFHQ's faces were cropped, and with it the way back.
 
 if PHOTO:
     photo = ll.load_image(PHOTO)
@@ -41,7 +41,7 @@ else:
 # %%
 # Its latent
 # ----------
-# The search in W+ goes from an encoder's guess. What it cannot reach, a residual on inner features brings.
+# The search in W+ starts from an encoder's guess. A residual on inner features adds what the search cannot reach.
 
 recipe = BEFORE_REFINEMENT["w+"].shortened(STEPS)
 projection = ll.project(face.image, generator, recipe, perceptual=networks.fast_perceptual)
@@ -54,7 +54,7 @@ print(f"LPIPS {float(tuned.before):.3f} projected, {float(tuned.lpips):.3f} refi
 # The edit
 # --------
 
-# How far to go is searched for on this face: latents of photos respond less than those of the generator's own faces.
+# The strength is searched for on this face: latents of photos respond less than those of the generator's own faces.
 
 smile = ll.load_direction("smile")
 render = ll.Renderer(tuned.generator, tuned.generator.resolution)
@@ -70,7 +70,7 @@ shown = torch.cat([ll.images.resize(image, 512, 512) for image in (face.image, f
 ll.grid_figure(shown[None], ["the face", "projected and refined", "edited"], [""], dpi=250)
 
 # %%
-# Whether it is still the same person: 1 for the same image, about 0 for strangers.
+# Is it still the same person? The similarity is 1 for the same image, and about 0 for strangers.
 
 kept = float(similarity(networks.descriptor(face.image), networks.descriptor(edited)))
 print(f"identity kept: {kept:.2f}")

@@ -2,8 +2,9 @@
 Images of seeds
 ===============
 
-A seed gives one face, the same one on every machine. How far it lies from the mean face is the truncation, psi:
-small values give plain, faultless faces, and 1, where nothing is truncated, the most variety and the most failures.
+A seed gives one face, the same one on every machine. The truncation, psi, sets how far it lies from the mean face:
+small values give plain, faultless faces, and 1, where nothing is truncated, gives the most variety and the most
+failures.
 """
 
 from pathlib import Path
@@ -19,7 +20,7 @@ OUT = Path("generate")
 # %%
 # The generator
 # -------------
-# Any checkpoint will do: a name, or a file from NVIDIA's, rosinality's, genforce's or TensorFlow's code.
+# Any checkpoint will do: a name, or a file from NVIDIA's PyTorch or TensorFlow code, rosinality's or genforce's.
 
 generator = ll.load_generator("mobile-ffhq")
 z = ll.z_from_seeds(SEEDS, generator.z_dim)
@@ -28,7 +29,7 @@ print(f"{generator.resolution}² pixels, z {tuple(z.shape)}, {generator.num_ws} 
 # %%
 # A row for each psi
 # ------------------
-# The mapping network makes a latent of z and truncates it, :math:`w' = \bar w + \psi\,(w - \bar w)`; the synthesis
+# The mapping network turns z into a latent and truncates it, :math:`w' = \bar w + \psi\,(w - \bar w)`; the synthesis
 # network draws it.
 
 rows = []

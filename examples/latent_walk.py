@@ -2,7 +2,7 @@
 Walks through latent space
 ==========================
 
-A film from seed to seed, and one along a direction.
+One film goes from seed to seed, and one along a direction.
 """
 
 from pathlib import Path
@@ -28,8 +28,8 @@ render = ll.Renderer(generator, generator.resolutions[0])  # previews, which are
 # %%
 # From seed to seed
 # -----------------
-# Round and round, from the last seed back to the first. In W one walks on straight lines. In Z it would be great
-# circles, ``stylegan2.slerp``: z is normally distributed, and all of it lies near a sphere.
+# The film goes round and round, from the last seed back to the first. In W it walks along straight lines. In Z these
+# would be great circles, ``stylegan2.slerp``: z is normally distributed, and all of it lies near a sphere.
 
 ways = torch.arange(FRAMES) / FRAMES
 loop = [stylegan2.lerp(ws[k - 1], ws[k], t) for k in range(len(SEEDS)) for t in ways]
@@ -39,7 +39,7 @@ OUT / "loop.gif"
 # %%
 # Along a direction
 # -----------------
-# The same persons, from a straight face to a smile and back. The shipped smile moves a few style channels; ``ll.move``
+# The same people go from a straight face to a smile and back. The shipped smile moves a few style channels; ``ll.move``
 # takes directions of every space. How far one can go before faces distort was calibrated when the direction was learnt.
 
 smile = ll.load_direction("smile")

@@ -2,7 +2,7 @@
 An attribute of one's own
 =========================
 
-An attribute is whatever a function says of images. Here it is how light the background is, which no classifier was
+An attribute is whatever a function says about images. Here it is how light the background is, which no classifier was
 trained for: score faces, learn the direction, and look at held-out faces along it.
 """
 
@@ -19,8 +19,9 @@ OUT = Path("own_attribute")
 # %%
 # The function
 # ------------
-# It takes images ``(b, 3, h, w)`` in [-1, 1] and gives a number for each, on any scale. The threshold says which images
-# have the attribute: here the upper third of the samples do, the lower third do not, and those between are left out.
+# It takes images ``(b, 3, h, w)`` in [-1, 1] and returns a number for each, on any scale. The threshold says which
+# images have the attribute: here the upper third of the samples do, the lower third do not, and those in between are
+# left out.
 
 
 def lightness(images):
@@ -34,7 +35,7 @@ scorer = ll.FunctionScorer(("bright",), lightness, threshold="q0.33,q0.67")
 # %%
 # The direction
 # -------------
-# Learnt on three quarters of the samples, judged on the others.
+# It is learnt from three quarters of the samples and judged on the others.
 
 networks = ll.Components.load("mobile-ffhq", scorer=scorer)
 preview = networks.generator.resolutions[0]
@@ -47,7 +48,7 @@ print(f"AUC {held_out.auc:.2f} [{held_out.auc_low:.2f}, {held_out.auc_high:.2f}]
 # %%
 # Held-out faces along it
 # -----------------------
-# The score under each image is that of the image.
+# The score under each image is measured on that image.
 
 _, test = split(table)
 faces = table.subset(test)

@@ -3,7 +3,7 @@ A method of one's own in the comparison
 =======================================
 
 A method is a class with a name, ``fit`` and ``apply``. This one adds the difference of the two domains' mean images, in
-pixels instead of in W, and meets the direction of a support vector machine on the same held-out faces.
+pixels instead of in W, and is compared with the direction of a support vector machine on the same held-out faces.
 """
 
 from dataclasses import replace
@@ -15,7 +15,7 @@ from latentlab.images import resize
 from latentlab.scorers import load_attributes
 from latentlab.tasks.edit_faces import PRESETS, PROJECTION, edit_methods, make_edit_task
 
-FACES, HELD_OUT, STEPS = 40, 2, 20  # `latentlab compare edit` takes 160, 12 and 36
+FACES, HELD_OUT, STEPS = 40, 2, 20  # `latentlab compare edit` uses 160, 12 and 36
 OUT = Path("own_method")
 
 # %%
@@ -45,7 +45,7 @@ class PixelMean(Method):
 # %%
 # The comparison
 # --------------
-# One classifier labels the faces to learn from, and another one judges the results.
+# One classifier labels the faces to learn from, and another judges the results.
 
 networks = ll.Components.load("mobile-ffhq", scorer="fer")
 settings = replace(PRESETS["quick"], faces=FACES, held_out=HELD_OUT, projection_steps=STEPS)
@@ -55,6 +55,7 @@ write_report(comparison, "python examples/own_method.py", excluded=[PROJECTION])
 print("\n".join(summary_lines(comparison, excluded=[PROJECTION])))
 
 # %%
-# A few faces crown no winner. The report has tables and images; here is what the methods made of the held-out faces.
+# A few faces are not enough to name a winner. The report has tables and images; here is what the methods made of the
+# held-out faces.
 
 OUT / "grid.png"

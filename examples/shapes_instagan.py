@@ -2,14 +2,14 @@
 Squares to circles with InstaGAN
 ================================
 
-Two sets of scenes without pairs, and a mask for each shape. All masks are known here, so that success shows at once;
-``latentlab compare shapes`` counts it.
+The data are two sets of scenes without pairs, with a mask for each shape. All masks are known here, so success shows
+at once; ``latentlab compare shapes`` counts it.
 
 .. image:: /images/shapes.jpg
    :alt: Scenes with squares, and what two methods make of them
 
 This page was not executed: the run takes ten minutes on two cores, after which most squares come out round, and
-blurred. The image is of ``latentlab compare shapes``.
+blurred. The image is from ``latentlab compare shapes``.
 """
 
 from pathlib import Path
@@ -28,14 +28,14 @@ OUT = Path("shapes_instagan")
 # %%
 # The training set
 # ----------------
-# ``trainA/`` and ``trainB/`` have the scenes, ``trainA_seg/`` and ``trainB_seg/`` a mask for each shape.
+# ``trainA/`` and ``trainB/`` hold the scenes, ``trainA_seg/`` and ``trainB_seg/`` a mask for each shape.
 
 make_shapes(SCENES, OUT / "scenes", SIZE)
 
 # %%
 # The training
 # ------------
-# InstaGAN translates one instance after the other, and holds on to all that lies outside the masks.
+# InstaGAN translates one instance after another, and holds on to everything outside the masks.
 
 config = InstaGAN.configure(SIZE, BASE_CHANNELS)
 scenes = InstaGAN.open_folder(OUT / "scenes", "train", config, Augmentation.for_resolution(SIZE)).source

@@ -2,13 +2,13 @@
 Neutral to smiling faces with CycleGAN
 ======================================
 
-Two sets of faces and no pairs: images of the generator along the smile direction, each face in one set only. A network
-for each way learns from what the other makes of its results.
+There are two sets of faces and no pairs: images of the generator along the smile direction, each face in one set only.
+Each way has a network, which learns from what the other network makes of its results.
 
 .. image:: /images/smile_cyclegan.jpg
    :alt: Faces that do not smile, translated and back; faces that smile, translated and back
 
-This page was not executed: the training takes an hour on a core with AMX, and two in float32. The image is of
+This page was not executed: the training takes an hour on a core with AMX, and two in float32. The image is from
 such a run: neutral, smiling, back; smiling, neutral, back.
 """
 
@@ -27,7 +27,7 @@ OUT = Path("smile_cyclegan")
 # %%
 # The training set
 # ----------------
-# ``trainA/`` has neutral faces, ``trainB/`` smiling ones, larger than the training needs them. A seed is used if the
+# ``trainA/`` holds neutral faces, ``trainB/`` smiling ones, both larger than the training needs. A seed is used if the
 # classifier sees the change.
 
 generator = ll.load_generator("mobile-ffhq")
@@ -38,9 +38,9 @@ make_latent_pairs(recipe, SetSettings("unpaired", FACES, 128), OUT / "faces")
 # %%
 # The training
 # ------------
-# Stopped, it goes on where it was. Grids of held-out faces lie in ``training/samples``. As for drawings, decoders
-# resize and convolve, LPIPS stands beside L1, and the weights are averaged. CPUs with AMX train almost twice as fast
-# with ``bf16-mixed``.
+# A stopped training resumes where it was. Grids of held-out faces are in ``training/samples``. As for drawings,
+# decoders resize and convolve, LPIPS is used beside L1, and the weights are averaged. CPUs with AMX train almost twice
+# as fast with ``bf16-mixed``.
 
 config = CycleGAN.configure(SIZE, BASE_CHANNELS).with_techniques(Techniques("resize", perceptual_weight=10))
 faces = CycleGAN.open_folder(OUT / "faces", "train", config, Augmentation.for_resolution(SIZE)).source

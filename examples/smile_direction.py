@@ -23,8 +23,8 @@ generator = networks.generator
 # %%
 # A table of faces and scores
 # ---------------------------
-# The generator's previews of 256² pixels are quicker, and enough for a classifier. Stopped, the same call goes on where
-# it was.
+# The generator's previews of 256² pixels are quicker, and enough for a classifier. If stopped, the same call resumes
+# where it was.
 
 table = ll.sample(networks, ll.LabelSettings(samples=SAMPLES, resolution=256), OUT / "samples")
 print(f"{table.is_positive('happy').mean():.0%} of {len(table)} faces are happy")
@@ -32,8 +32,8 @@ print(f"{table.is_positive('happy').mean():.0%} of {len(table)} faces are happy"
 # %%
 # Two directions
 # --------------
-# The difference of the means, and the normal of a linear support vector machine. Three quarters of the samples are
-# learnt from; the figures are of the others.
+# One is the difference of the means, the other the normal of a linear support vector machine. They are learnt from
+# three quarters of the samples; the figures are measured on the others.
 
 found = {}
 for method in ("mean", "svm"):
@@ -47,7 +47,7 @@ print(f"cosine between the two: {cosine(found['mean'], found['svm']):.2f}")
 # %%
 # A walk along it
 # ---------------
-# Three held-out faces at five strengths, each scored again.
+# Three held-out faces are drawn at five strengths, and each image is scored again.
 
 _, test = split(table)
 ws = table.subset(test).ws(generator.num_ws)[:3]

@@ -2,8 +2,8 @@
 Style mixing
 ============
 
-Each row of a latent steers some layers of the generator: the first ones what is large, such as pose and hair, the last
-ones colours and light. Here each face of the left margin lends some of its rows to each face of the top.
+Each row of a latent steers some layers of the generator: the first rows steer what is large, such as pose and hair, the
+last ones colours and light. Here each face in the left margin lends some of its rows to each face at the top.
 """
 
 from pathlib import Path
@@ -21,7 +21,7 @@ top, left = (generator.mapping(ll.z_from_seeds(seeds, generator.z_dim), psi=0.7)
 
 
 def mixed(layers):
-    """Figure of every face of the top with these layers of every face on the left."""
+    """Figure of every face at the top with these layers of every face on the left."""
     first = render(top)
     rows = [torch.cat([torch.ones_like(first[:1]), first])]  # the corner between the margins is white
     for donor in left:
@@ -37,7 +37,7 @@ def render(ws):
 # %%
 # Colours and light
 # -----------------
-# The last rows: the persons of the top, in the light and the colours of the left.
+# The last rows show the people at the top in the light and the colours of those on the left.
 
 figure = mixed(range(7, generator.num_ws))
 ll.save_figure(figure, OUT / "colours.png")
@@ -46,7 +46,7 @@ figure
 # %%
 # Pose and hair
 # -------------
-# The first three rows, those of 4² and 8² pixels: pose, hair and glasses of the left, in the colours of the top.
+# The first three rows, those of 4² and 8² pixels, give pose, hair and glasses of the left in the colours of the top.
 
 figure = mixed(range(3))
 ll.save_figure(figure, OUT / "shape.png")

@@ -8,8 +8,8 @@ fine-tuned to posters, of which there are a third as many.
 .. image:: /images/generator_faces.jpg
    :alt: Eight seeds at six moments of the training, from spots of colour to faces
 
-This page was not executed: both trainings take hours on a core. The image is of the beginning of the
-first, which :doc:`/tutorials/generator` tells of.
+This page was not executed: both trainings take hours on a core. The image is from the beginning of the
+first, which :doc:`/tutorials/generator` describes.
 """
 
 from pathlib import Path
@@ -33,7 +33,7 @@ OUT = Path("train_generator")
 # %%
 # The training set
 # ----------------
-# A folder of images of your own does as well.
+# A folder of your own images works as well.
 
 generator = ll.load_generator("mobile-ffhq")
 for seed in range(FACES):
@@ -44,8 +44,9 @@ for seed in range(FACES):
 # %%
 # From nothing
 # ------------
-# Stopped, it goes on where it was. Grids of the same seeds lie in ``run/samples``, losses in ``run/history.csv``. The
-# distance of generated images from real ones, by which the best generator is kept, is told by VGG16's features.
+# A stopped training resumes where it was. Grids of the same seeds are in ``run/samples``, losses in
+# ``run/history.csv``. The distance of generated images from real ones, by which the best generator is kept, is measured
+# with VGG16's features.
 
 faces = open_images(OUT / "faces", ImageSetSettings(SIZE), OUT / "run" / "images")
 options, features = GeneratorRunOptions(measure_every=1000), VGG16Features()
@@ -55,7 +56,7 @@ run = train_generator(preset.networks(), faces, preset.settings, OUT / "run", fe
 # %%
 # Posters
 # -------
-# The same faces in five steps of three inks: any style would do.
+# The posters show the same faces in five steps of three inks: any style would do.
 
 INKS = np.array([[20, 33, 74], [226, 92, 66], [255, 241, 214]])
 
@@ -76,7 +77,7 @@ for seed in range(POSTERS):
 # Fine-tuned
 # ----------
 # The training goes on from both networks. The discriminator's first layers, which see edges and colours, stay as they
-# are: of few images it would learn them by heart. Three inks are told from skin at once, so that it would win; a fixed
+# are: with few images, it would learn them by heart. It tells three inks from skin at once, so it would win; a fixed
 # augmentation and a larger weight of R1 hold it back from the first step.
 #
 # .. image:: /images/generator_posters.jpg
@@ -92,7 +93,7 @@ tuned = train_generator(
 # %%
 # What it draws
 # -------------
-# The file is a generator like all others.
+# The file is a generator like any other.
 
 drawing = ll.load_generator(tuned.generator)
 images = drawing(ll.z_from_seeds(range(16), drawing.z_dim), psi=0.7)
