@@ -6,7 +6,7 @@
 >>> smiling = ll.move(ws, 8 * ll.load_direction("smile"), generator)
 >>> ll.save_image(ll.Renderer(generator, generator.resolution)(smiling), "601-smiles.png")
 
-Names are imported at their first use: `import latentlab` itself loads neither torch nor anything else that is slow.
+Names are imported on first use: `import latentlab` itself loads neither torch nor anything else that is slow.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Zip archives of images: unpacked into a folder, and nothing else of what they may hold."""
+"""Zip archives of images, unpacked into a folder without anything else that they may hold."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ from stylegan2.writing import temporary_beside
 _DAMAGE: tuple[type[Exception], ...] = (zipfile.BadZipFile, zlib.error, EOFError, *MALFORMED)
 _TAKEN = SUFFIXES | {".json"}
 _SOURCE = ".source.json"
-# Room that is left on the disk.
+# Room to leave on the disk.
 _SPARE = 1 << 28
-# How much more than itself an archive of images unpacks to: drawings without compression of their own.
+# How much larger than an archive its images may be: drawings without compression of their own.
 _RATIO, _SLACK = 200, 1 << 27
 # Names of devices on Windows, with any suffix.
 _RESERVED = {"CON", "PRN", "AUX", "NUL", *(f"{device}{k}" for device in ("COM", "LPT") for k in range(1, 10))}
 
 
 def is_archive(path: Path) -> bool:
-    """Whether a path is a file of a zip archive, by its name."""
+    """Whether a path is a zip archive, by its name."""
     return path.suffix.lower() == ".zip" and not os.path.isdir(path)
 
 
@@ -42,12 +42,12 @@ def unpack(archive: Path, folder: Path) -> Path:
     archive
         The archive.
     folder
-        Folder to unpack into; it appears complete or not at all. What it holds of another archive is replaced.
+        Folder to unpack into; it appears complete or not at all. What it holds from another archive is replaced.
 
     Returns
     -------
     Path
-        The folder, or the one folder in it in which all files lie.
+        The folder, or the single folder in it that holds all files.
 
     Raises
     ------
@@ -75,12 +75,12 @@ def unpack(archive: Path, folder: Path) -> Path:
 
 @contextmanager
 def unpacked_for_a_while(paths: Sequence[Path], out: Path) -> Iterator[list[Path]]:
-    """Give folders in place of the zip archives among paths, which are there as long as the block lasts.
+    """Yield paths with folders in place of the zip archives; the folders exist as long as the block lasts.
 
     Parameters
     ----------
     paths
-        Files and folders; what is no archive stays as it is.
+        Files and folders; what is not an archive stays as it is.
     out
         Folder of the results, in which the archives are unpacked. What a killed process left there is removed.
 
@@ -103,7 +103,7 @@ def unpacked_for_a_while(paths: Sequence[Path], out: Path) -> Iterator[list[Path
 
 
 def check_members(members: Sequence[zipfile.ZipInfo], size: int, ratio: int) -> None:
-    """Refuse members of an archive that are not to be unpacked, before anything is.
+    """Refuse members of an archive that must not be unpacked, before anything is unpacked.
 
     Parameters
     ----------
@@ -112,13 +112,13 @@ def check_members(members: Sequence[zipfile.ZipInfo], size: int, ratio: int) -> 
     size
         Size of the archive in bytes.
     ratio
-        How many times as much the members may have; 128 MiB are always free.
+        How many times that size the members may have in all; 128 MiB more are always allowed.
 
     Raises
     ------
     UserError
-        A member is encrypted, a link, or compressed in a way that images and arrays are not; two have one name; or they
-        unpack to more. Names the member.
+        A member is encrypted, a link, or compressed in a way that images and arrays are not; two have the same
+        name; or they unpack to more. Names the member.
     """
     names = Counter(member.filename for member in members)
     for member in members:

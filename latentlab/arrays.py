@@ -25,7 +25,7 @@ Arrays = dict[str, NDArray[Any]]
 
 BARE = ""  # name of an array that is a file's whole content
 
-# How much more than the file its arrays may have: numbers of weights and latents are hardly compressed.
+# How much larger than the file its arrays may be: weights and latents hardly compress.
 _RATIO = 4
 _LONGEST = 100  # characters of somebody else's error, or of a header, in a message
 # What readers raise for files that are damaged; NumPy reads its header as Python's tokenizer does.
@@ -40,13 +40,13 @@ _DAMAGE: tuple[type[Exception], ...] = (
 
 
 def read_arrays(path: str | Path) -> Arrays:
-    """Read the arrays of a file by their names; no code in the file is run.
+    """Read the arrays of a file by name; no code in the file is run.
 
     Parameters
     ----------
     path
-        A file of `np.save` or `np.savez`, one that `torch.save` wrote (a tensor, or a dictionary of tensors), or
-        safetensors. What it is shows in its first bytes; the suffix does not matter.
+        A file of `np.save` or `np.savez`, one that `torch.save` wrote (a tensor, or a dictionary of tensors), or a
+        safetensors file. Its first bytes show which it is; the suffix does not matter.
 
     Returns
     -------

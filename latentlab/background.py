@@ -1,4 +1,4 @@
-"""Files that are written in the background, while the work goes on."""
+"""Files that are written in the background while the work goes on."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ P = ParamSpec("P")
 
 
 class Later(Protocol):
-    """Has a function called soon, in the background."""
+    """Schedules a function to be called soon, in the background."""
 
     def __call__(self, function: Callable[P, object], /, *args: P.args, **kwargs: P.kwargs) -> None:
-        """Have it called."""
+        """Schedule the call."""
         ...
 
 
 @contextmanager
 def in_background() -> Iterator[Later]:
-    """Give a function that has others called one by one in a thread, and end once all of them are done.
+    """Yield a function that schedules calls, one by one in a thread; the block ends once all of them are done.
 
     Such calls write files, whole or not at all as everywhere (`latentlab.files.atomic_path`), beside encoders and
-    loops that leave a processor idle. The first of their errors is raised at the end, unless there is one already.
+    loops that leave a processor idle. The first of their errors is raised at the end, unless the block raises one.
     """
     pending: list[Future[object]] = []
     with ThreadPoolExecutor(1, thread_name_prefix="writing") as pool:

@@ -1,4 +1,4 @@
-"""Batches that fit: how many images are rendered at once, and what becomes of a batch that memory does not hold."""
+"""Batches that fit: how many images are rendered at once, and what happens to a batch that does not fit into memory."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ BatchSize: TypeAlias = int | Literal["auto"]
 _PIXELS = {"cpu": 4 * 256**2, "cuda": 16 * 512**2}
 _MOST = {"cpu": 4, "cuda": 64}
 
-# What an image takes while it is rendered, by generous estimates of StyleGAN2: wide layers up to 256², and what is
-# finer by fewer channels. A part of the free memory is left to everything else.
+# Memory that an image takes while it is rendered, by generous estimates for StyleGAN2: wide layers up to 256², and
+# finer ones with fewer channels. A part of the free memory is left to everything else.
 _BYTES_A_PIXEL, _FINER_BYTES_A_PIXEL, _WIDE = 4096, 1024, 256**2
 _SHARE = 0.5
 
@@ -74,7 +74,7 @@ class Batches:
 
     @classmethod
     def of(cls, batch: AnyBatch, renderer: Renderer) -> Batches:
-        """Return the batches of a renderer's images; `batch` itself if it is some already."""
+        """Return the batches for a renderer's images; `batch` itself if it already is a `Batches`."""
         if isinstance(batch, Batches):
             return batch
         return cls(batch, renderer.size, renderer.generator.w_avg.device)
@@ -83,7 +83,7 @@ class Batches:
         return f"Batches({self.size} at {self.width}x{self.height} on {self.device})"
 
     def __call__(self, rows: range, work: Callable[[range], T], least: int = 1) -> Iterator[T]:
-        """Yield what `work` gives for each batch of the rows, in their order.
+        """Yield what `work` returns for each batch of the rows, in order.
 
         Parameters
         ----------
@@ -134,12 +134,12 @@ class Batches:
 
 
 def parts_of(count: int, size: int) -> list[range]:
-    """Numbers from 0 to below `count`, in parts of `size`; the last may have less."""
+    """Numbers from 0 to below `count`, in parts of `size`; the last may be smaller."""
     return [range(start, min(start + size, count)) for start in range(0, count, size)]
 
 
 AnyBatch: TypeAlias = BatchSize | Batches
-"""Images at once, or the batches that a loop before has used."""
+"""Images at once, or the batches that an earlier loop has used."""
 
 
 def check_batch(size: int | str) -> BatchSize:
@@ -152,7 +152,7 @@ def check_batch(size: int | str) -> BatchSize:
 
 
 def fitting_batch(resolution: int | tuple[int, int], device: torch.device | str) -> int:
-    """Choose how many images are rendered at once: as many as are quick on the device, and as its memory holds."""
+    """Choose how many images to render at once: as many as are quick on the device and fit into its memory."""
     kind = torch.device(device).type
     pixels = resolution**2 if isinstance(resolution, int) else math.prod(resolution)
     kind = "cpu" if kind == "cpu" else "cuda"

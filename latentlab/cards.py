@@ -109,7 +109,7 @@ def read(path: str | Path, kind: Kind, form: Any = dict[str, Any]) -> tuple[dict
 def tensors_of(
     path: str | Path, check: Callable[[Mapping[str, str]], object]
 ) -> tuple[dict[str, Tensor], dict[str, str]]:
-    """Read the tensors and the metadata of any safetensors file; in `guard`, which knows what it may raise.
+    """Read the tensors and the metadata of any safetensors file; within `guard`, which knows what this may raise.
 
     Parameters
     ----------
@@ -121,7 +121,7 @@ def tensors_of(
     Raises
     ------
     UserError
-        It has more tensors than any such file, of types that no such file has, or numbers that are not finite.
+        It has more tensors than any such file, types that no such file has, or numbers that are not finite.
     """
     with open(path, "rb") as file:
         names, metadata = _header_of(file)
@@ -149,7 +149,7 @@ def _header_of(file: BinaryIO) -> tuple[list[str], dict[str, str]]:
 
 
 def has_card(path: str | Path, kind: Kind | None = None) -> bool:
-    """Whether a file is one that `write` wrote, of a kind or any; False for other files and broken ones."""
+    """Whether a file is one that `write` wrote, of a given kind or of any; False for other files and broken ones."""
     try:
         check_regular(path)
         with open(path, "rb") as file:
@@ -163,7 +163,7 @@ def has_card(path: str | Path, kind: Kind | None = None) -> bool:
 def guard(path: str | Path, kind: Kind) -> Iterator[None]:
     """Turn whatever a broken file makes its reader raise in the block into a UserError that names the file.
 
-    The project's own errors say already what is wrong: of them only the file is named, where they do not.
+    The project's own errors already say what is wrong: only the file's name is added, where it is missing.
     """
     try:
         yield

@@ -1,4 +1,4 @@
-"""CSV files of others, and names of files in them: what is wrong is told with the line."""
+"""CSV files from elsewhere, and file names in them; errors name the line."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from latentlab.errors import UserError
 from latentlab.files import check_regular, read_text
 from stylegan2.describing import describe
 
-# Bytes, of which each takes twenty in memory; the 40 labels of the 202,599 images of CelebA take 26 MiB.
+# Bytes, each of which takes twenty in memory; the 40 labels of the 202,599 images of CelebA take 26 MiB.
 _MOST = 1 << 25
 
 Row = tuple[int, list[str]]
@@ -26,7 +26,7 @@ def read_rows(path: str | os.PathLike[str]) -> list[Row]:
     Raises
     ------
     UserError
-        The file cannot be read or has more than 32 MiB, or a line is no CSV. Names the file and the line.
+        The file cannot be read or has more than 32 MiB, or a line is not CSV. Names the file and the line.
     """
     text = read_text(path)
     if len(text) > _MOST:
@@ -48,7 +48,7 @@ def _rows(path: str | os.PathLike[str], text: str) -> Iterator[Row]:
 
 
 def read_records(path: str | os.PathLike[str], columns: Collection[str] = ()) -> list[tuple[int, dict[str, str]]]:
-    """Read the rows of a CSV file by the names of its columns, which are its first row.
+    """Read the rows of a CSV file by the names of its columns, which its first row gives.
 
     Parameters
     ----------
@@ -65,7 +65,7 @@ def read_records(path: str | os.PathLike[str], columns: Collection[str] = ()) ->
     Raises
     ------
     UserError
-        As `read_rows` says; a column is missing or there twice, or a row has more or fewer cells.
+        As `read_rows` says; or a column is missing or occurs twice, or a row has more or fewer cells.
     """
     rows = read_rows(path)
     names = rows[0][1] if rows else []
@@ -89,12 +89,12 @@ def _is_inside(folder: Path, name: str) -> bool:
 
 
 def path_in(folder: Path, name: str, where: str) -> Path:
-    """Return the path of a file in a folder, or in those in it, by a name that a file of others gives.
+    """Return the path of a file in a folder or its subfolders, by a name that somebody else's file gives.
 
     Raises
     ------
     UserError
-        It leads out of the folder, also by a link, or is no regular file. `where` says which file gives it.
+        It leads out of the folder, also through a link, or is not a regular file. `where` says which file gives it.
     """
     path = folder / name
     if not _is_inside(folder, name):

@@ -38,7 +38,7 @@ def from_sigmas(direction: Direction, sigmas: float) -> float:
 
 
 def from_published(direction: Direction, strength: float) -> float:
-    """Convert a strength as the publication of `direction` gives it, in lengths of its array, to units of ours."""
+    """Convert a strength as the publication of `direction` gives it, in lengths of its array, to our units."""
     if direction.length is None:
         raise UserError(f"the {direction.attribute} direction is no published array; give strengths in its own units")
     return strength * direction.length
@@ -221,8 +221,8 @@ def move(
 ) -> Latents:
     """Move latents along directions of any spaces, all at once; differentiable.
 
-    Latents go down from z to w, ws and styles, as far as the directions ask for: first along those of z, then along
-    those of w and w+, and at last, in the styles that these give, along those of s.
+    Latents go down from z to w, ws and styles as far as the directions require: they move along those of z first, then
+    along those of w and w+, and finally, in the styles that these give, along those of s.
 
     With 'add' the order of directions does not matter. With 'place' a later edit shifts what an earlier one has placed,
     unless their directions are orthogonal (see `Direction.orthogonal_to`).
@@ -246,7 +246,7 @@ def move(
     Raises
     ------
     UserError
-        If a direction is of a space above that of the latents (ws have no z any more, styles no ws), does not fit
+        If a direction is of a space above that of the latents (ws no longer have a z, styles no ws), does not fit
         them, or the generator has no space S or no W.
     """
     by_name: Latents = {"ws": latents} if isinstance(latents, Tensor) else dict(latents)

@@ -1,4 +1,4 @@
-"""Files: names and lists of them, and atomic ones: all that is written gets a temporary name and is then renamed."""
+"""Names and lists of files, and atomic writing: whatever is written gets a temporary name and is then renamed."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from stylegan2.writing import temporary_beside
 
 T = TypeVar("T")
 
-# Suffixes of images; other files of a folder are ignored.
+# Suffixes of images; other files in a folder are ignored.
 SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp"})
 
 MOST_JSON = 1 << 24
-"""Bytes that a file of JSON may have, where nothing else is said."""
+"""Largest size of a JSON file in bytes, unless stated otherwise."""
 
 LISTENERS: list[Callable[[Path], object]] = []
-"""Called, in their order, with each file that was written and each file or folder that was renamed or removed."""
+"""Called, in order, with each file that was written and each file or folder that was renamed or removed."""
 
 # Errors of the system that are about the place itself, and what to do about them. Any other OSError
 # inside the block (a lost connection, say) is not about the file and passes through untouched.
@@ -67,18 +67,18 @@ def _sync(path: Path) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Wait until renamings in a folder would survive a crash of the machine."""
+    """Wait until renames in a folder would survive a crash of the machine."""
     if os.name == "posix":  # elsewhere a folder cannot be opened, and a rename is durable by itself
         _sync(folder)
 
 
 @contextmanager
 def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
-    """Give a temporary name to write to, which becomes `path` if the block succeeds and is removed if not.
+    """Yield a temporary name to write to, which becomes `path` if the block succeeds and is removed if not.
 
     The temporary file lies beside `path`, hidden, with the same suffix, under a name no other process
     uses; those that killed processes left there are removed. Readers of `path` see the old content or the new one,
-    also after a crash of the machine. Missing parent folders are made.
+    even after a crash of the machine. Missing parent folders are made.
 
     Parameters
     ----------
@@ -107,7 +107,7 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
 
 
 def tell(path: Path) -> None:
-    """Tell the listeners that a file or a folder is whole under this name, or is not there any more."""
+    """Tell the listeners that a file or a folder is complete under this name, or is gone."""
     for listener in LISTENERS:
         listener(path)
 
@@ -122,23 +122,23 @@ def remove(path: Path) -> None:
 
 
 def check_regular(path: str | os.PathLike[str]) -> None:
-    """Refuse a folder, a pipe or a device in the place of a file that is to be read; UserError names it."""
+    """Refuse a folder, a pipe or a device in place of a file to read; UserError names it."""
     kind = irregular(path)
     if kind is not None:
         raise UserError(f"{path} is {kind}; give {'a file in it' if kind == 'a folder' else 'a file'}")
 
 
 def images_in(folder: Path, recursive: bool = False, suffixes: Collection[str] = SUFFIXES) -> list[Path]:
-    """List the images of a folder, in the order of their names; hidden files are left out.
+    """List the images in a folder, in the order of their names; hidden files are left out.
 
     Parameters
     ----------
     folder
         The folder.
     recursive
-        Whether those of the folders in it are listed, too; hidden folders are left out.
+        Whether those in its subfolders are listed, too; hidden folders are left out.
     suffixes
-        Endings of what counts as an image, in small letters.
+        Endings of what counts as an image, in lower case.
 
     Raises
     ------
@@ -156,7 +156,7 @@ def images_in(folder: Path, recursive: bool = False, suffixes: Collection[str] =
 
 
 def files_in(folder: Path, recursive: bool) -> Iterator[Path]:
-    """Yield the files of a folder, and if `recursive` of the folders in it; hidden ones are left out."""
+    """Yield the files in a folder and, if `recursive`, in its subfolders; hidden ones are left out."""
     return _files_below(folder, recursive, frozenset())
 
 
@@ -182,12 +182,12 @@ def name_in(folder: Path, path: Path) -> str:
 def named_images(
     given: Iterable[str | os.PathLike[str]], recursive: bool = False, suffixes: Collection[str] = SUFFIXES
 ) -> dict[str, Path]:
-    """List image files by name, with the images of a folder in its place, called as `name_in` does; see `images_in`.
+    """List image files by name, with a folder replaced by its images, named as by `name_in`; see `images_in`.
 
     Raises
     ------
     UserError
-        A folder holds no image, or two files have one name.
+        A folder holds no image, or two files have the same name.
     """
     found: dict[str, Path] = {}
     known: dict[str, Path] = {}  # by names that some file systems cannot tell apart
@@ -202,18 +202,18 @@ def named_images(
 
 
 def list_images(given: Iterable[str | os.PathLike[str]]) -> list[Path]:
-    """List image files, with the images of a folder in its place; their stems have to differ.
+    """List image files, with a folder replaced by its images; their stems have to differ.
 
     Raises
     ------
     UserError
-        A folder holds no image, or two files have one stem.
+        A folder holds no image, or two files have the same stem.
     """
     return list(named_images(given).values())
 
 
 def strength_names(strengths: Sequence[float]) -> list[str]:
-    """Name strengths for files and lines, such as ``+2`` and ``-0.5``: with so many digits that all names differ.
+    """Name strengths for files and lines, such as ``+2`` and ``-0.5``, with enough digits that all names differ.
 
     Parameters
     ----------
@@ -235,12 +235,12 @@ def strength_names(strengths: Sequence[float]) -> list[str]:
 
 
 def check_distinct_stems(paths: Iterable[str | os.PathLike[str]]) -> None:
-    """Refuse files whose results, named like them, would overwrite each other's; some file systems ignore case.
+    """Refuse files whose results, named like them, would overwrite each other; some file systems ignore case.
 
     Raises
     ------
     UserError
-        If two of them have one stem. Names both.
+        If two of them have the same stem. Names both.
     """
     files = [Path(path) for path in paths]
     if again := [file for file, times in Counter(files).items() if times > 1]:
@@ -301,7 +301,7 @@ def read_bytes(path: str | os.PathLike[str], most: int | None = None) -> bytes:
     Raises
     ------
     UserError
-        It is missing, unreadable, no regular file or longer. Names it.
+        It is missing, unreadable, not a regular file or longer. Names it.
     """
     check_regular(path)
     try:
@@ -322,7 +322,7 @@ def read_text(path: str | os.PathLike[str]) -> str:
     Raises
     ------
     UserError
-        The file is missing, unreadable or no text. Names the file.
+        The file is missing, unreadable or not text. Names the file.
     """
     try:
         return read_bytes(path).decode("utf-8-sig")
@@ -348,7 +348,7 @@ def read_json(path: str | os.PathLike[str], form: Any = Any, most: int = MOST_JS
     form
         What it holds: a data class, or another type that `latentlab.schemas.checked` takes.
     most
-        Bytes that it may have.
+        Bytes that it may have at most.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Networks filled with tensors of a file, after a comparison that takes no memory: a file may declare any size."""
+"""Networks filled with the tensors of a file, after a check that takes no memory: a file may declare any size."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def _undecorated(build: Callable[[], Any]) -> Callable[[], Any]:
 
 
 def check_fits(tensors: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> None:
-    """Refuse tensors that have not the names, shapes and kinds of numbers of those that are `wanted`.
+    """Refuse tensors that do not have the names, shapes and kinds of numbers of those that are `wanted`.
 
     Raises
     ------

@@ -1,9 +1,9 @@
 """Images between files, PIL and tensors.
 
-Images are everywhere a float tensor `(batch, 3, height, width)`, RGB, in [-1, 1]; those of grey generators have one
+Everywhere, images are a float tensor `(batch, 3, height, width)`, RGB, in [-1, 1]; those of grey generators have one
 channel, here and in what only draws or writes them. The byte of a value v is round((v + 1) * 127.5), halves up,
-clamped to 0 … 255; a byte b means b / 127.5 - 1. Bytes survive the round trip. What takes images takes one image
-`(3, height, width)` too, as a batch of one; what gives images always gives a batch. See `as_batch`.
+clamped to 0 … 255; a byte b means b / 127.5 - 1. Bytes survive the round trip. What takes images also takes one image
+`(3, height, width)`, as a batch of one; what returns images always returns a batch. See `as_batch`.
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ CHANNELS = (1, 3)
 FORMATS = ("AVIF", "BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
 """Formats of image files that are read, whatever their suffix; JPEG includes the MPO of phones, AVIF needs Pillow 11.3.
 
-Pillow knows more of them, some of which start other programs, such as Ghostscript for EPS.
+Pillow knows more formats, some of which start other programs, such as Ghostscript for EPS.
 """
 
 MOST_PIXELS = 100_000_000
-"""Pixels of an image file at most: a larger one is refused by its header, before it takes memory.
+"""Largest number of pixels in an image file: a larger file is refused by its header, before it takes memory.
 
-Of a file of a hundred megapixels Pillow holds 0.4 GB, twice that if it is turned upright, and 1.3 GB as a WebP; its
-tensor takes 1.2 GB.
+For a file of a hundred megapixels, Pillow holds 0.4 GB, twice that if it is turned upright, and 1.3 GB if it is a
+WebP; its tensor takes 1.2 GB.
 """
 
 _UPRIGHT = {
@@ -73,7 +73,7 @@ def as_batch(images: Any, noun: str = "images", channels: tuple[int, ...] = (3,)
     noun
         Word for them in messages.
     channels
-        Numbers of channels that are taken: 3 for RGB, 1 for grey.
+        Numbers of channels that are accepted: 3 for RGB, 1 for grey.
 
     Raises
     ------
@@ -107,7 +107,7 @@ def to_pil(image: Tensor) -> Image.Image:
     Parameters
     ----------
     image
-        `(3, h, w)` or `(1, 3, h, w)`, RGB, in [-1, 1]; values beyond are clamped. Grey has one channel in place of 3.
+        `(3, h, w)` or `(1, 3, h, w)`, RGB, in [-1, 1]; values beyond are clamped. Grey has 1 in place of 3.
 
     Returns
     -------
@@ -117,7 +117,7 @@ def to_pil(image: Tensor) -> Image.Image:
     Raises
     ------
     UserError, ValueError
-        The shape is another one (`grid` arranges a batch as one image), or a value is not a number.
+        The shape is not one of these (`grid` arranges a batch as one image), or a value is not a number.
     """
     batch = as_batch(image, "an image", CHANNELS)
     if len(batch) != 1:
@@ -140,7 +140,7 @@ def to_pil_list(images: Tensor) -> list[Image.Image]:
 def from_pil(image: Image.Image) -> Tensor:
     """Convert an image of any mode to a tensor `(1, 3, h, w)` in [-1, 1].
 
-    The orientation in its EXIF data is applied, grey becomes RGB, transparency lies on white, and 16-bit
+    The orientation in its EXIF data is applied, grey becomes RGB, transparency is put on white, and 16-bit
     grey keeps its precision.
 
     Raises
@@ -170,7 +170,7 @@ def _colours(tile: Image.Image) -> NDArray[np.float32]:
 
 
 def by_tiles(image: Image.Image, channels: int, values_of: Callable[[Image.Image], NDArray[np.float32]]) -> Tensor:
-    """Convert an image to a tensor tile by tile: of a large one, several whole copies would not fit into memory.
+    """Convert an image to a tensor tile by tile: several whole copies of a large one would not fit into memory.
 
     Parameters
     ----------
@@ -179,7 +179,7 @@ def by_tiles(image: Image.Image, channels: int, values_of: Callable[[Image.Image
     channels
         Channels of the tensor.
     values_of
-        Gives the values of a part of the image, `(height, width, channels)` or one channel for all of them.
+        Returns the values of a part of the image, `(height, width, channels)` or one channel for all of them.
 
     Returns
     -------
@@ -196,9 +196,9 @@ def by_tiles(image: Image.Image, channels: int, values_of: Callable[[Image.Image
 
 
 def upright(image: Image.Image) -> Image.Image:
-    """Turn an image as its EXIF data say; where these cannot be read, it is shown as it is stored.
+    """Turn an image as its EXIF data say; where these cannot be read, it stays as it is stored.
 
-    One that was turned does not say so any more, so that it is not turned again.
+    A turned image no longer carries its orientation, so that it is not turned again.
     """
     image.load()  # which turns a TIFF by itself
     turn = _UPRIGHT.get(_orientation(image))
@@ -258,7 +258,7 @@ def size_of(path: str | os.PathLike[str]) -> tuple[int, int]:
 def opened(path: str | os.PathLike[str]) -> Iterator[Image.Image]:
     """Open an image file with Pillow; what the block raises about it becomes an error that names the file.
 
-    Nothing but this opens image files.
+    Nothing else opens image files.
 
     Raises
     ------
@@ -333,7 +333,7 @@ def save_image(image: Tensor, path: str | os.PathLike[str]) -> None:
 
 
 def reduce(images: Tensor, longest: int) -> Tensor:
-    """Average `images (b, 3, h, w)` down to `longest` pixels at the longer side at most; smaller ones stay."""
+    """Average `images (b, 3, h, w)` down to at most `longest` pixels on the longer side; smaller ones stay."""
     _check(images)
     height, width = images.shape[2:]
     scale = longest / max(height, width)
@@ -357,14 +357,14 @@ def resize(images: Tensor, height: int, width: int) -> Tensor:
 
 
 def resize_masks(masks: Tensor, height: int, width: int) -> Tensor:
-    """Resize `masks (b, n, h, w)` by their nearest pixels, so that edges stay hard."""
+    """Resize `masks (b, n, h, w)` by nearest neighbours, so that edges stay hard."""
     if masks.shape[1] == 0:  # which F.interpolate refuses
         return masks.new_empty(len(masks), 0, height, width)
     return masks if masks.shape[2:] == (height, width) else F.interpolate(masks, (height, width), mode="nearest-exact")
 
 
 def grid(images: Tensor, columns: int) -> Tensor:
-    """Arrange many images as one: row by row, the cells left over white.
+    """Arrange many images as one: row by row, with leftover cells white.
 
     Parameters
     ----------

@@ -22,7 +22,7 @@ class Interval:
         Number of images without a value (NaN), such as those in which no face was found. They are left out of the
         mean and are reported beside it.
     why
-        Why it is unknown, in a few words; empty where it is known, or for no stated reason.
+        Why it is unknown, in a few words; empty where it is known or no reason is stated.
     """
 
     mean: float

@@ -60,7 +60,7 @@ def load_latents(path: str | Path) -> Tensor:
 
 
 def save_latents(ws: Tensor, path: str | Path) -> None:
-    """Save latent codes in a form that others read, by the file's suffix; `load_latents` reads all of them.
+    """Save latent codes in a form that other tools read, by the file's suffix; `load_latents` reads all of them.
 
     Parameters
     ----------
@@ -73,7 +73,7 @@ def save_latents(ws: Tensor, path: str | Path) -> None:
     Raises
     ------
     UserError
-        The suffix is another one, or the file cannot be written.
+        The suffix is none of these, or the file cannot be written.
     """
     path, codes = Path(path), ws.detach().float().cpu().contiguous()
     check_latents_path(path)
@@ -112,7 +112,7 @@ _WRITERS = {".pt": _write_pt, ".npz": _write_npz, ".npy": _write_npy, ".safetens
 
 
 def are_codes(arrays: Arrays) -> bool:
-    """Whether the arrays of a file show by a name or their number that they are codes and no direction."""
+    """Whether the arrays of a file show by a name or their number that they are codes and not a direction."""
     return any(name in _CODES or (array.ndim == 3 and len(array) > 1) for name, array in arrays.items())
 
 

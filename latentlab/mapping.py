@@ -1,4 +1,4 @@
-"""Seeds to latents, by any generator; a conditional one takes a class as well, a number from 0 to c_dim − 1."""
+"""Seeds to latents, with any generator; a conditional one takes a class as well, a number from 0 to c_dim − 1."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _BLOCK = 64
 
 
 def check_class(generator: Generator, class_label: int | None) -> None:
-    """Refuse a class that the generator does not have, or the lack of one that it needs.
+    """Refuse a class that the generator does not have, or a missing class where it needs one.
 
     Raises
     ------
@@ -39,13 +39,13 @@ def check_class(generator: Generator, class_label: int | None) -> None:
 
 
 def check_has_w(generator: Generator, what: str) -> None:
-    """Refuse a generator without W, whose codes are z, for `what` works in W; UserError."""
+    """Refuse a generator without W, whose codes are z, since `what` works in W; UserError."""
     if not generator.num_ws:
         raise UserError(f"{what} works in W, and this generator, like every Progressive GAN, has none: its codes are z")
 
 
 def check_square(generator: Generator, what: str) -> None:
-    """Refuse a generator whose images are not `resolution` pixels high and wide, for `what` takes those; UserError."""
+    """Refuse a generator whose images are not `resolution` pixels high and wide, which `what` needs; UserError."""
     height, width = image_size(generator)
     if not height == width == generator.resolution:
         raise UserError(
@@ -55,7 +55,7 @@ def check_square(generator: Generator, what: str) -> None:
 
 
 def check_truncation(generator: Generator, psi: float, cutoff: int | None = None) -> None:
-    """Refuse truncation of a generator without W, or of no rows or more than it has; UserError."""
+    """Refuse truncation for a generator without W, or of no rows or more than it has; UserError."""
     if psi != 1:
         check_has_w(generator, f"truncation (psi {psi:g}; 1 is none: --psi 1)")
     if cutoff is not None:
@@ -67,7 +67,7 @@ def check_truncation(generator: Generator, psi: float, cutoff: int | None = None
 
 
 class OneClass:
-    """A conditional generator as the unconditional one that it is for a single class; meets the protocol.
+    """A conditional generator as an unconditional one for a single class; meets the protocol.
 
     What is drawn from it, such as the mean of w, is of that class. Its ws and images are the original's, and so is its
     fingerprint: a latent of the one is a latent of the other.
@@ -131,7 +131,7 @@ class OneClass:
 def ws_of_seeds(
     generator: Generator, seeds: Sequence[int], psi: float, class_label: int | None = None, cutoff: int | None = None
 ) -> Tensor:
-    """Map seeds to ws `(len(seeds), num_ws, w_dim)`, on the generator's device; without W to z, see `map_z`.
+    """Map seeds to ws `(len(seeds), num_ws, w_dim)`, on the generator's device; without W, to z, see `map_z`.
 
     Raises
     ------
@@ -149,10 +149,10 @@ def map_z(
     class_label: int | None = None,
     cutoff: int | None = None,
 ) -> Tensor:
-    """Map `z (b, z_dim)` to ws `(b, num_ws, w_dim)`, all of one class; without W to z, with the class after it if any.
+    """Map `z (b, z_dim)` to ws `(b, num_ws, w_dim)`, all of one class; without W, to z, with any class after it.
 
-    Truncated are the first `cutoff` rows, or all if it is None. On one machine, the ws of a z are the same bits in
-    whatever company: the network always sees as many rows.
+    The first `cutoff` rows are truncated, or all if it is None. On one machine, the ws of a z are the same bits in
+    whatever batch: the network always sees the same number of rows.
 
     Raises
     ------
@@ -194,7 +194,7 @@ def latents_of_seeds(
 
 
 def map_any_class(generator: Generator, z: Tensor, psi: float = 1.0, first: int = 0) -> Tensor:
-    """Map `z (b, z_dim)` to ws where no class is meant: of those there are, row i takes (first + i) mod c_dim.
+    """Map `z (b, z_dim)` to ws where no class is meant: if there are classes, row i takes (first + i) mod c_dim.
 
     Raises
     ------
@@ -209,7 +209,7 @@ def map_any_class(generator: Generator, z: Tensor, psi: float = 1.0, first: int 
 
 
 def latents_of_codes(codes: Tensor, generator: Generator) -> dict[str, Tensor]:
-    """Latents by name of what `map_z` gives: "ws", or "z", and "c" if there are classes, of a generator without W."""
+    """Latents by name of what `map_z` returns: "ws"; or, without W, "z", with "c" if there are classes."""
     if generator.num_ws:
         return {"ws": codes}
     z, c = codes[:, : generator.z_dim], codes[:, generator.z_dim :]
@@ -217,7 +217,7 @@ def latents_of_codes(codes: Tensor, generator: Generator) -> dict[str, Tensor]:
 
 
 def typical_latents(generator: Generator) -> dict[str, Tensor]:
-    """Latents of one image that is like others: the mean w; without W the z of seed 0, for the mean of z is none.
+    """Latents of one typical image: the mean w or, without W, the z of seed 0, since the mean of z is not typical.
 
     Where a generator without W is conditional, it is an image of the first class.
     """

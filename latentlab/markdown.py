@@ -28,7 +28,7 @@ class Markup(str):
 
 
 def escape(value: object) -> Markup:
-    """Return a value as text on one line that Markdown shows as it is, in a table, too; `Markup` stays."""
+    """Return a value as text on one line that Markdown shows as it is, also in a table; `Markup` stays."""
     if isinstance(value, Markup):
         return value
     return Markup(_SPECIAL.sub(lambda found: f"\\{found[0]}", printable(str(value)).strip()))
@@ -43,7 +43,7 @@ def code(value: object) -> Markup:
 
 
 def code_block(text: str) -> Markup:
-    """Return a command as a block of code of one line."""
+    """Return a command as a code block of one line."""
     return Markup(f"    {printable(text)}")
 
 

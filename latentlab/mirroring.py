@@ -1,7 +1,7 @@
 """Folders of this machine that are kept in an object store while work goes on in them.
 
 Whatever is written there is sent to the store before the work goes on, file by file and in the same order. So the store
-is at any moment as the folder was at some moment, and from it a job that was killed goes on, on any machine.
+is at any moment as the folder was at some moment, and a killed job can go on from it on any machine.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class Mirrored:
     wanted: Callable[[str], bool] = everything
 
     def fetch(self) -> None:
-        """Bring what is wanted, and missing in the folder, from the store; UserError if that fails."""
+        """Fetch what is wanted, and missing in the folder, from the store; UserError if that fails."""
         store = Store(self.address)
         for name in store.sizes():
             path = self.root / name
@@ -71,7 +71,7 @@ class Mirror:
         self._lock, self._again = threading.RLock(), 0.0
 
     def __call__(self, path: Path) -> None:
-        """Send a file or the files of a folder or, where there is none any more, remove it from the store."""
+        """Send a file or the files of a folder or, if it no longer exists, remove it from the store."""
         if not path.is_relative_to(self.of.root):
             return
         files = sorted(files_in(path, recursive=True)) if path.is_dir() else [path]
@@ -87,7 +87,7 @@ class Mirror:
                 warnings.warn(f"{error}; the work goes on, and what is done is sent later", stacklevel=4)
 
     def finish(self) -> None:
-        """Send what still waits, and files that nobody told of; UserError if that fails."""
+        """Send what still waits, and files that nobody reported; UserError if that fails."""
         with self._lock:
             self.send()
             stored = self._store.sizes()
@@ -149,7 +149,7 @@ def take_over(folders: Sequence[Mirrored]) -> None:
 
 
 def shown(path: Path) -> str:
-    """A path as it is told to the user: where it is kept, if that is at an address."""
+    """A path as the user sees it: the address that it is kept at, if there is one."""
     for one in mirrored():
         if path.is_relative_to(one.root):
             inner = path.relative_to(one.root).as_posix()
@@ -159,13 +159,13 @@ def shown(path: Path) -> str:
 
 @contextmanager
 def published(folder: Folder, wanted: Callable[[str], bool] = everything) -> Iterator[Path]:
-    """Give a folder of this machine to work in, whose files are at an address as soon as each is whole, if it is one.
+    """Yield a folder of this machine to work in; for an address, each file is sent there as soon as it is whole.
 
     Parameters
     ----------
     folder
-        Folder, which is given itself, or address. Of an address the folder is a temporary one, which begins with what
-        an earlier run has left at the address.
+        Folder, which is yielded itself, or address. For an address the folder is a temporary one, which begins with
+        what an earlier run has left at the address.
     wanted
         Which files the work needs again when it goes on, by their names; see `Mirrored`.
 

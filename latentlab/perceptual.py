@@ -1,7 +1,7 @@
-"""Perceptual distance: LPIPS v0.1 by the `lpips` library.
+"""Perceptual distance: LPIPS v0.1 from the `lpips` library.
 
 Zhang et al. 2018, "The Unreasonable Effectiveness of Deep Features as a Perceptual Metric". The `lpips`
-library brings its learnt weights of the layers; the backbone's come from torchvision's own download or,
+library brings the learnt weights of the layers; the backbone's come from torchvision's own download or,
 where that cannot be reached, from the package index (`lpips-backbones`), the same numbers in a smaller file.
 """
 
@@ -66,9 +66,9 @@ class PerceptualDistance(nn.Module):
     model
         Network of the library, as `load_perceptual` makes it.
     dtype
-        Type of the backbone's arithmetic; features are normalised and compared in float32. Half the time with
-        bfloat16 where the hardware has it (GPUs, Zen 4, Sapphire Rapids); a distance then has an error of
-        about one in a hundred, which an optimiser does not mind. Figures to publish take float32.
+        Type of the backbone's arithmetic; features are normalised and compared in float32. bfloat16 takes
+        half the time where the hardware has it (GPUs, Zen 4, Sapphire Rapids); a distance then has an error of
+        about one in a hundred, which an optimiser does not mind. Figures to publish need float32.
     """
 
     def __init__(self, model: lpips.LPIPS, dtype: torch.dtype = torch.float32):
@@ -81,12 +81,12 @@ class PerceptualDistance(nn.Module):
     def pyramid(self, images: Tensor) -> Pyramid:
         """Compute the features of `images (b, 3, h, w)` in [-1, 1], once for many comparisons with a target.
 
-        Grey images `(b, 1, h, w)` are taken as colour ones of three equal channels.
+        Grey images `(b, 1, h, w)` are taken as colour images with three equal channels.
 
         Raises
         ------
         UserError
-            If they are too small for the backbone, or no images.
+            If they are too small for the backbone, or not images.
         """
         return Pyramid(tuple(_normalised(layer.float()) for layer in self._features(images)))
 
@@ -102,14 +102,14 @@ class PerceptualDistance(nn.Module):
         return list(self.model.net(x.contiguous(memory_format=torch.channels_last)))
 
     def forward(self, images: Tensor, target: Tensor | Pyramid, mask: Tensor | None = None) -> Tensor:
-        """Measure LPIPS of each image to its target.
+        """Measure LPIPS between each image and its target.
 
         Parameters
         ----------
         images
             `(b, 3, h, w)` in [-1, 1].
         target
-            Images of equal shape, or their pyramid.
+            Images of the same shape, or their pyramid.
         mask
             `(b or 1, 1, h, w)` in 0 … 1: how much each pixel counts; None for all alike. Each layer takes the
             mask averaged over its cells. The features of a cell see beyond it, so what lies just outside
@@ -138,9 +138,9 @@ class PerceptualDistance(nn.Module):
         return torch.stack([masked_mean(lin((x - y).square()), mask) for lin, x, y in layers]).sum(dim=0)
 
     def between_all(self, one: Pyramid, other: Pyramid) -> Tensor:
-        """Measure LPIPS `(n, m)` of each of n images to each of m others, as one product of matrices a layer.
+        """Measure LPIPS `(n, m)` between each of n images and each of m others, as one matrix product per layer.
 
-        It is up to 1e-4 from `between` where images are nearly equal.
+        It differs from `between` by up to 1e-4 where images are nearly equal.
         """
         found = one.layers[0].new_zeros(len(one), len(other))
         for lin, x, y in zip(self.model.lins, one.layers, other.layers, strict=True):

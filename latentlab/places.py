@@ -1,7 +1,7 @@
 """Places that results are kept in: folders of this machine, and object stores that an address names, s3://bucket/run.
 
-What is written is there as a whole or not at all: in a folder by a temporary name, in an object store because an object
-is there once it is complete.
+What is written is there as a whole or not at all: in a folder through a temporary name, in an object store because an
+object is there only once it is complete.
 """
 
 from __future__ import annotations
@@ -33,15 +33,15 @@ _SCHEME = re.compile(r"[a-z][a-z0-9+.-]+:/")  # Path takes one of two slashes aw
 
 
 def is_address(folder: Folder) -> bool:
-    """Whether it is an address such as s3://bucket/run, and no folder of this machine."""
+    """Whether it is an address such as s3://bucket/run, and not a folder of this machine."""
     return _SCHEME.match(str(folder)) is not None
 
 
 class Place(Protocol):
-    """Where files are kept by name, without folders in it."""
+    """Where files are kept by name, without subfolders."""
 
     def names(self) -> list[str]:
-        """Names of all files, sorted; none where the place is not there yet."""
+        """Names of all files, sorted; none where the place does not exist yet."""
         ...
 
     def exists(self, name: str) -> bool:
@@ -105,7 +105,7 @@ class _Local:
 
 @dataclass(frozen=True)
 class Store:
-    """A place in an object store, by fsspec; the connection is made anew in each process.
+    """A place in an object store, through fsspec; the connection is made anew in each process.
 
     Attributes
     ----------
@@ -116,7 +116,7 @@ class Store:
     address: str
 
     def names(self) -> list[str]:
-        """Names of all files, sorted; none where the place is not there yet."""
+        """Names of all files, sorted; none where the place does not exist yet."""
         with self._errors():
             fs, path = self._system()
             fs.invalidate_cache()
@@ -160,7 +160,7 @@ class Store:
                 fs.rm_file(f"{path}/{name}")
 
     def sizes(self) -> dict[str, int]:
-        """Bytes of all files by name, those in folders as 'folder/name'; none where the place is not there yet."""
+        """Bytes of all files by name, those in folders as 'folder/name'; none where the place does not exist yet."""
         with self._errors():
             fs, path = self._system()
             fs.invalidate_cache()
@@ -185,7 +185,7 @@ class Store:
                 fs.rm(f"{path}/{name}", recursive=True)
 
     def check(self) -> None:
-        """Write an empty file and remove it, so that what would fail later fails before the work; UserError then."""
+        """Write an empty file and remove it, so that what would fail later fails before the work, with UserError."""
         named = _NAMED.fullmatch(self.address)
         if named is None or (named["scheme"] in _BUCKETS and not named["bucket"]):
             raise UserError(f"{self.address} names no place in a store: give an address such as s3://BUCKET/RUN")

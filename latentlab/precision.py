@@ -14,19 +14,19 @@ Precision: TypeAlias = Literal["auto", "float32", "bfloat16"]
 
 
 def check_precision(name: str) -> None:
-    """Refuse what is no precision; UserError then."""
+    """Refuse what is not a precision; UserError."""
     if name not in get_args(Precision):
         raise UserError(f"precision is auto, float32 or bfloat16, not {name!r}")
 
 
 def settle(precision: Precision, device: torch.device | str, begun: Settled | None = None) -> Settled:
-    """Return the precision that is rendered in.
+    """Return the precision to render in.
 
     Parameters
     ----------
     precision
-        'auto' is that of work that was begun before or else bfloat16 where the hardware is built for it, and float32
-        elsewhere.
+        'auto' is that of the work that goes on or, if there is none, bfloat16 where the hardware is built for it, and
+        float32 elsewhere.
     device
         Device of the generator.
     begun

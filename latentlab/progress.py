@@ -1,6 +1,6 @@
 """Progress of long work: a bar by default, nothing, or whatever the caller makes of (done, total).
 
-Functions that take long have an argument `progress`: True for a bar, False for silence, or a `Stage` of one's own::
+Functions that take long have an argument `progress`: True for a bar, False for silence, or a `Stage` of your own::
 
     @contextmanager
     def stage(title, unit="image"):

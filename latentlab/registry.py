@@ -1,7 +1,7 @@
 """What can be chosen by name: scorers, finders, translators, metrics and tasks.
 
-Built-in ones are listed here; any installed package adds its own by an entry point of the same group, for example in
-its `setup.cfg`::
+Built-in ones are listed here; any installed package adds its own through an entry point of the same group, for example
+in its `setup.cfg`::
 
     [options.entry_points]
     latentlab.finders =

@@ -39,7 +39,8 @@ class Renderer:
     noise_mode
         Noise of the synthesis network, see `stylegan2.protocol.Synthesis`.
     dtype
-        float32, or bfloat16 for its products: faster where the hardware has it, at about 50 dB to float32.
+        float32, or bfloat16 for products and convolutions: faster where the hardware has it, at a PSNR of about
+        50 dB to float32.
 
     Raises
     ------
@@ -81,7 +82,7 @@ class Renderer:
         Raises
         ------
         UserError
-            If the generator has no space S or no W, or noise maps are given to one that is no torch module.
+            If the generator has no space S or no W, or noise maps are given to one that is not a torch module.
         """
         if self.dtype is torch.float32:
             return self._rendered(latents)
@@ -134,7 +135,7 @@ def rendered_size(generator: Generator, resolution: int) -> tuple[int, int]:
 
 
 def img_channels(generator: Generator) -> int:
-    """Channels of the generator's images: its attribute of that name, which the protocol does not ask for, or 3."""
+    """Channels of the generator's images: its attribute of that name, which the protocol does not require, or 3."""
     channels: int = getattr(generator, "img_channels", 3)
     return channels
 
@@ -210,7 +211,7 @@ def codes_of(latents: Latents, generator: Generator) -> Tensor | None:
     Raises
     ------
     UserError
-        If the generator has no W, and the latents are no z or truncated.
+        If the generator has no W, and the latents are not z or are truncated.
     """
     if generator.num_ws:
         return ws_of(latents, generator)

@@ -22,7 +22,7 @@ def check_same(
     wanted: Mapping[str, Any],
     advice: str = "ask for the same, or choose another folder",
 ) -> None:
-    """Refuse to resume work that depends on something else than what is asked for.
+    """Refuse to resume work that depends on something other than what is asked for.
 
     Parameters
     ----------

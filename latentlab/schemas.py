@@ -17,16 +17,16 @@ from stylegan2.errors import MALFORMED
 T = TypeVar("T")
 
 Count = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
-"""A number of things, such as steps: what JSON of other languages holds exactly, and a loop could count to."""
+"""A number of things, such as steps: what JSON in other languages holds exactly, and a loop could count to."""
 
 _DEEPEST = 64
 _TIMES, _SPARE = 10, 500_000_000
-"""Values may take so many times the JSON's size, and so many bytes more."""
+"""Values may take this many times the JSON's size, and this many bytes more."""
 _LONGEST = 200  # characters of an error about JSON, which may quote it
 
 
 def parsed(text: str | bytes, where: str) -> Any:
-    """Parse JSON: UTF-8 with or without a byte order mark, every key once, and finite numbers alone.
+    """Parse JSON: UTF-8 with or without a byte order mark, every key once, and finite numbers only.
 
     Parameters
     ----------
@@ -38,7 +38,7 @@ def parsed(text: str | bytes, where: str) -> Any:
     Raises
     ------
     UserError
-        It is no such JSON, or its values would take more than ten times its size and 500 MB. Names the file.
+        It is not such JSON, or its values would take more than ten times its size and 500 MB. Names the file.
     """
     try:
         text = text.decode("utf-8-sig") if isinstance(text, bytes) else text
@@ -105,7 +105,7 @@ def checked(data: Any, form: type[T], where: str, closed: bool = False) -> T:
     where
         The file, for errors.
     closed
-        Whether `form` is a data class of settings, of which each has its effect: one that it does not have is refused.
+        Whether `form` is a data class of settings, each of which has its effect: one that it does not have is refused.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Videos: GIF by Pillow, MP4 by imageio's ffmpeg; and the frames of other videos, translated one by one."""
+"""Videos: GIF with Pillow, MP4 with imageio's ffmpeg; and the frames of other videos, translated one by one."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from latentlab.progress import Stage, stage_of
 
 FPS = 25.0
 VIDEO_SUFFIXES = frozenset({".avi", ".m4v", ".mkv", ".mov", ".mp4", ".webm"})
-# ffmpeg takes a file for whatever it is, and a playlist that is called like a video opens other files, and addresses.
+# ffmpeg goes by a file's content, and a playlist that is named like a video opens other files, and addresses.
 _INPUT = ["-protocol_whitelist", "file", "-format_whitelist", "mov,matroska,avi"]
-_WHOLE = 0.98  # of the frames that the duration lets expect are enough
+_WHOLE = 0.98  # share of the frames implied by the duration that is enough
 _log = logging.getLogger(__name__)
 FASTEST = {".gif": 50.0, ".mp4": 120.0}  # frames per second
 _PALETTE_FRAMES = 16
@@ -74,7 +74,7 @@ def write_video(frames: Frames, path: str | Path, fps: float = FPS, batch_size: 
     Raises
     ------
     UserError
-        As `check_video` and these say.
+        As `check_video`, `write_gif` and `write_mp4` say.
     """
     check_video(path, fps)
     write = write_gif if Path(path).suffix.lower() == ".gif" else write_mp4
@@ -85,7 +85,7 @@ def write_gif(frames: Frames, path: str | Path, fps: float = FPS, batch_size: in
     """Write a GIF that loops for ever.
 
     All frames share one palette, taken from all of them, with Floyd-Steinberg dithering: with a palette
-    each, colours flicker where nothing moves. A byte a pixel is held in memory.
+    each, colours flicker where nothing moves. One byte per pixel is held in memory.
 
     Parameters
     ----------
@@ -94,10 +94,10 @@ def write_gif(frames: Frames, path: str | Path, fps: float = FPS, batch_size: in
     path
         The file; an existing one is replaced.
     fps
-        Frames per second, above 0 up to 50. GIF counts in hundredths of a second, so that 50, 25, 20 and 10 are exact
-        and others rounded; browsers slow down anything faster.
+        Frames per second, above 0 up to 50. GIF counts in hundredths of a second, so 50, 25, 20 and 10 are exact and
+        others rounded; browsers slow down anything faster.
     batch_size
-        Frames asked for at once, where they are rendered then.
+        Frames asked for at once, where they are rendered on demand.
 
     Raises
     ------
@@ -152,7 +152,7 @@ def _shared_palette(images: list[Image.Image]) -> Image.Image:
 
 
 def write_mp4(frames: Frames, path: str | Path, fps: float = FPS, batch_size: int = 1) -> None:
-    """Write H.264 in MP4, which every player takes; needs the package `imageio[ffmpeg]`.
+    """Write H.264 in MP4, which every player reads; needs the package `imageio[ffmpeg]`.
 
     Odd heights and widths are extended by a row or column: H.264's colour planes have half the size. Frames that are
     rendered when they are asked for are not held in memory.
@@ -166,7 +166,7 @@ def write_mp4(frames: Frames, path: str | Path, fps: float = FPS, batch_size: in
     fps
         Frames per second, above 0 up to 120.
     batch_size
-        Frames asked for at once, where they are rendered then.
+        Frames asked for at once, where they are rendered on demand.
 
     Raises
     ------
@@ -183,9 +183,9 @@ def write_mp4(frames: Frames, path: str | Path, fps: float = FPS, batch_size: in
 
 @contextmanager
 def mp4_writer(path: Path, fps: float, sound: Path | None = None) -> Iterator[Callable[[NDArray[np.uint8]], None]]:
-    """Give a function that writes a frame `(h, w, 3)`; the file appears once all are written.
+    """Yield a function that writes a frame `(h, w, 3)`; the file appears once all are written.
 
-    The sound of another video comes along. Colours are those of BT.709, and marked as such: without a mark, players
+    The sound of another video is included. Colours are those of BT.709, and marked as such: without a mark, players
     guess by the size.
 
     Raises
@@ -247,8 +247,8 @@ def translate_frames(
     """Write a video whose frames are those of another one, translated; needs the package `imageio[ffmpeg]`.
 
     It has the frame rate and the sound of the source, and one frame at a time is held in memory. Where the rate of the
-    source varies, as that of phones does, frames are repeated or left out to give the mean rate. A warning is logged
-    where the source seems to be cut short.
+    source varies, as that of phone videos does, frames are repeated or left out to give the mean rate. A warning is
+    logged where the source seems to be cut short.
 
     Parameters
     ----------
@@ -287,7 +287,7 @@ def to_array(frame: Tensor) -> NDArray[np.uint8]:
 
 
 def warn_if_cut_short(source: Path, about: VideoFacts, done: int) -> None:
-    """Log a warning where a video has fewer frames, `done`, than its duration lets expect."""
+    """Log a warning where a video has fewer frames, `done`, than its duration implies."""
     if done < _WHOLE * about.frames - 1:
         # No error: the sound may be what lasts so long.
         told = "%s has %d frames, and by its duration would have %d: it may be cut short"
@@ -303,7 +303,7 @@ class VideoFacts:
     fps
         Frames per second, the mean where they vary.
     frames
-        About so many frames, by the duration.
+        Approximate number of frames, by the duration.
     sound
         Whether it has sound.
     """
@@ -349,7 +349,7 @@ def _header_of(reader: Generator[Any, None, None]) -> dict[str, Any]:
 def read_frames(path: Path, fps: float) -> Generator[Tensor, None, None]:
     """Yield the frames of a video, `(1, 3, h, w)` in [-1, 1], as it is shown and at a constant rate.
 
-    Where the rate varies, frames are repeated or left out. Close it when not all of them are taken.
+    Where the rate varies, frames are repeated or left out. Close it if not all of them are taken.
 
     Raises
     ------

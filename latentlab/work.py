@@ -22,7 +22,7 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True)
 class Lost:
-    """What stands in the place of an item's result where two workers ended at it.
+    """What takes the place of an item's result where two workers ended while working on it.
 
     Attributes
     ----------
@@ -49,7 +49,7 @@ _WORKERS: ContextVar[Workers | None] = ContextVar("workers", default=None)
 
 @contextmanager
 def working_on(workers: Workers) -> Iterator[None]:
-    """Give the items of every `run` within to these workers."""
+    """Give the items of every `run` in the block to these workers."""
     token = _WORKERS.set(workers)
     try:
         yield
@@ -68,7 +68,7 @@ def run(
         Called once in each process that works; what it returns is called with one item after the other. It is sent to
         workers with all that it holds, and so are the items and their results.
     items
-        The items; they are taken as workers get free, so that there may be any number of them.
+        The items; they are taken as workers become free, so there may be any number of them.
     here
         What `make` gets in this process, such as its progress bar; on workers it gets None.
 
@@ -87,7 +87,7 @@ def run(
 
 
 def stage_of_workers(stage: Stage) -> Stage:
-    """Return a stage over all items of a job each of which shows stages of its own in this process, and none elsewhere.
+    """Return a stage over all items of a job whose items show stages of their own in this process, and none elsewhere.
 
     It is `stage` where the items go to workers, and shows nothing where they are done here.
     """
@@ -105,14 +105,14 @@ def counted(results: Iterable[Result], total: int, step: Step) -> Iterator[Resul
 def share_out(
     make: Callable[[None], Callable[[Item], object]], items: Collection[Item], stage: Stage, title: str
 ) -> None:
-    """Have workers do what is found done later, if there are any; whoever needs it does the rest by itself.
+    """Have workers, if there are any, do in advance what is found done later; whoever needs the rest does it itself.
 
     Parameters
     ----------
     make, items
-        See `run`; results do not count.
+        See `run`; results are ignored.
     stage, title
-        What shows how many of the items are done, and what is said to be done with them.
+        What shows how many of the items are done, and the title that says what is done with them.
 
     Raises
     ------

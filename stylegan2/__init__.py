@@ -4,7 +4,7 @@
 >>> G = stylegan2.load("mobile-ffhq")
 >>> images = G(stylegan2.z_from_seeds([600, 601], G.z_dim), psi=0.7)
 
-Names are imported at their first use: `import stylegan2` itself does not load torch.
+Names are imported on first use: `import stylegan2` itself does not load torch.
 """
 
 from importlib import import_module

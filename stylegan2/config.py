@@ -31,20 +31,20 @@ _ADDED = "added"
 
 
 def added(default: T) -> T:
-    """Declare a field that configurations once had not: files leave it out where it has its default.
+    """Declare a field that configurations once lacked: files leave it out where it has its default.
 
-    Files of such networks are then those that versions without the field wrote and read.
+    Files of such networks are then the same as those that versions without the field wrote and read.
     """
     return field(default=default, metadata={_ADDED: True})
 
 
 def check_counts(config: object, least: Mapping[str, int]) -> None:
-    """Refuse a configuration whose fields are no whole numbers from those of `least` on.
+    """Refuse a configuration with a field that is not a whole number, or is below its minimum in `least`.
 
     Raises
     ------
     ValueError
-        Names the field.
+        The message names the field.
     """
     for name, minimum in least.items():
         value = getattr(config, name)
@@ -55,12 +55,12 @@ def check_counts(config: object, least: Mapping[str, int]) -> None:
 
 
 def check_real(name: str, value: object, least: float = 0.0, most: float = math.inf) -> None:
-    """Refuse what is no finite number of the range.
+    """Refuse what is not a finite number in the range.
 
     Raises
     ------
     ValueError
-        Names the field.
+        The message names the field.
     """
     try:
         number = float(value) if isinstance(value, Real) and not isinstance(value, bool) else math.nan
@@ -77,7 +77,7 @@ def check_switch(name: str, value: object) -> None:
     Raises
     ------
     ValueError
-        Names the field.
+        The message names the field.
     """
     if not isinstance(value, bool):
         raise ValueError(f"{name} must be True or False, not {describe(value)}")
@@ -89,7 +89,7 @@ def check_multiplier(value: object) -> None:
     Raises
     ------
     ValueError
-        Names the field.
+        The message names the field.
     """
     check_real("mapping_lr_multiplier", value)
     if value == 0:
@@ -97,12 +97,12 @@ def check_multiplier(value: object) -> None:
 
 
 def check_resolution(resolution: int, least: int) -> None:
-    """Refuse a resolution that is no power of two from `least` on.
+    """Refuse a resolution that is not a power of two, or is below `least`.
 
     Raises
     ------
     ValueError
-        It is none.
+        It is not such a power.
     """
     power = isinstance(resolution, Integral) and least <= resolution <= _LARGEST and not resolution & (resolution - 1)
     if not power:
@@ -138,7 +138,7 @@ def _check_shape(config: GeneratorConfig | DiscriminatorConfig) -> None:
 
 
 def block_size(base_size: tuple[int, int], resolution: int) -> tuple[int, int]:
-    """Return height and width of the feature maps of the block of `resolution`, see `GeneratorConfig.base_size`."""
+    """Return height and width of the feature maps of the block of `resolution`; see `GeneratorConfig.base_size`."""
     height, width = base_size
     return height * resolution // 4, width * resolution // 4
 
@@ -146,13 +146,14 @@ def block_size(base_size: tuple[int, int], resolution: int) -> tuple[int, int]:
 def shape_for(height: int, width: int) -> tuple[int, tuple[int, int]]:
     """Choose the `resolution` and the `base_size` of StyleGAN2 networks for images of a height and a width.
 
-    As blocks double both, many constants lead to one size; this one has from 4 to 7 pixels at its shorter side, 4 where
+    As blocks double both, many constants lead to one size; this one has from 4 to 7 pixels on its shorter side, 4 where
     images are square.
 
     Raises
     ------
     ValueError
-        A side is too short, or no multiple of what such a constant is enlarged by; names a size that will do.
+        A side is too short, or not a multiple of what such a constant is enlarged by; the message names a size that
+        will do.
     """
     shorter = min(height, width)
     if shorter < 8:
@@ -168,7 +169,7 @@ def shape_for(height: int, width: int) -> tuple[int, tuple[int, int]]:
 
 
 def settings_of(config: Any) -> dict[str, Any]:
-    """Return the fields of a configuration, as files keep them: without those of `added` that have their default."""
+    """Return the fields of a configuration as files store them: without those of `added` that have their default."""
     defaults = {one.name: one.default for one in fields(config) if _ADDED in one.metadata}
     return {
         name: value
@@ -286,7 +287,7 @@ class DiscriminatorConfig:
     mbstd_group_size, mbstd_channels
         Group of the mini-batch standard deviation (None: the whole batch), and the feature maps it adds.
     label_switch
-        Whether a conditional network has an output for each label, of which the condition chooses, as in the first
+        Whether a conditional network has an output for each label, from which the condition chooses, as in the first
         TensorFlow release (Mescheder et al. 2018); otherwise it projects on an embedding of the condition.
     """
 

@@ -10,9 +10,9 @@ import torch
 
 @contextmanager
 def plain_defaults() -> Iterator[None]:
-    """Make float32 and the CPU the defaults of what runs within, and restore the process's own ones.
+    """Make float32 and the CPU the defaults for what runs within, and restore the process's own ones.
 
-    A decorator of functions that load networks or optimise something: what they give must not depend on
+    A decorator for functions that load networks or optimise something: what they return must not depend on
     `torch.set_default_dtype` and `torch.set_default_device`. Tensors that name their type or device keep it.
     """
     before = torch.get_default_dtype()
@@ -29,9 +29,9 @@ def plain_defaults() -> Iterator[None]:
 
 @contextmanager
 def own_draws() -> Iterator[None]:
-    """Leave torch's global random generators as they were before what runs within, which may draw and seed them.
+    """Leave torch's global random generators as they were: what runs within may draw from them and seed them.
 
-    A decorator of functions that build, load or train networks: torch draws weights and dropout from its global
+    A decorator for functions that build, load or train networks: torch draws weights and dropout from its global
     generators, and what a program draws afterwards must not depend on that. Those of CUDA are kept where it is in use.
     """
     devices = range(torch.cuda.device_count()) if torch.cuda.is_initialized() else ()  # type: ignore[no-untyped-call]

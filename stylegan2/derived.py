@@ -1,4 +1,4 @@
-"""Values that are computed of weights alone, kept for as long as the weights stay as they are.
+"""Values that are computed from weights alone, kept for as long as the weights stay as they are.
 
 Demodulation sums, weights in another type, weights transformed for Winograd's convolution: none of them depends on
 what a network is given. They are kept beside the weights, not in the modules, so that nothing about a network changes:
@@ -20,7 +20,7 @@ _SAMPLED = 64  # values of a weight that are compared: few enough to cost nothin
 
 @dataclass
 class _Kept:
-    """What is known of some weights: the state that they were in, and what was computed of them then."""
+    """What is known of some weights: the state that they were in, and what was computed from them then."""
 
     states: list[tuple[int, int]]
     samples: list[Tensor]
@@ -28,14 +28,14 @@ class _Kept:
 
     @classmethod
     def of(cls, weights: tuple[Tensor, ...], value: Tensor) -> _Kept:
-        """Note the state of weights and what was computed of them."""
+        """Note the state of weights and what was computed from them."""
         return cls([_state(w) for w in weights], [_sample(w).clone() for w in weights], value)
 
     def holds_for(self, weights: tuple[Tensor, ...]) -> bool:
         """Whether the weights are as they were.
 
-        Every change that autograd knows of counts the version up. One by way of `weight.data`, as older code averages
-        its weights, does not: the sample tells it.
+        Every change that autograd knows of counts the version up. A change through `weight.data`, as older code
+        averages its weights, does not: the sample shows it.
         """
         return self.states == [_state(w) for w in weights] and all(
             torch.equal(sample, _sample(w)) for sample, w in zip(self.samples, weights, strict=True)
@@ -43,7 +43,7 @@ class _Kept:
 
 
 _kept = WeakIdKeyDictionary()
-_lock = RLock()  # what is derived may be derived of what is derived
+_lock = RLock()  # what is derived may be derived from what is derived
 
 
 def derived(name: str, compute: Callable[..., Tensor], *weights: Tensor) -> Tensor:
@@ -52,12 +52,12 @@ def derived(name: str, compute: Callable[..., Tensor], *weights: Tensor) -> Tens
     Parameters
     ----------
     name
-        What is computed; for one first weight, one name stands for one function of weights.
+        What is computed; for the same first weight, a name stands for one function of weights.
     compute
         Function of the weights alone.
     weights
-        Any. The value is kept, until the first is freed, if they lie on a CPU and no gradient passes through them;
-        on another device, where to look at a weight would wait for all that was asked before, it is computed each time.
+        Any. The value is kept, until the first is freed, if they are on a CPU and no gradient passes through them; on
+        another device, where looking at a weight would wait for all work queued before, it is computed each time.
     """
     if not all(map(_can_be_kept, weights)):
         return compute(*weights)

@@ -8,15 +8,15 @@ _LONGEST = 60
 
 
 def printable(text: str) -> str:
-    """Return `text` with what is no printable character escaped, such as line breaks and a terminal's control codes."""
+    """Return `text` with unprintable characters escaped, such as line breaks and a terminal's control codes."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape", "backslashreplace").decode() for c in text)
 
 
 def describe(value: Any) -> str:
     """Describe a value of unknown origin for a message.
 
-    Text and numbers are shown, cut where they are long; of all else the type alone is named: a list may hold itself, or
-    hold the same list a million times, so that writing it would not end.
+    Text and numbers are shown, cut where they are long; for everything else only the type is named: a list may hold
+    itself, or hold the same list a million times, so that writing it would not end.
 
     Parameters
     ----------

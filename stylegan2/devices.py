@@ -8,7 +8,7 @@ from stylegan2.errors import DeviceError
 
 
 def find_device(name: str | torch.device = "auto") -> torch.device:
-    """Return the device called `name`, after a try whether it works.
+    """Return the device called `name`, after checking that it works.
 
     Parameters
     ----------
@@ -33,6 +33,6 @@ def find_device(name: str | torch.device = "auto") -> torch.device:
 
 
 def _available() -> list[str]:
-    """Names of the devices that there are, the best one first."""
+    """Names of the available devices, the best one first."""
     cuda = ["cuda", *(f"cuda:{k}" for k in range(torch.cuda.device_count()))] if torch.cuda.is_available() else []
     return [*cuda, *(["mps"] if torch.backends.mps.is_available() else []), "cpu"]

@@ -39,7 +39,7 @@ def minibatch_std(x: Tensor, group_size: int | None, channels: int) -> Tensor:
     Raises
     ------
     ValueError
-        The batch is no multiple of the group.
+        The batch is not a multiple of the group.
     """
     b, i, height, width = x.shape
     size = b if group_size is None else min(group_size, b)
@@ -53,7 +53,7 @@ def minibatch_std(x: Tensor, group_size: int | None, channels: int) -> Tensor:
 
 
 class DiscriminatorBlock(nn.Module):
-    """Two convolutions, the second of which halves the resolution; as a residual block, or in a row."""
+    """Two convolutions, the second of which halves the resolution; as a residual block, or in sequence."""
 
     resample_filter: Tensor
 
@@ -116,7 +116,7 @@ class DiscriminatorEpilogue(nn.Module):
 class Discriminator(nn.Module):
     """The discriminator: a logit for each image, given its condition if there is one.
 
-    Conditional networks project on an embedding of c (Miyato & Koyama 2018), or choose among outputs by it, see
+    Conditional networks project on an embedding of c (Miyato & Koyama 2018), or use c to choose among outputs; see
     `DiscriminatorConfig.label_switch`.
     """
 
@@ -132,7 +132,7 @@ class Discriminator(nn.Module):
 
     @property
     def image_size(self) -> tuple[int, int]:
-        """Height and width of the images that it takes, in pixels."""
+        """Height and width of its input images in pixels."""
         return self.config.image_size
 
     def forward(self, images: Tensor, c: Tensor | None = None) -> Tensor:
@@ -153,7 +153,7 @@ class Discriminator(nn.Module):
         Raises
         ------
         ValueError
-            Images or c of the wrong shape or type, or a batch that groups do not divide.
+            Images or c of the wrong shape or type, or a batch that is not a multiple of the group.
         """
         expected = (self.config.img_channels, *self.image_size)
         if images.dim() != 4 or tuple(images.shape[1:]) != expected or not images.is_floating_point():

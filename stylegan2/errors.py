@@ -10,11 +10,11 @@ class CheckpointError(ValueError):
 
 
 class DeviceError(ValueError):
-    """A device is not available: the message says which there are."""
+    """A device is not available: the message says which ones are."""
 
 
 class ForbiddenGlobalError(CheckpointError):
-    """A pickle asks for a Python name that no supported checkpoint needs; nothing of it was executed."""
+    """A pickle asks for a Python name that no supported checkpoint needs; none of it was executed."""
 
 
 # Errors that malformed content can cause behind the checks.

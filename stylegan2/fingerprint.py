@@ -33,7 +33,7 @@ def fingerprint(config_dict: Mapping[str, Any], state_dict: Mapping[str, Tensor]
     for name in sorted(state_dict):
         tensor = state_dict[name].detach().cpu().contiguous()
         dtype = str(tensor.dtype).removeprefix("torch.")
-        # Sizes stand in front of the bytes, so no two dicts run together into one stream.
+        # Sizes come before the bytes, so no two dicts give the same stream.
         digest.update(f"\n{name} {dtype} {list(tensor.shape)}\n".encode())
         digest.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
     return digest.hexdigest()

@@ -23,25 +23,25 @@ from stylegan2.discriminator import minibatch_std
 from stylegan2.layers import check_rows, resample_buffer
 
 NEAREST = (1.0, 1.0)
-"""Taps of the filter that repeats each pixel where it enlarges, and takes means where it reduces."""
+"""Taps of the filter that repeats each pixel when it enlarges, and averages pixels when it reduces."""
 BLUR = (1.0, 2.0, 1.0)
-"""Taps of StyleGAN's filter beside every change of resolution."""
+"""Taps of the filter that StyleGAN applies next to every change of resolution."""
 
 
 def check_growing(config: Any, *counts: str) -> None:
-    """Refuse a configuration that no network has.
+    """Refuse a configuration that no network can have.
 
     Parameters
     ----------
     config
         The configuration of a network that grows.
     counts
-        Names of further fields, which must be whole numbers from 1 on.
+        Names of further fields that must be whole numbers, 1 or more.
 
     Raises
     ------
     ValueError
-        One of them is out of range; says which.
+        A field is out of range; the message says which.
     """
     check_resolution(config.resolution, 8)
     check_counts(config, {"c_dim": 0, **dict.fromkeys(("img_channels", "channel_base", "channel_max", *counts), 1)})
@@ -61,7 +61,7 @@ class Level:
     resolution
         Side of the image that it works at.
     share
-        Weight of this image, up to 1; the rest is that of half the resolution, from which it grows.
+        Weight of this image, up to 1; the rest is the weight of the image at half the resolution, from which it grows.
     """
 
     resolution: int
@@ -80,7 +80,7 @@ class Level:
 
 
 def fixed_filter(taps: Sequence[float]) -> Tensor:
-    """The filter of sum 1, `(n, n)`; with its values also on the meta device, for no file has them."""
+    """The filter with sum 1, `(n, n)`; it has values even if the default device is meta, as no file has them."""
     place = torch.get_default_device()
     with torch.device("cpu" if place.type == "meta" else place):
         return resample_buffer(taps)
@@ -92,16 +92,16 @@ def enlarge(x: Tensor, factor: int) -> Tensor:
 
 
 def reduce(x: Tensor, factor: int) -> Tensor:
-    """Take means of `factor` × `factor` pixels of `x (b, c, h, w)`."""
+    """Average blocks of `factor` × `factor` pixels of `x (b, c, h, w)`."""
     return x if factor == 1 else F.avg_pool2d(x, factor)
 
 
 class EqualizedConv(nn.Module):
     """A convolution whose weights are scaled when used (the paper, section 4.1), and a bias, which is not.
 
-    Where it enlarges, it repeats pixels first; where it reduces, it takes means of 2×2 pixels after. The released
-    networks have code that fuses both into one convolution, from some resolution on: the values are the same, but
-    weights of a fused enlarging layer are convolved and those of others correlated. Here, as in `ops.conv2d_resample`,
+    Where it enlarges, it repeats pixels first; where it reduces, it averages 2×2 pixels afterwards. The code of the
+    released networks fuses both into one convolution from some resolution on: the values are the same, but the weights
+    of a fused enlarging layer are convolved and those of others correlated. Here, as in `ops.conv2d_resample`, the
     weights of enlarging layers are convolved, and those of others correlated; checkpoints are read accordingly.
     """
 
@@ -166,15 +166,15 @@ class GrowingDiscriminatorConfig:
     lod
         Level of detail, from 0.
     c_dim
-        Width of the condition (0: unconditional). With `blur`, as in StyleGAN, there is an output for each label, of
-        which the condition chooses (Mescheder et al. 2018); without, as in Progressive GAN, there are logits of the
-        labels beside the one of real images (AC-GAN, Odena et al. 2017).
+        Width of the condition (0: unconditional). With `blur`, as in StyleGAN, there is an output for each label, from
+        which the condition chooses (Mescheder et al. 2018); without it, as in Progressive GAN, there are logits of the
+        labels beside the one for real images (AC-GAN, Odena et al. 2017).
     fromrgb_activation, widens_first
-        Whether a leaky ReLU follows where an image is read, and whether a block changes the number of feature maps by
-        its first convolution or its second. The defaults are the releases'; rosinality's networks differ.
+        Whether a leaky ReLU follows where an image is read, and whether a block changes the number of feature maps in
+        its first convolution instead of its second. The defaults are the releases'; rosinality's networks differ.
     pools_activated
-        Whether a block takes means of features that have been through the leaky ReLU, as Progressive GAN's code does
-        that is not fused; by default the leaky ReLU follows the means.
+        Whether a block averages features that have been through the leaky ReLU, as the part of Progressive GAN's code
+        that is not fused does; by default the leaky ReLU follows the averaging.
     """
 
     resolution: int
@@ -207,7 +207,7 @@ class GrowingDiscriminatorConfig:
 
 
 class GrowingBlock(nn.Module):
-    """Two convolutions, of which the second halves the resolution."""
+    """Two convolutions, the second of which halves the resolution."""
 
     blur_filter: Tensor
 
@@ -246,7 +246,7 @@ class GrowingEpilogue(nn.Module):
         self.out = EqualizedDense(i, max(config.c_dim, 1) if config.blur else 1 + config.c_dim, gain=1.0)
 
     def forward(self, x: Tensor) -> Tensor:
-        """`(b, i, 4, 4)` to logits `(b, 1)`, more of a conditional network."""
+        """`(b, i, 4, 4)` to logits `(b, 1)`, more in a conditional network."""
         x = self.conv(minibatch_std(x, self.group_size, 1))
         return self.out(F.leaky_relu(self.fc(x.flatten(1)), ops.LRELU_SLOPE))
 
@@ -257,7 +257,7 @@ class GrowingEpilogue(nn.Module):
 class GrowingDiscriminator(nn.Module):
     """The discriminator of Progressive GAN and of StyleGAN: a logit for each image, given its condition if any.
 
-    A conditional one of Progressive GAN does not ask for the condition, but tells it: see `classify`.
+    A conditional one of Progressive GAN does not need the condition, but predicts it: see `classify`.
     """
 
     def __init__(self, config: GrowingDiscriminatorConfig) -> None:
@@ -270,7 +270,7 @@ class GrowingDiscriminator(nn.Module):
 
     @property
     def lod(self) -> float:
-        """Level of detail, which a training lowers; part of the configuration."""
+        """Level of detail, which training lowers; part of the configuration."""
         return self.config.lod
 
     @lod.setter
@@ -301,8 +301,8 @@ class GrowingDiscriminator(nn.Module):
         Raises
         ------
         ValueError
-            Images or c of the wrong shape or type, a condition of another network, or a batch that groups do not
-            divide.
+            Images or c of the wrong shape or type, a condition for an unconditional network, or a batch that is not a
+            multiple of the group.
         """
         if self.c_dim and (self.config.blur or c is not None):
             c = check_rows("c", c, self.c_dim, len(images))
@@ -315,22 +315,22 @@ class GrowingDiscriminator(nn.Module):
         return (logits * c.to(logits)).sum(dim=1, keepdim=True)
 
     def classify(self, images: Tensor) -> Tensor:
-        """Compute which label an image has, by a conditional network of Progressive GAN.
+        """Predict the labels of images with a conditional network of Progressive GAN.
 
         Parameters
         ----------
         images
-            As of `forward`.
+            As in `forward`.
 
         Returns
         -------
         Tensor
-            Logits of the labels `(batch, c_dim)`, of which a softmax makes probabilities.
+            Logits of the labels `(batch, c_dim)`, which a softmax turns into probabilities.
 
         Raises
         ------
         ValueError
-            It is another network, or images as of `forward`.
+            The network is of another kind, or `forward` would refuse the images.
         """
         if self.config.blur or not self.c_dim:
             raise ValueError("this discriminator tells no labels: a conditional one of Progressive GAN does")

@@ -41,7 +41,7 @@ def block_dtype(resolution: int, config: GeneratorConfig | DiscriminatorConfig, 
 
 
 def asked_dtype(own: torch.dtype | None, device: torch.device) -> torch.dtype | None:
-    """The type that features were asked for in: `torch.autocast`'s within it, else a network's `own` choice."""
+    """The type requested for features: `torch.autocast`'s within it, else a network's `own` choice."""
     kind = device.type
     if torch.amp.is_autocast_available(kind) and torch.is_autocast_enabled(kind):
         return torch.get_autocast_dtype(kind)
@@ -51,7 +51,7 @@ def asked_dtype(own: torch.dtype | None, device: torch.device) -> torch.dtype | 
 def without_autocast(device: torch.device) -> AbstractContextManager[object]:
     """A context in which every operation keeps the type of what it is given.
 
-    Autocast rounds whatever goes into a product. Here features alone are meant: w, styles and the norms of
+    Autocast rounds whatever goes into a product. Here only the features are meant: w, styles and the norms of
     demodulation keep their digits, which cost nothing.
     """
     kind = device.type
@@ -61,13 +61,13 @@ def without_autocast(device: torch.device) -> AbstractContextManager[object]:
 
 
 def prepare_memory(device: torch.device, resolution: int) -> None:
-    """Let large images on a CPU be rendered in memory that is kept, see `stylegan2.memory`."""
+    """Let large images on a CPU be rendered in memory that is kept; see `stylegan2.memory`."""
     if device.type == "cpu" and resolution >= 256 and not torch.compiler.is_compiling():
         keep_freed_memory_by_default()
 
 
 def check_rows(name: str, x: Tensor | None, width: int, batch: int | None = None) -> Tensor:
-    """Give `x` back if it is a float tensor `(batch, width)`; raise ValueError if not."""
+    """Return `x` if it is a float tensor `(batch, width)`; raise ValueError if not."""
     rows = "batch" if batch is None else batch
     if not isinstance(x, Tensor):
         given = "none was given" if x is None else f"not {type(x).__name__}"

@@ -1,4 +1,4 @@
-"""Packages whose names are imported at their first use (PEP 562): importing the package itself costs nothing."""
+"""Packages whose names are imported on first use (PEP 562): importing the package itself costs nothing."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ def lazy_names(
 ) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
     """Return the `__getattr__` and `__dir__` of a package.
 
-    A package assigns them where type checkers do not look, for these would then accept any attribute::
+    A package assigns them where type checkers do not look, as these would otherwise accept any attribute::
 
         if not TYPE_CHECKING:
             __getattr__, __dir__ = lazy_names(__name__, {"finders": ("LinearSVM", "MeanDifference")})

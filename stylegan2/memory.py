@@ -1,4 +1,4 @@
-"""Settings of the C library: memory that is kept, which speeds up large tensors on a CPU, and memory that goes back."""
+"""Settings of the C library: keeping freed memory, which speeds up large tensors on a CPU, and returning it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import os
 import platform
 
 FORBID = "STYLEGAN2_KEEP_MEMORY"
-"""Environment variable: at 0, generators do not make the setting of their own accord."""
+"""Environment variable: if it is 0, generators do not make the setting of their own accord."""
 
 # Numbers of the options in glibc's <malloc.h>, and their values: to keep what is freed, and as glibc has them.
 _M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_MAX = -1, -2, -4
@@ -23,13 +23,13 @@ def keep_freed_memory(keep: bool = True) -> bool:
     By default every buffer over 32 MiB is mapped anew, and touching its fresh pages costs up to half of the
     time of a network with large feature maps. In exchange, the process keeps its peak memory.
 
-    It is a setting of the whole process. Generators make it at their first large image on a CPU, unless this function
-    was called before or the environment variable STYLEGAN2_KEEP_MEMORY is 0.
+    The setting applies to the whole process. Generators make it at their first large image on a CPU, unless this
+    function was called before or the environment variable STYLEGAN2_KEEP_MEMORY is 0.
 
     Parameters
     ----------
     keep
-        False goes back to glibc's own settings, returns what is free to the kernel, and forbids generators to set it.
+        False goes back to glibc's own settings, gives free memory to the kernel, and stops generators from setting it.
 
     Returns
     -------
@@ -48,10 +48,10 @@ def keep_freed_memory(keep: bool = True) -> bool:
 
 
 def return_freed_memory() -> None:
-    """Return what is free now to the kernel; nothing where the C library is not glibc.
+    """Return memory that is free now to the kernel; do nothing where the C library is not glibc.
 
     For loops that need large buffers for a while and keep something small each time: what is kept lies between the
-    holes of the buffers, which do not fit again, and a thousand turns came to gigabytes.
+    holes that the buffers left, which later buffers do not fit into, and a thousand iterations came to gigabytes.
     """
     if platform.libc_ver()[0] == "glibc":
         ctypes.CDLL(None).malloc_trim(0)

@@ -104,8 +104,8 @@ def inverse_haar(x: Tensor) -> Tensor:
 def modulate(x: Tensor, style: Tensor) -> Tensor:
     """Scale the channels of `x (b, c, h, w)` by `style (b, c)`; in place where no gradient is recorded.
 
-    x must not be used afterwards: a copy of the largest features costs as much as their convolution. The style takes
-    x's type first: a product of two types is many times as slow on a CPU.
+    x must not be used afterwards: a copy of the largest features costs as much as their convolution. The style is
+    converted to x's type first: a product of two types is many times as slow on a CPU.
     """
     style = style.to(x.dtype)[:, :, None, None]
     return x * style if needs_grad(x, style) else x.mul_(style)
@@ -114,7 +114,7 @@ def modulate(x: Tensor, style: Tensor) -> Tensor:
 def modulated_depthwise(x: Tensor, weight: Tensor, style: Tensor) -> Tensor:
     """Convolve every channel of `x (b, c, h, w)` with its own `weight (c, 1, 3, 3)`, scaled by `style (b, c)`.
 
-    A single image has its scales in the weights, which saves a pass over the pixels, unless gradients are recorded.
+    For a single image the scales go into the weights, which saves a pass over pixels, unless gradients are recorded.
     """
     if len(x) == 1 and not needs_grad(x, weight, style):
         weight = (weight * style[0, :, None, None, None]).to(x.dtype)
@@ -330,8 +330,8 @@ class MobileSynthesis(nn.Module):
     ) -> Tensor:
         """Render styles, as `styles` returns them or edited, as images `(b, 3, resolution, resolution)`.
 
-        Noise is as for `stylegan2.networks.SynthesisNetwork.from_styles`. `resolution` is the full one, which None
-        stands for, or the preview's, for which the styles of the layers that follow are not used.
+        Noise is as in `stylegan2.networks.SynthesisNetwork.from_styles`. `resolution` is the full one, which None
+        stands for, or the preview's, which does not use the styles of the layers that follow.
 
         Raises
         ------
@@ -368,7 +368,7 @@ class MobileSynthesis(nn.Module):
     def bare_forward(
         self, ws: Tensor, noise_mode: NoiseMode, resolution: int | None, dtype: torch.dtype | None
     ) -> Tensor:
-        """Render ws in features of `dtype`, without checks, random noise and autocast: what a compiler takes whole."""
+        """Render ws in features of `dtype`, without checks, random noise or autocast: what a compiler takes whole."""
         return self._images(self._styles(ws), noise_mode, None, resolution or self.config.resolution, dtype)
 
     def _is_preview(self, resolution: int | None) -> bool:
@@ -456,7 +456,7 @@ class MobileGenerator(nn.Module):
         rng: torch.Generator | int | None = None,
         truncation_psi: float | None = None,
     ) -> Tensor:
-        """Images `(b, 3, resolution, resolution)` in about [-1, 1] of `z (b, z_dim)`."""
+        """Images `(b, 3, resolution, resolution)` in about [-1, 1] from `z (b, z_dim)`."""
         return self.synthesis(self.mapping(z, c, one_psi(psi, truncation_psi), cutoff), noise_mode, rng)
 
     if TYPE_CHECKING:

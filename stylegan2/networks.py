@@ -38,8 +38,8 @@ from stylegan2.styled import StyledBlock, StyledGenerator, StyledSynthesis
 class MappingNetwork(nn.Module):
     """z and c to w: both normalised, then fully connected layers whose learning rate is small.
 
-    `num_ws` None gives w alone, without repeat and w_avg: the discriminator's embedding of c, which may have no layers
-    after it. Layers between have the width `hidden_dim`; None for that of w.
+    `num_ws` None gives w alone, not repeated and without w_avg: the discriminator's embedding of c, which may have no
+    layers after it. The layers in between have the width `hidden_dim`; None for that of w.
     """
 
     w_avg: Tensor
@@ -93,7 +93,7 @@ class MappingNetwork(nn.Module):
         Raises
         ------
         ValueError
-            z or c of the wrong shape or type or missing, psi not finite or given twice, cutoff out of range.
+            z or c is missing or of the wrong shape or type, psi is not finite or given twice, or cutoff out of range.
         """
         psi = one_psi(psi, truncation_psi)
         with without_autocast(next(self.parameters()).device):
@@ -105,7 +105,7 @@ class MappingNetwork(nn.Module):
 
     def _w(self, z: Tensor | None, c: Tensor | None) -> Tensor:
         """w `(b, w_dim)` of z and c."""
-        w = self._normalised(z, c)  # (b, z_dim + w_dim)
+        w = self._normalised(z, c)  # what fc0 takes
         for k in range(self.layers):
             w = self.get_submodule(f"fc{k}")(w)  # (b, w_dim)
         return w
@@ -130,7 +130,7 @@ class MappingNetwork(nn.Module):
     def update_w_avg(self, w: Tensor) -> None:
         """Move w_avg towards the mean of `w (batch, w_dim)`, by 1 - w_avg_beta of the way.
 
-        `forward` never does: a training loop calls this with the w's (untruncated) of each batch of G.
+        `forward` never does this: a training loop calls it with the w's (untruncated) of each batch of G.
         """
         self.w_avg.lerp_(w.mean(dim=0).to(self.w_avg), 1 - self.w_avg_beta)
 
@@ -167,7 +167,7 @@ class LabelConcatMapping(MappingNetwork):
 
 
 class SynthesisLayer(nn.Module):
-    """Modulated convolution, noise, bias, leaky ReLU (the paper, figure 2 d); `affine` makes style of w."""
+    """Modulated convolution, noise, bias, leaky ReLU (the paper, figure 2 d); `affine` turns w into the style."""
 
     resample_filter: Tensor
     noise_const: Tensor
@@ -244,7 +244,7 @@ class SynthesisBlock(StyledBlock):
         rng: NoiseSource,
         dtype: torch.dtype | None = None,
     ) -> tuple[Tensor, Tensor | None]:
-        """Features `(b, i, r / 2, r / 2)` (None at 4x4) and image so far (or None) to both at r.
+        """Features `(b, i, r / 2, r / 2)` (None at 4x4) and the image so far (or None) to both at r.
 
         `dtype` is the features' type; None for what the configuration says.
         """

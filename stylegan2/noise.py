@@ -16,7 +16,7 @@ NoiseSource: TypeAlias = torch.Generator | Sequence[torch.Generator] | None
 
 
 def random_source(rng: NoiseSource | int) -> NoiseSource:
-    """Return a torch.Generator for `rng`; an int is a seed, drawn from on the CPU, so alike on every device."""
+    """Return a torch.Generator for an int, a seed for draws on the CPU, the same on every device; else `rng` itself."""
     return torch.Generator().manual_seed(rng) if isinstance(rng, int) else rng
 
 
@@ -38,7 +38,7 @@ def layer_noise(
     """Return the noise of one layer in type `dtype`, `(r, r)` or `(batch, 1, r, r)`; None for no noise.
 
     It is scaled by its strength and by `gain`. 'const' is the stored map, the same for every image; 'random' draws one
-    per image from `rng`, or from torch's global generator of the layer's device without one.
+    per image from `rng` or, without one, from torch's global generator of the layer's device.
     """
     if noise_mode == "none":
         return None

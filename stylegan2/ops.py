@@ -1,6 +1,6 @@
 """What StyleGAN2 adds to torch: upfirdn2d, convolution with resampling, modulated convolution, bias_act.
 
-Each stands here twice: NAME_plain is the definition, to be read and to test against; NAME is what the
+Each is here twice: NAME_plain is the definition, to be read and to test against; NAME is what the
 networks call, and gives the same values and the same gradients of any order. What makes it fast on a CPU:
 no convolution has groups of samples, tensors in channels_last stay so (the depthwise filter is several times
 faster there, in one pass faster than as two separable ones), and without gradients modulation goes into the
@@ -30,14 +30,14 @@ def needs_grad(*tensors: Tensor | None) -> bool:
 
 
 def as_type(weight: Tensor, dtype: torch.dtype) -> Tensor:
-    """A weight in the type of the pixels that it meets, made once."""
+    """A weight in the type of the pixels that it meets, converted once."""
     return weight if weight.dtype == dtype else derived(f"as {dtype}", lambda weight: weight.to(dtype), weight)
 
 
 def to_fast_layout(x: Tensor) -> Tensor:
-    """`x (b, c, h, w)` laid out as what follows likes it: channels last, on a CPU and in compiled code.
+    """`x (b, c, h, w)` in the layout that suits what follows: channels last, on a CPU and in compiled code.
 
-    On a GPU, tensor cores like it, too, but filters of single channels do not. Compiled code has no such filters.
+    On a GPU it suits tensor cores, too, but not filters of single channels. Compiled code has no such filters.
     """
     last = x.device.type == "cpu" or torch.compiler.is_compiling()
     return x.contiguous(memory_format=torch.channels_last) if last else x.contiguous()
@@ -77,7 +77,7 @@ def upfirdn2d(
     gain: float = 1.0,
     bias: Tensor | None = None,
 ) -> Tensor:
-    """Insert zeros, pad, convolve every channel with a filter, keep one sample of `down`.
+    """Insert zeros, pad, convolve every channel with a filter, keep one sample in `down`.
 
     Parameters
     ----------
@@ -86,7 +86,7 @@ def upfirdn2d(
     f
         Filter `(rows, columns)`, or taps `(n,)` of a separable one. It is convolved, not correlated.
     up, down
-        Each pixel is followed by `up - 1` zeros; of the filtered ones each `down`-th is kept.
+        Each pixel is followed by `up - 1` zeros; every `down`-th of the filtered ones is kept.
     padding
         Zeros at the left, right, top and bottom of the up-sampled image; negative numbers crop.
     gain
@@ -121,7 +121,7 @@ def upfirdn2d(
 
 
 def _filtered(x: Tensor, kernel: Tensor, padding: Padding, bias: Tensor | None) -> Tensor:
-    """Convolve every channel with `kernel` as a sum of shifted images, which a compiler makes one with what follows."""
+    """Convolve every channel with `kernel` as a sum of shifted images, which a compiler fuses with what follows."""
     x, taps = F.pad(x, padding), kernel.flip(0, 1)
     h, w = x.shape[2] - kernel.shape[0] + 1, x.shape[3] - kernel.shape[1] + 1
     y = x.new_zeros(()) if bias is None else bias[:, None, None]
@@ -201,8 +201,8 @@ def conv2d_resample(
     x
         `(batch, i, height, width)`.
     weight
-        `(o, i, k, k)`, k odd. Correlated as in torch, but convolved (flipped) when up-sampling: so are the
-        weights of the PyTorch release to be read.
+        `(o, i, k, k)`, k odd. Correlated as in torch, but convolved (flipped) when up-sampling: this is how
+        the weights of the PyTorch release are to be read.
     f
         Resampling filter as in `upfirdn2d`; unused, and may be None, without resampling.
     up, down
@@ -370,8 +370,8 @@ def bias_act_plain(
 def add_noise_(x: Tensor, noise: Tensor) -> Tensor:
     """Add `noise`, which has no channels, to `x (b, c, h, w)` in place.
 
-    In bfloat16 on a CPU as a product with ones, which is exact and, with few channels, up to nine times as fast: a sum
-    of two tensors takes each pixel's channels for a loop of its own there.
+    In bfloat16 on a CPU this is a product with ones, which is exact and, with few channels, up to nine times as fast: a
+    sum of two tensors runs a separate loop over each pixel's channels there.
     """
     last = x.dim() == 4 and x.is_contiguous(memory_format=torch.channels_last)
     if not last or x.device.type != "cpu" or x.dtype != torch.bfloat16 or needs_grad(x, noise):
@@ -408,7 +408,7 @@ def bias_act(
     clamp
         Bound of the result, to ±clamp; None for none.
     inplace
-        `x` may be overwritten. Taken up only where autograd records nothing.
+        `x` may be overwritten. This is used only where autograd records nothing.
 
     Returns
     -------

@@ -39,19 +39,19 @@ class OptimizationReport:
     dtype
         Type that features are computed in.
     compiled
-        Whether `torch.compile` took the synthesis network.
+        Whether `torch.compile` compiled the synthesis network.
     cuda_graphs
         Whether the device is given whole networks at a time, instead of operations one by one.
     why_not
         Why it was not compiled; empty where it was.
     batch_size
-        Images rendered at once when the times were taken.
+        Images rendered at once when the times were measured.
     before, after
-        Milliseconds for such a batch, the median of five: as it was given, and now.
+        Milliseconds for such a batch, the median of five: with the generator as it was given, and now.
     psnr
         PSNR, in dB, of these images to those before; infinite where they are equal. float32 rounds at about 100 dB.
     seconds
-        Time that the preparation took, once.
+        Time that the preparation took, once, with both measurements.
     """
 
     device: str
@@ -75,10 +75,10 @@ class OptimizationReport:
 
 
 class OptimizedSynthesis(nn.Module):
-    """The synthesis network of an optimized generator: parts and weights are the plain one's, by the same names.
+    """The synthesis network of an optimized generator: parts and weights are the plain one's, under the same names.
 
-    Compiled code is made anew for each batch size and noise mode. Random noise is drawn by the plain network. A copy is
-    one of the plain network.
+    Compiled code is made anew for each batch size and noise mode. Random noise is drawn by the plain network. Copying
+    it copies the plain network.
     """
 
     plain: AnySynthesis
@@ -87,7 +87,7 @@ class OptimizedSynthesis(nn.Module):
 
     def __init__(self, plain: AnySynthesis, compiled: Any | None, resolutions: tuple[int, ...]) -> None:
         super().__init__()
-        # Not as a part of its own, which would change the names of all others.
+        # Not as a submodule of its own, which would change the names of all others.
         self.__dict__.update({name: getattr(plain, name) for name in ("_parameters", "_buffers", "_modules")})
         self.__dict__.update(plain=plain, _compiled=compiled, _resolutions=resolutions, training=plain.training)
 
@@ -104,7 +104,7 @@ class OptimizedSynthesis(nn.Module):
         rng: torch.Generator | int | None = None,
         resolution: int | None = None,
     ) -> Tensor:
-        """Render `ws (batch, num_ws, w_dim)`, see `SynthesisNetwork.forward`."""
+        """Render `ws (batch, num_ws, w_dim)`; see `SynthesisNetwork.forward`."""
         if self._compiled is None or noise_mode == "random" or len(ws) == 0:
             return self.plain(ws, noise_mode, rng, resolution)
         if ws.dim() != 3 or resolution not in (None, *self._resolutions):
@@ -129,7 +129,7 @@ class OptimizedGenerator:
     Attributes
     ----------
     plain
-        The generator that was optimized. Its weights may change: nothing of them is kept that would grow stale.
+        The generator that was optimized. Its weights may change: nothing is kept of them that would go stale.
     synthesis
         ws to images.
     report
@@ -174,7 +174,7 @@ class OptimizedGenerator:
         noise_mode: NoiseMode = "const",
         rng: torch.Generator | int | None = None,
     ) -> Tensor:
-        """Images in about [-1, 1] of `z (batch, z_dim)`."""
+        """Images in about [-1, 1] from `z (batch, z_dim)`."""
         return self.synthesis(self.mapping(z, c, psi, cutoff), noise_mode, rng)
 
 
@@ -185,7 +185,7 @@ def optimize(
     batch_size: int = 1,
     resolution: int | None = None,
 ) -> OptimizedGenerator:
-    """Make a generator as fast as its device allows; a report says what was done and gained.
+    """Make a generator as fast as its device allows; a report says what was done and what it gained.
 
     On a GPU the synthesis network is compiled, and given to the device as one CUDA graph. That takes a minute for each
     batch size, with and without gradients; what the compiler makes is kept on disk for later processes. On a CPU
@@ -196,12 +196,12 @@ def optimize(
     generator
         A generator on its device, in eval mode. Only its `compute_dtype` changes.
     dtype
-        Type of features: 'float32'; 'bfloat16', for CPUs that are built for it and GPUs; 'float16', for GPUs alone.
+        Type of features: 'float32'; 'bfloat16', for CPUs that are built for it and GPUs; 'float16', for GPUs only.
         None leaves it as it is.
     compile
-        Whether to compile; 'auto' does so on a GPU, if a C compiler and Triton are there.
+        Whether to compile; 'auto' does so on a GPU, if a C compiler and Triton are available.
     batch_size, resolution
-        Batch that is prepared and timed. Others are prepared when they are first asked for.
+        Batch that is prepared and timed. Others are prepared when they are first requested.
 
     Raises
     ------
@@ -254,7 +254,7 @@ def _some_ws(generator: AnyGenerator, batch_size: int) -> Tensor:
 
 @torch.no_grad()
 def _timed(synthesis: Any, ws: Tensor, resolution: int | None) -> tuple[Tensor, float]:
-    """Images, and the median of milliseconds after two runs that are not counted."""
+    """Images, and the median time in milliseconds after two runs that are not counted."""
     times = []
     for _ in range(_RUNS + 2):
         begun = time.perf_counter()

@@ -1,7 +1,7 @@
-"""The transposed 3×3 convolution of stride 2 in bfloat16 on a CPU, by its four phases in one plain convolution.
+"""The transposed 3×3 convolution of stride 2 in bfloat16 on a CPU, as its four phases in one plain convolution.
 
-Pixels of the output in even rows and columns come of 2×2 taps, those in odd ones of one row or column of taps or of
-one tap alone. Filled up with zeros to 2×2, the four phases are one convolution to four times as many channels. It has
+Pixels of the output in even rows and columns come from 2×2 taps, those in odd ones from one row or column of taps or
+from a single tap. Padded with zeros to 2×2, the four phases are one convolution to four times as many channels. It has
 16 products where 9 are needed, and yet takes half the time: transposed convolutions do not reach the speed that matrix
 units give to plain ones.
 """
@@ -18,7 +18,7 @@ from torch import Tensor
 from stylegan2.derived import derived
 
 _PHASES = tuple((p, q) for p in (0, 1) for q in (0, 1))
-_LEAST_CHANNELS = 128  # with fewer, to put the phases together costs more than is saved (benchmarks/convolutions.py)
+_LEAST_CHANNELS = 128  # with fewer, joining the phases costs more than is saved (benchmarks/convolutions.py)
 
 
 def pays(x: Tensor, weight: Tensor) -> bool:
@@ -29,7 +29,7 @@ def pays(x: Tensor, weight: Tensor) -> bool:
 
 
 def convolve_transposed(x: Tensor, weight: Tensor) -> Tensor:
-    """Give `F.conv_transpose2d(x, weight.transpose(0, 1), stride=2)`, differentiable in x any number of times.
+    """Compute `F.conv_transpose2d(x, weight.transpose(0, 1), stride=2)`, differentiable in x any number of times.
 
     Parameters
     ----------
@@ -81,7 +81,7 @@ def _phases(weight: Tensor) -> Tensor:
 
 @cache
 def _places(dtype: torch.dtype) -> Tensor:
-    """Where each of the 9 taps comes to stand among the 4 phases of 2×2 taps, `(9, 16)`.
+    """Where each of the 9 taps goes among the 4 phases of 2×2 taps, `(9, 16)`.
 
     Row m of the convolution sees rows m - 1 and m of x. Row 2m of the output takes the taps 2 and 0 of these; row
     2m + 1 takes tap 1 of row m. So do columns.

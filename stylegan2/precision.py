@@ -10,7 +10,7 @@ DType = Literal["float32", "bfloat16", "float16"]
 
 
 def compute_dtype(name: str, device: torch.device) -> torch.dtype | None:
-    """Return the `compute_dtype` of a synthesis network for a type by name; for float32 None, that of the weights.
+    """Return the `compute_dtype` of a synthesis network for a type's name; None, the weights' type, for float32.
 
     Raises
     ------

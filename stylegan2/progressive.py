@@ -30,7 +30,7 @@ NO_W = "a Progressive GAN has no W: its codes are z"
 class ProgressiveConfig:
     """The shape and settings of a Progressive GAN generator; fields as in `StyleGANConfig`.
 
-    The condition, of width c_dim, is put after z as it is.
+    The condition, of width c_dim, is appended to z as it is.
     """
 
     resolution: int
@@ -65,7 +65,7 @@ def pixel_norm(x: Tensor) -> Tensor:
 
 
 class FirstLayer(nn.Module):
-    """z to features of 4x4: a linear layer whose biases are one for each channel."""
+    """z to features of 4x4: a linear layer with one bias for each channel."""
 
     def __init__(self, i: int, o: int) -> None:
         super().__init__()
@@ -126,7 +126,7 @@ class ProgressiveSynthesis(nn.Module):
     def bare_forward(
         self, z: Tensor, noise_mode: NoiseMode, resolution: int | None, dtype: torch.dtype | None
     ) -> Tensor:
-        """Render codes in features of `dtype`, without checks and autocast: what a compiler takes whole."""
+        """Render codes in features of `dtype`, without checks or autocast: what a compiler takes whole."""
         level = Level.of(self.config.lod, self.config.resolution)
         own = next(self.parameters()).dtype
         x = before = normalize_second_moment(z.to(own))  # (b, code_dim)
@@ -154,12 +154,12 @@ class ProgressiveSynthesis(nn.Module):
         Parameters
         ----------
         ws
-            z `(batch, z_dim)`, which stands in the place of ws, and after it the condition of a conditional network:
+            z `(batch, z_dim)`, which takes the place of ws, followed by the condition in a conditional network:
             `(batch, z_dim + c_dim)`, as `mapping` gives them. Any multiple of a row gives the same image.
         noise_mode, rng
             Part of the protocol; this network has no noise.
         resolution
-            Part of the protocol; this network renders at its own alone, which None stands for.
+            Part of the protocol; this network renders only at its own, which None stands for.
 
         Raises
         ------
@@ -201,7 +201,7 @@ class ProgressiveGenerator(nn.Module):
 
     @property
     def lod(self) -> float:
-        """Level of detail, which a training lowers; part of the configuration."""
+        """Level of detail, which training lowers; part of the configuration."""
         return self.config.lod
 
     @lod.setter
@@ -210,7 +210,7 @@ class ProgressiveGenerator(nn.Module):
 
     @property
     def resolutions(self) -> tuple[int, ...]:
-        """Resolutions it can render at: its own alone."""
+        """Resolutions it can render at: only its own."""
         return (self.resolution,)
 
     @property
@@ -227,7 +227,7 @@ class ProgressiveGenerator(nn.Module):
         cutoff: int | None = None,
         truncation_psi: float | None = None,
     ) -> Tensor:
-        """Give z back, which is all the code that `synthesis` takes; with the condition after it, where there is one.
+        """Return z, which is all the code that `synthesis` takes, followed by the condition where there is one.
 
         Parameters
         ----------
@@ -236,12 +236,12 @@ class ProgressiveGenerator(nn.Module):
         c
             `(batch, c_dim)`, float, for a conditional network; None or of width 0 without.
         psi, cutoff, truncation_psi
-            1 and None: truncation works in W.
+            Only 1 and None: truncation works in W.
 
         Raises
         ------
         ValueError
-            z or c of another shape or type or missing, or any truncation.
+            z or c is missing or of another shape or type, or there is any truncation.
         """
         if one_psi(psi, truncation_psi) != 1 or cutoff is not None:
             raise ValueError(f"{NO_W}, and truncation (psi other than 1, or a cutoff) works in W")

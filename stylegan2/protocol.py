@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal, Protocol
 
-if TYPE_CHECKING:  # torch is not loaded for the sake of annotations
+if TYPE_CHECKING:  # torch is not loaded just for annotations
     import torch
     from torch import Tensor
 
@@ -12,7 +12,7 @@ NoiseMode = Literal["const", "random", "none"]
 
 
 class Mapping(Protocol):
-    """z to w; for a generator without W to z itself, and the condition after it if there is one.
+    """z to w; in a generator without W, z to itself, followed by the condition if there is one.
 
     Truncation is called `psi`. The generators of this package also take it as `truncation_psi`, its name in NVIDIA's
     code; another generator need not.
@@ -35,9 +35,9 @@ class Synthesis(Protocol):
         rng: torch.Generator | int | None = None,
         resolution: int | None = None,
     ) -> Tensor:
-        """Render `ws (batch, num_ws, w_dim)` as images `(batch, img_channels, height, width)`, see `image_size`.
+        """Render `ws (batch, num_ws, w_dim)` as images `(batch, img_channels, height, width)`; see `image_size`.
 
-        A generator without W renders in their place what its mapping gives. `resolution` is one of the generator's
+        In their place, a generator without W renders what its mapping gives. `resolution` is one of the generator's
         `resolutions`; None for the full one.
         """
 
@@ -46,7 +46,7 @@ class Generator(Protocol):
     """A generator: met by those of StyleGAN2, StyleGAN and Progressive GAN and the mobile one, and open to others.
 
     One whose images are not in colour also has an attribute `img_channels`; without it, they are taken to have 3. One
-    whose images are not `resolution` pixels high and wide also has an attribute `image_size`, both.
+    whose images are not `resolution` pixels high and wide also has an attribute `image_size`, their height and width.
 
     Attributes
     ----------
@@ -54,7 +54,7 @@ class Generator(Protocol):
         Widths of z, condition (0: none) and w, and the rows of ws that `synthesis` takes; w_dim and num_ws are 0 where
         there is no W, and the codes are z.
     resolution
-        Height and width of a square image in pixels; of others the size that names blocks and sets widths.
+        Height and width of a square image in pixels; for others the size that names blocks and sets widths.
     resolutions
         Resolutions it can render at: previews first, the full one last.
     w_avg
@@ -93,7 +93,7 @@ class Generator(Protocol):
         noise_mode: NoiseMode = "const",
         rng: torch.Generator | int | None = None,
     ) -> Tensor:
-        """Images in about [-1, 1] of `z (batch, z_dim)`."""
+        """Images in about [-1, 1] from `z (batch, z_dim)`."""
 
 
 class HasResolution(Protocol):

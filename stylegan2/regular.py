@@ -1,4 +1,4 @@
-"""What is no regular file: a pipe would wait for ever when read, and a device never end."""
+"""Paths that are not regular files: reading a pipe would wait for ever, and reading a device never end."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _KINDS = {
 
 
 def irregular(path: str | os.PathLike[str]) -> str | None:
-    """Name what a path is if it is no regular file, such as "a folder"; None for files and for what is not there."""
+    """Say what a path is if it is not a regular file, such as "a folder"; None for files and what does not exist."""
     try:
         kind = stat.S_IFMT(Path(path).stat().st_mode)
     except (OSError, ValueError):  # opening it will say why

@@ -75,7 +75,7 @@ def truncate(
     cutoff
         Truncate the first `cutoff` rows only, 0 … num_ws; None for all.
     truncation_psi
-        Another name of psi.
+        Another name for psi.
 
     Returns
     -------

@@ -34,14 +34,14 @@ class StyledBlock(nn.Module):
 
 
 class StyledSynthesis(nn.Module):
-    """ws to images, by way of the styles: one vector a layer, the space S. The base of networks made of styled blocks.
+    """ws to images by way of the styles: one vector per layer, the space S. The base of networks made of styled blocks.
 
     Attributes
     ----------
     compute_dtype
         Type of all features, for instance bfloat16; None for that of the weights (and float16 where the configuration
         says so). Styles, demodulation and the image that the toRGBs add up to keep the weights' type. Within
-        `torch.autocast` its type is taken.
+        `torch.autocast` its type is used.
     """
 
     compute_dtype: torch.dtype | None = None
@@ -120,10 +120,10 @@ class StyledSynthesis(nn.Module):
         rng
             Where random noise comes from: a generator on any device (drawn there, then moved), or a seed
             (drawn on the CPU, so the same noise on every device); None for torch's global generator. The
-            noise of a layer is drawn for the whole batch at once, so it depends on the size of the batch; but not where
+            noise of a layer is drawn for the whole batch at once, so it depends on the size of the batch, except where
             each image has a generator of its own, in a list.
         resolution
-            Part of the protocol; this network renders at its own alone, which None stands for.
+            Part of the protocol; this network renders only at its own, which None stands for.
 
         Returns
         -------
@@ -133,7 +133,7 @@ class StyledSynthesis(nn.Module):
         Raises
         ------
         ValueError
-            A layer is missing, unknown or of the wrong width, or noise_mode is unknown, or the resolution another.
+            A layer is missing, unknown or of the wrong width, noise_mode is unknown, or the resolution is not its own.
         """
         if resolution not in (None, self.resolution):
             raise ValueError(f"this generator renders at {self.resolution}, not at {resolution}")
@@ -148,7 +148,7 @@ class StyledSynthesis(nn.Module):
     def bare_forward(
         self, ws: Tensor, noise_mode: NoiseMode, resolution: int | None, dtype: torch.dtype | None
     ) -> Tensor:
-        """Render ws in features of `dtype`, without checks, random noise and autocast: what a compiler takes whole."""
+        """Render ws in features of `dtype`, without checks, random noise or autocast: what a compiler takes whole."""
         return self._images(self._styles(ws), noise_mode, None, dtype)
 
     def forward(
@@ -160,7 +160,7 @@ class StyledSynthesis(nn.Module):
     ) -> Tensor:
         """Render `ws (batch, num_ws, w_dim)`: `styles`, then `from_styles`.
 
-        `resolution` is part of the protocol; this network renders at its own alone.
+        `resolution` is part of the protocol; this network renders only at its own.
         """
         return self.from_styles(self.styles(ws), noise_mode, rng, resolution)
 
@@ -174,7 +174,7 @@ class StyledSynthesis(nn.Module):
         source: NoiseSource,
         dtype: torch.dtype | None,
     ) -> Tensor:
-        """Render styles that were checked, in features of `dtype`; None for that of the weights."""
+        """Render styles that were checked, with features of `dtype`; None for that of the weights."""
         raise NotImplementedError
 
 
@@ -192,7 +192,7 @@ class StyledGenerator(nn.Module):
 
     @property
     def resolutions(self) -> tuple[int, ...]:
-        """Resolutions it can render at: its own alone."""
+        """Resolutions it can render at: only its own."""
         return (self.resolution,)
 
     @property

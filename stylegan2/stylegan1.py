@@ -1,7 +1,7 @@
-"""The StyleGAN generator, the first: instance norm and a style after each convolution.
+"""The generator of the first StyleGAN: instance norm and a style after each convolution.
 
 Karras et al., "A Style-Based Generator Architecture for Generative Adversarial Networks", 2019 ("the paper" below).
-It grows as Progressive GAN does, see `growing`, where its discriminator is, too.
+It grows as Progressive GAN does; see `growing`, which also has its discriminator.
 Letters in shape comments: b batch, i and o channels in and out, r side of a layer's output in pixels.
 """
 
@@ -37,7 +37,7 @@ class StyleGANConfig:
         Level of detail, from 0.
     norm_epsilon, bias_before_blur
         What is added to the variance in adaptive instance norm, and whether enlarging layers add their bias before the
-        blur, which then takes it for a part of the image. The defaults are the release's; other code bases differ.
+        blur, which then treats it as part of the image. The defaults are the release's; other code bases differ.
     c_dim
         Width of the condition (0: unconditional), which becomes a vector as wide as z, normalised together with it.
     """
@@ -80,7 +80,7 @@ class StyleGANConfig:
 
 
 def adaptive_instance_norm(x: Tensor, style: Tensor, epsilon: float = 1e-8) -> Tensor:
-    """Give every channel the mean and deviation that a style says (the paper, equation 1).
+    """Give every channel the mean and deviation that a style sets (the paper, equation 1).
 
     Parameters
     ----------
@@ -154,7 +154,7 @@ class StyleGANBlock(StyledBlock):
         self.torgb = EqualizedConv(o, config.img_channels, 1, gain=1.0)
 
     def forward(self, x: Tensor, styles: Mapping[str, Tensor], noise_mode: NoiseMode, rng: NoiseSource) -> Tensor:
-        """Features `(b, i, r / 2, r / 2)` to `(b, o, r, r)`; of 4x4 the repeated constant to features."""
+        """Features `(b, i, r / 2, r / 2)` to `(b, o, r, r)`; at 4x4 the repeated constant to features."""
         x = self.conv0(x, styles["conv0"], noise_mode, rng)
         return self.conv1(x, styles["conv1"], noise_mode, rng)
 
@@ -199,7 +199,7 @@ class StyleGANSynthesis(StyledSynthesis):
 def style_mapping(config: StyleGANConfig, num_ws: int | None) -> MappingNetwork:
     """Make the mapping network; `num_ws` None gives w alone.
 
-    Its biases go without the leaky ReLU's gain, which StyleGAN2 gives them, too.
+    Unlike in StyleGAN2, the leaky ReLU's gain does not apply to its biases.
     """
     layers, lr_multiplier, beta = config.mapping_layers, config.mapping_lr_multiplier, config.w_avg_beta
     kind, widths = LabelConcatMapping if config.c_dim else MappingNetwork, (config.z_dim, config.c_dim, config.w_dim)
@@ -228,7 +228,7 @@ class StyleGANGenerator(StyledGenerator):
 
     @property
     def lod(self) -> float:
-        """Level of detail, which a training lowers; part of the configuration."""
+        """Level of detail, which training lowers; part of the configuration."""
         return self.config.lod
 
     @lod.setter

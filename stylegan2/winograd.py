@@ -1,7 +1,7 @@
 """The 3×3 convolution on a CPU by Winograd's minimal filtering, F(4×4, 3×3): 36 products where the definition has 144.
 
-Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks", 2016. Each tile of 4×4 outputs comes of 6×6
-inputs. Input tiles, weights and outputs are transformed by small constant matrices, and between the transforms stand 36
+Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks", 2016. Each tile of 4×4 outputs comes from 6×6
+inputs. Input tiles, weights and outputs are transformed by small constant matrices, and between the transforms are 36
 products of matrices, which a CPU is good at. In float32 the result has about three times the rounding error of the
 direct convolution (3e-6 of the rms against 1e-6); in half precision it would lose most of its digits, and is not used.
 """
@@ -50,7 +50,7 @@ _AT_A_TIME = 2**15
 def pays(x: Tensor, weight: Tensor) -> bool:
     """Whether `convolve` is the faster way to convolve `x (b, i, h, w)` with `weight (o, i, k, k)`, padded by k // 2.
 
-    It asks for float32 on a CPU, 3×3, many channels, sides that are multiples of 4, and weights without gradients.
+    It needs float32 on a CPU, 3×3, many channels, sides that are multiples of 4, and weights without gradients.
     """
     (b, i, h, w), o = x.shape, weight.shape[0]
     fits = weight.shape[2:] == (3, 3) and h % 4 == 0 and w % 4 == 0
@@ -60,7 +60,7 @@ def pays(x: Tensor, weight: Tensor) -> bool:
 
 
 def convolve(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
-    """Give `F.conv2d(x, weight, bias, padding=1)`, differentiable in x any number of times.
+    """Compute `F.conv2d(x, weight, bias, padding=1)`, differentiable in x any number of times.
 
     Parameters
     ----------
@@ -128,7 +128,7 @@ def _convolved(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
 def _transformed(weight: Tensor) -> Tensor:
     """The weight `(o, i, 3, 3)`, transformed: `(36, o, i)`."""
     o, i = weight.shape[:2]
-    matrix = _square(_WEIGHT, torch.float64)  # float64: these values stand in every product
+    matrix = _square(_WEIGHT, torch.float64)  # float64: these values enter every product
     flat = weight.reshape(o * i, 9)
     parts = [(matrix @ part.double().T).to(weight.dtype) for part in torch.split(flat, 2**18)]
     return torch.cat(parts, dim=1).view(36, o, i)

@@ -23,17 +23,17 @@ _ABANDONED = 86_400.0  # seconds
 
 @contextmanager
 def temporary_beside(path: Path, folder: bool = False) -> Iterator[Path]:
-    """Give a hidden name beside `path` to write to, with the same suffix, which no other process uses.
+    """Yield a hidden name beside `path` to write to, with the same suffix, which no other process uses.
 
-    What the block leaves under that name is removed; it is to be renamed before. Of what processes left in this folder
-    that were killed, everything is removed at the first call for it.
+    What the block leaves under that name is removed, so the block has to rename it. The first call for a folder also
+    removes what killed processes are known to have left in it.
 
     Parameters
     ----------
     path
         The file or folder that is to be written; its parent exists.
     folder
-        Whether the name is one of a folder.
+        Whether the name is that of a folder.
 
     Yields
     ------
@@ -43,7 +43,7 @@ def temporary_beside(path: Path, folder: bool = False) -> Iterator[Path]:
     Raises
     ------
     OSError
-        The place may not be written to, or is full.
+        The place is not writable, or is full.
     """
     _remove_left(path.parent.absolute())
     temporary, handle = _claim(path, folder)
@@ -55,10 +55,10 @@ def temporary_beside(path: Path, folder: bool = False) -> Iterator[Path]:
             os.close(handle)
 
 
-# Who lives is told by a lock that a writer holds on its file: the system frees it when a process ends in whatever way,
-# and numbers of processes, which come again and are others in every container, do not matter. Some file systems that
-# machines share keep locks to each of them. So what another machine, or an earlier start of this one, was writing is
-# removed only if it has not been written to for a day, besides. Where there are no locks, nothing is removed.
+# A lock that a writer holds on its file shows that it is alive: the system frees it in whatever way a process ends, and
+# process numbers, which recur and differ in every container, do not matter. On some file systems that machines share,
+# each machine sees only its own locks. So what another machine, or an earlier start of this one, was writing is
+# removed only if, in addition, it has not been written to for a day. Where there are no locks, nothing is removed.
 
 
 def _claim(path: Path, folder: bool) -> tuple[Path, int | None]:
@@ -94,7 +94,7 @@ def _is_open_as(handle: int, path: Path) -> bool:
 
 @cache
 def _remove_left(folder: Path) -> None:
-    """Remove what killed processes left in a folder; once, for a folder of many files takes long to list."""
+    """Remove what killed processes left in a folder; only once, as a folder of many files takes long to list."""
     with suppress(OSError):
         for path in [Path(entry.path) for entry in os.scandir(folder) if entry.name.startswith(_PREFIX)]:
             with suppress(OSError):  # another user's, or another process is removing it

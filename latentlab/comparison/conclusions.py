@@ -32,7 +32,7 @@ def draw_conclusions(
 ) -> list[str]:
     """Write a sentence for each measure that has a better and a worse, and one for all that have too few images.
 
-    It names the method with the best mean, and the methods that cannot be told from it, by `RULE`.
+    It names the method with the best mean, and the methods that cannot be told apart from it, by `RULE`.
 
     Parameters
     ----------
@@ -90,7 +90,7 @@ def _verdict(ranked: Sequence[MethodResult], measure: Measure) -> str:
 
 
 def _close(ranked: Sequence[MethodResult], measure: Measure) -> list[str]:
-    """Names of the methods that cannot be told from the first."""
+    """Names of the methods that cannot be told apart from the first."""
     best, *rest = ranked
     return [other.name for other in rest if not _differ(best, other, measure, 1 - 0.05 / len(rest))]
 
@@ -117,11 +117,11 @@ class WorstImage:
     Attributes
     ----------
     measure
-        By which it is the worst.
+        Measure by which it is the worst.
     method
         Name of the method.
     index
-        Which of the held-out images.
+        Index among the held-out images.
     value
         Value of the measure there.
     """

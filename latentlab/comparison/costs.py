@@ -38,7 +38,7 @@ class Stopwatch:
     Parameters
     ----------
     path
-        File of the seconds; of a killed run, the time up to its last note is counted.
+        File of the seconds; for a killed run, the time up to its last note is counted.
     """
 
     def __init__(self, path: Path):

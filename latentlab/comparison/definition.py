@@ -64,7 +64,7 @@ class Job:
 
 @dataclass(frozen=True)
 class TaskDefinition:
-    """What the command line and `run_task` need to know of a task.
+    """What the command line and `run_task` need to know about a task.
 
     Functions may be given as "module:attribute", which is imported when the task runs, so that help answers at once.
 
@@ -74,14 +74,14 @@ class TaskDefinition:
         One line for the help.
     presets
         Settings by the preset's name, the default first: frozen dataclasses of one class. A field whose metadata has
-        a 'help' becomes an option; 'min' is its least value and 'flags' its names, where they are not the field's. A
-        field `epochs`, a mapping by method, is multiplied by the option --epoch-scale.
+        a 'help' becomes an option; 'min' is its least value and 'flags' are its names, if they are not the field's.
+        A field `epochs`, a mapping by method, is multiplied by the option --epoch-scale.
     methods
         Names of the methods that are compared by default, in the order of the tables.
     make
         `make(settings, inputs, job)` returns the task.
     build_methods
-        `build_methods(task, names)` returns the methods of those names.
+        `build_methods(task, names)` returns the methods with those names.
     sections
         `sections(comparison, methods, inputs, job)` returns further sections of the report.
     baselines
@@ -91,11 +91,11 @@ class TaskDefinition:
     further_methods
         Names of methods that are compared only when they are asked for.
     inputs
-        Frozen dataclass of what else the task takes, such as photos; its fields become options as those of the
-        settings do, and each has a default.
+        Frozen dataclass of what else the task takes, such as photos; its fields become options like those of the
+        settings, and each has a default.
     unused
-        `unused(settings, inputs, names)` returns the fields of both, and 'epoch_scale', that have no effect beside the
-        others and on methods of these names, each with the reason. It is an error to give one as an option.
+        `unused(settings, inputs, names)` returns the fields of both, and 'epoch_scale', that have no effect with the
+        others and on the methods with these names, each with the reason. It is an error to give one as an option.
     """
 
     summary: str
@@ -162,7 +162,7 @@ def check_methods(names: Sequence[str], known: Sequence[str]) -> None:
     Raises
     ------
     UserError
-        If a name is unknown, for which the nearest is suggested, or stands there twice.
+        If a name is unknown (suggests the nearest) or occurs twice.
     """
     for name in names:
         if list(names).count(name) > 1:
@@ -174,7 +174,7 @@ def check_methods(names: Sequence[str], known: Sequence[str]) -> None:
 
 
 def choose_methods(known: Mapping[str, Callable[[], Method]], names: Sequence[str]) -> list[Method]:
-    """Construct the methods of some names.
+    """Construct the methods with these names.
 
     Raises
     ------
@@ -196,7 +196,7 @@ class TaskRun:
     page
         The report.
     notes
-        What the sections of the report say in a line.
+        What sections of the report say in one line each.
     """
 
     comparison: Comparison
@@ -206,7 +206,7 @@ class TaskRun:
 
 @dataclass(frozen=True)
 class Choice:
-    """What is compared, and by what.
+    """What is compared, and by which metrics.
 
     Attributes
     ----------
@@ -218,7 +218,7 @@ class Choice:
         Command that runs it, for the report.
     models
         Files of trained models by the names of methods, which take them in place of trainings of their own; several
-        are trainings with other seeds. See `latentlab.comparison.models.find_models`.
+        files are trainings with different seeds. See `latentlab.comparison.models.find_models`.
     """
 
     methods: Sequence[str] = ()
@@ -235,9 +235,9 @@ def run_task(definition: TaskDefinition, settings: Any, inputs: Any, job: Job, c
     definition
         The task.
     settings
-        One of its presets, or changed from one.
+        One of the task's presets, or one changed from it.
     inputs
-        An object of its class of inputs; None where it has none.
+        An object of the task's class of inputs; None if it has none.
     job
         Folder, device and progress.
     choice
@@ -269,7 +269,7 @@ def run_task(definition: TaskDefinition, settings: Any, inputs: Any, job: Job, c
 
 
 def _is_short(definition: TaskDefinition, settings: Any) -> bool:
-    """Whether methods are trained no longer than by the preset 'quick'."""
+    """Whether methods are trained no longer than with the preset 'quick'."""
     quick = definition.presets.get("quick")
     epochs, least = (getattr(one, "epochs", {}) for one in (settings, quick))
     return bool(epochs) and all(epochs[name] <= least.get(name, 0) for name in epochs)

@@ -23,7 +23,7 @@ _LONG = 20  # characters; longer headings of a column may be broken
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]], bold: Collection[tuple[int, int]] = ()) -> str:
-    """Make a table; intervals go below their values, cells are never broken, columns without numbers are to the left.
+    """Make a table; intervals go below their values, cells are never broken, columns without numbers are left-aligned.
 
     Parameters
     ----------
@@ -72,7 +72,7 @@ def paragraph(text: str, small: bool = False) -> str:
 
 
 def image(path: Path, description: str) -> str:
-    """Make an image that the page contains, or nothing if the file does not exist."""
+    """Make an image embedded in the page, or nothing if the file does not exist."""
     if not path.exists():
         return ""
     data = base64.b64encode(path.read_bytes()).decode()

@@ -17,10 +17,10 @@ __all__ = ["ExtraMetric", "extra_measures", "load_metrics", "measure_with"]
 
 
 class ExtraMetric(Protocol):
-    """What the comparison needs of a metric; `latentlab.metrics.Metric` meets it, and any class with these methods.
+    """What the comparison needs of a metric; `latentlab.metrics.Metric` meets it, as does any class with these methods.
 
     The comparison also reads the attributes `title`, `higher_is_better`, `unknown` and `values` (value of each image,
-    `(n,)`) where there are any.
+    `(n,)`) if the metric has them.
     """
 
     def update(self, before: Tensor, after: Tensor) -> None:
@@ -39,7 +39,7 @@ def load_metrics(names: Sequence[str]) -> dict[str, ExtraMetric]:
     Parameters
     ----------
     names
-        Names out of `latentlab.registry.metrics`.
+        Names from `latentlab.registry.metrics`.
 
     Returns
     -------
@@ -60,7 +60,7 @@ def extra_measures(task: Task, metrics: Mapping[str, ExtraMetric]) -> tuple[Meas
     Raises
     ------
     UserError
-        If the task has a measure of such a name already.
+        If the task already has a measure of such a name.
     """
     known = {measure.name for measure in task.measures}
     for name in metrics:
@@ -102,7 +102,7 @@ def measure_with(metrics: Mapping[str, ExtraMetric], task: Task, made: Tensor) -
             metric.reset()
             metric.update(before, made)
             found = metric.compute()
-        except UserError as error:  # such as images too small for it: what was made is not lost for that
+        except UserError as error:  # such as images too small for it: what was made is not lost because of that
             intervals[name] = unknown_because(str(error))
             continue
         if not isinstance(found, Interval):

@@ -37,7 +37,7 @@ def find_models(folder: Path) -> dict[str, tuple[Path, ...]]:
     Raises
     ------
     UserError
-        If the folder holds none, or two of one name.
+        If the folder holds none, or two of the same name.
     """
     found: dict[str, Path] = {}
     for path in sorted(folder.iterdir()) if folder.is_dir() else ():
@@ -61,12 +61,12 @@ def find_models(folder: Path) -> dict[str, tuple[Path, ...]]:
 def methods_with_models(
     build: Callable[[Sequence[str]], list[Method]], names: Sequence[str], models: Mapping[str, Sequence[Path]]
 ) -> list[Method]:
-    """Build methods, with the models that are there for them; further trainings become methods NAME.2, NAME.3, ….
+    """Build methods, with the models that are given for them; further trainings become methods NAME.2, NAME.3, ….
 
     Parameters
     ----------
     build
-        Builds the methods of some names.
+        Builds the methods with given names.
     names
         Names of the methods.
     models

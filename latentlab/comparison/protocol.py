@@ -116,9 +116,9 @@ class Method(ABC):
     name
         Name in tables and folders.
     inputs
-        JSON of what the results depend on besides the task: with other inputs it learns anew.
+        JSON of what the results depend on besides the task: with other inputs, the method learns anew.
     given
-        File of the trained model that it was given, see `use_model`; None where it learns itself.
+        File of the trained model that it was given, see `use_model`; None if it does the learning itself.
     training_note
         How it was trained, for readers; empty for a method without a training.
     """
@@ -140,15 +140,15 @@ class Method(ABC):
 
     @abstractmethod
     def fit(self, task: Any, folder: Path, stage: Stage) -> None:
-        """Learn from the task and keep the result in `folder`; where it is there already, load it instead.
+        """Learn from the task and keep the result in `folder`; if it is there already, load it instead.
 
-        It is called in every run, also after a stop.
+        It is called in every run, including those after a stop.
         """
 
     def share_out(self, images: Tensor, stage: Stage) -> None:  # noqa: B027 - most methods share nothing
-        """Give to workers, if there are any, what several methods share; called before any of them learns.
+        """Give workers, if there are any, what several methods share; called before any of them learns.
 
-        See `latentlab.work.share_out`. What is not shared out, `prepare` does.
+        See `latentlab.work.share_out`. `prepare` does what is not shared out.
         """
 
     def prepare(self, images: Tensor, stage: Stage) -> float:

@@ -57,7 +57,7 @@ class ReportSection:
     image
         File name of a PNG in the comparison's folder; None for none.
     note
-        What has to be said on the terminal too, in a line; empty for nothing.
+        What has to be said on the terminal, too, in one line; empty for nothing.
     """
 
     title: str
@@ -82,7 +82,7 @@ def write_report(
     sections
         Further sections of the page; their images must exist.
     excluded
-        Names of baselines and oracles: they are in the tables, and left out of the conclusions.
+        Names of baselines and oracles: they are in the tables, but left out of the conclusions.
 
     Returns
     -------

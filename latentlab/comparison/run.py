@@ -97,7 +97,7 @@ def compare(
     """Let every method learn from the task and meet its held-out images, and measure the results.
 
     What was learnt is kept in FOLDER/models/NAME-HASH and what was made in FOLDER/made/NAME-HASH, where the hash is
-    taken of everything it depends on: a later run finds it there, and a run that was stopped resumes. A method that
+    that of everything it depends on: a later run finds it there, and a run that was stopped resumes. A method that
     raises does not end the comparison: the error is logged as a warning, its traceback is written to
     FOLDER/failures/NAME.txt, and its result holds the message.
 
@@ -106,7 +106,7 @@ def compare(
     task
         The task.
     methods
-        At least one; their names differ.
+        At least one; their names must differ.
     metrics
         Further metrics by column name; see `latentlab.comparison.metrics.load_metrics`. They compare the results with
         the true answers or, where the task has none, with the inputs.
@@ -116,7 +116,7 @@ def compare(
     Raises
     ------
     UserError
-        If two methods have one name, a metric has the name of one of the task's measures, or the folder cannot be
+        If two methods have the same name, a metric has the name of one of the task's measures, or the folder cannot be
         written.
     """
     names = [method.name for method in methods]
@@ -190,7 +190,7 @@ def _result(task: Task, method: Method, metrics: Mapping[str, ExtraMetric], stag
 
 
 def _failed(task: Task, method: Method, error: Exception) -> MethodResult:
-    """Log an error, with its traceback where it is no user's, and write that beside the report."""
+    """Log an error, with its traceback unless it is a UserError, and write the traceback beside the report."""
     known = isinstance(error, UserError)
     _log.warning("the method %s failed: %s", method.name, error, exc_info=None if known else error)
     path = Path(FAILURES) / f"{method.name}.txt"
@@ -200,7 +200,7 @@ def _failed(task: Task, method: Method, error: Exception) -> MethodResult:
 
 
 def summarise(task: Task, columns: Columns) -> dict[str, Interval]:
-    """Compute the mean of each column with its interval; of shares, Wilson's interval."""
+    """Compute the mean of each column with its interval; for shares, Wilson's interval."""
     measures = {measure.name: measure for measure in task.measures}
     found = {}
     for name, values in columns.items():

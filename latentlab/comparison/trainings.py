@@ -1,4 +1,4 @@
-"""Sections of a report on how methods were trained, and on how much that decides."""
+"""Sections of a report on how methods were trained, and on how much depends on that."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def training_sections(comparison: Comparison, methods: Sequence[Method], short: 
     methods
         Its methods.
     short
-        Whether trainings of its own are those of a preset that only checks the machinery.
+        Whether the comparison's own trainings are those of a preset that only checks the machinery.
     """
     told = [(method.name, method.training_note) for method in methods if method.training_note]
     if not told:

@@ -43,7 +43,7 @@ __all__ = [
     "write_photos",
 ]
 
-# They import torch, and latent pairs the whole of faces and scorers.
+# They import torch, and latent pairs import all of faces and scorers.
 if not TYPE_CHECKING:
     __getattr__, __dir__ = lazy_names(
         __name__,

@@ -45,7 +45,7 @@ class Factor:
     offset
         Mean of its values over the population, whose standard deviation is 1; 0 where half of the images are positive.
     steepness
-        The drawing changes with tanh(steepness · value): the larger, the rarer are images in between.
+        The drawing changes with tanh(steepness · value): the larger, the rarer images in between are.
     """
 
     name: str
@@ -89,7 +89,7 @@ def draw(amounts: Tensor, resolution: int) -> Tensor:
 def measure(images: Tensor) -> Tensor:
     """Measure the amounts `(b, 6)` of the factors in drawings `(b, 3, r, r)`: the inverse of `draw`.
 
-    The ground is measured in the corners. The disc's green is known, so green tells how much of each pixel it covers;
+    The ground is measured in the corners. The disc's green is known, so green says how much of each pixel it covers;
     its place is the covered centroid, and its size follows from the covered area, which for a logistic edge of width e
     is :math:`\\pi (r^2 + \\pi^2 e^2 / 3)`. Colours are fitted by least squares.
     """
@@ -221,13 +221,13 @@ def _row(field: str, like: Tensor) -> Tensor:
 
 
 class KnownFactors(nn.Module):
-    r"""A generator with known factors: meets the protocol `stylegan2.protocol.Generator`.
+    r"""A generator with known factors, which meets the protocol `stylegan2.protocol.Generator`.
 
     A factor with the unit vector n has the value :math:`n \cdot (w - \bar w) / \sigma + o`, with σ the standard
     deviation of :math:`n \cdot w` over the population and o the factor's offset. Its vector is the normal of its
-    hyperplane, what a classifier's should be. The vectors of 'mouth' and 'stripe' lie at an angle of 60°, so that
+    hyperplane, as a classifier's should be. The vectors of 'mouth' and 'stripe' lie at an angle of 60°, so that
     moving along one changes the other by a known amount; those of the others are orthogonal. The covariance of w is far
-    from round (its deviations go from 1 to 0.1, along axes that are no factor's): values of orthogonal factors are
+    from round (its deviations go from 1 to 0.1, along axes that belong to no factor): values of orthogonal factors are
     correlated, and the mean difference of two classes is not the normal. One style channel drives each factor
     (`channel`); all others do nothing, though they are correlated with the factors, since they come from the same w.
 
@@ -354,7 +354,7 @@ def _tensor(array: NDArray[np.float64]) -> Tensor:
 
 
 class KnownFactorScorer:
-    """Scores factors by the image alone, exactly: to three digits while values lie within ±3.
+    """Scores factors from the image alone, exactly: to three digits while values lie within ±3.
 
     Parameters
     ----------

@@ -44,7 +44,7 @@ class LabelledFacesSettings:
     Attributes
     ----------
     attribute
-        Score of the labelling scorer: a face has the attribute where it is the largest or, alone, above ½.
+        Score of the labelling scorer: a face has the attribute where this is the largest or, as the only one, above ½.
     towards
         'positive': the target domain has the attribute; 'negative': it lacks it.
     size

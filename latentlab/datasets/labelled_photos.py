@@ -1,4 +1,4 @@
-"""Photos of faces with and without an attribute: aligned, split by person, and written as `labelled_faces` is."""
+"""Photos of faces with and without an attribute: aligned, split by person, and written as in `labelled_faces`."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class WrittenPhotos:
     names
         Names of the faces that were written.
     left_out
-        Reasons by the names of the photos that were left out.
+        Photos that were left out, by name, with the reasons.
     """
 
     names: tuple[str, ...]
@@ -78,7 +78,7 @@ def write_photos(
     folder
         Where the faces are written.
     detector, labeller
-        What finds faces, and what decides about their domain.
+        What finds faces, and what decides on their domain.
     excluded
         Digests of photos to leave out, see `training_digests`.
     progress
@@ -150,7 +150,7 @@ def read_real(real: RealFaces) -> LabelledRows:
     Raises
     ------
     UserError
-        If they cannot be read, lack the attribute, or name two photos of one stem.
+        If they cannot be read, lack the attribute, or name two photos with the same stem.
     """
     labels = load_labels(real.labels, real.folder)
     check_distinct_stems(labels.files)
@@ -162,7 +162,7 @@ def read_real(real: RealFaces) -> LabelledRows:
 def write_real(
     real: RealFaces, folder: Path, settings: LabelledFacesSettings, detector: FaceDetector, stage: Stage
 ) -> tuple[str, ...]:
-    """Align labelled photos: some to learn from, some to be edited, some to be compared with; no person is in two.
+    """Align labelled photos: some to learn from and, of other people, some to edit and some to compare with.
 
     Returns
     -------

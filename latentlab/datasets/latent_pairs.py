@@ -1,4 +1,4 @@
-"""Training sets of a direction: images of a generator before and after an edit."""
+"""Training sets from a direction: images of a generator before and after an edit."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ class LatentPairs:
     def pair(self, seed: int) -> tuple[Tensor, Tensor] | None:
         """Render a seed before and after, `(1, 3, r, r)` each; None if the scorer does not see the change.
 
-        Images are rendered one at a time, for in batches they differ in their last bits.
+        Images are rendered one at a time, because in batches they differ in their last bits.
         """
         ws = ws_of_seed(self.render, seed, self.psi)
         before = self._edited(ws, self.low)
@@ -126,7 +126,7 @@ class SetSettings:
 
 
 def make_latent_pairs(recipe: LatentPairs, settings: SetSettings, out: Path, progress: bool | Stage = True) -> None:
-    """Make a training set of a direction.
+    """Make a training set from a direction.
 
     Parameters
     ----------

@@ -66,5 +66,5 @@ class Pencil:
 
 
 def reduce_drawing(drawing: Tensor, resolution: int) -> Tensor:
-    """Reduce a square `drawing (1, 3, h, h)` to a resolution at most: black wherever a line passes."""
+    """Reduce a square `drawing (1, 3, h, h)` to at most `resolution`: black wherever a line passes."""
     return drawing if drawing.shape[3] <= resolution else -F.adaptive_max_pool2d(-drawing, resolution)

@@ -90,7 +90,7 @@ def make_shapes(
 def scene(kind: Shape, resolution: int, most: int, seed: int) -> Scene:
     """Draw one to `most` shapes of a kind, of random sizes, places and colours, on `ground_of(resolution)`.
 
-    Areas have one distribution for both kinds, so that they differ in shape alone.
+    Areas have the same distribution for both kinds, so that they differ in shape alone.
     """
     rng = np.random.default_rng((seed, kind == "circle"))
     image, ground = ground_of(resolution)[None], ground_of(resolution)

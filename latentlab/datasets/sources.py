@@ -47,7 +47,7 @@ def images_of_files(paths: Sequence[Path], origin: str = "") -> NamedImages:
     Raises
     ------
     UserError
-        If two files have one stem.
+        If two files have the same stem.
     """
     check_distinct_stems(paths)
     return NamedImages(((path.stem, images.load_image(path)) for path in paths), len(paths), origin)

@@ -26,7 +26,7 @@ _Z = float(norm.ppf(0.975))
 
 @dataclass(frozen=True)
 class CurvePoint:
-    """What a finder makes of fewer samples.
+    """What a finder learns from fewer samples.
 
     Attributes
     ----------
@@ -132,7 +132,7 @@ def learning_curve(
     seed: int = 0,
     progress: bool | Stage = True,
 ) -> tuple[CurvePoint, ...]:
-    """Learn from all samples, from a half of them, a quarter, …: whether more of them would help.
+    """Learn from all samples, half of them, a quarter, …, to see whether more of them would help.
 
     Parameters
     ----------
@@ -143,7 +143,7 @@ def learning_curve(
     held_out
         Other rows `(m, dim)` and their boolean labels `(m,)`, by which directions are judged.
     halvings
-        How often the number is halved, while ten rows are left.
+        How often the number is halved, as long as ten rows are left.
     repeats
         How many parts of each size are drawn.
     seed
@@ -154,8 +154,8 @@ def learning_curve(
     Returns
     -------
     tuple of CurvePoint
-        From n rows downwards. The 95 % interval of an AUC has the variance between the parts and that of the held-out
-        rows (DeLong et al. 1988), that of a cosine the variance between the parts.
+        From n rows downwards. The 95 % interval of an AUC includes the variance between the parts and that of the
+        held-out rows (DeLong et al. 1988), that of a cosine the variance between the parts.
 
     Raises
     ------
@@ -220,7 +220,7 @@ def compare_decisions(
     Raises
     ------
     UserError
-        If labels are not boolean or of one class, or the decisions do not fit them or are not finite.
+        If labels are not boolean or are of one class, or the decisions do not fit them or are not finite.
     """
     y = check_labels(y, "the held-out rows")
     one, other = (np.asarray(decision, dtype=np.float64) for decision in (one, other))

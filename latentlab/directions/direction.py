@@ -29,7 +29,7 @@ Statistic = float | int | str
 class Direction:
     """A direction in latent space and its card.
 
-    In W a single vector moves all layers alike, in W+ a matrix has a row for each layer; in Z a vector moves what the
+    In W a single vector moves all layers alike; in W+ a matrix has a row for each layer; in Z a vector moves what the
     mapping network takes, and in S one moves style channels. Strengths are in units of the vector's length, or of the
     longest row's, which is 1: equal rows move ws exactly as their single vector does. In S the coordinates are
     standardised: strength s moves channel j by s · vector[j] standard deviations of that channel.
@@ -55,8 +55,8 @@ class Direction:
     intercept
         The attribute's hyperplane is where the coordinate is −intercept; None if unknown.
     strength_range
-        Calibrated strengths (away, towards), away < 0 < towards: how far edits go until faces lose or get the attribute
-        (see `latentlab.pipelines.calibrate_reach`); None if unknown.
+        Calibrated strengths (away, towards), away < 0 < towards: how far edits go until faces lose or gain the
+        attribute (see `latentlab.pipelines.calibrate_reach`); None if unknown.
     statistics
         Statistics by name: accuracy, AUC, sample sizes, …
     generator, scorer
@@ -64,13 +64,13 @@ class Direction:
     channels
         Style channels that a direction of space s moves; None in other spaces.
     response
-        Share of faces that got the attribute (at positive strengths) or lost it (at negative ones) in the calibration;
-        None if unknown.
+        Share of faces that gained the attribute (at positive strengths) or lost it (at negative ones) in the
+        calibration; None if unknown.
 
     Raises
     ------
     UserError
-        If the vector has another shape or length, or a field is not possible.
+        If the vector has another shape or length, or a field is invalid.
     """
 
     vector: NDArray[np.float32]
@@ -110,7 +110,7 @@ class Direction:
         )
 
     def __mul__(self, strength: float) -> Edits:
-        """Give it a strength: an edit."""
+        """Give it a strength, which makes an edit."""
         from latentlab.directions.edits import Edits  # which builds on directions
 
         return Edits(((self, float(strength)),))
@@ -118,11 +118,11 @@ class Direction:
     __rmul__ = __mul__
 
     def __add__(self, other: Direction | Edits) -> Edits:
-        """Edit along both at once, each by strength 1."""
+        """Edit along both at once, each with strength 1."""
         return self * 1.0 + other
 
     def __sub__(self, other: Direction | Edits) -> Edits:
-        """Edit along one and against the other at once, each by strength 1."""
+        """Edit along one and against the other at once, each with strength 1."""
         return self * 1.0 - other
 
     def __repr__(self) -> str:
@@ -181,7 +181,7 @@ class Direction:
         return rows
 
     def coordinates(self, latents: NDArray[Any] | Mapping[str, Any]) -> NDArray[np.float64]:
-        r"""Project latents on the direction: coordinates `(n,)` in units of strength.
+        r"""Project latents onto the direction: coordinates `(n,)` in units of strength.
 
         For a single vector n they are :math:`n \cdot w`; for rows :math:`n_l` they are the least-squares strength,
         :math:`\sum_l n_l \cdot w \,/ \sum_l \lVert n_l\rVert^2`; in S, with :math:`\sigma_j` the channels' scales,
@@ -222,7 +222,7 @@ class Direction:
         return orthogonalise(self, conditions, w)
 
     def explain(self, generator: Generator) -> Explanation:
-        """Tell which layers and style channels carry it, see `directions.explaining.explain`."""
+        """Find which layers and style channels carry it; see `directions.explaining.explain`."""
         from latentlab.directions.explaining import explain
 
         return explain(self, generator)
@@ -320,13 +320,13 @@ def longest_row(vector: NDArray[Any]) -> float:
 def cosine(a: Direction | NDArray[Any], b: Direction | NDArray[Any]) -> float:
     """Compute the cosine of the angle between two directions, in [-1, 1].
 
-    Arrays `(w_dim,)` or `(num_ws, w_dim)` are taken as well. A single vector is compared with rows as if it were
+    Arrays `(w_dim,)` or `(num_ws, w_dim)` are accepted as well. A single vector is compared with rows as if it were
     repeated; layers are ignored. Directions of space s are compared channel by channel, in standardised units.
 
     Raises
     ------
     UserError
-        If they are of spaces that cannot be compared, or of other widths.
+        If they are of spaces that cannot be compared, or of different widths.
     """
     if _kind_of(a) != _kind_of(b):
         raise UserError(
@@ -359,7 +359,7 @@ def _coordinates(vector: NDArray[np.float64], latents: NDArray[np.float64]) -> N
 
 
 def _check_vector(vector: NDArray[np.float32], space: str, channels: StyleChannels | None) -> None:
-    """Refuse a vector that is not of length 1, or has not the shape that directions of its space have."""
+    """Refuse a vector that is not of length 1, or does not have the shape that directions of its space have."""
     length = longest_row(vector) if vector.ndim in (1, 2) else float("nan")
     if not abs(length - 1) < 1e-3:
         raise UserError(

@@ -62,5 +62,5 @@ class Edits:
 
 
 def as_edits(value: Edits | Direction) -> Edits:
-    """Edits as they are; a direction as an edit by strength 1."""
+    """Edits as they are; a direction as an edit with strength 1."""
     return value if isinstance(value, Edits) else value * 1.0

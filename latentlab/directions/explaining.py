@@ -46,7 +46,7 @@ class Explanation:
 
 
 def explain(direction: Direction, generator: Generator) -> Explanation:
-    """Tell which layers and style channels carry a direction.
+    """Find which layers and style channels carry a direction.
 
     A direction of w or w+ is followed to the styles, which are affine in ws; one of z as the mean over random z.
     Channels are standardised by their spread over random faces at psi 1.
@@ -56,7 +56,7 @@ def explain(direction: Direction, generator: Generator) -> Explanation:
     direction
         Direction of any space.
     generator
-        Generator that it moves latents of.
+        Generator whose latents it moves.
 
     Raises
     ------
@@ -89,7 +89,7 @@ def _moves(direction: Direction, generator: Generator, space: StyleSpace) -> NDA
         columns = {name: k for k, name in enumerate(space.names)}
         steps = direction.vector * direction.channels.scales
         for name, step in zip(direction.channels.names, steps.tolist(), strict=True):
-            if name in columns:  # a channel of toRGB is none of the space
+            if name in columns:  # a channel of toRGB is not in the space
                 moves[columns[name]] = step
         return moves
     vector = torch.from_numpy(direction.vector).to(generator.w_avg)

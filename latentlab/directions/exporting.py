@@ -28,7 +28,7 @@ def export_direction(
 ) -> None:
     """Write a direction without its card, as other projects read it; `latentlab.load_direction` reads it back.
 
-    Arrays have the direction's `length` where it was published with one, and else length 1.
+    Arrays have the direction's `length` where it was published with one, and length 1 otherwise.
 
     Parameters
     ----------
@@ -37,8 +37,8 @@ def export_direction(
     path
         File; its suffix is one of `SUFFIXES`. A .npy or .pt holds the array itself.
     form
-        'vector': `(w_dim,)`; 'row': `(1, w_dim)`; 'rows': `(num_ws, w_dim)`, with zeros for layers that stay. None for
-        'row', or for 'rows' of a direction with rows or layers. A direction of space s is always an array
+        'vector': `(w_dim,)`; 'row': `(1, w_dim)`; 'rows': `(num_ws, w_dim)`, with zeros for layers that stay. None
+        means 'row', or 'rows' for a direction with rows or layers. A direction of space s is always an array
         `(channels,)` for each layer that it moves: what strength 1 adds to the styles.
     num_ws
         Rows of ws, for 'rows' of a single vector.

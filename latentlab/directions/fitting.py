@@ -65,9 +65,9 @@ def fit(
     """Learn the direction along which an attribute grows, and judge it on held-out rows.
 
     A finder of W learns in Z where the samples are of a generator without W. One that has no `decision_function` is not
-    judged. Rows that a threshold of two numbers leaves between the
-    classes count for the population's sigma and for finders that learn from scores, and for nothing else; rows without
-    a score (NaN) for the population's sigma alone, with their number on the card.
+    judged. Rows that a threshold of two numbers leaves between the classes count for the population's sigma and for
+    finders that learn from scores, and for nothing else; rows without a score (NaN) count for the population's sigma
+    alone, and their number is on the card.
 
     Parameters
     ----------
@@ -130,7 +130,7 @@ def fit_many(
     Returns
     -------
     dict
-        What `fit` gives for each attribute.
+        What `fit` returns for each attribute.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""What images and scores make of a small step in a latent space: gradients through the generator.
+"""How images and scores respond to a small step in a latent space: gradients through the generator.
 
 A point is a flat row of D coordinates: of W, `(w_dim,)`; of W+, `(num_ws · w_dim,)`; of S, the `(C,)` standardised
 styles of a `StyleSpace`.
@@ -49,7 +49,7 @@ def images_at(renderer: Renderer, space: Space, style_space: StyleSpace | None =
     Raises
     ------
     UserError
-        If there are no images of points of this space, or no `style_space` for those of s.
+        If points of this space have no images, or there is no `style_space` for those of s.
     """
     generator = renderer.generator
     if space == "w":

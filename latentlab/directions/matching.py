@@ -1,4 +1,4 @@
-"""Directions for generators with another number of layers, and for some of the layers alone."""
+"""Directions for generators with another number of layers, and for some of the layers only."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ def match_layers(direction: Direction, num_ws: int, layers: Sequence[int] | None
     Returns
     -------
     Direction
-        The direction for ws of `num_ws` rows. If the rows of a direction with a row a layer change, the longest of the
-        new ones has length 1: `length` and `strength_range` follow, while sigma and intercept, which hold for all the
-        old rows together, are dropped.
+        The direction for ws of `num_ws` rows. If the rows of a direction with one row per layer change, the longest of
+        the new ones has length 1: `length` and `strength_range` follow, while sigma and intercept, which hold for all
+        the old rows together, are dropped.
 
     Raises
     ------

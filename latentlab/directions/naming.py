@@ -62,7 +62,7 @@ class NamedComponent:
     associations: tuple[Association, ...]
 
     def name(self, most: int = 3, least: float = 0.2) -> str:
-        """Name it by the attributes that certainly go with it, such as '+smiling −young'.
+        """Name it after the attributes that certainly go with it, such as '+smiling −young'.
 
         Parameters
         ----------
@@ -88,9 +88,9 @@ def name_components(
     latents: NDArray[Any] | Mapping[str, Any] | None = None,
     level: float = 0.95,
 ) -> tuple[NamedComponent, ...]:
-    """Tell which attributes go with each of several directions, such as those of GANSpace and SeFa.
+    """Find which attributes go with each of several directions, such as those of GANSpace and SeFa.
 
-    They go with it in the population; what an edit along it changes, `latentlab directions measure` tells.
+    They go with a direction in the population; `latentlab directions measure` shows what an edit along it changes.
 
     Parameters
     ----------
@@ -99,7 +99,7 @@ def name_components(
     table
         Samples that the directions were not learnt from, with scores of many attributes.
     attributes
-        Scores to name them by; by default all.
+        Scores to name them after; by default all.
     latents
         Latents of the table's rows in the directions' space: z `(n, z_dim)`, or styles by layer. Directions of w and
         w+ need none.

@@ -32,7 +32,7 @@ class Optimised(ThroughGenerator):
     .. math:: d = (\lambda \Sigma^{-1} + C)^{-1} g
 
     maximises :math:`g \cdot d - \frac12 \lambda\, d^\top \Sigma^{-1} d - \frac12 d^\top C\, d`: the gain of the logit;
-    less the squared Mahalanobis distance that it goes, for the generator is healthy where its latents usually lie;
+    less the squared Mahalanobis distance that it goes, since the generator is sound where its latents usually lie;
     less the mean squared change of the pixels outside the region that may change.
 
     - g is the mean gradient of the scorer's logit at faces moved part of the way along the mean difference of the
@@ -57,10 +57,10 @@ class Optimised(ThroughGenerator):
         change counts, as it does for an attribute of the whole image.
     regularisation
         Weight of plausibility against change. A large one gives :math:`\Sigma g`, a small one the direction with the
-        least change outside the region. For smiles of FFHQ faces, values from 0.1 to 1 did about equally well in W; of
-        ten style channels, 1 kept more of a person's identity than 0.1.
+        least change outside the region. For smiles of FFHQ faces, values from 0.1 to 1 did about equally well in W;
+        with ten style channels, 1 kept more of a person's identity than 0.1.
     faces
-        Faces at which gradients are taken, half of either class as far as there are.
+        Faces at which gradients are taken, half of them from either class where there are enough.
     projections
         Random projections of the image of each face.
     channels
@@ -70,7 +70,7 @@ class Optimised(ThroughGenerator):
         Step from the negative to the positive class `(w_dim,)`, in S `(C,)`, along which the faces are moved; None for
         the mean difference.
     renderer, scorer, attribute, style_space
-        What is looked through: `latentlab.directions.fit` gives them to a finder that has none.
+        What the finder looks through: `latentlab.directions.fit` gives them to one that has none.
     seed
         Random seed of faces, places and projections.
     progress

@@ -27,11 +27,11 @@ def orthogonalise(direction: Direction, conditions: Sequence[Direction], w: NDAr
 
     .. math:: n' = n - C^\top (C\,C^\top)^{-1} C\,n
 
-    with the conditions as rows of C; they may be linearly dependent. A direction with a row a layer counts as one long
-    vector. In S only the direction's own channels move, in standardised units; those of a condition that it does not
-    move do not matter.
+    with the conditions as rows of C; they may be linearly dependent. A direction with one row per layer counts as one
+    long vector. In S only the direction's own channels move, in standardised units; those of a condition that it does
+    not move do not matter.
 
-    Its card is kept, but for held-out statistics, and the share of its length that is left is added as the statistic
+    Its card is kept, except for held-out statistics, and the share of its length that is left is added as the statistic
     `left`. Strengths grow by as much: at the new end of the range the old coordinate has moved as far as before.
 
     Parameters
@@ -39,11 +39,11 @@ def orthogonalise(direction: Direction, conditions: Sequence[Direction], w: NDAr
     direction
         Direction to change.
     conditions
-        Directions of one space, set of layers and generator with it. Without any, the direction is returned as it is.
+        Directions of the same space, set of layers and generator. Without any, the direction is returned as it is.
     w
         Population `(n, w_dim)` (or z) from which sigma and the intercept are computed anew: the hyperplane is the old
         one where the conditions have their means. Without it, sigma stays, and the hyperplane is the old one where the
-        conditions have theirs; it is unknown if one of these is. Not in S.
+        conditions are at their own hyperplanes; it is unknown if one of these is. Not in S.
 
     Raises
     ------

@@ -20,14 +20,14 @@ _LAYER = re.compile(r"[A-Za-z_]*\d+\.[A-Za-z_0-9.]+")  # such as b8.conv1
 def load_published(
     path: str | Path, attribute: str, generator: str | None = None, space: Literal["w", "z"] = "w"
 ) -> Direction:
-    """Load a direction from a file with one array, a row or a row for each layer, or with one for each style layer.
+    """Load a direction from a file with one array (a row, or a row for each layer) or one array for each style layer.
 
     Equal rows become a single vector; rows that differ become a direction with a row for each layer, and rows of zeros
     leave theirs as they are. The direction has unit length and the array's sign, and the array's length (of its longest
-    row) is kept as `Direction.length`: `latentlab.editing.from_published` gives the strength here of one there.
+    row) is kept as `Direction.length`: `latentlab.editing.from_published` converts strengths there to strengths here.
 
-    Arrays that are called like style layers, such as 'b8.conv1', are a direction of space s: what strength 1 adds to
-    the channels of each. Their spread is not in the file, so that strengths count the array's length and no deviations.
+    Arrays that are named like style layers, such as 'b8.conv1', are a direction of space s: what strength 1 adds to
+    the channels of each. Their spread is not in the file, so strengths count the array's length and not deviations.
 
     Parameters
     ----------

@@ -24,7 +24,7 @@ class Response:
     Raises
     ------
     UserError
-        If there are no strengths, one occurs twice or is not finite, or there is another number of responses.
+        If there are no strengths, one occurs twice or is not finite, or the number of responses differs.
     """
 
     strengths: tuple[float, ...]

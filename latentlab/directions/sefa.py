@@ -24,8 +24,8 @@ class SeFa(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
     r"""Eigenvectors of :math:`A^\top A`, largest eigenvalue first.
 
     The rows of A are the weights of the styles' affine maps, a row for each style channel of the layers, scaled to
-    unit length (Shen & Zhou 2021, equation 8). The layers that make colours are left out, as in the space S. No sample
-    and no label is used: what a component changes is for the eye, or for a scorer, to say. Its sign is arbitrary; here
+    unit length (Shen & Zhou 2021, equation 8). The layers that make colours are left out, as in the space S. No samples
+    or labels are used: what a component changes is for the eye, or for a scorer, to say. Its sign is arbitrary; here
     the largest entry is positive.
 
     Parameters

@@ -38,7 +38,7 @@ def load_direction(
     """Load a direction that comes with the package by its name, or one from a file.
 
     'smile' moves a few style channels of `mobile-ffhq` (space s), learnt from generated faces that `fer` labelled;
-    'smile-w' is the direction in W that an SVM learnt on 2,000, for what takes directions of W alone. Cards have
+    'smile-w' is the direction in W that an SVM learnt on 2,000 faces, for what takes only directions of W. Cards have
     held-out statistics, and what was measured of edits; `latentlab directions list` shows all. They are non-commercial,
     like the generator.
 
@@ -47,14 +47,14 @@ def load_direction(
     name_or_path
         A name of `shipped_directions`, or a file: as `latentlab fit` and `Direction.save` write it, or a published
         .npy, .npz, .pt or .safetensors (see `latentlab.directions.published`). Names come before files: give a file
-        that is called like one as ./NAME, or as a Path.
+        that is named like one as ./NAME, or as a Path.
     attribute
         Attribute of a published array; by default the file's name. Other files have it in their cards.
     generator
         Generator that a published array was learnt on, or its fingerprint, if known.
     scorer
-        With a generator: tells with which sign the attribute of a published array grows, by a few renders; where that
-        is the negative one, or none, a warning says so. It scores the attribute by name, or has a single score.
+        With a generator: finds out from a few renders with which sign the attribute of a published array grows; where
+        that is the negative one, or none, a warning says so. It scores the attribute by name, or has a single score.
     space
         What the single row of a published array moves, w or z: such files do not say. None for w, or for z where the
         generator is given and has no W.

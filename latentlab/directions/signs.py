@@ -12,7 +12,7 @@ from latentlab.scorers.base import Scorer
 from latentlab.scorers.logits import logits_of
 from latentlab.scorers.scores import check_score
 
-_LEAST_SHARE = 0.75  # of the faces whose logits must differ in one way
+_LEAST_SHARE = 0.75  # of the faces, whose logits must differ the same way
 _LEAST_MOVE = 0.1  # of the faces' spread, by which the mean logits of the two sides must differ
 
 
@@ -27,11 +27,11 @@ class SignNotice:
     strength
         Strength to either side at which faces were rendered.
     forth, back
-        Mean changes of the score's logit at that strength, and at the same below 0.
+        Mean changes of the score's logit at that strength, and at its negative.
     faces
         Number of faces.
     agreeing
-        How many of them have the larger logit on the side that most have.
+        How many of them have the larger logit on the side where most have it.
     spread
         Standard deviation of their logits, unedited.
     """
@@ -48,14 +48,14 @@ class SignNotice:
     def sign(self) -> int:
         """1 where the score grows with positive strengths, −1 with negative ones.
 
-        0 where a quarter of the faces disagrees, or the two sides differ by less than a tenth of the faces' spread.
+        0 where over a quarter of the faces disagree, or the sides differ by less than a tenth of the faces' spread.
         """
         if self.agreeing < _LEAST_SHARE * self.faces or abs(self.forth - self.back) < _LEAST_MOVE * self.spread:
             return 0
         return 1 if self.forth > self.back else -1
 
     def __str__(self) -> str:
-        """Say it in a line."""
+        """Say it in one line."""
         how = (
             f"the logit moves by {self.forth:+.2g} at {self.strength:+.2g} and by {self.back:+.2g} at "
             f"{-self.strength:+.2g}, over {self.faces} faces"
@@ -76,7 +76,7 @@ def find_sign(render: Callable[[float], Tensor], scorer: Scorer, score: str, str
     scorer, score
         The scorer, and the name of one of its scores.
     strength
-        Strength that is tried to either side.
+        Strength to try on either side.
 
     Raises
     ------
@@ -97,12 +97,12 @@ def find_sign(render: Callable[[float], Tensor], scorer: Scorer, score: str, str
 
 
 def score_for(scorer: Scorer, attribute: str) -> str:
-    """The score of a scorer that means an attribute: of that name, or its only one.
+    """The score of a scorer that stands for an attribute: the one of that name, or its only one.
 
     Raises
     ------
     UserError
-        If the scorer has several scores, none of them of that name.
+        If the scorer has several scores, none of which has that name.
     """
     if attribute in scorer.names or len(scorer.names) > 1:
         check_score(scorer.names, attribute)

@@ -24,14 +24,14 @@ def strongest(values: NDArray[np.float64], count: int, by: NDArray[np.float64] |
     values
         `(C,)`.
     count
-        Values that are kept.
+        Number of values to keep.
     by
         `(C,)`: what the values are ranked by instead.
 
     Raises
     ------
     UserError
-        If fewer than `count` values are there.
+        If there are fewer than `count` values.
     """
     if not 1 <= count <= len(values):
         raise UserError(f"channels are chosen from 1 to all {len(values)}, not {count}")
@@ -44,7 +44,7 @@ def strongest(values: NDArray[np.float64], count: int, by: NDArray[np.float64] |
 class StyleCorrelation(LinearFinder):
     """The style channels that correlate most with the logit of the score, each moved by its correlation.
 
-    As channels are in units of their standard deviation, one that tells more of the attribute moves further. The
+    As channels are in units of their standard deviation, one that tells more about the attribute moves further. The
     hyperplane is where the regression of the logit on the coordinate is zero.
 
     Parameters
@@ -82,12 +82,12 @@ class StyleCorrelation(LinearFinder):
 
 
 class StyleZScore(LinearFinder):
-    r"""The style channels that a few exemplars have in common and the population has not.
+    r"""The style channels that a few exemplars have in common and the population does not.
 
     Exemplars are the rows whose label is positive. Channels are ranked by :math:`|\mu| / \sigma`, with the mean and the
     standard deviation of their z-scores among the exemplars (Wu et al. 2021, StyleSpace, section 5), and moved by
-    :math:`\mu`. Ten to thirty exemplars that show the attribute clearly are what it is made for. The hyperplane lies
-    halfway between the classes.
+    :math:`\mu`. It is made for ten to thirty exemplars that show the attribute clearly. The hyperplane lies halfway
+    between the classes.
 
     Parameters
     ----------

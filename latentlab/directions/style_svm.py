@@ -1,4 +1,4 @@
-"""The SVM's direction, on the style channels alone that the score follows."""
+"""The SVM's direction, restricted to the style channels that the score follows."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ class StyleSVM(ThroughGenerator):
     logit by about :math:`m_j\,g_j`, with g the mean gradient of the logit at training faces. The channels with the
     largest gains are kept with the moves that the SVM gives them; what the others change in the image is spared.
 
-    It is for attributes that no few channels carry, such as gender and age: there many channels have to move together,
-    by amounts that the SVM knows and the gradient does not.
+    It is for attributes that no small set of channels carries, such as gender and age: there, many channels have to
+    move together, by amounts that the SVM knows and the gradient does not.
 
     Parameters
     ----------
@@ -39,7 +39,7 @@ class StyleSVM(ThroughGenerator):
     faces
         Training faces at which gradients are taken.
     renderer, scorer, attribute, style_space
-        What is looked through: `latentlab.directions.fit` gives them to a finder that has none.
+        What the finder looks through: `latentlab.directions.fit` gives them to one that has none.
     seed
         Random seed of the choice of faces.
     progress

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from stylegan2.protocol import Generator
 
-# Last parts of the names of layers that make colours and no features.
+# Last parts of the names of layers that make colours rather than features.
 _COLOURS = ("torgb", "toimg", "preview")
 # Share of the largest standard deviation below which a channel counts as constant.
 _CONSTANT = 1e-6
@@ -120,7 +120,7 @@ class StyleSpace(ShortRepr):
 
     @classmethod
     def of(cls, styles: Mapping[str, Any]) -> StyleSpace:
-        """Measure the styles of a population, `(n, channels)` by layer, n from 2."""
+        """Measure the styles of a population, `(n, channels)` by layer, n at least 2."""
         layers = tuple(name for name in styles if not is_colour(name))
         rows = np.concatenate([np.asarray(styles[layer], dtype=np.float64) for layer in layers], axis=1)
         if len(rows) < 2:
@@ -176,7 +176,7 @@ class StyleSpace(ShortRepr):
 
 
 def is_colour(layer: str) -> bool:
-    """Whether a layer, by its name, makes colours (toRGB) and no features: the space S leaves it out."""
+    """Whether a layer, by its name, makes colours (toRGB) rather than features: the space S leaves it out."""
     return layer.rpartition(".")[2] in _COLOURS
 
 
@@ -186,7 +186,7 @@ def styles_of_w(generator: Generator, w: NDArray[Any], batch_size: int = 256) ->
     Raises
     ------
     UserError
-        If the generator has no space S, or w another width.
+        If the generator has no space S, or w has another width.
     """
     import torch
 

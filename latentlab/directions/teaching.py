@@ -1,4 +1,4 @@
-"""Which score taught a direction, as its card says it."""
+"""Which score taught a direction, as its card says."""
 
 from __future__ import annotations
 

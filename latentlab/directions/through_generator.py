@@ -1,6 +1,6 @@
 """Finders that look through the generator: the gradient of a scorer's logit, for many faces or for one.
 
-They take no more labels than a scorer gives, and the scorer may be any function of images that is differentiable.
+They need no more labels than a scorer gives, and the scorer may be any differentiable function of images.
 """
 
 from __future__ import annotations
@@ -94,11 +94,11 @@ class MeanGradient(ThroughGenerator):
     Parameters
     ----------
     space
-        'w', or 'w+' for a row a layer.
+        'w', or 'w+' for one row per layer.
     faces
         Rows of x, drawn at random, at which the gradient is taken.
     renderer, scorer, attribute
-        What is looked through: `latentlab.directions.fit` gives them to a finder that has none.
+        What the finder looks through: `latentlab.directions.fit` gives them to one that has none.
     seed
         Random seed of the faces.
     progress
@@ -121,7 +121,7 @@ class MeanGradient(ThroughGenerator):
         self.renderer, self.scorer, self.attribute = renderer, scorer, attribute
 
     def fit(self, w: NDArray[Any], y: NDArray[np.bool_]) -> MeanGradient:
-        """Fit on `w (n, w_dim)`; the labels `y (n,)` place the hyperplane, and nothing else.
+        """Fit on `w (n, w_dim)`; the labels `y (n,)` only place the hyperplane.
 
         Raises
         ------
@@ -147,7 +147,7 @@ class StyleGradient(ThroughGenerator):
     faces
         Rows of x, drawn at random, at which the gradient is taken.
     renderer, scorer, attribute, style_space
-        What is looked through: `latentlab.directions.fit` gives them to a finder that has none.
+        What the finder looks through: `latentlab.directions.fit` gives them to one that has none.
     seed
         Random seed of the faces.
     progress
@@ -176,7 +176,7 @@ class StyleGradient(ThroughGenerator):
         self.renderer, self.scorer, self.attribute, self.style_space = renderer, scorer, attribute, style_space
 
     def fit(self, x: NDArray[Any], y: NDArray[np.bool_]) -> StyleGradient:
-        """Fit on standardised styles `x (n, C)`; the labels `y (n,)` place the hyperplane, and nothing else.
+        """Fit on standardised styles `x (n, C)`; the labels `y (n,)` only place the hyperplane.
 
         Raises
         ------
@@ -201,8 +201,8 @@ def face_direction(
 ) -> Direction:
     """Direction along which the logit of one face grows fastest, at the face itself.
 
-    It holds for this face and its surroundings. Long steps along it change the scorer's mind rather than the face: what
-    a gradient of one face finds, a mean over many faces averages out.
+    It holds for this face and its neighbourhood. Long steps along it change the scorer's mind rather than the face:
+    what a gradient of one face finds, a mean over many faces averages out.
 
     Parameters
     ----------
@@ -213,7 +213,7 @@ def face_direction(
     scorer, attribute
         The score; the scorer must be differentiable.
     space
-        'w' for one step in all rows of ws, or 'w+' for a row a layer.
+        'w' for one step in all rows of ws, or 'w+' for one row per layer.
 
     Raises
     ------

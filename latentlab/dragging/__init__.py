@@ -2,7 +2,7 @@
 
 After Pan et al. 2023, "Drag Your GAN: Interactive Point-based Manipulation on the Generative Image Manifold": each step
 asks the features around every point to move a little towards its target (motion supervision), and then looks where the
-points have gone (point tracking). What differs from the paper, and why, stands in `latentlab.dragging.loop`.
+points have gone (point tracking). `latentlab.dragging.loop` says what differs from the paper, and why.
 """
 
 from __future__ import annotations

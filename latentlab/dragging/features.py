@@ -26,7 +26,7 @@ class _Reached(Exception):
 class InnerFeatures:
     """Features `(1, c, r, r)` of one block of a generator, differentiable in ws; each channel has a mean square of 1.
 
-    Those of a generator that was refined on a photo have its residual in them, as the image has, which is there to be
+    Those of a generator that was refined on a photo contain its residual, as the image does, which is there to be
     tracked. The residual stays in its place, but it fades where the features move, and holds no point back.
 
     The network's later blocks are not computed. The generator is not changed, and may render meanwhile in another
@@ -37,7 +37,7 @@ class InnerFeatures:
     generator
         Generator whose synthesis is a torch module with blocks b4, b8, ….
     resolution
-        Resolution of the features; where there are none, the finest ones below it.
+        Resolution of the features; where there are none at it, the finest ones below it.
 
     Raises
     ------

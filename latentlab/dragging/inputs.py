@@ -25,7 +25,7 @@ def checked_ws(ws: Tensor, generator: Generator) -> Tensor:
     Raises
     ------
     UserError
-        The generator has no W or no square images, or ws has another shape, or numbers that are not finite.
+        The generator has no W or no square images, or ws has another shape or numbers that are not finite.
     """
     check_has_w(generator, "dragging")
     check_square(generator, "dragging")
@@ -44,7 +44,7 @@ def checked_moves(points: Places, targets: Places, generator: Generator) -> tupl
     Raises
     ------
     UserError
-        They are no pairs of finite numbers, or not as many of the one as of the other, or outside of the image.
+        They are not pairs of finite numbers, not as many of the one as of the other, or outside the image.
     """
     found = [_places(places, noun, generator) for places, noun in ((points, "points"), (targets, "targets"))]
     if len(found[0]) != len(found[1]):
@@ -63,7 +63,7 @@ def _places(places: Places, noun: str, generator: Generator) -> Tensor:
         raise UserError(f"{noun} are one or more pairs (x, y), of shape (n, 2), not {tuple(pixels.shape)}")
     side = generator.resolution
     for x, y in pixels.tolist():
-        if not (0 <= x <= side and 0 <= y <= side):  # nor where one is no number
+        if not (0 <= x <= side and 0 <= y <= side):  # nor where one is not a number
             raise UserError(f"{noun} must lie in the image, 0 … {side} in both directions, unlike ({x:g}, {y:g})")
     return pixels * (UNITS / side)
 
@@ -74,7 +74,7 @@ def checked_mask(mask: Tensor, generator: Generator) -> Tensor:
     Raises
     ------
     UserError
-        It has another shape than the image, or values outside of 0 … 1, or is 0 everywhere.
+        It has another shape than the image, or values outside 0 … 1, or is 0 everywhere.
     """
     side = generator.resolution
     if not isinstance(mask, Tensor) or mask.shape not in ((side, side), (1, side, side), (1, 1, side, side)):

@@ -1,6 +1,6 @@
 """The loop of a drag: supervise, step, track, until all points have arrived.
 
-Two things differ from the paper, so that generators of other kinds than NVIDIA's can be dragged. The paper steps by
+Two things differ from the paper, so that generators of other kinds than NVIDIA's can be dragged. The paper steps with
 Adam, as far along every coordinate of w as along any other. Along most directions images hardly differ, and in a
 generator without demodulation such steps change contrast and colours, and end in grey. Here a step goes along the
 covariance of w over all images, where the gradient leads in units of w's own spread, by so many standard deviations.
@@ -52,7 +52,7 @@ class DragStep(ShortRepr):
     arrived
         Whether all of them are there.
     image
-        `(1, 3, preview, preview)`: the image at the resolution that was asked for as `preview`; None without.
+        `(1, 3, preview, preview)`: the image at the resolution that was asked for as `preview`; None without it.
     """
 
     done: int
@@ -114,7 +114,7 @@ def drag(
     settings
         How to drag; None for the default.
     mask
-        `(r, r)` of the full image's resolution: 1 where it may move, 0 where it should stay as it is.
+        `(r, r)` at the full image's resolution: 1 where it may move, 0 where it should stay as it is.
     progress
         True for a progress bar, False for none, or a `Stage` of your own, whose step is called with
         (steps done, steps at most, the largest distance left).
@@ -151,7 +151,7 @@ def steps(
     mask: Tensor | None = None,
     preview: int | None = None,
 ) -> Iterator[DragStep]:
-    """Drag step by step, as `drag` does: yields where the drag is before the first step, and after each.
+    """Drag step by step, as `drag` does; yield where the drag is before the first step, and after each.
 
     What is given is checked at once, before the first step is asked for. Parameters and errors are those of `drag`;
     `preview` is the resolution of each step's image, one of the generator's `resolutions`, or None for no images.
@@ -227,7 +227,7 @@ class _Drag:
         settings, downhill = self._settings, -gradient
         downhill[:, settings.rows :] = 0
         way = downhill @ self._covariance
-        # In standard deviations its length is that of C^½ g, for the way itself is C g.
+        # In standard deviations its length is that of C^½ g, since the way itself is C g.
         length = float((way * downhill).sum().clamp_min(0).sqrt())
         if not math.isfinite(length):
             raise UserError("the generator's features are not finite here: the image cannot be dragged on")

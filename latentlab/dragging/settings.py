@@ -28,8 +28,8 @@ class DragSettings:
     arrived
         Distance to the target at which a point has arrived; the drag ends when all have.
     feature_resolution
-        Resolution of the features that points are supervised and tracked in; the finest one below, where the network
-        has none of it.
+        Resolution of the features that points are supervised and tracked in; the finest one below it, where the
+        network has none at it.
     pull
         How far a step asks the features around a point to move.
     supervised
@@ -39,10 +39,10 @@ class DragSettings:
     search
         Half the side of the square in which it is looked for, around where it was.
     near_weight
-        What speaks against a place far from where the point was: the square of the distance times this, beside the
+        Penalty on a place far from where the point was: the square of the distance times this, beside the
         relative difference of the patches.
     line_weight, line_width
-        What speaks against a place beside the line from the point's start to its target: the square of the distance
+        Penalty on a place beside the line from the point's start to its target: the square of the distance
         beyond the width times this. Within the width, patches alone decide.
     mask_weight
         Weight of the features that are to stay, where a mask says so.

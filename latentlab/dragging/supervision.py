@@ -29,7 +29,7 @@ def motion_loss(features: Tensor, points: Tensor, targets: Tensor, settings: Dra
     Parameters
     ----------
     features
-        `(1, c, r, r)`; only as they are at the places that the points are pulled to do they take a gradient.
+        `(1, c, r, r)`; they take a gradient only as they are at the places that the points are pulled to.
     points, targets
         `(n, 2)` in units.
     settings
@@ -47,7 +47,7 @@ def motion_loss(features: Tensor, points: Tensor, targets: Tensor, settings: Dra
 
 
 class Kept:
-    """The features that are to stay as they are: those outside of a mask.
+    """The features that are to stay as they are: those outside a mask.
 
     Parameters
     ----------

@@ -9,7 +9,7 @@ from torch import Tensor
 from latentlab.dragging.features import sample
 from latentlab.dragging.settings import UNITS, DragSettings
 
-# A search stops short of a place, for what is near where the point was counts as better; the next starts from there.
+# A search stops short of a place, as what is near where the point was counts as better; the next starts from there.
 _SEARCHES = 3
 
 
@@ -24,7 +24,7 @@ class Tracker:
     """Finds points again by the patches of features around them in the first image.
 
     The paper compares the features of single places (equation 2), which lose points that slide along an edge. Patches
-    are compared here, and a place speaks against itself that is far from where the point was or beside its way.
+    are compared here, and a place is penalised that is far from where the point was or beside its way.
 
     Parameters
     ----------
@@ -33,7 +33,7 @@ class Tracker:
     points, targets
         `(n, 2)` in units: where the points are in it, and where they are to go.
     settings
-        Sizes of the patches and of the search, and what speaks against places.
+        Sizes of the patches and of the search, and penalties on places.
     """
 
     def __init__(self, features: Tensor, points: Tensor, targets: Tensor, settings: DragSettings):

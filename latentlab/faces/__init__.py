@@ -44,7 +44,7 @@ __all__ = [
     "quad_of",
 ]
 
-# Imported at their first use: a command's help does without torch and dlib.
+# Imported on first use: a command's help does without torch and dlib.
 if not TYPE_CHECKING:
     __getattr__, __dir__ = lazy_names(
         __name__,

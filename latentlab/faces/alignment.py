@@ -20,11 +20,11 @@ from latentlab.faces.pose import Pose, pose_of
 
 Which = Literal["largest", "all"]
 
-# A face is called turned away from this yaw on, in degrees.
+# A face counts as turned away from this yaw on, in degrees.
 TURNED = 35.0
-# A face is called small where the crop enlarges it by more than this.
+# A face counts as small where the crop enlarges it by more than this.
 ENLARGED = 2.0
-# The photo is called too tight where more than this part of the crop lies beyond it.
+# The photo counts as too tight where more than this part of the crop lies beyond it.
 BEYOND = 0.1
 
 
@@ -45,7 +45,7 @@ class AlignedFace:
     face
         Box and landmarks of the face in the photo.
     warnings
-        Doubts about the face, a sentence each: other faces in the photo, turned away, cut by the photo's
+        Doubts about the face, one sentence each: other faces in the photo, turned away, cut by the photo's
         border, small.
     """
 
@@ -65,7 +65,7 @@ class AlignedFace:
         return pose_of(self.face.landmarks)
 
     def describe(self) -> str:
-        """Say in a line how large the face is and how the head is turned."""
+        """Say in one line how large the face is and how the head is turned."""
         pose, degrees = self.pose, "\N{DEGREE SIGN}"
         turned = ", ".join(f"{name} {getattr(pose, name):+.0f}{degrees}" for name in ("yaw", "pitch", "roll"))
         return f"{self.geometry.length:.0f} pixels wide in the photo, {turned}"
@@ -137,7 +137,7 @@ def align_files(
 ) -> Iterator[tuple[Path, list[AlignedFace] | UserError]]:
     """Cut the faces out of photos in files, one file after the other; a bad one never ends the batch.
 
-    Parameters are those of `align`, and files of known faces instead of a detector, see `latentlab.faces.given`.
+    Parameters are those of `align`; files of known faces can replace a detector, see `latentlab.faces.given`.
 
     Yields
     ------
@@ -155,7 +155,7 @@ def align_files(
 
 
 def _warnings(face: FaceFound, geometry: CropGeometry, left_out: int) -> Iterator[str]:
-    """Doubts about a face, a sentence each."""
+    """Doubts about a face, one sentence each."""
     if left_out:
         yield f"{left_out + 1} faces; the largest was taken"
     yaw = pose_of(face.landmarks).yaw

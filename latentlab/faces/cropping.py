@@ -11,7 +11,7 @@ from torch import Tensor
 
 from latentlab.faces.geometry import Array, CropGeometry
 
-# Samples are taken for so many pixels beyond the crop, so that its border is averaged like its middle.
+# Samples are taken for this many pixels beyond the crop, so that its border is averaged like its middle.
 _MARGIN = 2
 
 
@@ -65,7 +65,7 @@ def cut(photo: Tensor, geometry: CropGeometry) -> Tensor:
 def sample(image: Tensor, matrix: Array, height: int, width: int) -> Tensor:
     """Sample `image (1, c, h, w)` at the pixels of another frame, `(1, c, height, width)`.
 
-    Bicubic; beyond the image its edge goes on.
+    Bicubic; beyond the image its edge is continued.
 
     Parameters
     ----------

@@ -19,10 +19,10 @@ from latentlab.images import as_batch
 from latentlab.reprs import ShortRepr
 from latentlab.schemas import checked
 
-# Faces are searched on a copy of the photo of about so many pixels. dlib's detector looks for faces of 80
+# Faces are searched for on a copy of the photo of about this many pixels. dlib's detector looks for faces of 80
 # pixels and more, here a seventeenth of the width of a square photo, however large or small the photo is.
 SEARCH_PIXELS = 1400**2
-# Landmarks are predicted on a copy of the face's surroundings in which its box is so many pixels wide: the
+# Landmarks are predicted on a copy of the face's surroundings in which its box is this many pixels wide: the
 # predictor answers in whole pixels, which on a small photo would be coarse.
 BOX_PIXELS = 600
 
@@ -69,7 +69,7 @@ class FaceFound(ShortRepr):
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> FaceFound:
-        """Make a face from what `to_dict` gave; UserError if it is none."""
+        """Make a face from what `to_dict` gave; UserError if it is not one."""
         stored = checked(data, _Stored, "this is no face")
         if len(stored.landmarks) not in (5, 68):
             raise UserError(f"a face has 68 or 5 landmarks, not {len(stored.landmarks)}")
@@ -110,7 +110,7 @@ class FaceDetector(Protocol):
 class _Dlib:
     """dlib's detector (histograms of oriented gradients, faces from the front) and one of its predictors.
 
-    The models are fetched the first time, see `latentlab.weights`.
+    The models are fetched on first use, see `latentlab.weights`.
 
     Raises
     ------

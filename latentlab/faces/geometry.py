@@ -1,4 +1,4 @@
-"""Where the FFHQ crop lies in a photo, and the way between the pixels of both.
+"""Where the FFHQ crop lies in a photo, and how the pixels of both map to each other.
 
 Positions are (x, y) in float64 and continuous: pixel (i, j) covers [j, j + 1) × [i, i + 1), its centre lies
 at +0.5. FFHQ's own program names pixels by their index and adds the half pixel at its last step; here it is
@@ -54,7 +54,7 @@ MOUTH_ACROSS, MOUTH_DOWN, MOUTH_OFFSET = 0.168, 0.854, 0.364
 
 
 def in_eye_frame(eye_left: Array, eye_right: Array, point: Array) -> Array:
-    """Express a position `(2,)` from the eyes' midpoint, along their line and square to it, in eye distances."""
+    """Express a position `(2,)` from the eyes' midpoint, along their line and perpendicular to it, in eye distances."""
     e = eye_right - eye_left
     along, square = e / (e @ e), e[::-1] * [-1, 1] / (e @ e)
     return np.stack([along, square]) @ (point - (eye_left + eye_right) / 2)
@@ -134,7 +134,7 @@ class CropGeometry:
 
         Reduce by floor(length / resolution / 2) where that is above 1, length being the quad's side; cut out the
         quad with a border of 10 % of the length, 3 pixels at least; where the quad comes within 4 pixels of
-        the photo's edge, pad every side to 30 % of the length at least. A quad that is the whole photo, as of a face
+        the photo's edge, pad every side to 30 % of the length at least. A quad that is the whole photo, as for a face
         that is aligned already, lacks nothing beyond it: no padding.
         """
         length = float(np.hypot(*(quad[3] - quad[0])))

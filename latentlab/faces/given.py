@@ -1,4 +1,4 @@
-"""Faces that are known already: crops in FFHQ's framing, and landmarks or boxes out of a file."""
+"""Faces that are known already: crops in FFHQ's framing, and landmarks or boxes from a file."""
 
 from __future__ import annotations
 
@@ -53,13 +53,13 @@ class GivenFace(ShortRepr):
 
 
 class GivenFaces:
-    """Faces of photos out of a file, instead of a detector's.
+    """Faces of photos from a file instead of a detector.
 
     The file is JSON or CSV. JSON has, by the name of the photo's file, a list of faces or a single one: a list of 5 or
     68 points (x, y), `{"landmarks": [...]}`, `{"box": [left, top, right, bottom]}`, or the file that `latentlab align`
     writes beside a face. CSV has a line for each face: the photo's name and 4, 10 or 136 numbers, which are a box or
-    points; a heading is passed over. What points a face lacks are predicted by dlib, for the mask of the face and its
-    pose; the crop is that of the points which are given.
+    points; a heading is passed over. Points that a face lacks are predicted by dlib, for the mask of the face and its
+    pose; the crop is that of the points that are given.
 
     Parameters
     ----------
@@ -85,7 +85,7 @@ class GivenFaces:
         Raises
         ------
         UserError
-            The file has none of it.
+            The file has none of this photo.
         """
         given = self._faces.get(photo.name, self._faces.get(photo.stem))
         if given is None:

@@ -18,7 +18,7 @@ MIN_RESOLUTION = 128
 WIDTH = 128
 
 # Every image is described at this resolution: the descriptor's own chip shows the middle of the crop at about
-# this scale, and an image then has one descriptor, be it given at 256 or at 1024 pixels.
+# this scale, and an image then has one descriptor, whether it is given at 256 or at 1024 pixels.
 _RESOLUTION = 256
 # Where the predictor of landmarks starts: left, top, right and bottom (the last column and row within) at
 # that resolution. Among 25 squares tried on 200 generated faces this one came nearest to the median of all: 0.30 %
@@ -35,7 +35,7 @@ class FaceDescriptor:
 
     It works on FFHQ's crop, where the face's place is known: the 68 landmarks are predicted from a fixed box,
     and dlib's pipeline goes on from there (a chip of 150 pixels with a border of a quarter). The models are
-    fetched the first time, see `latentlab.weights`. No gradients pass.
+    fetched on first use, see `latentlab.weights`. No gradients pass.
 
     Raises
     ------
@@ -104,9 +104,9 @@ def why_undescribed(resolution: int, least: int = MIN_RESOLUTION) -> str:
 
 
 def similarity(a: Tensor, b: Tensor) -> Tensor:
-    """Measure how similar two faces are: 1 for one image twice, about 0 for strangers.
+    """Measure how similar two faces are: 1 for the same image twice, about 0 for strangers.
 
-    The cosine between two descriptors after the mean descriptor of generated faces is taken off both. The
+    The cosine between two descriptors after the mean descriptor of generated faces is subtracted from both. The
     plain cosine would flatter: most of a descriptor is what all faces share, and strangers get 0.83. The
     field's published tables use the cosine of ArcFace, another network: compare with them in kind only.
 
@@ -129,7 +129,7 @@ def similarity(a: Tensor, b: Tensor) -> Tensor:
 
 
 def distance(a: Tensor, b: Tensor) -> Tensor:
-    """Euclidean distance between descriptors: below 0.6 it is one person, by dlib's own rule.
+    """Euclidean distance between descriptors: below 0.6 it is the same person, by dlib's own rule.
 
     Parameters
     ----------
@@ -139,7 +139,7 @@ def distance(a: Tensor, b: Tensor) -> Tensor:
     Returns
     -------
     Tensor
-        `(b,)`, 0 for one image twice; NaN where a descriptor is.
+        `(b,)`, 0 for the same image twice; NaN where a descriptor is.
     """
     norm: Tensor = (a - b).norm(dim=-1)
     return norm

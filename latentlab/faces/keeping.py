@@ -57,7 +57,7 @@ def shown_by(rendered: Tensor, edited: Tensor) -> Tensor:
 
 
 def before_shown(rendered: Tensor, edited: Tensor, crop: Tensor, shown: Tensor) -> Tensor:
-    """Return what `before_edit` does, by what `shown_by` found; of a video's frame it may be smoothed over time."""
+    """Return what `before_edit` does, from what `shown_by` found; for a video's frames it may be smoothed over time."""
     of_face, apart = (_enlarged(shown[:, k : k + 1], rendered) for k in (0, 1))
     return rendered + of_face * (crop - rendered) + apart * (edited - rendered)
 

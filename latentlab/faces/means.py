@@ -1,7 +1,7 @@
 """Means over generated faces, as measured and shipped with the package.
 
 They were measured by scripts/fit_face_means.py on faces of `mobile-ffhq` at psi 1; how many, and on which
-seeds, stands in the file's metadata.
+seeds, is in the file's metadata.
 """
 
 from __future__ import annotations

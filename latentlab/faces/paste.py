@@ -21,7 +21,7 @@ Mask = Literal["feather", "hull"]
 
 # Distance over which the edited crop fades into the photo, as a part of the crop's width.
 FEATHER = 0.1
-# Colours are matched on a grid of so many cells by so many.
+# Colours are matched on a grid of this many cells by this many.
 _CELLS = 64
 # How stiff the matched colours are: differences along the seam narrower than about the root of this, in
 # cells, are left to the feather instead of being carried into the face.
@@ -56,8 +56,8 @@ def paste_back(
     The offset makes the colours meet: the difference photo − layer along the seam, low frequencies only,
     carried into the face as a membrane fastened at the seam would (Pérez et al. 2003, Poisson image editing,
     here at low resolution). Where the difference is unlike that of the rest of the seam, the two show
-    different things, and it hardly counts. A difference that is the same all along the seam goes altogether;
-    also one that was meant, such as a brighter image: there, use `match_colour=False`.
+    different things, and it hardly counts. A difference that is the same all along the seam disappears
+    altogether; so does one that was meant, such as a brighter image: there, use `match_colour=False`.
 
     Parameters
     ----------
@@ -70,8 +70,8 @@ def paste_back(
     mask
         'feather': the whole crop, fading over a tenth of its width towards its edges, and where the crop
         holds what was made up or blurred beside the photo's border. 'hull': the face alone, with forehead
-        and chin, fading beyond them over the same width; needs `landmarks`. It leaves most of the hair and the
-        background to the photo, which a projection seldom reproduces.
+        and chin, fading beyond them over the same width; needs `landmarks`. It leaves to the photo most of the
+        hair and the background, which a projection seldom reproduces.
     landmarks
         `(68, 2)` in pixels of the photo.
     match_colour

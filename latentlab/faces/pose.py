@@ -50,7 +50,7 @@ def pose_of(landmarks: Array) -> Pose:
     """Estimate the pose of a face with `landmarks (68, 2)` or `(5, 2)`.
 
     An average face is turned until its scaled orthographic projection comes nearest to the landmarks. Faces
-    and expressions differ: take the angles for right to some 10 degrees, the pitch from 5 landmarks to 15.
+    and expressions differ: take the angles as right to some 10 degrees, the pitch from 5 landmarks to 15.
     They serve to tell a face seen from the front from one that is turned away.
     """
     # They take half a second to import, and whoever pastes or detects does without them.

@@ -35,7 +35,7 @@ class Tone(ShortRepr):
 
 
 def tone_of(image: Tensor) -> Tone | None:
-    """Return the tone of an image; None of one that has colours.
+    """Return the tone of an image; None for one that has colours.
 
     Parameters
     ----------

@@ -44,14 +44,14 @@ class ImageSetSettings:
     Attributes
     ----------
     resolution
-        Height and width: a power of two from 8, or both, of any size.
+        Height and width: one number for both, a power of two from 8 on, or two numbers of any size.
     channels
         3 for colour, 1 for grey.
     fit
-        'square' takes square images alone, or those of the proportions that the resolution has; 'crop' takes the middle
-        of others; 'stretch' squeezes them.
+        'square' takes only square images, or those with the proportions of the resolution; 'crop' takes the middle of
+        others; 'stretch' squeezes them.
     labels
-        Whether the labels in `dataset.json` are taken.
+        Whether the labels in `dataset.json` are used.
     on_problem
         'error', or 'skip' to leave out files that cannot be used.
     """
@@ -102,7 +102,7 @@ class ImageSet(ShortRepr):
     labels
         `(n, c_dim)`; of width 0 without labels.
     problems
-        Why each of the files was left out that were, by name; the reasons name them, too.
+        Files that were left out, by name, with the reasons, which name the files, too.
     description
         What the set is, as JSON holds it: its settings, its size, and a digest of all pixels and labels.
     """
@@ -146,12 +146,12 @@ class _Manifest:
 
 
 def open_images(path: Path, settings: ImageSetSettings, cache: Path, progress: bool | Stage = True) -> ImageSet:
-    """Read a training set, or find it read before.
+    """Read a training set, or find one that was read before.
 
     Parameters
     ----------
     path
-        Folder of images, with folders in it, or a zip archive; for labels with a `dataset.json`, see `labels_of`.
+        Folder of images, subfolders included, or a zip archive; for labels, with a `dataset.json`, see `labels_of`.
     settings
         How images are cut to size.
     cache
@@ -162,7 +162,7 @@ def open_images(path: Path, settings: ImageSetSettings, cache: Path, progress: b
     Raises
     ------
     UserError
-        There are no images, or some cannot be used: names them and says why; or labels are not those of the images.
+        There are no images, or some cannot be used: names them and says why; or the labels are not those of the images.
     """
     root = unpack(path, cache / "unpacked") if is_archive(path) else path
     paths = images_in(root, recursive=True)
@@ -184,7 +184,7 @@ def open_images(path: Path, settings: ImageSetSettings, cache: Path, progress: b
 
 
 def _stamp(path: Path) -> tuple[int, int]:
-    """Size and time of a file; zeros of a link that leads nowhere, which becomes a problem when it is read."""
+    """Size and time of a file; zeros for a link that leads nowhere, which becomes a problem when it is read."""
     try:
         found = path.stat()
     except OSError:
@@ -217,7 +217,7 @@ def _read_all(
             digest.update(pixels)
             show(k + 1, len(paths))
         _complain(problems, len(paths), settings)
-        (cache / _MANIFEST).unlink(missing_ok=True)  # it is not that of the images which now take their place
+        (cache / _MANIFEST).unlink(missing_ok=True)  # it is not that of the images that now take their place
     manifest = _Manifest(settings.as_dict(), files, problems, digest.hexdigest())
     write_json(cache / _MANIFEST, {**vars(manifest)})
     return manifest
@@ -242,7 +242,7 @@ def cut(image: Image.Image, settings: ImageSetSettings) -> NDArray[np.uint8]:
     Raises
     ------
     UserError
-        It is of another shape, and the settings take those of one shape alone.
+        The image is of another shape, and the settings take only images of one shape.
     """
     image = images.upright(image)
     (width, height), (high, wide) = image.size, settings.size

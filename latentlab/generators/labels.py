@@ -1,4 +1,4 @@
-"""Labels of a training set, in the `dataset.json` that StyleGAN's code has beside the images."""
+"""Labels of a training set, in the `dataset.json` that StyleGAN's code keeps beside the images."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def labels_of(path: Path, names: Sequence[str]) -> NDArray[np.float32]:
     path
         A file `{"labels": [[name, label], …]}`, in which a label is a class, from 0, or a list of numbers.
     names
-        Names of the images with the way to them from the file's folder, such as '00000/img00000000.png'.
+        Names of the images with the path to them from the file's folder, such as '00000/img00000000.png'.
 
     Returns
     -------
@@ -36,7 +36,7 @@ def labels_of(path: Path, names: Sequence[str]) -> NDArray[np.float32]:
     Raises
     ------
     UserError
-        There is no such file, it has no labels or other ones than classes or numbers, or an image has none or two.
+        There is no such file, it has no labels or labels other than classes or numbers, or an image has none or two.
     """
     if not path.exists():
         raise UserError(f"there is no {path.name} beside the images, which has their labels: train without labels")

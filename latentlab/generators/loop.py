@@ -1,4 +1,4 @@
-"""The training of a generator on a set of images: on one process or many, resumable at any time."""
+"""The training of a generator on a set of images: in one process or many, resumable at any time."""
 
 from __future__ import annotations
 
@@ -48,8 +48,8 @@ class GeneratorRunOptions:
     log_every, sample_every
         Steps between rows of the history, and between grids.
     measure_every, measured_images
-        Steps between measurements of the distance, by which the best generator is kept (0 for none), and images of each
-        kind that are measured. A run that goes on has to have the same.
+        Steps between measurements of the distance, by which the best generator is kept (0 for none), and number of
+        images of each kind that are measured. A run that is continued must have the same.
     tensorboard
         Whether losses and grids are also written for TensorBoard (needs the package `tensorboard`).
     """
@@ -108,13 +108,13 @@ def train_generator(
     found
         Training set, of the networks' image size, channels and labels.
     settings
-        Settings of the training. With more images a training goes on, also one that was done.
+        Settings of the training. With more images, a training continues, even one that was finished.
     folder
         Folder of its state, `history.csv`, `curves.png`, `samples/step-*.png`, and of the networks.
     fabric
         A launched Fabric, see `latentlab.training.launch`; by default one process on the best available device.
     features
-        Feature network of the distance; needed where it is measured.
+        Feature network of the distance; needed if it is measured.
     options
         Options of this run.
     progress
@@ -123,8 +123,8 @@ def train_generator(
     Raises
     ------
     UserError
-        `folder` holds another training or a longer one, the set is not one of these networks, a batch does not divide
-        by the processes, a loss is not finite, or a package is missing.
+        `folder` holds another training or a longer one, the set does not fit the networks, a batch cannot be divided
+        among the processes, a loss is not finite, or a package is missing.
     """
     fabric = launch() if fabric is None else fabric
     options = options or GeneratorRunOptions()
@@ -136,7 +136,7 @@ def train_generator(
 
 
 class _Run:
-    """A training on its way."""
+    """A training in progress."""
 
     def __init__(
         self,
@@ -267,7 +267,7 @@ class _Run:
 
 
 def check_set(generator: AnyGenerator, found: ImageSet, settings: TrainingSettings, processes: int) -> None:
-    """Refuse a set that is not one of the generator's, or a batch that processes cannot share.
+    """Refuse a set that does not fit the generator, or a batch that processes cannot share.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Networks that a training goes on from: those of a checkpoint, for fine-tuning."""
+"""Networks that a training continues from: those of a checkpoint, for fine-tuning."""
 
 from __future__ import annotations
 
@@ -33,20 +33,20 @@ class Start:
 
 
 def start_of(name: str) -> Start:
-    """Load what a training goes on from.
+    """Load what a training continues from.
 
     Parameters
     ----------
     name
-        A known name, or a file. Its discriminator is in it, or beside it as `discriminator.safetensors`, where
-        trainings here write it.
+        A known name, or a file. The discriminator is in it, or beside it as `discriminator.safetensors`, where
+        trainings of this package write it.
 
     Raises
     ------
     UserError
-        The generator is one that is not trained here.
+        The generator is of a kind that cannot be trained here.
     CheckpointError
-        It cannot be read.
+        The checkpoint cannot be read.
     """
     generator = stylegan2.load(name)
     if isinstance(generator, MobileGenerator):
@@ -62,12 +62,12 @@ def start_of(name: str) -> Start:
 
 
 def networks_from(start: Start, preset: Preset) -> tuple[AnyGenerator, AnyDiscriminator]:
-    """Networks of a start; a discriminator that it lacks is the preset's, with new weights.
+    """Networks of a start; if it lacks a discriminator, that is the preset's, with new weights.
 
     Raises
     ------
     UserError
-        Layers are to be frozen of a discriminator that has learnt nothing.
+        Layers of a discriminator that has learnt nothing are to be frozen.
     """
     if start.discriminator is not None:
         return start.generator, start.discriminator

@@ -1,4 +1,4 @@
-"""State of a generator's training on disk: all that it needs to go on to the same result."""
+"""State of a generator's training on disk: all that it needs to continue to the same result."""
 
 from __future__ import annotations
 
@@ -48,12 +48,12 @@ def save(path: Path, training: GANTraining, watched: Watched, key: Mapping[str, 
 
 
 def load(path: Path, training: GANTraining, watched: Watched, key: Mapping[str, Any]) -> None:
-    """Go on from a state, if there is one.
+    """Continue from a state, if there is one.
 
     Raises
     ------
     UserError
-        It is broken, that of another training (names what differs), or of one that is longer already.
+        The state is broken, that of another training (names what differs), or that of one that is already longer.
     """
     if not path.exists():
         return

@@ -1,4 +1,4 @@
-"""What is looked at in a training: images of fixed seeds, and how far generated images are from real ones."""
+"""What is watched in a training: images of fixed seeds, and how far generated images are from real ones."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def made_by(generator: AnyGenerator, labels: Tensor | None, count: int, first_se
 
 
 def chosen_from(found: ImageSet, count: int) -> list[int]:
-    """Numbers of images from all over a set, the same each time."""
+    """Numbers of images spread over a set, the same each time."""
     return [place_in_order(k, len(found), 0) for k in range(min(count, len(found)))]
 
 
@@ -60,7 +60,7 @@ def _grid(cells: Tensor) -> Tensor:
 
 @dataclass
 class Distance:
-    """Kernel distance between generated and real images, of features of a network that is stated.
+    """Kernel distance between generated and real images, in the features of a stated network.
 
     Attributes
     ----------

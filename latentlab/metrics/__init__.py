@@ -1,4 +1,4 @@
-"""Metrics of edits and generators in torchmetrics' manner: `update`, `compute` (a value, its 95 % interval), `reset`.
+"""Metrics of edits and generators in torchmetrics' style: `update`, `compute` (a value, its 95 % interval), `reset`.
 
 Metrics of single images (`Identity`, `LPIPS`, `OutsideChange`, `Sharpness`) also keep the value of each image;
 `Leakage`, and the distances and manifolds of sets (`KernelDistance`, `FrechetDistance`, `KID`, `FID`, `Precision`,

@@ -1,4 +1,4 @@
-"""What every metric offers, and the half that metrics of single images share."""
+"""What every metric offers, and what metrics of single images share."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ T = TypeVar("T")
 class Metric(ABC):
     """A quantity of edited or translated images, accumulated over batches.
 
-    A metric of your own subclasses this, or only has the three methods. The comparison (`latentlab compare
+    Your own metric subclasses this, or only has the three methods. The comparison (`latentlab compare
     --metrics NAME`) constructs it without arguments and reads the attributes below where there are any.
 
     Attributes

@@ -30,9 +30,9 @@ class DCIScores(ShortRepr):
     disentanglement
         Whether each code matters for one factor alone.
     completeness
-        Whether each factor is told by one code alone.
+        Whether each factor is explained by one code alone.
     informativeness
-        How much the codes tell of the factors: 1 − the root-mean-square error of held-out predictions in standard
+        How much the codes tell about the factors: 1 − the root-mean-square error of held-out predictions in standard
         deviations of the factor, averaged over the factors; 0 for predictions no better than the mean.
     importance
         `(codes, factors)`: mean absolute weight of each standardised code for each standardised factor.
@@ -50,17 +50,17 @@ class DCI:
     Eastwood and Williams 2018, "A Framework for the Quantitative Evaluation of Disentangled Representations". The
     importance of a code for a factor is the absolute weight that a lasso gives it, both standardised. Factors may be
     what a generator was made from or, as in StyleSpace (Wu et al. 2021), attributes of its images by classifiers: here
-    their logits. Values are comparable only with equal factors, classifiers and numbers of samples.
+    their logits. Values are comparable only with the same factors, classifiers and numbers of samples.
 
     Samples are split into folds; the penalty of a fold is the one that does best on the other folds' held-out samples.
-    Intervals are of the delete-a-group jackknife over the folds.
+    Intervals come from the delete-a-group jackknife over the folds.
 
     Parameters
     ----------
     names
         Factors, one for each column of the values; at least two.
     folds
-        Number of folds, from 3.
+        Number of folds, at least 3.
 
     Raises
     ------
@@ -100,7 +100,7 @@ class DCI:
         add_rows(self._codes, self._factors, codes, factors, len(self.names))
 
     def compute(self, progress: bool | Stage = True) -> DCIScores:
-        """Return the scores; unknown with fewer than four samples a fold, or where no code or no factor varies."""
+        """Return the scores; unknown with fewer than four samples per fold, or where no code or no factor varies."""
         codes, factors = (np.concatenate(x) if x else np.zeros((0, 2)) for x in (self._codes, self._factors))
         why = self._why_unknown(codes, factors)
         if why:

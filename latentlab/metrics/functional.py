@@ -138,8 +138,8 @@ def frechet_distance(one: NDArray[np.float64], other: NDArray[np.float64]) -> fl
     .. math:: \lVert\mu_1 - \mu_2\rVert^2 + \operatorname{tr}\left(C_1 + C_2 - 2\,(C_1 C_2)^{1/2}\right)
 
     Heusel et al. 2017, "GANs Trained by a Two Time-Scale Update Rule Converge to a Local Nash Equilibrium", equation
-    (6). With Inception's features it is FID. It is biased upwards for small sets: with fewer than several times d
-    images compare by `kernel_distance`.
+    (6). With Inception's features it is FID. It is biased upwards for small sets: with fewer images than several
+    times d, compare by `kernel_distance`.
     """
     first, second = _root(one), _root(other)
     # With C₁ = A' A and C₂ = B' B the roots of the eigenvalues of C₁ C₂ are the singular values of A B'.
@@ -157,7 +157,7 @@ def _root(features: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def kernel_distance(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:
-    r"""Unbiased squared maximum mean discrepancy of features `(n, d)` and `(m, d)`: about 0 for one distribution.
+    r"""Unbiased squared maximum mean discrepancy of features `(n, d)` and `(m, d)`: about 0 for the same distribution.
 
     .. math::
 
@@ -189,7 +189,7 @@ def face_region(images: Tensor) -> Tensor:
 def trimmed_mean(values: NDArray[np.float64], share: float = 0.01) -> float:
     """Average the values from the quantile `share` to the quantile 1 − `share`, both included.
 
-    Perceptual path lengths are averaged so (`share` of 1 %): a few pairs that jump would rule the mean.
+    Perceptual path lengths are averaged like this (`share` of 1 %): a few pairs that jump would dominate the mean.
     """
     low = np.quantile(values, share, method="lower")
     high = np.quantile(values, 1 - share, method="higher")
@@ -238,7 +238,7 @@ def dci_scores(importance: NDArray[np.float64]) -> tuple[float, float]:
     Parameters
     ----------
     importance
-        `(codes, factors)`, from 0; at least two of either.
+        `(codes, factors)`, none below 0; at least two of each.
 
     Returns
     -------
@@ -285,7 +285,7 @@ def density(points: NDArray[np.float64], reference: NDArray[np.float64], k: int 
     """Number of the reference's balls (see `inside_manifold`) that each point lies in, divided by k: `(n,)`.
 
     The mean is the density of Naeem et al. 2020, "Reliable Fidelity and Diversity Metrics for Generative Models",
-    equation 4: about 1 for two sets of one distribution; it may exceed 1.
+    equation 4: about 1 for two sets from one distribution; it may exceed 1.
     """
     radii = _squared_radii(reference, k)
     return np.concatenate([(block <= radii).sum(axis=1) / k for _, block in _squared_distances(points, reference)])

@@ -1,4 +1,4 @@
-"""FID and KID: distances of the features that published values are of, those of Inception by torch-fidelity."""
+"""FID and KID: distances on the features that published values use, those of Inception, by torch-fidelity."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ class InceptionFeatures:
     """The 2048 features of Inception v3 that FID and KID are defined on, `(n, 2048)`, by torch-fidelity.
 
     The network is TensorFlow's of 2015 (`inception-v3-compat`), which resizes images as TensorFlow 1 did: the features
-    are those of the published scripts to float tolerance. Its weights are fetched the first time.
+    are those of the published scripts to float tolerance. Its weights are fetched on first use.
 
     Parameters
     ----------
     device
-        Device that the network works on.
+        Device that the network runs on.
 
     Raises
     ------
@@ -67,7 +67,7 @@ def _fetch(url: str) -> None:
 class FID(FrechetDistance):
     """Fréchet Inception distance (Heusel et al. 2017); see `functional.frechet_distance`.
 
-    Published values are of 50 000 images; fewer give larger ones.
+    Published values are for 50 000 images; fewer images give larger values.
 
     Parameters
     ----------

@@ -20,7 +20,7 @@ from latentlab.reprs import ShortRepr
 LEAST_IMAGES = 10
 """Fewest images that a conclusion is drawn from.
 
-A 95 % percentile bootstrap interval of 2 normal values holds their mean in 51 % of all cases, of 5 in 85 %, of 10 in
+A 95 % percentile bootstrap interval of 2 normal values contains their mean in 51 % of all cases, of 5 in 85 %, of 10 in
 90 %.
 """
 # Widths from here on, by their leading digits, support one digit, smaller ones two (Particle Data Group, "Review of
@@ -71,10 +71,10 @@ def paired_difference(
     Parameters
     ----------
     one, other
-        `(n,)` each; images of which a value is NaN are left out and counted.
+        `(n,)` each; images with a NaN value are left out and counted.
     share
-        Whether the values are 1 or 0. Their interval is that of the discordant pairs' share (the exact version of
-        McNemar's test, 1947), else Student's.
+        Whether the values are 1 or 0. Their interval is then that of the discordant pairs' share (the exact version of
+        McNemar's test, 1947), otherwise Student's.
     level
         Confidence level.
 
@@ -115,7 +115,7 @@ class PairedDifferences(ShortRepr):
     high: NDArray[np.float64]
 
     def better(self, more: bool) -> NDArray[np.bool_]:
-        """Whether the row is better than the column beyond the interval; `more` says whether larger values are."""
+        """Whether the row is better than the column beyond the interval; `more` says whether larger is better."""
         return self.low > 0 if more else self.high < 0
 
 

@@ -27,7 +27,7 @@ class KernelDistance(SetDistance):
         How often rows are drawn for the interval.
     """
 
-    least = -math.inf  # unbiased: of two sets from one distribution it lies on either side of 0
+    least = -math.inf  # unbiased: for two sets from one distribution it lies on either side of 0
 
     def __init__(self, features: FeatureExtractor | None = None, scale: float = 1000.0, resamples: int = 200) -> None:
         super().__init__(features, resamples)

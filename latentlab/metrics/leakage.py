@@ -31,7 +31,7 @@ class Leakage(Metric):
     target
         Attribute that is edited.
     related
-        Attributes that change with the target by nature, and are no leakage; None for those of
+        Attributes that change with the target by nature, and are not leakage; None for those of
         `latentlab.scorers.related` that the classifier knows.
     deviation
         `(k,)`: standard deviation of the classifier's logits over a population; None for that of the images before.

@@ -16,7 +16,7 @@ class ManifoldMetric(FeatureSets):
 
     Published values use VGG16's fully connected features (fc2), whose weights LPIPS does not bring: with
     `VGG16Features`, spatial means of the convolutional layers, values are not comparable to them. All of these metrics
-    depend on the sizes of the sets: published ones take 50 000 images of either.
+    depend on the sizes of the sets: published ones use 50 000 images of each.
 
     Parameters
     ----------

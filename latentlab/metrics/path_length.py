@@ -14,7 +14,7 @@ from latentlab.metrics.intervals import Interval, statistic_interval, unknown_be
 from latentlab.perceptual import MIN_RESOLUTION, PerceptualDistance, load_perceptual
 
 EPSILON = 1e-4
-"""Distance of the two images of a pair along their path, which is 1 long."""
+"""Distance of the two images of a pair along their path, which has length 1."""
 _RESOLUTION = 256
 
 

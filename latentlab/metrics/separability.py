@@ -1,4 +1,4 @@
-"""Linear separability: how well hyperplanes in a latent space tell attributes."""
+"""Linear separability: how well hyperplanes in a latent space separate attributes."""
 
 from __future__ import annotations
 
@@ -28,26 +28,27 @@ class _Told:
 
 
 class LinearSeparability:
-    r"""Linear separability (LS): 2 to the sum over attributes of what a hyperplane leaves unknown, in bits.
+    r"""Linear separability (LS): 2 to the power of the sum over attributes of what hyperplanes leave unknown, in bits.
 
-    For each attribute the samples of which a classifier is surest are kept, a linear SVM is fitted to their latents,
+    For each attribute the samples that a classifier is surest of are kept, a linear SVM is fitted to their latents,
     and with X its prediction and Y the classifier's:
 
     .. math:: 2^{\sum_k H(Y_k \mid X_k)}
 
-    It is 1 where each attribute is told by a hyperplane. Karras et al. 2019, "A Style-Based Generator Architecture for
+    It is 1 where hyperplanes separate all attributes. Karras et al. 2019, "A Style-Based Generator Architecture for
     Generative Adversarial Networks", section 4.2, which keeps the surer half of 200 000 samples. Values are comparable
-    only with the same classifiers: published ones take 40 CelebA classifiers of their own.
+    only with the same classifiers: published ones use 40 CelebA classifiers of their own.
 
     Parameters
     ----------
     names
         Attributes, one for each column of the logits.
     keep
-        Share of the samples that are kept of each attribute.
+        Share of the samples that are kept for each attribute.
     folds
-        Each sample is judged by an SVM that has not seen it, by cross-validation with so many folds. 1 judges samples
-        by the SVM that was fitted to them, as published, which flatters unless they are many times the latents' width.
+        Each sample is judged by an SVM that has not seen it, by cross-validation with this many folds. 1 judges
+        samples by the SVM that was fitted to them, as published, which flatters unless their number is many times the
+        latents' width.
 
     Raises
     ------
@@ -90,7 +91,7 @@ class LinearSeparability:
         add_rows(self._latents, self._logits, latents, logits, len(self.names))
 
     def entropies(self, progress: bool | Stage = True) -> dict[str, float]:
-        """Return the bits that a hyperplane leaves unknown of each attribute, 0 … 1."""
+        """Return the bits that a hyperplane leaves unknown about each attribute, 0 … 1."""
         told = self._tell(progress)
         return {name: conditional_entropy(t.predicted, t.labels) for name, t in zip(self.names, told, strict=True)}
 

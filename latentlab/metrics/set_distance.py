@@ -1,4 +1,4 @@
-"""The halves that metrics of two sets of images share."""
+"""What metrics of two sets of images share."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ class FeatureSets(Metric):
     Attributes
     ----------
     least_images
-        Fewest images in either set that the metric is known from.
+        Fewest images in either set from which the metric is known.
     note
-        What readers have to know beside the value; empty for nothing.
+        What readers have to know besides the value; empty for nothing.
     """
 
     least_images: int = 2

@@ -1,7 +1,6 @@
-"""The jobs of the command line as functions: study an attribute, edit photos and videos, project photos, label samples,
-walk, measure.
+"""Command-line jobs as functions: study attributes, edit and project photos, edit videos, label samples, walk, measure.
 
-Every pipeline takes its networks as `Components`, writes into a folder, and resumes there when it was stopped.
+Every pipeline takes its networks as `Components`, writes into a folder, and resumes there if it was stopped.
 """
 
 from typing import TYPE_CHECKING

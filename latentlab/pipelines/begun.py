@@ -1,4 +1,4 @@
-"""Rows of a part that is being made, kept from time to time, so that a stop costs seconds and not the part."""
+"""Rows of a part that is being made, saved from time to time, so that a stop costs seconds and not the whole part."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from latentlab.files import atomic_path, remove
 
 KEEP_SECONDS = 15.0
-"""Seconds after which what was made of a part is kept: what a stop can cost, besides the last batch."""
+"""Seconds after which the rows made so far are saved: what a stop can cost, besides the last batch."""
 
 Arrays = Mapping[str, NDArray[Any]]
-"""Arrays by name, with as many rows each."""
+"""Arrays by name, all with the same number of rows."""
 
 _FIRST = "first"  # the number of the first row, beside the arrays
 
@@ -28,7 +28,7 @@ class BegunRows:
     Parameters
     ----------
     path
-        The file. Whoever makes the parts has made sure that its folder is of the same work.
+        The file. The caller has made sure that its folder belongs to the same work.
     """
 
     def __init__(self, path: Path) -> None:
@@ -37,7 +37,7 @@ class BegunRows:
     def finish(
         self, part: range, kinds: Sequence[str], make: Callable[[range, Sequence[str]], Iterable[Arrays]]
     ) -> dict[str, NDArray[Any]]:
-        """Return arrays of the rows of a part, going on with what a stopped run has made of it.
+        """Return the arrays of a part's rows, going on from what a stopped run has made of them.
 
         Parameters
         ----------
@@ -47,7 +47,7 @@ class BegunRows:
             Names of the arrays.
         make
             Yields arrays of some rows and of these kinds, in batches, all but the last of one size.
-            So the rows are the same bits as those of a run that was not stopped.
+            So the rows are bit for bit those of a run that was not stopped.
 
         Raises
         ------

@@ -1,4 +1,4 @@
-"""How far to go along directions, for all faces alike: learnt on training faces."""
+"""How far to go along a direction, the same for all faces: learnt on training faces."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ class Reach:
     away
         Strength, negative, at which faces with the attribute lose it.
     changed_towards, changed_away
-        Shares of the training faces whose label changed at the two: below 1 where no strength that was tried changed
-        them all. None if unknown.
+        Shares of the training faces whose label changed at these two strengths: below 1 where none of the strengths
+        that were tried changed them all. None if unknown.
     response
         Share of the faces that changed their label, at every strength that was tried; None if unknown.
     """
@@ -51,12 +51,12 @@ class Reach:
     response: Response | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        """Return what JSON holds."""
+        """Return it as a dictionary for JSON."""
         response = None if self.response is None else self.response.to_dict()
         return {**{field.name: getattr(self, field.name) for field in fields(self)}, "response": response}
 
     def calibrated(self, direction: Direction) -> Direction:
-        """Give a direction's card the response, and the range if every face changed its label at its ends."""
+        """Return a direction with the response, and with the range if every face changed its label at its ends."""
         direction = replace(direction, response=self.response)
         if all(share is None or share == 1 for share in (self.changed_away, self.changed_towards)):
             direction = replace(direction, strength_range=(self.away, self.towards))
@@ -79,13 +79,14 @@ def calibrate_reach(
 ) -> Reach:
     """Find how far to go along `direction`, towards an attribute and away from it.
 
-    Each is the first strength at which all of a dozen faces of the other label have changed it. Where none up to 8
-    standard deviations does that, it is the first that changes the most of them: beyond it faces only get distorted.
+    Each of the two is the first strength at which a dozen faces of the other label have all changed theirs. Where none
+    up to 8 standard deviations does that, it is the first that changes the most of them: beyond it, faces only get
+    distorted.
 
     Parameters
     ----------
     train
-        Training faces. Held-out ones are not for this: a strength chosen on the faces it is judged by flatters itself.
+        Training faces, not held-out ones: a strength chosen on the faces that it is judged by flatters itself.
     attribute
         Name of the score that decides the label, at the threshold of `train`.
     direction
@@ -97,8 +98,8 @@ def calibrate_reach(
     progress
         True for a progress bar, False for none, or a `Stage` of your own.
     begun
-        File that keeps what was found at each strength, with which a stopped run goes on; the caller removes it, and
-        has made sure that it is of the same work. None keeps nothing.
+        File that keeps what was found at each strength, from which a stopped run goes on; the caller removes it, and
+        has made sure that it belongs to the same work. None keeps nothing.
 
     Raises
     ------
@@ -130,7 +131,7 @@ def calibrate_reach(
     furthest, back = towards.strongest(1), away.strongest(-1)
     response = Response(
         (*away.strengths, 0.0, *towards.strengths),
-        (*away.values, 0.0, *towards.values),  # a face is called changed where its label is another one than before
+        (*away.values, 0.0, *towards.values),  # a face counts as changed where its label differs from before
     )
     return Reach(furthest, back, towards(furthest), away(back), response)
 
@@ -161,6 +162,6 @@ def changed_share(
     away: bool = False,
     batch_size: AnyBatch = "auto",
 ) -> float:
-    """Share of the faces that have an attribute at a strength or, `away`, that lack it; see `rescore`."""
+    """Share of the faces that have an attribute at a strength or, if `away`, lack it; see `rescore`."""
     edited = rescore(faces, direction, [strength], renderer, scorer, batch_size, progress=False)
     return float(np.mean(edited.labels(attribute) == (NEGATIVE if away else POSITIVE)))

@@ -27,9 +27,9 @@ if TYPE_CHECKING:  # a photo is checked without any projection
 
 Verdict = Literal["good", "fair", "poor", "unknown"]
 
-# Images are compared at this resolution, as the published tables of projections do.
+# Images are compared at this resolution, as in the published tables of projections.
 RESOLUTION = 256
-# By unit: how many decimals of a value mean something.
+# How many decimals of a value are meaningful, by unit.
 _DECIMALS = {"°": 0, "px": 0, "%": 1, "% of the width": 1, "dB": 1, "sigmas": 2, "levels": 2}
 # dlib's 5 landmarks among the 68.
 _FIVE_OF_68 = [45, 42, 36, 39, 33]
@@ -62,7 +62,7 @@ class QualityCheck:
 
 @dataclass(frozen=True)
 class Limits:
-    """Values up to `good` are good, those up to `fair` fair; where `good` is the larger one, values from there on."""
+    """Values up to `good` are good, those up to `fair` fair; where `good` is the larger, those from there upwards."""
 
     good: float
     fair: float
@@ -77,8 +77,8 @@ class Limits:
         return "fair" if sign * value <= sign * self.fair else "poor"
 
 
-# "Generated" are faces of mobile-ffhq at psi 1, as benchmarks/quality_checks.py measures them: what the generator
-# draws often is good (up to the 95th percentile, or from the 5th), what it hardly draws is poor (beyond the 99th
+# "Generated" means faces of mobile-ffhq at psi 1, as benchmarks/quality_checks.py measures them: what the generator
+# draws often is good (up to the 95th percentile, or from the 5th), what it hardly ever draws is poor (beyond the 99th
 # or the 1st).
 LIMITS = {
     "face score": Limits(0.5, 0.3),  # generated: 5 % below 0.54, 1 % below 0.31
@@ -93,12 +93,12 @@ LIMITS = {
     "resolution": Limits(RESOLUTION, MIN_RESOLUTION),
     "outside the photo": Limits(100 * BEYOND, 30),  # 30 % of its width is the most that FFHQ's crop pads for
     "detail": Limits(8, 4.5),  # generated: 1 % below 8.0; of copies reduced to 64 pixels the median has 3.7
-    # The rows "optimise W+" and "optimise W" of the table that the field compares by (GANInverter, CelebA-HQ).
+    # The rows "optimise W+" and "optimise W" of the table that the field uses to compare (GANInverter, CelebA-HQ).
     "LPIPS": Limits(0.109, 0.197),
     "MSE": Limits(0.0242, 0.067),
     "PSNR": Limits(10 * math.log10(4 / 0.0242), 10 * math.log10(4 / 0.067)),
     "mesh": Limits(1.35, 1.9),  # generated: 5 % above 1.35, 1 % above 1.9
-    # Two photos of a person (benchmarks/identity.py): median 0.75, 5 % below 0.47; median distance 0.45.
+    # Two photos of one person (benchmarks/identity.py): median 0.75, 5 % below 0.47; median distance 0.45.
     "identity": Limits(0.75, 0.5),
     "identity distance": Limits(0.45, 0.6),  # 0.6 is dlib's rule
     "distance from w_avg": Limits(1.3, 2),  # w of random z: 5 % beyond 1.30, 1 % beyond 1.48
@@ -126,7 +126,7 @@ def check_photo(face: AlignedFace, faces_in_photo: int | None = 1) -> list[Quali
     face
         Aligned face, as `latentlab.faces.align` gives it.
     faces_in_photo
-        Number of faces that the detector found in the photo; None, where all of them are meant, leaves that check out.
+        Number of faces that the detector found in the photo; None, where all of them are meant, leaves this check out.
 
     Returns
     -------
@@ -195,7 +195,7 @@ def detail(image: Tensor) -> float:
     Parameters
     ----------
     image
-        `(1, 3, resolution, resolution)` in FFHQ's crop; smaller ones are enlarged, which adds none.
+        `(1, 3, resolution, resolution)` in FFHQ's crop; smaller ones are enlarged, which adds no detail.
     """
     grey = _resized(image).mean(1, keepdim=True)
     coarse = F.interpolate(F.avg_pool2d(grey, 2), scale_factor=2, mode="bilinear")
@@ -218,11 +218,11 @@ def check_projection(
 
     - LPIPS, MSE and PSNR between the images in [-1, 1], all at 256 pixels;
     - mesh: the pattern in the rendering that these do not see, in levels of 255, see `latentlab.projection.mesh`; left
-      out where it is not larger than that;
-    - identity and identity distance, see `latentlab.faces.identity`; unknown of faces that are too small for it;
-    - distance from w_avg in sigmas, sigma = sqrt(E|w − w_avg|²); of W+ the mean over the rows;
+      out where the rendering is not larger than 256 pixels;
+    - identity and identity distance, see `latentlab.faces.identity`; unknown for faces that are too small for it;
+    - distance from w_avg in sigmas, sigma = sqrt(E|w − w_avg|²); in W+ the mean over the rows;
     - spread of the rows: the root mean square distance of the rows to their mean, in sigmas; 0 in W, about 1 for rows
-      that have nothing to do with each other, and more in W+: limits are those of photos that were projected.
+      that have nothing to do with each other, and more in W+: the limits are those of projected photos.
 
     Parameters
     ----------
@@ -239,7 +239,7 @@ def check_projection(
     photo_checks
         Results of `check_photo`: a poor value there is the likely cause of one here.
     shortcut
-        What the projection was spared, such as "only 5 of the recipe's 280 steps were taken": the first
+        How the projection was cut short, such as "only 5 of the recipe's 280 steps were taken": the first
         cause of a poor value, beside which no other is named.
 
     Returns

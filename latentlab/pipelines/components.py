@@ -69,7 +69,7 @@ class Components:
         descriptor
             Face descriptor; None for dlib's.
         perceptual
-            Perceptual distance that results are reported in; None for LPIPS with VGG16.
+            Perceptual distance in which results are reported; None for LPIPS with VGG16.
         device
             'cpu', 'cuda', 'mps', or 'auto' for the best available one. A loaded generator brings its own.
 
@@ -86,12 +86,12 @@ class Components:
 
     @property
     def network_name(self) -> str:
-        """Name or path that the generator was asked for by; the class of one that was given as an object."""
+        """Name or path by which the generator was asked for; the class of one that was given as an object."""
         return str(self._network) if isinstance(self._network, str | Path) else type(self._network).__name__
 
     @property
     def scorer_name(self) -> str:
-        """Name that the scorer was asked for by; the class of one that was given as an object."""
+        """Name by which the scorer was asked for; the class of one that was given as an object."""
         return self._scorer if isinstance(self._scorer, str) else type(self._scorer).__name__
 
     @cached_property
@@ -101,7 +101,7 @@ class Components:
         return stylegan2.load(given, device=self.device) if isinstance(given, str | Path) else given
 
     def of_class(self, class_label: int | None) -> Components:
-        """Return the same networks, the generator as that of one of its classes; for None just these.
+        """Return the same networks, with the generator as that of one of its classes; for None these themselves.
 
         Raises
         ------
@@ -140,7 +140,7 @@ class Components:
         Raises
         ------
         UserError
-            Then; names the images of the network, and what takes others.
+            If so; the message names the images of the network, and what takes others.
         """
         check_channels(self.generator, "scoring them" if scored else what, name=self.network_name)
         if not scored:
@@ -153,7 +153,7 @@ class Components:
             check_channels(self.generator, f"the scorer {self.scorer_name}", (takes,), self.network_name, advice)
 
     def check_takes_photos(self) -> None:
-        """Refuse a generator without W, or of other images than square colour ones, for photos of faces; UserError."""
+        """Refuse, for photos of faces, a generator without W or without square colour images; UserError."""
         check_has_w(self.generator, "projection")
         check_square(self.generator, "editing and projecting photos of faces")
         self._check_colour(
@@ -170,7 +170,7 @@ class Components:
         return Renderer(self.generator, size, dtype=dtype_of(precision, self.device))
 
     def check_attribute(self, attribute: str) -> None:
-        """Refuse an attribute that the scorer does not score, with those and the scorer that do; UserError then."""
+        """Refuse an attribute that the scorer does not score; UserError names those it does, and a scorer for it."""
         try:
             check_score(self.scorer.names, attribute)
         except UserError as error:
@@ -182,17 +182,17 @@ class Components:
 
     @cached_property
     def scorer(self) -> Scorer:
-        """The scorer, images to named scores."""
+        """The scorer: images to named scores."""
         return load_scorer(self._scorer, self.device) if isinstance(self._scorer, str) else self._scorer
 
     @cached_property
     def detector(self) -> FaceDetector:
-        """The face detector, photos to faces with their landmarks."""
+        """The face detector: photos to faces with their landmarks."""
         return load_detector(self._detector) if isinstance(self._detector, str) else self._detector
 
     @cached_property
     def descriptor(self) -> FaceDescriptor:
-        """The face descriptor, which tells persons apart."""
+        """The face descriptor, which tells people apart."""
         return self._descriptor or FaceDescriptor()
 
     @cached_property
@@ -202,7 +202,7 @@ class Components:
 
     @cached_property
     def alex_perceptual(self) -> PerceptualDistance:
-        """Perceptual distance with AlexNet, in which edits are often reported; the one that was given, if any."""
+        """Perceptual distance with AlexNet, with which edits are often reported; the one that was given, if any."""
         return self._perceptual or load_perceptual("alex", self.device)
 
     @cached_property

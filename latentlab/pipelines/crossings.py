@@ -1,4 +1,4 @@
-"""The first strength at which each of several responses reaches a target, found by a few calls for all at once."""
+"""The first strength at which each of several responses reaches a target, found in a few calls for all at once."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from latentlab.reprs import ShortRepr
 Floats = NDArray[np.float64]
 Rows = NDArray[np.intp]
 Respond = Callable[[Rows, Floats], NDArray[np.floating]]
-"""Gives the responses `(m,)` of some rows, by their indices `(m,)`, at a strength each `(m,)`."""
+"""Gives the responses `(m,)` of the rows with these indices `(m,)`, each at its own strength `(m,)`."""
 
-# Shares of its limit that a search moves on by: at first and at most, so as not to pass over a crossing; and at least.
+# Shares of its limit by which a search moves on: at first and at most, so as not to pass over a crossing; and at least.
 _LEAP, _STEP = 1 / 3, 1 / 8
 # Share of a step's width that a guess within it keeps from both of its ends, and share of the limit at which a step is
 # too narrow for another guess: there the response jumps.
@@ -30,12 +30,12 @@ class Crossings(ShortRepr):
     Attributes
     ----------
     strengths
-        `(n,)`: the first strength that was found to reach the target; of a row that does not reach it, the strength
+        `(n,)`: the first strength that was found to reach the target; for a row that does not reach it, the strength
         with the highest response among those that were tried.
     after
         Responses `(n,)` at `strengths`.
     reached
-        `(n,)`: whether `after` is the target or more.
+        `(n,)`: whether `after` is at or above the target.
     calls
         `(n,)`: how often each row's response was asked for.
     """
@@ -71,16 +71,16 @@ def first_crossings(
     target
         Response to reach.
     limits
-        `(n,)`: the most strength of each row, at least 0. None is asked for beyond it.
+        `(n,)`: the largest strength of each row, at least 0. No response is asked for beyond it.
     tolerances
-        `(n,)`: by how much a response may exceed the target, above 0; where calls are used up it may be more.
+        `(n,)`: by how much a response may exceed the target, above 0; where the calls are used up it may be more.
     most_calls
         How often each row's response is asked for at most, 2 or more.
 
     Returns
     -------
     Crossings
-        The strengths. A response that is there at strength 0 gets 0.
+        The strengths. A row that is there at strength 0 gets 0.
     """
     trails = [[(0.0, float(response))] for response in before]
     excess = np.asarray(before, dtype=np.float64) - target

@@ -1,4 +1,4 @@
-"""Drag points of one generated image, and write what became of it."""
+"""Drag points of one generated image, and write the result."""
 
 from __future__ import annotations
 

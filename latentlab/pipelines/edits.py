@@ -26,7 +26,7 @@ from stylegan2.protocol import Generator
 from stylegan2.sampling import z_from_seeds
 
 EDITED = "edited"
-"""Name of what went along several directions at once, where what went along one is named by its strength."""
+"""Name of an edit along several directions at once, where one along a single direction is named by its strength."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -96,9 +96,9 @@ def render_edits(
     Parameters
     ----------
     latents
-        ws `(faces, num_ws, w_dim)`, or latents by name, of which the direction's space can be reached.
+        ws `(faces, num_ws, w_dim)`, or latents by name, from which the direction's space can be reached.
     direction, mode
-        See `latentlab.editing.move`; of edits along several directions, strengths are multiples.
+        See `latentlab.editing.move`; for edits along several directions, strengths are multiples.
     strengths
         Strengths of all faces, which must differ; or `(faces, strengths)`, where each face has its own.
     renderer, scorer
@@ -129,7 +129,7 @@ def render_edits(
 
 
 def checked_codes(ws: Tensor, generator: Generator) -> Tensor:
-    """Latent codes `(n, num_ws, w_dim)` for a generator; one row serves all layers.
+    """Latent codes `(n, num_ws, w_dim)` for a generator; a single row serves all layers.
 
     Raises
     ------
@@ -187,7 +187,7 @@ def edit_table(
     scores
         Scores of `len(seeds) * len(strengths)` images.
     seeds
-        Numbers that the faces are called by.
+        Numbers by which the faces are called.
     strengths
         Strengths of all faces, or `(faces, strengths)`.
     names
@@ -195,7 +195,7 @@ def edit_table(
     threshold
         Threshold of the table's labels.
     reached
-        `(faces,)`: whether a face got to the target that its strength was searched for, where there was one.
+        `(faces,)`: whether each face reached the target for which its strength was searched, where there was one.
     """
     own = np.asarray(strengths, dtype=np.float64)
     return EditTable(
@@ -209,7 +209,7 @@ def edit_table(
 
 
 def check_leaves_codes(along: Direction | Edits) -> None:
-    """Refuse directions whose edits no code of w or w+ has, where these are to be saved; UserError."""
+    """Refuse directions whose edits no code of w or w+ can hold, where codes are to be saved; UserError."""
     for direction, _ in as_edits(along):
         if direction.space == "s":
             raise UserError(

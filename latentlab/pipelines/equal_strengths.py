@@ -30,18 +30,18 @@ from latentlab.scorers import Scorer, check_score
 from stylegan2.fingerprint import fingerprint
 
 _FILE = "equal_strengths.json"
-# Where sigma is unknown, the furthest strength that is tried, in ends of the direction's range.
+# Where sigma is unknown, the furthest strength that is tried, in multiples of the end of the direction's range.
 _RANGES = 3.0
 
 
 @dataclass(frozen=True)
 class EqualStrength:
-    """The strength at which a direction changes as many faces as others do.
+    """The strength at which a direction changes as many faces as the others do.
 
     Attributes
     ----------
     strength
-        The least strength found to change so many, in the direction's units; if none did, that which changed the most.
+        The least strength found to change that many, in the direction's units; if none did, the one changing the most.
     share
         Share of the faces that it changes.
     reached
@@ -68,7 +68,7 @@ class EqualSettings:
         The furthest that faces are moved, in standard deviations along the direction; of a direction without sigma,
         three times the end of its range.
     tries
-        Strengths that are tried of each direction at most, 2 or more.
+        Number of strengths that are tried for each direction at most, 2 or more.
     batch_size
         Images rendered at once, see `latentlab.batching`.
     folder
@@ -100,7 +100,7 @@ def calibrate_equal(
         Directions by name, of any spaces.
     faces
         Faces that are to change: without the attribute or, if they are to lose it, with it. Not those that the
-        directions are to be judged by: a strength chosen on these flatters itself.
+        directions are to be judged on: a strength chosen on these flatters itself.
     share
         Share of the faces that is to get (or lose) the attribute, above 0 up to 1.
     renderer, scorer

@@ -30,13 +30,13 @@ def fit_samples(
     samples
         Folder that `label_samples` wrote.
     attributes
-        Names of scores; for a method that learns from no score, the one name that its components are called by.
+        Names of scores; for a method that learns from no score, the one name by which its components are called.
     method
         Name of a finder.
     components
-        Networks that the samples were drawn with. The generator is loaded for methods of space z or s, which other
-        methods take where it has no W, and for those that look through it, which see images of the samples'
-        resolution; the scorer for those that look through it.
+        Networks that the samples were drawn with. The generator is loaded for methods in space z or s, which other
+        methods use where it has no W, and for those that look through it, which see images at the samples'
+        resolution; the scorer is loaded for those that look through it.
     threshold
         See `latentlab.directions.fit`.
     progress

@@ -69,9 +69,9 @@ class HealthyRegion(ShortRepr):
         Parameters
         ----------
         generator
-            The generator; of a conditional one, all classes in turn.
+            The generator; for a conditional one, all classes in turn.
         space
-            'w' or 's'. Edits along channels of S leave no trace in W: they take 's'.
+            'w' or 's'. Edits along channels of S leave no trace in W: they need 's'.
         share
             See the attribute.
         psi
@@ -91,12 +91,12 @@ class HealthyRegion(ShortRepr):
         return cls(Typicality.fit(styles.standardise_w(generator, w)), styles, share)
 
     def distance(self, latents: Tensor | Latents, generator: Generator) -> NDArray[np.float64]:
-        """Compute the distances `(b,)` of latents from the population; of W+ the root mean square over the rows.
+        """Compute the distances `(b,)` of latents from the population; in W+ the root mean square over the rows.
 
         Raises
         ------
         UserError
-            If the region is one of W, and the latents are styles.
+            If the region is in W, and the latents are styles.
         """
         by_name: Latents = {"ws": latents} if isinstance(latents, Tensor) else latents
         if self.styles is not None:
@@ -115,14 +115,14 @@ class HealthyRegion(ShortRepr):
     ) -> NDArray[np.float64]:
         """Find how far latents may go along a direction without leaving the region.
 
-        A latent that lies outside already may go as far as it gets no further out.
+        A latent that already lies outside may go as long as it gets no further out.
 
         Parameters
         ----------
         latents
             Latents of b faces.
         direction, furthest
-            The direction, and the strength, of either sign, beyond which nothing is asked.
+            The direction, and the strength, of either sign, beyond which the search does not go.
         generator
             Their generator.
 

@@ -1,4 +1,4 @@
-"""Published directions to named ones: with a card, and with the sign that they turn out to have."""
+"""From published directions to named ones: with a card, and with the sign that they turn out to have."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def import_direction(
     reverse: bool = False,
     space: Literal["w", "z"] | None = None,
 ) -> ImportedDirection:
-    """Give a published direction a card, and find the sign with which its attribute grows, by a few renders.
+    """Give a published direction a card, and find the sign with which its attribute grows, in a few renders.
 
     The card names the generator, the spread of the population along it (sigma), the file and the notice of the sign.
 
@@ -61,7 +61,7 @@ def import_direction(
     components
         Networks; the generator that it was learnt on, and the scorer.
     score
-        Score that tells the sign; None for the one called like the attribute, or the scorer's only one.
+        Score that shows the sign; None for the one named like the attribute, or the scorer's only one.
     reverse
         Whether to reverse it, so that positive strengths do what its negative ones did.
     space

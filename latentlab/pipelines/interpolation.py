@@ -99,7 +99,7 @@ class InterpolationSettings:
         Raises
         ------
         UserError
-            If there is but one keyframe, or there are fewer frames than keyframes.
+            If there is only one keyframe, or there are fewer frames than keyframes.
         """
         if keyframes < 2:
             raise UserError(f"an animation goes between two keyframes or more, and {keyframes} is given")
@@ -121,7 +121,7 @@ def interpolate(
 
     Latents are interpolated and rendered. Between photos on which the generator was tuned, its weights are interpolated
     along with them: at a photo they are those that were tuned on it, at seeds and codes the generator's own. Noise maps
-    that were optimised are mixed, too, and keep their size. Every frame has the same share of the way; the keyframes
+    that were optimised are mixed, too, and keep their size. Every frame covers the same share of the way; the keyframes
     themselves are among the frames where the number of these allows it, as by default.
 
     Parameters
@@ -145,7 +145,7 @@ def interpolate(
     Raises
     ------
     UserError
-        If keyframes, generator and settings do not go together, 'spherical' is asked for between others than seeds, or
+        If keyframes, generator and settings do not go together, 'spherical' is asked for between anything but seeds, or
         the file cannot be written.
     """
     components = Components.load() if components is None else components

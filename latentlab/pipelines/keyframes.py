@@ -24,7 +24,7 @@ _PROJECTION, _DELTA = "projection.safetensors", "delta.safetensors"
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Keyframe(ShortRepr):
-    """One image that an interpolation passes.
+    """One image that an interpolation passes through.
 
     Attributes
     ----------
@@ -33,7 +33,7 @@ class Keyframe(ShortRepr):
     seed
         Its seed; None for a code.
     codes
-        "w" `(1, w_dim)` or "ws" `(1, rows, w_dim)` and, of a photo whose noise maps were optimised, these; empty for a
+        "w" `(1, w_dim)` or "ws" `(1, rows, w_dim)` and, for a photo whose noise maps were optimised, these; empty for a
         seed.
     generator
         Fingerprint of the generator that the code belongs to; empty where it is not known.

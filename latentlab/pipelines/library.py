@@ -33,7 +33,7 @@ _NOTES = (
 def library_lines(directions: Mapping[str, Direction]) -> list[str]:
     """Tabulate directions by name for the terminal: what they are, how well they separate, what edits cost.
 
-    What is unknown of a direction is left empty.
+    What is unknown about a direction is left empty.
     """
     rows = [_HEADER, *(_row(name, direction) for name, direction in directions.items())]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
@@ -65,7 +65,7 @@ def direction_walk(
     device: str = "auto",
     progress: bool | Stage = True,
 ) -> tuple[Walk, str]:
-    """Render a few faces from one end of a direction's range to the other, and score them by what taught it.
+    """Render a few faces from one end of a direction's range to the other, and score them with what taught it.
 
     Parameters
     ----------
@@ -95,7 +95,7 @@ def direction_walk(
 
 
 def scorer_of(direction: Direction) -> tuple[str, str]:
-    """Return the name of the scorer that taught a direction, as its card says, and of its score.
+    """Return the names of the scorer that taught a direction and of its score, as its card says.
 
     Raises
     ------

@@ -16,7 +16,7 @@ from latentlab.pipelines.components import Components
 from latentlab.samples import SampleStore
 from stylegan2.sampling import z_from_seeds
 
-# Chance that any of all intervals together misses its correlation.
+# Chance that any one of all the intervals misses its correlation.
 _ERROR = 0.05
 
 
@@ -60,7 +60,7 @@ def name_directions(
 
 
 def naming_lines(named: Mapping[str, NamedComponent], most: int = 4) -> list[str]:
-    """Say by a table what goes with each direction: its name, and the strongest correlations."""
+    """Tabulate what goes with each direction: its name, and the strongest correlations."""
     rows = []
     for name, one in named.items():
         known = [found for found in one.associations if found.correlation.known][:most]

@@ -32,11 +32,11 @@ class LabelSettings:
         Resolution of the images that are scored; None for the generator's own.
     threshold
         Score above which an image is positive: a number, 'median' or quantiles, one for all scores or one for each,
-        see `latentlab.scorers.parse_threshold`; None for the scorer's own, which scores keep that are not named.
+        see `latentlab.scorers.parse_threshold`; None for the scorer's own, which also holds for scores not named.
     class_label
         Class of a conditional generator, from 0; None for an unconditional one.
     precision
-        Type that the images are rendered in: 'float32', 'bfloat16', or 'auto' for that of a table that was begun or
+        Type that the images are rendered in: 'float32', 'bfloat16', or 'auto' for that of a table already begun, or
         else bfloat16 where the hardware is built for it.
     """
 
@@ -54,7 +54,7 @@ class LabelSettings:
             parse_threshold(self.threshold)  # refuses what cannot be read
 
     def for_components(self, components: Components, folder: Folder | None = None) -> SampleSettings:
-        """The settings of the table that these networks give, or go on with in a folder.
+        """The settings of the table that these networks make, or continue in a folder.
 
         Raises
         ------

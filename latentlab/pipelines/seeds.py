@@ -65,10 +65,10 @@ class SeedSettings:
     class_label
         Class of a conditional generator, from 0; None for an unconditional one.
     attribute
-        Score that a target is of.
+        Score that a target refers to.
     target
         Score to bring each face to, at a strength of its own, instead of a series of strengths that all share; None
-        for that.
+        for such a series.
     search
         How these strengths are searched for.
     latents
@@ -157,7 +157,7 @@ def edit_seeds(
     direction, strengths
         Direction of the edits, and their strengths in the direction's units, which must differ; None for both ends of
         its range and 0 (see `latentlab.editing.strength_range`), or with a target. Or edits along several directions
-        at once, such as `4 * smile - age`, which have their strengths: then None, and one image a seed,
+        at once, such as `4 * smile - age`, which have strengths of their own: then None, and one image per seed,
         `seed000600_edited.png`, which stands in the table at strength 1.
     components
         Networks; the generator and the scorer are used.
@@ -350,7 +350,7 @@ def walk_seeds(
     settings
         How the images are made; None for the defaults. The resolution is that of each face in the walk.
     scored
-        Whether to score the images, which a figure shows and an animation does not.
+        Whether to score the images; a figure shows the scores, and an animation does not.
 
     Returns
     -------
@@ -376,7 +376,7 @@ def walk_latents(
     scored: bool = True,
     progress: bool | Stage = True,
 ) -> Walk:
-    """Render the walk of latent codes along a direction: what `edit_latents` is to `edit_seeds`."""
+    """Render the walk of latent codes along a direction: to `walk_seeds` what `edit_latents` is to `edit_seeds`."""
     settings = SeedSettings() if settings is None else settings
     faces = _faces_of_codes(ws, direction, components, settings, scored)
     return _walk(faces, direction, strengths, components, settings, scored, progress)

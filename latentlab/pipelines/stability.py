@@ -39,7 +39,7 @@ class Stability(ShortRepr):
     attribute, method
         Names of the score, and of the finder.
     cosine
-        Cosine of directions that are learnt from resampled rows to the one that is learnt from all.
+        Cosine between directions that are learnt from resampled rows and the one that is learnt from all.
     curve
         What fewer samples give, from all of them downwards.
     against
@@ -53,7 +53,7 @@ class Stability(ShortRepr):
     against: tuple[str, Comparison] | None
 
     def lines(self) -> list[str]:
-        """Say it, with a table of the curve."""
+        """Describe it in lines, with a table of the curve."""
         header = ["samples", "AUC, held out", "cosine to the direction of all"]
         rows = [(point.n, format_interval(point.auc), format_interval(point.cosine)) for point in self.curve]
         found = [

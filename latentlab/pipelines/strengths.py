@@ -1,4 +1,4 @@
-"""How far each face goes along a direction, by itself: until its score reaches a target."""
+"""How far each face goes along a direction: until its own score reaches a target."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from latentlab.scorers.threshold import HALF
 # 1.25 times the range 95 % of them got there, at an identity of 0.63 or more; beyond 1.5 times it fell to 0.5 and 0.1.
 # On 95 other faces 93 % got there; the identity of all was 0.87, and 0.69 at the least.
 RANGES = 1.25
-"""Default cap of the strengths, in ends of the direction's range on their side."""
+"""Default cap on the strengths, in multiples of the end of the direction's range on their side."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ class StrengthSettings:
             raise UserError(f"a strength is found by 3 renders of each face or more, not {self.renders}")
 
     def cap_of(self, direction: Direction, target: ScoreTarget) -> float:
-        """The most strength along a direction, without its sign."""
+        """The largest strength along a direction, without its sign."""
         return self.cap or self.ranges * abs(strength_range(direction)[0 if target.away else 1])
 
 
@@ -83,10 +83,10 @@ class FaceStrengths(ShortRepr):
     attribute, target
         Name of the score, and what it is to reach.
     strengths
-        `(n,)` in the direction's units, with their sign; 0 for a face that is there unedited. Of one that does not get
+        `(n,)` in the direction's units, with their sign; 0 for a face that is there unedited. For one that does not get
         there, the strength that brought it nearest.
     before, after
-        Scores `(n,)` unedited, and at these strengths; NaN of a face that cannot be scored, which is not edited.
+        Scores `(n,)` unedited, and at these strengths; NaN for a face that cannot be scored, which is not edited.
         `logits` gives them as they approach the target.
     reached
         `(n,)`: whether the score is at the target or beyond.
@@ -109,7 +109,7 @@ class FaceStrengths(ShortRepr):
         return len(self.strengths)
 
     def logits(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Logits `(n,)` before and after; of scores that are no probabilities, the scores."""
+        """Logits `(n,)` before and after; for scores that are not probabilities, the scores."""
         return self.target.to_scale(self.before), self.target.to_scale(self.after)
 
     def describe(self) -> list[str]:
@@ -139,11 +139,11 @@ def strength_for(
     settings: StrengthSettings | None = None,
     progress: bool | Stage = True,
 ) -> FaceStrengths:
-    """Find the strength at which each face's score reaches a target, by about six renders of each.
+    """Find the strength at which each face's score reaches a target, with about six renders of each.
 
-    One strength for all changes some faces too little and others more than it need; see `first_crossings` for the
+    One strength for all changes some faces too little and others more than needed; see `first_crossings` for the
     search. Faces that do not get there within the cap keep the strength that brought them nearest: beyond it, a few
-    would go so far that they become other persons.
+    would go so far that they become other people.
 
     Parameters
     ----------
@@ -228,7 +228,7 @@ def check_target(target: float | ScoreTarget, renderer: Renderer, scorer: Scorer
     Raises
     ------
     UserError
-        Then, or if the scorer has no such score.
+        If it is out of range, or the scorer has no such score.
     """
     check_score(scorer.names, attribute)
     if not isinstance(target, ScoreTarget):
@@ -236,7 +236,7 @@ def check_target(target: float | ScoreTarget, renderer: Renderer, scorer: Scorer
 
 
 def is_known_probability(renderer: Renderer, scorer: Scorer, attribute: str) -> bool:
-    """Whether a score is a probability that images of the generator have, by that of its mean image."""
+    """Whether a score is a probability that images of the generator have, judging by its mean image."""
     try:
         scores = _score_of_mean(renderer, scorer, attribute)
     except UserError:  # such as images that are too small

@@ -31,7 +31,7 @@ class ScoreTarget:
     value
         A probability above 0 and below 1, its logit, or a score of any other kind, as `scale` says.
     away
-        Whether faces reach it from above, as those do that are to lose an attribute.
+        Whether faces reach it from above, as faces that are to lose an attribute do.
     scale
         'probability' or 'logit': scores are probabilities, whose logits approach the target evenly. 'score': they are
         taken as they are.
@@ -39,7 +39,7 @@ class ScoreTarget:
     Raises
     ------
     UserError
-        If the value is not finite, or no probability where it should be one.
+        If the value is not finite, or not a probability where it should be one.
     """
 
     value: float
@@ -58,7 +58,7 @@ class ScoreTarget:
 
     @classmethod
     def of(cls, value: float, scorer: Scorer, name: str, scores: NDArray[np.floating]) -> ScoreTarget:
-        """Take a number as the target of the score `name`, of faces that have some scores `(n,)`.
+        """Take a number as the target of the score `name`, for faces that have some scores `(n,)`.
 
         Below the scorer's threshold, or one half, it is one to fall to. Scores are probabilities where the scorer says
         so, by an attribute `probabilities`, or, if it does not say, where all lie between 0 and 1.

@@ -96,7 +96,7 @@ class Walk(ShortRepr):
         Raises
         ------
         UserError
-            If the suffix is another one, there is no score `attribute`, or the file cannot be written.
+            If the suffix is any other, there is no score `attribute`, or the file cannot be written.
         """
         check_walk_path(path)
         if is_animation(path):
@@ -116,8 +116,8 @@ def check_walk_path(path: str | Path, fps: float = FPS) -> None:
     Raises
     ------
     UserError
-        If the suffix is none that it writes, fps is out of the range of an animation, or an .mp4 needs a package that
-        is not installed.
+        If the suffix is not one that it writes, fps is out of the range of an animation, or an .mp4 needs a package
+        that is not installed.
     """
     known = (*FORMATS, *FASTEST)
     if Path(path).suffix.lower() not in known:
@@ -167,7 +167,7 @@ def walk_renderer(
     Returns
     -------
     tuple of Renderer and int
-        The generator at the least of its resolutions that is large enough, and the size.
+        The generator at the lowest of its resolutions that is large enough, and the size.
 
     Raises
     ------

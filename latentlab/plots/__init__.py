@@ -1,6 +1,6 @@
 """Figures: each function returns a `matplotlib.figure.Figure`, which a notebook displays and `save_figure` writes.
 
-They are drawn by matplotlib's objects: no window, and no state that other code could meet.
+They are drawn with matplotlib's objects: no window, and no state that other code could run into.
 """
 
 from typing import TYPE_CHECKING

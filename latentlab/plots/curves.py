@@ -110,7 +110,7 @@ def interval_figure(panels: Mapping[str, Mapping[str, tuple[float, float, float]
     Parameters
     ----------
     panels
-        By title, and in each by method: (mean, low, high). A method whose mean is NaN is called unknown.
+        By title, and in each by method: (mean, low, high). A method whose mean is NaN is marked unknown.
     dpi
         Pixels per inch; the figure is 9 inches wide.
     """

@@ -46,7 +46,7 @@ def walk_figure(
     score_name
         Name of the score.
     dpi
-        Pixels per inch; an image is 1.2 inches wide, and as high as it is.
+        Pixels per inch; an image is 1.2 inches wide, and its height follows from its shape.
 
     Raises
     ------

@@ -22,12 +22,12 @@ def draw_faces(photo: Tensor, faces: Sequence[AlignedFace]) -> Tensor:
     photo
         `(1, 3, h, w)` in [-1, 1].
     faces
-        Its faces; they are numbered from 1 on.
+        Its faces; they are numbered from 1.
 
     Returns
     -------
     Tensor
-        `(1, 3, h, w)`, of 640 to 1600 pixels at the longer side.
+        `(1, 3, h, w)`, of 640 to 1600 pixels on the longer side.
     """
     height, width = photo.shape[2:]
     factor = max(_SHORTEST / max(height, width), 1)

@@ -1,4 +1,4 @@
-"""The course of a training: a panel for each of its figures."""
+"""The course of training: a panel for each of its figures."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def history_figure(rows: Sequence[Mapping[str, Any]], across: str, dpi: int = 15
     Parameters
     ----------
     rows
-        Rows by column, one at least, of numbers or their text; a cell may be empty or missing.
+        Rows by column, at least one, of numbers or their text; a cell may be empty or missing.
     across
         Column of the horizontal axis. It and those before it are not drawn, nor are those that stay the same.
     dpi

@@ -25,7 +25,7 @@ def check_format(path: str | Path) -> None:
 
 
 def save_figure(figure: Figure, path: str | Path, dpi: float | None = None) -> None:
-    """Write a figure atomically, the same figure as the same bytes; missing parent folders are made.
+    """Write a figure atomically, the same figure always as the same bytes; missing parent folders are made.
 
     Parameters
     ----------

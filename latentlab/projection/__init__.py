@@ -62,7 +62,7 @@ __all__ = [
     "w_statistics",
 ]
 
-# Imported at their first use: the settings, which a command's help needs, do without torch.
+# Imported on first use: the settings, which a command's help needs, do without torch.
 if not TYPE_CHECKING:
     __getattr__, __dir__ = lazy_names(
         __name__,

@@ -1,6 +1,6 @@
 """Adam, plain or along the axes on which a latent's gradients are uncorrelated.
 
-Kingma and Ba 2015, "Adam: A Method for Stochastic Optimization". Its step is one size on every axis, which is only
+Kingma and Ba 2015, "Adam: A Method for Stochastic Optimization". Its step has one size on every axis, which is only
 sensible where the axes are independent; those of w are not. So the axes may be turned, every so many steps, to the
 eigenvectors of the gradients' second moments: Vyas et al. 2024, "SOAP: Improving and Stabilizing Shampoo using Adam",
 here with a basis for each row of ws and none across rows.
@@ -23,7 +23,7 @@ class Adam:
     like
         Tensor to optimise, `(1, …, d)`; its rows of `d` numbers are turned.
     turns
-        Whether the axes will be turned, which takes two matrices `(d, d)` a row.
+        Whether the axes will be turned, which takes two matrices `(d, d)` per row.
 
     Attributes
     ----------
@@ -46,10 +46,10 @@ class Adam:
 
     @torch.no_grad()
     def step(self, gradient: Tensor, learning_rate: float, taken: int, turn: bool = False) -> Tensor:
-        """Return what to add to the tensor by its `gradient`, of equal shape, after `taken` steps.
+        """Return what to add to the tensor for its `gradient`, of the same shape, after `taken` steps.
 
-        `turn` sets the axes anew before it. The mean squares along the new ones are the eigenvalues of the mean of
-        g gᵀ: just what they would be, had the axes always been these.
+        `turn` sets the axes anew before the step. The mean squares along the new ones are the eigenvalues of the mean
+        of g gᵀ: just what they would be, had the axes always been these.
         """
         mean, square = self.state["mean"], self.state["square"]
         mean.lerp_(gradient, 1 - BETAS[0])
@@ -109,13 +109,13 @@ class SharedAdam:
         self.taken, self._memory = taken, memory
 
     def inherit(self, index: int, other: int) -> None:
-        """Let the tensor of an index go on with the mean of another one."""
+        """Let the tensor of an index continue with the mean of another one."""
         for name in ("mean", "behind"):
             self.state[name][index] = self.state[name][other]
 
     @torch.no_grad()
     def step(self, index: int, gradient: Tensor, learning_rate: float) -> Tensor:
-        """Return what to add to the tensor of an index by its `gradient (1, …, d)`."""
+        """Return what to add to the tensor of an index for its `gradient (1, …, d)`."""
         mean, square, behind = self.state["mean"][index : index + 1], self.state["square"], self.state["behind"]
         mean.lerp_(gradient, 1 - BETAS[0])
         square.lerp_(self._memory.along(gradient).square(), 1 - BETAS[1])

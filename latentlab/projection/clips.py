@@ -1,6 +1,6 @@
 """The latents of a clip: frames that follow each other are searched for together, and move smoothly.
 
-Frames that are projected one by one each end somewhere else in the many latents that render them about as well, and
+Frames that are projected one by one each end somewhere else among the many latents that render them about as well, and
 flicker. Here the middle frame is projected in full. From there the search goes outwards, each frame starting where its
 neighbour ended, moved as the encoder's guesses move, and keeping what Adam has learnt: the axes of the first search,
 the mean squares along them, and the neighbour's mean. Then all frames descend together, and after each sweep over them
@@ -46,7 +46,7 @@ STATE = "clip.safetensors"
 SAVE_SECONDS = 30.0
 KIND = cards.Kind("latentlab.clip-state", 1, "the state of a stopped projection of a clip", "remove it")
 
-# Of the encoder's guesses what moves faster than two periods a second, at 25 frames a second, is mostly noise.
+# In the encoder's guesses, what moves faster than two periods a second, at 25 frames a second, is mostly noise.
 _GUESSES = 16.0
 
 
@@ -63,14 +63,14 @@ class ClipSettings:
     sweeps
         Steps that each frame takes thereafter, together with all others.
     learning_rate
-        Adam's learning rate on the way outwards; in the sweeps it falls along a cosine, from a half of it.
+        Adam's learning rate on the way outwards; in the sweeps it falls along a cosine, from half of it.
     smoothness
         After the way outwards, and after each sweep, the latents become those that minimise
 
         .. math:: \tfrac12 \sum_t \lVert w_t - w'_t \rVert^2
             + \tfrac{\mathrm{smoothness}}{2} \sum_t \lVert w_{t-1} - 2 w_t + w_{t+1} \rVert^2
 
-        where :math:`w'_t` are those of the descent: of a motion of f periods a frame the share
+        where :math:`w'_t` are those of the descent: of a motion of f periods per frame the share
         :math:`1 / (1 + \mathrm{smoothness} \cdot (2 - 2 \cos 2 \pi f)^2)` is left. 0 leaves frames alone.
 
     Raises
@@ -128,14 +128,14 @@ def project_clip(
     Parameters
     ----------
     images
-        Frames `(t, 3, h, h)` in [-1, 1] that follow each other, framed as those that the generator was trained on; of
-        the resolution of the base's last phase, more is not seen.
+        Frames `(t, 3, h, h)` in [-1, 1] that follow each other, framed like those that the generator was trained on, at
+        the resolution of the base's last phase: more is not seen.
     generator, perceptual
         Networks; see `project`.
     settings
         None for the default.
     folder
-        Folder of the state: a stopped run goes on from there to the same result. None keeps none.
+        Folder of the state: a stopped run goes on from there to the same result. None keeps no state.
     progress
         True for a progress bar, False for none, or a `Stage` of your own, whose step is called with (steps done, steps
         at most, the frames' mean LPIPS).

@@ -2,7 +2,7 @@
 
 A large weight W, flattened to a matrix (out, in · k · k), changes by a product of two thin ones, W + up · down
 (Hu et al. 2021, "LoRA: Low-Rank Adaptation of Large Language Models"); a weight that this would not make
-smaller changes whole. Inner features may have a residual beside it, see `latentlab.projection.features`.
+smaller changes whole. Inner features may have a residual besides, see `latentlab.projection.features`.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ def changed_weights(originals: Mapping[str, Tensor], tensors: Mapping[str, Tenso
 class TunedGenerator:
     """A generator with changed weights that shares all the others with its original; meets the protocol.
 
-    It renders at the full resolution only: a preview head was fitted to weights as they were.
+    It renders at the full resolution only: a preview head was fitted to the weights as they were.
 
     Parameters
     ----------

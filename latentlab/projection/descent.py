@@ -35,9 +35,9 @@ def tunable_weights(generator: Generator, affines: bool = False, last_block: boo
     generator
         Generator whose synthesis is a torch module.
     affines
-        Whether those of the maps from w to styles are among them; such a map is known by its weight, a matrix.
+        Whether those of the maps from w to styles are among them; such a map is recognised by its weight, a matrix.
     last_block
-        Whether those of the last block are, and of what comes behind it.
+        Whether those of the last block, and of what follows it, are among them.
     """
     synthesis = synthesis_module(generator)
     frozen = set() if last_block else _behind(synthesis)
@@ -61,9 +61,9 @@ def _behind(synthesis: nn.Module) -> set[str]:
 
 
 def no_change(originals: Mapping[str, Tensor], settings: TuningSettings) -> dict[str, Tensor]:
-    """Make a change of nothing: whole changes and `up` 0, `down` random of variance 1 / rank.
+    """Make a change that changes nothing: whole changes and `up` 0, `down` random with variance 1 / rank.
 
-    So an entry of up · down moves, in the first steps, as fast as the entries of `up` do.
+    So in the first steps an entry of up · down moves as fast as the entries of `up` do.
     """
     rng, tensors = torch.Generator().manual_seed(settings.seed), {}
     for name, weight in originals.items():

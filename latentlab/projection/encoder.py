@@ -2,7 +2,7 @@
 
 The features of VGG16's middle layers, of unit length at each position as LPIPS compares them (Zhang et al.
 2018, equation 1), are averaged over a 4×4 grid; a matrix of low rank, fitted by ridge regression on the
-generator's own images, takes them to ws. So the guess is a cautious one: what an image does not tell stays at
+generator's own images, takes them to ws. So the guess is a cautious one: what an image does not show stays at
 the mean of w. `scripts/train_encoder.py` fits it; the encoder of `mobile-ffhq` comes with the package.
 """
 
@@ -101,7 +101,7 @@ class Encoder(nn.Module):
         self.register_buffer("rows", tensors["rows"].long())
 
     def forward(self, images: Tensor) -> Tensor:
-        """Guess ws `(b, num_ws, w_dim)` of `images (b, 3, h, h)` in [-1, 1], in FFHQ's crop, from 64 pixels.
+        """Guess ws `(b, num_ws, w_dim)` of `images (b, 3, h, h)` in [-1, 1], in FFHQ's crop, of 64 pixels or more.
 
         Raises
         ------
@@ -120,7 +120,7 @@ class Encoder(nn.Module):
         Raises
         ------
         UserError
-            If the file is missing, broken or no encoder, or if the backbone is not available.
+            If the file is missing, broken or not an encoder, or if the backbone is not available.
         """
         check_regular(path)
         with cards.guard(Path(path), _KIND):

@@ -21,7 +21,7 @@ from latentlab.errors import UserError
 RESIDUAL, REFERENCE = "residual", "reference"
 
 # Where an edit moves the features by this share of their size, half of the residual is left. Chosen on edits of photos
-# of persons whom benchmarks/projection.py leaves out: with less the person goes, with more the old lips shine through
+# of people whom benchmarks/projection.py leaves out: with less the person is lost, with more the old lips show through
 # the new ones.
 _MOVED = 0.8
 
@@ -57,8 +57,8 @@ def with_residual(synthesis: nn.Module, resolution: int, fades: bool = False) ->
     resolution
         Resolution of the features.
     fades
-        Whether the residual goes where an edit of the latent moves the features away from a reference, those that it
-        was found on: lips that were added to a closed mouth are none of a laughing one.
+        Whether the residual fades where an edit of the latent moves the features away from a reference, those that it
+        was found on: lips that were added to a closed mouth do not belong to a laughing one.
 
     Returns
     -------
@@ -98,7 +98,7 @@ def _left(features: Tensor, reference: Tensor) -> Tensor:
     # Not quite 0 where nothing has moved: the root has no slope there, and drags follow slopes.
     moved = (features - reference).square().mean(dim=1, keepdim=True).clamp_min(1e-16).sqrt()
     share = moved / reference.square().mean().sqrt().clamp_min(1e-8)
-    # Around what moves, too: a residual reaches beyond its place, and its end is not to be seen.
+    # Around what moves, too: a residual reaches beyond its place, and its end must not show.
     near = F.avg_pool2d(F.pad(F.max_pool2d(share, 3, 1, 1), (1, 1, 1, 1), mode="replicate"), 3, 1)
     return 1 / (1 + (near / _MOVED) ** 4)
 
@@ -107,7 +107,7 @@ def _left(features: Tensor, reference: Tensor) -> Tensor:
 def features_of(synthesis: nn.Module, ws: Tensor, resolution: int, replaced: Mapping[str, Tensor]) -> Tensor:
     """Features `(n, c, r, r)` of a resolution, before any residual, as latents `(n, num_ws, w_dim)` render them.
 
-    `replaced` has weights and noise maps by name that stand for the network's own.
+    `replaced` has weights and noise maps, by name, that replace the network's own.
     """
     found: list[Tensor] = []
 

@@ -24,12 +24,12 @@ class MaskedImages(ShortRepr):
         `(n, 3, h, w)` in [-1, 1], of the shape of the generator's images, at any resolution; `(n, 1, h, w)` for a
         generator of grey images.
     mask
-        `(n or 1, 1, h, w)` in 0 … 1, nowhere 0 for a whole image; None counts all pixels alike.
+        `(n or 1, 1, h, w)` in 0 … 1, and not 0 everywhere in any image; None counts all pixels alike.
 
     Raises
     ------
     UserError
-        If the shapes or the values are others than these, or not finite.
+        If the shapes or the values are other than these, or not finite.
     """
 
     images: Tensor
@@ -56,12 +56,12 @@ class MaskedImages(ShortRepr):
 
     @classmethod
     def for_generator(cls, images: Tensor | MaskedImages, generator: Generator) -> MaskedImages:
-        """Images as `of` gives them, which are to be found among the generator's.
+        """Images as `of` gives them, to be found among the generator's.
 
         Raises
         ------
         UserError
-            They are none, or the generator's have other channels or another shape.
+            They are not images, or the generator's have other channels or another shape.
         """
         check_channels(generator, "finding their latents")
         found = cls.of(images)

@@ -30,7 +30,7 @@ def latents_from_ws(ws: Tensor, generator: Generator, space: ProjectionSpace) ->
         return {"w": ws.mean(dim=1)}
     if space == "w+":
         return {"ws": ws.clone()}
-    # A preview's own style is no part of the full image, which alone is compared in S.
+    # A preview's own style is not part of the full image, which alone is compared in S.
     styles = {name: style.clone() for name, style in styles_of({"ws": ws}, generator).items() if name != PREVIEW}
     return from_styles(styles)
 

@@ -36,7 +36,7 @@ class Target(ShortRepr):
 
     @classmethod
     def of(cls, images: Tensor | MaskedImages, perceptual: PerceptualDistance, resolution: int) -> Target:
-        """Average images down to `resolution` at the longer side, or take them as they are where they are smaller."""
+        """Average images down to `resolution` on the longer side, or take them as they are where they are smaller."""
         inputs = MaskedImages.of(images)
         small, mask = reduce(inputs.images, resolution), inputs.mask
         if mask is not None:

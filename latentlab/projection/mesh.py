@@ -11,7 +11,7 @@ from torch import Tensor
 
 from latentlab.images import luma
 
-# Pixels of a tile, within which the pattern is the same: small, for it differs between skin and background.
+# Pixels of a tile, within which the pattern is the same: small, since it differs between skin and background.
 _TILE = 32
 
 
@@ -26,7 +26,7 @@ def mesh(images: Tensor, period: int) -> Tensor:
     images
         `(b, c, h, w)` in about [-1, 1].
     period
-        Pixels of the image to one of the comparison; 1 hides nothing.
+        Pixels of the image for each one of the comparison; 1 hides nothing.
 
     Returns
     -------

@@ -12,7 +12,7 @@ from latentlab.projection.deltas import DOWN, UP, WeightDelta
 
 
 def mixed_delta(deltas: Sequence[WeightDelta | None], shares: Sequence[float]) -> WeightDelta | None:
-    r"""Add up changes of one generator's weights, each by its share; exact also for changes of low rank.
+    r"""Add up changes of one generator's weights, each weighted by its share; exact also for changes of low rank.
 
     .. math:: \sum_k a_k\,U_k D_k = [a_1 U_1 \dots a_n U_n]\,[D_1; \dots; D_n]
 
@@ -21,7 +21,7 @@ def mixed_delta(deltas: Sequence[WeightDelta | None], shares: Sequence[float]) -
     deltas
         Changes of the same generator; None for one that changes nothing, as for images that nothing was tuned on.
     shares
-        A share each.
+        One share for each.
 
     Returns
     -------

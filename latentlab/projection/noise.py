@@ -18,7 +18,7 @@ def noise_names(generator: Generator) -> list[str]:
 
 
 def fresh_maps(generator: Generator, seed: int) -> dict[str, Tensor]:
-    """White noise for every map, `(1, 1, r, r)` by name; a seed gives equal maps on every device."""
+    """White noise for every map, `(1, 1, r, r)` by name; a seed gives the same maps on every device."""
     rng = torch.Generator().manual_seed(seed)
     maps = {}
     for name in noise_names(generator):

@@ -47,13 +47,13 @@ def project(
     """Find the latents of images.
 
     Each image is searched for on its own: whatever shares its batch, and whenever the others stop, it takes
-    the same steps, to float tolerance. With settings that turn Adam's axes, rounding errors grow: in other company an
-    image is found as near, at a slightly different latent; with a `batch_size` of 1 at the same.
+    the same steps, to float tolerance. With settings that turn Adam's axes, rounding errors grow: in another batch an
+    image is found as closely, at a slightly different latent; with a `batch_size` of 1, at the same.
 
     Parameters
     ----------
     images
-        `(n, 3, h, h)` or, for one, `(3, h, h)`, in [-1, 1], framed as those that the generator was trained on (see
+        `(n, 3, h, h)` or, for one, `(3, h, h)`, in [-1, 1], framed like those that the generator was trained on (see
         `latentlab.faces`); `(n, 3, h, w)` where the generator's images are not square.
     generator
         Generator to project into; it is not changed.
@@ -65,10 +65,11 @@ def project(
         Perceptual distance; by default LPIPS with VGG16 on the generator's device, in half precision where that is
         fast. The search renders in its precision, too; the result's distances are of images rendered in full.
     batch_size
-        Number of images rendered at once, which a CPU gains nothing by; as one is done the next takes its place.
+        Number of images rendered at once; a CPU gains nothing from more than one. When one is done, the next takes its
+        place.
     folder
-        Folder of the state, a file an image: a stopped run goes on from there to the same result, and
-        one that is done is found again. None keeps none.
+        Folder of the state, one file per image: a stopped run goes on from there to the same result, and
+        one that is done is found again. None keeps no state.
     progress
         True for a progress bar, False for none, or a `Stage` of your own, whose step is called with
         (steps done, steps at most, the images' mean LPIPS).
@@ -97,7 +98,7 @@ def project(
 
 @dataclass(frozen=True, eq=False, repr=False)
 class ProjectionStep(ShortRepr):
-    """One step of the images that are searched for at a time.
+    """One step of the images that are searched for at the same time.
 
     Attributes
     ----------
@@ -286,7 +287,7 @@ class Projector:
         return latents_from_ws(self._ws[list(images)], self.generator, self.settings.space)
 
     def _target(self, images: Sequence[int], resolution: int) -> Target:
-        """The images at a resolution; the last ones are kept, for the next step will be of the same."""
+        """The images at a resolution; the last ones are kept, since the next step will use the same."""
         key = (tuple(images), resolution)
         if self._last is None or self._last[0] != key:
             self._last = key, Target.of(self._inputs[list(images)], self.perceptual, resolution)

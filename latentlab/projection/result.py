@@ -37,7 +37,7 @@ class Projection:
         The latents by name, on the CPU: "w" `(n, w_dim)`, "ws" `(n, num_ws, w_dim)`, or "style.LAYER"
         `(n, channels)`; and "noise.MAP" `(n, 1, r, r)` where the noise maps were optimised.
     settings
-        Settings by which they were found.
+        Settings with which they were found.
     steps
         `(n,)` int64: number of steps taken.
     distances

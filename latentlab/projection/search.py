@@ -83,7 +83,7 @@ class Search:
             value += self.memory[name].step(gradients[name], rate, self.steps, turn and self.memory[name].turns)
 
     def advance(self, settings: ProjectionSettings, loss: float, distance: float) -> None:
-        """Count a step whose loss was `loss`; go to the next phase after the last one, or on a plateau."""
+        """Count a step whose loss was `loss`; go to the next phase after this one's last step, or on a plateau."""
         self.loss, self.distance = loss, distance
         self.losses.append(loss)
         self.step += 1
@@ -103,7 +103,7 @@ class Search:
         cards.write(path, KIND, self._tensors(), {"key": key, "progress": progress})
 
     def resume(self, path: Path, key: dict[str, Any], settings: ProjectionSettings) -> None:
-        """Go on where the search that `save` wrote had stopped; this one is to be new.
+        """Go on where the search that `save` wrote had stopped; this one must be new.
 
         Raises
         ------

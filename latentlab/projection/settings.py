@@ -18,7 +18,7 @@ _EARLIER_NAMES = {"side": "resolution", "pictures, codes, noise or mask": "image
 
 
 def with_present_names(data: Any) -> Any:
-    """What JSON held, with the earlier names of settings replaced by those of today."""
+    """What JSON held, with the earlier names of settings replaced by today's."""
     if isinstance(data, dict):
         return {_EARLIER_NAMES.get(name, name): with_present_names(value) for name, value in data.items()}
     return [with_present_names(value) for value in data] if isinstance(data, list) else data
@@ -38,7 +38,7 @@ class Phase:
     steps
         Largest number of steps.
     learning_rate
-        Adam's learning rate at its height.
+        Adam's learning rate at its peak.
     resolution
         Resolution at which images are compared, area-averaged.
     rampup, rampdown
@@ -93,7 +93,7 @@ class ProjectionSettings:
     Attributes
     ----------
     space
-        'w': one w for all rows; 'w+': a row each; 's': the styles themselves.
+        'w': one w for all rows; 'w+': one for each row; 's': the styles themselves.
     phases
         The phases, one after the other.
     pixel_weight
@@ -174,8 +174,8 @@ PUBLISHED: dict[ProjectionSpace, ProjectionSettings] = {"w": PUBLISHED_W, "w+": 
 """The published recipe of each space that has one; both start from the average."""
 
 
-# Chosen on photos of persons whom benchmarks/projection.py leaves out, all in full: a latent that is found through
-# previews looks worse when it is rendered in full, for the search exploits what the preview head gets wrong.
+# Chosen on photos of people whom benchmarks/projection.py leaves out, all in full: a latent that is found through
+# previews looks worse when it is rendered in full, since the search exploits what the preview head gets wrong.
 # Without the weight on the spread, turned axes find latents that look a little nearer but lie much
 # farther from w_avg, and an edit of them keeps less of the person and smiles less.
 # The weight on the mesh brings it down to what the generator's own images have, and costs no nearness.
@@ -191,7 +191,7 @@ DEFAULTS: dict[ProjectionSpace, ProjectionSettings] = {
 
 BEFORE_REFINEMENT: dict[ProjectionSpace, ProjectionSettings] = {"w": _recipe("w", 80), "w+": _recipe("w+", 80)}
 """Default settings where inner features are refined afterwards, by `REFINEMENT`: what more steps of the search would
-bring nearer, these bring nearer in less time."""
+bring nearer, the refinement brings nearer in less time."""
 
 FAST: dict[ProjectionSpace, ProjectionSettings] = {"w": _recipe("w", 20), "w+": _recipe("w+", 20)}
 """A quick look: as far as seconds on a CPU go, before `FAST_REFINEMENT`."""
@@ -208,7 +208,7 @@ class TuningSettings:
     .. math:: w_r = w_p + \mathrm{distance} \cdot \frac{w_z - w_p}{\lVert w_z - w_p\rVert}
 
     where :math:`w_p` is the latent of an image, each in its turn, and :math:`w_z` a random one at psi `locality_psi`,
-    a new one each step (the paper's section 3.2; norms over all rows).
+    a new one at each step (the paper's section 3.2; norms over all rows).
 
     Attributes
     ----------
@@ -219,7 +219,7 @@ class TuningSettings:
     weights
         Whether weights change at all.
     last_block
-        Whether those of the last block and of the layer behind it change, which draw what is finer than `resolution`.
+        Whether those of the last block and of the layer after it change, which draw what is finer than `resolution`.
     features
         Resolution of the inner features that get a residual, see `latentlab.projection.features`; None for none.
     feature_rate, feature_penalty
@@ -228,7 +228,7 @@ class TuningSettings:
     steps
         Largest number of steps.
     learning_rate
-        Adam's learning rate of weights at its height; in units of each weight's root mean square if `relative`.
+        Adam's learning rate of weights at its peak; in units of each weight's root mean square if `relative`.
     relative
         Whether every weight changes by an equal share: weights of networks differ a hundredfold in size. A weight
         that is 0 everywhere then stays so.
@@ -238,17 +238,17 @@ class TuningSettings:
         The shares of the steps in which the learning rate rises linearly and falls along a cosine. A quick rise
         throws away what the projection had reached, and other identities with it.
     stop_at
-        LPIPS at which it ends: when no image's is above this. It always takes all its steps where these take some of
-        the images each.
+        LPIPS at which the tuning ends: when no image's is above this. It always takes all its steps where each of them
+        takes some of the images.
     images_per_step
-        How many of the images, taken in turns, the gradients of a step are of; None for all.
+        How many of the images, taken in turns, a step's gradients are computed from; None for all.
     pixel_weight, mesh_weight, resolution
         See above; `resolution` is also that of all figures.
     locality_weight, locality_distance, locality_psi
         See above. The term holds back the drift, which spoils edits; weight 0 leaves it out and halves the time of a
         step with one image.
     drift_seeds, drift_psi
-        The other identities by which the drift is measured; the regulariser never sees them.
+        The other identities on which the drift is measured; the regulariser never sees them.
     seed
         Random seed.
     """
@@ -315,8 +315,8 @@ REFINEMENT = TuningSettings(
     stop_at=0.02,
     drift_seeds=(90_000,),
 )
-"""The default of photos: inner features alone, which takes half the time of a step of weights, comes nearer, and leaves
-the edits of the latent as they are."""
+"""The default for photos: inner features alone, which takes half the time of a step of weights, comes nearer, and
+leaves the edits of the latent as they are."""
 
 FAST_REFINEMENT = replace(REFINEMENT, steps=10, feature_rate=0.1)
 """The end of a quick look."""
@@ -333,5 +333,5 @@ PTI = TuningSettings(
     rampdown=0,
     stop_at=0.06,
 )
-"""The published recipe, which takes LPIPS with AlexNet. Its delta has every weight: 15 MB for `mobile-ffhq`, 57 MB
+"""The published recipe, which uses LPIPS with AlexNet. Its delta has every weight: 15 MB for `mobile-ffhq`, 57 MB
 for config F at 1024²."""

@@ -79,7 +79,7 @@ def tune(
 ) -> Tuned:
     """Change the generator's weights, in a delta beside it, so that latents render their images.
 
-    Deterministic on a CPU, also over interruptions. The delta is rounded to half precision before its figures
+    Deterministic on a CPU, even across interruptions. The delta is rounded to half precision before its figures
     are taken.
 
     Parameters

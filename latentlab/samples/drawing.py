@@ -40,7 +40,7 @@ def draw_samples(
 ) -> SampleTable:
     """Draw the samples that `store` lacks, and return the whole table.
 
-    Stopped at any moment and called again, it resumes where it was: what a stop can cost is the last batch, and the
+    Stopped at any moment and called again, it resumes where it was: a stop costs at most the last batch and the
     `KEEP_SECONDS` before it. As shards are drawn in equal batches wherever the stop fell, the table is then that of an
     uninterrupted run, bit for bit. Another `batch_size` changes scores within float tolerance, and w not at all, see
     `latentlab.mapping.map_z`.
@@ -62,7 +62,7 @@ def draw_samples(
     Raises
     ------
     UserError
-        If generator or scorer are not those of the store, the settings' class is none of the generator's, the
+        If generator or scorer are not those of the store, the settings' class is not one of the generator's, the
         images have another resolution than the settings say, the scorer gives NaN for all images of a shard, or the
         disk is full. What was drawn stays.
     """

@@ -42,7 +42,7 @@ class EditTable(ShortRepr):
         Threshold in numbers that `labels` cuts scores at, one for all or one for each; None for the largest of several
         scores, or one half for a single one.
     reached
-        `(faces,)` bool: whether a face got to the target that its own strength was found for; None without a target.
+        `(faces,)` bool: whether a face reached the target that its own strength was found for; None without a target.
     """
 
     seeds: NDArray[np.int64]
@@ -108,7 +108,7 @@ class EditTable(ShortRepr):
 
 
 def _from_arrow(stored: pa.Table) -> EditTable:
-    # Where no target was asked for, a score may be called so.
+    # Where no target was asked for, a score may have this name.
     has_target = _REACHED in stored.column_names and pa.types.is_boolean(stored[_REACHED].type)
     own = ("seed", "strength", *([_REACHED] if has_target else []))
     names = tuple(name for name in stored.column_names if name not in own)

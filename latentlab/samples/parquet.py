@@ -15,7 +15,7 @@ from latentlab.files import check_regular
 from stylegan2.describing import describe, printable
 from stylegan2.errors import MALFORMED
 
-# Bytes that a table may take for each of its file, and besides: a file keeps repeated numbers in a few bytes.
+# Bytes that a table may take for each byte of its file, and in addition: a file keeps repeated numbers in a few bytes.
 _RATIO, _SLACK = 10, 1 << 26
 _ROWS = 4096  # read at a time
 
@@ -28,7 +28,7 @@ def read_table(path: Path) -> pa.Table:
     Raises
     ------
     UserError
-        It is missing, no regular file, broken, holds far more rows than its size lets expect, or lacks values (null).
+        It is missing, not a regular file, broken, holds far more rows than its size suggests, or lacks values (null).
     """
     check_regular(path)
     try:
@@ -59,7 +59,7 @@ def read_open_table(file: BinaryIO) -> pa.Table:
 def _read(stored: pq.ParquetFile, limit: int) -> pa.Table:
     # What the file declares about its columns is not asked for: Arrow ends the process where that is damaged.
     batches, size = [], 0
-    # Arrow's threads do not live on in a fork of a process that has used them: a read in one could wait for ever.
+    # Arrow's threads do not survive in a fork of a process that has used them: a read in one could wait for ever.
     for batch in stored.iter_batches(_ROWS, use_threads=False):
         batches.append(batch)
         size += batch.nbytes

@@ -1,4 +1,4 @@
-"""Sample tables on disk: Parquet shards, by which a run is resumed, and the manifest of their settings."""
+"""Sample tables on disk: Parquet shards, from which a run is resumed, and the manifest of their settings."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class SampleSettings:
     names
         Names of the scores.
     psi
-        Truncation, above 0 and at most 2. (At 0 all seeds give one image.)
+        Truncation, above 0 and at most 2. (At 0 all seeds give the same image.)
     seed_start, samples
         The seeds are seed_start, …, seed_start + samples − 1, below 2**32.
     shard_size
@@ -183,7 +183,7 @@ class SampleStore:
     def open(cls, folder: Folder, settings: SampleSettings) -> SampleStore:
         """Open the store in `folder`, or create it if there is none.
 
-        Samples that were labelled at another threshold are taken, and the new one is kept.
+        Samples that were labelled at another threshold are accepted, and the new one is kept.
 
         Raises
         ------
@@ -274,7 +274,7 @@ class SampleStore:
         self._write(_BEGUN, rows)
 
     def begun(self, index: int) -> SampleTable | None:
-        """Rows of shard `index` that `keep` has kept; None if there are none. Broken ones count so, with a warning."""
+        """Rows of shard `index` that `keep` kept; None if there are none. Broken ones count as none, with a warning."""
         table, seeds = self._load(_BEGUN), self.settings.seeds_of(index)
         return table if table is not None and table.seeds.tolist() == list(seeds[: len(table)]) else None
 

@@ -41,7 +41,7 @@ class SampleTable(ShortRepr):
     psi
         `(n,)` float32: truncation with which each w was drawn.
     w
-        `(n, w_dim)` float32: truncated w, equal for all layers; `(n, 0)` of a generator without W.
+        `(n, w_dim)` float32: truncated w, equal for all layers; `(n, 0)` for a generator without W.
     scores
         `(n, k)` float32; NaN where an image could not be scored.
     names
@@ -52,7 +52,7 @@ class SampleTable(ShortRepr):
         Threshold that `labels` cuts scores at, one for all or one for each; None for the largest of several scores, or
         one half for a single one.
     known_logits
-        Logits `(n,)` float32 of those scores whose scorer knows them better than the scores tell, by name.
+        Logits `(n,)` float32 of those scores whose scorer knows them better than the scores show, by name.
     """
 
     seeds: NDArray[np.int64]
@@ -115,7 +115,7 @@ class SampleTable(ShortRepr):
         return scores_to_logits(scores) if known is None else known
 
     def missing(self, name: str) -> NDArray[np.bool_]:
-        """Whether rows have no score called `name`, as their images could not be scored: `(n,)`."""
+        """Whether rows have no score called `name`, since their images could not be scored: `(n,)`."""
         return np.isnan(self.column(name))
 
     def labels(self, name: str, threshold: ThresholdLike | None = None) -> NDArray[np.int8]:

@@ -1,4 +1,4 @@
-"""Scorers: images to named scores. Expressions, attributes, the mouth's shape, and the protocol for one's own."""
+"""Scorers: images to named scores. Expressions, attributes, the mouth's shape, and the protocol for your own."""
 
 from __future__ import annotations
 

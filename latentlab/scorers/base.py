@@ -1,4 +1,4 @@
-"""The protocol of scorers, and a scorer made from a function or a module of one's own."""
+"""The protocol of scorers, and a scorer made from a function or a module of your own."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from stylegan2.fingerprint import fingerprint as state_fingerprint
 class Scorer(Protocol):
     """Images to named scores.
 
-    NaN is the score of an image that cannot be scored, as where no face is found. A scorer may also have:
+    NaN is the score of an image that cannot be scored, such as one in which no face is found. A scorer may also have:
 
     - an attribute `threshold`, the `Threshold` above which its scores are positive, or the `Thresholds` of each.
       Without one an image is positive for the largest of several scores, or for a single score above one half;
     - an attribute `img_channels`, the channels of the images that it takes: 3 for colour, 1 for grey;
-    - an attribute `square`: whether it takes square images alone, as of faces in FFHQ's framing;
-    - an attribute `probabilities`: whether its scores are such, rather than lengths, angles and the like. Without it
-      they are where all lie in [0, 1];
+    - an attribute `square`: whether it takes only square images, such as faces in FFHQ's framing;
+    - an attribute `probabilities`: whether its scores are probabilities, rather than lengths, angles and the like.
+      Without it they are where all lie in [0, 1];
     - a method `logits(images)`, `(b, len(names))`: the logits of probabilities, where they are known better than the
-      scores tell; see `latentlab.scorers.logits_of`.
+      scores show; see `latentlab.scorers.logits_of`.
     """
 
     @property
@@ -89,7 +89,7 @@ class FunctionScorer:
         The names of the scores.
     function
         Takes images `(b, 3, h, w)` in [-1, 1] and returns `(b, len(names))`, or `(b,)` for one name. A module
-        is called as it is: put it into eval mode and on its device before.
+        is called as it is: put it into eval mode and on its device beforehand.
     fingerprint
         Identifies the scorer. By default it hashes the names and either a module's class and state or a function's
         name and source; give one if the scores depend on anything else.
@@ -99,13 +99,13 @@ class FunctionScorer:
         an image is positive for the largest of several scores, or for a single score above one half.
     probabilities
         Whether the scores are probabilities, whose logits count where edits and attributes are compared
-        (`latentlab.scorers.logits_of`); lengths, angles and the like count as they are. None: they are wherever all of
-        those that are compared lie in [0, 1].
+        (`latentlab.scorers.logits_of`); lengths, angles and the like count as they are. None: they are probabilities
+        wherever all of those that are compared lie in [0, 1].
 
     Raises
     ------
     UserError
-        If there are no names, one occurs twice, or the threshold cannot be read; at a call, if the scores have
+        If there are no names, one occurs twice, or the threshold cannot be read; when called, if the scores have
         another shape.
     """
 

@@ -1,4 +1,4 @@
-"""The part of an image that a classifier gets to see."""
+"""The part of an image that a classifier sees."""
 
 from __future__ import annotations
 

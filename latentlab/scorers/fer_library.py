@@ -19,7 +19,7 @@ from latentlab.scorers.xception import RESOLUTION
 class FerLibraryScorer(CroppedScorer):
     """Probabilities of `EXPRESSIONS` as the `fer` library computes them.
 
-    It sees the crops that `ExpressionScorer` sees, and works on the CPU, an image at a time, without gradients.
+    It sees the crops that `ExpressionScorer` sees, and works on the CPU, one image at a time, without gradients.
 
     Parameters
     ----------

@@ -27,7 +27,7 @@ class FaceGeometry(LandmarkScorer):
 
     'yaw' and 'pitch' are in degrees (see `latentlab.faces.pose`). 'eye_opening' is the height of the eyes over their
     width. 'face_width' is the width of the face at the cheekbones over its height from the brow to the chin.
-    'mouth_opening' and 'mouth_width' are in distances of the eyes (see `MouthGeometry`). They are no probabilities:
+    'mouth_opening' and 'mouth_width' are in distances of the eyes (see `MouthGeometry`). They are not probabilities:
     samples are labelled at the median of each, and directions are learnt from degrees or from these labels.
 
     Parameters
@@ -62,5 +62,5 @@ def measure(landmarks: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def load_geometry(device: torch.device | str = "cpu") -> FaceGeometry:
-    """Load it with dlib's landmarks of faces in FFHQ's crop, as generated ones are; dlib works on the CPU."""
+    """Load it with dlib's landmarks of faces in FFHQ's crop, such as generated ones; dlib works on the CPU."""
     return FaceGeometry(load_detector("dlib68-aligned"))

@@ -17,7 +17,7 @@ from latentlab.images import as_batch
 class LandmarkScorer(ABC):
     """A scorer that measures the largest face in each image by 68 landmarks; nothing is trained but these.
 
-    What it gives are no probabilities.
+    Its scores are not probabilities.
 
     Parameters
     ----------

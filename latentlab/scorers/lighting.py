@@ -18,7 +18,7 @@ class Lighting:
 
     'light_side' is the mean luma of the half of the face on the image's right, minus that of the other half;
     'light' is the mean luma of both. Luma is in [-1, 1]. The face is the ellipse about the mean landmarks of generated
-    faces. Skin counts too: 'light' grows with a lighter one. Samples are labelled at the median of each.
+    faces. Skin counts too: 'light' grows with lighter skin. Samples are labelled at the median of each.
     """
 
     names = ("light_side", "light")

@@ -27,7 +27,7 @@ def load_scorer(name: str = "fer", device: str | torch.device = "cpu") -> Scorer
         faces, such as 'attributes:young', by the classifier that comes with the package, or
         'FILE.safetensors:NAME' by one of your own (`latentlab scorer train`); without NAME all of its attributes, each
         judged by itself. Or a scorer that another package registers under `latentlab.scorers`: a function that takes
-        the device and gives a `Scorer`. Several of these, separated by commas, give a `ScorerSet`, as in
+        the device and returns a `Scorer`. Several of these, separated by commas, give a `ScorerSet`, as in
         'fer,attributes'; several attributes of one classifier, as in 'attributes:young,attributes:male', that
         classifier for these.
     device
@@ -36,7 +36,7 @@ def load_scorer(name: str = "fer", device: str | torch.device = "cpu") -> Scorer
     Raises
     ------
     UserError
-        No such scorer, with the nearest ones; or its weights or its library cannot be had.
+        No such scorer, with the nearest ones; or its weights or its library are not available.
     """
     wanted: dict[str, list[str]] = {}
     for part in name.split(","):

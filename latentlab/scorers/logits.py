@@ -15,7 +15,7 @@ def logits_of(scorer: Scorer, images: Tensor, name: str) -> Tensor:
     """Compute the logits of one score; differentiable in `images` where the scorer is.
 
     They are the scorer's own, from its method `logits(images)`, where it has one; the scores as they are, where they
-    are no probabilities (`is_probability`); and otherwise the logits of the scores, clipped to [1e-6, 1 − 1e-6]. NaN
+    are not probabilities (`is_probability`); and otherwise the logits of the scores, clipped to [1e-6, 1 − 1e-6]. NaN
     stays NaN.
 
     Parameters
@@ -57,7 +57,7 @@ def all_logits(scorer: Scorer, images: Tensor) -> Tensor:
 def is_probability(scorer: Scorer, name: str) -> bool | None:
     """Whether a score is a probability, by its scorer's attribute `probabilities`; None if that does not say.
 
-    Then they are taken for such where all of those that are looked at lie in [0, 1].
+    Scores are then taken for probabilities where all of those that are looked at lie in [0, 1].
     """
     said: bool | None = getattr(
         scorer.member(name)[0] if isinstance(scorer, ScorerGroup) else scorer, "probabilities", None
@@ -66,11 +66,11 @@ def is_probability(scorer: Scorer, name: str) -> bool | None:
 
 
 def scores_and_logits(scorer: Scorer, images: Tensor) -> tuple[NDArray[np.float32], dict[str, NDArray[np.float32]]]:
-    """Score images, and compute those logits `(b,)` that the scorer knows better than its scores tell, by name.
+    """Score images, and compute those logits `(b,)` that the scorer knows better than its scores show, by name.
 
-    The logits come from its method `logits`, or from those of its members; of scores that are no probabilities they are
-    the scores. A scorer that says neither knows none. One with a method `scores_and_logits(images)`, which gives both
-    `(b, k)`, looks at the images once instead of twice.
+    The logits come from its method `logits`, or from those of its members; for scores that are not probabilities they
+    are the scores. A scorer that says neither knows none. One with a method `scores_and_logits(images)`, which gives
+    both `(b, k)`, looks at the images once instead of twice.
 
     Parameters
     ----------

@@ -22,9 +22,9 @@ def related(attribute: str, known: Iterable[str] | None = None) -> tuple[str, ..
 
     There are lists for the 40 attributes of the shipped classifier and for the expressions of `fer`. A smile opens the
     mouth, raises the cheeks and narrows the eyes, and each of these looks more like a smile: those lists name each
-    other. Others go one way: a hat hides hair, but another colour of hair puts no hat on. What is only customary (men
-    wear neckties) or only frequent in the data (the smiling wear make-up) is not related: where an edit changes it, the
-    edit leaks.
+    other. Others go one way: a hat hides hair, but another colour of hair does not put on a hat. What is only customary
+    (men wear neckties) or only frequent in the data (the smiling wear make-up) is not related: where an edit changes
+    it, the edit leaks.
 
     Parameters
     ----------
@@ -43,7 +43,7 @@ def related(attribute: str, known: Iterable[str] | None = None) -> tuple[str, ..
 
 
 def load_related(path: str | Path) -> dict[str, tuple[str, ...]]:
-    """Load lists of one's own: a JSON object with a list of related attributes for each attribute.
+    """Load your own lists: a JSON object with a list of related attributes for each attribute.
 
     Raises
     ------
@@ -54,7 +54,7 @@ def load_related(path: str | Path) -> dict[str, tuple[str, ...]]:
 
 
 def check_related(names: Iterable[str], known: Iterable[str]) -> tuple[str, ...]:
-    """Return a list of related attributes; UserError if a classifier that knows others only does not know one."""
+    """Return a list of related attributes; UserError if one is not among those that a classifier knows."""
     known, names = tuple(known), tuple(names)
     for name in names:
         if name not in known:

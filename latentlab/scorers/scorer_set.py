@@ -24,7 +24,7 @@ class ScorerSet:
         Scorers by the names that qualify theirs: with `{"fer": …, "attributes": …}` the scores are called 'fer:happy',
         'attributes:smiling' and so on.
     qualified
-        Whether names are qualified; None for where there are several scorers.
+        Whether names are qualified; None: if there are several scorers.
 
     Raises
     ------
@@ -80,7 +80,8 @@ class ScorerSet:
     def of(self, *wanted: str) -> ScorerSet:
         """Leave out the scorers, and the attributes of those that judge each by itself, that `wanted` does not need.
 
-        The scores keep their names. A scorer whose scores belong together, as the probabilities of 'fer', stays whole.
+        The scores keep their names. A scorer whose scores belong together, such as the probabilities of 'fer', stays
+        whole.
 
         Raises
         ------

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from latentlab.scorers.base import Scorer
 
 MARGIN = 1e-6
-"""Scores of scorers that know no logits are clipped to [MARGIN, 1 − MARGIN] for theirs: to ±13.8."""
+"""For the logits of scorers that know none, scores are clipped to [MARGIN, 1 − MARGIN]: logits to ±13.8."""
 
 
 def score_images(scorer: Scorer, images: Tensor) -> NDArray[np.float32]:
@@ -66,7 +66,7 @@ def scored_channels(scorer: Scorer) -> int | None:
 
 
 def takes_square(scorer: Scorer) -> bool:
-    """Whether the scorer takes square images alone: its `square`, which it need not have."""
+    """Whether the scorer takes only square images: its `square`, which it need not have."""
     return bool(getattr(scorer, "square", False))
 
 
@@ -117,8 +117,8 @@ def label_scores(
         Score that decides.
     threshold
         Threshold in numbers, not quantiles, of all scores or of each. Without one an image is positive where the score
-        is the largest of several of its scorer (names with one qualifier, as 'fer:happy', are of one) or, if it is the
-        only one, exceeds one half.
+        is the largest of several of its scorer (names with one qualifier, as in 'fer:happy', are of one scorer) or, if
+        it is the only one, exceeds one half.
 
     Returns
     -------
@@ -149,7 +149,7 @@ def is_positive(
 
 
 def check_classes(labels: NDArray[np.int8], scores: NDArray[Any], where: str, name: str) -> None:
-    """Refuse labels of which a class does not occur.
+    """Refuse labels in which a class does not occur.
 
     Parameters
     ----------

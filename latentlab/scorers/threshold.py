@@ -87,14 +87,14 @@ class Threshold:
         return ",".join(("q" if self.quantiles else "") + repr(number).removesuffix(".0") for number in numbers)
 
     def of(self, name: str) -> Threshold:
-        """Threshold of the score `name`: itself, for it holds for each."""
+        """Threshold of the score `name`: itself, since it holds for each."""
         return self
 
     def check(self, names: tuple[str, ...]) -> None:
         """Accept all names, as it holds for each."""
 
     def resolve(self, scores: NDArray[Any]) -> Threshold:
-        """Turn quantiles into those of `scores (n,)` but NaN; a threshold of numbers is returned as it is.
+        """Turn quantiles into those of `scores (n,)` other than NaN; a threshold in numbers is returned as it is.
 
         Raises
         ------
@@ -126,10 +126,10 @@ class Threshold:
         return (scores > self.high).astype(np.int8) - negative.astype(np.int8)
 
     def centre(self, scores: NDArray[Any]) -> NDArray[np.float64]:
-        """Map scores `(n,)` on [0, 1] so that the threshold, or the middle of two, comes to lie at ½, in their order.
+        """Map scores `(n,)` to [0, 1], in their order, so that the threshold, or the middle of two, lies at ½.
 
         Scores in [0, 1] are moved as logits; others become the logistic function of their distance from the threshold
-        in standard deviations. NaN stays NaN. The threshold must have numbers, see `resolve`.
+        in standard deviations. NaN stays NaN. The threshold must be in numbers, see `resolve`.
         """
         from scipy.special import expit, logit  # whoever only labels does without it
 
@@ -205,8 +205,8 @@ def parse_threshold(value: ThresholdLike) -> AnyThreshold:
     Parameters
     ----------
     value
-        What `Threshold.parse` reads, for all scores; or one a score: as text, 'smiling=0.5,young=q0.3,q0.7', before
-        which that of all others may stand, 'median,young=0.5'; or as a mapping, `{"smiling": 0.5, "young": "median"}`.
+        What `Threshold.parse` reads, for all scores; or one per score: as text, 'smiling=0.5,young=q0.3,q0.7', where
+        that of all others may come first, 'median,young=0.5'; or as a mapping, `{"smiling": 0.5, "young": "median"}`.
 
     Raises
     ------

@@ -89,7 +89,7 @@ class MiniXception(nn.Module):
 class FoldedXception(nn.Module):
     """A trained network for inference: each normalisation folded into the convolution before it, channels last.
 
-    It gives what the network gives, within rounding, in half the time on a CPU.
+    It returns what the network returns, within rounding, in half the time on a CPU.
 
     Parameters
     ----------

@@ -18,12 +18,12 @@ from latentlab.progress import Stage, titled
 from latentlab.projection import Projection, ProjectionSettings, project
 from stylegan2.protocol import Generator
 
-# Inputs are compared at this resolution at most, so many of the training set at once.
+# Inputs are compared at this resolution at most, with this many of the training set at once.
 _RESOLUTION, _AT_ONCE = 64, 16
 
 
 class Nothing(Method):
-    """Baseline of an edit: every image unchanged."""
+    """Baseline for an edit: every image unchanged."""
 
     name = "nothing"
 
@@ -37,7 +37,7 @@ class Nothing(Method):
 
 
 class Retrieval(Method):
-    """Baseline of a translation: the answer of the training input that is nearest by LPIPS at 64 pixels.
+    """Baseline for a translation: the answer to the training input that is nearest by LPIPS at 64 pixels.
 
     Parameters
     ----------
@@ -84,7 +84,7 @@ class NearestFace(Method):
     generator, settings
         Generator it is projected into, and settings of the projection.
     of_truth
-        Whether the true answer is projected instead of the input. That is an oracle and no method, for it sees the
+        Whether the true answer is projected instead of the input. That is an oracle, not a method, because it sees the
         answer: it shows the best that the generator can do.
     """
 
@@ -112,7 +112,7 @@ class NearestFace(Method):
         self._task, self._folder = task, folder / f"held-out-{digest(task.held_out_key)}"
 
     def prepare(self, images: Tensor, stage: Stage) -> float:
-        """Project; a search that was stopped resumes."""
+        """Project the images; a search that was stopped resumes."""
         truth = self._task.truth() if self.of_truth else None
         watch = Stopwatch(self._folder / "seconds.json")
         self._found = project(

@@ -97,7 +97,7 @@ class PairedTask:
     training, held_out
         Pairs to learn from; pairs to be judged on, at least two.
     perceptual
-        LPIPS with VGG16, also the features of the distribution metrics.
+        LPIPS with VGG16, also used for the features of the distribution metrics.
     descriptor
         Face descriptor, where the images are faces.
 
@@ -195,7 +195,7 @@ class PairedTask:
         return Unpaired(self.training.before, self.training.after, Augmentation.for_resolution(self.size))
 
     def retrieval(self) -> Retrieval:
-        """Construct the baseline: the answer of the nearest training input."""
+        """Construct the baseline: the answer to the nearest training input."""
         return Retrieval(lambda: self.training.tensors(self.size), self.perceptual)
 
 

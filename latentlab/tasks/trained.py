@@ -32,11 +32,11 @@ class Trained(Method):
     config
         Networks and losses, for images of the task's resolution.
     open_set
-        Opens the training set, and makes it where it is not there yet; called only when there is something to train.
+        Opens the training set, making it if it does not exist yet; called only when there is something to train.
     epochs, batch_size, seed
         Settings of the training, see `TrainingSettings`.
     to_masks
-        Where the method takes masks: images `(n, 3, h, h)`, as the task gives them, to the masks of the instances in
+        If the method takes masks: maps images `(n, 3, h, h)`, as the task gives them, to the masks of the instances in
         each, `(1, k, s, s)` in {-1, 1} at any resolution s, or None where there are none: such an image is returned
         unchanged.
     way
@@ -69,7 +69,7 @@ class Trained(Method):
         Raises
         ------
         UserError
-            If it is no translator that goes this way, or one takes masks and the other does not.
+            If the file holds no translator for this way, or one takes masks and the other does not.
         """
         translator = Translator.load(path)
         if translator.network(self.way).takes_masks != (self.config.masks_per_image > 0):
@@ -118,7 +118,7 @@ class Trained(Method):
 
 
 def training_told(translator: Translator) -> str:
-    """Return what the card of a translator says of its training, in a line."""
+    """Return what the card of a translator says about its training, in one line."""
     training = translator.card.get("training", {})
     settings, data = training.get("settings", {}), training.get("data", {})
     images = next((f"{data[kind]} {kind}" for kind in ("pairs", "a") if kind in data), "images")

@@ -19,14 +19,14 @@ FIELDS = ("step", "epoch", "samples", "learning_rate")
 class History:
     """Table with a row every so many steps: progress, and the mean of each loss since the row before.
 
-    Nothing in it depends on the machine's speed: that of a resumed training is the same to the byte.
+    Nothing in it depends on the machine's speed: the history of a resumed training is the same to the byte.
 
     Parameters
     ----------
     path
         Path of the CSV file. Rows beyond `step`, of a run that was killed after its last state, are dropped.
     step
-        Step from which the training goes on.
+        Step from which the training continues.
     """
 
     def __init__(self, path: Path, step: int):

@@ -1,4 +1,4 @@
-"""Processes and devices of a training, by Lightning Fabric."""
+"""Processes and devices of a training, with Lightning Fabric."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Losses of the recent steps, which are read seldom: reading them waits for all work that a GPU was given before."""
+"""Losses of the recent steps, which are rarely read: reading them waits for all work that a GPU was given before."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Image-to-image translators: pix2pix, CycleGAN, InstaGAN, and methods of other packages."""
+"""Image-to-image translators: pix2pix, CycleGAN, InstaGAN, CUT, distilled editors, and methods of other packages."""
 
 from __future__ import annotations
 

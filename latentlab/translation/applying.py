@@ -1,4 +1,4 @@
-"""Applying a translator to images of any size, as its training had them."""
+"""Applying a translator to images of any size, prepared as in its training."""
 
 from __future__ import annotations
 
@@ -34,10 +34,10 @@ class Application:
     way
         'a2b' or 'b2a'.
     size
-        'training': images are resized as those of the training were, but nothing is cropped, and translations are
+        'training': images are resized as the training images were, but nothing is cropped, and translations are
         resized back to the image's own size. Nothing is resized if the training did not resize, or if the card does not
-        say how it did. 'own': nothing is resized. A number resizes the shorter side to this, `(height, width)` both
-        sides, and translations stay so.
+        say how it did. 'own': nothing is resized. A number resizes the shorter side to it, `(height, width)` resizes
+        both sides, and translations keep that size.
     dropout, seed, strengths
         See `Translator`.
     """
@@ -62,7 +62,7 @@ class Application:
         Returns
         -------
         tuple of Tensor and (Tensor or None)
-            Image `(1, c, h, w)` on the device of the translator, and translated masks in the order that they came in.
+            Image `(1, c, h, w)` on the device of the translator, and translated masks in the order of `masks`.
 
         Raises
         ------
@@ -77,7 +77,7 @@ class Application:
         return made, made_masks
 
     def for_frames(self) -> Callable[[Tensor], Tensor]:
-        """Return the translation of the frames of a video, `(1, 3, h, w)` in [-1, 1] whatever the channels are.
+        """Return a function that translates video frames, `(1, 3, h, w)` in [-1, 1] whatever the translator's channels.
 
         Raises
         ------
@@ -108,7 +108,7 @@ class Application:
         return made, None if made_masks is None else made_masks[:, order.argsort()]
 
     def given_size(self, height: int, width: int) -> tuple[int, int]:
-        """Return height and width at which an image of this size is translated."""
+        """Return the height and width at which an image of this size is translated."""
         if self.size == "training":
             known = self.translator.augmentation
             return (height, width) if known is None else known.resized(height, width, known.size)
@@ -121,7 +121,7 @@ class Application:
 
     @property
     def formats(self) -> tuple[PixelFormat, PixelFormat]:
-        """Formats of the images that it takes and of those that it gives."""
+        """Formats of the images that the translator takes and of those that it returns."""
         given, made = _SIDES[self.way]
         return self.translator.pixels(given), self.translator.pixels(made)
 
@@ -142,5 +142,5 @@ class Application:
 
 
 def _by_area(masks: Tensor) -> Tensor:
-    """Return the order of `masks (1, n, h, w)` from the largest to the smallest, as `largest_masks` has it."""
+    """Return the order of `masks (1, n, h, w)` from the largest to the smallest, as in `largest_masks`."""
     return (masks > 0).sum(dim=(0, 2, 3)).argsort(descending=True, stable=True)

@@ -1,7 +1,7 @@
 """Differentiable augmentation of what a discriminator sees.
 
 Zhao et al. 2020, "Differentiable Augmentation for Data-Efficient GAN Training": colour, translation by up to an eighth
-and cutout of a half, of real and generated images alike, and the generator learns through them.
+and cutout of a half, applied to real and generated images alike; the generator learns through them.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ def augment(images: Tensor, beside: Tensor, fill: float, rng: torch.Generator) -
     Parameters
     ----------
     images
-        `(b, c, h, w)` in [-1, 1], augmented in colour and place.
+        `(b, c, h, w)` in [-1, 1], augmented in colour and position.
     beside
-        `(b, k, h, w)`: what belongs to them, such as their masks; augmented in place alike. k may be 0.
+        `(b, k, h, w)`: what belongs to them, such as their masks; augmented in position like them. k may be 0.
     fill
-        Value of `beside` where nothing is left; that of images is 0.
+        Value of `beside` where nothing is left; images become 0 there.
     rng
         Random generator on the CPU.
 
@@ -54,7 +54,7 @@ def _places(images: Tensor, rng: torch.Generator) -> tuple[Tensor, Tensor]:
     most = (sides * _SHIFT + 0.5).floor()
     shifts = ((2 * most + 1) * torch.rand(count, 2, generator=rng)).floor() - most
     cut = (sides * _CUT + 0.5).floor()
-    # Its centre lies anywhere, so that it may hang over the border.
+    # The cutout's centre lies anywhere, so that the cutout may extend beyond the border.
     start = (torch.rand(count, 2, generator=rng) * (sides + 1 - cut % 2)).floor() - (cut / 2).floor()
     inside = [
         (start[:, k, None] <= torch.arange(side)) & (torch.arange(side) < start[:, k, None] + cut[k])

@@ -16,7 +16,7 @@ def card_of(translator: Translator) -> str:
 
 
 def summary_of(translator: Translator) -> str:
-    """Say in a line what a translator edits, at which resolution, and how large it is."""
+    """Say in one line what a translator edits, at which resolution, and how large it is."""
     network = next(iter(translator.networks.values()))
     weights = sum(weight.numel() for weight in network.parameters())
     resolution = translator.card.get("resolution", "any")

@@ -1,4 +1,4 @@
-"""Losses that translators minimise beside the adversarial objective."""
+"""Losses that translators minimise besides the adversarial objective."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def l1(one: Tensor, other: Tensor) -> Tensor:
 
 
 def context_weight(source: Tensor, translated: Tensor) -> Tensor:
-    """Weight that is 1 outside of all instances, before and after: 1 − union of the masks.
+    """Weight that is 1 outside all instances, before and after translation: 1 − union of the masks.
 
     Mo et al. 2019, section 2.2. The union of soft masks is their sum in units of 0 … 1, clamped at 1, as in the
     published code.
@@ -41,7 +41,7 @@ def context_loss(source: Tensor, translated: Tensor, weight: Tensor) -> Tensor:
 
 
 def patch_nce(queries: Tensor, keys: Tensor, temperature: float) -> Tensor:
-    r"""Contrastive loss of patches, each of which shall be like the one at its place and unlike the others.
+    r"""Contrastive loss of patches, each of which should be like the one at the same place and unlike the others.
 
     .. math:: -\frac{1}{n}\sum_i \log\frac{\exp(q_i \cdot k_i / \tau)}{\sum_j \exp(q_i \cdot k_j / \tau)}
 
@@ -51,7 +51,7 @@ def patch_nce(queries: Tensor, keys: Tensor, temperature: float) -> Tensor:
     Parameters
     ----------
     queries, keys
-        Features `(b, n, c)` of length 1, of the same n places of each image.
+        Features `(b, n, c)` of length 1, at the same n places of each image.
     temperature
         τ.
 

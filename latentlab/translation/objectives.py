@@ -51,7 +51,7 @@ class Objective:
 def discriminator_losses(
     objective: Objective, name: str, discriminate: Discriminate, real: Tensor, fake: Tensor, rng: torch.Generator
 ) -> dict[str, Tensor]:
-    """Losses of a discriminator at images `(b, …)`: "d" + `name` and, if the objective has one, "penalty" + `name`."""
+    """Losses of a discriminator on images `(b, …)`: "d" + `name` and, if the objective has one, "penalty" + `name`."""
     losses = {f"d{name}": objective.discriminator(*run_on_each(discriminate, [real], [fake]))}
     if objective.penalty_weight:
         losses[f"penalty{name}"] = objective.penalty_weight * gradient_penalty(discriminate, real, fake, rng)
@@ -81,11 +81,11 @@ def _least_squares(target: float) -> Callable[[Tensor], Tensor]:
 OBJECTIVES = {
     objective.name: objective
     for objective in (
-        # Goodfellow et al. 2014, with the generator's loss that does not saturate.
+        # Goodfellow et al. 2014, with the non-saturating loss of the generator.
         Objective("vanilla", lambda x: F.softplus(-x), F.softplus, lambda x: F.softplus(-x)),
         # Mao et al. 2017, "Least Squares Generative Adversarial Networks", equation (9).
         Objective("least-squares", _least_squares(1.0), _least_squares(0.0), _least_squares(1.0)),
-        # Half of the usual weight 10, as the critic's difference is halved, too.
+        # Half the usual weight of 10, as the critic's difference is halved, too.
         Objective("wgan-gp", lambda x: -x, lambda x: x, lambda x: -x, penalty_weight=5.0),
         # Lim and Ye 2017, "Geometric GAN".
         Objective("hinge", lambda x: F.relu(1 - x), lambda x: F.relu(1 + x), lambda x: -x),

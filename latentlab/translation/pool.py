@@ -52,9 +52,9 @@ class ImagePool:
 
 
 def in_layout(images: Tensor) -> Tensor:
-    """Copy images `(b, …)` into the one layout of all pools.
+    """Copy images `(b, …)` into the one layout that all pools use.
 
-    What a network makes of images differs in the last bits by their layout, which files do not keep: without a layout
-    of its own, a pool that was read again would lead to another training.
+    The last bits of a network's output depend on the layout of its input, which files do not keep: without a fixed
+    layout, a pool that was read back would lead to a different training.
     """
     return images.clone(memory_format=torch.channels_last if images.ndim == 4 else torch.contiguous_format)

@@ -1,7 +1,7 @@
 """Networks as the published PyTorch training code saves them: pytorch-CycleGAN-and-pix2pix's and InstaGAN's.
 
 Their files are bare state dicts, `latest_net_G.pth` and the like. The shape of a network is inferred from the names
-and shapes of its tensors, and the file is read as `stylegan2` reads checkpoints: as data, of which nothing runs.
+and shapes of its tensors, and the file is read as `stylegan2` reads checkpoints: as data, none of which is executed.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def load(path: str | Path) -> nn.Module:
 
 
 def save(network: nn.Module, path: str | Path) -> None:
-    """Write a network as the published code reads it, atomically.
+    """Write a network in the form that the published code reads, atomically.
 
     Raises
     ------
@@ -220,7 +220,7 @@ def _state_of(content: Any) -> State:
 
 
 def _from_published(wanted: State, config: NetworkConfig, state: State) -> State:
-    """Return the state dict under our names, of a network whose own has the shapes that are `wanted`.
+    """Return the state dict under our names, for a network whose own state dict has the shapes of `wanted`.
 
     Statistics of old instance norms, which are not used, are dropped. Missing biases are 0: networks without a
     normalisation are saved without them.

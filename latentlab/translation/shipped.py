@@ -10,7 +10,7 @@ _SUFFIX = ".safetensors"
 _FOLDER = files("latentlab") / "data" / "translators"
 
 DRAWING = "drawing"
-"""Name of the translator that paints faces from drawings; the others are editors, called like what they edit."""
+"""Name of the translator that paints faces from drawings; the others are editors, named after what they edit."""
 
 
 def shipped_translators() -> tuple[str, ...]:
@@ -20,10 +20,10 @@ def shipped_translators() -> tuple[str, ...]:
 
 
 def shipped_editors() -> tuple[str, ...]:
-    """Names of those that edit faces, which are called like what they edit."""
+    """Names of the shipped translators that edit faces, which are named after what they edit."""
     return tuple(name for name in shipped_translators() if name != DRAWING)
 
 
 def shipped_translator(name: str) -> AbstractContextManager[Path]:
-    """File of a translator that comes with the package, for the time of a block."""
+    """File of a translator that comes with the package, for the duration of a `with` block."""
     return as_file(_FOLDER / f"{name}{_SUFFIX}")

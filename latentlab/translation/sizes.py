@@ -17,7 +17,7 @@ def size_name(height: int, width: int) -> str:
 
 
 def nearest_size(height: int, width: int, multiple: int, least: int) -> tuple[int, int]:
-    """Return the nearest height and width that are multiples of `multiple`, `least` at least."""
+    """Return the nearest height and width that are multiples of `multiple` and at least `least`."""
     first = -(-least // multiple)
     nearest = (max(int(side / multiple + 0.5), first) * multiple for side in (height, width))
     return next(nearest), next(nearest)

@@ -1,4 +1,4 @@
-"""Trained translators: files with a card, and images of any size."""
+"""Trained translators, saved in files with a card and applied to images of any size."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ class _Learnt:
 
 @dataclass(frozen=True)
 class _Card:
-    """What is used of a card, which may hold more."""
+    """The part of a card that is used; a card may hold more."""
 
     networks: Annotated[dict[Way, dict[str, Any]], msgspec.Meta(min_length=1)]
     method: str = "unknown"
@@ -119,12 +119,12 @@ class Translator:
         masks
             `(b, n, h, w)` in [-1, 1], 1 within an instance, for networks that take masks (InstaGAN).
         dropout
-            Whether dropout stays on, if the network was trained with it: the only noise of pix2pix.
+            Whether dropout stays on if the network was trained with it: pix2pix has no other source of noise.
         seed
             Random seed of the dropout.
         strengths
-            For networks that take strengths: by attribute, from -1 to 1 or a little beyond, 0 for those that are not
-            named. By default 1 of the first attribute.
+            For networks that take strengths: the strength of each attribute, from -1 to 1 or a little beyond, 0 for
+            attributes that are not named. By default 1 for the first attribute.
 
         Returns
         -------
@@ -134,7 +134,7 @@ class Translator:
         Raises
         ------
         UserError
-            It does not translate that way, masks are missing or not wanted, or it has no such attribute.
+            The translator does not translate that way, masks are missing or not wanted, or it has no such attribute.
         """
         network = self.network(way)
         images = as_batch(images, channels=(getattr(network.config, "input_channels", 3),))
@@ -154,7 +154,7 @@ class Translator:
         return made[..., :height, :width], made_masks
 
     def network(self, way: str) -> TranslationGenerator:
-        """Return the generator of a way.
+        """Return the generator for a way.
 
         Raises
         ------
@@ -167,7 +167,7 @@ class Translator:
         raise UserError(f"this translator goes {', '.join(self.networks)}, not {way!r}")
 
     def pixels(self, side: Side) -> PixelFormat:
-        """Return how values of files of A or B become those of tensors, as in its training."""
+        """Return how values in files of A or B become those of tensors, as in the translator's training."""
         known = self.card.get("training", {}).get("data", {}).get("pixels", {})
         if side in known:
             return PixelFormat.from_dict(known[side])
@@ -177,7 +177,7 @@ class Translator:
 
     @property
     def augmentation(self) -> Augmentation | None:
-        """How the images of its training were placed; None where its card does not say."""
+        """How the training images were placed; None if the card does not say."""
         known = self.card.get("training", {}).get("data", {}).get("augmentation")
         return None if known is None else Augmentation.from_dict(known)
 
@@ -196,7 +196,7 @@ class Translator:
         path
             File to write.
         half
-            Write the weights in half precision, for a file of half the size; loaded, they are float32 again.
+            Write the weights in half precision, for a file of half the size; when loaded, they are float32 again.
 
         Raises
         ------
@@ -243,9 +243,9 @@ def load_translator(source: str | Path, device: torch.device | str = "cpu") -> T
     Parameters
     ----------
     source
-        Name of a translator that comes with the package (`smile`) or of published weights (`vintagify`), file that
-        `Translator.save` wrote, or a published `.pth`. Names come before files: give a file that is called like one as
-        ./NAME, or as a Path.
+        Name of a translator that comes with the package (`smile`) or of published weights (`vintagify`), a file that
+        `Translator.save` wrote, or a published `.pth`. Names take precedence over files: give a file of the same name
+        as ./NAME, or as a Path.
     device
         Device of the networks.
 
@@ -286,7 +286,7 @@ def _other_networks(card: _Card) -> Iterable[type[NetworkConfig]]:
 
 
 def pad(x: Tensor, multiple: int, least: int) -> Tensor:
-    """Mirror `x (b, c, h, w)` beyond its right and lower border: to multiples of `multiple`, and at least `least`."""
+    """Mirror `x (b, c, h, w)` beyond its right and lower border, to multiples of `multiple`, and at least `least`."""
     height, width = (max(-(-side // multiple) * multiple, least) for side in x.shape[2:])
     return x[:, :, _mirrored(x.shape[2], height)][..., _mirrored(x.shape[3], width)]
 

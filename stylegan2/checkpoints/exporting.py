@@ -50,17 +50,17 @@ def export(
     generator, discriminator
         Networks of StyleGAN2, StyleGAN or Progressive GAN.
     layout
-        'rosinality': of StyleGAN2 `{"g_ema", "g", "d", "latent_avg"}` with the names of rosinality's PyTorch port,
-        which generators of the paper's architecture have; of StyleGAN `{"generator", "g_running", "discriminator"}` as
-        style-based-gan-pytorch has them, without noise maps and the mean of w. 'release': of StyleGAN2
-        `{"G_ema", "D"}`, state dicts with the names of NVIDIA's PyTorch release. 'genforce': of StyleGAN and
+        'rosinality': for StyleGAN2 `{"g_ema", "g", "d", "latent_avg"}` with the names of rosinality's PyTorch port,
+        for generators of the paper's architecture; for StyleGAN `{"generator", "g_running", "discriminator"}` as
+        style-based-gan-pytorch has them, without noise maps and the mean of w. 'release': for StyleGAN2
+        `{"G_ema", "D"}`, state dicts with the names of NVIDIA's PyTorch release. 'genforce': for StyleGAN and
         Progressive GAN `{"generator", "discriminator", "generator_smooth"}` as its model zoo has them.
 
     Raises
     ------
     CheckpointError
-        The networks are of another family or of two, or of a kind that the layout has no place for; says which layout
-        has one. Or the file cannot be written.
+        The networks are of another family or of two, or of a kind that the layout has no place for; the message says
+        which layout has one. Or the file cannot be written.
     """
     if layout not in get_args(Layout):
         raise CheckpointError(f"the layout is {' or '.join(get_args(Layout))}, not {describe(layout)}")

@@ -35,8 +35,8 @@ from stylegan2.errors import CheckpointError
 from stylegan2.regular import irregular
 from stylegan2.safe_pickle import Module, floats, looks_pickled, read_pickled
 
-# Bytes that the tensors of a network may take for each of the file, which has at least half of them, and those that
-# tensors of small files take besides their values.
+# Bytes that the tensors of a network may take for each byte of the file, which has at least half of them, and those
+# that tensors of small files take besides their values.
 _PER_BYTE, _FREE, _OBJECT = 3, 32 << 20, 1000
 # The longest header of a safetensors file: those of networks have some thousand bytes.
 _LONGEST_HEADER = 4 << 20
@@ -86,7 +86,7 @@ class Content:
 
     @property
     def is_safetensors(self) -> bool:
-        """Whether the file looks like one of safetensors."""
+        """Whether the file looks like a safetensors file."""
         return len(self.data) > 8 and bytes(self.data[8:9]) == b"{"
 
     @cached_property
@@ -128,12 +128,12 @@ class Content:
             raise CheckpointError(f"it is truncated or damaged: {printable(str(error)[:200])}") from error
 
     def read(self, tensors: Mapping[str, Any]) -> State:
-        """Read tensors that `networks` or `plain` have, see `safe_pickle.floats`.
+        """Read tensors that `networks` or `plain` hold; see `safe_pickle.floats`.
 
         Raises
         ------
         CheckpointError
-            One of them is no tensor, or they share their values so often that they are far larger than the file.
+            One of them is not a tensor, or they share their values so often that they are far larger than the file.
         """
         state = {}
         for name, value in tensors.items():
@@ -184,10 +184,10 @@ class WritableFormat(Protocol):
     """A format in which networks of some family are written: a module of this package, which reads them, too."""
 
     def obstacle(self, generator: Any, discriminator: Any) -> str | None:
-        """Say what about a generator of the family, and a discriminator or None, the layout has no place for.
+        """Say what the layout has no place for in a generator of the family, and in a discriminator or None.
 
-        The answer says how networks of the layout are, such as "it has no labels"; None if it can hold these.
+        The answer says what networks of the layout are like, such as "it has no labels"; None if it can hold these.
         """
 
     def content_of(self, generator: Any, discriminator: Any) -> dict[str, Any]:
-        """Return the dictionary that `torch.save` writes of networks without an obstacle."""
+        """Return the dictionary that `torch.save` writes for networks without an obstacle."""

@@ -1,6 +1,6 @@
 """Find networks in what a file holds: modules and state dicts, alone or under the keys that code bases use.
 
-What they are is told by the names of their tensors, by the formats.
+The formats recognise what they are by the names of their tensors.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ def tensors_of(network: Module | Tensors) -> Tensors:
 
 
 def own_tensors(path: str, module: Module) -> Tensors:
-    """Return the parameters and buffers of a module, but of none within it, by their names below `path`."""
+    """Return the parameters and buffers of a module, but not of modules within it, by their names below `path`."""
     every = [*module.state.get("_parameters", {}).items(), *module.state.get("_buffers", {}).items()]
     if len(every) > _MOST_OWN:
         raise CheckpointError(f"unsupported: a module with {len(every)} tensors, which no StyleGAN2 has")
@@ -82,13 +82,13 @@ def by_names(
     is_generator: Callable[[Tensors], bool],
     is_discriminator: Callable[[Tensors], bool],
 ) -> dict[str, Tensors]:
-    """Return the tensors of those networks whose names the two functions know as a code base's."""
+    """Return the tensors of those networks whose names the two functions recognise as a code base's."""
     every = {name: tensors_of(network) for name, network in networks.items()}
     return {name: own for name, own in every.items() if (is_discriminator if name == "D" else is_generator)(own)}
 
 
 def height_and_width(value: Any) -> tuple[int, int] | None:
-    """Return the last two sides of a tensor as a file holds it; None for what is none, or has fewer."""
+    """Return the last two sides of a tensor as a file holds it; None for what is not a tensor, or has fewer."""
     shape: Any = getattr(value.state if isinstance(value, Array) else value, "shape", ())
     return (shape[-2], shape[-1]) if len(shape) >= 2 else None
 

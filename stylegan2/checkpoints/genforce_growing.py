@@ -45,7 +45,7 @@ def networks(content: Content) -> Networks | None:
 
 
 def _reader(tensors: Tensors) -> str | None:
-    """Which generator has these names: 'stylegan', 'progressive', or None of the two."""
+    """Which generator has these names: 'stylegan', 'progressive', or None for neither."""
     if "synthesis.layer0.apply_noise.weight" in tensors:
         return "stylegan"
     return "progressive" if {"layer0.weight", "output0.weight"} <= tensors.keys() else None
@@ -173,7 +173,7 @@ def _discriminator_table(levels: int, blur: bool) -> Table:
 def obstacle(
     generator: StyleGANGenerator | ProgressiveGenerator, discriminator: GrowingDiscriminator | None
 ) -> str | None:
-    """Say what of the networks the layout has no place for; see `format.WritableFormat`."""
+    """Say what in the networks the layout has no place for; see `format.WritableFormat`."""
     config = generator.config
     requirements = {f"its images are of {_LARGEST} pixels at most": config.resolution <= _LARGEST}
     if isinstance(config, StyleGANConfig):

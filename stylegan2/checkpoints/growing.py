@@ -25,11 +25,11 @@ from stylegan2.stylegan1 import StyleGANConfig
 FUSED_FROM = 128
 """Resolution from which 'auto' fuses enlarging and convolution: the choice of StyleGAN's code bases by default."""
 MOST_LAYERS = 100
-"""Mapping layers that are looked for."""
+"""Largest number of mapping layers that is looked for."""
 
 
 def convolved(weight: Tensor, fused: bool) -> Tensor:
-    """Turn the weight `(o, i, k, k)` of an enlarging layer to the one that is convolved, as a fused layer has it."""
+    """Turn the weight `(o, i, k, k)` of an enlarging layer into the one that is convolved, as a fused layer has it."""
     return weight if fused else weight.flip(2, 3)
 
 
@@ -57,7 +57,7 @@ def _checked_lod(lod: float, sides: list[int]) -> float:
 
 
 def stylegan(state: State, lod: float, **settings: Any) -> Loaded:
-    """Complete a StyleGAN generator by its configuration.
+    """Complete a StyleGAN generator with its configuration.
 
     Parameters
     ----------
@@ -71,7 +71,7 @@ def stylegan(state: State, lod: float, **settings: Any) -> Loaded:
     Raises
     ------
     CheckpointError
-        A tensor is missing, or shapes that no network has.
+        A tensor is missing, or no network has such shapes.
     """
     state = complete(state)
     sides = block_resolutions(state, "synthesis.")
@@ -93,7 +93,7 @@ def stylegan(state: State, lod: float, **settings: Any) -> Loaded:
 
 
 def progressive(state: State, lod: float, c_dim: int = 0) -> Loaded:
-    """Complete a Progressive GAN generator by its configuration; parameters and errors as of `stylegan`."""
+    """Complete a Progressive GAN generator with its configuration; parameters and errors as in `stylegan`."""
     state = complete(state)
     sides = block_resolutions(state, "synthesis.")
     config = configuration(
@@ -109,7 +109,7 @@ def progressive(state: State, lod: float, c_dim: int = 0) -> Loaded:
 
 
 def discriminator(state: State, lod: float, blur: bool, **settings: Any) -> Loaded:
-    """Complete a discriminator by its configuration; `blur` tells StyleGAN's, else as `stylegan`."""
+    """Complete a discriminator with its configuration; `blur` marks StyleGAN's, otherwise as in `stylegan`."""
     state = complete(state)
     sides = block_resolutions(state)
     config = configuration(

@@ -1,4 +1,4 @@
-"""Say what a checkpoint holds, without making a network of it."""
+"""Say what a checkpoint holds, without making a network from it."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Held:
     Attributes
     ----------
     count, values
-        How many there are, and how many values they have in all.
+        How many there are, and how many values they have in total.
     dtypes
         How many there are of each type.
     """
@@ -42,7 +42,7 @@ class Held:
 
 @dataclass(frozen=True)
 class Inspected:
-    """What a checkpoint holds, as it says itself: nothing of it is trusted, and all text is printable.
+    """What a checkpoint holds, as it says itself: none of it is trusted, and all text is printable.
 
     Attributes
     ----------
@@ -60,9 +60,9 @@ class Inspected:
     globals
         The Python names that it asks for, each with whether reading allows it: one that is not allowed could run code.
     tensors
-        Its tensors, those that are not the networks' among them.
+        Its tensors, including those that are not the networks'.
     metadata
-        What it says besides: the metadata of a safetensors file, or the texts and numbers of a pickled dictionary.
+        What else it says: the metadata of a safetensors file, or the texts and numbers of a pickled dictionary.
     problem
         Why `stylegan2.load` would refuse one of its networks, or all of it; None if no reason is seen before names,
         shapes and values of tensors are checked.
@@ -81,7 +81,7 @@ class Inspected:
 
 @plain_defaults()
 def inspect(path_or_name: str | Path) -> Inspected:
-    """Say what a checkpoint holds, without making a network of it or running any of its code.
+    """Say what a checkpoint holds, without making a network from it or running any of its code.
 
     Parameters
     ----------
@@ -96,7 +96,7 @@ def inspect(path_or_name: str | Path) -> Inspected:
     Raises
     ------
     CheckpointError
-        No such file or name, or a file that is neither a checkpoint, nor a pickle, nor safetensors.
+        There is no such file or name, or the file is neither a checkpoint, nor a pickle, nor safetensors.
     """
     path = resolve(path_or_name)
     with errors_name(path):

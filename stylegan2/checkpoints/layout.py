@@ -123,7 +123,7 @@ LABEL_CONCAT = "mapping.label_weight"
 
 
 def label_widths(state: State) -> tuple[int, int]:
-    """Width of the condition of a generator, and of the vector that its mapping makes of it; 0 and 0 without one."""
+    """Width of the condition of a generator, and of the vector that its mapping makes from it; 0 and 0 without one."""
     name = LABEL_CONCAT if LABEL_CONCAT in state else "mapping.embed.weight"
     if name not in state:
         return 0, 0
@@ -139,7 +139,7 @@ def label_size(settings: Mapping[str, Any]) -> int:
     Raises
     ------
     CheckpointError
-        It is no whole number from 0 on.
+        It is not a whole number, 0 or more.
     """
     size = settings.get("label_size")
     if size is None:
@@ -203,8 +203,8 @@ def discriminator_config(
 ) -> DiscriminatorConfig:
     """Infer the configuration of a discriminator; parameters as in `generator_config`.
 
-    `base_size` is what the file says of it; None for nothing. Shapes of tensors have no more than its product.
-    `labels` is what the file says of how many it has outputs for, see `DiscriminatorConfig.label_switch`.
+    `base_size` is what the file says about it, None for nothing; the shapes of tensors have no more than its product.
+    `labels` is how many labels the file says it has outputs for; see `DiscriminatorConfig.label_switch`.
     """
     state = _Tensors(state)
     sides = block_resolutions(state)

@@ -85,9 +85,9 @@ def load(
     No code in a file ever runs. The format is recognised from the content, the architecture from names and
     shapes.
 
-    Beside the files that a code base writes, its modules (`torch.save(G)`) and state dicts load: alone, or under a
-    usual key such as 'state_dict', 'params_ema' or 'generator', with or without the prefix 'module.'. A state dict has
-    no settings: it is read without the clamp of half precision.
+    Besides the files that a code base writes, its modules (`torch.save(G)`) and state dicts can be loaded: alone, or
+    under a usual key such as 'state_dict', 'params_ema' or 'generator', with or without the prefix 'module.'. A state
+    dict has no settings: it is read without the clamp of half precision.
 
     Parameters
     ----------
@@ -95,7 +95,7 @@ def load(
         A checkpoint: of stylegan2-ada-pytorch, of stylegan3 with StyleGAN2 networks, of TensorFlow
         StyleGAN2, StyleGAN or Progressive GAN, of rosinality, pSp or e4e, of genforce, or of `stylegan2.save`; a folder
         with a mobile generator's OpenVINO files; or a name that an installed package knows (entry points of the group
-        `stylegan2.weights`). Names come before files: give a file that is called like one as ./NAME, or as a Path.
+        `stylegan2.weights`). Names come before files: give a file that has such a name as ./NAME, or as a Path.
     network
         'G_ema', the generator for images (Gs in TensorFlow's words); 'G', the one in training; 'D', the
         discriminator. None: 'G_ema', or 'G' with a warning where a file has no other generator.
@@ -103,9 +103,9 @@ def load(
         Device of the network.
     dtype
         Type that a generator computes its features in: 'float32', as trained (on a GPU the high resolutions in float16
-        where the checkpoint says so); 'bfloat16', which CPUs that are built for it are two to five times as fast at, at
-        about 40 dB (StyleGAN2, random weights) or 50 dB (mobile) from float32; 'float16', for GPUs. Weights, w and
-        styles stay float32. See `compute_dtype` of the synthesis networks, which can be set at any time.
+        where the checkpoint says so); 'bfloat16', two to five times as fast on CPUs that are built for it, at about
+        40 dB (StyleGAN2, random weights) or 50 dB (mobile) from float32; 'float16', for GPUs. Weights, w and styles
+        stay float32. See `compute_dtype` of the synthesis networks, which can be set at any time.
 
     Returns
     -------
@@ -231,7 +231,7 @@ def resolve(path_or_name: str | Path) -> Path:
 
 @contextmanager
 def errors_name(path: Path) -> Iterator[None]:
-    """Put the file's name before errors, and make those of malformed contents a CheckpointError.
+    """Put the file's name before errors, and turn those of malformed contents into a CheckpointError.
 
     Raises
     ------
@@ -264,7 +264,7 @@ def recognise(content: Content) -> tuple[Format, Networks]:
     Raises
     ------
     CheckpointError
-        It is damaged, or of no format that is supported: says what it is.
+        It is damaged, or of no supported format: the message says what it is.
     """
     for form in FORMATS:
         found = form.networks(content)

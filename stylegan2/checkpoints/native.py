@@ -32,7 +32,7 @@ VERSION = 1
 def save(network: Network, path: str | Path) -> None:
     """Write a network as safetensors with its configuration; a network gives the same bytes every time.
 
-    The file appears complete or not at all: it is written beside its name, then renamed.
+    The file appears complete or not at all: it is written under another name beside it, then renamed.
 
     Parameters
     ----------

@@ -152,7 +152,7 @@ def _mapping_multiplier(modules: dict[str, Module]) -> float:
 
 
 def obstacle(generator: Generator, discriminator: Discriminator | None) -> str | None:
-    """Say what of the networks the layout has no place for; see `format.WritableFormat`."""
+    """Say what in the networks the layout has no place for; see `format.WritableFormat`."""
     if generator.config.label_concat or (discriminator is not None and discriminator.config.label_switch):
         return "it has no labels as the first TensorFlow release has them"
     return None

@@ -169,7 +169,7 @@ def discriminator_layers(blocks: int) -> Iterator[tuple[str, str]]:
 
 
 def obstacle(generator: Generator, discriminator: Discriminator | None) -> str | None:
-    """Say what of the networks the layout has no place for; see `format.WritableFormat`."""
+    """Say what in the networks the layout has no place for; see `format.WritableFormat`."""
     config = generator.config
     plain = (
         config.architecture == "skip"

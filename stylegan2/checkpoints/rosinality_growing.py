@@ -1,9 +1,9 @@
 """Files of rosinality's style-based-gan-pytorch (.model), read and written.
 
-They hold StyleGAN networks of 1024², as far as they have grown. Three things are not in these files. How far the
-training has grown the networks: the layers that it has not reached still have the noise weights and biases of zero
-that they began with. The noise: it is drawn anew for each image there, and here constant maps are drawn by seed 0.
-The mean of w: it is that of 10,000 z's of seed 0.
+They hold StyleGAN networks of 1024², as far as they have grown. Three things are not in these files. How far training
+has grown the networks: the layers that it has not reached still have the noise weights and biases of zero that they
+began with. The noise: it is drawn anew for each image there, and here constant maps are drawn with seed 0. The mean of
+w: here it is that of 10,000 z's drawn with seed 0.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _LARGEST = 1024  # the resolution of all its networks
 _SETTINGS: dict[str, Any] = {"mapping_lr_multiplier": 1.0, "norm_epsilon": 1e-5, "bias_before_blur": True}
 _JUDGING_SETTINGS: dict[str, Any] = {"mbstd_group_size": None, "widens_first": True}
 
-# All its layers have the gain √2, those that are linear, too; and its styles are no differences from 1.
+# All its layers have the gain √2, even those that are linear; and its styles are not differences from 1.
 _LINEAR = scaled(math.sqrt(2))
 _NOISE = Conversion(
     lambda value: value.flatten() * math.sqrt(2 / max(value.numel(), 1)),
@@ -138,7 +138,7 @@ def _grown_to(values: State) -> int:
 
 
 def _table(levels: int, is_fused: Callable[[int], bool]) -> Table:
-    """The table of a generator with so many blocks, 4x4 first; `is_fused` tells which of them enlarge in one step."""
+    """The table of a generator with so many blocks, 4x4 first; `is_fused` says which of them enlarge in one step."""
     entries = []
     for k in range(_MOST_LAYERS):
         entries += _pair(f"style.{2 * k + 1}.linear", f"mapping.fc{k}")
@@ -208,7 +208,7 @@ def _reached(values: State, blocks: int) -> int:
 def _judging_table(blocks: int, activated: bool, is_fused: Callable[[int], bool]) -> Table:
     """The table of a discriminator with so many blocks, 4x4 last.
 
-    `activated` tells whether a leaky ReLU follows where images are read, `is_fused` which blocks reduce in one step.
+    `activated` says whether a leaky ReLU follows where images are read, `is_fused` which blocks reduce in one step.
     """
     entries = _pair("linear.linear", "b4.out", _LINEAR)
     blurs: dict[str, str] = {}
@@ -235,7 +235,7 @@ def _judging_table(blocks: int, activated: bool, is_fused: Callable[[int], bool]
 
 
 def obstacle(generator: StyleGANGenerator, discriminator: GrowingDiscriminator | None) -> str | None:
-    """Say what of the networks the layout has no place for; see `format.WritableFormat`."""
+    """Say what in the networks the layout has no place for; see `format.WritableFormat`."""
     config = generator.config
     unmet = first_unmet(
         {

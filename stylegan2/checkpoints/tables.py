@@ -66,12 +66,12 @@ class Table:
     Attributes
     ----------
     entries
-        Parameters and buffers, each with one name there and one here, some of which a network may be without.
+        Parameters and buffers, each with one name there and one here, some of which a network may lack.
     blurs
         Names there of the fixed filters [1, 2, 1], which are stored once for each channel; and the project's name of a
         bias that has as many.
     unknown
-        What is said of a name that the layout has not, which stands at {}.
+        What is said about a name that the layout does not have, which stands at {}.
     """
 
     entries: tuple[Entry, ...]
@@ -84,7 +84,7 @@ class Table:
         Raises
         ------
         CheckpointError
-            A name that the layout has not, or another filter.
+            A name that the layout does not have, or another filter.
         """
         places = {entry.theirs: entry for entry in self.entries}
         state: State = {}
@@ -109,7 +109,7 @@ class Table:
 
 
 def _check_blur(kernel: Tensor) -> None:
-    """Refuse another filter than the paper's."""
+    """Refuse any filter other than the paper's."""
     wanted = resample_buffer(BLUR)
     if kernel.shape[-2:] != wanted.shape or not torch.allclose(kernel, wanted.expand_as(kernel), atol=1e-5):
         raise CheckpointError("unsupported: it blurs with another filter than [1, 2, 1]")

@@ -11,13 +11,13 @@ What never happens
     one storage, and no further nesting.
 What is bounded
     Every size that a file declares (text, bytes, storages, arrays, tensors with their strides) is compared with the
-    bytes that are there before memory is taken. Compressed archives are refused, and those whose index and members
+    bytes that are there before memory is taken. Compressed archives are refused, as are those whose index and members
     disagree. Bytes come out as views of the file; what else is built, nested or handed to functions of the table is
     counted, so that memory and time grow in proportion to the file. Values of a file are never hashed, compared or
     written unless they are plain text and numbers: what is nested a million deep, or shared a million times, would end
     the interpreter or never end. `floats` and `TensorView.read` copy the values of one tensor; tensors may share a
-    storage, so all of them together can be larger than the file: who reads them all counts, as the formats of
-    `stylegan2.checkpoints` do.
+    storage, so all of them together can be larger than the file: callers that read them all have to count, as the
+    formats of `stylegan2.checkpoints` do.
 What is raised
     `CheckpointError` for all that is damaged, truncated or unsupported, and its subclass `ForbiddenGlobalError` for a
     name that is not allowed; nothing else, whatever the file holds. Messages do not name the file: callers do.

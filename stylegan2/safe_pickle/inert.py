@@ -143,7 +143,7 @@ def storage_of(identifier: Any) -> tuple[str, Storage]:
 
 
 class ArrayType(Record):
-    """A numpy dtype; numbers alone are allowed."""
+    """A numpy dtype; only numbers are allowed."""
 
     def __init__(self, code: Any, *_flags: Any) -> None:
         if not (isinstance(code, str) and re.fullmatch(r"[<>|=]?[bfiu][1248]", code)):
@@ -227,7 +227,7 @@ class Module(Record):
 
 
 class ReleasedModule(Module):
-    """A network of NVIDIA's PyTorch releases, whose attributes say all settings."""
+    """A network of NVIDIA's PyTorch releases, whose attributes hold all settings."""
 
 
 def _released(meta: Any, *_rest: Any) -> ReleasedModule:
@@ -280,7 +280,7 @@ ALLOWED: Allowed = {
     "tfutil.Network": _record("tfutil.Network"),
     "collections.OrderedDict": _dictionary,
     "argparse.Namespace": _record("argparse.Namespace"),
-    # Networks of this project, which are saved whole by who does not know `stylegan2.save`.
+    # Networks of this project, which are saved whole by those who do not know `stylegan2.save`.
     **{name: _record(name) for name in OWN_CONFIGS},
     # What attributes of networks mention.
     **dict.fromkeys(f"torch.{dtype}" for dtype in ("float16", "bfloat16", "float32", "float64")),
@@ -308,7 +308,7 @@ def floats(value: Any, name: str) -> Tensor:
     Raises
     ------
     CheckpointError
-        It is something else, or not of floating point numbers.
+        It is something else, or does not hold floating point numbers.
     """
     if isinstance(value, Tensor):
         tensor = value

@@ -90,8 +90,8 @@ class Rules:
         Makes the inert stand-in for an object of a class that is not in the table, from the class's name; the
         stand-in keeps a state of None if the object turns out to be no network. None: there are no such objects.
     asked
-        Takes the names that are asked for, and whether the table has them; those that it lacks are then no error, but
-        come out as records. None: they end the reading.
+        Receives the names that are asked for, and whether the table has them; those that it lacks are then no error,
+        but come out as records. None: they end the reading.
     """
 
     allowed: Allowed

@@ -1,7 +1,7 @@
 """Training of generators: StyleGAN2's method, with adaptive augmentation, and the growing of its forerunners.
 
-Everything but the data and where a training is kept, in plain torch: `latentlab.generators` reads images, runs the loop
-on any number of processes, and keeps its state.
+Everything but the data and where a training run is kept, in plain torch: `latentlab.generators` reads images, runs the
+loop on any number of processes, and keeps its state.
 
 >>> from stylegan2.training import GANTraining, presets
 >>> preset = presets.tiny(32, images=100_000)

@@ -43,7 +43,7 @@ class Augmentation:
         self.signs = self.signs + torch.stack([sign, torch.ones_like(sign)]).to(self.signs)
 
     def steer(self) -> None:
-        """Change the probability by what was noted, and forget it."""
+        """Change the probability according to what was noted, and forget the notes."""
         if self._settings.augment == "adaptive":
             most = self._settings.batch_size * EVERY / self._settings.augment_images
             above = torch.sign(self.signs[0] / self.signs[1].clamp_min(1) - self._settings.augment_target)

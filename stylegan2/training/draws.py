@@ -1,7 +1,7 @@
-"""What is random in a training: for each sample a function of the seed, of what is drawn, and of its number alone.
+"""What is random in training: for each sample a function of the seed, of what is drawn, and of its number alone.
 
-So nothing depends on how the samples of a step are shared out among processes and passes, or on where a training was
-stopped and taken up again.
+So nothing depends on how the samples of a step are divided among processes and passes, or on where training was
+stopped and resumed.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Codes of generated images in a training: z drawn, mapped, and mixed."""
+"""Codes of generated images in training: z drawn, mapped, and mixed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Levels of networks that grow: which one a training is at, and real images as they look there."""
+"""Levels of networks that grow: which one training is at, and real images as they look there."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ AnyDiscriminator: TypeAlias = Discriminator | GrowingDiscriminator
 
 
 def set_lod(network: AnyGenerator | AnyDiscriminator, lod: float) -> None:
-    """Set the level of detail of a network; 0 for networks without levels.
+    """Set the level of detail of a network; only 0 for networks without levels.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Adversarial objectives: what generator and discriminator minimise, of logits `(b, 1)` above zero for real."""
+"""Adversarial objectives: what generator and discriminator minimise, given logits `(b, 1)`, above zero for real."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ DRIFT = 1e-3
 
 
 def generator_loss(objective: Objective, fake: Tensor) -> Tensor:
-    """Loss of the generator, of the logits of its images: a scalar.
+    """Loss of the generator, from the logits of its images: a scalar.
 
     'logistic' is the non-saturating loss of Goodfellow et al. 2014, section 3.
     """
@@ -20,9 +20,9 @@ def generator_loss(objective: Objective, fake: Tensor) -> Tensor:
 
 
 def discriminator_loss(objective: Objective, fake: Tensor, real: Tensor) -> Tensor:
-    """Loss of the discriminator, of the logits of generated and of real images: a scalar.
+    """Loss of the discriminator, from the logits of generated and of real images: a scalar.
 
-    The gradient penalty of 'wgan-gp' comes on top, see `regularisers.gradient_penalty`.
+    The gradient penalty of 'wgan-gp' comes on top; see `regularisers.gradient_penalty`.
     """
     if objective == "logistic":
         return F.softplus(fake).mean() + F.softplus(-real).mean()

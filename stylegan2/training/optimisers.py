@@ -16,7 +16,7 @@ _MOMENTS = ("exp_avg", "exp_avg_sq")
 
 
 def trained_weights(discriminator: AnyDiscriminator, freeze: int) -> list[nn.Parameter]:
-    """Weights of the discriminator but those of the first layers, counted from the image.
+    """Weights of the discriminator except those of the first `freeze` layers, counted from the image.
 
     Raises
     ------
@@ -35,8 +35,8 @@ def trained_weights(discriminator: AnyDiscriminator, freeze: int) -> list[nn.Par
 class Side:
     """Generator or discriminator with its optimiser.
 
-    With a regulariser that is used in one of n steps, there are n + 1 updates where there were n: learning rate and
-    betas are corrected for it (Karras et al. 2020, appendix B).
+    With a regulariser that is used in one of n steps, there are n + 1 updates where there were n: the learning rate and
+    betas are corrected for this (Karras et al. 2020, appendix B).
 
     Attributes
     ----------
@@ -58,11 +58,11 @@ class Side:
             weight.grad = None
 
     def step(self) -> None:
-        """Update the weights by their gradients."""
+        """Update the weights with their gradients."""
         self._adam.step()
 
     def tensors(self) -> dict[str, Tensor]:
-        """The optimiser's memory by name; empty before the first step."""
+        """The optimiser's state by name; empty before the first step."""
         found: dict[str, Tensor] = {}
         for k, weight in enumerate(self.weights):
             if memory := self._adam.state.get(weight):
@@ -71,12 +71,12 @@ class Side:
         return found
 
     def take(self, tensors: Mapping[str, Tensor]) -> None:
-        """Go on from what `tensors` gave.
+        """Continue from what `tensors` returned.
 
         Raises
         ------
         ValueError
-            They are not those of these weights.
+            They do not belong to these weights.
         """
         for k, weight in enumerate(self.weights):
             names = [f"{k}.step", *(f"{k}.{moment}" for moment in _MOMENTS)]

@@ -67,10 +67,10 @@ def tiny(
     resolution, channels, c_dim
         Side and channels of the images, and the width of their labels.
     images
-        Real images to be shown in all.
+        Real images to be shown in total.
     base_size
-        Height and width of the constant; `stylegan2.config.shape_for` tells which one images that are not square have,
-        and which resolution.
+        Height and width of the constant; for images that are not square, `stylegan2.config.shape_for` gives it and the
+        resolution.
     changes
         Other settings, see `TrainingSettings`.
     """
@@ -93,10 +93,10 @@ def auto(
     base_size: tuple[int, int] = SQUARE,
     **changes: Any,
 ) -> Preset:
-    """StyleGAN2 with settings by rule of thumb, as of the release of adaptive augmentation; parameters as of `tiny`.
+    """StyleGAN2 with settings by rule of thumb, as in the release of adaptive augmentation; parameters as in `tiny`.
 
-    The weight of R1 goes with the number of pixels and against the batch (Karras et al. 2020, "Training Generative
-    Adversarial Networks with Limited Data", appendix C).
+    The weight of R1 is proportional to the number of pixels divided by the batch size (Karras et al. 2020, "Training
+    Generative Adversarial Networks with Limited Data", appendix C).
     """
     height, width = block_size(base_size, resolution)
     batch = int(changes.pop("batch_size", max(4, min(4096 // math.isqrt(height * width), 32))))
@@ -118,7 +118,7 @@ def paper256(
     base_size: tuple[int, int] = SQUARE,
     **changes: Any,
 ) -> Preset:
-    """StyleGAN2 as in the experiments at 256² of the paper on limited data; parameters as of `tiny`.
+    """StyleGAN2 as in the experiments at 256² of the paper on limited data; parameters as in `tiny`.
 
     Raises
     ------
@@ -144,7 +144,7 @@ def stylegan(
     base_size: tuple[int, int] = SQUARE,
     **changes: Any,
 ) -> Preset:
-    """StyleGAN as in its paper, growing from 8²: logistic loss with R1, style mixing; parameters as of `tiny`.
+    """StyleGAN as in its paper, growing from 8²: logistic loss with R1, style mixing; parameters as in `tiny`.
 
     Raises
     ------
@@ -166,7 +166,7 @@ def progressive(
     base_size: tuple[int, int] = SQUARE,
     **changes: Any,
 ) -> Preset:
-    """Progressive GAN as in its paper, growing from 4²: WGAN-GP; parameters as of `tiny`.
+    """Progressive GAN as in its paper, growing from 4²: WGAN-GP; parameters as in `tiny`.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""What a step of a training needs of the processes beside it."""
+"""What a training step needs from the processes beside it."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Processes(Protocol):
 
 
 class OneProcess:
-    """A process alone."""
+    """A single process."""
 
     rank, count = 0, 1
 

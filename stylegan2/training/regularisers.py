@@ -1,4 +1,4 @@
-"""Penalties of the gradients of discriminator and generator."""
+"""Penalties on the gradients of discriminator and generator."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ PATH_DECAY = 0.01
 
 
 def r1_penalty(discriminate: Callable[[Tensor], Tensor], images: Tensor) -> Tensor:
-    """Half the squared norm of the gradient at real images, a value for each (Mescheder et al. 2018, equation 9).
+    """Half the squared norm of the gradient at real images, one value for each (Mescheder et al. 2018, equation 9).
 
     Parameters
     ----------
@@ -33,7 +33,7 @@ def r1_penalty(discriminate: Callable[[Tensor], Tensor], images: Tensor) -> Tens
 
 
 def gradient_penalty(discriminate: Callable[[Tensor], Tensor], between: Tensor) -> Tensor:
-    """Squared distance of the gradient's norm from 1, a value for each (Gulrajani et al. 2017, equation 3).
+    """Squared distance of the gradient's norm from 1, one value for each (Gulrajani et al. 2017, equation 3).
 
     Parameters
     ----------
@@ -60,11 +60,11 @@ def path_lengths(images: Tensor, ws: Tensor, noise: Tensor) -> Tensor:
     Parameters
     ----------
     images
-        `(b, c, h, w)`, made of `ws` with gradients.
+        `(b, c, h, w)`, made from `ws` with gradients.
     ws
         `(b, num_ws, w_dim)`; the squared norms of the rows are averaged.
     noise
-        Normal variables `(b, c, h, w)`; y is these by the square root of the number of pixels.
+        Normal variables `(b, c, h, w)`; y is these divided by the square root of the number of pixels.
 
     Returns
     -------

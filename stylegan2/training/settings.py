@@ -1,4 +1,4 @@
-"""Settings of the training of a generator: all that determines its result beside the networks and the images."""
+"""Settings of a generator's training: all that determines its result besides the networks and the images."""
 
 from __future__ import annotations
 
@@ -44,16 +44,16 @@ class Growth:
 
 @dataclass(frozen=True)
 class TrainingSettings:
-    """Settings of a training; the defaults are those of StyleGAN2 with adaptive augmentation.
+    """Settings of a training run; the defaults are those of StyleGAN2 with adaptive augmentation.
 
     Attributes
     ----------
     images
-        Real images that the discriminator is shown in all; papers count them in thousands ("kimg").
+        Real images that the discriminator is shown in total; papers count them in thousands ("kimg").
     batch_size
         Images of a step, over all processes.
     passes
-        Forward passes that a step is cut into, in each process, where memory is short.
+        Forward passes that a step is split into, in each process, where memory is short.
     learning_rate, betas
         Those of Adam, before the correction for lazy regularisation.
     discriminator_rate
@@ -81,7 +81,7 @@ class TrainingSettings:
         Adaptive: the mean sign of the discriminator's answers to real images that is aimed at, and the images over
         which the probability can go from 0 to 1.
     mirror
-        Whether every real image is shown mirrored with even odds.
+        Whether each real image is shown mirrored with even odds.
     freeze
         Layers of the discriminator that are not trained, counted from the image (Mo et al. 2020, "Freeze the
         Discriminator").

@@ -1,7 +1,7 @@
-"""One step of a training: generator, path lengths, discriminator, gradient penalties, averages.
+"""One step of training: generator, path lengths, discriminator, gradient penalties, averages.
 
-StyleGAN2's (Karras et al. 2020, "Analyzing and Improving the Image Quality of StyleGAN", appendix B), with what its
-forerunners need of it.
+It is StyleGAN2's (Karras et al. 2020, "Analyzing and Improving the Image Quality of StyleGAN", appendix B), with what
+its forerunners need from it.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from stylegan2.training.processes import OneProcess, Processes, average_gradient
 from stylegan2.training.settings import TrainingSettings
 
 _WGAN_PENALTY = 10.0  # Gulrajani et al. 2017, section 4
-_PATH_SHARE = 2  # path lengths are taken of a part of the batch, as they cost most
+_PATH_SHARE = 2  # path lengths are taken on a part of the batch, as they cost most
 
 Losses = dict[str, Tensor]
 
@@ -65,7 +65,7 @@ class GANTraining:
     generator, discriminator
         The networks, on the device.
     mean
-        The moving average of the generator, which is what a training is for.
+        The moving average of the generator, which is what training is for.
     settings
         Settings of the training.
     step, images_seen
@@ -81,7 +81,7 @@ class GANTraining:
         settings: TrainingSettings,
         device: torch.device | str = "cpu",
     ) -> None:
-        """Begin, or prepare to go on, see `take`.
+        """Begin, or prepare to continue; see `take`.
 
         Raises
         ------
@@ -136,7 +136,7 @@ class GANTraining:
         Raises
         ------
         ValueError
-            Images that are not this process's share of a batch, or not those of the networks.
+            Images that are not this process's share of a batch, or do not fit the networks.
         """
         processes = processes or OneProcess()
         parts = self._parts(images, labels, processes)
@@ -171,7 +171,7 @@ class GANTraining:
     def _update(
         self, side: Side, parts: list[Part], loss_of: Callable[[Part], tuple[Tensor, Losses]], processes: Processes
     ) -> Losses:
-        """Take the gradients of a loss over all parts and processes, and update one of the networks by them."""
+        """Take the gradients of a loss over all parts and processes, and update one of the networks with them."""
         side.learn(True)
         seen: dict[str, list[Tensor]] = {}
         for part in parts:
@@ -235,7 +235,7 @@ class GANTraining:
         return self.generator.synthesis(codes, "random", part.draws.sources(f"{what}: noise")), w
 
     def _judged(self, images: Tensor, part: Part, what: str) -> Tensor:
-        """Logits of images, which are augmented before."""
+        """Logits of images, which are augmented first."""
         if self.augmentation.used:
             with without_autocast(self.device):  # images keep their digits
                 images = self._pipeline(images.float(), self.augmentation.probability, part.draws.sources(what))
@@ -250,7 +250,7 @@ class GANTraining:
 
     @torch.no_grad()
     def _follow(self, found: Losses, processes: Processes) -> None:
-        """Move averages, probability and level on."""
+        """Move the averages, the probability and the level on."""
         if not isinstance(self.generator, ProgressiveGenerator):
             self.generator.mapping.update_w_avg(processes.mean(found.pop("w"))[None])
         self.step += 1
@@ -279,7 +279,7 @@ class GANTraining:
     # --- state ----------------------------------------------------------------------------------------------
 
     def tensors(self) -> dict[str, Tensor]:
-        """All that a training needs to go on as if it had not been stopped, by name."""
+        """All that training needs to continue as if it had not been stopped, by name."""
         found: dict[str, Tensor] = {}
         for name, network in self._networks().items():
             found |= {f"{name}.{key}": value for key, value in network.state_dict().items()}
@@ -291,12 +291,12 @@ class GANTraining:
 
     @torch.no_grad()
     def take(self, tensors: Mapping[str, Tensor]) -> None:
-        """Go on from what `tensors` gave.
+        """Continue from what `tensors` returned.
 
         Raises
         ------
         ValueError
-            They are not those of a training of these networks.
+            They do not belong to a training run of these networks.
         """
         missing = [name for name in ("counts", "probability", "signs", "path_mean") if name not in tensors]
         if missing:
@@ -322,12 +322,12 @@ class GANTraining:
 
 
 def check_networks(generator: AnyGenerator, discriminator: AnyDiscriminator, settings: TrainingSettings) -> None:
-    """Refuse networks that cannot be trained together, or not by these settings.
+    """Refuse networks that cannot be trained together, or not with these settings.
 
     Raises
     ------
     ValueError
-        Says what does not fit.
+        The message says what does not fit.
     """
     for name in ("resolution", "c_dim"):
         one, other = getattr(generator, name), getattr(discriminator, name)

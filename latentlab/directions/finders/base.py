@@ -22,19 +22,19 @@ class Finder(Protocol):
 
     `fit` stores its results in attributes. It must set one of the following:
 
-    - `direction_`: `(w_dim,)` float64 of length 1, pointing to the positive class, or a row a layer,
-      `(num_ws, w_dim)`, of which the longest has length 1;
+    - `direction_`: `(w_dim,)` float64 of length 1, pointing to the positive class, or one row per layer,
+      `(num_ws, w_dim)`, the longest of which has length 1;
     - `components_`: several of them, `(k, w_dim)` or `(k, num_ws, w_dim)`.
 
     It may also offer:
 
-    - `space`: what x is. 'w', which it is without this attribute: `(n, w_dim)`; 'z': `(n, z_dim)`; 's': standardised
-      styles `(n, C)`, see `latentlab.directions.StyleSpace.standardise`. Vectors are of that space then; zeros of
+    - `space`: what x is. 'w', the default without this attribute: `(n, w_dim)`; 'z': `(n, z_dim)`; 's': standardised
+      styles `(n, C)`, see `latentlab.directions.StyleSpace.standardise`. Vectors are then of that space; zeros of
       one in S leave their channels as they are;
-    - `intercept_`: a number, or one a component: the hyperplane is where the coordinate on the direction,
+    - `intercept_`: a number, or one per component: the hyperplane is where the coordinate on the direction,
       `x·direction_`, is `−intercept_`, in units of x;
-    - `decision_function(x) -> (n,)`: positive for the positive class; by it a direction is judged on held-out rows;
-    - `settled()`: a copy, not fitted, in which what the fit has chosen by itself is given, for repetitions of the fit;
+    - `decision_function(x) -> (n,)`: positive for the positive class; used to judge a direction on held-out rows;
+    - `settled()`: an unfitted copy in which what the fit has chosen by itself is set, for repetitions of the fit;
     - `fit_many(x, y (n, k))`: fitted copies of itself for several attributes at once, see `RidgeOnLogit.fit_many`.
 
     Attributes
@@ -80,7 +80,7 @@ class LinearFinder(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no 
         return np.asarray(x, dtype=np.float64) @ self.direction_ + self.intercept_
 
     def settled(self) -> Self:
-        """Copy of it, not fitted, in which what this fit has chosen by itself, such as C, is given."""
+        """Unfitted copy in which what this fit has chosen by itself, such as C, is set."""
         copied: Self = clone(self)
         return copied
 

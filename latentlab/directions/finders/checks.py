@@ -64,7 +64,7 @@ def check_training(x: NDArray[Any], y: NDArray[Any]) -> tuple[NDArray[np.float64
     Raises
     ------
     UserError
-        If rows are not finite or do not fit the labels, labels are not boolean, or fewer than two are of a class.
+        If rows are not finite or do not fit the labels, labels are not boolean, or a class has fewer than two.
     """
     y = check_labels(y, "the training rows")
     x = check_rows(x, y)
@@ -107,7 +107,7 @@ def score_logits(y: NDArray[Any], what: str) -> NDArray[np.float64]:
     y
         Scores in [0, 1].
     what
-        Who needs them so, for the message.
+        What needs them in this range, for the message.
 
     Raises
     ------

@@ -18,11 +18,11 @@ from latentlab.errors import UserError
 
 
 class GANSpace(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
-    """Principal components of w, by scikit-learn's `IncrementalPCA`, largest variance first.
+    """Principal components of w, from scikit-learn's `IncrementalPCA`, largest variance first.
 
     What a component changes is for the eye to say, or for `latentlab.directions.name_components`. Its sign is
-    arbitrary; here its largest entry is positive. Edits go by s · σ along a component (`editing.from_sigmas`), often in
-    some layers alone.
+    arbitrary; here its largest entry is positive. Edits move by s · σ along a component (`editing.from_sigmas`), often
+    in some layers only.
 
     Parameters
     ----------
@@ -36,7 +36,7 @@ class GANSpace(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no type
     sigmas_
         `(count,)`: standard deviation of w along each of them, descending.
     intercept_
-        `(count,)`: minus the mean's coordinate on each: coordinates are counted from the mean.
+        `(count,)`: minus the mean's coordinate on each, since coordinates are counted from the mean.
     """
 
     target: Target = None
@@ -56,7 +56,7 @@ class GANSpace(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no type
         return self.partial_fit(x)
 
     def partial_fit(self, x: NDArray[Any], y: Any = None) -> GANSpace:
-        """Go on with further rows, `(n, w_dim)`, such as a million w that do not fit into memory at once.
+        """Continue with further rows, `(n, w_dim)`, such as a million w that do not fit into memory at once.
 
         Raises
         ------

@@ -17,13 +17,13 @@ from latentlab.errors import UserError
 
 
 class Conditional(LinearFinder):
-    """The best direction, to another finder, among those that are orthogonal to given ones.
+    """The best direction, according to another finder, among those that are orthogonal to given ones.
 
     The finder learns from the coordinates of x in the subspace that is orthogonal to the conditions. Making its
     direction orthogonal afterwards (`Direction.orthogonal_to`; Shen et al. 2020, InterFaceGAN, section 3.3) gives
-    another one, that separates worse: it is the nearest to the old direction, not the best of those left. (On FFHQ's
-    W, happy across sad, angry and fear, 914 samples: held-out AUC 0.87 for 0.80 with `LinearSVM`, 0.86 for 0.58 with
-    `LDA`.)
+    another one, which separates worse: it is the nearest to the old direction, not the best of those left. (On FFHQ's
+    W, happy across sad, angry and fear, 914 samples: held-out AUC 0.87 instead of 0.80 with `LinearSVM`, 0.86 instead
+    of 0.58 with `LDA`.)
 
     Parameters
     ----------
@@ -79,7 +79,7 @@ class Conditional(LinearFinder):
         return self
 
     def settled(self) -> Conditional:
-        """Copy of it, not fitted, in which what its finder has chosen is given."""
+        """Unfitted copy in which what its finder has chosen is set."""
         settled = getattr(self.finder_, "settled", None)
         return Conditional(self.finder if settled is None else settled(), self.conditions)
 

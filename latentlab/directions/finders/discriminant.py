@@ -22,7 +22,7 @@ class LDA(LinearFinder):
 
     Notes
     -----
-    By scikit-learn's `LinearDiscriminantAnalysis`, whose hyperplane takes the shares of the classes into account.
+    Uses scikit-learn's `LinearDiscriminantAnalysis`, whose hyperplane takes the shares of the classes into account.
     """
 
     target: Target = "labels"

@@ -37,7 +37,7 @@ class _Regularised(LinearFinder):
         self.C = C
 
     def settled(self) -> Self:
-        """Copy of it, not fitted, with the C that this fit has chosen."""
+        """Unfitted copy with the C that this fit has chosen."""
         copied: Self = clone(self).set_params(C=self.C_)
         return copied
 
@@ -129,9 +129,9 @@ class InterFaceGAN(LinearFinder):
     """Boundary of InterFaceGAN: a linear SVM between the rows with the highest and those with the lowest scores.
 
     Shen et al. 2020, "Interpreting the Latent Space of GANs for Semantic Face Editing", section 4.1. Rows are sorted by
-    score; the outermost share at either end is kept, and all between them is left out. A part of these is held out.
-    x is taken as it is, with the usual C of 1. Where there are thousands of samples to choose from, the rows at the
-    ends are all clear cases; with few, `LinearSVM` learns more from all of them.
+    score; the outermost share at either end is kept, and all between them is left out. A part of the kept rows is held
+    out. x is taken as it is, with the usual C of 1. Where there are thousands of samples to choose from, the rows at
+    the ends are all clear cases; with few, `LinearSVM` learns more from all of them.
 
     Parameters
     ----------
@@ -149,8 +149,8 @@ class InterFaceGAN(LinearFinder):
     accuracy_
         Share of the held-out rows on the right side of the hyperplane.
     accuracy_rest_
-        Share of all rows between the two ends on the right side, where right is whether the score lies above the middle
-        of the lowest and the highest score; NaN if there are none.
+        Share of all rows between the two ends on the right side, given by whether the score lies above the
+        middle of the lowest and the highest score; NaN if there are none.
     """
 
     target: Target = "scores"

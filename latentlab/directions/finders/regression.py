@@ -76,13 +76,13 @@ class RidgeOnLogit(LinearFinder):
         x = check_rows(x, logits)
         unit = float(x.var(axis=0).sum()) * len(x) or 1.0
         machine = RidgeCV(alphas=np.asarray(self.alphas) * unit, alpha_per_target=True).fit(x, logits)
-        # Of one column scikit-learn gives numbers where it otherwise gives arrays.
+        # For one column scikit-learn gives numbers where it otherwise gives arrays.
         alphas, intercepts = (np.broadcast_to(found, logits.shape[1]) for found in (machine.alpha_, machine.intercept_))
         columns = zip(np.atleast_2d(machine.coef_), intercepts.tolist(), alphas.tolist(), strict=True)
         return tuple(self._fitted(slope, intercept, alpha / unit) for slope, intercept, alpha in columns)
 
     def settled(self) -> RidgeOnLogit:
-        """Copy of it, not fitted, with the strength that this fit has chosen."""
+        """Unfitted copy with the strength that this fit has chosen."""
         copied: RidgeOnLogit = clone(self).set_params(alphas=(self.alpha_,))
         return copied
 

@@ -1,4 +1,4 @@
-"""Distil directions into an editor that makes their edits in one pass, and edit photos by it."""
+"""Distil directions into an editor that makes their edits in one pass, and edit photos with it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ __all__ = [
     "taught_by",
 ]
 
-# To edit a photo takes no generator.
+# Editing a photo needs no generator.
 if not TYPE_CHECKING:
     __getattr__, __dir__ = lazy_names(
         __name__,

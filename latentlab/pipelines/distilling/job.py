@@ -1,4 +1,4 @@
-"""From directions to an editor: strips of edited faces, a training, a file."""
+"""From directions to an editor: strips of edited faces, training, a file."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ class DistilSettings:
         Raises
         ------
         UserError
-            The editor cannot halve it often enough, or not have so many channels.
+            The editor cannot halve it often enough, or cannot have so many channels.
         """
         method = DistilledConfig.for_resolution(resolution, base_channels)
         if resolution % (1 << method.generator.halvings):
@@ -84,7 +84,7 @@ def taught_by(direction: Direction, components: Components) -> Taught:
     Raises
     ------
     UserError
-        The card does not say which score taught it, or it does not fit the generator.
+        The card does not say which score taught it, or the direction does not fit the generator.
     """
     direction.check(components.generator)
     scorer, score = scorer_of(direction)
@@ -94,7 +94,7 @@ def taught_by(direction: Direction, components: Components) -> Taught:
 
 
 def renderer_for(components: Components, resolution: int, precision: Precision = "32-true") -> Renderer:
-    """Return the generator at its lowest resolution that is not below that of the faces, nor below 256 pixels.
+    """Return the generator at its lowest resolution that is below neither that of the faces nor 256 pixels.
 
     A generator that does not reach 256 pixels is taken at its own resolution. A mixed precision renders in bfloat16.
 
@@ -119,7 +119,7 @@ def distil(
     progress: bool | Stage = True,
     strips: Path | None = None,
 ) -> Translator:
-    """Distil directions into an editor; a stopped run goes on.
+    """Distil directions into an editor; a stopped run resumes.
 
     Parameters
     ----------
@@ -136,7 +136,7 @@ def distil(
     progress
         True for progress bars, False for none, or a `Stage` of your own.
     strips
-        Folder of the strips, in which those of other editors are used again; None for one in `folder`.
+        Folder of the strips, where those made for other editors are used again; None for one in `folder`.
 
     Returns
     -------

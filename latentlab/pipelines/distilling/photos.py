@@ -1,4 +1,4 @@
-"""Edit photos by a distilled editor: align, edit in one pass, carry what the edit changed over to the photo."""
+"""Edit photos with a distilled editor: align, edit in one pass, carry over to the photo what the edit changed."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from latentlab.translation.translator import Translator
 # Half a level of an image of 8 bits: the soft mask of an editor is nowhere quite 0, but what it changes by less than
 # this does not show, and a photo is not to be touched there.
 _LEAST_CHANGE = 1 / 255
-# Where as much as the first of a photo goes, its detail goes faster than the rest, and where as much as the second
-# goes, all of it does: the edges of teeth are what an eye would see through closed lips.
+# Where more than the first of these shares of a photo goes, its detail goes faster than the rest, and beyond the second
+# all of it goes: the edges of teeth are what an eye would see through closed lips.
 _DETAIL_GONE = 0.15, 0.5
 
 
@@ -36,10 +36,10 @@ def is_face_editor(translator: Translator) -> bool:
 class FaceEditor:
     """Edits the faces of photos in one pass each.
 
-    An editor works at its own resolution, such as 128 pixels, and a face in a photo may be ten times as large. So what
-    is enlarged is the edit, and not the edited face: how much of the photo stays at each place, and what comes on top.
-    Skin and hair keep their sharpness; teeth go with their edges where lips close over them; and where nothing was
-    edited the photo is as it was, to the bit.
+    An editor works at its own resolution, such as 128 pixels, and a face in a photo may be ten times as large. So the
+    edit is enlarged, and not the edited face: how much of the photo stays at each place, and what comes on top.
+    Skin and hair keep their sharpness; teeth disappear, edges and all, where lips close over them; and where nothing
+    was edited the photo stays as it was, bit for bit.
 
     Attributes
     ----------
@@ -49,7 +49,7 @@ class FaceEditor:
         Detector of faces and landmarks, see `latentlab.faces.load_detector`; None where images are aligned faces
         themselves, squares in FFHQ's framing.
     strengths
-        By attribute, from -1 to 1 or a little beyond, 0 for those that are not named; None for 1 of the first one.
+        By attribute, from -1 to 1 or a little beyond, 0 for those that are not named; None for 1 for the first one.
 
     Raises
     ------
@@ -97,7 +97,7 @@ class FaceEditor:
 
     @torch.no_grad()
     def edit_face(self, photo: Tensor, geometry: CropGeometry) -> Tensor:
-        """Edit the face at one place of `photo (1, 3, h, w)`; the whole photo."""
+        """Edit the face at one place of `photo (1, 3, h, w)`, and return the whole photo."""
         # As fine as the photo has it, so that nothing but the edit is lost between the two.
         resolution = max(round(geometry.length), self._resolution)
         original, fine = crop(photo, geometry.quad, resolution)
@@ -105,7 +105,7 @@ class FaceEditor:
         return paste_back(self._edit_aligned(original), fine, photo, match_colour=False, original=original)
 
     def for_frames(self) -> Callable[[Tensor], Tensor]:
-        """Return the editing of the frames of a video, `(1, 3, h, w)`; frames without a face stay as they are."""
+        """Return a function that edits frames of a video, `(1, 3, h, w)`; frames without a face stay as they are."""
 
         def edit(frame: Tensor) -> Tensor:
             try:
@@ -121,7 +121,7 @@ class FaceEditor:
         Raises
         ------
         UserError
-            See `translate`, or a file cannot be read or written.
+            As `translate` says, or a file cannot be read or written.
         """
         save_image(self.translate(load_image(path).to(self._device), str(path)).cpu(), out / f"{name}.png")
 

@@ -25,7 +25,7 @@ from latentlab.progress import Stage, Step, stage_of
 from latentlab.rendering import Renderer
 from latentlab.scorers import Scorer
 
-# Of fewer faces than this share a direction brings to both targets, it is no use to learn from.
+# A direction that brings fewer than this share of the faces to both targets is no use to learn from.
 _LEAST_SHARE, _FIRST_LOOK = 0.1, 64
 
 
@@ -61,10 +61,10 @@ class StripSettings:
     seed_start
         First seed.
     psi
-        Truncation psi. Without truncation there are the turned heads, hats and lights that photos have.
+        Truncation psi. Faces without truncation have the turned heads, hats and lights that photos have.
     levels
         Strengths from -1 to 1, with both and 0: 1 brings a score that grows along the direction to `high`, one that
-        falls along it to `low`, and -1 to the other; those between are shares of the way in the latent space.
+        falls along it to `low`, and -1 brings it to the other; those between are shares of the way in the latent space.
     low, high
         Scores that faces are brought to.
     batch_size
@@ -95,7 +95,7 @@ class StripSettings:
 
     @property
     def total(self) -> int:
-        """Faces of each attribute, those held out included."""
+        """Faces of each attribute, including those held out."""
         return self.faces + round(self.held_out * self.faces)
 
 
@@ -106,9 +106,9 @@ def make_strips(
     out: Path,
     progress: bool | Stage = True,
 ) -> None:
-    """Render faces edited along directions, in OUT/train/NAME and OUT/test/NAME; a stopped run goes on.
+    """Render faces edited along directions, in OUT/train/NAME and OUT/test/NAME; a stopped run resumes.
 
-    A seed is used if its face gets to both targets within the cap of strengths.
+    A seed is used if its face gets to both targets within the cap on strengths.
 
     Parameters
     ----------

@@ -20,7 +20,7 @@ from stylegan2.protocol import Generator
 def cosines_between(directions: Sequence[Direction], generator: Generator) -> NDArray[np.float64]:
     """Cosines of the angles between directions, `(n, n)`, in standardised styles.
 
-    Directions of different spaces meet in S: each is followed to what strength 1 adds to the styles, in standard
+    Directions of different spaces meet in S: each is traced to what strength 1 adds to the styles, in standard
     deviations of each channel, as `Direction.explain` does. Where the generator has no styles, directions of one space
     are compared there, and those of different spaces cannot be: NaN.
     """
@@ -63,7 +63,7 @@ def _angle(value: float) -> str:
 
 
 def card_differences(directions: Mapping[str, Direction]) -> str:
-    """What differs in the cards of directions, as a table in Markdown."""
+    """Differences between the cards of directions, as a table in Markdown."""
     cards = {name: _entries(direction) for name, direction in directions.items()}
     keys = dict.fromkeys(key for card in cards.values() for key in card)
     rows = []

@@ -40,16 +40,16 @@ class Scale(ShortRepr):
     Attributes
     ----------
     boundaries
-        `(k,)`: logits at the scorers' thresholds, which are taken off.
+        `(k,)`: logits at the scorers' thresholds, which are subtracted.
     signs
-        `(k,)`: 1, and −1 of the scores by which edits are to make faces negative.
+        `(k,)`: 1, and −1 for the scores by which edits are to make faces negative.
     """
 
     boundaries: NDArray[np.float64]
     signs: NDArray[np.float64]
 
     def __call__(self, logits: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Bring logits `(n, k)` on this scale."""
+        """Bring logits `(n, k)` onto this scale."""
         return (logits - self.boundaries) * self.signs
 
 
@@ -118,7 +118,7 @@ class Population(ShortRepr):
         return self.logits[:, self.names.index(score)]
 
     def lacking(self, attribute: MeasuredAttribute, faces: int) -> NDArray[np.intp]:
-        """Rows of the first faces, by seed, that lack the attribute to teacher and judge; UserError if too few do."""
+        """Rows of the first faces, by seed, without the attribute for teacher and judge; UserError if too few."""
         lack = (self.column(attribute.teacher) < 0) & (self.column(attribute.judge) < 0)
         rows = np.flatnonzero(lack)
         if len(rows) < faces:

@@ -1,4 +1,4 @@
-"""Measure directions: how well they tell an attribute, and what they change when all have the same effect."""
+"""Measure directions: how well they separate an attribute, and what they change when all have the same effect."""
 
 from __future__ import annotations
 
@@ -62,10 +62,10 @@ def measure_directions(
     """Measure how well directions edit an attribute, when all of them succeed equally often.
 
     Faces that lack the attribute are moved along each direction, by one strength for all and by a strength for each
-    face, until a share of them has it to a judge that taught nothing. What the edits keep and change is then compared
-    on the same faces. Edits are of equal effect on the very faces that are measured: the strengths are part of the
-    measurement, and no choice that would have to be confirmed. What was chosen by its outcome (a method, a number of
-    channels) has to be measured again on other seeds.
+    face, until a share of them has it according to a judge that taught nothing. What the edits keep and change is then
+    compared on the same faces. Edits have equal effect on the very faces that are measured: the strengths are part of
+    the measurement, and not a choice that would have to be confirmed. What was chosen by its outcome (a method, a
+    number of channels) has to be measured again on other seeds.
 
     Every direction is kept in the folder as soon as it is measured, and a stopped run resumes there to the same result.
 
@@ -76,10 +76,10 @@ def measure_directions(
     attribute
         The attribute, its teacher and its judge, see `MeasuredAttribute.named`.
     components
-        Networks; the scorer is a `latentlab.scorers.ScorerSet` that has both scores, such as
+        Networks; the scorer is a `latentlab.scorers.ScorerSet` that has both scores, as
         `Components.load(scorer=attribute.scorers)` gives it.
     folder
-        Folder of the results: `report.html`, `report.md`, `results.json`, the figures, and the parts by which a run
+        Folder of the results: `report.html`, `report.md`, `results.json`, the figures, and the parts from which a run
         resumes.
     settings
         How much is drawn, and how; None for the defaults.
@@ -89,7 +89,7 @@ def measure_directions(
     progress
         True for a progress bar, False for none, or a `Stage` of your own.
     command
-        Command that asks for it, for the report.
+        Command that asked for it, for the report.
 
     Raises
     ------

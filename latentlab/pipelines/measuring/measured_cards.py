@@ -84,7 +84,7 @@ def measured_how(direction: Direction) -> str | None:
 def measured_columns(direction: Direction) -> dict[str, dict[str, str]]:
     """The measured values in a direction's card, as text, by column and row; empty if there are none.
 
-    The columns are those of `WAYS`, and such as 'svm, one strength' of directions that were measured beside it.
+    The columns are those of `WAYS`, and ones such as 'svm, one strength' for directions that were measured beside it.
     """
     found: dict[str, dict[str, str]] = {}
     for key, value in direction.statistics.items():

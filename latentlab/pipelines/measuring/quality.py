@@ -18,7 +18,7 @@ from latentlab.perceptual import PerceptualDistance
 from latentlab.pipelines.measuring.faces import EditedFaces
 
 _BATCH = 8  # images whose features are computed at once
-_SEAM = 0.02  # width of the seam of a region that is put back, as a part of the image's width
+_SEAM = 0.02  # width of the seam of a region that is put back, as a share of the image's width
 
 
 @dataclass(frozen=True)
@@ -181,7 +181,7 @@ class _Lpips:
 def put_back(edited: Tensor, original: Tensor, region: Tensor) -> Tensor:
     """Paste a region `(n, 1, r, r)` of the original over the edit, with a soft seam: `(n, 3, r, r)`.
 
-    Within the region the result is the original; the seam lies outside of it.
+    Within the region the result is the original; the seam lies outside it.
     """
     reach = max(1, round(_SEAM * region.shape[3]))
     size = 2 * reach + 1

@@ -47,7 +47,7 @@ class _Table:
 
 
 def write_report(measurement: Measurement, folder: Path, command: str = "") -> Path:
-    """Write `report.html` and `report.md`; the figures must exist already. Returns the page."""
+    """Write `report.html` and `report.md`, and return the page; the figures must exist already."""
     write_text(folder / "report.html", _page(measurement, folder, command))
     write_text(folder / "report.md", _markdown(measurement, command))
     return folder / "report.html"

@@ -43,11 +43,11 @@ class Facts(ShortRepr):
     identities
         Mean identity kept at each.
     rank_correlation
-        Spearman's correlation of strength and logit of each face over all that was rendered, on average, by score.
+        Spearman's correlation of strength and logit of each face over all that was rendered, averaged, by score.
     learning_seconds
         Seconds that it took to learn, from its card; None if unknown.
     edit_seconds
-        Seconds that the edit and its rendering took, an image.
+        Seconds that the edit and its rendering took per image.
     """
 
     name: str
@@ -76,11 +76,11 @@ class Row(ShortRepr):
     way
         'one' strength for all faces, or one for 'each'.
     strengths
-        `(n,)`, in the direction's units; negative for one whose reverse was measured.
+        `(n,)`, in the direction's units; negative for a direction whose reverse was measured.
     succeeded
         `(n,)`: whether the judge says that the edited face has the attribute.
     reached
-        Whether as many did as was asked for. If not, the strength is that at which the most did.
+        Whether as many did as were asked for. If not, the strength is the one at which the most did.
     values
         `(n,)` by the name of a `Measure`.
     changes
@@ -124,11 +124,11 @@ class Role(ShortRepr):
     teacher, judge
         Their scores.
     attributes
-        The a attributes of which changes are known, all of one scorer.
+        The a attributes whose changes are known, all of one scorer.
     related
-        Those of them that are no leakage: the attribute itself, and what changes with it by nature.
+        Those of them that are not leakage: the attribute itself, and what naturally changes with it.
     rows
-        Two of each direction.
+        Two for each direction.
     """
 
     teacher: str
@@ -174,7 +174,7 @@ class Measurement(ShortRepr):
     attribute
         Name of the attribute.
     region
-        Region that edits may change; None for all of the image.
+        Region that edits may change; None for the whole image.
     seeds
         `(n,)`: the faces.
     facts
@@ -185,7 +185,7 @@ class Measurement(ShortRepr):
         `(directions, directions)`: cosines of the angles between the directions, as measured; NaN where they cannot be
         compared. See `cosines_between`.
     settings
-        What they depend on, as JSON.
+        What the results depend on, as JSON.
     """
 
     attribute: str

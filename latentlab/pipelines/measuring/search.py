@@ -58,7 +58,7 @@ class EqualEffect(ShortRepr):
     images, logits
         `(n, 3, r, r)` and `(n, k)`.
     reached
-        Whether as many faces as asked for are positive to the judge.
+        Whether as many faces as asked for are positive according to the judge.
     """
 
     strengths: Floats
@@ -75,7 +75,7 @@ def walk_outwards(
     settings: MeasureSettings,
     identity: Callable[[Tensor], NDArray[np.float64]],
 ) -> Walk:
-    """Move all faces further and further, until enough of them have the attribute to every scorer.
+    """Move all faces further and further, until enough of them have the attribute according to every scorer.
 
     The sign is that with which the first score's mean logit grows more at the first strength, on a few of the faces.
 

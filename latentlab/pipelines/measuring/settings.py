@@ -12,7 +12,7 @@ from latentlab.samples import check_psi
 
 # What the expression is called among the attributes, and by people.
 _SMILES = ("smile", "smiling", "happy")
-_WITHOUT = "no_"  # begins the attributes that are the lack of something
+_WITHOUT = "no_"  # begins the names of attributes that are the lack of something
 _TEACHER, _JUDGE = "attributes", "attributes-judge"
 
 Towards: TypeAlias = Literal["positive", "negative"]
@@ -28,9 +28,9 @@ class MeasuredAttribute:
         Name for readers.
     teacher, judge
         Scores of two networks that mean the attribute, such as 'fer:happy' and 'attributes:smiling'. Directions were
-        learnt from the teacher, or from none of the two; the judge decides whether an edit succeeded.
+        learnt from the teacher, or from neither; the judge decides whether an edit succeeded.
     related
-        Attributes that change with it by nature, and are no leakage; None for the lists of the package
+        Attributes that naturally change with it, and are not leakage; None for the lists of the package
         (`latentlab.scorers.related`).
     region
         Region of the face that edits may change (`latentlab.faces.regions.REGIONS`); None where they may change all.
@@ -40,7 +40,7 @@ class MeasuredAttribute:
     Raises
     ------
     UserError
-        If teacher or judge is no qualified score, both are of one scorer, or `towards` is neither.
+        If teacher or judge is not a qualified score, both are of one scorer, or `towards` is neither.
     """
 
     name: str
@@ -87,7 +87,7 @@ class MeasuredAttribute:
         Parameters
         ----------
         name
-            'smile', or an attribute of the shipped classifiers, such as 'young'. Any other takes teacher and judge.
+            'smile', or an attribute of the shipped classifiers, such as 'young'. Any other needs teacher and judge.
         teacher, judge
             See above; None for 'fer:happy' and 'attributes:smiling' of a smile, and for 'attributes:NAME' and
             'attributes-judge:NAME' of another attribute.
@@ -103,7 +103,7 @@ class MeasuredAttribute:
 
     @property
     def scorers(self) -> str:
-        """Names of the scorers that it takes, as `latentlab.load_scorer` reads them."""
+        """Names of the scorers that it needs, as `latentlab.load_scorer` reads them."""
         return ",".join(dict.fromkeys((source_of(self.teacher), source_of(self.judge))))
 
     def exchanged(self) -> MeasuredAttribute:
@@ -133,9 +133,9 @@ class MeasureSettings:
     Attributes
     ----------
     faces
-        Faces that are edited: the first by seed that lack the attribute to both scorers.
+        Faces that are edited: the first by seed that lack the attribute according to both scorers.
     success
-        Share of the faces that every direction has to change, to the judge, above 0 up to 1.
+        Share of the faces that every direction has to change, according to the judge, above 0 up to 1.
     cap
         With a strength per face, the most that a face is moved, in units of the one strength that changes as many.
     samples, seed_start, psi

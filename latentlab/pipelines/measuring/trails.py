@@ -77,10 +77,10 @@ def needed(success: float, faces: int) -> int:
 
 
 def one_strength(trail: Trail, judge: int, success: float) -> float:
-    """The least strength for all at which a share of the faces is positive to the judge.
+    """The least strength for all at which a share of the faces is positive according to the judge.
 
-    Looked for between 0 and the end of the trail, where each face's logit is interpolated. If no strength there
-    succeeds, the one at which most faces are positive, the least of several.
+    It is looked for between 0 and the end of the trail, where each face's logit is interpolated. If no strength there
+    succeeds, it is the one at which most faces are positive, the least of several.
     """
     crossings = [0.0]
     for known, values in zip(trail.strengths, trail.logits[:, :, judge], strict=True):
@@ -97,8 +97,8 @@ def one_strength(trail: Trail, judge: int, success: float) -> float:
 def strength_per_face(trail: Trail, teacher: int, judge: int, success: float, limit: float) -> Floats:
     """Strengths `(n,)` at which the teacher's logit of every face reaches one margin, the least that succeeds.
 
-    It succeeds where a share of the faces is positive to the judge. No face is moved by more than the limit. If no
-    margin succeeds, it is the one with which most faces are positive.
+    A margin succeeds where a share of the faces is positive according to the judge. No face is moved by more than the
+    limit. If no margin succeeds, it is the one with which most faces are positive.
     """
     known = trail.logits[:, :, teacher][trail.strengths <= limit]
     margins = np.linspace(known.min(), known.max(), _MARGINS)

@@ -1,4 +1,4 @@
-"""Metrics by one call: of a generator, and of two folders of images."""
+"""Metrics in one call: of a generator, and of two folders of images."""
 
 from typing import TYPE_CHECKING
 

@@ -65,7 +65,7 @@ def measure_attributes(
     dict
         The metrics by name.
     dict
-        Bits that are left unknown of each attribute, and the strongest codes of each attribute, as JSON holds them.
+        Bits of each attribute that are left unknown, and the strongest codes of each attribute, as JSON holds them.
     """
     wanted = list(names)
     found: dict[str, MeasuredMetric] = {}

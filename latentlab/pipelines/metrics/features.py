@@ -37,7 +37,7 @@ _OF_VGG: dict[str, type[FeatureSets]] = {
     "kernel-distance": KernelDistance,
 }
 _OF_INCEPTION: dict[str, type[FeatureSets]] = {"fid": FID, "kid": KID}
-# Distances of thousands of images take seconds: so few resamples tell an interval's width to a sixth.
+# Distances of thousands of images take seconds: so few resamples give an interval's width to a sixth.
 _RESAMPLES = 20
 
 SET_TITLES = {
@@ -68,7 +68,7 @@ def load_set_metrics(names: Iterable[str], components: Components) -> tuple[dict
     dict
         The metrics by name.
     dict
-        Why a metric cannot be had, by name.
+        Why a metric is not available, by name.
     """
     wanted = list(names)
     found: dict[str, FeatureSets] = {}

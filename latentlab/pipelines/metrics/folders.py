@@ -44,7 +44,7 @@ class FolderMetricSettings:
     metrics
         Names in `latentlab.registry.metrics`.
     resolution
-        Pixels that all images are resized to; None where they are of one size.
+        Pixels that all images are resized to; None where they are all of one size.
 
     Raises
     ------
@@ -72,7 +72,7 @@ def measure_folders(
 ) -> MetricReport:
     """Measure a folder of images against another, and write `metrics.json`, `report.md` and `pairs.csv`.
 
-    Metrics of single images, such as LPIPS and identity, compare files of one name (the suffix does not matter);
+    Metrics of single images, such as LPIPS and identity, compare files of the same name (the suffix does not matter);
     metrics of sets, such as FID, compare all files. What cannot be measured is unknown, with the reason.
 
     Parameters

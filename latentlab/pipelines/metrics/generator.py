@@ -198,7 +198,7 @@ class _Job:
         return found
 
     def measure_sets(self, real: Mapping[str, Array], outputs: Mapping[str, Array]) -> dict[str, MeasuredMetric]:
-        """Measure how the samples' features lie to those of the real images."""
+        """Measure how the samples' features relate to those of the real images."""
         found = {}
         for name in self.settings.of_sets:
             if name in self.unknown:
@@ -235,7 +235,7 @@ class _Job:
         return found
 
     def notes(self) -> tuple[str, ...]:
-        """Sentences that go for several values."""
+        """Sentences that apply to several values."""
         return (*self._of_real_images(), *self._of_published_values())
 
     def _of_real_images(self) -> tuple[str, ...]:
@@ -247,7 +247,7 @@ class _Job:
         return (f"Real images of {smallest} pixels were enlarged to {resolution}: their blur counts as a distance.",)
 
     def _of_published_values(self) -> tuple[str, ...]:
-        """Say how the values stand to published ones."""
+        """Say how the values relate to published ones."""
         settings = self.settings
         named = [f"{name} {PUBLISHED[name]}" for name in settings.chosen if name in PUBLISHED]
         if not named:

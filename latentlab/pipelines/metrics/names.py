@@ -37,7 +37,7 @@ PUBLISHED = {
     "recall": "0.492",
     "fid": "2.84",
 }
-"""Values that are published for StyleGAN2 config-f on FFHQ, by the repository of Karras et al. 2020, "Analyzing and
+"""Values that are published for StyleGAN2 config-f on FFHQ, in the repository of Karras et al. 2020, "Analyzing and
 Improving the Image Quality of StyleGAN"."""
 
 
@@ -47,7 +47,7 @@ def select(names: Iterable[str]) -> tuple[str, ...]:
     Parameters
     ----------
     names
-        Names, or beginnings up to a hyphen: 'ppl-w' is 'ppl-w-full' and 'ppl-w-end'. None of them stands for all.
+        Names, or beginnings up to a hyphen: 'ppl-w' is 'ppl-w-full' and 'ppl-w-end'. Empty for all.
 
     Raises
     ------

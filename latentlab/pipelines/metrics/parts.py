@@ -34,7 +34,7 @@ class PartStore:
     Parameters
     ----------
     folder
-        The folder, which is made.
+        The folder, which is created.
     depends_on
         What the arrays depend on, as JSON holds it.
 
@@ -68,7 +68,7 @@ class PartStore:
         kinds
             Names of the arrays.
         make
-            Makes arrays `(n, d)` of some rows, a batch after the other, see `latentlab.pipelines.begun`: of those kinds
+            Makes arrays `(n, d)` of some rows, batch after batch, see `latentlab.pipelines.begun`: of those kinds
             that are missing.
         step
             Progress.

@@ -56,7 +56,7 @@ class MetricReport:
     metrics
         The metrics.
     notes
-        Sentences that go for all of them.
+        Sentences that apply to all of them.
     details
         Further values by name, as JSON holds them.
     """

@@ -24,7 +24,7 @@ from stylegan2.sampling import lerp, slerp, z_from_seeds
 
 @dataclass(frozen=True)
 class Source:
-    """A generator with all that its samples depend on but their seeds.
+    """A generator with all that its samples depend on except their seeds.
 
     Attributes
     ----------

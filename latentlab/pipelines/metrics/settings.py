@@ -16,7 +16,7 @@ _LEAST = 2
 class GeneratorMetricSettings:
     """Which metrics of a generator are measured, and of how many images.
 
-    The defaults are for a first look on a few cores. Published values take 50 000 pairs for path lengths, 50 000 images
+    The defaults are for a first look on a few cores. Published values use 50 000 pairs for path lengths, 50 000 images
     for FID, precision and recall, and 200 000 for separability, all untruncated (psi 1) and at the full resolution.
 
     Attributes
@@ -45,7 +45,7 @@ class GeneratorMetricSettings:
     Raises
     ------
     UserError
-        If a name is unknown, a number out of range, or a metric is asked for by name that needs real images and none
+        If a name is unknown, a number out of range, or a metric that needs real images is asked for by name and none
         are given.
     """
 

@@ -86,7 +86,7 @@ class WaitingPhoto(ShortRepr):
         Raises
         ------
         UserError
-            If the file cannot be read any more, or holds a photo of another size.
+            If the file can no longer be read, or holds a photo of another size.
         """
         photo, size = images.load_image(self.path), self.geometry.photo_size
         if (photo.shape[3], photo.shape[2]) != size:
@@ -96,7 +96,7 @@ class WaitingPhoto(ShortRepr):
 
 
 OnChecks = Callable[[CheckedPhoto], object]
-"""Called with a photo, and its quality checks, as soon as it was aligned; for each face where all are taken."""
+"""Called with a photo, and its quality checks, as soon as it is aligned; for each face where all are taken."""
 
 
 def numbered(title: str, number: int | None) -> str:

@@ -60,7 +60,7 @@ class PhotoEdit(ShortRepr):
     checks
         Checks of the edit, see `latentlab.pipelines.photos.verdicts`.
     ws
-        `(1, num_ws, w_dim)`: the edited latent; None in space s, where none has these styles.
+        `(1, num_ws, w_dim)`: the edited latent; None in space s, where no latent has these styles.
     edits
         The directions that it went along at once, and their strengths; None for a single one.
     """
@@ -101,7 +101,7 @@ def edit_portrait(
 ) -> Iterator[PhotoEdit]:
     """Edit a portrait at each strength, and at those that bring it to each target, and paste it back into its photo.
 
-    Scores or identities that cannot be measured, such as those of very small faces, are unknown and no error.
+    Scores or identities that cannot be measured, such as those of very small faces, are unknown, which is not an error.
 
     Parameters
     ----------
@@ -113,7 +113,7 @@ def edit_portrait(
     components
         Networks; the scorer and the descriptor are used.
     attribute
-        Score that is reported, and that targets are of.
+        Score that is reported, and that targets refer to.
     pasting
         How the edited face is put back into the photo; None for the defaults.
     targets, search
@@ -186,7 +186,7 @@ def _strength(
 def edit_names(edits: Sequence[PhotoEdit]) -> list[str]:
     """Name edits for lines, by their strengths and, where these were searched for, the targets: '+2 (target 0.9)'.
 
-    The one along several directions at once is 'edited'.
+    An edit along several directions at once is 'edited'.
     """
     if any(edit.edits is not None for edit in edits):
         return [EDITED] * len(edits)  # of which there is one

@@ -116,7 +116,7 @@ def work_on(
     photos
         The photos.
     make
-        Makes a `Group` of how progress is shown.
+        Makes a `Group`, given how progress is shown.
     progress
         True for a progress bar, False for none, or a `Stage` of your own.
 

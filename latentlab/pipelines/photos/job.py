@@ -79,20 +79,19 @@ def edit_photos(
     direction, strengths
         Direction of the edits, and their strengths in the direction's units. None for the strength that brings each
         photo to the settings' target; without one, for those that bring its score to `PHOTO_TARGETS`, where the score
-        is the probability of what the direction moves, and else for both ends of the direction's range and 0 (see
+        is the probability of what the direction moves, and otherwise for both ends of the direction's range and 0 (see
         `latentlab.editing.strength_range`). Or edits along several directions at once, such as `4 * smile - age`, which
-        have their strengths: then None.
+        have strengths of their own: then None.
     components
         Networks; None for the defaults of `Components.load`.
     settings
         How the photos are projected and edited; None for the defaults.
     folder
         Folder of the results. Each photo gets a folder of its name with `aligned.png`, `projected.png`,
-        `photo_STRENGTH.png` and `crop_STRENGTH.png` (`photo_target0.9.png` of a target, `photo_edited.png` of several
-        directions), `comparison.png`,
-        `projection.safetensors`, `delta.safetensors`, `report.md` and `report.json`. Where all faces are taken, each
-        gets such a folder, `NAME-1` of the largest, `NAME-2`, …, and `NAME` has each `photo_STRENGTH.png` with all of
-        them edited, once the last one is done.
+        `photo_STRENGTH.png` and `crop_STRENGTH.png` (`photo_target0.9.png` for a target, `photo_edited.png` for several
+        directions), `comparison.png`, `projection.safetensors`, `delta.safetensors`, `report.md` and `report.json`.
+        Where all faces are taken, each gets such a folder, `NAME-1` for the largest, `NAME-2`, …, and `NAME` has each
+        `photo_STRENGTH.png` with all of them edited, once the last one is done.
     progress
         True for a progress bar, False for none, or a `Stage` of your own.
     on_checks
@@ -263,7 +262,7 @@ def project_photos(
 ) -> Iterator[tuple[Path, PhotoResult | UserError]]:
     """Project a face of each photo, and tune the generator on it; a bad photo never ends the batch.
 
-    Parameters, results and errors are those of `edit_photos`, but for the edits.
+    Parameters, results and errors are those of `edit_photos`, except for the edits.
     """
     components = Components.load() if components is None else components
     settings = PhotoSettings() if settings is None else settings

@@ -93,7 +93,7 @@ class Portrait(ShortRepr):
         return replace(self, ws=ws, projection=replace(self.projection, latents=latents))
 
     def without_generator(self) -> Portrait:
-        """What is sent to another process, which has the generator that was not tuned; see `with_generator`."""
+        """What is sent to another process, which has the untuned generator; see `with_generator`."""
         nothing = cast(Generator, None)
         tuned = None if self.tuned is None else replace(self.tuned, generator=cast(TunedGenerator, None))
         return replace(self, generator=nothing, tuned=tuned)
@@ -152,7 +152,7 @@ def make_portrait(
     components
         Networks; both perceptual distances are used, and the descriptor, where faces are not too small for it.
     settings
-        How the photo is tuned on.
+        How the generator is tuned on the photo.
     folder
         Folder of the job; the state of the tuning is kept in `state/`, where a stopped run resumes.
     progress

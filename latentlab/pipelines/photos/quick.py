@@ -1,4 +1,4 @@
-"""Photos edited by a distilled editor: in one pass and without a projection, for a quick look."""
+"""Photos edited with a distilled editor: in one pass and without a projection, for a quick look."""
 
 from __future__ import annotations
 
@@ -76,10 +76,10 @@ class QuickResult(ShortRepr):
 def has_editor(
     direction: Direction, strengths: Sequence[float] | None, components: Components, settings: PhotoEditSettings
 ) -> bool:
-    """Whether an editor comes with the package that can take the place of edits along a direction.
+    """Whether the package comes with an editor that can take the place of edits along a direction.
 
-    Its strengths are states, which scores can be compared to, and not the direction's: no strengths are given then, and
-    the score is the probability of what the direction moves. It edits one face of a photo.
+    Its strengths are states, which scores can be compared to, and not the direction's: so no strengths may be given,
+    and the score must be the probability of what the direction moves. It edits one face of a photo.
     """
     if strengths is not None or settings.face == "all" or direction.attribute not in shipped_editors():
         return False
@@ -95,12 +95,12 @@ def edit_photos_quickly(
     progress: bool | Stage = True,
     on_checks: OnChecks | None = None,
 ) -> Iterator[tuple[Path, QuickResult | UserError]]:
-    """Edit a face of each photo by the editor of what a direction moves; a bad photo never ends the batch.
+    """Edit a face of each photo with the editor for what a direction moves; a bad photo never ends the batch.
 
     Parameters are those of `latentlab.edit_photos`, without strengths: each photo is brought to the settings' target,
     or without one to both of `PHOTO_TARGETS`. What the settings say about projection and tuning, and about masks and
-    detail, does not count. Each photo gets a folder of its name with `aligned.png`, `photo_target0.9.png` and
-    `crop_target0.9.png` of each target, `comparison.png`, `report.md` and `report.json`.
+    detail, has no effect. Each photo gets a folder of its name with `aligned.png`, `photo_target0.9.png` and
+    `crop_target0.9.png` for each target, `comparison.png`, `report.md` and `report.json`.
 
     Yields
     ------

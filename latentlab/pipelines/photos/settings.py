@@ -31,7 +31,7 @@ PHOTO_TARGETS = (0.1, 0.9)
 with it. At most one of them leaves a photo as it is."""
 
 # Projected photos need more than generated faces do; but at twice the range mouths tear, along the style channels of a
-# smile as along directions of W: on two of three photos on which this was looked at. On 13 photos of other persons it
+# smile as along directions of W: on two of three photos on which this was looked at. On 13 photos of other people it
 # brought 8 to 0.9, and all five that did not smile to a smile.
 _RANGES = 1.5
 
@@ -86,7 +86,7 @@ class PhotoRecipe:
     tuning: TuningSettings | None
 
     def shortened(self, steps: int) -> PhotoRecipe:
-        """This recipe with about as many steps of the projection."""
+        """This recipe with about this many steps of the projection."""
         return replace(self, projection=self.projection.shortened(steps))
 
     @property
@@ -129,7 +129,7 @@ class PhotoSettings:
     batch_size
         Images projected at once.
     class_label
-        Class of a conditional generator, from 0, near whose latents is searched; None for all of its classes together.
+        Class of a conditional generator, from 0, near whose latents to search; None for all of its classes together.
 
     Raises
     ------
@@ -165,7 +165,7 @@ class PhotoEditSettings(PhotoSettings):
     Attributes
     ----------
     attribute
-        Score that is reported of the edited photos, and that targets are of.
+        Score that is reported for the edited photos, and that targets refer to.
     target
         Score to bring each photo to, at a strength of its own. None for the strengths that are given or, without any,
         for both of `PHOTO_TARGETS` where the score is a probability and of the direction's attribute.
@@ -193,7 +193,7 @@ class PhotoEditSettings(PhotoSettings):
 
 
 def photo_search() -> StrengthSettings:
-    """How the strength that brings a photo to a target is searched for, where nothing is said."""
+    """How the strength that brings a photo to a target is searched for, where nothing else is said."""
     return StrengthSettings(ranges=_RANGES)
 
 

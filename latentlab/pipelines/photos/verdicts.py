@@ -18,7 +18,7 @@ _EFFECT = Limits(math.log(3), math.log(3) / 4)
 # Ends of the direction's calibrated range. On 22 photos that were edited to the same scores, the mouths that tore were
 # nearly all at the cap of 1.5; at twice the range two of three tore.
 _PUSHED = Limits(1.0, 1.5)
-# A score that is so near its end already has nowhere to go.
+# A score that is already this near its end has nowhere to go.
 _THERE = 0.03
 
 
@@ -30,9 +30,9 @@ def check_edit(
     attribute: str | None,
     search: FaceStrengths | None = None,
 ) -> list[QualityCheck]:
-    """Check an edit of a photo by what is known of it.
+    """Check an edit of a photo by what is known about it.
 
-    - effect: change of the score in logits, the way that the edit was to move it; only of a score that is what the
+    - effect: change of the score in logits, the way that the edit was to move it; only for a score of what the
       direction moves. Good where the score was there before, or the target of a search was reached;
     - identity: similarity to the photo, see `latentlab.faces.identity`.
 

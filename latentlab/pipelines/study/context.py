@@ -29,7 +29,7 @@ class StudyContext:
     batches
         Images that are scored at once.
     shown
-        Images at once of those that are rendered for figures alone.
+        Images rendered at once for figures alone.
     stage
         Shows the progress.
     """

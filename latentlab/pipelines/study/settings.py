@@ -58,7 +58,7 @@ class StudySettings:
         Method of the main direction, see `latentlab.directions`: 'style-correlation', ten style channels, compared with
         the SVM in W; or 'svm', compared with the mean difference.
     precision
-        Type that all images are rendered in: 'float32', 'bfloat16', or 'auto' for that of a study that was begun or
+        Type that all images are rendered in: 'float32', 'bfloat16', or 'auto' for that of a study already begun, or
         else bfloat16 where the hardware is built for it.
     """
 
@@ -104,8 +104,8 @@ def claim(folder: Path, settings: StudySettings, fingerprints: dict[str, str]) -
     Raises
     ------
     UserError
-        If it has a study of other settings or networks (names what differs, with both values), one that another version
-        began, or something else altogether.
+        If it has a study of other settings or networks (the message names what differs, with both values), one that
+        another version began, or something else altogether.
     """
     path = folder / MANIFEST
     wanted: dict[str, Any] = {"format_version": FORMAT_VERSION, **asdict(settings), **fingerprints}

@@ -54,7 +54,7 @@ def study_attribute(
     settings
         Settings of the study.
     folder
-        Folder of the results, or the address of one in an object store, where everything is as soon as it is made:
+        Folder of the results, or the address of one in an object store, which has everything as soon as it is made:
         `samples/` (Parquet), `NAME-METHOD.safetensors`, `calibration-METHOD.json`, `edits/`, `walk.png`,
         `response.png`, `walk.gif`, `report.md`.
     command
@@ -67,7 +67,7 @@ def study_attribute(
     Returns
     -------
     Study
-        The tables, directions and strengths that the folder has too.
+        The tables, directions and strengths, which the folder has too.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Videos: follow a face, find latents that move smoothly, tune once, edit by one strength, paste back, report."""
+"""Videos: follow a face, find latents that move smoothly, tune once, edit with one strength, paste back, report."""
 
 from typing import TYPE_CHECKING
 

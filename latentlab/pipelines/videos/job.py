@@ -44,7 +44,7 @@ def edit_video(
     out: str | Path | None = None,
     progress: bool | Stage = True,
 ) -> VideoResult:
-    """Edit the face in a video along a direction, by one strength; needs the package `imageio[ffmpeg]`.
+    """Edit the face in a video along a direction, with one strength; needs the package `imageio[ffmpeg]`.
 
     The face is found in every frame and followed through each shot; landmarks, crops and masks are smoothed over time.
     Latents that move smoothly are found for all frames together, the generator is tuned once on all of them, and every
@@ -63,8 +63,8 @@ def edit_video(
     settings
         How the video is edited; None for the defaults.
     out
-        The MP4 file, by default of the video's name in the folder "latentlab-edits"; beside it `NAME.json` is written,
-        the report, and while it lasts the folder `NAME.state`.
+        The MP4 file, by default of the video's name in the folder "latentlab-edits". Beside it are written the report,
+        `NAME.json`, and, while the job lasts, the folder `NAME.state`.
     progress
         True for a progress bar, False for none, or a `Stage` of your own.
 

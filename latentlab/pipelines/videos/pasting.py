@@ -1,4 +1,4 @@
-"""Edited faces back into the frames of a clip, by masks that are steady over time."""
+"""Edited faces back into the frames of a clip, with masks that are steady over time."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from latentlab.rendering import Renderer
 class ClipPaster:
     """Edits the frames of a clip and puts the faces back, in the order of the frames.
 
-    Where photos decide for themselves what an edit shows (see `latentlab.faces.keeping`) and whether they have colours,
-    here the masks are averaged over the frames around, and the tone is one for the clip.
+    Each photo decides for itself what an edit shows (see `latentlab.faces.keeping`) and whether it has colours; here
+    the masks are averaged over the frames around, and one tone serves the whole clip.
 
     Parameters
     ----------
@@ -36,7 +36,7 @@ class ClipPaster:
     pasting
         How faces are put back.
     sigma
-        Standard deviation, in frames, of the kernel that masks are smoothed by, see
+        Standard deviation, in frames, of the kernel that masks are smoothed with, see
         `latentlab.pipelines.videos.smoothing`.
     """
 
@@ -59,7 +59,7 @@ class ClipPaster:
     def of(
         cls, face: FilmedFace, direction: Direction, strength: float, settings: VideoEditSettings, fps: float
     ) -> ClipPaster:
-        """Make one by the settings: the strength is the same in all frames, and fades where the face is lost."""
+        """Make one from the settings: the strength is the same in all frames, and fades where the face is lost."""
         strengths = strength * face.clip.fading(settings.fade * fps)
         return cls(face, direction, strengths, settings.pasting, settings.smoothing * fps)
 

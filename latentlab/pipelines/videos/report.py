@@ -1,4 +1,4 @@
-"""What became of a video: measured while it is written, told on the console and in a file of JSON."""
+"""What became of a video: measured while it is written, reported on the console and in a JSON file."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class ClipReport:
         Similarity of the edited face to that of the same frame before, mean and least over some frames; NaN where it
         is unknown, see `latentlab.faces.identity`.
     flicker_before, flicker_after
-        Root mean square, in levels of 255, of the second difference in time of the face's pixels; NaN of a clip of
+        Root mean square, in levels of 255, of the second difference in time of the face's pixels; NaN for a clip of
         fewer than three frames.
     """
 
@@ -130,7 +130,7 @@ class VideoResult:
 
 
 def runs_of(frames: Sequence[int]) -> Iterator[tuple[int, int]]:
-    """First and last of each run of numbers that follow each other."""
+    """First and last of each run of consecutive numbers."""
     starts = [t for k, t in enumerate(frames) if not k or frames[k - 1] != t - 1]
     ends = [t for k, t in enumerate(frames) if k == len(frames) - 1 or frames[k + 1] != t + 1]
     return zip(starts, ends, strict=True)

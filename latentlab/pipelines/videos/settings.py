@@ -32,16 +32,16 @@ class VideoEditSettings:
     face
         Which face of each shot: 1 is the largest over all its frames, 2 the next.
     smoothing
-        Standard deviation, in seconds, of the kernel that landmarks, crops and masks are smoothed by over time, see
+        Standard deviation, in seconds, of the kernel that landmarks, crops and masks are smoothed with over time, see
         `latentlab.pipelines.videos.smoothing`.
     gap
-        Seconds for which a face may be missed and is filled in.
+        Seconds for which a face may be missed and is still filled in.
     fade
         Seconds over which the edit comes and goes where the face is lost for longer, in the middle of a shot.
     least
-        Frames of a clip at least; shorter ones stay as they are.
+        Fewest frames of a clip; shorter ones stay as they are.
     attribute
-        Score that targets are of.
+        Score that targets refer to.
     target
         Score to bring the middle frame of the longest clip to; its strength is that of all frames. None where a
         strength is given.

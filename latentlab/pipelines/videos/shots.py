@@ -1,4 +1,4 @@
-"""Cuts of a video: where one frame shows something else than the frame before."""
+"""Cuts of a video: where one frame shows something other than the frame before."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _AROUND = 12  # frames to either side
 
 
 def thumbnail(frame: Tensor) -> Array:
-    """Reduce a frame `(1, 3, h, w)` to what cuts are seen by: `(27, 48)`, grey, in levels of 255."""
+    """Reduce a frame `(1, 3, h, w)` to what cuts are found by: `(27, 48)`, grey, in levels of 255."""
     small = F.interpolate(luma(frame.float()), _SMALL, mode="area")
     return np.asarray(127.5 * (small[0, 0].cpu().numpy() + 1), dtype=np.float64)
 
@@ -29,7 +29,7 @@ def thumbnail(frame: Tensor) -> Array:
 def find_cuts(thumbnails: Sequence[Array]) -> list[int]:
     """Find the first frame of each shot but the first one.
 
-    A frame that differs from all before it and all after it, such as a flash, is no cut.
+    A frame that differs from all before it and all after it, such as a flash, is not a cut.
     """
     change = np.array([_difference(a, b) for a, b in zip(thumbnails, thumbnails[1:], strict=False)])
     cuts = []

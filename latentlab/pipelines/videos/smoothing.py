@@ -1,4 +1,4 @@
-"""Smoothing over time that lags behind nothing: what is seen of a face jitters from frame to frame."""
+"""Smoothing over time without a lag: what is seen of a face jitters from frame to frame."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def kernels(count: int, sigma: float) -> list[tuple[int, Array]]:
         first = max(t - reach, 0)
         away = np.arange(first, min(t + reach + 1, count), dtype=np.float64) - t
         near = np.exp(-((away / sigma) ** 2) / 2) if sigma > 0 else np.ones(1)
-        # The value at t of the straight line that fits the neighbours best, which the nearest count most for.
+        # The value at t of the straight line that fits the neighbours best, for which the nearest count most.
         s0, s1, s2 = near.sum(), (near * away).sum(), (near * away**2).sum()
         spread = s0 * s2 - s1**2
         found.append((first, near * (s2 - away * s1) / spread if spread > 0 else near / s0))
@@ -28,12 +28,12 @@ def kernels(count: int, sigma: float) -> list[tuple[int, Array]]:
 
 
 def smooth(values: Array, sigma: float) -> Array:
-    r"""Smooth `values (t, …)` over time by a Gaussian kernel of `sigma` frames, fitting a straight line under it.
+    r"""Smooth `values (t, …)` over time with a Gaussian kernel of `sigma` frames, fitting a straight line under it.
 
-    The kernel looks as far ahead as back, so that the result lags behind nothing, and constant speeds are followed
+    The kernel looks as far ahead as back, so that the result does not lag behind, and constant speeds are followed
     exactly, up to the first and last frame. Away from the ends no weight is negative: a sudden move is rounded and
     never overshot. Within three sigma of an end some weights are: a jump there may be overshot by a fifth of its height
-    at most. A motion of f periods a frame keeps the share
+    at most. A motion of f periods per frame keeps the share
 
     .. math:: \exp(-2 \pi^2 \sigma^2 f^2)
 

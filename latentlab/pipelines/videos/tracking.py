@@ -14,14 +14,14 @@ from latentlab.reprs import ShortRepr
 
 Array = NDArray[np.float64]
 
-# Boxes of one face in frames that follow each other share more of their union than this: dlib's own jump by a fifth of
+# Boxes of one face in consecutive frames share more of their union than this: dlib's own jump by a fifth of
 # their size where nothing moves.
 _OVERLAP = 0.3
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Clip(ShortRepr):
-    """Frames that follow each other and show one face.
+    """Consecutive frames that show one face.
 
     Attributes
     ----------
@@ -74,7 +74,7 @@ def follow(found: Sequence[Sequence[FaceFound]], number: int = 1) -> list[FaceFo
     Returns
     -------
     list of FaceFound or None
-        The face in each frame; None where it is not found, and everywhere if there are not so many faces.
+        The face in each frame; None where it is not found, and everywhere if there are not that many faces.
     """
     tracks: list[dict[int, FaceFound]] = []
     for t, faces in enumerate(found):
@@ -112,11 +112,11 @@ def clips_of(faces: Sequence[FaceFound | None], shot: range, sigma: float, gap: 
     shot
         Numbers of these frames in the video.
     sigma
-        Standard deviation, in frames, of the kernel that landmarks and corners are smoothed by.
+        Standard deviation, in frames, of the kernel that landmarks and corners are smoothed with.
     gap
         The most frames that are filled in where the face is missed.
     least
-        Frames of a clip; shorter ones are left out.
+        Fewest frames of a clip; shorter ones are left out.
     """
     seen = [t for t, face in enumerate(faces) if face is not None]
     runs = np.split(np.array(seen, dtype=int), np.flatnonzero(np.diff(seen) > gap + 1) + 1) if seen else []

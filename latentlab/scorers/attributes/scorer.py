@@ -114,12 +114,12 @@ class AttributeScorer:
 
     @property
     def square(self) -> bool:
-        """Whether the whole image is taken to be in FFHQ's framing; other crops may be of images of any shape."""
+        """Whether the whole image is taken to be in FFHQ's framing; other crops may come from images of any shape."""
         return self.crop == WHOLE
 
     @property
     def threshold(self) -> Threshold | None:
-        """One half for each of several attributes; a single one needs none, for that holds for every lone score."""
+        """One half for each of several attributes; a single one needs none, since that holds for every lone score."""
         return HALF if len(self.names) > 1 else None
 
     @property
@@ -175,8 +175,8 @@ def load_attributes(source: str | Path = SHIPPED, device: torch.device | str = "
     Parameters
     ----------
     source
-        'attributes', 'attributes-judge', or a file. The two have one architecture and one data set, but other widths,
-        seeds and persons to train on: what the first has taught, the second judges.
+        'attributes', 'attributes-judge', or a file. The two share an architecture and a data set, but differ in
+        width, seed and the people they were trained on: what the first has taught, the second judges.
     device
         Device of the network.
 

@@ -1,4 +1,4 @@
-"""Training of the attribute classifier: fitted, calibrated and judged on different persons."""
+"""Training of the attribute classifier: fitted, calibrated and judged on different people."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from latentlab.scorers.attributes.scorer import AttributeScorer
 from stylegan2.defaults import own_draws, plain_defaults
 from stylegan2.fingerprint import fingerprint
 
-SHARES = (0.8, 0.1, 0.1)  # shares of the persons to train, calibrate and judge on
+SHARES = (0.8, 0.1, 0.1)  # shares of the people to train, calibrate and judge on
 SAVE_SECONDS = 30.0  # what a stop may cost, besides a step
 _WEAK = 0.8  # an AUC below which the card warns
 _STATE = cards.Kind("latentlab.attribute-training", 2, "the state of a stopped training", "remove it to begin anew")
@@ -89,7 +89,7 @@ def train(
     device: torch.device | str = "cpu",
     progress: bool | Stage = True,
 ) -> AttributeScorer:
-    """Train a classifier; a training that was stopped is resumed and ends in the result it would have had.
+    """Train a classifier; a training that was stopped is resumed and ends with the result it would have had.
 
     Parameters
     ----------
@@ -112,7 +112,7 @@ def train(
     Raises
     ------
     UserError
-        If the state belongs to another training, there are too few persons, an attribute has only one value in a
+        If the state belongs to another training, there are too few people, an attribute has only one value in a
         part, or the device is not available.
     """
     place = find_device(device)
@@ -285,7 +285,7 @@ def _keep(path: Path, key: Mapping[str, Any], network: AttributeNet, optimiser: 
 
 
 def _resume(path: Path, key: Mapping[str, Any], network: AttributeNet, optimiser: torch.optim.AdamW) -> int:
-    """Restore network and optimiser; returns the steps that were taken."""
+    """Restore network and optimiser; return the steps that were taken."""
     if not path.exists():
         return 0
     tensors, card = cards.read(path, _STATE, _Card)

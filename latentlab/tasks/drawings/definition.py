@@ -22,7 +22,7 @@ class DrawingsSettings:
     size
         Resolution of the images, a power of two.
     faces, held_out
-        Generated faces to train on, and held out; of a folder's faces the last `held_out` are held out.
+        Numbers of generated faces to train on and to hold out; of a folder's faces, the last `held_out` are held out.
     base_channels
         Base channel count (ngf, ndf).
     epochs
@@ -30,7 +30,7 @@ class DrawingsSettings:
     batch_size, seed
         Batch size and random seed of the training.
     projection_steps
-        Steps of each projection, which takes longest by far.
+        Steps of each projection, which takes the longest by far.
     psi, seed_start
         Truncation and first seed of generated faces.
     """

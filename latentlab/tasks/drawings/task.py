@@ -54,8 +54,8 @@ def make_drawings_task(
     settings
         What is asked for.
     components
-        Generator, which makes the faces, at its lowest resolution, unless they are given, and which baseline and
-        oracle project into; face descriptor and perceptual distance.
+        Generator, which makes the faces, at its lowest resolution, unless they are given, and into which baseline and
+        oracle project; face descriptor and perceptual distance.
     folder
         Folder of the comparison.
     faces
@@ -115,7 +115,7 @@ def make_from_inputs(settings: DrawingsSettings, inputs: DrawingsInputs, job: Jo
 
 
 def drawings_methods(task: DrawingsTask, names: Sequence[str] = METHODS) -> list[Method]:
-    """Construct the methods of some names.
+    """Construct the methods with these names.
 
     Parameters
     ----------

@@ -40,7 +40,7 @@ def choose_labelling(inputs: EditInputs) -> Labelling:
     """Choose the labelling scorer and its attribute from what was given.
 
     The shipped classifier knows forty attributes but is the default judge, and no classifier may do both; the default
-    scorer knows expressions only. So a smile needs nothing else, and any other attribute a second classifier.
+    scorer knows expressions only. So a smile needs nothing else, and any other attribute needs a second classifier.
 
     Raises
     ------
@@ -94,7 +94,7 @@ def complete_settings(settings: EditSettings, inputs: EditInputs, labelling: Lab
 
 
 def make_from_inputs(settings: EditSettings, inputs: EditInputs, job: Job) -> EditTask:
-    """Make the task of `latentlab compare edit`; classifiers come first, with which everything can be checked.
+    """Make the task of `latentlab compare edit`; classifiers are loaded first, as they allow everything to be checked.
 
     Raises
     ------

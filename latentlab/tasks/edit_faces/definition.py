@@ -32,7 +32,7 @@ class EditSettings:
     Attributes
     ----------
     attribute
-        Score of the labelling scorer: a face has the attribute where this is the largest or, alone, above ½.
+        Score of the labelling scorer: a face has the attribute where this is the largest or, as the only one, above ½.
     judged
         Attribute of the judge that means the same. The judge is a classifier that nothing is trained or calibrated
         with.
@@ -41,17 +41,17 @@ class EditSettings:
     conditions
         Attributes of the judge whose directions the conditional one is made orthogonal to.
     related
-        Attributes of the judge that change with the task's by nature, and are no leakage; None for those of
+        Attributes of the judge that naturally change with the task's and are not leakage; None for those of
         `latentlab.scorers.related`.
     data
         What translators learn from. 'samples': the generator's faces, labelled; 'pairs': faces edited along style
         channels, and others that were not; 'real': photos with labels. pix2pix always learns from an edited face
-        with the one it was made of, for it needs pairs; directions are always learnt on the generator's faces.
+        with the one it was made from, because it needs pairs; directions are always learnt on the generator's faces.
     size
         Resolution of the images that translators see, and at which everything is measured.
     faces, held_out
         Faces of each domain to train on; faces of each domain held out: those of the source are edited, the others
-        are compared with.
+        serve for comparison.
     base_channels, epochs
         Base channel count of the translators (ngf, ndf); passes through the training faces, by method.
     projection_steps
@@ -129,7 +129,7 @@ PRESETS = {
         projection_steps=280,
     ),
 }
-"""'quick': within 20 minutes on two cores; 'full': for a GPU."""
+"""'quick': within 35 minutes on two cores; 'full': for a GPU."""
 
 
 @dataclass(frozen=True)

@@ -64,7 +64,7 @@ class DistilledEdits(Method):
         Raises
         ------
         UserError
-            If it is no editor of faces.
+            If the file holds no editor of faces.
         """
         editor = Translator.load(path)
         if not is_face_editor(editor):
@@ -84,7 +84,7 @@ class DistilledEdits(Method):
         self._editor.to(task.device)
 
     def apply(self, images: Tensor) -> Tensor:
-        """See `Method`. Images are taken as aligned faces."""
+        """See `Method`. Images are treated as aligned faces."""
         edit = FaceEditor(self._editor, strengths={self._attribute: float(self._task.sign)})
         small = resize(images, self._task.size, self._task.size).to(self._task.device)
         return torch.cat([edit.translate(one).cpu() for one in torch.split(small, 1)])

@@ -26,7 +26,7 @@ from latentlab.tasks.edit_faces.definition import EditSettings
 
 
 def edit_measures(judged: str) -> tuple[Measure, ...]:
-    """Return what is measured of edits of an attribute."""
+    """Return the measures of edits of an attribute."""
     region = region_of(judged)
     where = "to the photo" if region is None else f"outside the {region}"
     return (
@@ -92,7 +92,7 @@ class EditEvaluator:
 
     @cached_property
     def regions(self) -> Tensor:
-        """Where edits may change `shown`, `(n, 1, size, size)`, 1 within: such as the mouths; nowhere for others."""
+        """Where edits may change `shown`, `(n, 1, size, size)`, 1 within, such as the mouths; nowhere for others."""
         size, name = self.settings.size, region_of(self.settings.judged)
         if name is None:
             return self._photos.new_zeros(len(self._photos), 1, size, size)
@@ -161,7 +161,7 @@ class EditEvaluator:
         return self._identity.per_image(before, after)
 
     def changes(self, before: Tensor, after: Tensor) -> Columns:
-        """Return how far images lie apart outside `regions`: 'lpips_outside', 'l1_outside'."""
+        """Return how far apart images are outside `regions`: 'lpips_outside', 'l1_outside'."""
         return {
             "lpips_outside": self._lpips.per_image(before, after, self.regions),
             "l1_outside": self._outside.per_image(before, after, self.regions),

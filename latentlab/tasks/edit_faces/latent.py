@@ -59,7 +59,7 @@ class PhotoStrengths(ShortRepr):
     strengths
         `(n,)` in the direction's units, with their sign; 0 for a photo whose projection is at the target.
     reached
-        `(n,)`: whether the photo gets to the target.
+        `(n,)`: whether the photo reaches the target.
     """
 
     strengths: NDArray[np.float64]
@@ -101,7 +101,7 @@ class Projector:
         return self._found
 
     def share_out(self, photos: Tensor, stage: Stage) -> None:
-        """Have workers project the task's photos, once and if there are any: the latents are found in the folder."""
+        """Have workers, if there are any, project the task's photos once: the latents are then found in the folder."""
         if not self._shared:
             share_out(partial(_projecting, self), torch.split(photos, 1), stage, "projecting photos")
             self._shared = True
@@ -244,7 +244,7 @@ class Latent(Method):
         return PhotoStrengths(np.array(known.strengths, dtype=np.float64), np.array(known.reached, dtype=bool))
 
     def at(self, strengths: NDArray[np.float64]) -> Tensor:
-        """Edit the prepared photos at a strength each, `(n,)`: `(n, 3, size, size)`."""
+        """Edit the prepared photos with one strength each, `(n,)`: `(n, 3, size, size)`."""
         edits = [(self.direction, torch.from_numpy(strengths).to(self._ws))]
         return render(self._task, move(self._ws, edits, self._task.components.generator))
 

@@ -34,7 +34,7 @@ _LEARN: dict[str, Callable[[EditTask], Direction]] = {
 
 
 def edit_methods(task: EditTask, names: Sequence[str] = METHODS) -> list[Method]:
-    """Construct the methods of some names and, before them, the baseline of the latent ones if one is latent.
+    """Construct the methods with these names and, before them, the baseline of the latent ones if one is latent.
 
     Parameters
     ----------

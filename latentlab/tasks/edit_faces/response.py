@@ -19,7 +19,7 @@ from latentlab.tasks.edit_faces.task import EditTask
 # interpolated.
 _SIGMAS = (0.0, 1.0, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0)
 _REACHED = 0.9
-_FACES = 16  # at most so many training faces of the source
+_FACES = 16  # at most this many training faces of the source
 
 
 def calibrated(response: Response) -> float:

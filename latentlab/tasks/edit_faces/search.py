@@ -20,7 +20,7 @@ from latentlab.tasks.edit_faces.task import EditTask
 
 # Share of the training faces of the target that have the attribute less clearly than edits are to have it.
 _SHARE = 0.25
-# Probabilities beyond these differ by nothing that an image shows.
+# Probabilities beyond these differ in nothing that an image shows.
 _LEAST, _MOST = 0.001, 0.999
 
 
@@ -36,7 +36,7 @@ def target_of(task: EditTask) -> ScoreTarget:
 
 
 def search_settings(direction: Direction, response: Response) -> StrengthSettings:
-    """Return how strengths along a direction are searched for, with a cap by what training faces needed.
+    """Return how strengths along a direction are searched for, with a cap set by what training faces needed.
 
     Projected photos respond less than the generator's own faces; see `photo_search`.
     """
@@ -49,7 +49,8 @@ def search_strengths(
 ) -> FaceStrengths:
     """Find the strength at which each photo, from its latent `ws (n, num_ws, w_dim)`, reaches the target.
 
-    The scorer sees the edits as they are shown and measured, rendered whole and reduced: previews score otherwise.
+    The scorer sees the edits as they are shown and measured, rendered at full resolution and reduced: previews score
+    differently.
     """
     scorer, generator = task.components.scorer, task.components.generator
     seen = FunctionScorer(

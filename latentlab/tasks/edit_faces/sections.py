@@ -82,7 +82,7 @@ def _on_strengths(task: EditTask, strengths: Strengths) -> str:
 
 
 def _draw(comparison: Comparison, strengths: Strengths) -> bool:
-    """Draw the curve; whether there was anything to draw, for no identity may be known."""
+    """Draw the curve; return whether there was anything to draw, as no identity may be known."""
     curves: dict[str, list[tuple[float, float]]] = {}
     for point in strengths.curve:
         curves.setdefault(point.method, []).append((point.intervals["judge"].mean, point.intervals["identity"].mean))

@@ -1,4 +1,4 @@
-"""What only latent methods have, a strength: trade-off curves, where quality is lost, and equal responses."""
+"""Strengths, which only latent methods have: trade-off curves, where quality is lost, and equal responses."""
 
 from __future__ import annotations
 
@@ -83,9 +83,10 @@ class Strengths:
     responses
         By translator: the labelling scorer's mean score of the target on the photos that it translated.
     unmatched
-        Pairs of a translator and a latent method that gives that score at no share up to the last of the curve.
+        Pairs of a translator and a latent method that does not give that score at any share up to the last of the
+        curve.
     unreached
-        By latent method: how many photos do not get to the target at any strength that was tried.
+        By latent method: how many photos do not reach the target at any strength that was tried.
     losses
         Where quality is lost.
     """
@@ -106,7 +107,7 @@ def strengths_of(comparison: Comparison, methods: Sequence[Method], progress: bo
     comparison
         A comparison of an `EditTask`; methods that failed are left out.
     methods
-        Those that were compared.
+        The methods that were compared.
     progress
         True for a progress bar, False for none, or a `Stage` of your own.
     """

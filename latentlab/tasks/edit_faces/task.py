@@ -52,7 +52,7 @@ _LIMITS = (
 
 @dataclass(frozen=True, eq=False)
 class EditTask:
-    """Faces of two domains, and photos of the first that are to come into the second; see `Task`.
+    """Faces of two domains, and photos of the first that are to be moved to the second; see `Task`.
 
     Built by `make_edit_task`.
 
@@ -69,7 +69,7 @@ class EditTask:
     domains
         The generator's faces.
     left_out
-        Reasons by the names of photos that cannot be edited.
+        Photos that cannot be edited, by name, with the reasons.
     generated
         Whether the held-out faces are the generator's own, named after their seeds.
     """
@@ -192,12 +192,12 @@ def make_edit_task(
     components
         Generator, labelling scorer, face detector and descriptor, perceptual distances.
     judge
-        Classifier that judges the results; another one than the labelling scorer.
+        Classifier that judges the results; not the labelling scorer.
     folder
         Folder of the comparison.
     photos
-        Folder of photos to edit. Without it, held-out faces of the training data's kind are edited; of generated ones
-        the methods are given only the image.
+        Folder of photos to edit. Without it, held-out faces of the training data's kind are edited; if these are
+        generated, the methods are given only the images.
     real
         Labelled photos, if `settings.data` is 'real'.
     progress

@@ -36,7 +36,7 @@ def translator(name: str, task: EditTask, learnt: Learnt) -> Method:
     task
         Task it learns.
     learnt
-        Direction by which pairs are edited.
+        Direction along which pairs are edited.
     """
     settings, method = task.settings, load_method(name)
     config = method.configure(settings.size, settings.base_channels)
@@ -83,7 +83,7 @@ def _pairs_folder(task: EditTask) -> Path:
 
 
 def write_pairs(task: EditTask, learnt: Learnt, stage: Stage) -> None:
-    """Write faces of the source beside themselves edited along a direction, to FOLDER/pairs-METHOD/train."""
+    """Write faces of the source side by side with their edits along a direction, to FOLDER/pairs-METHOD/train."""
     direction, strength = _edit_of(task, learnt, stage)
     with stage("rendering pairs") as step:
         rows = task.domains.source

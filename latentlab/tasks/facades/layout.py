@@ -1,4 +1,4 @@
-"""The layout of a facade, read back from its image: a segmenter, the FCN score's stand-in.
+"""The layout of a facade, read back from its image: a segmenter that stands in for the FCN score.
 
 Isola et al. 2017, section 4.1: if an image is right, a network that was trained to label real ones finds in it the
 labels that it was made from. Theirs is an FCN-8s for street scenes; this one is a small U-Net, trained on the task's
@@ -43,7 +43,7 @@ PALETTE = (
     (175, 0, 0),
 )
 """Colours of the twelve classes of CMP facades, as pix2pix's authors publish them."""
-_FARTHEST = 40.0  # of the middle pixel from its colour; JPEG moves most pixels by less than 20
+_FARTHEST = 40.0  # of the median pixel from its colour; JPEG moves most pixels by less than 20
 _SCALE = 10.0  # the U-Net ends in tanh; so its logits reach far enough
 _BATCH = 8
 
@@ -89,7 +89,7 @@ class SegmenterConfig(TranslationConfig):
 
 
 class Segmenter(TranslationMethod):
-    """Photos, the answers b, to classes of their labels, the inputs a; by cross-entropy."""
+    """Maps photos, the answers b, to classes of their labels, the inputs a; trained with cross-entropy."""
 
     name = "segmenter"
     config_class = SegmenterConfig
@@ -107,7 +107,7 @@ class Segmenter(TranslationMethod):
         yield OptimiserStep("generator", {"entropy": F.cross_entropy(logits, classes_of(batch["a"]))})
 
     def preview(self, batch: Batch) -> list[Tensor]:
-        """Return photo, labels found, true labels."""
+        """Return the photo, the labels found and the true labels."""
         return [batch["b"], _as_colours(self.networks["G"](batch["b"]).argmax(dim=1)), batch["a"]]
 
 

@@ -38,7 +38,7 @@ class FacadesTask(PairedTask):
     settings
         What is asked for.
     judge
-        Reads labels back from images; None where they are not those of CMP facades.
+        Reads labels back from images; None where the labels are not those of CMP facades.
     """
 
     settings: FacadesSettings
@@ -125,7 +125,7 @@ def make_from_inputs(settings: FacadesSettings, inputs: FacadesInputs, job: Job)
 
 
 def facades_methods(task: FacadesTask, names: Sequence[str] = METHODS) -> list[Method]:
-    """Construct the methods of some names.
+    """Construct the methods with these names.
 
     Parameters
     ----------

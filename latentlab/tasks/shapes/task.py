@@ -96,7 +96,7 @@ class ShapesTask:
         return {measure.name: np.array([one[measure.name] for one in judged]) for measure in self.measures}
 
     def measure_set(self, made: Tensor) -> dict[str, Interval]:
-        """See `Task`: empty, for every scene can be judged alone."""
+        """See `Task`: empty, because every scene can be judged alone."""
         return {}
 
 
@@ -169,7 +169,7 @@ def make_from_inputs(settings: ShapesSettings, inputs: None, job: Job) -> Shapes
 
 
 def shapes_methods(task: ShapesTask, names: Sequence[str] = METHODS) -> list[Method]:
-    """Construct the methods of some names.
+    """Construct the methods with these names.
 
     Parameters
     ----------

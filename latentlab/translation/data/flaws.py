@@ -1,4 +1,4 @@
-"""What photos have and generated faces lack: another light, sharpness, grain. An editor has to have seen them."""
+"""What photos have and generated faces lack: different light, sharpness, grain. An editor has to have seen them."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ from torch import Tensor
 
 from latentlab import images
 
-# An edit that changes a place by less than the first, in [-1, 1], leaves there what was, and by more than the second it
-# shows something else.
+# An edit that changes a place by less than the first, in [-1, 1], leaves what was there; one that changes it by more
+# than the second shows something else.
 _REPLACED = 0.15, 0.4
 
 
 @dataclass(frozen=True)
 class Flaws:
-    """Limits between which flaws are drawn.
+    """Limits within which flaws are drawn.
 
     Attributes
     ----------
     contrast, tint
-        Largest change of contrast, by a factor for all channels and by another for each: 0.25 is 0.75 … 1.25.
+        Largest change of contrast, by one factor for all channels and by another for each: 0.25 means 0.75 … 1.25.
     brightness
         Largest amount that is added, in [-1, 1].
     softness
         Largest share of the resolution that is lost; half of the images lose none, and are sharpened.
     sharpness
-        Largest amount of what a blur would take away that is added to images that are sharpened.
+        Largest amount, of what a blur would take away, that is added to images that are sharpened.
     grain
         Largest standard deviation of the noise, in [-1, 1].
     """
@@ -63,7 +63,7 @@ class DrawnFlaws:
     Attributes
     ----------
     gains, brightness
-        Factor of each channel, and what is added then.
+        Factor of each channel, and what is added afterwards.
     softness, sharpness
         Share of the resolution that is lost, and amount of sharpening.
     grain, seed
@@ -80,8 +80,8 @@ class DrawnFlaws:
     def pair(self, before: Tensor, after: Tensor) -> tuple[Tensor, Tensor]:
         """Return an image before and after an edit, `(1, 3, h, w)` each in [-1, 1], with these flaws.
 
-        Both have the same grain, but where the edit shows something else in the place: grain stands for the detail of
-        what is there, and teeth leave nothing on the lips that close over them.
+        Both have the same grain, except where the edit shows something else in that place: grain stands for the detail
+        of what is there, and teeth leave nothing on the lips that close over them.
         """
         noise = np.random.default_rng(self.seed).standard_normal(before.shape, dtype=np.float32)
         grain = self.grain * torch.from_numpy(noise)
@@ -91,7 +91,7 @@ class DrawnFlaws:
         return (self._image(before) + grain).clamp(-1, 1), (self._image(after) + stays * grain).clamp(-1, 1)
 
     def _image(self, image: Tensor) -> Tensor:
-        """Return an image in another light, softer or sharper."""
+        """Return an image in different light, softer or sharper."""
         height, width = image.shape[2:]
         kept = 1 - self.softness
         small = images.resize(image, max(round(kept * height), 1), max(round(kept * width), 1))

@@ -29,7 +29,7 @@ _HALVES: tuple[_Half, _Half] = ("left", "right")
 
 # Pictures of two images side by side are twice as wide as high where the images are square.
 _NARROWEST_PAIR = 1.5
-# Widths over heights that differ by less, by rounding, are the same.
+# Ratios of width to height that differ by less than this, from rounding, are the same.
 _SAME_SHAPE = 0.02
 
 
@@ -44,13 +44,12 @@ class Reading:
     on_problem
         'error', or 'skip' to leave out files that cannot be used.
     unequal
-        Pairs in two folders whose sizes are not the same: 'error', or 'resize' to resize both to the same size all the
-        same.
+        Pairs in two folders whose sizes are not the same: 'error', or 'resize' to resize both to the same size anyway.
     recursive
-        Whether images in the folders in a folder are read, too; they are called by the way to them.
+        Whether images in subfolders are read, too; their names include the path to them.
     pixels
-        Formats of the pixels of what is given and of what it becomes, as the training set has them, for images that are
-        held out of it; None to take the range of values that the files have.
+        Pixel formats of what is given and of what it becomes, as in the training set, for images that are held out of
+        it; None to take the range of values that the files have.
     """
 
     order: Order = "AB"
@@ -106,12 +105,12 @@ class ImageFiles:
         return image[..., :middle] if self.half == "left" else image[..., -middle:]
 
     def with_channels(self, channels: int, known: PixelFormat | None = None) -> ImageFiles:
-        """Return them with so many channels, and with the range of values that they have, or that of a `known` format.
+        """Return the files with this many channels, and with their own range of values or that of a `known` format.
 
         Raises
         ------
         UserError
-            Some files are of 16 bits and some are not, or none where those of the known format are.
+            Some files are of 16 bits and some are not, or some are not where those of the known format are.
         """
         if known is None:
             return replace(self, pixels=PixelFormat.of_files(self.paths, channels))
@@ -154,13 +153,13 @@ class CheckedPairs:
 def pairs_in(folder: Path, reading: Reading, augmentation: Augmentation | None = None) -> CheckedPairs:
     """List pairs that lie side by side, A left and B right, in files that are twice as wide as each of the two images.
 
-    Warns if most of them are not wide, as if they were single pictures. With an `augmentation`, images that it cannot
-    place are problems, too; here and below.
+    Warns if most files are not wide, as if they were single pictures. With an `augmentation`, images that it cannot
+    place are problems, too, as in the functions below.
 
     Raises
     ------
     UserError
-        A file cannot be used, or with 'skip', none can.
+        A file cannot be used, or, with 'skip', none can.
     """
     paths = images_in(folder, reading.recursive)
     checked = _check(paths, lambda path: _why_no_pair(path, augmentation), folder, reading.on_problem)
@@ -175,7 +174,8 @@ def pairs_across(a: Path, b: Path, reading: Reading, augmentation: Augmentation 
     Raises
     ------
     UserError
-        An image cannot be used or has no mate, the sizes of two are not the same, or with 'skip', no pair can be used.
+        An image cannot be used or has no mate, the sizes of a pair are not the same, or, with 'skip', no pair can be
+        used.
     """
     own, others = (_by_name(folder, images_in(folder, reading.recursive)) for folder in (a, b))
     strays = [*_without_mates(own, others, b), *_without_mates(others, own, a)]
@@ -203,7 +203,7 @@ def _ordered(a: ImageFiles, b: ImageFiles, reading: Reading) -> tuple[ImageFiles
 
 
 def _without_mates(own: Mapping[str, Path], others: Mapping[str, Path], place: Path) -> Iterator[Problem]:
-    """Yield the images whose name no other image has, with the nearest of the names that are left over, too."""
+    """Yield the images whose name no other image has, with the nearest of the names that are also left over."""
     left_over = list(others.keys() - own.keys())
     for name in sorted(own.keys() - others.keys()):
         nearest = difflib.get_close_matches(name, left_over, n=1)
@@ -230,9 +230,9 @@ def singles_in(folder: Path, reading: Reading, augmentation: Augmentation | None
 
 
 def masked_in(folder: Path, reading: Reading, augmentation: Augmentation | None = None) -> Checked:
-    """List images with their masks in the folder beside, whose name ends in _seg; see `MaskFolder`.
+    """List images with their masks in the folder beside theirs, whose name ends in _seg; see `MaskFolder`.
 
-    An image without a mask, a mask without an image, and one that cannot be used are problems; see `pairs_in`.
+    An image without a mask, a mask without an image, and a file that cannot be used are problems; see `pairs_in`.
     """
     paths = images_in(folder, reading.recursive)
     names = {path: name for name, path in _by_name(folder, paths).items()}
@@ -291,7 +291,7 @@ def _why_no_pair(path: Path, augmentation: Augmentation | None) -> str | None:
 
 
 def _why_no_mates(a: Path, b: Path, reading: Reading, augmentation: Augmentation | None) -> str | None:
-    # Where the two may differ, both are placed as the first of them, what is given, has it.
+    # Where the two may differ, both are placed by the size of the first, the one that is given.
     placed = a if reading.order == "AB" else b
     for path, told in ((a, ""), (b, f"its mate {b}: ")):
         if (reason := _why_no_image(path, augmentation if path == placed else None)) is not None:

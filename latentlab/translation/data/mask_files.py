@@ -29,7 +29,7 @@ class Masks(Protocol):
         """The file."""
 
     def read(self, height: int, width: int) -> Tensor:
-        """Read them for a picture of a size, `(n, h, w)` in {-1, 1}."""
+        """Read the masks for a picture of a given size, `(n, h, w)` in {-1, 1}."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class MaskFolder:
     folder
         The folder.
     own
-        Masks of each picture by its name, with the way in which their files are named.
+        Masks of each picture by its name, and by the way in which their files are named.
     strays
         Files that belong to no picture, and why.
     """
@@ -52,11 +52,11 @@ class MaskFolder:
 
     @classmethod
     def open(cls, folder: Path, pictures: Iterable[str], recursive: bool = False) -> MaskFolder:
-        """Assign the files of a folder, and if `recursive` of those in it, to pictures of these names.
+        """Assign the files of a folder, and if `recursive` of its subfolders, to pictures of these names.
 
-        A file belongs to the picture of its very name; else, as NAME_mask.png, or NAME_0.png, NAME_1.png, … for an
-        instance each, to picture NAME. Polygons are taken from JSON files of labelme, named like their picture, and of
-        COCO, which name the pictures inside.
+        A file belongs to the picture of exactly its name; otherwise, as NAME_mask.png, or as NAME_0.png, NAME_1.png, …
+        with one instance each, to the picture NAME. Polygons are taken from JSON files of labelme, named like their
+        picture, and of COCO, which name the pictures inside.
 
         Raises
         ------
@@ -98,7 +98,8 @@ class MaskFolder:
         Raises
         ------
         UserError
-            It has none, or files named in two ways, or one that cannot be used. Names the picture and the mask.
+            The picture has no masks, masks named in two ways, or one that cannot be used. Names the picture and the
+            mask.
         """
         width, height = images.size_of(picture)
         read = []

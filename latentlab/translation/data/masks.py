@@ -1,7 +1,7 @@
 """Masks as users have them: 0 and 1 or 0 and 255, of any colour, in the alpha channel, with the numbers of instances.
 
 What differs from the background, black or transparent, is the mask. A file with several values holds several instances.
-What would have to be guessed is refused, with what was seen.
+What would have to be guessed is refused, and the error says what was seen.
 """
 
 from __future__ import annotations
@@ -22,9 +22,10 @@ from latentlab.errors import UserError
 
 # Formats that change the values of a picture a little, so that they cannot be told apart one by one.
 _LOSSY = {"AVIF", "JPEG", "MPO", "WEBP"}
-# A mask with soft edges: so large a share of its pixels lies within that of its largest value from 0 or from it.
+# A mask has soft edges if at least the first, as a share of its pixels, lies within the second, as a share of its
+# largest value, of 0 or of that value.
 _PLAIN_SHARE, _TOLERANCE = 0.9, 0.15
-# So many instances are plausible in one file.
+# At most this many instances are plausible in one file.
 _MOST_INSTANCES = 100
 
 _ADVICE = "save a PNG that is 0 outside and one value, or the number of each instance, inside"
@@ -37,12 +38,12 @@ class MaskImage:
     path: Path
 
     def read(self, height: int, width: int) -> Tensor:
-        """Read the masks of a picture of a size, see `load_mask`.
+        """Read the masks of a picture of a given size; see `load_mask`.
 
         Raises
         ------
         UserError
-            They are of another size, or see `load_mask`.
+            The masks are of another size, or as `load_mask` says.
         """
         masks = load_mask(self.path)
         if masks.shape[1:] != (height, width):
@@ -75,7 +76,7 @@ def load_mask(path: Path) -> Tensor:
 
 
 def check_room(count: int, height: int, width: int) -> None:
-    """Refuse more instances than memory has room for: each takes as much as a channel of the picture.
+    """Refuse more instances than memory has room for: each takes as much as one channel of the picture.
 
     Raises
     ------
@@ -89,7 +90,7 @@ def check_room(count: int, height: int, width: int) -> None:
 
 
 def _values(picture: Image.Image) -> tuple[NDArray[np.int32], NDArray[np.int32], bool]:
-    """Return a number for each colour, 0 for black, and how bright it is, `(h, w)` each; and if they are of alpha."""
+    """Return a number for each colour, 0 for black, its brightness, `(h, w)` each, and whether they are of alpha."""
     if "A" in picture.getbands() or "transparency" in picture.info:
         alpha = np.asarray(picture.convert("RGBA").getchannel("A")).astype(np.int32)
         if alpha.min() < alpha.max():

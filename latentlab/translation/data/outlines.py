@@ -38,7 +38,7 @@ class Outlines:
     Attributes
     ----------
     path
-        File that they come from.
+        File that the polygons come from.
     picture
         Name of the picture, with the folders that the file names and without its suffix.
     instances
@@ -53,12 +53,13 @@ class Outlines:
     size: tuple[int, int] | None
 
     def read(self, height: int, width: int) -> Tensor:
-        """Draw the masks for a picture of a size, `(n, h, w)` in {-1, 1}.
+        """Draw the masks for a picture of a given size, `(n, h, w)` in {-1, 1}.
 
         Raises
         ------
         UserError
-            They were drawn on one of another size, there is none or are thousands, or one has no pixel.
+            The polygons were drawn on a picture of another size, there are none or thousands, or an instance has no
+            pixel.
         """
         if self.size is not None and self.size != (height, width):
             drawn = f"{self.size[1]}x{self.size[0]}"
@@ -78,7 +79,7 @@ class Outlines:
 
 @dataclass(frozen=True)
 class Ambiguous:
-    """Polygons of several pictures, each of which could be that of a name."""
+    """Polygons of several pictures, each of which could be the one with a given name."""
 
     path: Path
     pictures: tuple[str, ...]
@@ -92,8 +93,8 @@ class Ambiguous:
 def outlines_of(outlines: Sequence[Outlines], pictures: Collection[str]) -> dict[str, Outlines | Ambiguous]:
     """Assign the polygons of a file to pictures of these names.
 
-    They belong to the picture that is called as the file calls it, with its folders; else to the one that is called so
-    without them.
+    They belong to the picture with the name that the file gives, folders included; otherwise to the one with this name
+    without the folders.
     """
     exact = {one.picture for one in outlines} & set(pictures)
     found: dict[str, list[Outlines]] = {}
@@ -110,13 +111,13 @@ def outlines_of(outlines: Sequence[Outlines], pictures: Collection[str]) -> dict
 def read_outlines(path: Path, name: str) -> list[Outlines]:
     """Read a JSON file of labelme or COCO: the instances of each picture.
 
-    A labelme file belongs to the picture of its own name, `name`; shapes with one `group_id` are one instance. In COCO
+    A labelme file belongs to the picture of its own name, `name`; shapes with one `group_id` are one instance. In COCO,
     crowds (`iscrowd`) are left out, and pictures without an annotation have no instances.
 
     Raises
     ------
     UserError
-        It is of neither kind, or holds what is not a polygon, a rectangle or a circle. Names the file.
+        The file is of neither kind, or holds something other than polygons, rectangles and circles. Names the file.
     """
     data = read_json(path, dict[str, Any], most=_MOST)
     try:

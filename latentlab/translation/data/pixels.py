@@ -1,4 +1,4 @@
-"""Values of image files as tensors and back: grey, colour, with alpha; of 8 bits, or of 16 by the range of a set."""
+"""Values of image files as tensors and back: grey, colour, with alpha; of 8 bits, or of 16 by a set's range."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ class PixelFormat:
     channels
         1: grey; 3: RGB, transparency lying on white; 4: RGB and alpha.
     low, high
-        Values of a file that become -1 and 1: 0 and 255 of bytes; of 16-bit files what the set holds, because cameras
-        of 10, 12 or 14 bits leave most of the range empty.
+        Values of a file that become -1 and 1: 0 and 255 for bytes; for 16-bit files the range that the set holds,
+        because cameras of 10, 12 or 14 bits leave most of the full range empty.
     deep
         Whether files have 16 bits.
     """
@@ -70,7 +70,7 @@ class PixelFormat:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> PixelFormat:
-        """Return what `as_dict` was given; UserError if it is no format."""
+        """Return the format that `as_dict` described; UserError if `data` describes none."""
         return checked(data, cls, "this is no format of pixels", closed=True)
 
     def check_files(self, paths: Sequence[Path]) -> None:
@@ -81,7 +81,7 @@ class PixelFormat:
             )
 
     def as_dict(self) -> dict[str, Any]:
-        """Return it as JSON holds it."""
+        """Return the format as JSON holds it."""
         return asdict(self)
 
     def read(self, path: Path) -> Tensor:
@@ -90,8 +90,8 @@ class PixelFormat:
         Raises
         ------
         UserError
-            See `latentlab.images.load_image`; or a file of 8 bits where those of the set have 16. One of 16 bits where
-            they have 8 is scaled by the whole range.
+            As `latentlab.images.load_image` says, or the file has 8 bits where those of the set have 16. One of 16 bits
+            where they have 8 is scaled by the whole range.
         """
         with images.opened(path) as opened:
             return self.from_pil(opened)
@@ -123,7 +123,7 @@ class PixelFormat:
         return values.clip(-1, 1)
 
     def write(self, image: Tensor, path: Path) -> None:
-        """Write `image (1, channels, h, w)` in [-1, 1] as PNG; grey of 16 bits where files are.
+        """Write `image (1, channels, h, w)` in [-1, 1] as PNG; grey in 16 bits where files have them.
 
         Raises
         ------

@@ -1,6 +1,6 @@
 """Polygons as pixels: by the even-odd rule, from where their edges cross the middles of the rows.
 
-That takes the edges' heights and the pixels once, where a test of each pixel against each edge takes their product.
+That visits each row of each edge and each pixel once, where testing each pixel against each edge takes their product.
 """
 
 from __future__ import annotations

@@ -34,7 +34,7 @@ class OpenedSet:
     problems
         Files that were left out.
     pixels
-        Formats of the pixels of what is given and of what it becomes.
+        Pixel formats of what is given and of what it becomes.
     """
 
     source: Source
@@ -80,7 +80,7 @@ def open_unpaired(
     reading: Reading,
     channels: tuple[int, int] = (3, 3),
 ) -> OpenedSet:
-    """Open images in two folders, with masks in those beside, whose names end in _seg, if `instances` is not 0.
+    """Open images in two folders, with masks in the folders beside, whose names end in _seg, if `instances` is not 0.
 
     Raises
     ------

@@ -23,7 +23,7 @@ class Reader(Protocol):
 
     @property
     def pixels(self) -> PixelFormat:
-        """Their channels, and the values of files that become -1 and 1."""
+        """Channels of the images, and the values of files that become -1 and 1."""
 
     @property
     def names(self) -> Sequence[str]:
@@ -42,7 +42,7 @@ class Source(Protocol):
     def __len__(self) -> int: ...
 
     def sample(self, index: int, rng: np.random.Generator | None) -> Batch:
-        """Return sample `index` as a batch of 1, placed at random by `rng`; in the middle without one."""
+        """Return sample `index` as a batch of 1, placed at random with `rng`, in the middle without it."""
 
     def describe(self) -> dict[str, Any]:
         """Describe the set, for the cards of the translators trained on it."""
@@ -50,7 +50,7 @@ class Source(Protocol):
 
 @dataclass(frozen=True)
 class Paired:
-    """Pairs of images, before and after, which are placed alike, as the size of the first has it."""
+    """Pairs of images, before and after, which are placed alike, by the size of the first."""
 
     before: Reader
     after: Reader
@@ -132,7 +132,7 @@ def _unusual_pixels(a: Reader, b: Reader) -> dict[str, Any]:
 
 
 def digest_of(names: Sequence[str]) -> str:
-    """Return a digest of the names, so that a training does not resume on another set of as many images."""
+    """Return a digest of the names, so that a training does not resume on another set of equal size."""
     return hashlib.sha256("\n".join(names).encode()).hexdigest()[:16]
 
 

@@ -1,4 +1,4 @@
-"""Faces edited by several strengths, side by side in a file: the training data of a distilled editor."""
+"""Faces edited with several strengths, side by side in a file: the training data of a distilled editor."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Strips:
     augmentation
         Placement of the images.
     flaws
-        Flaws of photos that a sample at random is given.
+        Flaws of photos that a random sample is given.
     """
 
     paths: Mapping[str, tuple[Path, ...]]
@@ -46,9 +46,9 @@ class Strips:
         return sum(map(len, self.paths.values()))
 
     def sample(self, index: int, rng: np.random.Generator | None) -> Batch:
-        """See `Source`. At random, a face as it was sampled becomes any of the levels, or one end becomes an end.
+        """See `Source`. At random, a face as it was sampled becomes any of the levels, or one end becomes the other.
 
-        The ends are states, so that an edit by 1 of a face that has the attribute leaves it.
+        The ends are states, so that an edit by 1 leaves a face that has the attribute as it is.
         """
         attribute, path = self._file(index)
         last, middle = len(self.levels) - 1, self.levels.index(0.0)
@@ -113,7 +113,7 @@ def strips_in(folder: Path, part: str, attributes: Sequence[str], augmentation: 
     Raises
     ------
     UserError
-        The manifest is no set of strips, or a folder has none.
+        The manifest is not that of a set of strips, or a folder has none.
     """
     try:
         manifest = read_json(folder / "manifest.json", _Manifest)

@@ -21,7 +21,7 @@ from latentlab.schemas import checked
 from latentlab.translation.sizes import Size, sides_of, size_name
 
 Fit = Literal["stretch", "cover", "crop"]
-"""How images of any size become those of one: see `Augmentation`."""
+"""How images of any size become images of one size: see `Augmentation`."""
 
 
 @dataclass(frozen=True)
@@ -37,8 +37,8 @@ class Augmentation:
     flip
         Whether images are mirrored with even odds.
     fit
-        'stretch' resizes to `load_size`, whatever the shape of the image; 'cover' resizes without a change of shape,
-        until both sides have at least `load_size`; 'crop' does not resize.
+        'stretch' resizes to `load_size`, whatever the shape of the image; 'cover' resizes without a change of shape
+        until both sides are at least `load_size`; 'crop' does not resize.
     """
 
     size: tuple[int, int] = (256, 256)
@@ -59,7 +59,7 @@ class Augmentation:
 
     @classmethod
     def for_resolution(cls, resolution: Size, fit: Fit = "stretch", flip: bool = True) -> Augmentation:
-        """Return the papers' augmentation in proportion, 286 for 256; or what else `fit` says."""
+        """Return the papers' augmentation in proportion, 286 for 256, unless `fit` says otherwise."""
         height, width = sides_of(resolution)
         enlarged = 1.0 if fit == "crop" else 286 / 256
         return cls((height, width), (round(height * enlarged), round(width * enlarged)), flip, fit)
@@ -76,23 +76,23 @@ class Augmentation:
         Raises
         ------
         UserError
-            It is no augmentation.
+            `data` does not describe an augmentation.
         """
         return checked(data, cls, "this is no placement of images")
 
     def as_dict(self) -> dict[str, Any]:
-        """Return it as JSON holds it."""
+        """Return the augmentation as JSON holds it."""
         found: dict[str, Any] = json.loads(json.dumps(asdict(self)))
         return found
 
     def why_not(self, height: int, width: int) -> str | None:
-        """Return why an image cannot be placed: it is smaller than what is cropped out of it."""
+        """Return why an image cannot be placed, if it is smaller than what is cropped out of it."""
         if self.fit == "crop" and (height < self.size[0] or width < self.size[1]):
             return f"it is {size_name(height, width)}, and {size_name(*self.size)} are to be cropped out of it"
         return None
 
     def place(self, height: int, width: int, rng: np.random.Generator | None) -> Placement:
-        """Place an image of this size: drawn by `rng`, or without one in the middle and not mirrored.
+        """Place an image of this size: at random with `rng`; without it, in the middle and not mirrored.
 
         Raises
         ------
@@ -109,7 +109,7 @@ class Augmentation:
         return Placement(self.size, loaded, left, top, self.flip and bool(rng.integers(2)))
 
     def resized(self, height: int, width: int, least: tuple[int, int]) -> tuple[int, int]:
-        """Return height and width to which an image is resized before it is cropped, both at least `least`."""
+        """Return the height and width to which an image is resized before it is cropped, both at least `least`."""
         if self.fit == "stretch":
             return least
         if self.fit == "crop":
@@ -154,7 +154,7 @@ class Placement:
 
 
 def largest_masks(masks: Tensor, count: int) -> Tensor:
-    """Return the `count` largest of `masks (1, n, h, w)`, in order; empty masks are left out, and -1 fills up.
+    """Return the `count` largest of `masks (1, n, h, w)`, in order; empty masks are left out, and -1 fills the rest.
 
     Mo et al. 2019, section 2.3: instances are translated in the order of their areas.
     """

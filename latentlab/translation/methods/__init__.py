@@ -23,7 +23,7 @@ def load_method(name: str) -> type[TranslationMethod]:
     Raises
     ------
     UserError
-        No method has this name, or what is registered under it is no translation method.
+        No method has this name, or what is registered under it is not a translation method.
     """
     found = registry.translators.load(name)
     if not (isinstance(found, type) and issubclass(found, TranslationMethod)):

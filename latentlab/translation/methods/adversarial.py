@@ -1,8 +1,8 @@
 """What methods with a discriminator share: techniques of the field beyond their papers, and the losses they change.
 
-A loss in the features of a network makes images sharper than a difference of pixels; a decoder that resizes leaves no
+A loss on the features of a network makes images sharper than a difference of pixels; a decoder that resizes leaves no
 checkerboards; discriminators at several scales see more than a patch; augmented images keep a discriminator from
-knowing a small set by heart.
+memorising a small set.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ class AdversarialConfig(TranslationConfig):
     Attributes
     ----------
     perceptual_weight
-        Weight of LPIPS between what a method compares by L1; 0 for none.
+        Weight of LPIPS between what a method compares with L1; 0 for none.
     backbone
         Network of LPIPS: 'alex', fast, or 'vgg'.
     diff_augment
-        Whether the discriminator sees real and generated images augmented alike, see `latentlab.translation.augment`.
+        Whether the discriminator sees real and generated images augmented alike; see `latentlab.translation.augment`.
     """
 
     perceptual_weight: float = field(default=0.0, kw_only=True)
@@ -89,9 +89,9 @@ class AdversarialMethod(TranslationMethod):
         self._distance: PerceptualDistance | None = None  # no network of the method: it is not trained
 
     def judge(self, discriminator: nn.Module, rng: torch.Generator, given: int = 0) -> Discriminate:
-        """Return `discriminator` as it sees images: augmented, if the configuration says so.
+        """Return `discriminator` as the method uses it: on augmented images, if the configuration says so.
 
-        The first `given` channels are not judged themselves, such as the input of pix2pix.
+        The first `given` channels, such as the input of pix2pix, are not judged themselves.
         """
         if not self.config.diff_augment:
             return discriminator
@@ -107,11 +107,11 @@ class AdversarialMethod(TranslationMethod):
     def discriminator_losses(
         self, name: str, judged: Discriminate, real: Tensor, fake: Tensor, rng: torch.Generator
     ) -> dict[str, Tensor]:
-        """Return the losses of a discriminator, see `latentlab.translation.objectives.discriminator_losses`."""
+        """Return the losses of a discriminator; see `latentlab.translation.objectives.discriminator_losses`."""
         return discriminator_losses(self.objective, name, judged, real, fake, rng)
 
     def perceptual_losses(self, **pairs: tuple[Tensor, Tensor]) -> dict[str, Tensor]:
-        """Return weighted LPIPS by the names of pairs of images `(b, c, h, w)`; nothing if its weight is 0."""
+        """Return the weighted LPIPS of pairs of images `(b, c, h, w)`, by name; nothing if its weight is 0."""
         if not self.config.perceptual_weight:
             return {}
         distance = self._perceptual(next(iter(pairs.values()))[0].device)

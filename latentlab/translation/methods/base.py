@@ -1,7 +1,7 @@
 """Contract of a translation method: its configuration, its networks, and the losses of its optimiser steps.
 
-A method of your own is a `TranslationMethod` with a `TranslationConfig`, in any package. With an entry point of the
-group `latentlab.translators` it is trained by `latentlab translate train NAME`, and its translators are loaded and
+A method of your own is a `TranslationMethod` with a `TranslationConfig`, in any package. With an entry point in the
+group `latentlab.translators`, it is trained with `latentlab translate train NAME`, and its translators are loaded and
 compared like the built-in ones.
 """
 
@@ -34,7 +34,7 @@ PAPER = "paper"
 
 @dataclass(frozen=True)
 class Techniques:
-    """Techniques of the field that the methods' papers do without; the defaults are none of them.
+    """Techniques of the field that the methods' papers do without; the defaults use none of them.
 
     Attributes
     ----------
@@ -42,7 +42,7 @@ class Techniques:
         How generators double the resolution: 'transposed', or 'resize' and convolve, which leaves no checkerboards
         (Odena et al. 2016).
     perceptual_weight
-        Weight of LPIPS between what the method compares by L1 (Zhang et al. 2018).
+        Weight of LPIPS between what the method compares with L1 (Zhang et al. 2018).
     backbone
         Network of LPIPS, 'alex' or 'vgg'.
     scales
@@ -82,12 +82,12 @@ class TranslationConfig(ABC):
         return found
 
     def for_channels(self, a: int, b: int) -> TranslationConfig:
-        """Return the configuration for images of A and of B with so many channels.
+        """Return the configuration for images of A with `a` channels and images of B with `b` channels.
 
         Raises
         ------
         UserError
-            The method takes colour images alone.
+            The method takes only colour images.
         """
         if (a, b) != (3, 3):
             raise UserError(f"{type(self).__name__} takes colour images, of 3 channels, not {a} and {b}")
@@ -149,7 +149,7 @@ class TranslationMethod(ABC):
     paired
         Whether it learns from pairs of images; otherwise from two sets without pairs.
     variants
-        Changes of the paper's configuration by name, such as ablations.
+        Changes to the paper's configuration by name, such as ablations.
     network_configs
         Configurations of generators that are not among `latentlab.translation.networks`.
     networks
@@ -192,7 +192,7 @@ class TranslationMethod(ABC):
         """Return the columns of a grid of samples, `(b, 3, h, w)` each: inputs and translations."""
 
     def generator(self, way: Way) -> TranslationGenerator:
-        """Return the generator of a way."""
+        """Return the generator for a way."""
         network = self.networks[self.generators[way]]
         if not isinstance(network, TranslationGenerator):
             raise TypeError(f"the generators of {self.name} are no subclasses of TranslationGenerator: {type(network)}")
@@ -253,7 +253,7 @@ class TranslationMethod(ABC):
             Folder with the two sets in `part` + 'A' and 'B', or with pairs side by side in `part`; or two folders, of A
             and of B.
         part
-            'train', 'test' or 'val'; without effect on two folders.
+            'train', 'test' or 'val'; has no effect with two folders.
         config
             Configuration, which says how many masks come with an image.
         augmentation

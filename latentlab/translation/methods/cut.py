@@ -1,8 +1,8 @@
 """CUT: two unpaired sets and one generator, whose patches stay recognisable.
 
-Park et al. 2020, "Contrastive Learning for Unpaired Image-to-Image Translation". A patch of the translation shall be
-more like the patch of the input at its place than like any other of that image, in the features of the generator's own
-encoder. There is no way back, and so half of CycleGAN's networks.
+Park et al. 2020, "Contrastive Learning for Unpaired Image-to-Image Translation". A patch of the translation should
+be more like the patch at the same place in the input than like any other patch of the input, in the features of the
+generator's own encoder. There is no way back, which leaves half of CycleGAN's networks.
 """
 
 from __future__ import annotations
@@ -42,13 +42,13 @@ class CUTConfig(AdversarialConfig):
     objective
         Adversarial objective, see `latentlab.translation.objectives`.
     contrast_weight
-        λ_X of equation (5), of the patches of A.
+        λ_X of equation (5), for the patches of A.
     identity_weight
-        λ_Y, of the patches of B, which shall stay as they are; 0 as in FastCUT, or where channels differ.
+        λ_Y, for the patches of B, which should stay as they are; 0 as in FastCUT.
     temperature
         τ of equation (3).
     patches
-        Places of each layer that are compared.
+        Number of places that are compared in each layer.
     features
         Channels that the features of each layer are projected to.
     """
@@ -81,7 +81,7 @@ class CUTConfig(AdversarialConfig):
         return cls(ResNetConfig(blocks_for(resolution), base_channels), PatchConfig(ndf=base_channels))
 
     def for_channels(self, a: int, b: int) -> CUTConfig:
-        """See `TranslationConfig`; A and B have as many."""
+        """See `TranslationConfig`; A and B have the same number."""
         return replace(
             self,
             generator=replace(self.generator, input_channels=a, output_channels=b),
@@ -136,7 +136,7 @@ class CUT(AdversarialMethod):
         encoder: Any = self.networks["G"].encoder
         heads: Any = self.networks["F"]
         losses = []
-        with torch.no_grad():  # what shall be kept does not come towards what keeps it
+        with torch.no_grad():  # what is to be kept does not move towards what keeps it
             kept = list(_features(encoder, given))
         for head, own, others in zip(heads, _features(encoder, made), kept, strict=True):
             places = torch.randperm(own.shape[2] * own.shape[3], generator=rng)[: self.config.patches].to(own.device)
@@ -145,7 +145,7 @@ class CUT(AdversarialMethod):
         return torch.stack(losses).mean()
 
     def preview(self, batch: Batch) -> list[Tensor]:
-        """Return A, translated to B; B, which shall stay B."""
+        """Return A, translated to B; B, which should stay B."""
         generator = self.networks["G"]
         return [batch["a"], generator(batch["a"]), batch["b"], generator(batch["b"])]
 
@@ -163,7 +163,7 @@ class _Head(nn.Module):
 
 
 def _features(encoder: Encoder, images: Tensor) -> Iterator[Tensor]:
-    """Yield the pixels, what the two convolutions that halve give, and what the first and the fifth block give."""
+    """Yield the pixels, the outputs of the two convolutions that halve, and those of the first and the fifth block."""
     yield images
     x = images
     for k, (conv, norm) in enumerate(zip(encoder.convs, encoder.norms, strict=True)):

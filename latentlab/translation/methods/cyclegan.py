@@ -39,7 +39,7 @@ class CycleGANConfig(AdversarialConfig):
     cycle_weight
         λ of equation (3).
     identity_weight
-        Weight of the identity loss of section 5.2, in units of `cycle_weight`; 0 where A and B have unlike channels.
+        Weight of the identity loss of section 5.2, in units of `cycle_weight`; 0 where A and B differ in channels.
     pool_size
         Number of generated images kept for each discriminator.
     """
@@ -109,7 +109,7 @@ class CycleGAN(AdversarialMethod):
         """See `TranslationMethod`."""
         a, b, (g_a, g_b, d_a, d_b) = batch["a"], batch["b"], self.networks.values()
         judged_b, judged_a = self.judge(d_a, rng), self.judge(d_b, rng)
-        keeps = bool(self.config.identity_weight)  # what is of their kind already
+        keeps = bool(self.config.identity_weight)  # images that are of the wanted kind already
         fake_b, *same_b = run_on_each(g_a, [a], *[[b]] * keeps)
         fake_a, *same_a = run_on_each(g_b, [b], *[[a]] * keeps)
         back_a, back_b = g_b(fake_b), g_a(fake_a)

@@ -1,4 +1,4 @@
-"""A distilled editor: learns from edits of generated faces to make them in one pass.
+"""A distilled editor, which learns from edits of generated faces to make such edits in one pass.
 
 Viazovetskyi et al. 2020, "StyleGAN2 Distillation for Feed-forward Image Manipulation".
 """
@@ -39,8 +39,8 @@ class DistilledConfig(AdversarialConfig):
         Adversarial objective, see `latentlab.translation.objectives`.
     l1_weight, l2_weight, perceptual_weight
         Weights of the mean absolute and of the mean squared difference to the generator's own edit, and of LPIPS
-        (AlexNet) to it. Most pixels of an edit are as they were, and what leaves all of them so is a minimum of the
-        first that a training does not get out of alone: the second has a slope there.
+        (AlexNet) to it. Most pixels of an edit stay as they were, and leaving all of them so is a minimum of the first
+        that a training does not escape on its own: the second has a slope there.
     mask_weight
         Weight of the mean of the mask, which keeps the edit to where it is needed.
     gan_weight
@@ -74,7 +74,7 @@ class DistilledConfig(AdversarialConfig):
         return Distilled(self, seed)
 
     def with_techniques(self, techniques: Techniques) -> TranslationConfig:
-        """See `TranslationConfig`: it has its own already, and takes no others."""
+        """See `TranslationConfig`: the editor has techniques of its own, and takes no others."""
         return TranslationConfig.with_techniques(self, techniques)
 
     def for_attributes(self, names: tuple[str, ...]) -> DistilledConfig:
@@ -111,7 +111,7 @@ class Distilled(AdversarialMethod):
         augmentation: Augmentation,
         reading: Reading | None = None,
     ) -> OpenedSet:
-        """Open a part of a set of strips, see `latentlab.translation.data.strips`.
+        """Open a part of a set of strips; see `latentlab.translation.data.strips`.
 
         Raises
         ------
@@ -138,6 +138,6 @@ class Distilled(AdversarialMethod):
         yield OptimiserStep("generator", losses)
 
     def preview(self, batch: Batch) -> list[Tensor]:
-        """Return input, edit, where it was edited, the generator's own edit."""
+        """Return the input, the edit, where it was edited, and the generator's own edit."""
         made, mask = self.networks["G"](batch["a"], batch["strengths"])
         return [batch["a"], made, 2 * mask.expand(-1, 3, -1, -1) - 1, batch["b"]]

@@ -44,7 +44,7 @@ class InstaGANConfig(AdversarialConfig):
     identity_weight, context_weight
         Weights of the identity and the context loss, in units of `cycle_weight`.
     instances
-        Largest number of instances of an image that are translated; the largest instances are.
+        Largest number of instances of an image that are translated; these are the largest ones.
     at_once
         Instances in each step of the sequential mini-batch translation (section 2.3).
     pool_size
@@ -61,7 +61,7 @@ class InstaGANConfig(AdversarialConfig):
     at_once: int = AT_ONCE
     pool_size: int = 50
 
-    takes_spectral_norm: ClassVar[bool] = False  # its discriminator has it already, beside the normalisation
+    takes_spectral_norm: ClassVar[bool] = False  # its discriminator has it already, besides the normalisation
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -173,7 +173,7 @@ class InstaGAN(AdversarialMethod):
         self.pools = {"b": ImagePool(config.pool_size), "a": ImagePool(config.pool_size)}
 
     def optimiser_steps(self, batch: Batch, rng: torch.Generator) -> Iterator[OptimiserStep]:
-        """See `TranslationMethod`. Images without further instances sit out; there are no steps for no images."""
+        """See `TranslationMethod`. Images without further instances sit out; once all do, there are no more steps."""
         g_a, g_b, d_a, d_b = self.networks.values()
         translations = [
             _Translation("a", "b", g_a, g_b, d_a, batch["a"], batch["a_masks"], batch["a_masks"][:, :0]),
@@ -219,7 +219,7 @@ class InstaGAN(AdversarialMethod):
         """Losses that preserve an image and its masks: cycle, identity, context."""
         name, back, weight = translation.source, translation.inverse, self.config.cycle_weight
         source = torch.cat([batch.images, batch.masks], dim=1)
-        keeps = bool(self.config.identity_weight)  # what is of its kind already
+        keeps = bool(self.config.identity_weight)  # images that are of the wanted kind already
         (again, masks_again), *same = run_on_each(
             back, [batch.made, batch.made_masks], *[[batch.images, batch.masks]] * keeps
         )

@@ -30,7 +30,7 @@ class Pix2PixConfig(AdversarialConfig):
     generator
         Shape of the generator.
     discriminator
-        Shape of the discriminator, which sees the input stacked to the output.
+        Shape of the discriminator, which sees the input stacked with the output.
     objective
         Adversarial objective, see `latentlab.translation.objectives`.
     gan_weight, l1_weight
@@ -134,5 +134,5 @@ class Pix2Pix(AdversarialMethod):
         yield OptimiserStep("generator", losses)
 
     def preview(self, batch: Batch) -> list[Tensor]:
-        """Return input, translation, truth."""
+        """Return the input, the translation and the truth."""
         return [batch["a"], self.networks["G"](batch["a"]), batch["b"]]

@@ -51,7 +51,7 @@ def config_from_dict(data: Mapping[str, Any], others: Iterable[type[NetworkConfi
     Raises
     ------
     UserError
-        The kind is unknown, or the values make no network.
+        The kind is unknown, or the values do not describe a network.
     """
     fields = dict(data)
     kind = fields.pop("kind", None)

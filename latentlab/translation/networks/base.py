@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from latentlab.errors import UserError
 
-# Strengths beyond 1 are none that an editor learnt: at 1.3 more photos smile, and at 1.5 their teeth lose their colour.
+# No editor has learnt strengths beyond 1: at 1.3 more photos smile, and at 1.5 their teeth lose their colour.
 MOST_STRENGTH = 1.5
 
 Way = Literal["a2b", "b2a"]
@@ -46,10 +46,10 @@ class TranslationGenerator(nn.Module):
     takes_masks
         Whether images come with the masks of their instances.
     attributes
-        Names of what it changes by a strength each; empty for a network that takes no strengths.
+        Names of what the network changes, each by a strength of its own; empty for a network that takes no strengths.
     size_multiple, least_size
-        Heights and widths that the network accepts: multiples of the first, from the second on. A translator pads
-        other images.
+        Heights and widths that the network accepts: multiples of the first that are at least the second. A translator
+        pads other images.
     """
 
     config: NetworkConfig
@@ -88,8 +88,8 @@ class TranslationGenerator(nn.Module):
         Parameters
         ----------
         strengths
-            By attribute, 0 for those that are not named; None for 1 of the first attribute. From -1 to 1 it has learnt
-            them; up to 1.5 either way it goes on beyond that.
+            By attribute, 0 for those that are not named; None means 1 for the first attribute. The network has learnt
+            strengths from -1 to 1; up to 1.5 either way, it extrapolates.
 
         Raises
         ------

@@ -1,7 +1,7 @@
-"""An editor of faces in one pass: what changes and where, for attributes of which each has a strength.
+"""An editor of faces in one pass: what changes and where, for attributes that each have a strength.
 
 After Viazovetskyi et al. 2020, "StyleGAN2 Distillation for Feed-forward Image Manipulation", whose network is that of
-pix2pixHD; this one is small, makes the change and a soft mask of where it applies, and takes the strength as an input.
+pix2pixHD; this one is small, outputs the change and a soft mask of where it applies, and takes the strength as input.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _SHINING_THROUGH = 2.0  # logit of the share of the image that an untrained netw
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Layers(ShortRepr):
-    """An edit as what is left of an image and what comes on top: the result is `kept` · image + `added` in [-1, 1].
+    """An edit as what is kept of an image and what is added: the result is `kept` · image + `added` in [-1, 1].
 
     Attributes
     ----------
@@ -56,7 +56,7 @@ class EditorConfig(NetworkConfig):
     Attributes
     ----------
     attributes
-        Names of what it edits; an input has a strength for each.
+        Names of what the editor edits; one input holds a strength for each.
     base_channels
         Channels at full resolution, a multiple of 4; they double with each halving, up to eight times.
     halvings
@@ -92,7 +92,7 @@ class EditorConfig(NetworkConfig):
         return Editor(self)
 
     def channels(self, level: int) -> int:
-        """Return the number of channels after so many halvings."""
+        """Return the number of channels after `level` halvings."""
         return self.base_channels * min(1 << level, 8)
 
 
@@ -133,9 +133,10 @@ class Editor(TranslationGenerator):
 
     The result is x + m · (y − x) within [-1, 1], with the mask m in 0 … 1, the input x, and y = k · x + 2 · tanh(d),
     where the network draws m, d, and the share k of the image that shines through what is drawn. Skin that becomes
-    darker keeps its pores, with k near 1; of teeth behind closed lips nothing is left, with k = 0. m is scaled by the
-    largest of the strengths without their signs, so that an image edited by 0 is the image, bit for bit. The network is
-    told where in the image each pixel lies, because aligned faces have their parts at the same places.
+    darker keeps its pores, with k near 1; teeth that disappear behind closed lips leave nothing, with k = 0. m is
+    scaled by the largest absolute value of the strengths, so that an image edited with strengths of 0 stays the same,
+    bit for bit. The network is told where in the image each pixel lies, because aligned faces have their parts at the
+    same places.
     """
 
     config: EditorConfig
@@ -159,11 +160,11 @@ class Editor(TranslationGenerator):
 
     @torch.no_grad()
     def draw_weights_(self, seed: int = 0) -> None:
-        """Draw weights N(0, 1 / (3 · fan-in)), the last layer's a tenth of it.
+        """Draw weights N(0, 1 / (3 · fan-in)), the last layer's a tenth of that.
 
-        The strengths would hardly matter with the N(0, 0.02²) of pix2pix. An untrained network hardly changes an image:
-        random changes would first of all teach the mask to close, and it does not open again. So the image shines
-        through at first.
+        With the N(0, 0.02²) of pix2pix, the strengths would hardly matter. An untrained network hardly changes an
+        image: random changes would first of all teach the mask to close, and it would not open again. So the image
+        shines through at first.
         """
         rng = torch.Generator().manual_seed(seed)
         for module in self.modules():
@@ -185,17 +186,17 @@ class Editor(TranslationGenerator):
         return self(images, strengths)[0], None
 
     def forward(self, images: Tensor, strengths: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the edited images and the masks `(b, 1, h, w)` in 0 … 1 of where they are edited, see `layers`."""
+        """Return the edited images and the masks `(b, 1, h, w)` in 0 … 1 of where they are edited; see `layers`."""
         layers = self.layers(images, strengths)
         return layers.on(images), layers.mask
 
     def layers(self, images: Tensor, strengths: Tensor) -> Layers:
-        """Return the edits by strengths `(b, n)`.
+        """Return the edits of images with strengths `(b, n)`.
 
         Raises
         ------
         UserError
-            Height or width is no multiple of `size_multiple`, or there is not a strength for each attribute.
+            Height or width is not a multiple of `size_multiple`, or there is not one strength for each attribute.
         """
         check_size(images, self.size_multiple, self.least_size, "this editor")
         if strengths.shape != (len(images), len(self.config.attributes)):
@@ -219,7 +220,7 @@ class Editor(TranslationGenerator):
 
 
 def _places(like: Tensor) -> Tensor:
-    """Return y, x and x² of each pixel, in -1 … 1, as planes `(b, 3, h, w)`: faces are about symmetric in x."""
+    """Return y, x and x² of each pixel, in -1 … 1, as planes `(b, 3, h, w)`: faces are roughly symmetric in x."""
     y, x = (torch.linspace(-1, 1, side, device=like.device, dtype=like.dtype) for side in like.shape[2:])
     height, width = like.shape[2:]
     planes = [y[:, None].expand(height, width), *(row.expand(height, width) for row in (x, x.square()))]

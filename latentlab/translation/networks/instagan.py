@@ -1,7 +1,7 @@
-"""InstaGAN's networks: an image and the set of masks of its instances, whatever their number and order.
+"""InstaGAN's networks, for an image and the set of masks of its instances, whatever their number and order.
 
 Mo et al. 2019, "InstaGAN: Instance-aware Image-to-Image Translation", section 2.1. Masks are `(b, n, h, w)` in
-[-1, 1], 1 within an instance. Images of a batch may have fewer than n: a mask that is -1 everywhere is none.
+[-1, 1], 1 within an instance. Images of a batch may have fewer than n: a mask that is -1 everywhere is no instance.
 """
 
 from __future__ import annotations
@@ -110,10 +110,10 @@ def sum_of_sets(encode: Callable[[Tensor], Tensor], masks: Tensor, like: Tensor)
 
 
 class InstaGenerator(TranslationGenerator):
-    """An image and its instances to another image and its instances, whose order does not matter.
+    """Translates an image and its instances to another image and its instances, whose order does not matter.
 
-    One encoder serves all masks. The image is decoded from its features and the sum of the instances' features, each
-    mask from its own features, those of the image and the sum.
+    One encoder serves all masks. The image is decoded from its features and the sum of the instances' features, and
+    each mask from its own features, those of the image and the sum.
     """
 
     takes_masks = True
@@ -134,7 +134,7 @@ class InstaGenerator(TranslationGenerator):
         Raises
         ------
         UserError
-            Images and masks differ in size, or their height and width are not multiples of 4, from 8.
+            Images and masks differ in size, or their height and width are not multiples of 4 and at least 8.
         """
         check_masks(images, masks)
         check_size(images, self.size_multiple, self.least_size, "InstaGAN's generator")
@@ -176,7 +176,7 @@ def translate_instances(generator: nn.Module, images: Tensor, masks: Tensor, at_
 
 
 class InstaDiscriminator(nn.Module):
-    """An image and its instances to a logit for each patch, `(b, 1, h', w')`; spectral norm throughout."""
+    """Maps an image and its instances to a logit for each patch, `(b, 1, h', w')`; spectral norm throughout."""
 
     def __init__(self, config: InstaDiscriminatorConfig):
         super().__init__()

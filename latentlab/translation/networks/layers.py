@@ -15,8 +15,8 @@ from stylegan2.defaults import plain_defaults
 
 Norm = Literal["batch", "instance", "instance-affine", "none"]
 Upsampling = Literal["transposed", "resize"]
-"""How a decoder doubles its features: by a transposed convolution, or resized and then convolved, which leaves no
-checkerboards (Odena et al. 2016, "Deconvolution and Checkerboard Artifacts")."""
+"""How a decoder doubles height and width: by a transposed convolution, or by resizing and then convolving, which leaves
+no checkerboards (Odena et al. 2016, "Deconvolution and Checkerboard Artifacts")."""
 
 
 def norm_layer(kind: Norm, channels: int) -> nn.Module:
@@ -29,11 +29,11 @@ def norm_layer(kind: Norm, channels: int) -> nn.Module:
 
 
 class InstanceNorm(nn.InstanceNorm2d):
-    """Instance normalisation whose gradients are right in every layout, with statistics in float32 also of bfloat16.
+    """Instance normalisation whose gradients are right in every layout, with float32 statistics even for bfloat16.
 
-    Torch's own takes a gradient in `channels_last`, as the next convolution sends it, for one in its own layout: with a
-    batch of one the gradients are wrong, in silence. Besides, it copies the features to its own layout. Here an image
-    alone is batch-normalised, which is the same and needs no copy; on a CPU so is each image of a batch.
+    Torch's own mistakes a gradient in `channels_last`, as the next convolution sends it, for one in its own layout:
+    with a batch of one, the gradients are silently wrong. It also copies the features to its own layout. Here, a single
+    image is batch-normalised, which is the same and needs no copy; on a CPU, so is each image of a batch.
     """
 
     def forward(self, input: Tensor) -> Tensor:
@@ -43,7 +43,7 @@ class InstanceNorm(nn.InstanceNorm2d):
             return super().forward(input)
         scale, shift = self.weight, self.bias
         if scale is None and input.dtype in (torch.bfloat16, torch.float16):
-            # Torch keeps the statistics in the type of the scale, and rounds them to that of the input without one.
+            # Torch keeps the statistics in the type of the scale; without one, it rounds them to that of the input.
             scale, shift = (torch.full((channels,), value, device=input.device) for value in (1.0, 0.0))
         alone = torch.split(input, 1)
         made = [F.batch_norm(image, None, None, scale, shift, training=True, eps=self.eps) for image in alone]
@@ -51,21 +51,21 @@ class InstanceNorm(nn.InstanceNorm2d):
 
 
 class ReflectConv(nn.Conv2d):
-    """Convolution of features that are continued by reflection, `(b, c, h, w)` to `(b, c', h, w)`."""
+    """Convolution of features that are padded by reflection, `(b, c, h, w)` to `(b, c', h, w)`."""
 
     def __init__(self, channels: int, out_channels: int, kernel: int, bias: bool = True):
         super().__init__(channels, out_channels, kernel, padding=kernel // 2, padding_mode="reflect", bias=bias)
 
     def forward(self, input: Tensor) -> Tensor:
         """See the class."""
-        # On a CPU, autocast pads in float32, for no reason that holds here: four bytes a value, and two copies.
+        # On a CPU, autocast pads in float32, for no reason that applies here: four bytes per value, and two copies.
         with torch.autocast(input.device.type, enabled=False):
             padded = F.pad(input, self._reversed_padding_repeated_twice, mode="reflect")
         return F.conv2d(padded, self.weight, self.bias)
 
 
 def leave_biases(convs: Iterable[nn.Module], norms: Iterable[nn.Module]) -> None:
-    """Do not train biases of convolutions whose instance norm takes them away: their gradients are rounding errors."""
+    """Do not train biases of convolutions whose instance norm cancels them: their gradients are rounding errors."""
     for conv, norm in zip(convs, norms, strict=True):
         if isinstance(norm, nn.InstanceNorm2d) and isinstance(conv.bias, nn.Parameter):
             conv.bias.requires_grad_(False)
@@ -78,7 +78,7 @@ def check_norm(kind: str) -> None:
 
 
 def check_counts(**counts: int) -> None:
-    """Raise UserError for a number of channels or blocks that no network has; before it is built, and takes memory."""
+    """Raise UserError for a number of channels or blocks that no network has, before one is built and takes memory."""
     for name, count in counts.items():
         least, most = (0, 64) if name == "blocks" else (1, 1024)
         if not least <= count <= most:
@@ -152,7 +152,7 @@ def check_size(x: Tensor, multiple: int, least: int, network: str) -> None:
 
 
 def check_sides(height: int, width: int, multiple: int, least: int, network: str) -> None:
-    """Raise UserError unless both are multiples of `multiple` and at least `least`; names the nearest that are."""
+    """Raise UserError unless both are multiples of `multiple` and at least `least`, naming the nearest that are."""
     if height % multiple or width % multiple or min(height, width) < least:
         raise UserError(
             f"{network} takes images whose height and width are multiples of {multiple}, {least} at least, not "

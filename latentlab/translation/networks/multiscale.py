@@ -19,13 +19,13 @@ _MOST = 4
 
 
 def check_scales(scales: int) -> None:
-    """Raise UserError unless so many scales make sense."""
+    """Raise UserError unless this number of scales makes sense."""
     if not 1 <= scales <= _MOST:
         raise UserError(f"there are discriminators at 1 to {_MOST} scales, not {scales}")
 
 
 class MultiScale(nn.Module):
-    """Discriminators of one shape, the first at full resolution and each further one at half of the one before.
+    """Discriminators of one shape, the first at full resolution and each further one at half that of the one before.
 
     Parameters
     ----------
@@ -42,8 +42,8 @@ class MultiScale(nn.Module):
     def forward(self, *inputs: Tensor) -> Tensor:
         """Compute logits `(b, scales, h', w')` of inputs `(b, c, h, w)`.
 
-        Those of the coarser scales are repeated to as many as the first one's, so that every scale weighs the same in a
-        mean over all.
+        Logits of the coarser scales are repeated to match the number of those of the first, so that every scale has the
+        same weight in a mean over all.
         """
         found: list[Tensor] = []
         for k, discriminator in enumerate(self.scales):

@@ -1,7 +1,7 @@
-"""Several batches through a network in one pass, where that makes no difference.
+"""Running several batches through a network in one pass, where that makes no difference.
 
-One pass over more images costs less than several: much of what a convolution costs is its weights, which are cast,
-reordered and given gradients once a pass.
+One pass over more images costs less than several: much of the cost of a convolution is that of its weights, which are
+cast, reordered and given gradients once per pass.
 """
 
 from __future__ import annotations
@@ -17,19 +17,20 @@ from torch.nn.utils.parametrize import is_parametrized
 def sees_images_alone(network: nn.Module) -> bool:
     """Return whether a network does the same to an image whatever else is in the batch, and nothing at random.
 
-    Not so with batch normalisation and with dropout, nor with spectral norm, whose estimate goes on with every pass.
+    This does not hold with batch normalisation or dropout, nor with spectral norm, whose estimate advances with every
+    pass.
     """
     others = (nn.modules.batchnorm._BatchNorm, nn.Dropout)
     return not any(isinstance(module, others) or is_parametrized(module) for module in network.modules())
 
 
 def run_on_each(network: Callable[..., Any], *batches: Sequence[Tensor]) -> list[Any]:
-    """Return what a network makes of each of some batches: in one pass if it sees images alone, or one after another.
+    """Return a network's output for each batch: in one pass if it sees images alone, otherwise one after another.
 
     Parameters
     ----------
     network
-        The network; a function that is none runs on one after another.
+        The network; a function that is not a network runs on one batch after another.
     batches
         Arguments of the network, for each batch.
     """

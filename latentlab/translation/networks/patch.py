@@ -1,6 +1,6 @@
-"""Patch discriminator: real or generated, for each patch of an image.
+"""Patch discriminator, which tells real from generated for each patch of an image.
 
-Isola et al. 2017, sections 3.2.2 and 6.1.2: patches of 70 pixels by default; 1, 16 and 286 are the ablation's.
+Isola et al. 2017, sections 3.2.2 and 6.1.2: patches of 70 pixels by default; 1, 16 and 286 are those of the ablation.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from latentlab.translation.networks.layers import (
 from latentlab.translation.networks.multiscale import MultiScale, check_scales
 from stylegan2.defaults import plain_defaults
 
-# Receptive field in pixels -> number of convolutions that halve the resolution; those of one pixel are 1×1.
+# Receptive field in pixels -> number of convolutions that halve the resolution; for one pixel, all are 1×1.
 LAYERS = {1: 0, 16: 1, 34: 2, 70: 3, 142: 4, 286: 5}
 
 
@@ -41,7 +41,7 @@ class PatchConfig(NetworkConfig):
     ndf
         Base channel count: channels of the first convolution; they double with each layer, up to eight times.
     channels
-        Input channels: 3 for an image, 6 for an image stacked to the one that it was made from.
+        Input channels: 3 for an image, 6 for an image stacked with the one that it was made from.
     norm
         Normalisation after every convolution but the first and the last; 'spectral' normalises the weights of all of
         them instead (Miyato et al. 2018, "Spectral Normalization for Generative Adversarial Networks").
@@ -93,7 +93,8 @@ class PatchDiscriminator(nn.Module):
         )
         self.norms = nn.ModuleList(norm_layer(norm, width) for width in widths[1:])
         leave_biases(self.body, self.norms)
-        # The published pixel's last convolution has a bias only if the ones before have; a patch's always.
+        # The last convolution of the published pixel discriminator has a bias only if those before it have one; that
+        # of a patch discriminator always has one.
         self.head = nn.Conv2d(widths[-1], 1, kernel, 1, padding, bias=bias or layers > 0)
         if config.norm == "spectral":
             for conv in (self.stem, *self.body, self.head):

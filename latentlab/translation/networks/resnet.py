@@ -79,7 +79,7 @@ def blocks_for(resolution: Size) -> int:
     Raises
     ------
     UserError
-        Images of this size do not go through.
+        The network does not accept images of this size.
     """
     sides = sides_of(resolution)
     check_sides(*sides, ResNetGenerator.size_multiple, ResNetGenerator.least_size, "a ResNet generator")
@@ -87,7 +87,7 @@ def blocks_for(resolution: Size) -> int:
 
 
 class ResNetBlock(nn.Module):
-    """Residual block of two 3×3 convolutions, reflected at the border: `(b, c, h, w)` to `(b, c, h, w)`."""
+    """Residual block of two 3×3 convolutions, padded by reflection: `(b, c, h, w)` to `(b, c, h, w)`."""
 
     def __init__(self, channels: int, norm: Norm, dropout: bool):
         super().__init__()
@@ -167,7 +167,8 @@ class ResNetGenerator(TranslationGenerator):
         Raises
         ------
         UserError
-            Height or width is not a multiple of 4, or less than 8: features at a quarter could not be mirrored.
+            Height or width is not a multiple of 4, or is less than 8: features at a quarter of the resolution could not
+            be mirrored.
         """
         check_size(x, self.size_multiple, self.least_size, "a ResNet generator")
         out: Tensor = self.decoder(self.encoder(x))

@@ -41,8 +41,8 @@ class UNetConfig(NetworkConfig):
     Attributes
     ----------
     size
-        Number of pixels that become one in the middle, a power of two from 4: images of this height and width are
-        halved down to 1×1, and multiples of it go through, too.
+        Number of pixels that become one in the middle, a power of two from 4 on: images of this height and width are
+        halved down to 1×1, and multiples of it are accepted, too.
     ngf
         Base channel count: channels of the first level; they double with each level, up to eight times.
     input_channels, output_channels
@@ -52,7 +52,7 @@ class UNetConfig(NetworkConfig):
     dropout
         Whether the inner levels of full width, three at 256², drop half of their values.
     skips
-        Whether the input of each level is stacked to what comes back up.
+        Whether the input of each level is stacked with what comes back up.
     upsampling
         How the resolution doubles on the way up.
     """
@@ -82,7 +82,7 @@ class UNetConfig(NetworkConfig):
         Raises
         ------
         UserError
-            That is less than `LEAST_HALVINGS` times, which would leave the network without the whole in view; names
+            That is fewer than `LEAST_HALVINGS` times, which would leave the network without a view of the whole. Names
             sizes that can be halved more often.
         """
         sides = sides_of(resolution)
@@ -118,8 +118,8 @@ class UNetConfig(NetworkConfig):
 class UNet(TranslationGenerator):
     """Images `(b, input_channels, h, w)` to `(b, output_channels, h, w)` in [-1, 1]; h, w multiples of `size`.
 
-    Level k halves: leaky ReLU, 4×4 convolution, norm. Coming back it doubles: ReLU, transposed or resized convolution,
-    norm, dropout. The outermost has no activation on the way down and ends in tanh.
+    On the way down, level k halves: leaky ReLU, 4×4 convolution, norm. On the way up, it doubles: ReLU, transposed or
+    resized convolution, norm, dropout. The outermost level has no activation on the way down and ends in tanh.
     """
 
     config: UNetConfig

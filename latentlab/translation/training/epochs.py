@@ -1,4 +1,4 @@
-"""Going on with a training to another number of epochs than it was begun with."""
+"""Continuing a training to a number of epochs other than the one it was begun with."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from latentlab.translation.training.state import TrainingState
 
 
 def change_epochs(state: TrainingState, before: float, samples: int, processes: int, warns: bool = True) -> int:
-    """Let a training that was begun with `before` epochs go on to those of its settings; return the steps in all.
+    """Let a training begun with `before` epochs continue to those of its settings; return the total number of steps.
 
-    From its step on, the learning rate is that of the new number of epochs. Where it had not begun to fall, the result
-    is that of a training with this number at once, bit for bit. Where it had, it rises again, and the result is
-    another one: as reproducible, if it is trained in the same parts. Those are noted in `state.earlier`.
+    From its step on, the learning rate is that of the new number of epochs. If it had not begun to fall, the result is
+    that of a training with this number from the start, bit for bit. If it had, it rises again, and the result is a
+    different one, equally reproducible if it is trained in the same parts. Those are noted in `state.earlier`.
 
     Parameters
     ----------
@@ -27,12 +27,12 @@ def change_epochs(state: TrainingState, before: float, samples: int, processes: 
     processes
         Number of processes.
     warns
-        Whether to warn of a result that is another one.
+        Whether to warn of a different result.
 
     Raises
     ------
     UserError
-        If it has had more epochs already.
+        The training has had more epochs already.
     """
     settings, done = state.settings, state.step
     steps = settings.steps_for(samples, processes)
@@ -43,7 +43,7 @@ def change_epochs(state: TrainingState, before: float, samples: int, processes: 
             "choose another folder"
         )
     former = replace(settings, epochs=before).steps_for(samples, processes)
-    # It never rises within a training: where the last rates are equal, all were.
+    # The rate never rises within a training: if the last rates are equal, all were.
     if done and settings.learning_rate_at(done - 1, former) != settings.learning_rate_at(done - 1, steps):
         state.earlier = (*state.earlier, {"epochs": before, "until_step": done})
         if warns:

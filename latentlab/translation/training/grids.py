@@ -16,7 +16,7 @@ ROWS = 8
 
 
 def examples_of(source: Source, device: torch.device) -> Batch:
-    """Return up to `ROWS` samples from all over a set, without augmentation."""
+    """Return up to `ROWS` samples spread over a set, without augmentation."""
     count = min(ROWS, len(source))
     chosen = [round(k * (len(source) - 1) / max(count - 1, 1)) for k in range(count)]
     return move_batch(collate([source.sample(k, None) for k in chosen]), device)

@@ -64,7 +64,7 @@ class TrainingLogger:
         self.board = open_tensorboard(folder) if writes and options.tensorboard else None
 
     def log_losses(self, step: int, losses: Losses, learning_rate: float) -> None:
-        """Log the losses of the step that was taken; every so many steps their means become a row of the history.
+        """Log the losses of the step just taken; every `log_every` steps, their means become a row of the history.
 
         Raises
         ------

@@ -1,8 +1,8 @@
-"""Training loop: alternating generator and discriminator steps, on one process or many, resumable at any time.
+"""Training loop: alternating generator and discriminator steps, in one process or many, resumable at any time.
 
 It uses Lightning Fabric for devices, processes and precision. Gradients are averaged over the processes explicitly,
-once per optimiser step: the networks of a GAN run several times between their steps, each time with a part of them
-frozen, which wrappers for data parallel training are not made for.
+once per optimiser step: the networks of a GAN run several times between their steps, each time with some of them
+frozen, which wrappers for data-parallel training are not made for.
 """
 
 from __future__ import annotations
@@ -51,9 +51,9 @@ def train(
 ) -> Translator:
     """Train a translator, or resume a training that was stopped, with the same result.
 
-    With more epochs in its settings, a training goes on, also one that was done. The learning rate falls towards the
-    new end then; where it had begun to fall towards the old one, the result is not that of a training with as many
-    epochs at once, and a warning says so.
+    With more epochs in its settings, a training continues, even one that was finished. The learning rate then falls
+    towards the new end; if it had begun to fall towards the old one, the result is not that of a training with this
+    many epochs from the start, and a warning says so.
 
     Parameters
     ----------
@@ -64,7 +64,7 @@ def train(
     settings
         Length, speed and seed of the training.
     folder
-        Folder of its state, `history.csv`, `samples/step-*.png` and in the end `translator.safetensors`.
+        Folder of the training's state, `history.csv`, `samples/step-*.png` and, in the end, `translator.safetensors`.
     held_out
         Samples shown in the grids; by default those of the training set.
     fabric
@@ -128,7 +128,7 @@ def take_step(fabric: Fabric, state: TrainingState, batches: Sequence[Batch], le
     -------
     dict
         Means of the losses of this process by optimiser and name, over all optimiser steps and batches; still on the
-        device, which reading them would wait for.
+        device, as reading them would wait for it.
     """
     method, settings = state.method, state.settings
     method.networks.train()
@@ -172,7 +172,7 @@ def _next(fabric: Fabric, steps: Iterator[OptimiserStep]) -> OptimiserStep | Non
 
 
 def _any(fabric: Fabric, value: bool) -> bool:
-    """Return whether it is true in any process."""
+    """Return whether `value` is true in any process."""
     if fabric.world_size == 1:
         return value
     count: Any = fabric.all_reduce(torch.tensor(float(value), device=fabric.device), reduce_op="sum")

@@ -1,7 +1,7 @@
 """Order of the samples in a training: a function of the seed alone, wherever the training resumes.
 
 Epochs follow each other without a break, each in an order of its own, so that the place of a training in its data is
-a number, and processes side by side see together what one process would see alone.
+a number, and parallel processes together see what one process would see alone.
 """
 
 from __future__ import annotations
@@ -68,8 +68,8 @@ def load_batches(source: Source, sampler: BatchSampler, workers: int, ahead: boo
     workers
         Processes that read ahead; 0 to read in this one.
     ahead
-        Whether a thread reads ahead where there are no such processes, while a GPU works. Where the cores that read
-        are those that train, it would only be in their way.
+        Whether a thread reads ahead while a GPU works, if there are no such processes. Where the cores that read are
+        those that train, it would only get in their way.
     """
     shuffled = ShuffledSource(source, sampler.settings.seed)
     batches = iter(DataLoader(shuffled, batch_sampler=sampler, collate_fn=collate, num_workers=workers))

@@ -34,7 +34,7 @@ class RunOptions:
 
 @dataclass(frozen=True)
 class TrainingSettings:
-    """Settings that determine the result of a training, beside the method and the data.
+    """Settings that determine the result of a training, besides the method and the data.
 
     The defaults are those of pix2pix and CycleGAN (sections 6.2 and 7.1 of the papers).
 
@@ -50,13 +50,14 @@ class TrainingSettings:
         Forward passes per step, whose gradients are averaged: a step sees `batch_size` · `accumulate` · processes
         samples.
     learning_rate, betas
-        Learning rate and betas of every optimiser, which is Adam.
+        Learning rate and betas of the optimisers, all of which are Adam.
     discriminator_rate
-        Learning rate of the discriminators in units of `learning_rate`; other than 1 it is the two time-scale update
-        rule (Heusel et al. 2017, "GANs Trained by a Two Time-Scale Update Rule Converge to a Local Nash Equilibrium").
+        Learning rate of the discriminators in units of `learning_rate`; a value other than 1 is the two time-scale
+        update rule (Heusel et al. 2017, "GANs Trained by a Two Time-Scale Update Rule Converge to a Local Nash
+        Equilibrium").
     ema
         Decay per step of the exponential moving average of the generators' weights, which is kept in the end; 0 keeps
-        the last weights. It rises to this value in the first steps, (1 + step) / (10 + step).
+        the last weights. The decay rises to this value in the first steps, as (1 + step) / (10 + step).
     precision
         'bf16-mixed' computes the convolutions in bfloat16, which is faster where the hardware has it.
     seed

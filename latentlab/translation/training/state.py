@@ -1,4 +1,4 @@
-"""State of a training at a step, on disk and back: networks, optimisers, averages, pools, recent losses."""
+"""State of a training at a step, to disk and back: networks, optimisers, averages, pools, recent losses."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class TrainingState:
     means
         Moving averages of the generators' weights, by network and name; empty without them.
     earlier
-        Numbers of epochs that it was trained towards before, and until which step, where that changes the result:
+        Earlier numbers of epochs that it was trained towards, and until which step, where that changes the result:
         see `change_epochs`.
     recent
         Losses since the last row of the history.
@@ -99,7 +99,7 @@ class TrainingState:
         return {name: pool.images for name, pool in self.method.pools.items() if pool.images is not None}
 
     def _wanted(self, stored: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Tensors of the shapes that a state has: those of Adam where the stored one has his count of steps."""
+        """Tensors of the shapes that a state has: those of Adam where the stored one has its count of steps."""
         wanted = {f"network.{name}": value for name, value in self.method.networks.state_dict().items()}
         wanted |= {f"mean.{name}.{k}": v for name, mean in self.means.items() for k, v in mean.items()}
         for name in self.optimisers:
@@ -111,7 +111,7 @@ class TrainingState:
 
     @torch.no_grad()
     def take(self, shared: Mapping[str, Tensor], own: Mapping[str, Tensor], step: int) -> None:
-        """Resume from what `shared` and `own` were at `step`."""
+        """Resume from what `shared` and `own` returned at `step`."""
         check_fits(shared, self._wanted(shared))
         prefix = "network."
         networks = {name.removeprefix(prefix): v for name, v in shared.items() if name.startswith(prefix)}
@@ -169,7 +169,7 @@ class StateFolder:
     folder
         Folder of the training.
     key
-        Description of the training; a state with another one is refused, but for the number of epochs.
+        Description of the training; a state with another one is refused, unless only the number of epochs differs.
     rank, processes
         Number of this process, and number of processes.
     barrier
@@ -206,7 +206,7 @@ class StateFolder:
         Returns
         -------
         float
-            Number of epochs that it was trained towards, which may be another one than the key's.
+            Number of epochs that it was trained towards, which may differ from the key's.
 
         Raises
         ------
@@ -234,7 +234,7 @@ class StateFolder:
         return checked(stored.settings, _Epochs, str(path)).epochs
 
     def _is_whole(self, path: Path) -> bool:
-        """Whether no file of a state is missing, as one may where a store of objects was left in the middle of it."""
+        """Whether no file of a state is missing, as one may be where writing to an object store stopped midway."""
         names = ["networks", *(f"pools-{rank}" for rank in range(int(self.key["processes"])))]
         return all((path / f"{name}.safetensors").exists() for name in names)
 

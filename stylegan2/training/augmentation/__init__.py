@@ -1,8 +1,8 @@
 """Augmentation of all that a discriminator sees, which does not leak into what a generator makes.
 
 The pipeline of Karras et al. 2020, "Training Generative Adversarial Networks with Limited Data", appendix B. Each
-augmentation has a probability below 1, so that images that are as they should be remain what a generator does best to
-make. Gradients of any order pass through it.
+augmentation has a probability below 1, so that a generator still does best to make images that are as they should be.
+Gradients of any order pass through it.
 """
 
 from __future__ import annotations

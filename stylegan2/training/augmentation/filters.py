@@ -14,7 +14,7 @@ _POWER = (10 / 13, 1 / 13, 1 / 13, 1 / 13)  # expected of an image in each octav
 
 
 def filtered(images: Tensor, chances: Chances) -> Tensor:
-    """Amplify octaves of `images (b, c, h, w)`, so that their expected power stays."""
+    """Amplify octaves of `images (b, c, h, w)`, so that their expected power stays the same."""
     gains = torch.ones(len(images), BANDS, device=images.device)
     power = torch.tensor(_POWER, device=images.device)
     for band in range(BANDS):

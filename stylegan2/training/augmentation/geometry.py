@@ -1,4 +1,4 @@
-"""Flips, turns, shifts and scales: all of an image's at once, by one resampling without aliasing."""
+"""Flips, turns, shifts and scales: all of an image's at once, in one resampling without aliasing."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def blit(chances: Chances, inverse: Tensor, height: int, width: int) -> Tensor:
 
 
 def move(chances: Chances, inverse: Tensor, height: int, width: int) -> Tensor:
-    """Scales, turns and shifts of any amount, added to what comes after them; parameters as of `blit`."""
+    """Scales, turns and shifts of any amount, added to what comes after them; parameters as in `blit`."""
     size = chances.chosen(chances.factor(0.2), 1)
     inverse = inverse @ _scale(1 / size, 1 / size)
     # A turn before the uneven scale and one after it: one of them at least has the probability p.
@@ -77,7 +77,7 @@ def warp(images: Tensor, inverse: Tensor) -> Tensor:
     """
     height, width = images.shape[2:]
     wide, high = width + 2 * MARGIN, height + 2 * MARGIN
-    # The filter's centre is not in its middle, and lays what it enlarges beside its place.
+    # The filter's centre is not in its middle, so what it enlarges comes to lie beside its place.
     aside = off_centre()
     to_pixels = inverse.new_tensor([[wide / 2, 0, -aside], [0, high / 2, -aside], [0, 0, 1]])
     from_pixels = inverse.new_tensor(

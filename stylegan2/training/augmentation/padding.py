@@ -7,7 +7,7 @@ from torch import Tensor
 
 
 def reflect(x: Tensor, rows: int, columns: int) -> Tensor:
-    """Continue `x (b, c, h, w)` by so many rows and columns on each side, mirrored at its outermost pixels."""
+    """Extend `x (b, c, h, w)` by so many rows and columns on each side, mirrored at its outermost pixels."""
     return x.index_select(2, _mirrored(x.shape[2], rows, x.device)).index_select(
         3, _mirrored(x.shape[3], columns, x.device)
     )

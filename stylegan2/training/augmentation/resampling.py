@@ -1,6 +1,6 @@
 """Changes of resolution by 2 along a side, as matrices.
 
-The filter has twelve taps each way: a depthwise convolution by its 144 products was a fifth of a training step at 64
+The filter has twelve taps each way: a depthwise convolution with its 144 products took a fifth of a training step at 64
 pixels on a CPU. Matrix products are far quicker, and differentiable any number of times.
 """
 

@@ -36,7 +36,7 @@ def off_centre() -> float:
 def band_filters() -> Tensor:
     """Filters `(4, 43)` of four octaves, the lowest first, which add up to the identity.
 
-    With the low-pass filter H, P(z) = H(z) H(1/z) / 2 and 1 - P(z) part a signal in two; the lower part is parted
+    With the low-pass filter H, P(z) = H(z) H(1/z) / 2 and 1 - P(z) split a signal in two; the lower part is split
     again, by filters stretched by 2 and by 4.
     """
     low: NDArray[np.float64] = np.convolve(SYM2, SYM2[::-1]) / 2  # (7,)
