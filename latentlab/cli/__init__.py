@@ -1,4 +1,4 @@
-"""The `latentlab` command. Bad input is told in one line, with exit code 2; nothing is lost."""
+"""The `latentlab` command. Bad input is reported in one line, with exit code 2; nothing is lost."""
 
 from latentlab.cli.endings import one_line_endings
 

@@ -105,18 +105,18 @@ def task_command(name: str, definition: TaskDefinition) -> Any:
             "models",
             Path | None,
             None,
-            "Folder of trained translators, NAME.safetensors or NAME/translator.safetensors, in place of trainings.",
+            "Folder of trained translators, NAME.safetensors or NAME/translator.safetensors, instead of training.",
         ),
-        _option("preset", preset_names, default, "quick: within 20 minutes on two cores; full: for a GPU."),
+        _option("preset", preset_names, default, "quick: within 35 minutes on two cores; full: for a GPU."),
         *(
-            [_option("epoch_scale", float, 1.0, "Factor of the preset's epochs.", least=0.001)]
+            [_option("epoch_scale", float, 1.0, "Factor for the preset's epochs.", least=0.001)]
             * _has_epochs(definition)
         ),
         _option(
             "out",
             str,
             f"latentlab-compare-{name}",
-            "Folder of the report, where a stopped run resumes, or an address such as s3://BUCKET/COMPARED.",
+            "Folder for the report, where a stopped run resumes, or an address such as s3://BUCKET/COMPARED.",
             metavar="PATH|ADDRESS",
         ),
         _option("device", str, "auto", "cpu, cuda, mps, or auto for the best available one."),
@@ -134,8 +134,8 @@ def task_command(name: str, definition: TaskDefinition) -> Any:
     command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     command.__annotations__ = {one.name: one.annotation for one in parameters}
     epilogue = (
-        "Whatever was learnt, projected or made is kept in the folder of --out, and a run that was stopped resumes "
-        "with the same command."
+        "Whatever was learnt, projected or made is kept in the folder of --out, and the same command resumes a run "
+        "that was stopped."
     )
     return _click_command(name, command, f"{definition.summary}\n\n{epilogue}")
 
@@ -162,7 +162,7 @@ def _option(
 
 
 def _offered(class_: type[Any]) -> Iterator[tuple[Field[Any], Any]]:
-    """Fields of a dataclass that have a help, and their types."""
+    """Fields of a dataclass that have a help text, and their types."""
     hints = get_type_hints(class_)
     for one in fields(class_):
         if "help" in one.metadata:
@@ -183,7 +183,7 @@ def _is_list(hint: Any) -> bool:
 
 
 def _setting_options(definition: TaskDefinition) -> list[inspect.Parameter]:
-    """An option for each setting with a help; without a value it keeps the preset's, which the help names."""
+    """An option for each setting with a help text; without a value it keeps the preset's, which the help names."""
     presets = definition.presets
     found = []
     for one, hint in _offered(type(next(iter(presets.values())))):
@@ -208,7 +208,7 @@ def _input_options(definition: TaskDefinition) -> list[inspect.Parameter]:
             one.default,
             one.metadata["help"],
             one.metadata.get("min"),
-            # Without a name of its own typer would also offer --no-paste.
+            # Without a name of its own, typer would also offer --no-paste.
             one.metadata.get("flags", (f"--{one.name.replace('_', '-')}",) if hint is bool else ()),
         )
         for one, hint in _offered(definition.inputs)

@@ -51,7 +51,7 @@ class RowSpace(str, Enum):
 
 
 class TowardsName(str, Enum):
-    """Way that an attribute is edited."""
+    """Which way an attribute is edited."""
 
     positive = "positive"
     negative = "negative"
@@ -112,7 +112,7 @@ def compare(
 ) -> None:
     """Compare directions: the angles between them, and what differs in their cards.
 
-    The cosine of two directions is that in standardised styles, where all spaces meet.
+    The cosine of two directions is taken in standardised styles, where all spaces meet.
     """
     from latentlab.pipelines import Components
     from latentlab.pipelines.measuring.cosines import card_differences, cosine_table
@@ -130,18 +130,19 @@ def compare(
 @app.command("import")
 def import_(
     file: Annotated[
-        Path, typer.Argument(help="Published direction: .npy, .npz, .pt or .safetensors, one row or a row a layer.")
+        Path, typer.Argument(help="Published direction: .npy, .npz, .pt or .safetensors, one row or one per layer.")
     ],
     out: Annotated[Path, typer.Option(help="File of the direction with its card (.safetensors).")],
     attribute: Annotated[str | None, typer.Option(help="Attribute for the card; by default the file's name.")] = None,
     scorer: Annotated[
         str,
-        typer.Option(help="Scorer that tells the sign: fer, attributes:NAME, FILE.safetensors:NAME, or another."),
+        typer.Option(help="Scorer that finds the sign: fer, attributes:NAME, FILE.safetensors:NAME, or another."),
     ] = "attributes:smiling",
     score: Annotated[
-        str | None, typer.Option(help="Score of a scorer with several; by default the one called like the attribute.")
+        str | None,
+        typer.Option(help="Score of a scorer that has several; by default the one named like the attribute."),
     ] = None,
-    reverse: Annotated[bool, typer.Option("--reverse", help="Reverse it before it is written.")] = False,
+    reverse: Annotated[bool, typer.Option("--reverse", help="Reverse it before writing it.")] = False,
     space: Annotated[
         RowSpace | None,
         typer.Option(help="What a single row moves; by default w, or z where the generator has no W."),
@@ -149,7 +150,7 @@ def import_(
     network: options.Network = "mobile-ffhq",
     device: options.Device = "auto",
 ) -> None:
-    """Give a published direction a card, and tell with which sign of strengths its attribute grows."""
+    """Give a published direction a card, and say with which sign of the strength its attribute grows."""
     from latentlab.pipelines import Components
     from latentlab.pipelines.importing import import_direction
 
@@ -201,10 +202,10 @@ def export(
 def name(
     directions: Names,
     samples: Annotated[
-        Path, typer.Option(help="Folder of samples that `latentlab label` scored, of seeds that taught no direction.")
+        Path, typer.Option(help="Folder of samples that `latentlab label` scored, from seeds that taught no direction.")
     ],
     attribute: Annotated[
-        list[str] | None, typer.Option(help="Score to name them by, repeated for several; by default all.")
+        list[str] | None, typer.Option(help="Score to name them after, repeated for several; by default all.")
     ] = None,
     network: options.Network = "mobile-ffhq",
 ) -> None:
@@ -221,19 +222,19 @@ def stability(
     ctx: typer.Context,
     samples: Annotated[Path, typer.Argument(help="Folder of samples that `latentlab label` wrote.")],
     attribute: options.Attribute = "happy",
-    method: Annotated[str, typer.Option(help="Method whose direction is looked at, as for `latentlab fit`.")] = "svm",
+    method: Annotated[str, typer.Option(help="Method whose direction is examined, as for `latentlab fit`.")] = "svm",
     against: Annotated[
-        str | None, typer.Option(help="Another method: which of the two separates better, on the same faces.")
+        str | None, typer.Option(help="Another method, to see which of the two separates better on the same faces.")
     ] = None,
     threshold: Annotated[
         str | None, typer.Option(help="Score above which a face is positive; by default that of `latentlab label`.")
     ] = None,
-    resamples: Annotated[int, typer.Option(min=2, help="How often samples are drawn anew.")] = 50,
+    resamples: Annotated[int, typer.Option(min=2, help="How many times the samples are resampled.")] = 50,
     network: options.Network = "mobile-ffhq",
     scorer: options.ScorerName = "fer",
     device: options.Device = "auto",
 ) -> None:
-    """Tell how far a direction depends on its samples: resampled, fewer of them, and beside another method."""
+    """Show how far a direction depends on its samples: resampled, with fewer of them, and beside another method."""
     from latentlab.directions import Needs
     from latentlab.pipelines import Components, measure_stability
     from latentlab.samples import SampleStore
@@ -258,18 +259,17 @@ def measure(
     directions: Names,
     attribute: Annotated[
         str | None,
-        typer.Option(help="Attribute that all of them are measured for; by default that of each one's card."),
+        typer.Option(help="Attribute that all of them are measured for; by default the one on each card."),
     ] = None,
     teacher: Annotated[
         str | None,
-        typer.Option(
-            help="Score that may have taught them; by default fer:happy for a smile, attributes:NAME for another."
-        ),
+        typer.Option(help="Score that may have taught them; by default fer:happy for a smile, else attributes:NAME."),
     ] = None,
     judge: Annotated[
         str | None,
         typer.Option(
-            help="Score that judges, of another network; by default attributes:smiling, attributes-judge:NAME."
+            help="Score that judges, from another network; by default attributes:smiling for a smile, else "
+            "attributes-judge:NAME."
         ),
     ] = None,
     towards: Annotated[
@@ -277,20 +277,26 @@ def measure(
     ] = TowardsName.positive,
     related: Annotated[
         str | None,
-        typer.Option(help="Attributes, separated by commas, that are no leakage; by default the package's list."),
+        typer.Option(
+            help="Attributes, separated by commas, that do not count as leakage; by default the package's list."
+        ),
     ] = None,
     faces: Annotated[int, typer.Option(min=2, help="Faces that are edited.")] = 40,
     success: Annotated[float, typer.Option(help="Share of them that every direction has to change.")] = 0.9,
-    cap: Annotated[float, typer.Option(help="Most strength per face, as a multiple of the one strength.")] = 1.5,
+    cap: Annotated[
+        float, typer.Option(help="Largest strength per face, as a multiple of the one strength for all.")
+    ] = 1.5,
     exchange: Annotated[bool, typer.Option(help="Measure once more with teacher and judge exchanged.")] = True,
     samples: Annotated[
         Path | None,
         typer.Option(
-            help="Folder of samples on fresh seeds that `latentlab label` scored by both scorers, and maybe others."
+            help="Folder of samples from fresh seeds that `latentlab label` scored with both scorers, and maybe others."
         ),
     ] = None,
     count: Annotated[int, typer.Option("--count", min=2, help="Without --samples: samples to draw.")] = 600,
-    seed_start: Annotated[int, typer.Option(help="Without --samples: first seed, none of which taught.")] = 50_000,
+    seed_start: Annotated[
+        int, typer.Option(help="Without --samples: first of the seeds, none of which taught.")
+    ] = 50_000,
     psi: options.Psi = 0.7,
     resolution: options.Resolution = None,
     network: options.Network = "mobile-ffhq",
@@ -298,7 +304,7 @@ def measure(
         str,
         typer.Option(
             metavar="PATH|ADDRESS",
-            help="Folder of the report, where a stopped run resumes, or an address such as s3://BUCKET/MEASURED.",
+            help="Folder for the report, where a stopped run resumes, or an address such as s3://BUCKET/MEASURED.",
         ),
     ] = "latentlab-measured",
     device: options.Device = "auto",
@@ -307,9 +313,9 @@ def measure(
     ray: options.RayAddress = None,
     gpus_per_worker: options.GpusPerWorker = None,
 ) -> None:
-    """Measure what directions change when all of them succeed equally often, to a judge that taught nothing.
+    """Measure what directions change when all of them succeed equally often, according to a judge that taught nothing.
 
-    Writes report.html, report.md, results.json and the figures; for several attributes in a folder each.
+    Writes report.html, report.md, results.json and the figures; for several attributes, in a folder each.
     """
     from latentlab.pipelines import Components
     from latentlab.pipelines.measuring import MeasureSettings, measure_directions
@@ -341,7 +347,7 @@ def measure(
 
 
 def _load(given: list[str]) -> dict[str, Direction]:
-    """Directions by the names that they are told apart by: a file's stem, or its path where stems repeat."""
+    """Directions by the names that tell them apart: a file's stem, or its path where stems repeat."""
     from latentlab.directions import load_direction
 
     if again := [name for name, times in Counter(given).items() if times > 1]:

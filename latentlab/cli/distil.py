@@ -16,12 +16,14 @@ from latentlab.progress import bar
 def distil(
     direction: Annotated[
         list[str],
-        typer.Option(help="Direction that is learnt, repeated for several: a shipped one's name, or a file."),
+        typer.Option(help="Direction to learn, repeated for several: the name of a shipped one, or a file."),
     ],
     out: Annotated[Path, typer.Option(help="File of the editor (.safetensors).")],
     folder: Annotated[
         Path | None,
-        typer.Option(help="Folder of faces and training, where a stopped run resumes; by default beside --out."),
+        typer.Option(
+            help="Folder for the faces and the training, where a stopped run resumes; by default beside --out."
+        ),
     ] = None,
     strips: Annotated[
         Path | None,
@@ -29,17 +31,17 @@ def distil(
     ] = None,
     faces: Annotated[int, typer.Option(min=1, help="Faces that each direction is learnt from.")] = 2000,
     size: Annotated[
-        int, typer.Option(min=64, help="Resolution of the editor; a multiple of 8, from 256 on of 16.")
+        int, typer.Option(min=64, help="Resolution of the editor: a multiple of 8, and of 16 from 256 on.")
     ] = 128,
     base_channels: Annotated[int, typer.Option(min=4, help="Channels at full resolution; a multiple of 4.")] = 12,
     epochs: Annotated[float, typer.Option(help="Passes through the faces.")] = 14,
     gan: Annotated[float, typer.Option(min=0, help="Weight of an adversarial loss; 0: none.")] = 0,
-    seed_start: Annotated[int, typer.Option(help="First seed, none of which taught the directions.")] = 100_000,
+    seed_start: Annotated[int, typer.Option(help="First of the seeds, none of which taught the directions.")] = 100_000,
     psi: options.Psi = 1.0,
     low: Annotated[
-        float, typer.Option(help="Share that -1 brings the direction's score to, above 0; of a reversed one, 1 does.")
+        float, typer.Option(help="Share that -1 brings the direction's score to, above 0; for a reversed one, 1 does.")
     ] = 0.02,
-    high: Annotated[float, typer.Option(help="Share that 1 brings it to, below 1.")] = 0.98,
+    high: Annotated[float, typer.Option(help="Share that 1 brings the score to, below 1.")] = 0.98,
     precision: Annotated[Literal["32-true", "bf16-mixed"], typer.Option(help="Numerical precision.")] = "32-true",
     sample_every: Annotated[int, typer.Option(min=1, help="Steps between grids of samples.")] = 200,
     network: options.Network = "mobile-ffhq",

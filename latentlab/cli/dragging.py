@@ -22,7 +22,7 @@ _MOVE = re.compile(f"{_NUMBER},{_NUMBER}:{_NUMBER},{_NUMBER}")
 
 
 def parse_move(text: str) -> tuple[float, float, float, float]:
-    """Parse a move such as '300,400:320,380': x and y of a point, and of its target; UserError if it is none."""
+    """Parse a move such as '300,400:320,380': x and y of a point, and of its target; UserError if it is not one."""
     match = _MOVE.fullmatch(text)
     if match is None:
         raise UserError(
@@ -54,15 +54,15 @@ def drag(
         Path | None,
         typer.Option(help="Image of the same size, white where the image may move and black where it is to stay."),
     ] = None,
-    steps: Annotated[int, typer.Option(min=1, help="Steps at most.")] = 60,
+    steps: Annotated[int, typer.Option(min=1, help="Maximum number of steps.")] = 60,
     network: options.Network = "mobile-ffhq",
     out: Annotated[Path, typer.Option(help="The dragged image (.png).")] = Path("dragged.png"),
     device: options.Device = "auto",
 ) -> None:
     """Pull points of an image to where they should be; the generator finds the image that has them there.
 
-    Writes the image, its latent code (.safetensors) and a comparison of before and after with the points drawn, by the
-    name of --out.
+    Writes the image, its latent code (.safetensors) and a comparison of before and after with the points drawn, named
+    after --out.
     """
     import torch
 
@@ -111,7 +111,7 @@ def _read_code(path: Path) -> Tensor:
 
 
 def _check(components: Components) -> None:
-    """Refuse a generator whose images are not dragged."""
+    """Refuse a generator whose images cannot be dragged."""
     from latentlab.mapping import check_has_w, check_square
 
     check_has_w(components.generator, "dragging")

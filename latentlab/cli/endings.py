@@ -1,6 +1,6 @@
-"""How the program ends: in one line for the reader and an exit code, without a traceback, whatever it was doing.
+"""How the program ends: with one line for the reader and an exit code, without a traceback, whatever it was doing.
 
-Imports nothing slow: it stands around the import of all else.
+Imports nothing slow: it wraps the import of everything else.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ def single_line(text: str) -> str:
 
 
 def print_error(text: str) -> None:
-    """Print one line on standard error, with the program's name in front, if that takes it."""
+    """Print one line on standard error, if it accepts output, with the program's name in front."""
     with suppress(OSError, ValueError):  # full or closed: there is nobody to tell
         print(f"latentlab: {single_line(text)}", file=sys.stderr, flush=True)
 
@@ -109,7 +109,7 @@ def _check_working_folder() -> None:
 def _interrupts() -> Iterator[None]:
     """Let Ctrl-C arrive here: it is raised again until it does, since much code swallows it.
 
-    Libraries do while they are imported, and what is raised while an object is deleted goes nowhere.
+    Libraries do so while they are imported, and what is raised while an object is deleted goes nowhere.
     """
     found = signal.getsignal(signal.SIGINT)
     if found not in (signal.default_int_handler, signal.SIG_DFL) or not hasattr(signal, "setitimer"):
@@ -137,7 +137,7 @@ def _interrupts() -> Iterator[None]:
 
 
 def _told(error: BaseException) -> int | None:
-    """Tell what ended the program, and return its exit code; None for a fault of this program's own."""
+    """Say what ended the program, and return its exit code; None for a fault of this program's own."""
     if isinstance(error, _NoOutput):
         return _without_output(error.__cause__)
     if isinstance(error, KeyboardInterrupt) or _among_causes(error, lambda one: isinstance(one, KeyboardInterrupt)):
@@ -172,7 +172,7 @@ def _is_lack_of_memory(error: BaseException) -> bool:
 
 
 def _without_output(cause: BaseException | None) -> int:
-    """End where standard output takes no more, in silence if its reader left, such as `head`."""
+    """End where standard output takes no more, silently if its reader left, as `head` does."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # for what the interpreter writes out at its end
     if isinstance(cause, BrokenPipeError):
         return _NO_READER
@@ -212,7 +212,7 @@ class _LogFormatter(logging.Formatter):
 
 @contextmanager
 def _messages_on_one_line() -> Iterator[None]:
-    """Show warnings for the user as one line, without the place in the code, and let messages of logs be safe."""
+    """Show warnings for the user as one line, without the place in the code, and make log messages safe."""
     usual = warnings.formatwarning
 
     def shown(message: Warning | str, category: type[Warning], *place: Any, **more: Any) -> str:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class Faces(str, Enum):
-    """Faces of a photo to take."""
+    """Which faces of a photo to take."""
 
     largest = "largest"
     all = "all"
@@ -36,7 +36,7 @@ class Detector(str, Enum):
 
 def align(
     photos: Annotated[list[Path], typer.Argument(metavar="PHOTO", help="Photos with faces, or folders of them.")],
-    out: Annotated[Path, typer.Option(help="Folder of the aligned faces.")] = Path("latentlab-faces"),
+    out: Annotated[Path, typer.Option(help="Folder for the aligned faces.")] = Path("latentlab-faces"),
     resolution: Annotated[
         int, typer.Option(min=16, max=4096, help="Resolution of the aligned faces in pixels.")
     ] = 1024,
@@ -49,8 +49,8 @@ def align(
 ) -> None:
     """Cut faces out of photos in FFHQ's framing: NAME.png, and NAME.json with its geometry and landmarks.
 
-    With --faces all they are NAME-1, NAME-2, …, the largest first. A photo that fails is named at the end,
-    after all others are done, and makes the exit code 2.
+    With --faces all, they are NAME-1, NAME-2, …, the largest first. A photo that fails is named at the end,
+    after all others are done, and sets the exit code to 2.
     """
     paths = list_images(photos)
     options.check_folder(out, paths)
@@ -78,7 +78,7 @@ def align(
 
 
 def _show(path: Path, faces: Sequence[AlignedFace], out: Path) -> list[str]:
-    """Draw the faces of a photo, and say a line about each."""
+    """Draw the faces of a photo, and describe each in a line."""
     from latentlab.images import load_image, save_image
     from latentlab.plots.found import draw_faces
 

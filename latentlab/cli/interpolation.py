@@ -36,7 +36,9 @@ def interpolate(
             help="Straight from one to the next, along a curve without corners, or between seeds on the sphere of z."
         ),
     ] = Mode.linear,
-    loop: Annotated[bool, typer.Option("--loop", help="Go back to the first keyframe, for endless showing.")] = False,
+    loop: Annotated[
+        bool, typer.Option("--loop", help="Return to the first keyframe, to play in an endless loop.")
+    ] = False,
     frames: Annotated[
         int | None, typer.Option(min=2, help="Frames in all; by default 50 from each keyframe to the next.")
     ] = None,
@@ -46,7 +48,7 @@ def interpolate(
     class_label: options.ClassLabel = None,
     network: options.Network = "mobile-ffhq",
     resolution: Annotated[
-        int | None, typer.Option(min=1, help="Height and width; 256, or the generator's own if less.")
+        int | None, typer.Option(min=1, help="Height and width; by default 256, or the generator's own if less.")
     ] = None,
     out: Annotated[Path, typer.Option(help="The animation (.gif; .mp4 with the package imageio[ffmpeg]).")] = Path(
         "interpolation.gif"
@@ -57,8 +59,8 @@ def interpolate(
 ) -> None:
     """Animate from one face to the next: seeds, latent codes, photos.
 
-    A photo's folder brings the weights that were tuned on it, which are interpolated, too; its projection.safetensors
-    alone brings the latent code only.
+    A photo's folder brings the features or weights that were fitted to it, which are interpolated, too; its
+    projection.safetensors alone brings the latent code only.
     """
     from latentlab.pipelines import Components, InterpolationSettings
     from latentlab.pipelines import interpolate as write

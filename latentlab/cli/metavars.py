@@ -43,7 +43,7 @@ def _name_values_of(function: Callable[..., Any]) -> None:
 
 
 class _Command(TyperCommand):
-    """A command whose arguments stand in the help by their names alone; newer versions of typer add their types."""
+    """A command whose arguments appear in the help by name alone; newer versions of typer add their types."""
 
     def get_params(self, ctx: Any) -> list[Any]:
         params = super().get_params(ctx)

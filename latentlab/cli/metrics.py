@@ -17,7 +17,7 @@ app = typer.Typer(
     rich_markup_mode=None, help="Metrics of a generator, and of two folders of images.", no_args_is_help=True
 )
 
-Out = Annotated[Path, typer.Option(help="Folder of the results, where a stopped run resumes.")]
+Out = Annotated[Path, typer.Option(help="Folder for the results, where a stopped run resumes.")]
 
 
 @app.callback()
@@ -37,21 +37,21 @@ def generator(
         ),
     ] = None,
     real: Annotated[
-        Path | None, typer.Option(help="Folder of real images, cropped as the generator's, for precision to kid.")
+        Path | None, typer.Option(help="Folder of real images, cropped like the generator's, for metrics of two sets.")
     ] = None,
-    pairs: Annotated[int, typer.Option(help="Pairs of images of each path length; published: 50000.")] = 100,
+    pairs: Annotated[int, typer.Option(help="Pairs of images for each path length; published: 50000.")] = 100,
     samples: Annotated[
-        int, typer.Option(help="Images of all other metrics; published: 50000, for separability 200000.")
+        int, typer.Option(help="Images for all other metrics; published: 50000, for separability 200000.")
     ] = 1000,
     seed_start: options.SeedStart = 0,
     psi: options.Psi = 1.0,
     resolution: options.Resolution = None,
     face_crop: Annotated[
-        bool, typer.Option(help="Compare only the face of FFHQ's crop in path lengths, as published.")
+        bool, typer.Option(help="For path lengths, compare only the face in FFHQ's crop, as published.")
     ] = True,
     class_label: options.ClassLabel = None,
     scorer: Annotated[
-        str, typer.Option(help="Scorer whose scores are the attributes of separability and DCI.")
+        str, typer.Option(help="Scorer whose scores are the attributes for separability and DCI.")
     ] = "attributes",
     out: Out = Path("latentlab-metrics"),
     device: options.Device = "auto",
@@ -59,8 +59,8 @@ def generator(
 ) -> None:
     """Measure a generator: path lengths, separability, DCI and, against real images, precision, recall, FID, KID.
 
-    The defaults are for a first look within minutes; published values take far more images. What cannot be measured
-    is unknown, with the reason.
+    The defaults are for a first look within minutes; published values need far more images. What cannot be measured
+    is reported as unknown, with the reason.
     """
     from latentlab.pipelines import Components, GeneratorMetricSettings, measure_generator
 
@@ -77,7 +77,7 @@ def generator(
 
 @app.command()
 def folders(
-    before: Annotated[Path, typer.Argument(help="Folder that is compared against: images before, or real ones.")],
+    before: Annotated[Path, typer.Argument(help="Folder to compare against: images before, or real ones.")],
     after: Annotated[Path, typer.Argument(help="Folder of images that were made.")],
     metric: Annotated[
         list[str] | None,
@@ -93,7 +93,7 @@ def folders(
     out: Out = Path("latentlab-folder-metrics"),
     device: options.Device = "auto",
 ) -> None:
-    """Measure images against others: LPIPS and identity of files of one name, FID and the like of both folders."""
+    """Measure images against others: LPIPS and identity of files of the same name, FID and the like of both folders."""
     from latentlab.pipelines import Components, FolderMetricSettings, measure_folders
 
     begun = time.monotonic()

@@ -20,14 +20,16 @@ if TYPE_CHECKING:
     from latentlab.pipelines import Components
 
 _HELP = (
-    "Direction: a name that `latentlab directions list` shows, or a file: of `latentlab fit`, or a published array "
+    "Direction: a name that `latentlab directions list` shows, or a file: from `latentlab fit`, or a published array "
     "(.npy, .npz, .pt, .safetensors)"
 )
 
 DirectionName = Annotated[str, typer.Option("--direction", help=f"{_HELP}.")]
 DirectionNames = Annotated[
     list[str],
-    typer.Option("--direction", help=f"{_HELP}; several times, with a --strength each, to move along all at once."),
+    typer.Option(
+        "--direction", help=f"{_HELP}; may be given several times, with a --strength each, to move along all at once."
+    ),
 ]
 OneStrength = Annotated[
     list[float] | None,
@@ -40,7 +42,7 @@ OneStrength = Annotated[
 
 @dataclass(frozen=True)
 class Given:
-    """Directions, and how far they are gone along, as the command line says.
+    """Directions, and how far to move along them, as the command line says.
 
     Attributes
     ----------
@@ -61,7 +63,7 @@ class Given:
     layers: str | None
 
     def numbers(self) -> list[float] | None:
-        """Strengths in their units: a series, or one for each direction; UserError if they are no such numbers."""
+        """Strengths in their units: a series, or one for each direction; UserError if they are not such numbers."""
         if self.strengths is None:
             return None if self.series is None else options.parse_strengths(self.series)
         for strength in self.strengths:
@@ -104,12 +106,12 @@ def check_directions(
     target: float | None,
     video: Path | None,
 ) -> bool:
-    """Check that the options beside directions go with their number; whether there are several.
+    """Check that the options beside directions suit their number, and return whether there are several.
 
     Raises
     ------
     UserError
-        If one is given twice, or not as many strengths as directions, or an option has no effect on as many.
+        If one is given twice, there are not as many strengths as directions, or an option has no effect on that many.
     """
     again = [name for k, name in enumerate(directions) if Path(name) in map(Path, directions[:k])]
     if again:
@@ -134,7 +136,7 @@ def check_directions(
 
 
 def check_sources(ctx: typer.Context, latents: Path | None, given: bool) -> None:
-    """Refuse what says how seeds or strengths are meant where there are none; `given` is whether strengths are."""
+    """Refuse options about seeds or strengths where there are none; `given` says whether strengths are given."""
     if latents is not None:
         options.refuse_without_effect(ctx, dict.fromkeys(("seeds", "psi", "cutoff", "class_label"), "with --latents"))
     if not given:
@@ -142,7 +144,7 @@ def check_sources(ctx: typer.Context, latents: Path | None, given: bool) -> None
 
 
 def read_edit(given: Given, latents: Path | None, saved: bool = False) -> Callable[[Components], Moves]:
-    """Read what the options name, before any network is loaded; what it gives matches it to the networks.
+    """Read what the options name, before any network is loaded; the function returned matches it to the networks.
 
     If the latents of the edits are to be `saved`, a direction that leaves none is refused.
     """
@@ -163,7 +165,7 @@ def read_edit(given: Given, latents: Path | None, saved: bool = False) -> Callab
         own, ws = _matched(found, given, chosen, components), codes
         if given.layers is not None and codes is not None:
             ws = match_rows(codes, components.generator.num_ws)
-        # Where rows are left out, the length that strengths are counted in is another.
+        # Where rows are left out, the length that strengths are counted in is a different one.
         if len(own) > 1:
             assert series is not None
             far = (in_w(one, strength, given.units.value) for one, strength in zip(own, series, strict=True))

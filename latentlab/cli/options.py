@@ -28,17 +28,17 @@ def _check_batch(text: str) -> str:
 Network = Annotated[str, typer.Option(help="Generator: a name that `latentlab weights list` shows, or a checkpoint.")]
 ScorerName = Annotated[
     str,
-    typer.Option("--scorer", help="Scorer: fer, attributes:NAME, FILE.safetensors:NAME, or one of another package."),
+    typer.Option("--scorer", help="Scorer: fer, attributes:NAME, FILE.safetensors:NAME, or one from another package."),
 ]
 Psi = Annotated[float, typer.Option(help="Truncation psi, 0 < psi <= 2; 1 is none, 0.7 the usual choice.")]
 Cutoff = Annotated[
     int | None,
     typer.Option(
-        min=1, help="Rows of ws that --psi truncates, from the first; by default all. StyleGAN's paper has 8."
+        min=1, help="Rows of ws that --psi truncates, from the first; by default all. StyleGAN's paper truncates 8."
     ),
 ]
 ClassLabel = Annotated[
-    int | None, typer.Option("--class", min=0, help="Class of a conditional generator, from 0; for no other one.")
+    int | None, typer.Option("--class", min=0, help="Class, from 0; for a conditional generator only.")
 ]
 SeedStart = Annotated[int, typer.Option(help="First seed.")]
 Samples = Annotated[int, typer.Option(help="Number of consecutive seeds.")]
@@ -49,7 +49,7 @@ Batch = Annotated[
     typer.Option(
         metavar="auto|N",
         callback=_check_batch,
-        help="Images rendered at once: auto for what is quick and fits into the memory, or a number.",
+        help="Images rendered at once: auto for what is quick and fits into memory, or a number.",
     ),
 ]
 
@@ -79,7 +79,9 @@ ImagePrecision = Annotated[
 ]
 Workers = Annotated[
     int | None,
-    typer.Option("--workers", min=1, help="Processes that share the work, by Ray; by default this one alone does it."),
+    typer.Option(
+        "--workers", min=1, help="Processes that share the work, through Ray; by default this one alone does it."
+    ),
 ]
 RayAddress = Annotated[
     str | None,
@@ -123,36 +125,36 @@ StrengthUnits = Annotated[
         "--units",
         help="Units of --strengths: w, the direction's own (units of w; in space s, standard deviations of its style "
         "channels together); sigma, the population's standard deviation along the direction; or "
-        "published, lengths of a published array, in which its publication counts.",
+        "published, lengths of a published array, as its publication counts them.",
     ),
 ]
 ScoreTarget = Annotated[
     float | None,
     typer.Option(
         "--target",
-        help="Score that each face is to reach, such as 0.9, at a strength of its own instead of --strengths; such as "
-        "0.1, to lose the attribute.",
+        help="Score that each face is to reach, at a strength of its own instead of --strengths: such as 0.9, or 0.1 "
+        "to lose the attribute.",
     ),
 ]
 Cap = Annotated[
     float | None,
     typer.Option(
         help="With --target, or --photo without --strengths: the most that a face is moved, in the direction's units; "
-        "by default 1.25 times the end of the direction's calibrated range, of a photo 1.5 times."
+        "by default 1.25 times the end of the direction's calibrated range, for a photo 1.5 times."
     ),
 ]
 Layers = Annotated[
     str | None,
     typer.Option(
-        help="Layers (rows of ws) to move: all, or such as 0-3,5. With it, directions and codes of another number of "
-        "rows than the generator's are matched to it by resolution."
+        help="Layers (rows of ws) to move: all, or a list such as 0-3,5. With this option, directions and codes whose "
+        "number of rows is not the generator's are matched to it by resolution."
     ),
 ]
 LatentsFile = Annotated[
     Path | None,
     typer.Option(
         "--latents",
-        help="File of latent codes instead of seeds: latents.pt of e4e or pSp, projected_w.npz, or the like.",
+        help="File of latent codes instead of seeds: latents.pt from e4e or pSp, projected_w.npz, or the like.",
     ),
 ]
 SaveLatents = Annotated[
@@ -248,12 +250,12 @@ def parse_strengths(text: str) -> list[float]:
 
 
 def parse_named_strengths(given: Sequence[str] | None, attributes: Sequence[str]) -> dict[str, float] | None:
-    """Parse strengths such as 'smile=0.5', or '0.5' of the first of the attributes; None for none.
+    """Parse strengths such as 'smile=0.5', or '0.5' for the first of the attributes; None for none.
 
     Raises
     ------
     UserError
-        If one is no number, or two are of one attribute.
+        If one is not a number, or two are for one attribute.
     """
     strengths: dict[str, float] = {}
     for text in given or ():
@@ -342,18 +344,18 @@ def check_latents_file(path: Path, inputs: Iterable[Path] = ()) -> None:
 
 
 def parse_batch(text: str) -> int | Literal["auto"]:
-    """Parse a size of batches that the command line has checked: a number, or 'auto'."""
+    """Parse a batch size that the command line has checked: a number, or 'auto'."""
     return "auto" if text == "auto" else int(text)
 
 
 @contextmanager
 def on_workers(workers: int | None, address: str | None, gpus_per_worker: float | None) -> Iterator[None]:
-    """Have the work within done by workers, if the options ask for any.
+    """Let workers do the work within, if the options ask for any.
 
     Raises
     ------
     UserError
-        If they do not, but say how many GPUs these have; or as `latentlab.cluster` says.
+        If the options ask for none, but say how many GPUs each has; or as `latentlab.cluster` says.
     """
     if workers is None and address is None:
         if gpus_per_worker is not None:
@@ -367,7 +369,7 @@ def on_workers(workers: int | None, address: str | None, gpus_per_worker: float 
 
 
 def is_given(ctx: typer.Context, name: str) -> bool:
-    """Whether an option, by the name of its parameter, stands on the command line."""
+    """Whether an option, by the name of its parameter, is given on the command line."""
     source = ctx.get_parameter_source(name)
     return source is not None and source.name == "COMMANDLINE"
 
@@ -400,7 +402,7 @@ def check_cutoff(ctx: typer.Context, psi: float) -> None:
 
 
 def this_command() -> str:
-    """Return the command line of this process, to be given again."""
+    """Return the command line of this process, ready to be run again."""
     program = Path(sys.argv[0]).name
     words = ["python", "-m", "latentlab"] if program == "__main__.py" else [program]
     return shlex.join([*words, *sys.argv[1:]])

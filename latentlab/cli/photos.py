@@ -81,15 +81,17 @@ Strict = Annotated[
 ]
 Aligned = Annotated[
     bool,
-    typer.Option("--aligned", help="The photos are faces in FFHQ's framing already: squares that are not cropped."),
+    typer.Option("--aligned", help="The photos are already faces in FFHQ's framing: squares that are not cropped."),
 ]
 Landmarks = Annotated[
     Path | None,
-    typer.Option(help="File of the faces instead of a detector: by photo 5 or 68 points, or a box (.json, .csv)."),
+    typer.Option(
+        help="File of the faces instead of a detector: for each photo 5 or 68 points, or a box (.json, .csv)."
+    ),
 ]
 PhotoBatch = Annotated[int, typer.Option("--batch", min=1, help="Photos projected at once.")]
 FaceName = Annotated[
-    str, typer.Option("--face", metavar="all|largest|N", help="Face of each photo: 2 is the next after the largest.")
+    str, typer.Option("--face", metavar="all|largest|N", help="Face of each photo: 2 is the second largest.")
 ]
 
 
@@ -105,7 +107,7 @@ def parse_face(text: str) -> Face:
 
 @dataclass(frozen=True)
 class ChosenFaces:
-    """Which faces of photos are meant, and where they are known from, as the options of a command say."""
+    """Which faces of photos are meant, and how they are located, as the options of a command say."""
 
     aligned: bool = False
     landmarks: Path | None = None
@@ -177,7 +179,7 @@ def project(
         str,
         typer.Option(
             metavar="PATH|ADDRESS",
-            help="Folder of the results, where a stopped run resumes, or an address such as s3://BUCKET/PROJECTIONS.",
+            help="Folder for the results, where a stopped run resumes, or an address such as s3://BUCKET/PROJECTIONS.",
         ),
     ] = "latentlab-projections",
     space: SpaceOption = SpaceName.w_plus,
@@ -206,7 +208,7 @@ def project(
     """Find the latents of photos: align, check, project, refine inner features, check again.
 
     Each photo gets a folder of its name with aligned.png, projected.png, the latent, the refined features and
-    report.json. Photos that fail are named at the end, after all others are done; the exit code is 2 then.
+    report.json. Photos that fail are named at the end, after all others are done; the exit code is then 2.
     """
     from latentlab.pipelines import Components, PhotoSettings, format_checks, project_photos
 
@@ -252,12 +254,12 @@ class Codes:
         self._found: dict[Path, list[tuple[str, Tensor]]] = {}
 
     def add(self, photo: Path, name: str, ws: Tensor | None) -> None:
-        """Add a code `(1, num_ws, w_dim)` of a photo, with what it is called; None, where there is none, adds none."""
+        """Add a photo's code `(1, num_ws, w_dim)` and its name; None, where there is none, adds nothing."""
         if ws is not None:
             self._found.setdefault(photo, []).append((name, ws.cpu()))
 
     def write(self, out: Path, photos: Sequence[Path]) -> None:
-        """Write them in the order in which the photos were given, and say which they are; no file of none."""
+        """Write them in the order in which the photos were given, and print their names; without any, write no file."""
         import torch
 
         from latentlab.latents import save_latents
@@ -279,7 +281,7 @@ def check_places(out: str, photos: Sequence[Path]) -> Path | str:
 
 
 def is_state(name: str) -> bool:
-    """Whether a file of a job on photos is what it goes on from; all others are written again in any case."""
+    """Whether a file is one that a job on photos resumes from; all others are written again in any case."""
     return name.startswith("state/")
 
 
@@ -333,7 +335,7 @@ def edit_photos(
 def edit_photos_quickly(
     photos: Sequence[Path], direction: Direction, components: Components, settings: PhotoEditSettings, out: Folder
 ) -> None:
-    """Edit photos by the editor of a direction, as `edit_photos` does by projecting them."""
+    """Edit photos with the editor of a direction, as `edit_photos` does by projecting them."""
     from latentlab import pipelines
     from latentlab.pipelines.photos.edits import edit_names
     from latentlab.pipelines.photos.quick import edit_photos_quickly

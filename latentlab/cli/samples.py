@@ -56,7 +56,7 @@ def label(
         typer.Option(
             "--scorer",
             help="Scorer: fer, attributes (all forty), attributes:NAME, FILE.safetensors, FILE.safetensors:NAME, or "
-            "one of another package; or several, as in fer,attributes, which share the images.",
+            "one from another package; or several, as in fer,attributes, which share the images.",
         ),
     ] = "fer",
     threshold: Annotated[
@@ -72,7 +72,7 @@ def label(
         str,
         typer.Option(
             metavar="PATH|ADDRESS",
-            help="Folder of the sample table, where a stopped run resumes, or an address such as s3://BUCKET/SAMPLES.",
+            help="Folder for the sample table, where a stopped run resumes, or an address such as s3://BUCKET/SAMPLES.",
         ),
     ] = "latentlab-samples",
     device: options.Device = "auto",
@@ -95,7 +95,7 @@ def label(
 
 
 def _print_counts(table: SampleTable) -> None:
-    """Print how many rows have each attribute, lack it, or have no score of it."""
+    """Print how many rows have each attribute, lack it, or have no score for it."""
     from latentlab.scorers import count_labels
 
     width = max(10, *map(len, table.names))
@@ -121,16 +121,17 @@ def fit(
         ),
     ] = None,
     network: Annotated[
-        str, typer.Option(help="Generator of the samples, for methods of styles and those that look through it.")
+        str,
+        typer.Option(help="Generator of the samples, for methods in style channels and those that work through it."),
     ] = "mobile-ffhq",
     scorer: Annotated[
-        str, typer.Option("--scorer", help="Scorer of the samples, for methods that look through it.")
+        str, typer.Option("--scorer", help="Scorer of the samples, for methods that work through it.")
     ] = "fer",
     out: Annotated[
         Path | None,
         typer.Option(
             help="File of the direction, direction.safetensors by default; for several attributes a folder, "
-            "latentlab-directions by default. Of several components each gets a number."
+            "latentlab-directions by default. Each of several components gets a number."
         ),
     ] = None,
     device: options.Device = "auto",
@@ -170,7 +171,7 @@ def _paths(attributes: list[str], out: Path | None) -> dict[str, Path]:
     folder = options.check_folder(Path("latentlab-directions") if out is None else out)
     if folder.suffix == ".safetensors":
         raise UserError(f"the directions of {len(attributes)} attributes go into a folder, not into a file {folder}")
-    # A colon, as in fer:happy, is no letter of a file name everywhere.
+    # A colon, as in fer:happy, is not allowed in file names everywhere.
     return {name: options.check_file(folder / f"{name.replace(':', '-')}.safetensors") for name in attributes}
 
 

@@ -1,4 +1,4 @@
-"""`latentlab scorer`: train a classifier of one's own."""
+"""`latentlab scorer`: train your own classifier."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def train(
         typer.Option(help="ffhq: as `latentlab align` cuts faces; celeba: as that set is aligned, 89x109 or 178x218."),
     ] = FramingName.ffhq,
     epochs: Annotated[int, typer.Option(min=1, help="Passes through the images.")] = 20,
-    base_channels: Annotated[int, typer.Option(min=1, help="Base channel count, that at full resolution.")] = 16,
+    base_channels: Annotated[int, typer.Option(min=1, help="Base channel count, at full resolution.")] = 16,
     data: Annotated[str, typer.Option(help="Origin of the images, for the card.")] = "",
     licence: Annotated[str, typer.Option(help="Terms of the images, for the card.")] = "",
     seed: Annotated[int, typer.Option(help="Random seed.")] = 0,
@@ -46,7 +46,7 @@ def train(
 ) -> None:
     """Train a classifier of many attributes; the same command resumes a training that was stopped.
 
-    A tenth of the persons serves to calibrate it, and another tenth, held out from all else, to judge it.
+    A tenth of the people serves to calibrate it, and another tenth, held out from all else, to judge it.
     """
     from latentlab.scorers.attributes.data import load_faces, load_labels
     from latentlab.scorers.attributes.scorer import WHOLE

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from latentlab.pipelines import Components, HealthyRegion
     from latentlab.samples import EditTable
 
-Force = Annotated[bool, typer.Option("--force", help="Apply it to a generator that it was not learnt on.")]
+Force = Annotated[bool, typer.Option("--force", help="Apply the direction to a generator that it was not learnt on.")]
 
 
 def generate(
@@ -30,7 +30,7 @@ def generate(
     class_label: options.ClassLabel = None,
     network: options.Network = "mobile-ffhq",
     resolution: options.Resolution = None,
-    out: Annotated[Path, typer.Option(help="Folder of the images.")] = Path("latentlab-images"),
+    out: Annotated[Path, typer.Option(help="Folder for the images.")] = Path("latentlab-images"),
     device: options.Device = "auto",
     precision: options.ImagePrecision = options.PrecisionName.float32,
 ) -> None:
@@ -78,7 +78,7 @@ def edit(
         str,
         typer.Option(
             metavar="PATH|ADDRESS",
-            help="Folder of the images and of edits.parquet, or an address such as s3://BUCKET/EDITS.",
+            help="Folder for the images and edits.parquet, or an address such as s3://BUCKET/EDITS.",
         ),
     ] = "latentlab-edits",
     device: options.Device = "auto",
@@ -87,8 +87,8 @@ def edit(
     latents: Annotated[
         Path | None,
         typer.Option(
-            help="File of latent codes instead of seeds: latents.pt of e4e or pSp, projected_w.npz, or the like. With "
-            "--photo, one for each photo, rendered by the generator that was refined on it."
+            help="File of latent codes instead of seeds: latents.pt from e4e or pSp, projected_w.npz, or the like. "
+            "With --photo, one for each photo, rendered by the generator that was refined on it."
         ),
     ] = None,
     save_latents: options.SaveLatents = None,
@@ -97,9 +97,7 @@ def edit(
         list[Path] | None,
         typer.Option(help="Photo to edit instead of seeds, or folder of photos; may be given several times."),
     ] = None,
-    attribute: Annotated[
-        str, typer.Option(help="With --target or --photo: score that is to be reached, or is reported.")
-    ] = "happy",
+    attribute: Annotated[str, typer.Option(help="With --target or --photo: score to reach, or to report.")] = "happy",
     target: options.ScoreTarget = None,
     cap: options.Cap = None,
     healthy: Annotated[
@@ -125,7 +123,7 @@ def edit(
     keep_tone: Annotated[
         bool,
         typer.Option(
-            "--keep-tone/--no-keep-tone", help="With --photo: one without colours, grey or of one tint, stays so."
+            "--keep-tone/--no-keep-tone", help="With --photo: a photo without colours, grey or of one tint, stays so."
         ),
     ] = True,
     steps: photos.Steps = None,
@@ -142,8 +140,8 @@ def edit(
     state: Annotated[
         Path | None,
         typer.Option(
-            help="With --video: folder of the work, which stays, so that another strength or direction starts from its "
-            "latents; by default one beside --out, which is removed when the video is done."
+            help="With --video: folder of the work, which is kept, so that another strength or direction starts from "
+            "its latents; by default one beside --out, which is removed when the video is done."
         ),
     ] = None,
     workers: options.Workers = None,
@@ -154,7 +152,7 @@ def edit(
 
     With --direction and --strength several times: one image each, moved along all directions at once. With --target: at
     strength 0, and at the strength that brings its score to the target. With --latents: the images of latent codes from
-    a file. With --photo: align, check, project, tune, edit and paste back; each photo gets a folder with everything,
+    a file. With --photo: align, check, project, refine, edit and paste back; each photo gets a folder with everything,
     where the same command resumes after a stop. Without --strengths and --target, a photo whose --attribute is what the
     direction moves is brought to 0.1 and to 0.9 of it. With --video: follow the face, edit every frame by one
     --strength (or the one that brings the middle frame to --target), and write the MP4 file of --out with a report
@@ -274,7 +272,8 @@ def walk(
     network: options.Network = "mobile-ffhq",
     scorer: options.ScorerName = "fer",
     resolution: Annotated[
-        int | None, typer.Option(min=1, help="Height and width of each face; 256, or the generator's own if less.")
+        int | None,
+        typer.Option(min=1, help="Height and width of each face; by default 256, or the generator's own if less."),
     ] = None,
     frames: Annotated[int, typer.Option(min=2, help="Frames of an animation, there and back.")] = 60,
     fps: Annotated[

@@ -17,25 +17,25 @@ _PASSWORD = "LATENTLAB_STUDIO_PASSWORD"
 def studio(
     network: options.Network = "mobile-ffhq",
     scorer: options.ScorerName = "fer",
-    out: Annotated[Path, typer.Option(help="Folder in which everything is kept that is made on the page.")] = Path(
+    out: Annotated[Path, typer.Option(help="Folder that keeps everything made on the page.")] = Path(
         "latentlab-studio"
     ),
     host: Annotated[
-        str, typer.Option(help="Address to serve at; 0.0.0.0 lets everybody in who reaches this machine.")
+        str, typer.Option(help="Address to serve at; 0.0.0.0 lets in everybody who reaches this machine.")
     ] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port to serve at.")] = 7860,
     password: Annotated[
         bool,
         typer.Option(
             "--password",
-            help=f"Ask for a password, which the page then asks for; the environment variable {_PASSWORD} gives one "
-            "without a question.",
+            help=f"Prompt for a password, which the page then asks for; the environment variable {_PASSWORD} gives one "
+            "without a prompt.",
         ),
     ] = False,
     browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open the page in the browser.")] = True,
     device: options.Device = "auto",
 ) -> None:
-    """Open a page in the browser: sample faces, edit them by sliders, project photos, learn directions.
+    """Open a page in the browser: sample faces, edit them with sliders, project photos, learn directions.
 
     It needs the package gradio. Nothing leaves this machine; Ctrl-C ends it.
     """

@@ -29,7 +29,9 @@ class MethodName(str, Enum):
 
 Method = Annotated[
     MethodName,
-    typer.Option(help="Method of the direction: ten style channels, compared with the SVM; or the SVM, with the mean."),
+    typer.Option(
+        help="Method of the direction: ten style channels, compared with the SVM; or the SVM, compared with the mean."
+    ),
 ]
 Render = Annotated[
     RenderName,
@@ -50,12 +52,12 @@ def smile(
         str,
         typer.Option(
             metavar="PATH|ADDRESS",
-            help="Folder of the results, where a stopped run resumes, or an address such as s3://BUCKET/SMILE.",
+            help="Folder for the results, where a stopped run resumes, or an address such as s3://BUCKET/SMILE.",
         ),
     ] = "latentlab-smile",
     render: Render = RenderName.auto,
     edited_faces: Annotated[
-        int, typer.Option(help="Number of held-out faces to edit: so many that smile, and so many that do not.")
+        int, typer.Option(help="Number of held-out faces to edit: this many that smile, and this many that do not.")
     ] = 40,
     device: options.Device = "auto",
     batch: options.Batch = "auto",
@@ -67,7 +69,8 @@ def smile(
     """Find the smile direction, edit held-out faces along it both ways, and report how well that went.
 
     Draws samples, scores them, learns the direction by two methods, edits held-out faces, and writes
-    tables, directions, figures, an animation and report.md. Stopped at any moment, the same command resumes.
+    tables, directions, figures, an animation and report.md. The same command resumes a run that was stopped at any
+    moment.
     """
     study(
         "happy", name="smile", samples=samples, seed_start=seed_start, psi=psi, class_label=class_label,
@@ -92,7 +95,7 @@ def study(
     scorer: Annotated[
         str | None,
         typer.Option(
-            help="Scorer: fer, attributes:NAME, FILE.safetensors:NAME, or one of another package; by default fer for "
+            help="Scorer: fer, attributes:NAME, FILE.safetensors:NAME, or one from another package; by default fer for "
             "its expressions, and attributes:ATTRIBUTE for all else."
         ),
     ] = None,
@@ -102,13 +105,13 @@ def study(
         str | None,
         typer.Option(
             metavar="PATH|ADDRESS",
-            help="Folder of the results, where a stopped run resumes, or an address such as s3://BUCKET/RUN; by "
+            help="Folder for the results, where a stopped run resumes, or an address such as s3://BUCKET/RUN; by "
             "default latentlab-NAME.",
         ),
     ] = None,
     render: Render = RenderName.auto,
     edited_faces: Annotated[
-        int, typer.Option(help="Number of held-out faces to edit: so many with the attribute, and so many without.")
+        int, typer.Option(help="Number of held-out faces to edit: this many with the attribute, and this many without.")
     ] = 40,
     device: options.Device = "auto",
     batch: options.Batch = "auto",

@@ -24,8 +24,8 @@ PresetName = Literal["tiny", "auto", "paper256", "stylegan", "progressive"]
 
 def train_generator(
     ctx: typer.Context,
-    folder: Annotated[Path, typer.Argument(help="Folder of images, with folders in it, or a zip archive.")],
-    out: Annotated[Path, typer.Option(help="Folder of the training state, the samples and the networks.")],
+    folder: Annotated[Path, typer.Argument(help="Folder of images, subfolders included, or a zip archive.")],
+    out: Annotated[Path, typer.Option(help="Folder for the training state, the samples and the networks.")],
     preset: Annotated[
         PresetName,
         typer.Option(
@@ -36,24 +36,27 @@ def train_generator(
     resolution: Annotated[
         str,
         typer.Option(
-            metavar="N|WxH", help="Side of the images, a power of two from 8; or width and height, such as 512x256."
+            metavar="N|WxH", help="Side of the images, a power of two from 8 on; or width and height, such as 512x256."
         ),
     ] = "256",
     fit: Annotated[
         Literal["square", "crop", "stretch"],
-        typer.Option(help="Images of another shape than --resolution: none, their middle, or all of them squeezed."),
+        typer.Option(
+            help="What is taken of images of another shape than --resolution: nothing, their middle, or the whole of "
+            "them, squeezed."
+        ),
     ] = "square",
-    grey: Annotated[bool, typer.Option("--grey", help="Learn images of one channel.")] = False,
+    grey: Annotated[bool, typer.Option("--grey", help="Learn images with one channel.")] = False,
     labels: Annotated[bool, typer.Option("--labels", help="Learn the classes in dataset.json, too.")] = False,
-    images: Annotated[int, typer.Option(min=1, help="Real images to be shown in all.")] = 1_000_000,
-    batch: Annotated[int | None, typer.Option(min=1, help="Images of a step; by default the preset's.")] = None,
-    passes: Annotated[int, typer.Option(min=1, help="Forward passes of a step, in each process.")] = 1,
+    images: Annotated[int, typer.Option(min=1, help="Real images to show in all.")] = 1_000_000,
+    batch: Annotated[int | None, typer.Option(min=1, help="Images per step; by default the preset's.")] = None,
+    passes: Annotated[int, typer.Option(min=1, help="Forward passes per step, in each process.")] = 1,
     augment: Annotated[
         str | None, typer.Option(help="none, adaptive, or a probability from 0 to 1; by default the preset's.")
     ] = None,
     pipeline: Annotated[
         Literal["blit", "geom", "color", "filter", "noise", "cutout", "bg", "bgc", "bgcf", "bgcfn", "bgcfnc"],
-        typer.Option(help="Which augmentations."),
+        typer.Option(help="Which augmentations to use."),
     ] = "bgc",
     mirror: Annotated[bool, typer.Option("--mirror", help="Also show images mirrored.")] = False,
     gamma: Annotated[
@@ -61,9 +64,11 @@ def train_generator(
     ] = None,
     start: Annotated[
         str | None,
-        typer.Option("--from", help="Generator to go on from: a name, or a file, which may have a discriminator."),
+        typer.Option("--from", help="Generator to continue from: a name, or a file, which may hold a discriminator."),
     ] = None,
-    freeze: Annotated[int, typer.Option(min=0, help="Layers of the discriminator that stay, from the image on.")] = 0,
+    freeze: Annotated[
+        int, typer.Option(min=0, help="Layers of the discriminator to keep as they are, from the image on.")
+    ] = 0,
     precision: Annotated[
         Literal["bfloat16", "float32"], typer.Option(help="Type of the features in the main passes.")
     ] = "float32",
@@ -72,16 +77,21 @@ def train_generator(
     nodes: Annotated[int, typer.Option(min=1, help="Number of machines.")] = 1,
     sample_every: Annotated[int, typer.Option(min=1, help="Steps between grids of samples.")] = 500,
     measure_every: Annotated[
-        int, typer.Option(min=0, help="Steps between distances, by which the best generator is kept; 0: none.")
+        int,
+        typer.Option(
+            min=0, help="Steps between measurements of the distance by which the best generator is kept; 0: none."
+        ),
     ] = 1000,
-    on_problem: Annotated[Literal["error", "skip"], typer.Option(help="Files that cannot be used.")] = "error",
+    on_problem: Annotated[
+        Literal["error", "skip"], typer.Option(help="What to do about files that cannot be used.")
+    ] = "error",
     seed: Annotated[int, typer.Option(help="Random seed.")] = 0,
-    tensorboard: Annotated[bool, typer.Option("--tensorboard", help="Also write for TensorBoard.")] = False,
+    tensorboard: Annotated[bool, typer.Option("--tensorboard", help="Also write logs for TensorBoard.")] = False,
 ) -> None:
     """Train a generator on images; the same command resumes a training that was stopped.
 
     The generator is written as `generator.safetensors`, with averaged weights, and as `best.safetensors` where its
-    distance from the images was least.
+    distance from the images was smallest.
     """
     from latentlab.generators import GeneratorRunOptions, ImageSetSettings, open_images
     from latentlab.generators import train_generator as train
@@ -103,7 +113,7 @@ def train_generator(
     given = {"batch_size": batch, "r1_gamma": gamma, "augment": _augment(augment)}
     changes |= {name: value for name, value in given.items() if value is not None}
     make = partial(_preset, preset, shape, images, channels, changes)
-    settings = make(0).settings  # those that make no sense are told of before images are read
+    settings = make(0).settings  # those that make no sense are reported before images are read
     if settings.augment == "none":
         options.refuse_without_effect(ctx, {"pipeline": "without augmentation"})
     if settings.objective == "wgan-gp":

@@ -15,7 +15,7 @@ app = typer.Typer(
     no_args_is_help=True,
 )
 
-Out = Annotated[Path, typer.Option(help="Folder of the set, with a manifest of how it was made.")]
+Out = Annotated[Path, typer.Option(help="Folder for the set, with a manifest of how it was made.")]
 Size = Annotated[int, typer.Option(min=16, help="Resolution of each image.")]
 HeldOut = Annotated[float, typer.Option(min=0, max=0.9, help="Share that is held out for tests.")]
 
@@ -68,11 +68,11 @@ def latent(
     faces: Annotated[int, typer.Option(min=1, help="Number of faces on each side.")] = 400,
     low: Annotated[
         float | None,
-        typer.Option(help="Strength of the edit before, in the direction's units; by default the end of its range."),
+        typer.Option(help="Strength for the faces before, in the direction's units; by default the end of its range."),
     ] = None,
     high: Annotated[
         float | None,
-        typer.Option(help="Strength of the edit after, in the direction's units; by default the end of its range."),
+        typer.Option(help="Strength for the faces after, in the direction's units; by default the end of its range."),
     ] = None,
     attribute: options.Attribute = "happy",
     network: options.Network = "mobile-ffhq",

@@ -29,7 +29,7 @@ app = typer.Typer(
 )
 app.add_typer(training_sets.app, name="make")
 
-Recursive = Annotated[bool, typer.Option("--recursive", help="Also take the images in the folders in a folder.")]
+Recursive = Annotated[bool, typer.Option("--recursive", help="Also take the images in subfolders.")]
 Source = Annotated[
     str, typer.Argument(help="File of a translator, a published .pth, or a name that `latentlab translate list` shows.")
 ]
@@ -69,12 +69,12 @@ def train(
     method: Annotated[
         str,
         typer.Argument(
-            help="Translation method: pix2pix, cyclegan, instagan, cut, or one of another package.",
+            help="Translation method: pix2pix, cyclegan, instagan, cut, or one from another package.",
             autocompletion=_method_names,
         ),
     ],
     folder: Annotated[Path, typer.Argument(help="Folder with trainA/ and trainB/, or pairs side by side in train/.")],
-    out: Annotated[Path, typer.Option(help="Folder of the training state, the samples and the translator.")],
+    out: Annotated[Path, typer.Option(help="Folder for the training state, the samples and the translator.")],
     other: Annotated[
         Path | None, typer.Argument(metavar="[FOLDER_B]", help="Folder of B, where FOLDER itself holds A.")
     ] = None,
@@ -106,9 +106,11 @@ def train(
     ] = "transposed",
     perceptual: Annotated[float, typer.Option(min=0, help="Weight of LPIPS beside L1; 0: none.")] = 0,
     backbone: Annotated[Literal["alex", "vgg"], typer.Option(help="Network of LPIPS.")] = "alex",
-    scales: Annotated[int, typer.Option(min=1, max=4, help="Discriminators, each at half the resolution.")] = 1,
+    scales: Annotated[
+        int, typer.Option(min=1, max=4, help="Discriminators, each at half the resolution of the one before.")
+    ] = 1,
     spectral_norm: Annotated[
-        bool, typer.Option("--spectral-norm", help="Spectral norm in the discriminators, in place of theirs.")
+        bool, typer.Option("--spectral-norm", help="Spectral norm in the discriminators, in place of their own norm.")
     ] = False,
     diff_augment: Annotated[
         bool, typer.Option("--diff-augment", help="Show discriminators augmented images, for small sets.")
@@ -122,9 +124,11 @@ def train(
     ] = "paper",
     order: Annotated[Literal["AB", "BA"], typer.Option(help="Pairs: which half is translated into which.")] = "AB",
     unequal: Annotated[
-        Literal["error", "resize"], typer.Option(help="Pairs in two folders that differ in size.")
+        Literal["error", "resize"], typer.Option(help="What to do about pairs in two folders that differ in size.")
     ] = "error",
-    on_problem: Annotated[Literal["error", "skip"], typer.Option(help="Files that cannot be used.")] = "error",
+    on_problem: Annotated[
+        Literal["error", "skip"], typer.Option(help="What to do about files that cannot be used.")
+    ] = "error",
     recursive: Recursive = False,
     precision: Annotated[Literal["32-true", "bf16-mixed"], typer.Option(help="Numerical precision.")] = "32-true",
     accelerator: Annotated[str, typer.Option(help="cpu, cuda, mps, or auto.")] = "auto",
@@ -133,7 +137,7 @@ def train(
     workers: Annotated[int, typer.Option(min=0, help="Processes that read images.")] = 0,
     sample_every: Annotated[int, typer.Option(min=1, help="Steps between grids of samples.")] = 500,
     seed: Annotated[int, typer.Option(help="Random seed.")] = 0,
-    tensorboard: Annotated[bool, typer.Option("--tensorboard", help="Also write for TensorBoard.")] = False,
+    tensorboard: Annotated[bool, typer.Option("--tensorboard", help="Also write logs for TensorBoard.")] = False,
 ) -> None:
     """Train a translator on a folder of images; the same command resumes a training that was stopped."""
     from latentlab import translation
@@ -200,25 +204,25 @@ def apply(
     ctx: typer.Context,
     translator: Source,
     images: Annotated[list[Path], typer.Argument(metavar="IMAGE", help="Images and videos, or folders of them.")],
-    out: Annotated[Path, typer.Option(help="Folder of the translations.")] = Path("latentlab-translated"),
+    out: Annotated[Path, typer.Option(help="Folder for the translations.")] = Path("latentlab-translated"),
     way: Annotated[Literal["a2b", "b2a"], typer.Option(help="From A to B, or back.")] = "a2b",
     size: Annotated[
         str,
         typer.Option(
             metavar="SIZE",
-            help="Size at which images are translated: training, as in its training, and then back to their own; own; "
-            "the length of the shorter side; or width and height such as 960x540.",
+            help="Size at which images are translated: training, as the translator was trained, and then back to their "
+            "own; own; the length of the shorter side; or width and height such as 960x540.",
         ),
     ] = "training",
-    masks: Annotated[Path | None, typer.Option(help="InstaGAN: folder of the masks, as for the training.")] = None,
-    dropout: Annotated[bool, typer.Option(help="Keep the dropout of the training, the noise of pix2pix.")] = True,
+    masks: Annotated[Path | None, typer.Option(help="InstaGAN: folder of the masks, as in training.")] = None,
+    dropout: Annotated[bool, typer.Option(help="Keep the dropout of training, the noise of pix2pix.")] = True,
     seed: Annotated[int, typer.Option(help="Random seed of the dropout.")] = 0,
     strength: Annotated[
         list[str] | None,
         typer.Option(
             metavar="[ATTRIBUTE=]NUMBER",
-            help="Editors: from -1 to 1, or to 1.5 beyond what was learnt; repeated for several attributes; by default "
-            "1 of the first attribute.",
+            help="Editors: from -1 to 1, or up to 1.5, beyond what was learnt; repeated for several attributes; by "
+            "default 1 for the first attribute.",
         ),
     ] = None,
     aligned: Annotated[
@@ -227,7 +231,7 @@ def apply(
     recursive: Recursive = False,
     device: options.Device = "auto",
 ) -> None:
-    """Translate images of any size: NAME.png each, NAME.mp4 of a video.
+    """Translate images of any size: NAME.png for each, NAME.mp4 for a video.
 
     An editor, as `latentlab distil` makes it, edits all faces of a photo. Failures are listed at the end, with exit
     code 2.
@@ -296,7 +300,7 @@ def export(
     ctx: typer.Context,
     translator: Source,
     out: Annotated[Path, typer.Argument(help="NAME.pth for the published code, or NAME.safetensors.")],
-    way: Annotated[Literal["a2b", "b2a"], typer.Option(help="Which of the networks, for a .pth.")] = "a2b",
+    way: Annotated[Literal["a2b", "b2a"], typer.Option(help="Which of the networks to write, for a .pth.")] = "a2b",
     half: Annotated[
         bool, typer.Option("--half", help="Weights in half precision, for a .safetensors of half the size.")
     ] = False,

@@ -58,16 +58,16 @@ def convert(
 def export(
     generator: Annotated[str, typer.Argument(help="A generator in any supported format, or a name.")],
     target: Annotated[Path, typer.Argument(help="The file to write (.pt, .pth, .model).")],
-    discriminator: Annotated[Path | None, typer.Option(help="File of the discriminator, to be in it, too.")] = None,
+    discriminator: Annotated[Path | None, typer.Option(help="File of the discriminator, to be included.")] = None,
     layout: Annotated[
         Literal["rosinality", "release", "genforce"],
         typer.Option(
-            help="rosinality: as its ports of StyleGAN2 and StyleGAN; release: StyleGAN2 as state dicts with the names "
-            "of NVIDIA's; genforce: StyleGAN and Progressive GAN."
+            help="rosinality: as its ports of StyleGAN2 and StyleGAN; release: StyleGAN2 as state dicts with NVIDIA's "
+            "names; genforce: StyleGAN and Progressive GAN."
         ),
     ] = "rosinality",
 ) -> None:
-    """Write networks in the layout of other code, which reads them by `torch.load`."""
+    """Write networks in the layout of other code, which reads them with `torch.load`."""
     import stylegan2
     from stylegan2.checkpoints.exporting import export as write
 
@@ -82,7 +82,7 @@ def inspect(
     source: Annotated[str, typer.Argument(help="A checkpoint, a file of latentlab, or the name of known weights.")],
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, with all that is known, for programs.")] = False,
 ) -> None:
-    """Print what a file holds, without making a network of it: no file can do harm by it.
+    """Print what a file holds without making a network of it, so that no file can do harm.
 
     Format, networks and their configurations, tensors, metadata, the card of latentlab's own files, and the Python
     names that a pickle asks for: those that are not allowed could run code, and loading refuses them.

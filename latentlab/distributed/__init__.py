@@ -1,9 +1,9 @@
-"""Work on many processes and machines, by Ray. Functions and commands that work on many items, within
+"""Work on many processes and machines, with Ray. Functions and commands that work on many items give, within
 
 >>> with latentlab.cluster(workers=4):
 ...     table = latentlab.sample(components, settings, "samples")
 
-give what they give without it, to the bit. Needs the package ray, `pip install 'latentlab-gan[cluster]'`.
+what they give without it, to the bit. Needs the package ray, `pip install 'latentlab-gan[cluster]'`.
 """
 
 from latentlab.distributed.clusters import cluster

@@ -1,4 +1,4 @@
-"""A worker: a process that holds the networks of a job, and works on one item after the other."""
+"""A worker: a process that holds the networks of a job, and works on one item after another."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Place:
         return cls(os.getcwd(), torch.get_num_threads(), tuple(mirrored()))
 
     def take(self) -> bool:
-        """Take it over; whether there is such a folder here."""
+        """Take it over, and return whether there is such a folder here."""
         torch.set_num_threads(self.threads)
         take_over(self.mirrored)
         try:

@@ -15,13 +15,13 @@ _PARTS = re.compile(r"(?P<client>ray://)?(?:\[(?P<six>[^\[\]\s]+)\]|(?P<host>[^\
 
 
 def check_reachable(address: str) -> None:
-    """Have it out whether something listens at the address of a cluster.
+    """Check that something listens at the address of a cluster.
 
     Parameters
     ----------
     address
         HOST:PORT or ray://HOST:PORT; 'auto', which Ray reads from RAY_ADDRESS or looks for on this machine; or one of
-        another scheme, which is left to Ray, like the looking.
+        another scheme, which is left to Ray, as is the search on this machine.
 
     Raises
     ------
@@ -34,7 +34,7 @@ def check_reachable(address: str) -> None:
     host, port = _host_and_port(named)
     try:
         socket.create_connection((host, port), _PATIENCE).close()
-    except (OSError, UnicodeError) as error:  # a name may have no place in the encoding of names
+    except (OSError, UnicodeError) as error:  # some names cannot be encoded
         reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
         raise UserError(
             f"no Ray cluster answers at {named} ({reason}): is `ray start --head` running there, with this port, and "

@@ -22,20 +22,21 @@ _STORE = 1 << 30  # bytes of shared memory on this machine, through which jobs a
 def cluster(
     workers: int | None = None, address: str | None = None, gpus_per_worker: float | None = None
 ) -> Iterator[None]:
-    """Give the items of the functions that are called within to workers.
+    """Hand the items of the functions that are called within the block to workers.
 
     These are the functions that draw samples, study, project and edit photos, measure directions and compare methods.
     What they return and write is the same to the bit, on the same kind of device: networks are sent as they are loaded
-    here, and workers compute with as many threads as this process (`torch.get_num_threads()`). What dies, a worker or a
-    machine, is replaced, and its work is done again; where two workers end at one item, it is named.
+    here, and workers compute with as many threads as this process (`torch.get_num_threads()`). A worker or machine that
+    dies is replaced, and its work is done again; an item at which two workers end is named.
 
     Parameters
     ----------
     workers
-        Number of workers, processes that hold the networks once each; None for one a GPU or, without GPUs, one a CPU.
+        Number of workers, processes that hold the networks once each; None for one per GPU or, without GPUs, one per
+        CPU.
     address
         Address of a Ray cluster, such as 'auto' or '10.0.0.1:6379', whose machines have this package and see the same
-        folders; None to start workers on this machine. Where Ray runs already in this process, that is used.
+        folders; None to start workers on this machine. Where Ray already runs in this process, that is used.
     gpus_per_worker
         GPUs of each worker, or a fraction of one; None for an equal share, 1 at most.
 
@@ -43,7 +44,7 @@ def cluster(
     ------
     UserError
         If the package ray is not installed, the address has another form, no cluster answers there within seconds, or
-        it has not so many GPUs.
+        it does not have that many GPUs.
     """
     if workers is not None and workers < 1:
         raise UserError(f"there must be 1 worker or more, not {workers}")
@@ -60,7 +61,7 @@ def cluster(
 
 @contextmanager
 def _running(ray: Any, workers: int | None, address: str | None) -> Iterator[None]:
-    """Have Ray run, in silence: as it does already, on this machine, or on the cluster of an address."""
+    """Let Ray run, silently: as it does already, on this machine, or on the cluster of an address."""
     if ray.is_initialized():
         yield
         return

@@ -1,4 +1,4 @@
-"""Workers that pull items: one actor a device, none waits for another, and what dies is replaced."""
+"""Workers that pull items: one actor per device; none waits for another, and what dies is replaced."""
 
 from __future__ import annotations
 
@@ -130,8 +130,8 @@ class _Crew:
                 yield from self._take(waiting[answer])
 
     def _hand_out(self) -> bool:
-        """Give items to workers that are ready for more; whether any is still to be answered."""
-        for already in range(_AHEAD):  # a second one for nobody before each has its first
+        """Give items to workers that are ready for more, and return whether any is still to be answered."""
+        for already in range(_AHEAD):  # nobody gets a second one before each has its first
             for member in self._members:
                 if member.machine is not None and len(member.asked) == already < member.ahead:
                     task = self._next()

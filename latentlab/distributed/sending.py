@@ -34,7 +34,7 @@ class Packed:
 class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]
     """Names devices by their kind: a worker has one, whichever number it had elsewhere."""
 
-    relative: list[PurePath]  # those that it came by
+    relative: list[PurePath]  # those that it came across
 
     def reducer_override(self, obj: Any) -> Any:
         """Return how an object is made again."""

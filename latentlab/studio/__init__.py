@@ -1,6 +1,6 @@
-"""The page in the browser: sample faces, edit them by sliders, project photos, learn directions.
+"""The page in the browser: sample faces, edit them with sliders, project photos, learn directions.
 
-The modules beside this one know no Gradio: what a session holds, how a face is rendered, what is exported.
+The modules beside this one know nothing of Gradio: what a session holds, how a face is rendered, what is exported.
 `latentlab.studio.page` draws them.
 """
 

@@ -18,7 +18,7 @@ def report_frame(upload: str | Path) -> str:
     Raises
     ------
     UserError
-        If the file is too large, or no report; names it, not its folder.
+        If the file is too large, or is not a report; the message names it, not its folder.
     """
     path = Path(upload)
     check_size(path)

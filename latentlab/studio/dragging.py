@@ -1,4 +1,4 @@
-"""Drag points of a face: moves as lines of text, which clicks write as well, and the drag itself."""
+"""Drag points of a face: moves as lines of text, which clicks also write, and the drag itself."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Moves:
         Raises
         ------
         UserError
-            If a line is none, or there are too many.
+            If a line is not a move, or there are too many.
         """
         points, targets = [], []
         lines = [line for line in text.splitlines() if line.strip()]
@@ -143,17 +143,17 @@ def drag_face(
     Parameters
     ----------
     subject, steps
-        The face, and how it is edited; what moves style channels is laid aside.
+        The face, and how it is edited; what moves style channels is left out.
     moves, mask
         The moves, and `(r, r)` of what may move; None for everything.
     most
-        Steps at most.
+        Maximum number of steps.
     path
         File of the code.
     report
-        What is told how far it is.
+        Receives the progress of the work.
     photo
-        The face of a photo that is dragged, which is written down beside the code.
+        The face of a photo that is dragged, which is noted beside the code.
 
     Raises
     ------
@@ -168,9 +168,9 @@ def drag_face(
         for step in drag_steps(ws, points, targets, generator, DragSettings(steps=most), mask):
             left = float(step.distances.max())
             show(step.done, step.total, "" if math.isnan(left) else f"{left:.1f} px left")
-            report.show(subject.with_ws(step.ws).before)  # with its noise maps, which a preview of the drag has not
+            report.show(subject.with_ws(step.ws).before)  # with its noise maps, which a preview of the drag lacks
     path.parent.mkdir(parents=True, exist_ok=True)
-    if photo is not None:  # before the code, which without it would be one of the generator's own
+    if photo is not None:  # before the code, which would be one of the generator's own without it
         note_photo(photo, path.parent)
     save_latents(step.ws, path)
     return path

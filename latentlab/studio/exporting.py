@@ -1,4 +1,4 @@
-"""Files of an edited face: the image, the animated walk, its latent code, and how it is made again."""
+"""Files of an edited face: the image, the animated walk, its latent code, and how to make it again."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from latentlab.studio.subjects import Steps, Subject
 from latentlab.video import check_video, write_video
 
 EXPORTS = ("PNG", "MP4", ".npz", ".safetensors", "recipe")
-"""What can be exported: the image, the walk to it, its latent code in two forms, and how it is made again."""
+"""What can be exported: the image, the walk to it, its latent code in two forms, and how to make it again."""
 
 FRAMES = 60  # of the walk, there and back
 SIDE = 512  # pixels of the longer side of the walk
@@ -55,7 +55,7 @@ def export(
     ------
     UserError
         If no face is picked, a kind is unknown, the face has no such code, the walk has no end, a package that writes
-        it is not installed, or a photo that the recipe reads is not kept any more.
+        it is not installed, or a photo that the recipe reads is no longer kept.
     """
     unknown = [kind for kind in kinds if kind not in EXPORTS]
     if unknown or not kinds:

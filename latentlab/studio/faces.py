@@ -31,7 +31,7 @@ class Mix:
     Raises
     ------
     UserError
-        If the seed is out of range, or the rows are none.
+        If the seed is out of range, or the rows are invalid.
     """
 
     seed: int

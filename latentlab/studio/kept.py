@@ -28,18 +28,18 @@ class _Photo:
 
 
 def note_photo(face: PhotoFace, folder: Path) -> None:
-    """Write down, beside a code, from which photo's face it was dragged."""
+    """Note, beside a code, which photo's face it was dragged from."""
     fast, tune, steps = recipe_options(face.recipe)
     write_json(folder / _PHOTO, asdict(_Photo(face.path.name, face.number, fast, tune, steps)))
 
 
 def kept_face(files: list[Path], photo: Callable[[str], Path]) -> CodeFace:
-    """The dragged face of which these are the files; `photo` gives the file of a visitor's photo by its name.
+    """The dragged face that these files hold; `photo` gives the file of a visitor's photo by its name.
 
     Raises
     ------
     UserError
-        If there is no code among the files, or the photo is not kept any more.
+        If there is no code among the files, or the photo is no longer kept.
     """
     by_name = {path.name: path for path in files}
     if CODE not in by_name:

@@ -20,7 +20,7 @@ from latentlab.studio.visitors import plain_name
 from latentlab.studio.working import Report
 
 FEWEST, MOST = 20, 5000
-"""Samples that a direction is learnt from."""
+"""Fewest and most samples that a direction is learnt from."""
 
 
 _FACTS = ".learnt.json"
@@ -57,7 +57,7 @@ class Learnt(ShortRepr):
 
 
 def headings_of(names: Sequence[str]) -> list[str]:
-    """Headings above the rows of a sample table, whose scores have names."""
+    """Headings above the rows of a sample table whose scores have these names."""
     return ["seed", "psi", *names]
 
 
@@ -85,7 +85,7 @@ def learn(attribute: str, finder: str, samples: int, components: Components, fol
     folder
         Folder of the samples and of the results.
     report
-        What is told how far it is.
+        Receives the progress of the work.
 
     Raises
     ------
@@ -105,7 +105,7 @@ def learn(attribute: str, finder: str, samples: int, components: Components, fol
     fit.direction.save(file)
     walk = walk_seeds(PICTURE_SEEDS, fit.direction, None, components, SeedSettings(), progress=report.stage)
     save_figure(walk.figure(attribute), picture)
-    write_json(folder / f"{name}{_FACTS}", asdict(_Facts(samples)))  # the last: what has it is finished
+    write_json(folder / f"{name}{_FACTS}", asdict(_Facts(samples)))  # last: a direction that has it is finished
     return Learnt(name, fit.direction, table, file, picture)
 
 
@@ -115,7 +115,7 @@ def names_learnt(folder: Path) -> list[str]:
 
 
 def learnt(name: str, folder: Path, components: Components) -> Learnt:
-    """Open a direction again that `learn` has finished in a folder.
+    """Reopen a direction that `learn` has finished in a folder.
 
     Raises
     ------

@@ -58,7 +58,7 @@ class Networks:
 
     @property
     def network_name(self) -> str:
-        """The generator's name, as a command is given it."""
+        """The generator's name, as it is given to a command."""
         return self.components.network_name
 
     @cached_property
@@ -76,7 +76,7 @@ class Networks:
 
     @cached_property
     def statistics(self) -> WStatistics:
-        """Mean and spread of w, by which distances are told."""
+        """Mean and spread of w, by which distances are measured."""
         return w_statistics(self.components.generator)
 
     def warm_up(self) -> None:
@@ -91,7 +91,7 @@ class Networks:
         Raises
         ------
         UserError
-            If the file is no direction, or it does not fit the generator; names the file alone, not its folder.
+            If the file is not a direction, or does not fit the generator; the message names the file, not its folder.
         """
         path = Path(path)
         try:
@@ -134,7 +134,7 @@ class Networks:
         Raises
         ------
         UserError
-            If the rows of a mix are not the generator's, or a photo's face is projected no more.
+            If the rows of a mix are not the generator's, or the projection of a photo's face is no longer kept.
         """
         with self._lock:
             if face in self._subjects:
@@ -148,7 +148,7 @@ class Networks:
         return subject
 
     def keep(self, face: PhotoFace, portrait: Portrait) -> None:
-        """Keep what the projection of a photo's face gave, to be edited."""
+        """Keep the result of projecting a photo's face, to be edited."""
         with self._lock:
             self._portraits[face] = portrait
             self._portraits.move_to_end(face)
@@ -215,7 +215,7 @@ def faces_in(path: Path, components: Components) -> list[CheckedPhoto]:
     Raises
     ------
     UserError
-        If there is none, or the generator does not take photos; names the photo, not its folder.
+        If there is none, or the generator does not take photos; the message names the photo, not its folder.
     """
     components.check_takes_photos()
     faces = []

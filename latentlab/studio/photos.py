@@ -24,7 +24,7 @@ from latentlab.studio.working import Report
 def project_face(
     photo: CheckedPhoto, components: Components, recipe: PhotoRecipe, folder: Path, report: Report
 ) -> Portrait:
-    """Project a face, showing every step; a stopped projection goes on where it was.
+    """Project a face, showing every step; a stopped projection resumes where it was.
 
     Parameters
     ----------
@@ -37,7 +37,7 @@ def project_face(
     folder
         Folder of the result, in which `NAME-NUMBER` has its files.
     report
-        What is told how far it is.
+        Receives the progress of the work.
 
     Raises
     ------
@@ -88,7 +88,7 @@ def edit_queue(
     report: Report,
     done: list[Path],
 ) -> list[str]:
-    """Edit the largest face of each photo; `NAME.png` is written as soon as it is done, and a bad photo never ends it.
+    """Edit the largest face of each photo; `NAME.png` is written as soon as it is done, and a bad photo never stops it.
 
     Parameters
     ----------
@@ -101,9 +101,9 @@ def edit_queue(
     folder
         Folder of the results.
     report
-        What is told how far it is.
+        Receives the progress of the work.
     done
-        Gets the file of each photo as soon as it is written.
+        Receives the file of each photo as soon as it is written.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""The Python and the command line that give an edited image again."""
+"""The Python code and the command line that make an edited image again."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _TAKEN = ("image", "walk", "code", "edit", FOLDER)  # names, without suffix, of 
 
 @dataclass(frozen=True)
 class Recipe:
-    """How an image is made again.
+    """How to make an image again.
 
     Attributes
     ----------
@@ -34,7 +34,7 @@ class Recipe:
     command
         A command line that writes it into the folder again.
     files
-        Names of exported files that the two read, beside copies of the visitor's own.
+        Names of exported files that the two read, besides copies of the visitor's own.
     """
 
     python: str
@@ -43,7 +43,7 @@ class Recipe:
 
 
 def recipe_of(session: Session, networks: Networks) -> Recipe:
-    """Write down how a session's image is made again.
+    """Write down how to make a session's image again.
 
     Raises
     ------
@@ -182,7 +182,7 @@ def _command_of_photo(face: PhotoFace, code: str | None, session: Session, netwo
 
 
 def _moves(session: Session, networks: Networks, steps: Steps) -> list[str]:
-    """The beginning of a command that edits as a session does, or by strength 0 where there are no steps."""
+    """The beginning of a command that edits as a session does, or with strength 0 where there are no steps."""
     edit, words = session.edit, ["latentlab", "edit"]
     if not steps:
         some = next(iter([*networks.directions, *session.own]), "DIRECTION")
@@ -203,7 +203,7 @@ def _network(networks: Networks) -> list[str]:
 
 
 def combined_styles(steps: Steps) -> tuple[Direction, float] | None:
-    """Combine the steps along style channels to one: a direction, and its strength; None where there are none."""
+    """Combine the steps along style channels into one: a direction, and its strength; None where there are none."""
     moves: dict[tuple[str, int], tuple[float, float]] = {}  # by channel: how far in its scale, and the scale
     some: Direction | None = None
     for direction, strength in steps:

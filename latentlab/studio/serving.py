@@ -32,9 +32,9 @@ class StudioSettings:
     network, scorer, device
         Networks, see `latentlab.pipelines.Components.load`.
     folder
-        Folder in which everything is kept that visitors make.
+        Folder that keeps everything that visitors make.
     host, port
-        Address. Anybody who reaches another host than the local one can use the page.
+        Address. Anybody who reaches a host other than the local one can use the page.
     password
         Password that the page asks for, under any name; None for none.
     browser
@@ -92,7 +92,7 @@ def served(settings: StudioSettings | None = None) -> Iterator[str]:
 
 @contextmanager
 def _environment(cache: str) -> Iterator[None]:
-    """Let Gradio be silent, and keep what is uploaded and shown in a folder that goes with the program."""
+    """Keep Gradio silent, and keep what is uploaded and shown in a folder that goes with the program."""
     before = dict(os.environ)
     os.environ.update(_SILENT, GRADIO_TEMP_DIR=cache)
     try:

@@ -11,7 +11,7 @@ from latentlab.errors import UserError
 from latentlab.studio.faces import Face
 
 GESTURE_SECONDS = 1.5
-"""Moves of one slider with shorter pauses between are one step of the history."""
+"""Moves of one slider with shorter pauses between them are one step of the history."""
 _LONGEST = 200  # steps of the history
 
 
@@ -22,7 +22,7 @@ class Edit:
     Attributes
     ----------
     strengths
-        Pairs of a direction's name and its strength, which is not 0, by name.
+        Pairs of a direction's name and its strength, which is not 0, sorted by name.
     layers
         First and last row that directions of w and w+ move; None for all of theirs.
     """
@@ -37,7 +37,7 @@ class Edit:
         Raises
         ------
         UserError
-            If a strength is no finite number, or the rows go downwards.
+            If a strength is not a finite number, or the rows go downwards.
         """
         for name, strength in strengths.items():
             if not math.isfinite(strength):
@@ -68,7 +68,7 @@ class History:
     past
         Earlier ones, the latest last.
     moved, at
-        What the last step moved, and when, in seconds: a slider on its way gives many edits and is one step.
+        What the last step moved, and when, in seconds: a slider on its way gives many edits but is one step.
     """
 
     present: Edit = Edit()
@@ -86,7 +86,7 @@ class History:
         return History(edit, past, moved, now)
 
     def undone(self) -> History:
-        """Go back by one step; the same where there is none."""
+        """Go back one step; the same where there is none."""
         return History(self.past[-1], self.past[:-1]) if self.past else self
 
 
@@ -128,11 +128,11 @@ class Session:
         return replace(self, history=self.history.to(edit, now))
 
     def undone(self) -> Session:
-        """Go back by one step."""
+        """Go back one step."""
         return replace(self, history=self.history.undone())
 
     def with_direction(self, name: str, direction: Direction, most: int) -> Session:
-        """Add a direction of one's own, or replace one of that name.
+        """Add a direction of the visitor's own, or replace the one of that name.
 
         Raises
         ------

@@ -25,7 +25,7 @@ from latentlab.reprs import ShortRepr
 from latentlab.scorers import score_images
 
 Steps = Sequence[tuple[Direction, float]]
-"""Directions, and how far each is gone along."""
+"""Directions, and how far to move along each."""
 
 _dlib = threading.Lock()  # its networks keep the image that they describe
 
@@ -157,7 +157,7 @@ class Subject(ShortRepr):
         try:
             with _dlib:
                 return self._description.identity(image)
-        except UserError as error:  # dlib is installed apart
+        except UserError as error:  # dlib is installed separately
             return math.nan, str(error)
 
     @cached_property

@@ -30,7 +30,7 @@ def translator_of(source: str | Path, components: Components) -> Translator:
     Raises
     ------
     UserError
-        There is no such translator, the file is too large, or it holds none.
+        If there is no such translator, the file is too large, or it holds none.
     """
     if isinstance(source, Path):
         check_size(source, MOST_TRANSLATOR_BYTES)
@@ -49,9 +49,9 @@ def translate(image: Image.Image, translator: Translator, strength: float, compo
     Parameters
     ----------
     image
-        The image; transparency lies on white.
+        The image; transparent parts lie on white.
     translator
-        The translator; one that edits faces edits all of the image.
+        The translator; one that edits faces edits all faces in the image.
     strength
         How far along its first attribute, where it takes strengths.
     components
@@ -82,7 +82,7 @@ def translate_drawing(
     Raises
     ------
     UserError
-        If the translator edits faces of photos, nothing is drawn, or as `translate` raises it.
+        If the translator edits faces of photos, nothing is drawn, or as for `translate`.
     """
     if is_face_editor(translator):
         raise UserError(

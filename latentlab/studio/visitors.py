@@ -1,4 +1,4 @@
-"""Folders of visitors: a visitor is known by a token that nobody guesses, and files have plain names alone."""
+"""Folders of visitors: a visitor is known by a token that nobody guesses, and files have only plain names."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ _TOKEN = re.compile(r"[0-9a-f]{32}")
 _PHOTOS = "photos"
 _LONGEST = 60  # characters of a name
 MOST_BYTES = 50_000_000
-"""Size of an uploaded file at most, translators apart."""
+"""Largest size of an uploaded file, translators apart."""
 MOST_TRANSLATOR_BYTES = 350_000_000
-"""Size of an uploaded translator at most: pix2pix's default network for 256 pixels has 218 MB, for 1024 pixels 318."""
+"""Largest size of an uploaded translator: pix2pix's default network for 256 pixels has 218 MB, for 1024 pixels 318."""
 
 
 def new_token() -> str:
@@ -48,12 +48,12 @@ class Visitors:
         self.folder = folder
 
     def folder_of(self, token: str) -> Path:
-        """The folder of a visitor, made at the first use.
+        """The folder of a visitor, made on first use.
 
         Raises
         ------
         UserError
-            If the token is none.
+            If it is not a token.
         """
         if not is_token(token):
             raise UserError("this page has lost its place: load it anew")
@@ -67,7 +67,7 @@ class Visitors:
 
     @contextmanager
     def new_folder(self, token: str, kind: str) -> Iterator[Path]:
-        """An empty folder of a visitor, called by a kind of work and a number; it goes again if nothing is put into it.
+        """An empty folder of a visitor, named after a kind of work and a number; removed if nothing is put into it.
 
         Enter it where the work is done, and not before: work that waits and is cancelled then leaves nothing.
         """
@@ -95,7 +95,7 @@ class Visitors:
         return [f"{kind}-{number}" for number in sorted((int(name[1]) for name in names if name), reverse=True)]
 
     def result(self, token: str, kind: str, name: str) -> list[Path]:
-        """Files of one of these folders, by its name; UserError if there is none."""
+        """Files of one of a visitor's result folders, by its name; UserError if there is none."""
         if name not in self.results_of(token, kind):
             raise UserError("this result is not there any more; make it again")
         return _files(self.folder_of(token) / name)
@@ -106,7 +106,7 @@ class Visitors:
         Raises
         ------
         UserError
-            If it is too large, or no image that is read here; names the upload, not its place.
+            If it is too large, or not an image that is read here; the message names the upload, not its place.
         """
         upload = Path(upload)
         check_upload(upload)
@@ -137,7 +137,7 @@ def _files(folder: Path) -> list[Path]:
 
 
 def check_upload(upload: Path) -> None:
-    """Refuse an uploaded file that is too large, or no image that is read here; UserError names it, not its place."""
+    """Refuse an uploaded file that is too large, or not an image read here; UserError names it, not its place."""
     check_size(upload)
     try:
         with opened(upload) as image:
@@ -154,7 +154,7 @@ def check_size(upload: Path, most: int = MOST_BYTES) -> None:
 
 
 def plain_name(name: str) -> str:
-    """A file's name made of letters, digits, dots and dashes alone, which leads nowhere else."""
+    """A file's name made of letters, digits, underscores, dots and dashes only, which leads nowhere else."""
     stem, dot, suffix = Path(printable(name)).name.rpartition(".")
     stem, suffix = (re.sub(r"[^\w-]+", "-", part, flags=re.ASCII).strip("-") for part in (stem or suffix, suffix))
     return f"{stem[:_LONGEST] or 'file'}{f'.{suffix[:10].lower()}' if dot and suffix else ''}"
@@ -169,7 +169,7 @@ def _place_for(upload: Path, folder: Path) -> Path:
 
 
 def free_stem(folder: Path, path: Path) -> str:
-    """A plain name for a result of a file, by which no image of a folder is called yet."""
+    """A plain name for a result of a file, which no image in a folder has yet."""
     stem = plain_name(path.name).partition(".")[0]
     numbers = (stem if number == 1 else f"{stem}-{number}" for number in itertools.count(1))
     return next(name for name in numbers if not (folder / f"{name}.png").exists())

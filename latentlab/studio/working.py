@@ -22,7 +22,7 @@ class Cancelled(Exception):
 
 @dataclass(frozen=True)
 class Update:
-    """How far a work is.
+    """How far a piece of work has got.
 
     Attributes
     ----------
@@ -50,13 +50,13 @@ class Update:
 
 @dataclass(frozen=True)
 class Finished(Generic[T]):
-    """The result of a work."""
+    """The result of a piece of work."""
 
     result: T
 
 
 class Report:
-    """What a work calls to tell how far it is; every call raises `Cancelled` once the work is to end."""
+    """What work calls to tell how far it has got; every call raises `Cancelled` once the work is to end."""
 
     def __init__(self) -> None:
         self._updates: SimpleQueue[Update | Finished[object] | BaseException] = SimpleQueue()
@@ -112,21 +112,21 @@ class _Piece:
 
 
 class Works:
-    """The work of all visitors, of which one is done at a time: who comes first is first."""
+    """The work of all visitors, one piece at a time: first come, first served."""
 
     def __init__(self) -> None:
-        self._queue: list[_Piece] = []  # the first is at work; it leaves only where its thread is done with it
+        self._queue: list[_Piece] = []  # the first is at work; it leaves only once its thread is done with it
         self._lock = threading.Lock()
 
     def follow(self, visitor: str, work: Callable[[Report], T]) -> Iterator[Update | Finished[T]]:
         """Do a visitor's work in a thread, and yield its place in the queue, how far it is and, last, its result.
 
-        The first update comes at once. The work ends, or never starts, where nobody asks for the next update any more.
+        The first update comes at once. The work ends, or never starts, once nobody asks for the next update any more.
 
         Raises
         ------
         Cancelled
-            If it was cancelled; whatever else the work raises.
+            If it was cancelled; whatever else the work raises is raised, too.
         """
         report = Report()
         thread = threading.Thread(target=lambda: self._do(piece, work), daemon=True)
@@ -151,7 +151,7 @@ class Works:
         return last.result
 
     def cancel(self, visitor: str) -> bool:
-        """Cancel a visitor's work, of which what waits never starts; False where there is none."""
+        """Cancel a visitor's work; what waits never starts. False where there is none."""
         with self._lock:
             pieces = [piece for piece in self._queue if piece.visitor == visitor]
             for piece in pieces:

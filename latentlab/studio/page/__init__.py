@@ -1,1 +1,1 @@
-"""The page as Gradio draws it: a module a tab. Only these modules import Gradio."""
+"""The page as Gradio draws it: one module per tab. Only these modules import Gradio."""

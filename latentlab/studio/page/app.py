@@ -25,7 +25,7 @@ def build(studio: Studio) -> gr.Blocks:
     """Build the page of a studio; `latentlab.studio.serving` serves it."""
     with gr.Blocks(analytics_enabled=False, title="latentlab studio", delete_cache=(600, 3600)) as page:
         session = gr.State(Session())
-        # Under one secret, a page that is loaded after a new start of the program finds its visitor again.
+        # With a fixed secret, a page that is loaded after a restart of the program finds its visitor again.
         token = gr.BrowserState("", storage_key=_STORE, secret=_STORE)
         gr.Markdown("# latentlab studio")
         with gr.Tabs(selected="sample") as tabs:
@@ -61,7 +61,7 @@ def build(studio: Studio) -> gr.Blocks:
 
 
 def _identify(page: gr.Blocks, token: gr.BrowserState) -> None:
-    """Give a new visitor a token; one who comes back has it."""
+    """Give a new visitor a token; one who comes back already has it."""
     page.load(
         lambda known: known if is_token(known) else new_token(),
         token,

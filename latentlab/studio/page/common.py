@@ -109,5 +109,5 @@ def pair(after: Tensor, before: Tensor, alt: str) -> str:
 
 
 def status(text: str) -> str:
-    """A line that screen readers tell when it changes."""
+    """A line that screen readers announce when it changes."""
     return f'<p class="ll-status" role="status">{html.escape(text)}</p>'

@@ -18,6 +18,6 @@ class CompareTab:
         self._report = gr.HTML(label="Report", elem_id="ll-shown-report")
 
     def connect(self) -> None:
-        """Let the controls do what they are for."""
+        """Connect the controls to what they do."""
         private: dict[str, Any] = {"api_visibility": "private"}
         self._file.upload(told(report_frame), self._file, self._report, **private)

@@ -74,7 +74,7 @@ class DragTab:
             )
 
     def connect(self, page: gr.Blocks, tab: gr.Tab) -> tuple[Any, Any]:
-        """Let the controls do what they are for; returns the events of a face that was dragged, now or before."""
+        """Connect the controls to what they do; returns the events of a face that was dragged, now or before."""
         quick: dict[str, Any] = {**QUICK, "api_visibility": "private"}
         drawn = {"inputs": [self._session, self._moves], "outputs": self._image, "trigger_mode": "always_last", **quick}
         tab.select(told(self._opened), self._session, [self._image, self._mask], **quick)

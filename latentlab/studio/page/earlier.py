@@ -1,4 +1,4 @@
-"""What a visitor left behind, photos and work, to be opened again: after the page was closed, too."""
+"""What a visitor left behind, photos and work, to be opened again, even after the page was closed."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Earlier:
     def opens(self, handler: Callable[..., Any], inputs: Any, outputs: Any, **options: Any) -> Any:
         """Call a handler when one is chosen; returns the event. The list can then be asked for the same one again.
 
-        What Gradio calls a list's input is sent whenever the list loses the focus, with or without a choice.
+        What Gradio calls a list's input is sent whenever the list loses focus, with or without a choice.
         """
         picked = self.chosen.change(_picked, self.chosen, None, **_QUIET)
         opened = picked.success(told(handler), inputs, outputs, **options)

@@ -129,11 +129,11 @@ class EditTab:
 
     @property
     def _told(self) -> list[Any]:
-        """What tells of a session's face: given by `_measure`."""
+        """What describes a session's face: given by `_measure`."""
         return [self._figures, self._command, self._python]
 
     def connect(self, page: gr.Blocks) -> None:
-        """Let the controls do what they are for."""
+        """Connect the controls to what they do."""
         quick: dict[str, Any] = {**QUICK, "api_visibility": "private"}
         long: dict[str, Any] = {**LONG, "api_visibility": "private"}
         # Not in the queue, which looks for events, and for their answers, some tens of milliseconds apart.
@@ -178,7 +178,7 @@ class EditTab:
         return self._measure_after(shown)
 
     def _measure_after(self, event: Any) -> Any:
-        """Tell of the face that an event showed: an event of its own, for which the next image does not wait."""
+        """Describe the face that an event showed: an event of its own, for which the next image does not wait."""
         return event.success(
             told(self._measure),
             [self._session, self._score],

@@ -62,7 +62,7 @@ class LearnTab:
                 )
 
     def connect(self, page: gr.Blocks) -> tuple[Any, Any]:
-        """Let the controls do what they are for; returns the events that gave the session a direction."""
+        """Connect the controls to what they do; returns the events that gave the session a direction."""
         private: dict[str, Any] = {"api_visibility": "private"}
         shown = [self._session, self._progress, self._table, self._card, self._walk, self._file]
         self._stop.click(self._cancel, None, self._progress, queue=False, **private)

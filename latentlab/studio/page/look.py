@@ -1,4 +1,4 @@
-"""How the page looks, and what screen readers call its fields; on a narrow window a picture stays in sight."""
+"""How the page looks, and what screen readers call its fields; in a narrow window a picture stays in sight."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ THEME = gr.themes.Default(primary_hue="blue", font=_FONTS, font_mono=_MONOSPACE)
     block_title_text_color="*neutral_700",
     block_info_text_color="*neutral_600",
 )
-"""Gradio's own with fonts of the system, for which nothing is fetched, and with colours that all eyes tell apart."""
+"""Gradio's own with system fonts, for which nothing is fetched, and with colours that all eyes can tell apart."""
 
 CSS = """
 .ll-picture { position: relative; margin: 0; aspect-ratio: 1; max-width: 512px; }
@@ -49,7 +49,7 @@ body:not([class~="dark"]) .cm-line span { filter: brightness(0.55); } /* colours
 """
 
 CUT = "share => { document.documentElement.style.setProperty('--ll-cut', share + '%'); }"
-"""Shows as much of the original over the edited image, in per cent, without asking the server."""
+"""Shows a share of the original, in per cent, over the edited image, without asking the server."""
 
 NAMES = """() => {
   const name = (one, text) => { if (one.getAttribute('aria-label') !== text) one.setAttribute('aria-label', text); };
@@ -65,4 +65,4 @@ NAMES = """() => {
   new MutationObserver(all).observe(document.body, {subtree: true, childList: true, attributeFilter: ['alt']});
   all();
 }"""
-"""Calls fields for files, links to files and faces of a gallery by what they are, which Gradio's names do not tell."""
+"""Names fields for files, links to files and faces of a gallery by what they are, which Gradio's names do not say."""

@@ -1,4 +1,4 @@
-"""The tab Photo: load a photo, choose a face, project it, and edit many photos one after the other."""
+"""The tab Photo: load a photo, choose a face, project it, and edit many photos one after another."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ class PhotoTab:
             self._earlier = Earlier(partial(self._studio.visitors.results_of, kind=_KIND), self._token, "Edited before")
 
     def connect(self, page: gr.Blocks) -> Any:
-        """Let the controls do what they are for; returns the event of a face that was projected."""
+        """Connect the controls to what they do; returns the event of a face that was projected."""
         private: dict[str, Any] = {"api_visibility": "private"}
         shown = [self._path, self._faces, self._crops, self._checks, self._view]
         taken = self._upload.upload(

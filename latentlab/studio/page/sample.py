@@ -59,7 +59,7 @@ class SampleTab:
         return [self._seed, self._count, self._psi, self._mixed, self._other, self._from, self._to]
 
     def connect(self, page: gr.Blocks, session: gr.State) -> Any:
-        """Let the controls do what they are for; the first faces are drawn when the page opens.
+        """Connect the controls to what they do; the first faces are drawn when the page opens.
 
         Returns the event of a face that was picked.
         """

@@ -64,7 +64,7 @@ class TranslateTab:
                 self._earlier = Earlier(partial(studio.visitors.results_of, kind=_KIND), token, "Translated before")
 
     def connect(self, page: gr.Blocks) -> None:
-        """Let the controls do what they are for."""
+        """Connect the controls to what they do."""
         private: dict[str, Any] = {"api_visibility": "private"}
         self._kind.input(
             lambda kind: (
@@ -131,7 +131,7 @@ def _sketchpad() -> gr.Sketchpad:
 
 
 def _blank() -> dict[str, Any]:
-    """White paper: on none, Gradio's sketchpad waits for its brush to be chosen, at first and after it was cleared."""
+    """White paper: without it, Gradio's sketchpad waits for its brush to be chosen, at first and once cleared."""
     return {"background": Image.new("RGB", (_SIDE, _SIDE), "white"), "layers": [], "composite": None}
 
 
