@@ -1,6 +1,7 @@
 """Fixtures that the whole suite shares: a tiny generator, the folder of recorded vectors, the command line."""
 
 import os
+import signal
 import sys
 from collections.abc import Iterator
 from contextlib import nullcontext
@@ -11,6 +12,9 @@ from pathlib import Path
 if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ["OMP_NUM_THREADS"] = "1"
 os.environ["STYLEGAN2_KEEP_MEMORY"] = "0"  # a worker that ran everything would keep the peak of it all
+# What a script runs in the background ignores Ctrl-C, and so would the processes that tests start and interrupt.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 import hypothesis
 import pytest

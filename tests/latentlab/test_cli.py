@@ -667,8 +667,6 @@ def test_an_interrupted_process_says_so_and_loses_nothing(network, tmp_path):
         [SCRIPT, *map(str, words)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        # What a shell starts in the background ignores it, and hands that down.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     told: list[bytes] = []
     reader = threading.Thread(target=lambda: told.extend(iter(process.stderr.readline, b"")))

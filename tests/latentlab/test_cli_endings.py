@@ -40,8 +40,6 @@ def test_ctrl_c_while_the_program_starts(network, tmp_path, module):
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
-        # What a shell starts in the background ignores it, and hands that down.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     seen = False
     for line in process.stderr:
