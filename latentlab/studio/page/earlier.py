@@ -43,7 +43,7 @@ class Earlier:
         """
         picked = self.chosen.change(_picked, self.chosen, None, **_QUIET)
         opened = picked.success(told(handler), inputs, outputs, **options)
-        opened.success(self._filled, self._token, self.chosen, **_QUIET)
+        opened.then(self._filled, self._token, self.chosen, **_QUIET)  # after a failure, too, to try it again
         return opened
 
     def _filled(self, token: str) -> Any:
