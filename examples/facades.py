@@ -31,7 +31,7 @@ OUT = Path("facades_training")
 # The training
 # ------------
 # "BA" says that the target is on the left of a pair. Four hundred pairs are few: the discriminator sees them augmented,
-# and learns at a quarter of the generator's rate, and LPIPS is used beside L1. Without LPIPS and the augmentation, walls
+# and learns at a quarter of the generator's rate, and LPIPS is used beside L1. Without LPIPS and the augmentation walls
 # are sooty.
 
 config = Pix2Pix.configure(SIZE, BASE_CHANNELS).with_techniques(
