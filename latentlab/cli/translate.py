@@ -168,7 +168,8 @@ def train(
     config = found.configure(resolution, base_channels, variant, objective)
     config = config.for_channels(input_channels, output_channels)
     config = config.with_techniques(Techniques(upsampling, perceptual, backbone, scales, spectral_norm, diff_augment))
-    places = [_unpacked(place, out / "unpacked") for place in (folder, other) if place is not None]
+    sides = {"a": folder, "b": other}  # apart, since both archives may have one name
+    places = [_unpacked(place, out / "unpacked" / side) for side, place in sides.items() if place is not None]
     folders = places[0] if other is None else (places[0], places[1])
     reading = Reading(order, on_problem, unequal, recursive)
     augmentation = Augmentation.for_resolution(resolution, fit, flip)

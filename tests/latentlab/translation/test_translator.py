@@ -201,7 +201,7 @@ def test_archives_and_nested_folders_are_taken_like_folders(run, sets, tmp_path)
     shutil.make_archive(str(tmp_path / "shapes"), "zip", sets / "shapes")
     code, out, err = run("translate", "train", "cyclegan", tmp_path / "shapes.zip", "--out", tmp_path / "run", *SMALL)
     assert code == 0 and "0 files left out" in out, err
-    assert (tmp_path / "run" / "unpacked" / "shapes" / "trainA").is_dir()
+    assert (tmp_path / "run" / "unpacked" / "a" / "shapes" / "trainA").is_dir()
     model = tmp_path / "run" / "translator.safetensors"
     for source in (tmp_path / "shapes.zip", sets / "shapes"):
         made = tmp_path / f"made-{source.suffix}"
@@ -209,6 +209,19 @@ def test_archives_and_nested_folders_are_taken_like_folders(run, sets, tmp_path)
         assert {path.name for path in (made / "testA").iterdir()} == {p.name for p in (sets / "shapes/testA").iterdir()}
     code, _, err = run("translate", "apply", model, sets / "shapes", "--out", tmp_path / "none")
     assert code == 2 and "only in the folders in it" in err
+
+
+def test_two_archives_of_one_name_are_kept_apart(run, sets, tmp_path):
+    for side in "AB":
+        (tmp_path / side).mkdir()
+        shutil.make_archive(str(tmp_path / side / "images"), "zip", sets / "shapes" / f"train{side}")
+    zips = [tmp_path / side / "images.zip" for side in "AB"]
+    code, _, err = run("translate", "train", "cyclegan", *zips, "--out", tmp_path / "run", *SMALL)
+    assert code == 0, err
+    for side in "AB":
+        originals = {path.name: path.read_bytes() for path in (sets / "shapes" / f"train{side}").iterdir()}
+        unpacked = tmp_path / "run" / "unpacked" / side.lower() / "images"
+        assert {path.name: path.read_bytes() for path in unpacked.glob("*.png")} == originals
 
 
 def test_one_bad_picture_does_not_end_the_rest(run, tmp_path):
