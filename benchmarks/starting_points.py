@@ -19,6 +19,7 @@ from torch import Tensor
 
 import stylegan2
 from latentlab import images, perceptual
+from latentlab.precision import fast_dtype
 from latentlab.projection.encoder import load_encoder
 from latentlab.projection.starts import CANDIDATES, nearest
 from stylegan2.memory import keep_freed_memory
@@ -64,7 +65,7 @@ def report(title: str, targets: list[Tensor], generator: Generator) -> None:
     """Print a line for each way to start."""
     exact, fast = (
         perceptual.load_perceptual("vgg"),
-        perceptual.load_perceptual("vgg", dtype=perceptual.fast_dtype("cpu")),
+        perceptual.load_perceptual("vgg", dtype=fast_dtype("cpu")),
     )
     pyramids = [exact.pyramid(target) for target in targets]
     print(f"{title}, {len(targets)}")

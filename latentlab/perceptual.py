@@ -221,14 +221,6 @@ def masked_mean(values: Tensor, mask: Tensor | None) -> Tensor:
     return weighted / mask.mean(dim=(1, 2, 3)).clamp_min(1e-8)
 
 
-def fast_dtype(device: torch.device | str) -> torch.dtype:
-    """Type for an optimiser's distances: half precision on an accelerator, and on CPUs that are built for it."""
-    if torch.device(device).type != "cpu":
-        return torch.bfloat16
-    has_bfloat16 = getattr(torch.cpu, "_is_avx512_bf16_supported", bool)  # torch has no public name for it
-    return torch.bfloat16 if has_bfloat16() else torch.float32
-
-
 @plain_defaults()
 def load_perceptual(
     net: Backbone = "vgg", device: torch.device | str = "cpu", dtype: torch.dtype = torch.float32

@@ -24,7 +24,7 @@ from torch import Tensor
 from latentlab import images, progress
 from latentlab.errors import UserError
 from latentlab.files import atomic_path
-from latentlab.perceptual import fast_dtype
+from latentlab.precision import fast_dtype
 from latentlab.projection.encoder import GRID, LAYERS, RESOLUTION, Backbone, Encoder
 from stylegan2 import load, z_from_seeds
 from stylegan2.memory import keep_freed_memory

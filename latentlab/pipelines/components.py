@@ -14,8 +14,8 @@ from latentlab.errors import UserError
 from latentlab.faces import FaceDetector, load_detector
 from latentlab.faces.identity import FaceDescriptor
 from latentlab.mapping import OneClass, check_has_w, check_square
-from latentlab.perceptual import PerceptualDistance, fast_dtype, load_perceptual
-from latentlab.precision import Precision, dtype_of
+from latentlab.perceptual import PerceptualDistance, load_perceptual
+from latentlab.precision import Precision, dtype_of, fast_dtype
 from latentlab.rendering import AS_TENSORS, Renderer, check_channels, img_channels
 from latentlab.scorers import Scorer, check_score, default_scorer, load_scorer, scored_channels, takes_square
 from stylegan2.protocol import Generator

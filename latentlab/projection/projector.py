@@ -14,7 +14,8 @@ import torch
 from torch import Tensor
 
 from latentlab.errors import UserError
-from latentlab.perceptual import PerceptualDistance, fast_dtype, load_perceptual
+from latentlab.perceptual import PerceptualDistance, load_perceptual
+from latentlab.precision import fast_dtype
 from latentlab.progress import Stage, stage_of
 from latentlab.projection.adam import Adam
 from latentlab.projection.inputs import MaskedImages
