@@ -112,10 +112,16 @@ class Batches:
                 yield found
                 rows = rows[len(some) :]
             else:  # outside of the handler, which would keep alive what was rendered so far
-                self._shrink(len(some), least, failed)
+                self.shrink(len(some), failed, least)
 
-    def _shrink(self, failed: int, least: int, reason: str) -> None:
-        """Halve the size, below what failed."""
+    def shrink(self, failed: int, reason: str, least: int = 1) -> None:
+        """Halve the size, below the `failed` rows of `least` images that did not fit, and say so.
+
+        Raises
+        ------
+        UserError
+            If a single row did not fit; says what to do.
+        """
         place = f"{self.width}x{self.height} on {self.device}"
         if failed == 1:
             told = f" ({reason.splitlines()[0]})" if reason else ""

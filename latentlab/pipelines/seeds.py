@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from latentlab import images
+from latentlab.background import in_background
 from latentlab.batching import Batches, BatchSize, parts_of
 from latentlab.directions import Direction
 from latentlab.directions.edits import Edits, as_edits
@@ -59,7 +60,7 @@ class SeedSettings:
     resolution
         Resolution of the images; None for the generator's own, and for 256 pixels in walks.
     batch_size
-        Images rendered at once when they are edited.
+        Images rendered at once.
     force
         Whether to apply a direction to a generator that it was not learnt on.
     class_label
@@ -122,15 +123,20 @@ def generate_images(
     check_truncation(components.generator, settings.psi, settings.cutoff)
     components.check_images()
     renderer = components.renderer(settings.resolution, settings.precision)
-    thumbnails, paths = list[torch.Tensor](), list[Path]()
-    with stage_of(progress)("generating") as step:
-        for seed in seeds:
-            image = renderer(_ws([seed], components, settings))
-            paths.append(Path(folder) / f"seed{seed:06d}.png")
-            images.save_image(image, paths[-1])
-            if len(thumbnails) < GRID:  # memory does not grow with the seeds
-                thumbnails.append(images.reduce(image, _THUMBNAIL).cpu())
-            step(len(paths), len(seeds))
+    thumbnails, paths = list[torch.Tensor](), [Path(folder) / f"seed{seed:06d}.png" for seed in seeds]
+
+    def rendered(rows: range) -> torch.Tensor:
+        return renderer(_ws(seeds[rows.start : rows.stop], components, settings)).cpu()
+
+    with stage_of(progress)("generating") as step, in_background() as later:
+        done = 0
+        for some in Batches.of(settings.batch_size, renderer)(range(len(seeds)), rendered):
+            for image in torch.split(some, 1):
+                later(images.save_image, image, paths[done])
+                if done < GRID:  # memory does not grow with the seeds
+                    thumbnails.append(images.reduce(image, _THUMBNAIL))
+                done += 1
+                step(done, len(seeds))
     columns = int(np.ceil(np.sqrt(len(thumbnails))))
     images.save_image(images.grid(torch.cat(thumbnails), columns), Path(folder) / "grid.png")
     return paths
@@ -269,10 +275,11 @@ class _Editor:
         own = np.asarray(self.plan.strengths)
         strengths = own[rows.start : rows.stop] if own.ndim == 2 else self.plan.strengths
         scores = []
-        for one in render_edits(latents, self.direction, strengths, self.renderer, self.scorer, self.batches):
-            name = f"{self.faces.stems[rows[one.face]]}_{self.plan.names[one.step]}.png"
-            images.save_image(one.image, self.folder / name)
-            scores.append(one.scores)
+        with in_background() as later:
+            for one in render_edits(latents, self.direction, strengths, self.renderer, self.scorer, self.batches):
+                name = f"{self.faces.stems[rows[one.face]]}_{self.plan.names[one.step]}.png"
+                later(images.save_image, one.image, self.folder / name)
+                scores.append(one.scores)
         return scores
 
 

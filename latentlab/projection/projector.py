@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from latentlab.batching import Batches
 from latentlab.errors import UserError
 from latentlab.perceptual import PerceptualDistance, load_perceptual
 from latentlab.precision import fast_dtype
@@ -67,7 +68,7 @@ def project(
         fast. The search renders in its precision, too; the result's distances are of images rendered in full.
     batch_size
         Number of images rendered at once; a CPU gains nothing from more than one. When one is done, the next takes its
-        place.
+        place. Where memory runs out, fewer are rendered at once, with a warning.
     folder
         Folder of the state, one file per image: a stopped run goes on from there to the same result, and
         one that is done is found again. None keeps no state.
@@ -147,12 +148,10 @@ class Projector:
         batch_size: int = 1,
         folder: str | Path | None = None,
     ):
-        if batch_size < 1:
-            raise UserError(f"batch_size must be 1 at least, not {batch_size}")
         self.settings = _settings_of(settings)
         check_space(generator, self.settings.space)
-        self.generator, self.batch_size = generator, batch_size
-        self._render = Renderer(generator, generator.resolution)
+        self.generator, self._render = generator, Renderer(generator, generator.resolution)
+        self._batches = Batches(batch_size, self._render.size, generator.w_avg.device)
         self._device = generator.w_avg.device
         self._inputs = MaskedImages.for_generator(images, generator).on(self._device)
         if perceptual is None:
@@ -172,7 +171,7 @@ class Projector:
         waiting, active = [i for i in range(len(self._inputs)) if i not in self._done], dict[int, Search]()
         saved = time.monotonic()
         while waiting or active:
-            while waiting and len(active) < self.batch_size:
+            while waiting and len(active) < self._batches.size:
                 image = waiting.pop(0)
                 active[image] = self._load(image) or self._new_search(image)
             groups, renderings = list[int](), list[Tensor]()
@@ -180,7 +179,7 @@ class Projector:
                 members = {i: active[i] for i in group}
                 if next(iter(members.values())).current(self.settings) is not None:
                     groups += members
-                    renderings.append(self._take_step(members))
+                    renderings += self._take_step(members)
             searches = [active[i] for i in groups]
             finished = {i: search for i, search in active.items() if search.current(self.settings) is None}
             if time.monotonic() - saved > SAVE_SECONDS or (finished and self._folder is not None):
@@ -246,8 +245,17 @@ class Projector:
 
     # --- one step -------------------------------------------------------------------------------------------
 
-    def _take_step(self, members: dict[int, Search]) -> Tensor:
-        """One step of searches that are in the same phase, by the gradients of their losses; the renderings."""
+    def _take_step(self, members: dict[int, Search]) -> Iterator[Tensor]:
+        """One step of searches that are in the same phase, together or, where memory is short, in parts."""
+        numbers = list(members)
+
+        def some(rows: range) -> Tensor:
+            return self._descend({i: members[i] for i in numbers[rows.start : rows.stop]})
+
+        return self._batches(range(len(numbers)), some)
+
+    def _descend(self, members: dict[int, Search]) -> Tensor:
+        """Take a step of searches by the gradients of their losses; returns the renderings."""
         settings, searches = self.settings, list(members.values())
         phase = settings.phases[searches[0].phase]
         latents = {

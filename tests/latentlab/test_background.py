@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 
 import pytest
@@ -22,6 +23,27 @@ def test_all_is_written_at_the_end(tmp_path):
             later(slow, tmp_path / name)
         assert time.perf_counter() - begun < 0.1
     assert [path.read_text() for path in sorted(tmp_path.iterdir())] == ["done", "done"]
+
+
+def test_few_calls_wait_and_an_error_stops_the_work(tmp_path):
+    gate, begun = threading.Event(), []
+
+    def held(number):
+        begun.append(number)
+        gate.wait()
+
+    with in_background() as later:
+        for number in range(4):
+            later(held, number)
+        threading.Timer(0.2, gate.set).start()
+        later(held, 4)  # waits for the first
+        assert gate.is_set()
+    assert begun == [0, 1, 2, 3, 4]
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UserError, match="file"), in_background() as later:
+        for _ in range(9):
+            later(write_text, tmp_path / "file" / "a.txt", "text")
+        raise AssertionError("nobody learnt of the error")
 
 
 def test_an_error_is_raised_and_names_the_file(tmp_path):

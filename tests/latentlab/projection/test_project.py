@@ -220,6 +220,23 @@ def test_a_batch_gives_what_single_runs_give(size, noise_maps):
 
 
 @pytest.mark.weights
+def test_where_memory_runs_out_fewer_are_searched_for_at_once(vgg):
+    generator = make_tiny(VARIED)
+    _, target = pictures_of(generator, [1, 2, 3])
+    wanted = project(target, generator, SHORT, perceptual=vgg, progress=False)
+
+    def hold_one_image(synthesis, inputs):
+        if len(inputs[0]) > 1:
+            raise torch.OutOfMemoryError(f"CUDA out of memory: {len(inputs[0])} images")
+
+    generator.synthesis.register_forward_pre_hook(hold_one_image)
+    with pytest.warns(UserWarning, match="not enough memory for 3 images .* going on with 1"):
+        found = project(target, generator, SHORT, perceptual=vgg, batch_size=3, progress=False)
+    assert torch.equal(found.steps, wanted.steps)
+    torch.testing.assert_close(found.latents["ws"], wanted.latents["ws"], atol=2e-4, rtol=1e-3)
+
+
+@pytest.mark.weights
 def test_along_turned_axes_a_batch_finds_pictures_as_near():
     found = three(4)
     one, together = (found([0, 1, 2], size) for size in (1, 3))
