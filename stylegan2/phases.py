@@ -1,9 +1,9 @@
-"""The transposed 3×3 convolution of stride 2 in bfloat16 on a CPU, as its four phases in one plain convolution.
+"""The transposed 3×3 convolution of stride 2 in bfloat16 on a CPU with AMX, as its four phases in a plain convolution.
 
 Pixels of the output in even rows and columns come from 2×2 taps, those in odd ones from one row or column of taps or
 from a single tap. Padded with zeros to 2×2, the four phases are one convolution to four times as many channels. It has
-16 products where 9 are needed, and yet takes half the time: transposed convolutions do not reach the speed that matrix
-units give to plain ones.
+16 products where 9 are needed, and yet takes half the time: transposed convolutions do not reach the speed that AMX's
+matrix units give to plain ones. On CPUs with AVX-512 BF16 alone they do, and the phases would take twice the time.
 """
 
 from __future__ import annotations
@@ -22,10 +22,16 @@ _LEAST_CHANNELS = 128  # with fewer, joining the phases costs more than is saved
 
 
 def pays(x: Tensor, weight: Tensor) -> bool:
-    """Whether `convolve_transposed` is the faster way: bfloat16 on a CPU, 3×3, weights without gradients."""
+    """Whether `convolve_transposed` is the faster way: bfloat16, 3×3, weights without gradients, a CPU with AMX."""
     half = x.device.type == "cpu" and x.dtype == weight.dtype == torch.bfloat16 and not torch.compiler.is_compiling()
     fits = weight.shape[2:] == (3, 3) and x.shape[1] >= _LEAST_CHANNELS
-    return half and fits and not (weight.requires_grad and torch.is_grad_enabled())
+    return half and fits and _has_amx() and not (weight.requires_grad and torch.is_grad_enabled())
+
+
+@cache
+def _has_amx() -> bool:
+    """Whether the CPU has AMX's matrix units, which torch has no public name for."""
+    return bool(getattr(torch.cpu, "_is_amx_tile_supported", bool)())
 
 
 def convolve_transposed(x: Tensor, weight: Tensor) -> Tensor:
