@@ -6,9 +6,9 @@
 
 Config F of StyleGAN2 (random weights) and the mobile generator in full and by preview; x4 is a batch of four. Every
 figure comes from a process of its own, since keeping freed memory is a setting of the whole process. The floor is the
-sum of the network's bare convolutions, of equal shapes and type, in the same process: what is left if all else took no
-time. OTHER.py is any other implementation, to be timed in turns: it defines `load(resolution, batch, device)`, which
-returns a function without arguments that renders once.
+network's bare convolutions and filters by torch, on the same tensors, in the same process: what is left if all else
+took no time. OTHER.py is any other implementation: it defines `load(resolution, batch, device)`, which returns a
+function without arguments that renders once.
 """
 
 from __future__ import annotations
@@ -21,11 +21,13 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import machine
 import numpy as np
 import torch
-import torch.nn.functional as F
+from floors import Convolutions, by_definition
 
 import stylegan2
 from stylegan2.memory import keep_freed_memory
@@ -70,33 +72,15 @@ def times_of(step: Callable[[], object], runs: int, device: str) -> list[float]:
     return times[WARM_UP:]
 
 
-def floor(generator: torch.nn.Module, batch: int, dtype: torch.dtype, device: str) -> float:
-    """Seconds of the bare 3×3 convolutions of a StyleGAN2 network, each the least of five runs."""
-    total = 0.0
-    for name, weight in generator.named_parameters():
-        if weight.dim() != 4 or weight.shape[2:] != (3, 3):
-            continue
-        up, resolution = "conv0" in name, int(name.split(".")[1][1:])
-        side = resolution // 2 if up else resolution
-        x = torch.randn(batch, weight.shape[1], side, side, dtype=dtype, device=device)
-        x, w = x.contiguous(memory_format=torch.channels_last), weight.to(dtype)
-
-        def bare(x: torch.Tensor = x, w: torch.Tensor = w, up: bool = up) -> torch.Tensor:
-            return F.conv_transpose2d(x, w.transpose(0, 1), stride=2) if up else F.conv2d(x, w, padding=1)
-
-        total += min(times_of(bare, 5, device))
-    return total
-
-
-@torch.inference_mode()
+@torch.no_grad()
 def measure(case: str, dtype: str, memory: str, arguments: argparse.Namespace) -> dict[str, object]:
     """Seconds of each run, the floor and the peak of memory, in this process."""
     torch.set_num_threads(arguments.threads)
     keep_freed_memory(memory == "kept")
     name, resolution, batch = shape_of(case)
     if name == "beside":
-        step = _beside(arguments.beside, resolution, batch, arguments.device)
-        return {"times": times_of(step, arguments.runs, arguments.device), "floor": None, "peak": machine.peak_bytes()}
+        step = beside(arguments.beside).load(resolution, batch, arguments.device)
+        return {"times": times_of(step, arguments.runs, arguments.device), "peak": machine.peak_bytes()}
     generator = load(name, resolution, arguments.device)
     ws = generator.mapping(stylegan2.z_from_seeds(range(batch), generator.z_dim).to(arguments.device))
     if arguments.optimize:
@@ -104,22 +88,20 @@ def measure(case: str, dtype: str, memory: str, arguments: argparse.Namespace) -
     else:
         generator.synthesis.compute_dtype = None if dtype == "float32" else getattr(torch, dtype)
     times = times_of(lambda: generator.synthesis(ws, resolution=resolution), arguments.runs, arguments.device)
-    peak = machine.peak_bytes()
-    least = None
-    if name != "mobile":
-        plain = generator.plain if arguments.optimize else generator
-        least = floor(plain, batch, getattr(torch, dtype), arguments.device)
-    return {"times": times, "floor": least, "peak": peak}
+    peak, plain = machine.peak_bytes(), generator.plain if arguments.optimize else generator
+    with by_definition(), Convolutions() as bare:
+        plain.synthesis(ws, resolution=resolution)
+    floor = float(np.median(times_of(bare, arguments.runs, arguments.device)))
+    return {"times": times, "floor": floor, "gflop": bare.operations() / 1e9, "peak": peak}
 
 
-def _beside(path: Path, resolution: int, batch: int, device: str) -> Callable[[], object]:
-    """Another implementation, from a file that defines `load`."""
+def beside(path: Path) -> ModuleType:
+    """Another implementation, from its file."""
     spec = importlib.util.spec_from_file_location("beside", path)
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    step: Callable[[], object] = module.load(resolution, batch, device)
-    return step
+    return module
 
 
 def main() -> None:
@@ -139,33 +121,45 @@ def main() -> None:
         return
     print(f"{machine.describe('torch', 'numpy')}; {arguments.device}, {arguments.threads} threads")
     print(
-        "| case | type | memory | median, ms | least, ms | images/s | floor, ms | peak, GB | times as fast as beside |"
+        "| case | type | memory | median, ms | least, ms | images/s | GFLOP | floor, ms | its share | peak, GB | "
+        "times as fast as beside |"
     )
-    print("|---|---|---|---|---|---|---|---|---|")
+    print("|---|---|---|---|---|---|---|---|---|---|---|")
     for case in arguments.cases:
         rows = [(case, dtype, memory) for dtype in arguments.dtypes for memory in arguments.memory]
-        size, tuned = case.rpartition("-")[2], []
-        beside = arguments.beside and not case.startswith("mobile")
-        if beside:
-            tuned = [(f"beside-{size}", "allocator tuned", "kept")] if arguments.device == "cpu" else []
-            rows = [(f"beside-{size}", "as shipped", "freed"), *tuned, *rows]
-        medians = []
-        for row in rows:
-            found = json.loads(
-                subprocess.run(_command(row), check=True, stdout=subprocess.PIPE).stdout.splitlines()[-1]
-            )
-            milliseconds, least = 1e3 * np.median(found["times"]), found["floor"]
-            medians.append(milliseconds)
-            against = " / ".join(f"{other / milliseconds:.2f}" for other in medians[: 1 + len(tuned)]) if beside else ""
-            cells = [f"{milliseconds:.1f}", f"{1e3 * min(found['times']):.1f}"]
-            cells += [f"{1e3 * shape_of(case)[2] / milliseconds:.1f}", f"{1e3 * least:.0f}" if least else "–"]
-            print("| " + " | ".join([*row, *cells, f"{found['peak'] / 2**30:.1f}", against]) + " |", flush=True)
+        others = others_of(case, arguments)
+        medians: list[float] = []
+        for row in [*others, *rows]:
+            found = measured(__file__, row)
+            medians.append(1e3 * float(np.median(found["times"])))
+            print(line(row, found, shape_of(case)[2], medians, len(others)), flush=True)
 
 
-def _command(row: tuple[str, str, str]) -> list[str]:
-    """The command that measures one row in a process of its own."""
-    given = sys.argv[1:]
-    return [sys.executable, __file__, *given, "--one", *row]
+def others_of(case: str, arguments: argparse.Namespace) -> list[tuple[str, str, str]]:
+    """Rows of the other implementation: as it is and, on a CPU, with freed memory kept as ours keeps it."""
+    name, _, size = case.rpartition("-")
+    if not arguments.beside or name == "mobile":
+        return []
+    shipped, tuned = (f"beside-{size}", "as shipped", "freed"), (f"beside-{size}", "allocator tuned", "kept")
+    return [shipped, tuned] if arguments.device == "cpu" else [shipped]
+
+
+def measured(script: str, row: tuple[str, str, str]) -> dict[str, Any]:
+    """What a script finds for one row, in a process of its own, with the options that this one was given."""
+    command = [sys.executable, script, *sys.argv[1:], "--one", *row]
+    found: dict[str, Any] = json.loads(
+        subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout.splitlines()[-1]
+    )
+    return found
+
+
+def line(row: tuple[str, str, str], found: dict[str, Any], images: int, medians: list[float], others: int) -> str:
+    """A row of the table; the last of `medians` is its own, the first are those of the `others`."""
+    own, floor = medians[-1], 1e3 * found.get("floor", 0)
+    cells = [f"{own:.1f}", f"{1e3 * min(found['times']):.1f}", f"{1e3 * images / own:.1f}"]
+    cells += [f"{found['gflop']:.0f}", f"{floor:.0f}", f"{floor / own:.0%}"] if floor else ["–"] * 3
+    cells += [f"{found['peak'] / 1e9:.1f}", " / ".join(f"{other / own:.2f}" for other in medians[:others])]
+    return "| " + " | ".join([*row, *cells]) + " |"
 
 
 if __name__ == "__main__":

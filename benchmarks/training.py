@@ -22,7 +22,7 @@ from typing import Annotated
 import machine
 import torch
 import typer
-from torch.utils._python_dispatch import TorchDispatchMode
+from floors import Convolutions
 from translation import sample
 
 from latentlab.cli import options
@@ -34,21 +34,6 @@ from stylegan2.memory import keep_freed_memory
 
 METHODS = ["cyclegan:64:32", "pix2pix:256:32", "instagan:64:32"]
 PRECISIONS = ["32-true", "bf16-mixed"]
-
-
-class Convolutions(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """Collects the convolutions that run below it, to be run again alone."""
-
-    def __init__(self) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
-        self.calls: list[Callable[[], object]] = []
-
-    def __torch_dispatch__(self, func, types, args=(), kwargs=None):  # type: ignore[no-untyped-def]
-        """See `TorchDispatchMode`."""
-        if func.overloadpacket in (torch.ops.aten.convolution, torch.ops.aten.convolution_backward):
-            kept = [x.detach() if isinstance(x, torch.Tensor) else x for x in args]
-            self.calls.append(lambda: func(*kept))
-        return func(*args, **(kwargs or {}))
 
 
 def milliseconds(run: Callable[[], object], repeats: int, device: torch.device) -> list[float]:
@@ -83,7 +68,7 @@ def measure(method: str, precision: str, repeats: int, device: torch.device) -> 
     memory = peak(device)
     with Convolutions() as convolutions:
         take_step(fabric, state, [batch], 2e-4)
-    floor = statistics.median(milliseconds(lambda: [call() for call in convolutions.calls], repeats, device))
+    floor = statistics.median(milliseconds(convolutions, repeats, device))
     median = statistics.median(times)
     return (
         f"| {name}, {size}², {width} | {precision} | {median:.1f} | {min(times):.1f} | {1000 / median:.2f} | "
