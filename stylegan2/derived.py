@@ -35,7 +35,7 @@ class _Kept:
         """Whether the weights are as they were.
 
         Every change that autograd knows of counts the version up. A change through `weight.data`, as older code
-        averages its weights, does not: the sample shows it.
+        averages its weights, does not: the sample shows it, unless it is of few values.
         """
         return self.states == [_state(w) for w in weights] and all(
             torch.equal(sample, _sample(w)) for sample, w in zip(self.samples, weights, strict=True)
