@@ -72,7 +72,6 @@ def main() -> None:
         f"{arguments.samples / labelling:.1f}; share {share:.0%} (median of {arguments.rounds} rounds, "
         f"{min(one / other for one, other in times):.0%} to {max(one / other for one, other in times):.0%})"
     )
-    print(machine.peak_memory())
 
 
 if __name__ == "__main__":

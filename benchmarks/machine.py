@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import platform
 import subprocess
 import sys
+from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -22,27 +24,28 @@ def processor() -> str:
     return platform.processor() or "unknown"
 
 
-def peak_bytes(children: bool = False) -> int:
-    """Bytes that this process had at most, of a GPU if it used one; or the largest of those that it has run."""
+def peak_bytes() -> int:
+    """Bytes that this process had at most, of a GPU if it used one, or the largest of those that it ran, if more."""
     torch = sys.modules.get("torch")
-    if not children and torch is not None and torch.cuda.is_available() and torch.cuda.max_memory_allocated():
+    if torch is not None and torch.cuda.is_available() and torch.cuda.max_memory_allocated():
         return int(torch.cuda.max_memory_allocated())
     import resource  # not on Windows
 
-    most = resource.getrusage(resource.RUSAGE_CHILDREN if children else resource.RUSAGE_SELF).ru_maxrss
+    most = max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
     return most if sys.platform == "darwin" else 1024 * most  # bytes there, KiB elsewhere
 
 
-def peak_memory(children: bool = False) -> str:
-    """Tell `peak_bytes` in words."""
-    try:
-        return f"peak memory {peak_bytes(children) / 1e9:.2f} GB"
-    except ImportError:
-        return "peak memory unknown"
+def _print_peak() -> None:
+    with suppress(ImportError):
+        print(f"peak memory {peak_bytes() / 1e9:.2f} GB")
 
 
 def describe(*packages: str) -> str:
-    """Describe processor, cores, load, Python and the versions of `packages` in one line."""
+    """Describe processor, cores, load, Python and the versions of `packages` in one line.
+
+    The peak of memory is printed when the program ends.
+    """
+    atexit.register(_print_peak)
     found = []
     for package in packages:
         try:

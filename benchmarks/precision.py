@@ -127,7 +127,6 @@ def main() -> None:
         found.add(images, scorers)
     print(f"{arguments.samples} samples at {arguments.resolution}x{arguments.resolution}")
     print("\n".join(found.lines(scorers)))
-    print(machine.peak_memory())
 
 
 if __name__ == "__main__":

@@ -55,7 +55,6 @@ def main() -> None:
         each = ", ".join(f"{seconds:.1f}" for seconds in times)
         print(f"{case}: median {statistics.median(times):.1f} s (goal: {goal}); runs {each}", flush=True)
         print(runs[0][1], flush=True)
-    print(machine.peak_memory(children=True))
 
 
 if __name__ == "__main__":

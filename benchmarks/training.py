@@ -11,7 +11,6 @@ the same shapes: what the step would take if nothing else had to be done.
 
 from __future__ import annotations
 
-import resource
 import statistics
 import subprocess
 import sys
@@ -32,7 +31,7 @@ from latentlab.translation.training import take_step
 from latentlab.translation.training.state import TrainingState
 from stylegan2.memory import keep_freed_memory
 
-METHODS = ["cyclegan:64:32", "pix2pix:256:32", "instagan:64:32"]
+METHODS = ["cyclegan:64:32", "pix2pix:256:32", "instagan:64:32", "cut:64:32"]
 PRECISIONS = ["32-true", "bf16-mixed"]
 
 
@@ -48,13 +47,6 @@ def milliseconds(run: Callable[[], object], repeats: int, device: torch.device) 
     return times[2:]
 
 
-def peak(device: torch.device) -> float:
-    """Most memory that this process has had, in GiB: of the GPU if there is one."""
-    if device.type == "cuda":
-        return torch.cuda.max_memory_allocated() / 2**30
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-
-
 def measure(method: str, precision: str, repeats: int, device: torch.device) -> str:
     """Measure a method, given as NAME:SIZE:BASE_CHANNELS, and return a row of the table."""
     name, size, width = method.split(":")
@@ -65,7 +57,7 @@ def measure(method: str, precision: str, repeats: int, device: torch.device) -> 
     state = TrainingState(built, TrainingSettings(precision=precision))  # type: ignore[arg-type]
     batch = sample(int(size), config.masks_per_image, device)
     times = milliseconds(lambda: take_step(fabric, state, [batch], 2e-4), repeats, device)
-    memory = peak(device)
+    memory = machine.peak_bytes() / 1e9
     with Convolutions() as convolutions:
         take_step(fabric, state, [batch], 2e-4)
     floor = statistics.median(milliseconds(convolutions, repeats, device))
@@ -89,7 +81,7 @@ def main(
         print(measure(method[0], precision[0], repeats, find_device(device)))
         return
     print(machine.describe("torch", "lightning-fabric"))
-    print("| method, size, base channels | precision | ms a step, median | least | images a second | GiB | ", end="")
+    print("| method, size, base channels | precision | ms a step, median | least | images a second | GB | ", end="")
     print("bare convolutions, ms | share |")
     print("|---|---|---|---|---|---|---|---|")
     for one in method:

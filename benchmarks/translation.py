@@ -66,7 +66,7 @@ def main(
     print(f"{size}x{size}, base channels {base_channels}, {precision}, {place}")
     print("| method | weights of a generator | ms per image | training samples per second |")
     print("|---|---|---|---|")
-    for name in ("pix2pix", "cyclegan", "instagan"):
+    for name in ("pix2pix", "cyclegan", "instagan", "cut"):
         config = load_method(name).configure(size, base_channels)
         method = config.build()
         method.networks.to(place).to(memory_format=torch.channels_last)
