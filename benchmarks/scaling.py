@@ -55,7 +55,9 @@ def seconds_a_step(images: int, dtype: torch.dtype | None) -> float:
     """Seconds of a projector's step for each image, at 256², so many at once."""
     generator = load("config-f", 256, "cpu")
     perceptual = load_perceptual("vgg", "cpu", dtype or torch.float32)
-    settings = replace(DEFAULTS["w+"], phases=(replace(DEFAULTS["w+"].phases[-1], steps=RUNS + WARM_UP),), patience=None)
+    settings = replace(
+        DEFAULTS["w+"], phases=(replace(DEFAULTS["w+"].phases[-1], steps=RUNS + WARM_UP),), patience=None
+    )
     start = generator.w_avg.expand(images, generator.num_ws, -1)
     targets = torch.rand(images, 3, 256, 256, generator=torch.Generator().manual_seed(0)) * 2 - 1
     times, begun = [], time.perf_counter()
