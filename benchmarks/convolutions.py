@@ -3,7 +3,8 @@
     python benchmarks/convolutions.py [--runs 9] [--threads 2]
 
 By these figures the rules were chosen that decide where `stylegan2.winograd` (float32, 3×3) and `stylegan2.phases`
-(bfloat16, transposed) take over. Prints the least of the runs, in turns; forward, and the gradient to the pixels.
+(transposed; in bfloat16 on CPUs with AMX) take over. Prints the least of the runs, in turns; forward, and the gradient
+to the pixels.
 """
 
 from __future__ import annotations
@@ -66,9 +67,9 @@ def compared(x: Tensor, runs: int, *ways: Callable[[Tensor], Tensor]) -> list[fl
     )
 
 
-def ways_of(weight: Tensor) -> tuple[Callable[[Tensor], Tensor], ...]:
-    """Torch's way and ours: a plain convolution in float32, a transposed one in bfloat16."""
-    if weight.dtype is torch.float32:
+def ways_of(weight: Tensor, transposed: bool) -> tuple[Callable[[Tensor], Tensor], ...]:
+    """Torch's way and ours, of a plain convolution or of a transposed one."""
+    if not transposed:
         return (lambda x: F.conv2d(x, weight, padding=1)), (lambda x: winograd.convolve(x, weight))
     turned = weight.transpose(0, 1)
     return (lambda x: F.conv_transpose2d(x, turned, stride=2)), (lambda x: phases.convolve_transposed(x, weight))
@@ -83,19 +84,19 @@ def main() -> None:
     torch.manual_seed(0)
     keep_freed_memory()
     print(f"{machine.describe('torch')}; {arguments.threads} threads")
-    print("| channels, size, batch | type | torch, ms | ours, ms | gradient: torch | ours | rms difference | taken |")
+    print("| channels, size, batch | kind | torch, ms | ours, ms | gradient: torch | ours | rms difference | taken |")
     print("|---|---|---|---|---|---|---|---|")
-    for dtype, shapes in ((torch.float32, PLAIN), (torch.bfloat16, TRANSPOSED)):
+    for dtype, shapes in ((torch.float32, PLAIN), (torch.float32, TRANSPOSED), (torch.bfloat16, TRANSPOSED)):
+        transposed = shapes is TRANSPOSED
         for i, o, side, batch in shapes:
             x = torch.randn(batch, i, side, side, dtype=dtype).contiguous(memory_format=torch.channels_last)
             weight = (torch.randn(o, i, 3, 3) / (9 * i) ** 0.5).to(dtype)
-            ours_of = winograd if dtype is torch.float32 else phases
-            ways, taken = ways_of(weight), ours_of.pays(x, weight)
+            ways, taken = ways_of(weight, transposed), (phases if transposed else winograd).pays(x, weight)
             torchs, ours, gradient, our_gradient = compared(x, arguments.runs, *ways)
             expected, found = ways[0](x).double(), ways[1](x).double()
             error = float(((found - expected).square().mean() / expected.square().mean()).sqrt())
             times = " | ".join(f"{t:.1f}" for t in (torchs, ours, gradient, our_gradient))
-            kind = str(dtype).removeprefix("torch.")
+            kind = str(dtype).removeprefix("torch.") + (", transposed" if transposed else "")
             print(
                 f"| {i} to {o}, {side}², {batch} | {kind} | {times} | {error:.1e} | {'yes' if taken else 'no'} |",
                 flush=True,

@@ -9,16 +9,18 @@ from __future__ import annotations
 import hashlib
 import math
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
+from latentlab.batching import Batches, is_out_of_memory, parts_of
 from latentlab.errors import UserError
 from latentlab.mapping import check_has_w, check_square, map_any_class
 from latentlab.perceptual import PerceptualDistance, masked_mean
@@ -33,7 +35,9 @@ from latentlab.projection.settings import TuningSettings
 from latentlab.rendering import synthesis_module
 from latentlab.reprs import ShortRepr
 from stylegan2.defaults import plain_defaults
-from stylegan2.protocol import Generator
+from stylegan2.protocol import Generator, image_size
+
+T = TypeVar("T")
 
 STATE = "tuning.safetensors"
 SAVE_SECONDS = 30.0
@@ -148,7 +152,7 @@ class Tuner:
     >>> tuned = tuner.result()
 
     Parameters and errors are those of `tune`; and `batch_size`, the number of images rendered at once: a matter of
-    memory, not of the result.
+    memory, not of the result. Where memory runs out, fewer are rendered at once, with a warning.
     """
 
     def __init__(
@@ -162,8 +166,6 @@ class Tuner:
         batch_size: int = 4,
         folder: str | Path | None = None,
     ):
-        if batch_size < 1:
-            raise UserError(f"batch_size must be 1 at least, not {batch_size}")
         self.settings, self.generator, self.perceptual = settings or TuningSettings(), generator, perceptual
         inputs, noise = MaskedImages.for_generator(images, generator), dict(noise or {})
         device = generator.w_avg.device
@@ -172,12 +174,11 @@ class Tuner:
         _check(len(inputs), ws, generator, noise, buffers)
         if self.settings.features is not None and len(inputs) > 1:
             raise UserError(f"features are refined for one image at a time, not for {len(inputs)}")
-        digest, n = _digest(inputs, ws, noise), len(inputs)
-        inputs = inputs.on(device)
+        digest = _digest(inputs, ws, noise)
         size = batch_size if self.settings.images_per_step is None else 1  # a step then takes some of them
-        self._batches = [list(range(start, min(start + size, n))) for start in range(0, n, size)]
-        self._inputs = [inputs[rows] for rows in self._batches]
-        self._targets: dict[int, Target] = {}
+        self._sizes = Batches(size, image_size(generator), device)
+        self._images = inputs.on(device)
+        self._split()
         self._ws = ws.detach().to(device)
         self._noise = {name: value.detach().to(buffers[name]) for name, value in noise.items()}
         self._feature_size = float(features.square().mean().sqrt()) if len(features := self._features({})) else 1.0
@@ -187,8 +188,25 @@ class Tuner:
             "generator": generator.fingerprint,
         }
         self._store = Store(None if folder is None else Path(folder) / STATE, key)
-        self._before, _ = self._figures({})
+        self._before, _ = self._within_memory(partial(self._figures, {}))
         self._state = self._store.load(Descent(self._originals, self.settings, self._feature_size))
+
+    def _split(self) -> None:
+        """Split the images into batches."""
+        self._batches = [list(rows) for rows in parts_of(len(self._images), self._sizes.size)]
+        self._targets: dict[int, Target] = {}
+
+    def _within_memory(self, work: Callable[[], T]) -> T:
+        """Return what `work` returns, which is done again over smaller batches where these are too large."""
+        while True:
+            try:
+                return work()
+            except (RuntimeError, MemoryError) as error:
+                if not is_out_of_memory(error):
+                    raise
+                failed = str(error)
+            self._sizes.shrink(max(map(len, self._batches)), failed)
+            self._split()
 
     def _features(self, weights: Mapping[str, Tensor]) -> Tensor:
         """The features that get a residual, as `weights` render them; empty where none do."""
@@ -201,7 +219,7 @@ class Tuner:
         """Tune, and yield after every step; states are saved before."""
         state, settings, saved = self._state, self.settings, time.monotonic()
         while state.step < settings.steps:
-            loss, distances = self._gradients()
+            loss, distances = self._within_memory(self._gradients)
             if not math.isfinite(loss):
                 raise UserError(f"tuning diverged at step {state.step}: take a lower learning rate")
             if max(distances) <= settings.stop_at and settings.images_per_step is None:
@@ -218,7 +236,7 @@ class Tuner:
         generator, settings, state = self.generator, self.settings, self._state
         bare = self._delta()
         tuned = bare.apply(generator)
-        lpips, mse = self._figures(bare.weights(self._synthesis))
+        lpips, mse = self._within_memory(partial(self._figures, bare.weights(self._synthesis)))
         seeds, psi = settings.drift_seeds, settings.drift_psi
         drift = measure_drift(generator, tuned, self.perceptual, seeds, psi, settings.resolution)
         figures = {
@@ -257,7 +275,7 @@ class Tuner:
         """A batch of the images with their features, which are kept where each step takes all of them."""
         target = self._targets.get(batch)
         if target is None:
-            target = Target.of(self._inputs[batch], self.perceptual, self.settings.resolution)
+            target = Target.of(self._images[self._batches[batch]], self.perceptual, self.settings.resolution)
             if self.settings.images_per_step is None:
                 self._targets[batch] = target
         return target

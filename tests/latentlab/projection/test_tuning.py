@@ -138,6 +138,24 @@ def test_the_size_of_batches_does_not_matter(tiny):
     torch.testing.assert_close(one.lpips, all_at_once.lpips, rtol=1e-3, atol=1e-5)
 
 
+def test_where_memory_runs_out_batches_are_halved(tiny):
+    pictures, ws = inputs(4)
+    settings = replace(QUICK, steps=3)
+    wanted = tune(pictures, ws, tiny, EdgeDistance(), settings)
+    generator, rendered = make_tiny(), []
+
+    def hold_few_images(synthesis, inputs):
+        if len(inputs[0]) > (2 if len(rendered) < 3 else 1):  # as if another program took some of the memory
+            raise torch.OutOfMemoryError(f"CUDA out of memory: {len(inputs[0])} images")
+        rendered.append(len(inputs[0]))
+
+    generator.synthesis.register_forward_pre_hook(hold_few_images)
+    with pytest.warns(UserWarning, match="not enough memory for 2 images .* going on with 1"):
+        found = tune(pictures, ws, generator, EdgeDistance(), settings)
+    torch.testing.assert_close(found.lpips, wanted.lpips, rtol=1e-3, atol=1e-5)
+    assert rendered[:3] == [2, 2, 2] and rendered[-1] == 1
+
+
 def test_a_step_can_take_some_of_the_images_in_turns(tiny):
     pictures, ws = inputs(5)
     some = replace(QUICK, steps=10, images_per_step=2, stop_at=1e9)
