@@ -83,7 +83,7 @@ def _markdown(result: QuickResult, direction: Direction, command: str) -> str:
         "",
         edit_table(
             "strength of the editor",
-            edits[0].search.attribute if edits[0].search else "score",
+            edits[0].attribute,
             [("the photo", or_unknown(edits[0].own_scores[0]), "1.00")],
             edits,
         ),

@@ -53,6 +53,7 @@ def write_edits(
     save_figure(_comparison(portrait, edits, direction), own / "comparison.png")
     facts = _facts(portrait) | {
         **_moved(direction),
+        **({"score": edits[0].attribute} if edits else {}),
         "own_scores": [_finite(value) for value in edits[0].own_scores] if edits else [],
         "edits": [edit_facts(edit) for edit in edits],
     }
@@ -160,7 +161,7 @@ def _markdown(portrait: Portrait, edits: Sequence[PhotoEdit], direction: Directi
         "Identity is the similarity to the original photo: 1 for the same image; the median is 0.75 for two photos of "
         "one person and 0.07 for strangers.",
         "",
-        edit_table(heading, "score", _unedited_rows(portrait, edits), edits),
+        edit_table(heading, edits[0].attribute if edits else "score", _unedited_rows(portrait, edits), edits),
         *(f"\n{escape(why)}" for why in unknown),
         *doubts(edits),
         *(f"\n{escape(line)}" for line in _search_lines(edits)),

@@ -372,13 +372,32 @@ def test_a_target_finds_the_strength_on_the_middle_frame(video, tmp_path):
     )
 
 
+def test_without_a_strength_or_a_target_the_attribute_comes_to_the_middle_frame(video, tmp_path):
+    components, brighter = networks()
+    plain = replace(QUICK, tuning=None)
+
+    def edited(direction: Direction, name: str) -> VideoResult:
+        return edit_video(video, direction, None, components, plain, tmp_path / name, False)
+
+    result = edited(brighter, "out.mp4")
+    assert result.strength > 0 and result.searched.startswith("bright 0.")
+    # Along a direction along which the score falls, to its other end.
+    darker = replace(-brighter, attribute="dark", statistics={"score": "bright, reversed"})
+    falling = edited(darker, "dark.mp4")
+    assert falling.strength > 0 and falling.searched.startswith("bright 0.")
+    assert json.loads(falling.report.read_text())["strength"] == falling.strength
+    # Where the score says nothing of the direction, to the end of its range.
+    other = edited(replace(brighter, attribute="other", strength_range=(-1.0, 0.5)), "other.mp4")
+    assert other.strength == 0.5 and other.searched == ""
+
+
 @pytest.mark.parametrize(
     ("strength", "change", "out", "message"),
     [
         (1.0, {}, "out.avi", r"written as MP4: call it .*out\.mp4"),
-        (1.0, {"target": 0.9}, "out.mp4", "give a strength, or a target"),
-        (None, {}, "out.mp4", "give a strength, or a target"),
-        (None, {"target": 0.9}, "out.mp4", "no score 'happy'|happy"),
+        (1.0, {"target": 0.9}, "out.mp4", "give it, or a target"),
+        (None, {"target": 0.9, "attribute": "happy"}, "out.mp4", "no score is called 'happy'"),
+        (None, {"attribute": "happy"}, "out.mp4", "no score is called 'happy'"),
         (1.0, {}, "film.mp4", "is what is read"),
         (1.0, {"face": 2}, "out.mp4", "follows no face 2 through 3 frames"),
     ],
@@ -427,8 +446,8 @@ def test_bad_settings_are_refused(change):
         (["--strength", "1", "--seeds", "600"], "--seeds has no effect with --video"),
         (["--strength", "1", "--photo", "a.jpg"], "--photo has no effect with --video"),
         (["--strength", "1", "--target", "0.9"], "--strength has no effect with --target"),
-        (["--strength", "1", "--cap", "3"], "--cap has no effect on a video without --target"),
-        ([], "give a strength, or a target"),
+        (["--strength", "1", "--cap", "3"], "--cap has no effect on a video with --strength"),
+        (["--units", "sigma"], "--units has no effect on a video without --strength"),
         (["--strength", "1", "--out", "film.mp4"], "film.mp4 is what is read"),
         (["--strength", "1", "--out", "new.mov"], "call it new.mp4"),
     ],
@@ -438,6 +457,20 @@ def test_options_that_do_not_go_together_are_refused(refused, video, tmp_path, m
     (tmp_path / "film.mp4").write_bytes(video.read_bytes())
     assert message in refused("edit", "--direction", "smile", "--video", "film.mp4", *words)
     assert [path.name for path in tmp_path.iterdir()] == ["film.mp4"]
+
+
+def test_a_direction_is_all_that_a_video_needs(run, video, tmp_path, monkeypatch):
+    asked = []
+
+    def edit(path, direction, strength, components, settings, out, progress):
+        asked.append((direction.attribute, strength, settings.target, settings.class_label, out))
+        raise UserError("enough")
+
+    monkeypatch.setattr("latentlab.pipelines.edit_video", edit)
+    out = tmp_path / "out.mp4"
+    code, _, err = run("edit", "--video", video, "--direction", "smile", "--class", 3, "--out", out)
+    assert (code, err.strip().endswith("enough")) == (2, True)
+    assert asked == [("smile", None, None, 3, out)]
 
 
 @pytest.mark.parametrize("words", [["--strength", "1"], ["--state", "work"]])
