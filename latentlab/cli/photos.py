@@ -207,8 +207,8 @@ def project(
 ) -> None:
     """Find the latents of photos: align, check, project, refine inner features, check again.
 
-    Each photo gets a folder of its name with aligned.png, projected.png, the latent, the refined features and
-    report.json. Photos that fail are named at the end, after all others are done; the exit code is then 2.
+    Each photo gets a folder of its name with aligned.png, projected.png, the latent, the refined features, report.md
+    and report.json. Photos that fail are named at the end, after all others are done; the exit code is then 2.
     """
     from latentlab.pipelines import Components, PhotoSettings, format_checks, project_photos
 
@@ -240,7 +240,7 @@ def project(
             done += 1
             found.add(path, result.portrait.name, result.portrait.ws)
             told = f"{result.portrait.title}\n{format_checks(result.portrait.checks)}"
-            print(f"\n{told}\nwritten to {shown(result.folder)}")
+            print(f"\n{told}\nwritten to {shown(result.folder)}: see report.md")
     if save_latents is not None:
         found.write(save_latents, paths)
     _print_count(done, len(failures), "faces" if faces.face == "all" else "photos")
@@ -367,7 +367,7 @@ def _print_edits(edits: Sequence[PhotoEdit], names: Sequence[str], direction: Di
             print(f"in its crop: {one.search.describe()[0]}")
         for check in one.checks:
             if check.verdict != "good":
-                print(f"  {check.name} {check.verdict}: {check.cause}")
+                print(f"  {check.name} {check.verdict}: {check.told}")
     for why in dict.fromkeys(why for one in edits for why in one.why_unknown):
         print(why)
 

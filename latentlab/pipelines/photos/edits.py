@@ -20,7 +20,7 @@ from latentlab.faces.cropping import cut
 from latentlab.faces.identity import similarity, why_undescribed
 from latentlab.files import strength_names
 from latentlab.images import to_pil
-from latentlab.pipelines.checks import QualityCheck
+from latentlab.pipelines.checks import QualityCheck, check_mesh
 from latentlab.pipelines.components import Components
 from latentlab.pipelines.edits import EDITED, gone
 from latentlab.pipelines.measuring.settings import name_of, same_attribute
@@ -152,6 +152,7 @@ def edit_portrait(
             several, moved = None, attribute if scored else None
             checks = check_edit(strength, (own, score), identity, direction, moved, searched)
             checks += check_strength(strength, direction)
+        checks += check_mesh(crop)
         known = (own, projected), tuple(checks), ws, several, attribute
         yield PhotoEdit(strength, crop, photo, score, identity, why_unknown, searched, *known)
 

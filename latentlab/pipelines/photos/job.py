@@ -23,7 +23,7 @@ from latentlab.pipelines.photos.groups import Found, Group, OnPortraits, PhotoRe
 from latentlab.pipelines.photos.portraits import Portrait
 from latentlab.pipelines.photos.settings import PHOTO_TARGETS, PhotoEditSettings, PhotoSettings
 from latentlab.pipelines.photos.together import Together
-from latentlab.pipelines.photos.writing import write_edits, write_portrait
+from latentlab.pipelines.photos.writing import write_edits, write_portrait, write_projection
 from latentlab.pipelines.scoring import scored_by
 from latentlab.pipelines.strengths import checked_target
 from latentlab.pipelines.targets import ScoreTarget
@@ -286,7 +286,7 @@ def _written(
         if isinstance(portrait, UserError):
             yield path, portrait
         else:
-            yield path, PhotoResult(portrait, (), write_portrait(portrait, folder))
+            yield path, PhotoResult(portrait, (), write_projection(portrait, folder))
 
 
 def _results(

@@ -213,5 +213,4 @@ def _advised(check: QualityCheck) -> QualityCheck:
     """A check of an edit whose advice is what helps here."""
     if check.name != "effect" or not check.cause:
         return check
-    told = check.cause.partition(": ")[0]
-    return replace(check, cause=f"{told}: the whole way, without the editor, may get there")
+    return replace(check, advice="the whole way, without --fast, may get there")

@@ -30,7 +30,7 @@ from latentlab.pipelines.targets import ScoreTarget
 from latentlab.pipelines.videos.faces import Seen, crops_of, geometry_of, watch
 from latentlab.pipelines.videos.latents import FilmedFace, find_latents, is_done
 from latentlab.pipelines.videos.pasting import ClipPaster, edited_part
-from latentlab.pipelines.videos.report import ClipMeasurement, ClipReport, VideoResult
+from latentlab.pipelines.videos.report import ClipMeasurement, ClipReport, VideoResult, with_meshes
 from latentlab.pipelines.videos.settings import VideoEditSettings
 from latentlab.pipelines.videos.state import VideoState, digest_of
 from latentlab.progress import Stage, stage_of
@@ -105,7 +105,7 @@ def edit_video(
     state.begin_edit(_edit(direction, strength, settings))
     pasters = partial(ClipPaster.of, direction=direction, strength=strength, settings=settings, fps=about.fps)
     _paste(path, about, faces, pasters, state, progress)
-    clips = _write(path, about, faces, components, state, out, progress)
+    clips = with_meshes(_write(path, about, faces, components, state, out, progress), faces, direction, strength)
     result = VideoResult(out, out.with_suffix(".json"), about.fps, seen.frames, strength, searched, seen.cuts, clips)
     report = {"video": path.name, "direction": direction.attribute, **result.to_dict(), "command": settings.command}
     write_json(result.report, report)

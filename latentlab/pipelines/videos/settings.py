@@ -68,7 +68,7 @@ class VideoEditSettings:
     """
 
     clip: ClipSettings = ClipSettings()
-    tuning: TuningSettings | None = TuningSettings(mesh_weight=30.0, images_per_step=1)
+    tuning: TuningSettings | None = TuningSettings(images_per_step=1)
     tuning_frames: int = 48
     tuning_steps: float = 6.0
     face: int = 1
