@@ -64,8 +64,8 @@ class QualityCheck:
 
     @property
     def told(self) -> str:
-        """The cause, and what to do about it, such as 'the photo is blurred: take a sharper one'."""
-        return f"{self.cause}: {self.advice}" if self.advice else self.cause
+        """The cause, and what to do about it, such as 'the photo is blurred; use a sharper photo'."""
+        return f"{self.cause}; {self.advice}" if self.advice else self.cause
 
 
 @dataclass(frozen=True)

@@ -213,7 +213,7 @@ def test_a_mesh_that_256_pixels_hide_is_told(faces, lpips):
 def test_whatever_is_not_good_says_what_to_do():
     for check in check_photo(drawn(55, size=150, side=256), faces_in_photo=3):
         assert (check.advice == "") == (check.verdict in ("good", "unknown")), check
-        assert check.told == (f"{check.cause}: {check.advice}" if check.advice else check.cause)
+        assert check.told == (f"{check.cause}; {check.advice}" if check.advice else check.cause)
     (line,) = describe_poor([QualityCheck("detail", 3.1, "%", "poor", "the photo is blurred", "use a sharper photo")])
     assert line == "detail 3.1 % is poor (the photo is blurred): use a sharper photo"
 

@@ -54,7 +54,7 @@ def test_a_target_that_is_not_reached_is_told_with_the_way_to_it():
     assert checks(6.0, 0.1, 0.95, search=searched(0.9, 0.95))["effect"].verdict == "good"
     assert checks(6.0, 0.1, 0.92, search=searched(0.9, 0.85))["effect"].verdict == "good", "it is there in the photo"
     short = checks(6.0, 0.1, 0.5, search=searched(0.9, 0.5))["effect"]
-    assert short.verdict == "fair" and "short of 0.9: give a larger --cap" in short.told
+    assert short.verdict == "fair" and "short of 0.9; give a larger --cap" in short.told
     assert checks(6.0, 0.1, 0.12, search=searched(0.9, 0.12))["effect"].verdict == "poor"
 
 
