@@ -11,9 +11,9 @@ from latentlab.images import luma, reduce
 from latentlab.reprs import ShortRepr
 
 # Root mean square, in levels of 255, of what colours a tone may leave unexplained, at a resolution at which the colours
-# of faces are all there, and noise and the traces of compression, which grey photos have, too, are averaged away. Of 190
-# photos in colour the palest has 3.2; grey copies of them, 200 pixels wide, with noise of 8 levels in each channel have
-# 2.4 at most.
+# of faces are all there, and noise and the traces of compression, which grey photos have, too, are averaged away. Of
+# 190 photos in colour the palest has 3.2; grey copies of them, 200 pixels wide, with noise of 8 levels in each channel
+# have 2.4 at most.
 _LEAST_COLOUR, _RESOLUTION = 2.5, 64
 _DEGREE = 3  # of the polynomials: a tint goes to nothing towards black and white
 

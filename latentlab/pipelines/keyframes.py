@@ -57,10 +57,10 @@ class Keyframe(ShortRepr):
         num_ws, w_dim = generator.num_ws, generator.w_dim
         rows, width = self.codes["ws"].shape[1:] if "ws" in self.codes else (1, self.codes["w"].shape[1])
         if width != w_dim or rows not in (1, num_ws):
+            way = ": match them by resolution with --match-rows or, in Python, `with_rows`" if width == w_dim else ""
             raise UserError(
                 f"{self.title} has a latent code of {rows} rows of {width} numbers, and this generator takes {num_ws} "
-                f"(or 1) of {w_dim}"
-                + (": match them by resolution with --match-rows or, in Python, `with_rows`" if width == w_dim else "")
+                f"(or 1) of {w_dim}{way}"
             )
         if self.delta is not None:
             self.delta.check(generator)

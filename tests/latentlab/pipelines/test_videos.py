@@ -22,12 +22,13 @@ from latentlab.pipelines import Components, VideoEditSettings, edit_video
 from latentlab.pipelines.photos import Pasting
 from latentlab.pipelines.videos.latents import FilmedFace, recipe_of, spread_rows
 from latentlab.pipelines.videos.pasting import ClipPaster, edited_part
-from latentlab.pipelines.videos.report import ClipReport, VideoResult, runs_of
+from latentlab.pipelines.videos.report import ClipReport, VideoResult, runs_of, with_meshes
 from latentlab.pipelines.videos.shots import find_cuts, shots_of, thumbnail
 from latentlab.pipelines.videos.smoothing import kernels, smooth
 from latentlab.pipelines.videos.tracking import clips_of, follow
 from latentlab.projection import DEFAULTS, TuningSettings
 from latentlab.projection.clips import ClipSettings
+from latentlab.projection.mesh import mesh_levels
 from latentlab.scorers import FunctionScorer
 from latentlab.video import write_mp4
 from tests.conftest import TINY, make_tiny
@@ -61,8 +62,10 @@ def test_smoothing_does_to_a_nod_and_to_noise_what_it_says():
     assert np.sqrt((middle**2).sum()) == pytest.approx(0.38, abs=0.01)
     second = np.diff(matrix, n=2, axis=0)[100]
     assert np.sqrt((second**2).sum() / 6) == pytest.approx(0.03, abs=0.005)
-    step = smooth((t >= 3).astype(float), sigma)  # a jump beside the end
-    assert step.max() < 1.2 and step.min() > -0.2
+    step = smooth((t >= 100).astype(float), sigma)
+    assert step.max() == pytest.approx(1) and step.min() == 0 and abs(step[99] + step[100] - 1) < 1e-9
+    beside = [smooth((t >= jump).astype(float), sigma).max() - 1 for jump in range(12)]  # of the end
+    assert max(beside) == pytest.approx(0.13, abs=0.005) and max(beside[6:]) < 0.011
     assert len(kernels(200, sigma)[100][1]) == 13
 
 
@@ -177,7 +180,29 @@ def test_a_report_names_what_was_done_by_frame_and_time(tmp_path):
     assert "no face followed in frames 0 to 4 (0.00 to 0.50 s): left as it is" in told
     assert result.unedited == (range(5), range(25, 40)) and list(runs_of(())) == []
     facts = json.loads(json.dumps(result.to_dict(), allow_nan=False))
+    assert "mesh" not in told and facts["clips"][0]["mesh"] is None
+    measured = replace(result, clips=(replace(clip, mesh=0.5, edited_mesh=0.6),))
+    assert any(line.endswith("; mesh 0.50, edited 0.60") for line in measured.describe())
     assert facts["clips"][0]["least_identity"] is None and facts["unedited"] == [[0, 4], [25, 39]]
+
+
+def test_videos_tell_the_mesh_of_what_is_rendered(monkeypatch):
+    monkeypatch.setattr("latentlab.pipelines.videos.report.RESOLUTION", 8)
+    _, brighter = networks()
+    tiny = make_tiny(replace(TINY, resolution=32))
+    face = FilmedFace(
+        clips_of([face_at(80, 70, 60)] * 3, range(3), 1.0, 2, 3)[0], torch.zeros(1, 3, 8, 8),
+        tiny.mapping(stylegan2.z_from_seeds([1, 2, 3], tiny.z_dim)), tiny, torch.zeros(3), None,
+    )  # fmt: skip
+    clip = ClipReport(1, 3, (), 0.1, math.nan, 0.97, 0.9, 4.0, 4.4)
+    (told,) = with_meshes([clip], [face], brighter, 2.0)
+    drawn = tiny.synthesis(face.ws[[1]]).clamp(-1, 1)
+    assert told.mesh == pytest.approx(float(mesh_levels(drawn, 4)), rel=1e-4)
+    assert told.edited_mesh != told.mesh and math.isfinite(told.edited_mesh)
+
+
+def test_videos_are_tuned_as_photos_are():
+    assert VideoEditSettings().tuning == TuningSettings(images_per_step=1)
 
 
 # --- the whole job ------------------------------------------------------------------------------------------
