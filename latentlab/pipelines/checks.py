@@ -365,7 +365,7 @@ def _latent_checks(ws: Tensor, statistics: WStatistics) -> list[QualityCheck]:
 def _likely_cause(error: Tensor, photo_checks: Sequence[QualityCheck], shortcut: str) -> tuple[str, str]:
     """Likely cause of a projection that is far from the image, by its squared `error (1, 3, 256, 256)`, and advice."""
     if shortcut:
-        return f"likely because {shortcut}", "take the whole recipe"
+        return f"likely because {shortcut}", "leave out --steps, which cut it short"
     poor = [check for check in photo_checks if check.verdict == "poor"]
     if poor:
         advice = "; ".join(dict.fromkeys(check.advice for check in poor if check.advice))
@@ -374,7 +374,7 @@ def _likely_cause(error: Tensor, photo_checks: Sequence[QualityCheck], shortcut:
     if inside < float(error.mean()) / 2:
         return (
             "mostly outside the face: hair, hat or background unlike any that the generator draws",
-            "paste the face alone (--mask hull)",
+            "in edits, paste the face alone (--mask hull)",
         )
     return "features of the face that the generator does not draw, or too few steps", "take more, such as --steps 280"
 

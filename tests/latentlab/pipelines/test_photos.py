@@ -201,7 +201,10 @@ def test_a_generator_of_32_pixels_projects_and_edits_and_what_is_too_small_is_un
     assert "| +1 | unknown | unknown |" in report
     assert "Identity is unknown: faces of 32 pixels are too small for the descriptor." in report
     assert "The score happy is unknown: a face is scored on images" in report
-    assert "LPIPS, MSE, PSNR (poor): likely because only 2 of the recipe's 280 steps were taken." in report
+    assert (
+        "LPIPS, MSE, PSNR (poor): likely because only 2 of the recipe's 280 steps were taken; leave out --steps"
+        in report
+    )
     assert "This is a quick look: only 2 of the recipe's 280 steps were taken." in report
     assert "hair, hat" not in report
     assert "descriptor" not in vars(small), "nothing is fetched for what cannot be measured"

@@ -64,7 +64,7 @@ def test_smoothing_does_to_a_nod_and_to_noise_what_it_says():
     assert np.sqrt((second**2).sum() / 6) == pytest.approx(0.03, abs=0.005)
     step = smooth((t >= 100).astype(float), sigma)
     assert step.max() == pytest.approx(1) and step.min() == 0 and abs(step[99] + step[100] - 1) < 1e-9
-    beside = [smooth((t >= jump).astype(float), sigma).max() - 1 for jump in range(12)]  # of the end
+    beside = [-smooth((t >= jump).astype(float), sigma).min() for jump in range(12)]  # of the first frame
     assert max(beside) == pytest.approx(0.13, abs=0.005) and max(beside[6:]) < 0.011
     assert len(kernels(200, sigma)[100][1]) == 13
 

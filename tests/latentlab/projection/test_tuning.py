@@ -23,7 +23,14 @@ from tests.conftest import make_tiny, stage_with
 from tests.latentlab.projection.interrupted import kill_at
 
 QUICK = TuningSettings(
-    rank=2, steps=12, resolution=16, learning_rate=0.01, stop_at=0, locality_weight=0, drift_seeds=(5, 6)
+    rank=2,
+    last_block=True,
+    steps=12,
+    resolution=16,
+    learning_rate=0.01,
+    stop_at=0,
+    locality_weight=0,
+    drift_seeds=(5, 6),
 )
 
 
