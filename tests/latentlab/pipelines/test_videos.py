@@ -386,6 +386,21 @@ def test_a_state_that_is_kept_serves_another_strength_and_refuses_another_face(v
         edit_video(video, brighter, 1.0, components, replace(kept, state=tmp_path / "full"), tmp_path / "x.mp4", False)
 
 
+def test_a_video_is_searched_near_the_latents_of_one_class(video, tmp_path):
+    components, _ = networks()
+    tiny = make_tiny(replace(TINY, resolution=32, c_dim=2))
+    known = Components.load(
+        tiny, components.scorer, components.detector, perceptual=components.perceptual, device="cpu"
+    )
+    along = Direction(np.eye(tiny.w_dim, dtype=np.float32)[0], "any", "made up", generator=tiny.fingerprint)
+    of_one = replace(QUICK, class_label=1, state=tmp_path / "work")
+    edit_video(video, along, 0.5, known, of_one, tmp_path / "out.mp4", progress=False)
+    with pytest.raises(UserError, match=r"class_label"):
+        edit_video(video, along, 0.5, known, replace(of_one, class_label=0), tmp_path / "out.mp4", progress=False)
+    with pytest.raises(UserError, match="not 5"):
+        edit_video(video, along, 0.5, known, replace(of_one, class_label=5), tmp_path / "out.mp4", progress=False)
+
+
 def test_a_target_finds_the_strength_on_the_middle_frame(video, tmp_path):
     components, brighter = networks()
     wanted = replace(QUICK, attribute="bright", target=0.9999, tuning=None)
