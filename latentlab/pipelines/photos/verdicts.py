@@ -102,7 +102,7 @@ def _effect(
     if before > 1 - _THERE or (search is not None and moved > 0 and _reached(scores[1], search)):
         yield QualityCheck("effect", moved, "logits", "good", "")
     elif search is not None:
-        cause, advice = f"{told}, short of {search.target}", "give a larger --cap, at a risk for the mouth"
+        cause, advice = f"{told}, short of {search.target}", "give a larger --cap, at a risk for the likeness"
         yield _check("effect", moved, "logits", Limits(math.inf, _EFFECT.good), cause, advice)
     else:
         yield _check("effect", moved, "logits", _EFFECT, told, "give a larger strength, or --target")
