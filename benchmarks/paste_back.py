@@ -1,4 +1,7 @@
-"""Align, then paste back unedited: PSNR inside the face, on generated faces in larger photos and on given photos."""
+"""Align, then paste back unedited: PSNR inside the face, on generated faces in larger photos and on given photos.
+
+And edited, on generated faces in photos with grain: detail and colours of the face with and without what a photo keeps.
+"""
 
 from __future__ import annotations
 
@@ -16,13 +19,19 @@ from torch import Tensor
 
 import stylegan2
 from latentlab import images
+from latentlab.directions import load_direction
+from latentlab.editing import move
 from latentlab.errors import UserError
-from latentlab.faces import AlignedFace, NoFace, align, face_outline, load_detector, paste_back
-from latentlab.faces.cropping import sample
+from latentlab.faces import AlignedFace, CropGeometry, NoFace, align, face_outline, load_detector, paste_back
+from latentlab.faces.cropping import cut, sample
+from latentlab.faces.keeping import before_edit
+from latentlab.faces.tone import tone_of
 from latentlab.progress import bar
+from latentlab.rendering import Renderer
 
 FACE_SIZES = (500, 700, 1000)
 CROP_RESOLUTIONS = (256, 512, 1024)
+FACE, GRAIN = 700, 4  # pixels of the edited faces in their photos, and the grain of these, in levels of 255
 
 
 def in_bytes(image: Tensor) -> Tensor:
@@ -104,12 +113,65 @@ def table(photos: Iterator[tuple[str, Tensor]], total: int) -> None:
         print(f"| {len(values)} {group} | {resolution} | {shown} |")
 
 
+def laplacian(image: Tensor) -> float:
+    """Root mean square of the luma's Laplacian, in levels of 255."""
+    kernel = torch.tensor([[0.0, -1, 0], [-1, 4, -1], [0, -1, 0]])[None, None]
+    return 127.5 * float(F.conv2d(images.luma(image), kernel).square().mean().sqrt())
+
+
+def chroma(image: Tensor) -> float:
+    """Root mean square of what the channels differ by from the luma, in levels of 255."""
+    return 127.5 * float((image - images.luma(image)).square().mean().sqrt())
+
+
+def pasted(edited: Tensor, rendered: Tensor, photo: Tensor, detail: bool, tone: bool) -> Tensor:
+    """Paste an edited face into a photo, in whose middle its crop lies, keeping the photo's detail and tone or not."""
+    extent = photo.shape[3]
+    low, high = (extent - FACE) / 2, (extent + FACE) / 2
+    corners = np.array([[low, low], [low, high], [high, high], [high, low]])
+    geometry = CropGeometry.plan(corners, rendered.shape[3], (extent, extent))
+    crop = cut(photo, geometry)
+    own = tone_of(crop) if tone else None
+    if own is not None:
+        edited, rendered = own.apply(edited), own.apply(rendered)
+    return paste_back(edited, geometry, photo, original=before_edit(rendered, edited, crop) if detail else None)
+
+
+def kept(count: int) -> None:
+    """Print detail and colours of photos, and of edits that keep them or not."""
+    network = stylegan2.load("mobile-ffhq")
+    rng, found = torch.Generator().manual_seed(0), dict[str, list[tuple[float, float]]]()
+    smile, render = load_direction("smile-w"), Renderer(network, network.resolution)
+    for seed in range(600, 600 + count):
+        ws = network.mapping(stylegan2.z_from_seeds([seed], network.z_dim), psi=0.7)
+        rendered, edited = (render(move(ws, strength * smile, network)).clamp(-1, 1) for strength in (0, 3))
+        clean = F.pad(images.reduce(rendered, FACE), (FACE // 4,) * 4, mode="reflect")
+        grain = GRAIN / 127.5 * torch.randn(clean.shape, generator=rng)
+        photo, grey = in_bytes(clean + grain), in_bytes(images.luma(clean).expand_as(clean) + grain)
+        for name, image in {
+            "the photo": photo,
+            "edited": pasted(edited, rendered, photo, True, True),
+            "edited, `--no-keep-detail`": pasted(edited, rendered, photo, False, True),
+            "the photo in grey": grey,
+            "edited in grey": pasted(edited, rendered, grey, True, True),
+            "edited in grey, `--no-keep-tone`": pasted(edited, rendered, grey, True, False),
+            "edited in grey, neither kept": pasted(edited, rendered, grey, False, False),
+        }.items():
+            face = image[:, :, FACE // 2 : -FACE // 2, FACE // 2 : -FACE // 2]
+            found.setdefault(name, []).append((laplacian(face), chroma(face)))
+    print("| image | Laplacian | chroma |\n|---|---|---|")
+    for name, values in found.items():
+        print(f"| {name} | {np.mean([v[0] for v in values]):.1f} | {np.mean([v[1] for v in values]):.1f} |")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("photos", nargs="*", type=Path, help="files or a folder; without them only generated faces")
     parser.add_argument("--faces", type=int, default=8)
     arguments = parser.parse_args()
     print(describe("torch", "dlib-bin"))
+    with torch.inference_mode():
+        kept(arguments.faces)
     table(generated(arguments.faces), arguments.faces * len(FACE_SIZES))
     paths = [file for path in arguments.photos for file in (sorted(path.iterdir()) if path.is_dir() else [path])]
     if paths:

@@ -1,10 +1,10 @@
 """Values of the quality checks on generated faces and on photos, from which their limits come.
 
-    python benchmarks/quality_checks.py [--faces 200] [--photos FOLDER] [--projections FOLDER]
+    python benchmarks/quality_checks.py [--faces 200] [--psi 1] [--photos FOLDER] [--projections FOLDER]
 
-Faces of `mobile-ffhq` at psi 1 are taken for photos: reduced to 512 pixels, continued by reflection to leave
-space around them, found and aligned. Of each crop, the detail is also taken of a copy reduced to 64 pixels.
-Projections are those that projection.py leaves in `OUT/latents`: the spread of their rows is printed.
+Faces of `mobile-ffhq`, at psi 1 unless another is given, are taken for photos: reduced to 512 pixels, continued by
+reflection to leave space around them, found and aligned. Of each crop, the detail is also taken of a copy reduced to 64
+pixels. Projections are those that projection.py leaves in `OUT/latents`: the spread of their rows is printed.
 """
 
 from __future__ import annotations
@@ -20,9 +20,8 @@ from torch import Tensor
 
 from latentlab import faces, images
 from latentlab.errors import UserError
-from latentlab.pipelines.checks import RESOLUTION, check_photo, detail, spread_of_rows
+from latentlab.pipelines.checks import check_mesh, check_photo, detail, spread_of_rows
 from latentlab.projection import Projection, w_statistics
-from latentlab.projection.mesh import mesh_levels
 from stylegan2 import load, z_from_seeds
 from stylegan2.memory import keep_freed_memory
 
@@ -30,19 +29,21 @@ FIRST_SEED = 500_000
 SHARES = (1, 5, 50, 95, 99)
 
 
-def generated(count: int) -> Iterator[Tensor]:
+def generated(count: int, psi: float) -> Iterator[Tensor]:
     generator = load("mobile-ffhq")
     statistics = w_statistics(generator)
     z = torch.randn(2000, generator.z_dim, generator=torch.Generator().manual_seed(1))
     w = generator.mapping(z)[:, 0]
     print(line("distance from w_avg", ((w - statistics.mean).norm(dim=1) / statistics.sigma).tolist()))
-    meshes = []
+    unseen: dict[str, list[float]] = {}
     for seed in range(FIRST_SEED, FIRST_SEED + count):
         with torch.inference_mode():
-            drawn = generator(z_from_seeds(seed, generator.z_dim)).clamp(-1, 1)
-        meshes.append(float(mesh_levels(drawn, generator.resolution // RESOLUTION)))
+            drawn = generator(z_from_seeds(seed, generator.z_dim), psi=psi).clamp(-1, 1)
+        for one in check_mesh(drawn):
+            unseen.setdefault(one.name, []).append(one.value)
         yield F.pad(images.reduce(drawn, 512), (128, 128, 128, 128), mode="reflect")
-    print(line("mesh", meshes))
+    for name, values in unseen.items():
+        print(line(name, values))
 
 
 def line(name: str, values: Iterable[float]) -> str:
@@ -81,6 +82,7 @@ def spreads(folder: Path) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--faces", type=int, default=200)
+    parser.add_argument("--psi", type=float, default=1.0)
     parser.add_argument("--photos", type=Path, help="a folder of .jpg files")
     parser.add_argument("--projections", type=Path, help="latents of projection.py")
     arguments = parser.parse_args()
@@ -90,7 +92,7 @@ def main() -> None:
         return
     head = "".join(f" {share} % |" for share in SHARES)
     print(f"| {arguments.faces} generated faces |{head}\n|{'---|' * (len(SHARES) + 1)}")
-    table(generated(arguments.faces))
+    table(generated(arguments.faces, arguments.psi))
     if arguments.photos:
         print(f"| photos |{head}\n|{'---|' * (len(SHARES) + 1)}")
         table(images.load_image(path) for path in sorted(arguments.photos.glob("*.jpg")))

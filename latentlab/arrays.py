@@ -24,6 +24,7 @@ from stylegan2.errors import MALFORMED, CheckpointError
 Arrays = dict[str, NDArray[Any]]
 
 BARE = ""  # name of an array that is a file's whole content
+_LATENT = "latent"  # of each image, in files of rosinality's projector
 
 # How much larger than the file its arrays may be: weights and latents hardly compress.
 _RATIO = 4
@@ -45,8 +46,9 @@ def read_arrays(path: str | Path) -> Arrays:
     Parameters
     ----------
     path
-        A file of `np.save` or `np.savez`, one that `torch.save` wrote (a tensor, or a dictionary of tensors), or a
-        safetensors file. Its first bytes show which it is; the suffix does not matter.
+        A file of `np.save` or `np.savez`, one that `torch.save` wrote (a tensor, a list or a dictionary of tensors, or
+        what the projector of rosinality's stylegan2-pytorch saves: by image, a dictionary with its `latent`), or a
+        safetensors file. Its first bytes show which it is; the suffix does not matter. Lists are `(n, rows, w_dim)`.
 
     Returns
     -------
@@ -111,6 +113,12 @@ def _array_in(content: bytes) -> NDArray[Any]:
     if version not in readers:  # that of structures with names beyond ASCII
         raise UserError(f"it is a NumPy array of format {version}, which numbers do not need")
     shape, by_columns, dtype = readers[version](stream)
+    if dtype.kind == "O":
+        raise UserError(
+            "it holds Python objects, such as a dictionary, in a pickle, which could run code and is not read; where "
+            "you trust it, read it by np.load(FILE, allow_pickle=True) and write the array in it alone, by np.save, or "
+            "several by np.savez"
+        )
     if dtype.kind not in "biuf":
         raise UserError(f"it holds a NumPy array of {printable(str(dtype))[:_LONGEST]}, not of numbers")
     count, start = math.prod(shape), stream.tell()
@@ -124,9 +132,25 @@ def _read_torch(path: Path) -> Arrays:
     from stylegan2.safe_pickle import read_pickled  # needs torch
 
     content = read_pickled(memoryview(path.read_bytes()))
+    if isinstance(content, (list, tuple)):
+        return {BARE: _of_images([_numbers(value) for value in content])}
     if not isinstance(content, dict):
         return {BARE: _numbers(content)}
+    images = [value for value in content.values() if isinstance(value, dict)]
+    if images and len(images) == len(content) and all(_LATENT in image for image in images):
+        return {_LATENT: _of_images([_numbers(image[_LATENT]) for image in images])}
     return {name if isinstance(name, str) else describe(name): _numbers(value) for name, value in content.items()}
+
+
+def _of_images(codes: list[NDArray[Any]]) -> NDArray[Any]:
+    """One array `(n, rows, w_dim)` of codes of one image each: `(w_dim,)`, `(rows, w_dim)` or `(1, rows, w_dim)`."""
+    if not codes:
+        raise UserError("it holds an empty list")
+    shapes = {code.shape for code in codes}
+    if len(shapes) > 1 or codes[0].ndim not in (1, 2, 3):
+        told = ", ".join(sorted(map(str, shapes))[:3])
+        raise UserError(f"it holds arrays of {told}: those of one list have one shape, (rows, w_dim) or the like")
+    return np.concatenate([code if code.ndim == 3 else np.atleast_2d(code)[None] for code in codes])
 
 
 def _numbers(value: Any) -> NDArray[Any]:

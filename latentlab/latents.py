@@ -28,9 +28,10 @@ def load_latents(path: str | Path) -> Tensor:
     Parameters
     ----------
     path
-        The `latents.pt` of e4e and pSp, the `projected_w.npz` of the public projector, a `Projection.save` of this
-        package, or another .npy, .npz, .pt or .safetensors file with one array: `(w_dim,)` or `(1, w_dim)`, a code of
-        W; `(rows, w_dim)`, a code of W+; or `(n, rows, w_dim)`, n codes. No code in the file is run.
+        The `latents.pt` of e4e and pSp, the `projected_w.npz` of the public projector, what rosinality's projector
+        saves, a `Projection.save` of this package, a list of tensors in a .pt file, or another .npy, .npz, .pt or
+        .safetensors file with one array: `(w_dim,)` or `(1, w_dim)`, a code of W; `(rows, w_dim)`, a code of W+; or
+        `(n, rows, w_dim)`, n codes. No code in the file is run.
 
     Returns
     -------

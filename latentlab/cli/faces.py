@@ -18,13 +18,7 @@ from latentlab.progress import bar
 
 if TYPE_CHECKING:
     from latentlab.faces import AlignedFace
-
-
-class Faces(str, Enum):
-    """Which faces of a photo to take."""
-
-    largest = "largest"
-    all = "all"
+    from latentlab.faces.alignment import Which
 
 
 class Detector(str, Enum):
@@ -40,7 +34,10 @@ def align(
     resolution: Annotated[
         int, typer.Option(min=16, max=4096, help="Resolution of the aligned faces in pixels.")
     ] = 1024,
-    faces: Annotated[Faces, typer.Option(help="The largest face of each photo, or all.")] = Faces.largest,
+    face: Annotated[
+        str,
+        typer.Option("--face", "--faces", metavar="all|largest|N", help="Face of each photo: 2 is the second largest."),
+    ] = "largest",
     detector: Annotated[Detector, typer.Option(help="Detector with 68 landmarks, or with 5.")] = Detector.dlib68,
     landmarks: photos_options.Landmarks = None,
     show: Annotated[
@@ -49,41 +46,47 @@ def align(
 ) -> None:
     """Cut faces out of photos in FFHQ's framing: NAME.png, and NAME.json with its geometry and landmarks.
 
-    With --faces all, they are NAME-1, NAME-2, …, the largest first. A photo that fails is named at the end,
+    With --face all, they are NAME-1, NAME-2, …, the largest first. A photo that fails is named at the end,
     after all others are done, and sets the exit code to 2.
     """
+    chosen = photos_options.parse_face(face)
     paths = list_images(photos)
     options.check_folder(out, paths)
     from latentlab.faces import align_files, load_detector
+    from latentlab.faces.alignment import one_face
     from latentlab.faces.given import GivenFaces
 
     found = load_detector(detector.value) if landmarks is None else GivenFaces(landmarks)
     written, notes, failures = 0, list[str](), list[UserError]()
     with bar("aligning") as step:
-        for done, (path, result) in enumerate(align_files(paths, found, resolution, faces.value)):
+        which: Which = "largest" if chosen == 1 else "all"
+        for done, (path, result) in enumerate(align_files(paths, found, resolution, which)):
+            if not isinstance(result, UserError) and chosen != "all":
+                result = one_face(path, result, chosen)
             if isinstance(result, UserError):
                 failures.append(result)
                 result = []
-            for number, face in enumerate(result, 1):
-                name = f"{path.stem}-{number}" if faces is Faces.all else path.stem
-                _write(face, out / name, path, found.name)
-                notes += [f"{path}: {name}: {warning}" for warning in face.warnings]
+            first = 1 if chosen == "all" else chosen
+            for number, one in enumerate(result, first):
+                name = f"{path.stem}-{number}" if chosen == "all" else path.stem
+                _write(one, out / name, path, found.name)
+                notes += [f"{path}: {name}: {warning}" for warning in one.warnings]
                 written += 1
             if show and result:
-                notes += _show(path, result, out)
+                notes += _show(path, result, first, out)
             step(done + 1, len(paths))
     failed = f"; {len(failures)} failed" if failures else ""
     print(*notes, f"faces written to {out}: {written}, of {len(paths)} photos{failed}", sep="\n", flush=True)
     end_with(failures)
 
 
-def _show(path: Path, faces: Sequence[AlignedFace], out: Path) -> list[str]:
-    """Draw the faces of a photo, and describe each in a line."""
+def _show(path: Path, faces: Sequence[AlignedFace], first: int, out: Path) -> list[str]:
+    """Draw the faces of a photo, numbered from the first, and describe each in a line."""
     from latentlab.images import load_image, save_image
     from latentlab.plots.found import draw_faces
 
-    save_image(draw_faces(load_image(path), faces), out / f"{path.stem}-found.png")
-    return [f"{path}: face {number}: {face.describe()}" for number, face in enumerate(faces, 1)]
+    save_image(draw_faces(load_image(path), faces, first), out / f"{path.stem}-found.png")
+    return [f"{path}: face {number}: {face.describe()}" for number, face in enumerate(faces, first)]
 
 
 def _write(face: AlignedFace, path: Path, photo: Path, detector: str) -> None:

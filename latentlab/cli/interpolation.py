@@ -43,6 +43,13 @@ def interpolate(
         int | None, typer.Option(min=2, help="Frames in all; by default 50 from each keyframe to the next.")
     ] = None,
     fps: Annotated[float, typer.Option(help="Frames per second; GIF has 50, 25, 20, 10 exactly, and at most 50.")] = 25,
+    match_rows: Annotated[
+        bool,
+        typer.Option(
+            "--match-rows",
+            help="Match latent codes whose number of rows is not the generator's to it by resolution.",
+        ),
+    ] = False,
     psi: options.Psi = 0.7,
     cutoff: options.Cutoff = None,
     class_label: options.ClassLabel = None,
@@ -78,8 +85,10 @@ def interpolate(
     settings = InterpolationSettings(
         mode.value, loop, frames, fps, resolution, psi, class_label, size, precision.value, cutoff
     )
-    count = len(settings.positions(len(read)))
-    write(read, out, Components.load(network, device=device), settings, bar)
+    count, components = len(settings.positions(len(read))), Components.load(network, device=device)
+    if match_rows:
+        read = [keyframe.with_rows(components.generator.num_ws) for keyframe in read]
+    write(read, out, components, settings, bar)
     print(f"{count} frames between {len(read)} keyframes are written to {out}")
 
 

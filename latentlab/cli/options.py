@@ -30,6 +30,14 @@ ScorerName = Annotated[
     str,
     typer.Option("--scorer", help="Scorer: fer, attributes:NAME, FILE.safetensors:NAME, or one from another package."),
 ]
+EditScorer = Annotated[
+    str | None,
+    typer.Option(
+        "--scorer",
+        help="Scorer: fer, attributes:NAME, FILE.safetensors:NAME, or one from another package; by default the one "
+        "that taught the direction, where its card says so, or fer.",
+    ),
+]
 Psi = Annotated[float, typer.Option(help="Truncation psi, 0 < psi <= 2; 1 is none, 0.7 the usual choice.")]
 Cutoff = Annotated[
     int | None,

@@ -156,7 +156,7 @@ class Recipe:
 
 
 def edit_settings(
-    recipe: Recipe, attribute: str, pasting: Pasting, force: bool, target: float | None, cap: float | None
+    recipe: Recipe, attribute: str | None, pasting: Pasting, force: bool, target: float | None, cap: float | None
 ) -> PhotoEditSettings:
     """The settings of `latentlab edit --photo`."""
     from latentlab.pipelines import PhotoEditSettings, StrengthSettings
@@ -207,8 +207,8 @@ def project(
 ) -> None:
     """Find the latents of photos: align, check, project, refine inner features, check again.
 
-    Each photo gets a folder of its name with aligned.png, projected.png, the latent, the refined features and
-    report.json. Photos that fail are named at the end, after all others are done; the exit code is then 2.
+    Each photo gets a folder of its name with aligned.png, projected.png, the latent, the refined features, report.md
+    and report.json. Photos that fail are named at the end, after all others are done; the exit code is then 2.
     """
     from latentlab.pipelines import Components, PhotoSettings, format_checks, project_photos
 
@@ -240,7 +240,7 @@ def project(
             done += 1
             found.add(path, result.portrait.name, result.portrait.ws)
             told = f"{result.portrait.title}\n{format_checks(result.portrait.checks)}"
-            print(f"\n{told}\nwritten to {shown(result.folder)}")
+            print(f"\n{told}\nwritten to {shown(result.folder)}: see report.md")
     if save_latents is not None:
         found.write(save_latents, paths)
     _print_count(done, len(failures), "faces" if faces.face == "all" else "photos")
@@ -321,7 +321,7 @@ def edit_photos(
             names = edit_names(result.edits)
             for one, name in zip(result.edits, names, strict=True):
                 found.add(path, f"{result.portrait.name} {name}", one.ws)
-            _print_edits(result.edits, names, direction, settings)
+            _print_edits(result.edits, names, direction)
             print(f"written to {shown(result.folder)}: see comparison.png and report.md")
         for path, faces in done.items() if settings.face == "all" else ():
             told = "1 face" if faces == 1 else f"{faces} faces"
@@ -350,26 +350,24 @@ def edit_photos_quickly(
                 continue
             print(f"\n{result.checked.title}\n{pipelines.format_checks(result.checked.checks)}")
             print(f"by the editor {result.editor}, without a projection, in {result.seconds:.1f} s:")
-            _print_edits(result.edits, edit_names(result.edits), direction, settings)
+            _print_edits(result.edits, edit_names(result.edits), direction)
             print(f"written to {shown(result.folder)}: see comparison.png and report.md")
     _print_count(len(photos) - len(failures), len(failures), "photos")
     end_with(failures)
 
 
-def _print_edits(
-    edits: Sequence[PhotoEdit], names: Sequence[str], direction: Direction | Edits, settings: PhotoEditSettings
-) -> None:
+def _print_edits(edits: Sequence[PhotoEdit], names: Sequence[str], direction: Direction | Edits) -> None:
     """Print what became of each edit, and what is not good about it."""
     from latentlab.directions import Edits
 
     for one, name in zip(edits, names, strict=True):
         title = str(direction) if isinstance(direction, Edits) else f"{direction.attribute} {name}"
-        print(f"{title}: {one.values(settings.attribute)}")
+        print(f"{title}: {one.values()}")
         if one.search is not None:
             print(f"in its crop: {one.search.describe()[0]}")
         for check in one.checks:
             if check.verdict != "good":
-                print(f"  {check.name} {check.verdict}: {check.cause}")
+                print(f"  {check.name} {check.verdict}: {check.told}")
     for why in dict.fromkeys(why for one in edits for why in one.why_unknown):
         print(why)
 

@@ -54,7 +54,7 @@ def generate(
 _NOT_FOR_PHOTOS = ("seeds", "psi", "cutoff", "resolution", "healthy", "precision")
 _FOR_PHOTOS = ("mask", "keep_detail", "keep_tone", "steps", "tune", "fast", "strict", "aligned", "landmarks", "face")
 _NOT_FOR_VIDEOS = (
-    *_NOT_FOR_PHOTOS, "latents", "photo", "class_label", "strict", "landmarks", "batch", "fast", "save_latents",
+    *_NOT_FOR_PHOTOS, "latents", "photo", "strict", "landmarks", "batch", "fast", "save_latents",
     "workers", "ray", "gpus_per_worker",
 )  # fmt: skip
 _FOR_FIGURES = ("attribute", "scorer")
@@ -72,7 +72,7 @@ def edit(
     cutoff: options.Cutoff = None,
     class_label: options.ClassLabel = None,
     network: options.Network = "mobile-ffhq",
-    scorer: options.ScorerName = "fer",
+    scorer: options.EditScorer = None,
     resolution: options.Resolution = None,
     out: Annotated[
         str,
@@ -97,7 +97,13 @@ def edit(
         list[Path] | None,
         typer.Option(help="Photo to edit instead of seeds, or folder of photos; may be given several times."),
     ] = None,
-    attribute: Annotated[str, typer.Option(help="With --target or --photo: score to reach, or to report.")] = "happy",
+    attribute: Annotated[
+        str | None,
+        typer.Option(
+            help="With --target, --photo or --video: score to reach, or to report; by default the one that taught the "
+            "direction."
+        ),
+    ] = None,
     target: options.ScoreTarget = None,
     cap: options.Cap = None,
     healthy: Annotated[
@@ -155,16 +161,17 @@ def edit(
     a file. With --photo: align, check, project, refine, edit and paste back; each photo gets a folder with everything,
     where the same command resumes after a stop. Without --strengths and --target, a photo whose --attribute is what the
     direction moves is brought to 0.1 and to 0.9 of it. With --video: follow the face, edit every frame by one
-    --strength (or the one that brings the middle frame to --target), and write the MP4 file of --out with a report
-    beside it.
+    --strength (by default the one that brings the middle frame to --target, or to 0.9), and write the MP4 file of --out
+    with a report beside it.
     """
     from latentlab.pipelines import Components, SeedSettings, StrengthSettings, edit_latents, edit_seeds
     from latentlab.pipelines.photos import Pasting
     from latentlab.pipelines.photos.quick import has_editor
+    from latentlab.pipelines.scoring import scored_by
 
     several = moves.check_directions(ctx, direction, strength, target, video)
     if video is not None:
-        _check_video(ctx, target)
+        _check_video(ctx, bool(strength), target)
     else:
         options.refuse_without_effect(ctx, {"state": "without --video"})
         reason = "with --photo" if photo else "without --photo or --video"
@@ -190,6 +197,7 @@ def edit(
     if video is not None:
         pasting = Pasting(mask.value, keep_detail, keep_tone)
         how = videos.edit_settings(steps, tune, faces.face, attribute, target, cap, pasting, force, state)
+        how = replace(how, class_label=class_label)
         one = None if wanted.strengths is None else wanted.strengths[0]
         videos.edit_video(video, wanted.one, one, components, how, film)
         return
@@ -218,8 +226,9 @@ def edit(
         return
     if healthy is not None:
         search = replace(search, healthy=_healthy_region(healthy, wanted.one, components))
+    components, score = scored_by(components, wanted.direction, attribute)
     chosen = SeedSettings(
-        psi, resolution, size, force, class_label, attribute, target, search, save_latents, precision.value, cutoff
+        psi, resolution, size, force, class_label, score, target, search, save_latents, precision.value, cutoff
     )
     with published(place, lambda name: False) as folder, options.on_workers(workers, ray, gpus_per_worker):
         if wanted.codes is not None:
@@ -228,7 +237,7 @@ def edit(
             table = edit_seeds(numbers, wanted.direction, wanted.strengths, components, chosen, folder, bar)
     if target is not None:
         bounds = "--cap" if healthy is None else "--cap or --healthy"
-        _print_strengths(table, "seed" if wanted.codes is None else "latent", attribute, target, bounds)
+        _print_strengths(table, "seed" if wanted.codes is None else "latent", score, target, bounds)
     print(f"{_images(table.scores[..., 0].size)} in {out}, their scores in edits.parquet")
     if save_latents is not None:
         print(f"their latents are in {save_latents}, face by face at each strength")
@@ -265,12 +274,15 @@ def walk(
     strengths: options.Strengths = None,
     units: options.StrengthUnits = options.Units.w,
     layers: options.Layers = None,
-    attribute: Annotated[str, typer.Option(help="Score to show under each image of a figure.")] = "happy",
+    attribute: Annotated[
+        str | None,
+        typer.Option(help="Score to show under each image of a figure; by default the one that taught the direction."),
+    ] = None,
     psi: options.Psi = 0.7,
     cutoff: options.Cutoff = None,
     class_label: options.ClassLabel = None,
     network: options.Network = "mobile-ffhq",
-    scorer: options.ScorerName = "fer",
+    scorer: options.EditScorer = None,
     resolution: Annotated[
         int | None,
         typer.Option(min=1, help="Height and width of each face; by default 256, or the generator's own if less."),
@@ -295,6 +307,7 @@ def walk(
     """
     from latentlab.editing import strength_range
     from latentlab.pipelines import Components, SeedSettings, walk_latents, walk_seeds
+    from latentlab.pipelines.scoring import scored_by
     from latentlab.pipelines.walks import check_walk_path, is_animation, sweep
 
     animated = is_animation(options.check_file(out, () if latents is None else [latents]))
@@ -310,15 +323,17 @@ def walk(
     components = Components.load(network, scorer, device=device)
     wanted = read(components)
     series: Sequence[float] | None = wanted.strengths
+    score = ""
     if animated:
         series = sweep(*(strength_range(wanted.one) if series is None else (min(series), max(series))), frames)
     else:
-        components.check_attribute(attribute)
+        components, score = scored_by(components, wanted.one, attribute)
+        components.check_attribute(score)
     if wanted.codes is not None:
         made = walk_latents(wanted.codes, wanted.one, series, components, settings, not animated, bar)
     else:
         made = walk_seeds(numbers, wanted.one, series, components, settings, not animated, bar)
-    made.save(out, attribute, fps)
+    made.save(out, score, fps)
     print(f"written to {out}")
 
 
@@ -337,15 +352,17 @@ def _check_target(ctx: typer.Context, target: float | None, given: bool, photo: 
             options.refuse_without_effect(ctx, {"attribute": "without --target or --photo"})
 
 
-def _check_video(ctx: typer.Context, target: float | None) -> None:
-    """Refuse what has no effect on a video."""
+def _check_video(ctx: typer.Context, given: bool, target: float | None) -> None:
+    """Refuse what has no effect on a video; `given` says whether a strength is."""
     options.refuse_without_effect(ctx, {"strengths": "with --video, which is edited by one: give --strength"})
     options.refuse_without_effect(ctx, dict.fromkeys(_NOT_FOR_VIDEOS, "with --video"))
     if target is not None:
-        options.refuse_without_effect(ctx, dict.fromkeys(("strength", "units"), "with --target, which finds it"))
-    else:
+        options.refuse_without_effect(ctx, {"strength": "with --target, which finds it"})
+    if given:
         unused = ("cap", "attribute", "scorer")
-        options.refuse_without_effect(ctx, dict.fromkeys(unused, "on a video without --target"))
+        options.refuse_without_effect(ctx, dict.fromkeys(unused, "on a video with --strength"))
+    else:
+        options.refuse_without_effect(ctx, {"units": "on a video without --strength"})
 
 
 def _images(count: int) -> str:

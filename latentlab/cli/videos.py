@@ -29,7 +29,7 @@ def edit_settings(
     steps: int | None,
     tune: bool,
     face: Face,
-    attribute: str,
+    attribute: str | None,
     target: float | None,
     cap: float | None,
     pasting: Pasting,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -152,6 +152,14 @@ def align_files(
             yield path, align(images.load_image(path), own, resolution, which, str(path))
         except UserError as error:
             yield path, error
+
+
+def one_face(path: Path, faces: Sequence[AlignedFace], number: int) -> list[AlignedFace] | UserError:
+    """The face of a photo with a number, from 1, the largest; or the error that there are not so many."""
+    if number <= len(faces):
+        return [faces[number - 1]]
+    noun = "face" if len(faces) == 1 else "faces"
+    return UserError(f"{path} has {len(faces)} {noun}, and the face {number} is asked for")
 
 
 def _warnings(face: FaceFound, geometry: CropGeometry, left_out: int) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""Quality checks: how far a photo, and later its projection, can be trusted, and the likely cause of a poor value.
+"""Quality checks: how far a photo, and later its projection, can be trusted, why not, and what to do about it.
 
 `check_photo` needs the aligned face alone and takes milliseconds: run it before the long work. `check_projection` looks
 at the result.
@@ -51,6 +51,8 @@ class QualityCheck:
         'good', 'fair' or 'poor'; 'unknown' where it cannot be measured.
     cause
         Likely cause and consequence, or why it is unknown; empty where the value is good.
+    advice
+        What to do about it; empty where the value is good or unknown.
     """
 
     name: str
@@ -58,6 +60,12 @@ class QualityCheck:
     unit: str
     verdict: Verdict
     cause: str
+    advice: str = ""
+
+    @property
+    def told(self) -> str:
+        """The cause, and what to do about it, such as 'the photo is blurred; use a sharper photo'."""
+        return f"{self.cause}; {self.advice}" if self.advice else self.cause
 
 
 @dataclass(frozen=True)
@@ -98,6 +106,8 @@ LIMITS = {
     "MSE": Limits(0.0242, 0.067),
     "PSNR": Limits(10 * math.log10(4 / 0.0242), 10 * math.log10(4 / 0.067)),
     "mesh": Limits(1.35, 1.9),  # generated: 5 % above 1.35, 1 % above 1.9
+    "chroma mesh": Limits(0.8, 0.9),  # generated: 5 % above 0.80, 1 % above 0.90
+    "finest detail": Limits(5.7, 6.6),  # generated: 5 % above 5.7, 1 % above 6.6
     # Two photos of one person (benchmarks/identity.py): median 0.75, 5 % below 0.47; median distance 0.45.
     "identity": Limits(0.75, 0.5),
     "identity distance": Limits(0.45, 0.6),  # 0.6 is dlib's rule
@@ -107,6 +117,27 @@ LIMITS = {
     "spread of the rows": Limits(1.4, 1.7),
 }
 """Limits of the verdicts, by name of the check."""
+
+_SEE_LANDMARKS = "look at aligned.png, and give the points yourself (--landmarks) if they are misplaced"
+_WITHIN_LIMITS = "edit by smaller strengths, and judge them by eye"
+_PLAIN_RECIPE = "look at it at full size, and take the default recipe if it shows there"
+# What helps. Of the projection's distance to the photo that depends on the cause, see `_likely_cause`.
+_ADVICE = {
+    "face score": "look at aligned.png, and say yourself where the face is (--landmarks) if it is wrong",
+    "faces in the photo": "see which there are with `latentlab align --show`, and choose with --face",
+    "yaw": "use a photo that shows more of the front",
+    "pitch": "use a photo taken at the height of the eyes",
+    "roll": "turn the photo upright first",
+    "alignment residual": _SEE_LANDMARKS,
+    "resolution": f"use a photo in which the crop of the face is {RESOLUTION} pixels wide or more",
+    "outside the photo": "use a photo with more space around the head",
+    "detail": "use a sharper photo",
+    "mesh": _PLAIN_RECIPE,
+    "chroma mesh": _PLAIN_RECIPE,
+    "finest detail": _PLAIN_RECIPE,
+    "distance from w_avg": _WITHIN_LIMITS,
+    "spread of the rows": "take fewer steps, or project into w (latentlab project --space w)",
+}
 
 
 def check_photo(face: AlignedFace, faces_in_photo: int | None = 1) -> list[QualityCheck]:
@@ -143,8 +174,9 @@ def check_photo(face: AlignedFace, faces_in_photo: int | None = 1) -> list[Quali
         "the photo is cropped tightly: the area beyond it was made up",
     )
     if cut:
-        outside = QualityCheck(outside.name, outside.value, "%", "poor", "the photo's border cuts the face")
-    several = "several faces: make sure that the largest is the right one"
+        advice = "use a photo that shows the whole face"
+        outside = QualityCheck(outside.name, outside.value, "%", "poor", "the photo's border cuts the face", advice)
+    several = "several faces, of which one is taken"
     return [
         _check("face score", face.face.score, "", "the detector is unsure that this is a face"),
         *([] if faces_in_photo is None else [_check("faces in the photo", faces_in_photo, "", several)]),
@@ -217,8 +249,7 @@ def check_projection(
     """Check a projection against the image that was projected.
 
     - LPIPS, MSE and PSNR between the images in [-1, 1], all at 256 pixels;
-    - mesh: the pattern in the rendering that these do not see, in levels of 255, see `latentlab.projection.mesh`; left
-      out where the rendering is not larger than 256 pixels;
+    - what these do not see in the rendering, see `check_mesh`;
     - identity and identity distance, see `latentlab.faces.identity`; unknown for faces that are too small for it;
     - distance from w_avg in sigmas, sigma = sqrt(E|w − w_avg|²); in W+ the mean over the rows;
     - spread of the rows: the root mean square distance of the rows to their mean, in sigmas; 0 in W, about 1 for rows
@@ -252,39 +283,66 @@ def check_projection(
     x, y = _resized(rendered), _resized(image).to(rendered.device)
     error = (x - y).square()
     mse = float(error.mean())
-    cause = _likely_cause(error, photo_checks, shortcut)
+    likely = _likely_cause(error, photo_checks, shortcut)
     checks = [
-        _check("LPIPS", float(perceptual(x, y)), "", cause),
-        _check("MSE", mse, "", cause),
-        _check("PSNR", 10 * math.log10(4 / mse) if mse > 0 else math.inf, "dB", cause),
+        _check("LPIPS", float(perceptual(x, y)), "", *likely),
+        _check("MSE", mse, "", *likely),
+        _check("PSNR", 10 * math.log10(4 / mse) if mse > 0 else math.inf, "dB", *likely),
     ]
-    hidden = rendered.shape[3] // RESOLUTION
-    if hidden > 1:
-        from latentlab.projection.mesh import mesh_levels  # a photo is checked without any projection
-
-        levels = float(mesh_levels(rendered.detach().clamp(-1, 1), hidden))
-        checks.append(_check("mesh", levels, "levels", "a fine pattern lies over the face: look at it at full size"))
+    checks += check_mesh(rendered)
     too_small = why_undescribed(min(image.shape[3], rendered.shape[3]))
     if too_small:
         checks += [_unknown(name, too_small) for name in ("identity", "identity distance")]
     elif descriptor is not None:
-        checks += _identity_checks(descriptor(image).cpu(), descriptor(rendered).cpu(), cause)
+        checks += _identity_checks(descriptor(image).cpu(), descriptor(rendered).cpu(), likely)
     return checks if ws is None else checks + _latent_checks(ws, statistics)
 
 
-def _identity_checks(a: Tensor, b: Tensor, cause: str) -> list[QualityCheck]:
+def check_mesh(rendered: Tensor) -> list[QualityCheck]:
+    """Check a rendering for what a comparison at 256 pixels does not see, in levels of 255.
+
+    - mesh, and chroma mesh: the pattern that repeats with the cells of that comparison, in the luma and in the colours;
+    - finest detail: what is drawn in the finest octave, whether it repeats or not.
+
+    See `latentlab.projection.mesh`; limits are those of what the generator draws by itself.
+
+    Parameters
+    ----------
+    rendered
+        `(1, 3, r, r)` in [-1, 1].
+
+    Returns
+    -------
+    list of QualityCheck
+        None where the rendering is not larger than 256 pixels.
+    """
+    period = rendered.shape[3] // RESOLUTION
+    if period < 2:
+        return []
+    from latentlab.projection.mesh import chroma_mesh_levels, finest_levels, mesh_levels  # a photo is checked without
+
+    image = rendered.detach().clamp(-1, 1)
+    pattern, grain = "a fine pattern lies over the face", "the face has more grain than the generator draws by itself"
+    return [
+        _check("mesh", float(mesh_levels(image, period)), "levels", pattern),
+        _check("chroma mesh", float(chroma_mesh_levels(image, period)), "levels", f"{pattern}, in its colours"),
+        _check("finest detail", float(finest_levels(image)), "levels", grain),
+    ]
+
+
+def _identity_checks(a: Tensor, b: Tensor, likely: tuple[str, str]) -> list[QualityCheck]:
     if a.isnan().any() or b.isnan().any():
         missing = f"no face is found in the {'photo' if a.isnan().any() else 'projection'}"
         return [_unknown(name, missing) for name in ("identity", "identity distance")]
     return [
-        _identity_check("identity", float(similarity(a, b)), cause),
-        _identity_check("identity distance", float(distance(a, b)), cause),
+        _identity_check("identity", float(similarity(a, b)), *likely),
+        _identity_check("identity distance", float(distance(a, b)), *likely),
     ]
 
 
-def _identity_check(name: str, value: float, cause: str) -> QualityCheck:
+def _identity_check(name: str, value: float, cause: str, advice: str) -> QualityCheck:
     looks = "may look" if LIMITS[name].verdict(value) == "fair" else "looks"
-    return _check(name, value, "", f"it {looks} like another person: {cause}")
+    return _check(name, value, "", f"it {looks} like another person, {cause}", advice)
 
 
 def spread_of_rows(rows: Tensor, sigma: float) -> float:
@@ -304,15 +362,21 @@ def _latent_checks(ws: Tensor, statistics: WStatistics) -> list[QualityCheck]:
     ]
 
 
-def _likely_cause(error: Tensor, photo_checks: Sequence[QualityCheck], shortcut: str) -> str:
-    """Likely cause of a projection that is far from the image, by its squared `error (1, 3, 256, 256)`."""
-    poor = [check.cause for check in photo_checks if check.verdict == "poor"]
-    if shortcut or poor:
-        return "likely because " + (shortcut or "; ".join(poor))
+def _likely_cause(error: Tensor, photo_checks: Sequence[QualityCheck], shortcut: str) -> tuple[str, str]:
+    """Likely cause of a projection that is far from the image, by its squared `error (1, 3, 256, 256)`, and advice."""
+    if shortcut:
+        return f"likely because {shortcut}", "leave out --steps, which cut it short"
+    poor = [check for check in photo_checks if check.verdict == "poor"]
+    if poor:
+        advice = "; ".join(dict.fromkeys(check.advice for check in poor if check.advice))
+        return f"likely because {'; '.join(check.cause for check in poor)}", advice
     inside = float(error[_face_box()].mean())
     if inside < float(error.mean()) / 2:
-        return "mostly outside the face: hair, hat or background unlike any that the generator draws"
-    return "features of the face that the generator does not draw, or too few steps"
+        return (
+            "mostly outside the face: hair, hat or background unlike any that the generator draws",
+            "in edits, paste the face alone (--mask hull)",
+        )
+    return "features of the face that the generator does not draw, or too few steps", "take more, such as --steps 280"
 
 
 def _face_box() -> tuple[slice, ...]:
@@ -329,9 +393,10 @@ def _resized(image: Tensor) -> Tensor:
     return F.interpolate(small, (RESOLUTION, RESOLUTION), mode="bicubic").clamp(-1, 1)
 
 
-def _check(name: str, value: float, unit: str, cause: str) -> QualityCheck:
+def _check(name: str, value: float, unit: str, cause: str, advice: str = "") -> QualityCheck:
     verdict = LIMITS[name].verdict(abs(value) if unit == "°" else value)
-    return QualityCheck(name, value, unit, verdict, "" if verdict == "good" else cause)
+    told = ("", "") if verdict == "good" else (cause, advice or _ADVICE.get(name, ""))
+    return QualityCheck(name, value, unit, verdict, *told)
 
 
 def _unknown(name: str, why: str) -> QualityCheck:
@@ -339,15 +404,19 @@ def _unknown(name: str, why: str) -> QualityCheck:
 
 
 def format_checks(checks: Sequence[QualityCheck]) -> str:
-    """Format checks as a table in plain text, one per line: name, value with its unit, verdict and cause."""
-    cells = [(check.name, format_value(check), check.verdict, check.cause) for check in checks]
+    """Format checks as a table in plain text, one per line: name, value with its unit, verdict, cause and advice."""
+    cells = [(check.name, format_value(check), check.verdict, check.told) for check in checks]
     name, value = (max((len(row[k]) for row in cells), default=0) for k in (0, 1))
     return "".join(f"{a:<{name}}  {b:<{value}}  {c}  {d}".rstrip() + "\n" for a, b, c, d in cells)
 
 
 def describe_poor(checks: Sequence[QualityCheck]) -> list[str]:
-    """Describe each poor check in a few words, such as "detail 3.1 % is poor (the photo is blurred …)"."""
-    return [f"{c.name} {format_value(c)} is poor ({c.cause})" for c in checks if c.verdict == "poor"]
+    """Say of each poor check what to do: "detail 3.1 % is poor (the photo is blurred …): use a sharper photo"."""
+    return [
+        f"{check.name} {format_value(check)} is poor ({check.cause})" + (f": {check.advice}" if check.advice else "")
+        for check in checks
+        if check.verdict == "poor"
+    ]
 
 
 def format_value(check: QualityCheck) -> str:

@@ -20,6 +20,8 @@ from latentlab.rendering import AS_TENSORS, Renderer, check_channels, img_channe
 from latentlab.scorers import Scorer, check_score, default_scorer, load_scorer, scored_channels, takes_square
 from stylegan2.protocol import Generator
 
+_DEFAULT_SCORER = "fer"
+
 
 class Components:
     """Generator, scorer, face detector, face descriptor and perceptual distances on one device.
@@ -36,7 +38,7 @@ class Components:
     def __init__(
         self,
         network: str | Path | Generator,
-        scorer: str | Scorer,
+        scorer: str | Scorer | None,
         detector: str | FaceDetector,
         descriptor: FaceDescriptor | None,
         perceptual: PerceptualDistance | None,
@@ -44,13 +46,14 @@ class Components:
     ) -> None:
         self._network, self._scorer, self._detector = network, scorer, detector
         self._descriptor, self._perceptual = descriptor, perceptual
+        self._rescored: dict[str, Components] = {}
         self.device = device
 
     @classmethod
     def load(
         cls,
         network: str | Path | Generator = "mobile-ffhq",
-        scorer: str | Scorer = "fer",
+        scorer: str | Scorer | None = None,
         detector: str | FaceDetector = "dlib68",
         descriptor: FaceDescriptor | None = None,
         perceptual: PerceptualDistance | None = None,
@@ -63,7 +66,8 @@ class Components:
         network
             Generator: a named one (`latentlab weights list`), a checkpoint's path, or a generator on `device`.
         scorer
-            See `latentlab.load_scorer`.
+            See `latentlab.load_scorer`. None for the one that taught the direction that is edited along, where its card
+            says so, and for 'fer' in all else.
         detector
             'dlib68', 'dlib5', or a detector of your own.
         descriptor
@@ -92,7 +96,26 @@ class Components:
     @property
     def scorer_name(self) -> str:
         """Name by which the scorer was asked for; the class of one that was given as an object."""
+        if self._scorer is None:
+            return _DEFAULT_SCORER
         return self._scorer if isinstance(self._scorer, str) else type(self._scorer).__name__
+
+    @property
+    def scorer_is_chosen(self) -> bool:
+        """Whether a scorer was asked for, rather than left to what is done."""
+        return self._scorer is not None
+
+    def with_scorer(self, name: str) -> Components:
+        """Return the same networks with another scorer; equal calls return the same object, and load it once."""
+        if name == self.scorer_name:
+            return self
+        if name not in self._rescored:
+            changed = copy.copy(self)
+            changed.__dict__.pop("scorer", None)  # the one that was loaded already
+            changed._scorer, changed._rescored = name, {}
+            changed.generator = self.generator  # which is large, and would be loaded by each of them
+            self._rescored[name] = changed
+        return self._rescored[name]
 
     @cached_property
     def generator(self) -> Generator:
@@ -111,6 +134,7 @@ class Components:
         if class_label is None:
             return self
         chosen = copy.copy(self)
+        chosen._rescored = {}
         chosen.generator = OneClass(self.generator, class_label)
         return chosen
 
@@ -183,7 +207,9 @@ class Components:
     @cached_property
     def scorer(self) -> Scorer:
         """The scorer: images to named scores."""
-        return load_scorer(self._scorer, self.device) if isinstance(self._scorer, str) else self._scorer
+        if self._scorer is None or isinstance(self._scorer, str):
+            return load_scorer(self.scorer_name, self.device)
+        return self._scorer
 
     @cached_property
     def detector(self) -> FaceDetector:

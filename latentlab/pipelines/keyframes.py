@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from torch import Tensor
@@ -57,12 +57,22 @@ class Keyframe(ShortRepr):
         num_ws, w_dim = generator.num_ws, generator.w_dim
         rows, width = self.codes["ws"].shape[1:] if "ws" in self.codes else (1, self.codes["w"].shape[1])
         if width != w_dim or rows not in (1, num_ws):
+            way = ": match them by resolution with --match-rows or, in Python, `with_rows`" if width == w_dim else ""
             raise UserError(
                 f"{self.title} has a latent code of {rows} rows of {width} numbers, and this generator takes {num_ws} "
-                f"(or 1) of {w_dim}; latentlab.latents.match_rows matches rows, in Python"
+                f"(or 1) of {w_dim}{way}"
             )
         if self.delta is not None:
             self.delta.check(generator)
+
+    def with_rows(self, num_ws: int) -> Keyframe:
+        """The keyframe with its code matched to a generator's rows by resolution, see `latentlab.latents.match_rows`.
+
+        What was projected with a known generator, and seeds, stay as they are.
+        """
+        if self.generator or "ws" not in self.codes or self.codes["ws"].shape[1] == 1:
+            return self
+        return replace(self, codes={**self.codes, "ws": match_rows(self.codes["ws"], num_ws)})
 
     def latents(self, generator: Generator, psi: float, class_label: int | None, cutoff: int | None = None) -> Latents:
         """Its ws `(1, num_ws, w_dim)` and noise maps, on the generator's device; truncation and class are for seeds."""

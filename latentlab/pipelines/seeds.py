@@ -34,7 +34,8 @@ from latentlab.pipelines.edits import (
     edited_codes,
     render_edits,
 )
-from latentlab.pipelines.strengths import StrengthSettings, check_target, strength_for
+from latentlab.pipelines.scoring import scored_by
+from latentlab.pipelines.strengths import StrengthSettings, checked_target, strength_for
 from latentlab.pipelines.targets import ScoreTarget
 from latentlab.pipelines.walks import COLUMNS, Walk, render_walk, walk_renderer
 from latentlab.precision import Precision, check_precision
@@ -66,7 +67,8 @@ class SeedSettings:
     class_label
         Class of a conditional generator, from 0; None for an unconditional one.
     attribute
-        Score that a target refers to.
+        Score that a target refers to; None for the one that taught the direction, see
+        `latentlab.pipelines.scoring.scored_by`.
     target
         Score to bring each face to, at a strength of its own, instead of a series of strengths that all share; None
         for such a series.
@@ -86,7 +88,7 @@ class SeedSettings:
     batch_size: BatchSize = "auto"
     force: bool = False
     class_label: int | None = None
-    attribute: str = "happy"
+    attribute: str | None = None
     target: float | ScoreTarget | None = None
     search: StrengthSettings = StrengthSettings()
     latents: Path | None = None
@@ -185,6 +187,7 @@ def edit_seeds(
         If the direction does not fit the generator, a setting is out of range, a seed or a strength is given twice,
         strengths are given with a target, the scorer does not know its attribute, or the folder cannot be written to.
     """
+    components, _ = scored_by(components, direction, settings.attribute)
     faces = _faces_of_seeds(seeds, direction, components, settings)
     return _edit(faces, direction, strengths, components, settings, folder, progress)
 
@@ -217,6 +220,7 @@ def edit_latents(
     UserError
         If the codes do not fit the generator, or as `edit_seeds` says.
     """
+    components, _ = scored_by(components, direction, settings.attribute)
     faces = _faces_of_codes(ws, direction, components, settings)
     return _edit(faces, direction, strengths, components, settings, folder, progress)
 
@@ -319,16 +323,17 @@ def _plan(
         return _Plan(series, strength_names(series))
     if strengths is not None:
         raise UserError("faces are edited at strengths or to a target; give one of the two")
-    components.check_attribute(settings.attribute)
+    components, attribute = scored_by(components, direction, settings.attribute)
+    components.check_attribute(attribute)
     renderer = components.renderer(settings.resolution, settings.precision)
-    check_target(settings.target, renderer, components.scorer, settings.attribute)
+    checked_target(settings.target, renderer, components.scorer, attribute)
     found = strength_for(
         faces.latents,
         direction,
         settings.target,
         renderer,
         components.scorer,
-        settings.attribute,
+        attribute,
         replace(settings.search, batch_size=settings.batch_size),
         progress,
     )

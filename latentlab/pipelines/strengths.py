@@ -222,8 +222,8 @@ def _search(
     return found
 
 
-def check_target(target: float | ScoreTarget, renderer: Renderer, scorer: Scorer, attribute: str) -> None:
-    """Refuse a target out of the range of a score, before any long work, by the score of the generator's mean image.
+def checked_target(target: float | ScoreTarget, renderer: Renderer, scorer: Scorer, attribute: str) -> ScoreTarget:
+    """Take a target, before any long work, as one of a score such as the generator's mean image has.
 
     Raises
     ------
@@ -231,8 +231,9 @@ def check_target(target: float | ScoreTarget, renderer: Renderer, scorer: Scorer
         If it is out of range, or the scorer has no such score.
     """
     check_score(scorer.names, attribute)
-    if not isinstance(target, ScoreTarget):
-        ScoreTarget.of(target, scorer, attribute, _score_of_mean(renderer, scorer, attribute))
+    if isinstance(target, ScoreTarget):
+        return target
+    return ScoreTarget.of(target, scorer, attribute, _score_of_mean(renderer, scorer, attribute))
 
 
 def is_known_probability(renderer: Renderer, scorer: Scorer, attribute: str) -> bool:

@@ -14,7 +14,7 @@ _SHORTEST, _LONGEST = 640, 1600
 _CROP, _POINTS = (255, 190, 0), (0, 230, 120)
 
 
-def draw_faces(photo: Tensor, faces: Sequence[AlignedFace]) -> Tensor:
+def draw_faces(photo: Tensor, faces: Sequence[AlignedFace], first: int = 1) -> Tensor:
     """Draw crops, numbers and landmarks of faces into a photo.
 
     Parameters
@@ -22,7 +22,9 @@ def draw_faces(photo: Tensor, faces: Sequence[AlignedFace]) -> Tensor:
     photo
         `(1, 3, h, w)` in [-1, 1].
     faces
-        Its faces; they are numbered from 1.
+        Its faces.
+    first
+        Number of the first of them.
 
     Returns
     -------
@@ -33,7 +35,7 @@ def draw_faces(photo: Tensor, faces: Sequence[AlignedFace]) -> Tensor:
     factor = max(_SHORTEST / max(height, width), 1)
     image = to_pil(reduce(resize(photo, round(height * factor), round(width * factor)), _LONGEST))
     scale, pen, line = image.width / width, ImageDraw.Draw(image), max(round(max(image.size) / 400), 1)
-    for number, face in enumerate(faces, 1):
+    for number, face in enumerate(faces, first):
         corners = [tuple(corner) for corner in (face.geometry.quad * scale).tolist()]
         pen.line([*corners, corners[0]], fill=_CROP, width=line)
         left, top = (max(value, 0.0) for value in corners[0])

@@ -1,7 +1,8 @@
 """The mesh: a pattern of one averaging cell, which a loss that compares averaged images cannot see.
 
 Where images of 1024² are compared at 256², the pixels of each block of 4 × 4 are free as long as their mean stays. A
-search drifts there, and what it leaves repeats from block to block: a screen door, plain to the eye at full size.
+search drifts there, and what it leaves repeats from block to block: a screen door, plain to the eye at full size. It
+may also lie in the colours alone, or not repeat at all: two further measures see that.
 """
 
 from __future__ import annotations
@@ -35,7 +36,40 @@ def mesh(images: Tensor, period: int) -> Tensor:
     """
     if period == 1:
         return images.new_zeros(len(images))
-    detail = _detail(luma(images.float()), period)[:, 0]
+    return _folded(_detail(luma(images.float()), period)[:, 0], period)
+
+
+def mesh_levels(images: Tensor, period: int) -> Tensor:
+    """Return the root of `mesh` in levels of images of 8 bits, `(b,)`."""
+    return 127.5 * mesh(images, period).sqrt()
+
+
+def chroma_mesh_levels(images: Tensor, period: int) -> Tensor:
+    """Measure the pattern in the colours alone, `(b,)`: that of what the channels differ by from the luma, in levels.
+
+    Parameters are those of `mesh`; images of one channel have none.
+    """
+    if period == 1 or images.shape[1] == 1:
+        return images.new_zeros(len(images))
+    images = images.float()
+    chroma = (images - luma(images)).flatten(0, 1)[:, None]  # (b * 3, 1, h, w)
+    folded = _folded(_detail(chroma, period)[:, 0], period)
+    return 127.5 * folded.reshape(len(images), -1).mean(dim=1).sqrt()
+
+
+def finest_levels(images: Tensor) -> Tensor:
+    """Measure the finest detail, whether it repeats or not, `(b,)`: the root mean square of the luma's, in levels.
+
+    It is what each 2 × 2 pixels differ by from their mean, the finest bands of a Haar wavelet.
+    """
+    grey = luma(images.float())
+    grey = grey[:, :, : grey.shape[2] // 2 * 2, : grey.shape[3] // 2 * 2]
+    coarse = F.interpolate(F.avg_pool2d(grey, 2), scale_factor=2, mode="nearest")
+    return 127.5 * (grey - coarse).square().mean(dim=(1, 2, 3)).sqrt()
+
+
+def _folded(detail: Tensor, period: int) -> Tensor:
+    """Mean square of `detail (b, h, w)` folded to one cell in each tile, `(b,)`."""
     tile = max(_TILE // period, 1) * period
     rows, columns = (min(tile, side // period * period) for side in detail.shape[1:])
     down, across = detail.shape[1] // rows, detail.shape[2] // columns
@@ -43,11 +77,6 @@ def mesh(images: Tensor, period: int) -> Tensor:
         len(detail), down, rows // period, period, across, columns // period, period
     )
     return cells.mean(dim=(2, 5)).square().mean(dim=(1, 2, 3, 4))
-
-
-def mesh_levels(images: Tensor, period: int) -> Tensor:
-    """Return the root of `mesh` in levels of images of 8 bits, `(b,)`."""
-    return 127.5 * mesh(images, period).sqrt()
 
 
 def _detail(grey: Tensor, period: int) -> Tensor:

@@ -219,7 +219,8 @@ class TuningSettings:
     weights
         Whether weights change at all.
     last_block
-        Whether those of the last block and of the layer after it change, which draw what is finer than `resolution`.
+        Whether those of the last block and of the layer after it change, which draw what is finer than `resolution`,
+        and so what the comparison does not see.
     features
         Resolution of the inner features that get a residual, see `latentlab.projection.features`; None for none.
     feature_rate, feature_penalty
@@ -256,7 +257,7 @@ class TuningSettings:
     rank: int | None = 32
     affines: bool = False
     weights: bool = True
-    last_block: bool = True
+    last_block: bool = False
     features: int | None = None
     feature_rate: float = 0.05
     feature_penalty: float = 0.01
@@ -269,7 +270,7 @@ class TuningSettings:
     stop_at: float = 0.03
     images_per_step: int | None = None
     pixel_weight: float = 1.0
-    mesh_weight: float = 0.0
+    mesh_weight: float = 30.0
     resolution: int = 256
     locality_weight: float = 0.0
     locality_distance: float = 30.0
@@ -311,7 +312,6 @@ REFINEMENT = TuningSettings(
     steps=80,
     rampup=0.1,
     rampdown=0.5,
-    mesh_weight=30.0,
     stop_at=0.02,
     drift_seeds=(90_000,),
 )
@@ -324,6 +324,8 @@ FAST_REFINEMENT = replace(REFINEMENT, steps=10, feature_rate=0.1)
 PTI = TuningSettings(
     rank=None,
     affines=True,
+    last_block=True,
+    mesh_weight=0.0,
     steps=350,
     learning_rate=3e-4,
     relative=False,

@@ -121,7 +121,7 @@ COMMANDS = {
         "--precision",
         "--out",
     ],
-    "align": ["--out", "--resolution", "--faces", "--detector", "--landmarks", "--show"],
+    "align": ["--out", "--resolution", "--face", "--detector", "--landmarks", "--show"],
     "project": ["--out", "--space", "--steps", "--start", "--tune", "--aligned", "--face", "--save-latents"],
     "metrics generator": ["--network", "--metric", "--real", "--pairs", "--samples", "--psi", "--scorer", "--out"],
     "metrics folders": ["--metric", "--resolution", "--out", "--device"],

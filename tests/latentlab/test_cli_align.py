@@ -80,6 +80,20 @@ def test_all_faces_are_numbered(run, photos, tmp_path):
 
 
 @pytest.mark.weights
+def test_a_face_is_chosen_by_its_number_as_elsewhere(run, photos, tmp_path):
+    words = ["--resolution", 64, "--show"]
+    code, out, err = run(photos / "pair.png", photos / "one.png", "--out", tmp_path, "--face", 2, *words)
+    assert code == 2 and "one.png has 1 face, and the face 2 is asked for" in err
+    assert {path.name for path in tmp_path.glob("*.png")} == {"pair.png", "pair-found.png"}
+    assert "pair.png: face 2: " in out and ": 1, of 2 photos; 1 failed" in out
+    run(photos / "pair.png", "--out", tmp_path / "all", "--face", "all", *words)
+    second = json.loads((tmp_path / "all" / "pair-2.json").read_text())
+    assert json.loads((tmp_path / "pair.json").read_text())["geometry"] == second["geometry"]
+    code, _, err = run(photos / "pair.png", "--face", "0")
+    assert code == 2 and "a face is all, largest, or its number from 1" in err
+
+
+@pytest.mark.weights
 def test_bad_photos_are_named_after_the_good_ones_are_done(run, photos, tmp_path):
     names = ["wall.png", "notes.png", "pair.png", "missing.png"]
     code, out, err = run(*(photos / name for name in names), "--out", tmp_path, "--resolution", 64)

@@ -30,6 +30,33 @@ def test_codes_of_w_and_of_projections_load(tmp_path):
     assert torch.equal(load_latents(tmp_path / "p.safetensors"), ws)
 
 
+def test_lists_and_files_of_rosinalitys_projector_load(tmp_path):
+    codes = [torch.randn(4, 8) for _ in range(3)]
+    torch.save(codes, tmp_path / "list.pt")
+    assert torch.equal(load_latents(tmp_path / "list.pt"), torch.stack(codes))
+    torch.save([code[:1] for code in codes], tmp_path / "w.pt")
+    assert torch.equal(load_latents(tmp_path / "w.pt"), torch.stack(codes)[:, :1])
+    torch.save([code[0] for code in codes], tmp_path / "flat.pt")
+    assert torch.equal(load_latents(tmp_path / "flat.pt"), torch.stack(codes)[:, :1]), "codes of W, not rows of one"
+    images = {f"{k}.png": {"img": torch.ones(3, 8, 8), "latent": code, "noise": [torch.ones(1, 1, 4, 4)]}
+              for k, code in enumerate(codes)}  # fmt: skip
+    torch.save(images, tmp_path / "projected.pt")
+    assert torch.equal(load_latents(tmp_path / "projected.pt"), torch.stack(codes))
+    torch.save([torch.ones(4, 8), torch.ones(3, 8)], tmp_path / "ragged.pt")
+    with pytest.raises(UserError, match="those of one list have one shape"):
+        load_latents(tmp_path / "ragged.pt")
+    for k, bad in enumerate(([], ["w"], {"a": {"img": torch.ones(2)}}, {"a": {"latent": "w"}})):
+        torch.save(bad, tmp_path / f"bad{k}.pt")
+        with pytest.raises(UserError, match=f"bad{k}.pt"):
+            load_latents(tmp_path / f"bad{k}.pt")
+
+
+def test_a_pickle_in_an_array_is_explained_and_not_read(tmp_path):
+    np.save(tmp_path / "dict.npy", {"w": np.ones((18, 512))})
+    with pytest.raises(UserError, match=r"dict\.npy: it holds Python objects.* by np\.save"):
+        load_latents(tmp_path / "dict.npy")
+
+
 @pytest.mark.parametrize("suffix", [".pt", ".npz", ".npy", ".safetensors"])
 def test_codes_are_saved_in_forms_that_others_read(tmp_path, suffix):
     ws, path = torch.randn(2, 14, 8), tmp_path / f"latents{suffix}"

@@ -10,6 +10,7 @@ from pathlib import Path
 from latentlab import images
 from latentlab.errors import UserError
 from latentlab.faces import AlignedFace, CropGeometry, FaceDetector, FaceFound, align_files
+from latentlab.faces.alignment import one_face
 from latentlab.faces.cropping import cut
 from latentlab.faces.given import GivenFaces
 from latentlab.pipelines.checks import QualityCheck, check_photo, describe_poor
@@ -171,12 +172,12 @@ def _chosen(path: Path, found: Sequence[AlignedFace], settings: PhotoSettings) -
     if settings.face == "all":
         for number, face in enumerate(found, 1):
             yield CheckedPhoto(path, face, tuple(check_photo(face, None)), number)
-    elif len(found) < settings.face:
-        noun = "face" if len(found) == 1 else "faces"
-        yield UserError(f"{path} has {len(found)} {noun}, and the face {settings.face} is asked for")
+        return
+    chosen = one_face(path, found, settings.face)
+    if isinstance(chosen, UserError):
+        yield chosen
     else:
-        face = found[settings.face - 1]
-        yield CheckedPhoto(path, face, tuple(check_photo(face, len(found))))
+        yield from (CheckedPhoto(path, face, tuple(check_photo(face, len(found)))) for face in chosen)
 
 
 def _checked(photo: CheckedPhoto, settings: PhotoSettings, on_checks: OnChecks | None) -> CheckedPhoto | UserError:

@@ -20,7 +20,7 @@ from latentlab.faces.cropping import cut
 from latentlab.faces.identity import similarity, why_undescribed
 from latentlab.files import strength_names
 from latentlab.images import to_pil
-from latentlab.pipelines.checks import QualityCheck
+from latentlab.pipelines.checks import QualityCheck, check_mesh
 from latentlab.pipelines.components import Components
 from latentlab.pipelines.edits import EDITED, gone
 from latentlab.pipelines.measuring.settings import name_of, same_attribute
@@ -28,6 +28,7 @@ from latentlab.pipelines.photos.pasting import paste
 from latentlab.pipelines.photos.portraits import Portrait
 from latentlab.pipelines.photos.settings import Pasting, photo_search
 from latentlab.pipelines.photos.verdicts import check_edit, check_edits, check_strength
+from latentlab.pipelines.scoring import scored_by
 from latentlab.pipelines.strengths import FaceStrengths, StrengthSettings, is_known_probability, strength_for
 from latentlab.pipelines.targets import ScoreTarget
 from latentlab.rendering import Renderer, ws_in
@@ -63,6 +64,8 @@ class PhotoEdit(ShortRepr):
         `(1, num_ws, w_dim)`: the edited latent; None in space s, where no latent has these styles.
     edits
         The directions that it went along at once, and their strengths; None for a single one.
+    attribute
+        Name of the score.
     """
 
     strength: float
@@ -76,10 +79,11 @@ class PhotoEdit(ShortRepr):
     checks: tuple[QualityCheck, ...] = ()
     ws: Tensor | None = field(default=None, repr=False)
     edits: Edits | None = None
+    attribute: str = "score"
 
-    def values(self, score_name: str = "score") -> str:
-        """Score and identity in words, such as 'score 0.93, identity 0.71', or 'unknown' where they are."""
-        return f"{score_name} {or_unknown(self.score)}, identity {or_unknown(self.identity)}"
+    def values(self) -> str:
+        """Score and identity in words, such as 'happy 0.93, identity 0.71', or 'unknown' where they are."""
+        return f"{self.attribute} {or_unknown(self.score)}, identity {or_unknown(self.identity)}"
 
     def _repr_png_(self) -> bytes:
         """The edited photo, for a notebook."""
@@ -94,7 +98,7 @@ def edit_portrait(
     direction: Direction | Edits,
     strengths: Sequence[float],
     components: Components,
-    attribute: str = "happy",
+    attribute: str | None = None,
     pasting: Pasting | None = None,
     targets: Sequence[float | ScoreTarget] = (),
     search: StrengthSettings | None = None,
@@ -113,7 +117,7 @@ def edit_portrait(
     components
         Networks; the scorer and the descriptor are used.
     attribute
-        Score that is reported, and that targets refer to.
+        Score that is reported, and that targets refer to; None for the one that taught the direction.
     pasting
         How the edited face is put back into the photo; None for the defaults.
     targets, search
@@ -126,6 +130,7 @@ def edit_portrait(
         If the direction is of a space above the portrait's, such as w for one projected into s, or does not fit, or the
         scorer has no such attribute.
     """
+    components, attribute = scored_by(components, direction, attribute)
     components.check_attribute(attribute)
     describe = Description(portrait.face.image, components)
     unedited = portrait.face.image.to(components.device), portrait.rendered.clamp(-1, 1)
@@ -147,7 +152,8 @@ def edit_portrait(
             several, moved = None, attribute if scored else None
             checks = check_edit(strength, (own, score), identity, direction, moved, searched)
             checks += check_strength(strength, direction)
-        known = (own, projected), tuple(checks), ws, several
+        checks += check_mesh(crop)
+        known = (own, projected), tuple(checks), ws, several, attribute
         yield PhotoEdit(strength, crop, photo, score, identity, why_unknown, searched, *known)
 
 

@@ -23,8 +23,9 @@ from latentlab.pipelines.photos.groups import Found, Group, OnPortraits, PhotoRe
 from latentlab.pipelines.photos.portraits import Portrait
 from latentlab.pipelines.photos.settings import PHOTO_TARGETS, PhotoEditSettings, PhotoSettings
 from latentlab.pipelines.photos.together import Together
-from latentlab.pipelines.photos.writing import write_edits, write_portrait
-from latentlab.pipelines.strengths import check_target
+from latentlab.pipelines.photos.writing import write_edits, write_portrait, write_projection
+from latentlab.pipelines.scoring import scored_by
+from latentlab.pipelines.strengths import checked_target
 from latentlab.pipelines.targets import ScoreTarget
 from latentlab.progress import Stage, stage_of
 
@@ -115,12 +116,13 @@ def edit_photos(
     components = Components.load() if components is None else components
     settings = PhotoEditSettings() if settings is None else settings
     components, folder = components.of_class(settings.class_label), Path(folder)
+    components, attribute = scored_by(components, direction, settings.attribute)
     _check_generator(components)
     as_edits(direction).check(components.generator, settings.force)
     _check_space(direction, settings)
-    components.check_attribute(settings.attribute)
+    components.check_attribute(attribute)
     codes = _codes(paths, components, settings)
-    goals = _goals(strengths, direction, components, settings)
+    goals = _goals(strengths, direction, components, settings, attribute)
     settings = replace(settings, codes=None)  # which would be sent with every photo
     finish = _Editing(direction, goals, codes, components, settings, folder)
     yield from _results(paths, components, settings, folder, finish, progress, on_checks)
@@ -162,8 +164,9 @@ class _Editing:
 
 @dataclass(frozen=True)
 class _Goals:
-    """Strengths of all photos, and the scores that each is brought to, at strengths of its own."""
+    """The score that is reported; strengths of all photos, and scores that each is brought to at its own."""
 
+    attribute: str
     strengths: Sequence[float] = ()
     targets: Sequence[float | ScoreTarget] = ()
 
@@ -183,27 +186,31 @@ def _codes(paths: Sequence[str | Path], components: Components, settings: PhotoE
 
 
 def _goals(
-    strengths: Sequence[float] | None, direction: Direction | Edits, components: Components, settings: PhotoEditSettings
+    strengths: Sequence[float] | None,
+    direction: Direction | Edits,
+    components: Components,
+    settings: PhotoEditSettings,
+    attribute: str,
 ) -> _Goals:
     """Choose how far photos are edited. UserError, before the long work, for what cannot be."""
     if isinstance(direction, Edits):
         check_edits_alone(strengths, settings.target or settings.search)
-        return _Goals((1.0,))
+        return _Goals(attribute, (1.0,))
     if settings.target is not None:
         if strengths is not None:
             raise UserError("photos are edited at strengths or to a target; give one of the two")
-        check_target(settings.target, components.renderer(), components.scorer, settings.attribute)
-        return _Goals(targets=(settings.target,))
-    if strengths is None and is_scored(direction, components, settings.attribute):
-        return _Goals(targets=PHOTO_TARGETS)
+        checked_target(settings.target, components.renderer(), components.scorer, attribute)
+        return _Goals(attribute, targets=(settings.target,))
+    if strengths is None and is_scored(direction, components, attribute):
+        return _Goals(attribute, targets=PHOTO_TARGETS)
     if settings.search is not None:
         raise UserError(
             "a cap has no effect on strengths that are given, or where the score is none of the direction's attribute: "
-            f"{settings.attribute} for {direction.attribute}; give a target"
+            f"{attribute} for {direction.attribute}; give a target"
         )
     strengths = default_strengths(direction) if strengths is None else strengths
     strength_names(strengths)
-    return _Goals(strengths)
+    return _Goals(attribute, strengths)
 
 
 def _edits(
@@ -221,7 +228,7 @@ def _edits(
             direction,
             goals.strengths,
             components,
-            settings.attribute,
+            goals.attribute,
             settings.pasting,
             goals.targets,
             settings.search,
@@ -279,7 +286,7 @@ def _written(
         if isinstance(portrait, UserError):
             yield path, portrait
         else:
-            yield path, PhotoResult(portrait, (), write_portrait(portrait, folder))
+            yield path, PhotoResult(portrait, (), write_projection(portrait, folder))
 
 
 def _results(

@@ -27,6 +27,7 @@ from latentlab.pipelines.photos.edits import Description, PhotoEdit, is_scored, 
 from latentlab.pipelines.photos.quick_writing import write_quick
 from latentlab.pipelines.photos.settings import PHOTO_TARGETS, PhotoEditSettings
 from latentlab.pipelines.photos.verdicts import check_edit
+from latentlab.pipelines.scoring import scored_by
 from latentlab.pipelines.strengths import FaceStrengths
 from latentlab.pipelines.targets import ScoreTarget
 from latentlab.progress import Stage
@@ -83,7 +84,7 @@ def has_editor(
     """
     if strengths is not None or settings.face == "all" or direction.attribute not in shipped_editors():
         return False
-    return is_scored(direction, components, settings.attribute)
+    return is_scored(direction, *scored_by(components, direction, settings.attribute))
 
 
 def edit_photos_quickly(
@@ -117,9 +118,10 @@ def edit_photos_quickly(
     """
     components = Components.load() if components is None else components
     settings = PhotoEditSettings() if settings is None else settings
+    components, attribute = scored_by(components, direction, settings.attribute)
     if not has_editor(direction, None, components, settings):
         raise UserError(
-            f"no editor comes with the package that brings {settings.attribute} to a target as {direction.attribute} "
+            f"no editor comes with the package that brings {attribute} to a target as {direction.attribute} "
             f"does; there are {', '.join(shipped_editors())}"
         )
     check_distinct_stems(paths)
@@ -147,28 +149,28 @@ def _edited(
     folder: Path,
 ) -> QuickResult:
     """Bring one photo to every target."""
+    components, attribute = scored_by(components, direction, settings.attribute)
     photo, aligned = images.load_image(checked.path), checked.face.image.to(components.device)
     describe = Description(checked.face.image, components)
     tone = tone_of(checked.face.image) if settings.pasting.keep_tone else None
     begun, edits = time.perf_counter(), []
-    own, unknown = score_of(aligned, components.scorer, settings.attribute)
+    own, unknown = score_of(aligned, components.scorer, attribute)
     if unknown:
         raise UserError(unknown.rstrip("."))
     for target in PHOTO_TARGETS if settings.target is None else (settings.target,):
-        search = _search(aligned, translator, target, components, settings.attribute)
+        search = _search(aligned, translator, target, components, attribute)
         strength = float(search.strengths[0])
         editor = FaceEditor(translator, None, {direction.attribute: strength})
         edited = editor.edit_face(photo.to(components.device), checked.face.geometry).cpu()
         if tone is not None:
             edited = torch.where(edited == photo, photo, tone.apply(edited))
         seen = cut(edited, checked.face.geometry)
-        score, no_score = score_of(seen.to(components.device), components.scorer, settings.attribute)
+        score, no_score = score_of(seen.to(components.device), components.scorer, attribute)
         identity, no_identity = describe.identity(seen)
-        checks = check_edit(strength, (own, score), identity, direction, settings.attribute, search)
+        checks = check_edit(strength, (own, score), identity, direction, attribute, search)
         why = tuple(reason for reason in (no_score, no_identity) if reason)
-        edits.append(
-            PhotoEdit(strength, seen, edited, score, identity, why, search, (own, own), tuple(map(_advised, checks)))
-        )
+        known = (own, own), tuple(map(_advised, checks))
+        edits.append(PhotoEdit(strength, seen, edited, score, identity, why, search, *known, attribute=attribute))
     seconds = time.perf_counter() - begun
     return QuickResult(checked, photo, tuple(edits), direction.attribute, seconds, folder)
 
@@ -211,5 +213,4 @@ def _advised(check: QualityCheck) -> QualityCheck:
     """A check of an edit whose advice is what helps here."""
     if check.name != "effect" or not check.cause:
         return check
-    told = check.cause.partition(": ")[0]
-    return replace(check, cause=f"{told}: the whole way, without the editor, may get there")
+    return replace(check, advice="the whole way, without --fast, may get there")

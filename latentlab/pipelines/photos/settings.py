@@ -165,7 +165,8 @@ class PhotoEditSettings(PhotoSettings):
     Attributes
     ----------
     attribute
-        Score that is reported for the edited photos, and that targets refer to.
+        Score that is reported for the edited photos, and that targets refer to; None for the one that taught the
+        direction, see `latentlab.pipelines.scoring.scored_by`.
     target
         Score to bring each photo to, at a strength of its own. None for the strengths that are given or, without any,
         for both of `PHOTO_TARGETS` where the score is a probability and of the direction's attribute.
@@ -183,7 +184,7 @@ class PhotoEditSettings(PhotoSettings):
         for the projections' own.
     """
 
-    attribute: str = "happy"
+    attribute: str | None = None
     target: float | ScoreTarget | None = None
     search: StrengthSettings | None = None
     pasting: Pasting = Pasting()

@@ -53,7 +53,9 @@ def check_edit(
     if not math.isnan(identity):
         limits = LIMITS["identity"]
         looks = "may look" if limits.verdict(identity) == "fair" else "looks"
-        found.append(_check("identity", identity, "", limits, f"it {looks} like another person: edit by less strength"))
+        found.append(
+            _check("identity", identity, "", limits, f"it {looks} like another person", "edit by less strength")
+        )
     return found
 
 
@@ -81,7 +83,7 @@ def check_edits(
     """
     (moving, strength), *others = scored or edits
     found = check_edit(strength, scores, identity, moving, attribute if scored and not others else None)
-    found = [replace(check, cause=check.cause.removesuffix(", or --target")) for check in found]
+    found = [replace(check, advice=check.advice.removesuffix(", or --target")) for check in found]
     for direction, far in edits:
         found += (replace(one, name=f"{direction.attribute} strength") for one in check_strength(far, direction))
     return found
@@ -100,10 +102,10 @@ def _effect(
     if before > 1 - _THERE or (search is not None and moved > 0 and _reached(scores[1], search)):
         yield QualityCheck("effect", moved, "logits", "good", "")
     elif search is not None:
-        advice = f"{told}, short of {search.target}: a larger --cap lets it go further, at a risk for the mouth"
-        yield _check("effect", moved, "logits", Limits(math.inf, _EFFECT.good), advice)
+        cause, advice = f"{told}, short of {search.target}", "give a larger --cap, at a risk for the likeness"
+        yield _check("effect", moved, "logits", Limits(math.inf, _EFFECT.good), cause, advice)
     else:
-        yield _check("effect", moved, "logits", _EFFECT, f"{told}: give a larger strength, or --target")
+        yield _check("effect", moved, "logits", _EFFECT, told, "give a larger strength, or --target")
 
 
 def _reached(score: float, search: FaceStrengths) -> bool:
@@ -121,14 +123,15 @@ def check_strength(strength: float, direction: Direction) -> Iterator[QualityChe
             strength / end,
             "ranges",
             _PUSHED,
-            f"beyond {end:+.3g}, where the direction's range ends, mouths may tear and contours double: look at it at "
-            "full size",
+            f"beyond {end:+.3g}, where the direction's range ends, mouths may tear and contours double",
+            "look at it at full size, and edit by less strength where they do",
         )
 
 
-def _check(name: str, value: float, unit: str, limits: Limits, advice: str) -> QualityCheck:
+def _check(name: str, value: float, unit: str, limits: Limits, cause: str, advice: str) -> QualityCheck:
     verdict = limits.verdict(value)
-    return QualityCheck(name, value, unit, verdict, "" if verdict == "good" else advice)
+    told = ("", "") if verdict == "good" else (cause, advice)
+    return QualityCheck(name, value, unit, verdict, *told)
 
 
 def _logit(probability: float) -> float:

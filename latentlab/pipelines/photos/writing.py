@@ -45,6 +45,20 @@ def write_portrait(portrait: Portrait, folder: Path) -> Path:
     return own
 
 
+def write_projection(portrait: Portrait, folder: Path) -> Path:
+    """Write a portrait that is not edited, as `write_portrait` does, with report.md."""
+    own = write_portrait(portrait, folder)
+    lines = [
+        f"# {escape(numbered(portrait.path.name, portrait.number))}: projected",
+        "",
+        "![the projection](projected.png)",
+        "",
+        *_trust(portrait),
+    ]
+    write_text(own / "report.md", "\n".join(lines) + "\n")
+    return own
+
+
 def write_edits(
     portrait: Portrait, edits: Sequence[PhotoEdit], direction: Direction | Edits, own: Path, command: str
 ) -> None:
@@ -53,6 +67,7 @@ def write_edits(
     save_figure(_comparison(portrait, edits, direction), own / "comparison.png")
     facts = _facts(portrait) | {
         **_moved(direction),
+        **({"score": edits[0].attribute} if edits else {}),
         "own_scores": [_finite(value) for value in edits[0].own_scores] if edits else [],
         "edits": [edit_facts(edit) for edit in edits],
     }
@@ -109,6 +124,7 @@ def _facts(portrait: Portrait) -> dict[str, Any]:
         "after": [fields_of(check) for check in portrait.after],
         "projection": {"steps": int(portrait.projection.steps[0]), "lpips": float(portrait.projection.distances[0])},
         "tuning": None if tuned is None else tuned.delta.figures,
+        "recipe": " ".join(line for line in _recipe(portrait) if line),
     }
 
 
@@ -160,22 +176,23 @@ def _markdown(portrait: Portrait, edits: Sequence[PhotoEdit], direction: Directi
         "Identity is the similarity to the original photo: 1 for the same image; the median is 0.75 for two photos of "
         "one person and 0.07 for strangers.",
         "",
-        edit_table(heading, "score", _unedited_rows(portrait, edits), edits),
+        edit_table(heading, edits[0].attribute if edits else "score", _unedited_rows(portrait, edits), edits),
         *(f"\n{escape(why)}" for why in unknown),
         *doubts(edits),
         *(f"\n{escape(line)}" for line in _search_lines(edits)),
         "",
-        "## How far to trust it",
-        "",
-        *verdict_lines(portrait.checks),
-        "",
-        *_recipe(portrait),
+        *_trust(portrait),
         "",
         "## How to reproduce it",
         "",
         code_block(command),
     ]
     return "\n".join(lines) + "\n"
+
+
+def _trust(portrait: Portrait) -> list[str]:
+    """The quality checks of a portrait, how it was made, and what was spared."""
+    return ["## How far to trust it", "", *verdict_lines(portrait.checks), "", *_recipe(portrait)]
 
 
 def edit_table(strength: str, score: str, unedited: Sequence[Sequence[str]], edits: Sequence[PhotoEdit]) -> str:
@@ -201,7 +218,7 @@ def _unedited_rows(portrait: Portrait, edits: Sequence[PhotoEdit]) -> list[tuple
 def doubts(edits: Sequence[PhotoEdit]) -> list[str]:
     """A line for each check of an edit that is not good: what failed, and what to do."""
     lines = [
-        f"- {escape(f'{name}: {check.name} {check.verdict} ({format_value(check)}): {check.cause}.')}"
+        f"- {escape(f'{name}: {check.name} {check.verdict} ({format_value(check)}): {check.told}.')}"
         for edit, name in zip(edits, signed_names(edits), strict=True)
         for check in edit.checks
         if check.verdict != "good"
@@ -221,11 +238,11 @@ def _search_lines(edits: Sequence[PhotoEdit]) -> list[str]:
 
 
 def verdict_lines(checks: Sequence[QualityCheck]) -> list[str]:
-    """A table of the checks, and below it the likely causes of what is not good."""
+    """A table of the checks, and below it the likely causes of what is not good, and what to do about them."""
     causes: dict[tuple[str, str], list[str]] = {}
     for check in checks:
         if check.cause:
-            causes.setdefault((check.verdict, check.cause), []).append(check.name)
+            causes.setdefault((check.verdict, check.told), []).append(check.name)
     found = (f"{', '.join(names)} ({verdict}): {cause}." for (verdict, cause), names in causes.items())
     reasons = [f"- {escape(reason)}" for reason in found]
     rows = [(check.name, format_value(check), check.verdict) for check in checks]

@@ -15,17 +15,22 @@ from torch import Tensor
 
 from latentlab import images
 from latentlab.directions import Direction
+from latentlab.directions.teaching import falls_along
+from latentlab.editing import default_strengths
 from latentlab.errors import UserError
 from latentlab.faces import NoFace
 from latentlab.faces.identity import why_undescribed
 from latentlab.files import write_json
 from latentlab.pipelines.components import Components
-from latentlab.pipelines.photos.settings import photo_search
-from latentlab.pipelines.strengths import check_target, strength_for
+from latentlab.pipelines.photos.edits import is_scored
+from latentlab.pipelines.photos.settings import PHOTO_TARGETS, photo_search
+from latentlab.pipelines.scoring import scored_by
+from latentlab.pipelines.strengths import checked_target, strength_for
+from latentlab.pipelines.targets import ScoreTarget
 from latentlab.pipelines.videos.faces import Seen, crops_of, geometry_of, watch
 from latentlab.pipelines.videos.latents import FilmedFace, find_latents, is_done
 from latentlab.pipelines.videos.pasting import ClipPaster, edited_part
-from latentlab.pipelines.videos.report import ClipMeasurement, ClipReport, VideoResult
+from latentlab.pipelines.videos.report import ClipMeasurement, ClipReport, VideoResult, with_meshes
 from latentlab.pipelines.videos.settings import VideoEditSettings
 from latentlab.pipelines.videos.state import VideoState, digest_of
 from latentlab.progress import Stage, stage_of
@@ -57,7 +62,7 @@ def edit_video(
         A video in any format that ffmpeg reads.
     direction, strength
         Direction of the edit, of w, w+ or s, and its strength in the direction's units; None for the strength that
-        brings the middle frame of the longest stretch to the settings' target.
+        brings the middle frame of the longest stretch to the settings' target, or to the default one.
     components
         Networks; None for the defaults of `Components.load`.
     settings
@@ -77,14 +82,16 @@ def edit_video(
     ------
     UserError
         If the video cannot be read or shows no face, `out` is no MP4 file or the video itself, imageio[ffmpeg] is not
-        installed, neither a strength nor a target is given or both are, the direction does not fit the generator or is
-        of space z, or the state is that of another job.
+        installed, both a strength and a target are given, the generator has no such class, the direction does not fit
+        it or is of space z, or the state is that of another job.
     """
     components = Components.load() if components is None else components
     settings = VideoEditSettings() if settings is None else settings
+    components, attribute = scored_by(components.of_class(settings.class_label), direction, settings.attribute)
     path = Path(path).absolute()
     out = Path("latentlab-edits") / f"{path.stem}{SUFFIX}" if out is None else Path(out)
-    about = _check(path, out, direction, strength, components, settings)
+    about = _check(path, out, direction, components, settings)
+    goal = _goal(strength, direction, components, settings, attribute)
     state = VideoState(out.with_suffix(".state") if settings.state is None else settings.state)
     state.begin(_job(path, components, settings))
     try:
@@ -94,13 +101,11 @@ def edit_video(
             state.remove()
         raise
     faces = _latents(path, about, seen, components, settings, state, progress)
-    searched = ""
-    if strength is None:
-        strength, searched = _strength(faces, direction, components, settings)
+    strength, searched = _strength(faces, direction, goal, components, settings, attribute)
     state.begin_edit(_edit(direction, strength, settings))
     pasters = partial(ClipPaster.of, direction=direction, strength=strength, settings=settings, fps=about.fps)
     _paste(path, about, faces, pasters, state, progress)
-    clips = _write(path, about, faces, components, state, out, progress)
+    clips = with_meshes(_write(path, about, faces, components, state, out, progress), faces, direction, strength)
     result = VideoResult(out, out.with_suffix(".json"), about.fps, seen.frames, strength, searched, seen.cuts, clips)
     report = {"video": path.name, "direction": direction.attribute, **result.to_dict(), "command": settings.command}
     write_json(result.report, report)
@@ -115,7 +120,6 @@ def _check(
     path: Path,
     out: Path,
     direction: Direction,
-    strength: float | None,
     components: Components,
     settings: VideoEditSettings,
 ) -> VideoFacts:
@@ -124,8 +128,6 @@ def _check(
         raise UserError(f"a video is written as MP4: call it {out.with_suffix(SUFFIX)} rather than {out}")
     if out.exists() and out.resolve() == path.resolve():
         raise UserError(f"{out} is what is read; write to another file")
-    if (strength is None) == (settings.target is None):
-        raise UserError("a video is edited by one strength: give a strength, or a target that it is searched for")
     if direction.space == "z":
         raise UserError(
             f"the {direction.attribute} direction is of space z, and a video's frames have none of its latents; take a "
@@ -134,22 +136,50 @@ def _check(
     about = describe_video(path)
     components.check_takes_photos()
     direction.check(components.generator, settings.force)
-    if settings.target is not None:
-        components.check_attribute(settings.attribute)
-        check_target(settings.target, components.renderer(), components.scorer, settings.attribute)
     return about
+
+
+def _goal(
+    strength: float | None,
+    direction: Direction,
+    components: Components,
+    settings: VideoEditSettings,
+    attribute: str,
+) -> float | ScoreTarget:
+    """Choose how far a video is edited: by a strength, or to a target. UserError, before any long work, for a bad one.
+
+    A plain number is a strength.
+    """
+    target = settings.target
+    if strength is not None:
+        if target is not None:
+            raise UserError("a video is edited by one strength: give it, or a target that it is searched for")
+        return strength
+    components.check_attribute(attribute)
+    if target is None and is_scored(direction, components, attribute):
+        without, has = PHOTO_TARGETS
+        target = without if falls_along(direction, attribute) else has
+    if target is None:
+        if settings.search is not None:
+            raise UserError(
+                f"a cap has no effect where the score is none of the direction's attribute: {attribute} for "
+                f"{direction.attribute}; give a target"
+            )
+        return default_strengths(direction)[-1]
+    return checked_target(target, components.renderer(), components.scorer, attribute)
 
 
 def _job(path: Path, components: Components, settings: VideoEditSettings) -> dict[str, Any]:
     """What the latents of a video depend on."""
     names = ("clip", "tuning", "tuning_frames", "tuning_steps", "face", "smoothing", "gap", "least")
     chosen = asdict(settings)
+    label = {} if settings.class_label is None else {"class_label": settings.class_label}
     return {
         "version": 1,
         "video": digest_of(path),
         "generator": components.generator.fingerprint,
         "detector": components.detector.name,
-        "settings": {name: chosen[name] for name in names},
+        "settings": {name: chosen[name] for name in names} | label,
     }
 
 
@@ -186,18 +216,24 @@ def _latents(
 
 
 def _strength(
-    faces: Sequence[FilmedFace], direction: Direction, components: Components, settings: VideoEditSettings
+    faces: Sequence[FilmedFace],
+    direction: Direction,
+    goal: float | ScoreTarget,
+    components: Components,
+    settings: VideoEditSettings,
+    attribute: str,
 ) -> tuple[float, str]:
-    """Find the strength that brings the middle frame of the longest clip to the target, and what it did there."""
-    assert settings.target is not None
+    """The strength; where it is searched for, what it did to the middle frame of the longest clip."""
+    if not isinstance(goal, ScoreTarget):
+        return goal, ""
     face = max(faces, key=lambda face: len(face.clip))
     found = strength_for(
         face.ws[[face.clip.middle]],
         direction,
-        settings.target,
+        goal,
         Renderer(face.generator, face.generator.resolution),
         components.scorer,
-        settings.attribute,
+        attribute,
         settings.search or photo_search(),
         progress=False,
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +13,17 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from latentlab.directions import Direction
+from latentlab.editing import move
 from latentlab.faces.cropping import cut
 from latentlab.faces.identity import FaceDescriptor, similarity
 from latentlab.images import luma
+from latentlab.pipelines.checks import RESOLUTION
 from latentlab.pipelines.videos.faces import geometry_of
 from latentlab.pipelines.videos.latents import FilmedFace, spread_rows
 from latentlab.pipelines.videos.tracking import Clip
+from latentlab.projection.mesh import mesh_levels
+from latentlab.rendering import Renderer
 
 # Frames of a clip whose identity is measured, and the resolution at which.
 _DESCRIBED, _RESOLUTION = 24, 256
@@ -44,6 +49,9 @@ class ClipReport:
     flicker_before, flicker_after
         Root mean square, in levels of 255, of the second difference in time of the face's pixels; NaN for a clip of
         fewer than three frames.
+    mesh, edited_mesh
+        Pattern in the middle frame's face as the generator renders it, unedited and edited, in levels of 255, see
+        `latentlab.projection.mesh`; NaN where the generator renders nothing finer than the search has compared.
     """
 
     first: int
@@ -55,6 +63,8 @@ class ClipReport:
     least_identity: float
     flicker_before: float
     flicker_after: float
+    mesh: float = math.nan
+    edited_mesh: float = math.nan
 
 
 @dataclass(frozen=True)
@@ -100,7 +110,7 @@ class VideoResult:
         for clip in self.clips:
             flicker = f"flicker {clip.flicker_before:.2f} before and {clip.flicker_after:.2f} after"
             identity = f"identity {_or_unknown(clip.identity)}, at least {_or_unknown(clip.least_identity)}"
-            lines.append(f"edited {self.span(clip.first, clip.last)}: {identity}; {flicker}")
+            lines.append(f"edited {self.span(clip.first, clip.last)}: {identity}; {flicker}{_of_mesh(clip)}")
             lines += [f"  no face found in {self.span(*ends)}: filled in" for ends in runs_of(clip.filled)]
         lines += [f"no face followed in {self.span(gap[0], gap[-1])}: left as it is" for gap in self.unedited]
         return lines
@@ -127,6 +137,23 @@ class VideoResult:
             "clips": clips,
             "unedited": [[gap[0], gap[-1]] for gap in self.unedited],
         }
+
+
+@torch.no_grad()
+def with_meshes(
+    clips: Sequence[ClipReport], faces: Sequence[FilmedFace], direction: Direction, strength: float
+) -> tuple[ClipReport, ...]:
+    """Add to reports the mesh in the middle frame of each clip, unedited and edited."""
+    found = []
+    for clip, face in zip(clips, faces, strict=True):
+        period = face.generator.resolution // RESOLUTION
+        if period > 1:
+            render, ws = Renderer(face.generator, face.generator.resolution), face.ws[[face.clip.middle]]
+            latents = [{"ws": ws}, move(ws, [(direction, strength)], face.generator)]
+            meshes = [float(mesh_levels(render(one).clamp(-1, 1), period)) for one in latents]
+            clip = replace(clip, mesh=meshes[0], edited_mesh=meshes[1])
+        found.append(clip)
+    return tuple(found)
 
 
 def runs_of(frames: Sequence[int]) -> Iterator[tuple[int, int]]:
@@ -205,6 +232,10 @@ def _grey(frame: Tensor) -> NDArray[np.float32]:
 
 def _or_unknown(value: float) -> str:
     return "unknown" if math.isnan(value) else f"{value:.2f}"
+
+
+def _of_mesh(clip: ClipReport) -> str:
+    return "" if math.isnan(clip.mesh) else f"; mesh {clip.mesh:.2f}, edited {clip.edited_mesh:.2f}"
 
 
 def _json(value: Any) -> Any:

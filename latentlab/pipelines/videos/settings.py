@@ -41,16 +41,20 @@ class VideoEditSettings:
     least
         Fewest frames of a clip; shorter ones stay as they are.
     attribute
-        Score that targets refer to.
+        Score that targets refer to; None for the one that taught the direction, see
+        `latentlab.pipelines.scoring.scored_by`.
     target
         Score to bring the middle frame of the longest clip to; its strength is that of all frames. None where a
-        strength is given.
+        strength is given; without one, for the end of `PHOTO_TARGETS` towards which the direction leads, where the
+        score is the probability of what it moves, and else for the end of the direction's range.
     search
         How that strength is searched for; None for a cap of 1.5 times the end of the direction's range.
     pasting
         How the edited face is put back into the frames.
     force
         Whether to apply a direction to a generator that it was not learnt on.
+    class_label
+        Class of a conditional generator, from 0, near whose latents to search; None for all of its classes together.
     state
         Folder of the work, where a stopped run resumes. None for a folder beside the result, which is removed when the
         video is done; a folder that is given stays, and another strength or direction starts from the latents in it.
@@ -64,7 +68,7 @@ class VideoEditSettings:
     """
 
     clip: ClipSettings = ClipSettings()
-    tuning: TuningSettings | None = TuningSettings(mesh_weight=30.0, images_per_step=1)
+    tuning: TuningSettings | None = TuningSettings(images_per_step=1)
     tuning_frames: int = 48
     tuning_steps: float = 6.0
     face: int = 1
@@ -72,11 +76,12 @@ class VideoEditSettings:
     gap: float = 0.4
     fade: float = 0.2
     least: int = 3
-    attribute: str = "happy"
+    attribute: str | None = None
     target: float | ScoreTarget | None = None
     search: StrengthSettings | None = None
     pasting: Pasting = Pasting()
     force: bool = False
+    class_label: int | None = None
     state: Path | None = None
     command: str = "latentlab.pipelines.edit_video"
 

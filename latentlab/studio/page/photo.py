@@ -229,6 +229,6 @@ def _recipe(way: str, steps: float | None, tune: bool) -> PhotoRecipe:
 def _shown(photo: CheckedPhoto) -> tuple[str, str]:
     """The quality checks of a face as Markdown, and the face as HTML."""
     rows = [(check.name, format_value(check), check.verdict) for check in photo.checks]
-    reasons = [f"- {escape(check.cause)}" for check in photo.checks if check.cause]
+    reasons = [f"- {escape(check.told)}" for check in photo.checks if check.cause]
     checks = "\n".join([table(["check", "value", "verdict"], rows, numbers=[1]), "", *reasons])
     return checks, picture(crops_of([photo], 512)[0], f"{photo.path.name}, face {photo.number}, aligned")

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+import torch.nn.functional as F
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -111,8 +112,28 @@ def test_sepia_stays_sepia():
     assert edited[:, 0].mean() > edited[:, 1].mean() > edited[:, 2].mean()
 
 
+def patches(side, strength):
+    """Soft patches of grey, with patches of colours of some strength on them."""
+    soft = F.interpolate(noise(0, 0.3)[:, :1, :8, :8], (side, side), mode="bicubic")
+    return soft + strength * F.interpolate(noise(1, 0.3)[:, :, :8, :8], (side, side), mode="bicubic")
+
+
+@pytest.mark.parametrize("side", [200, 512])
+def test_a_grey_photo_with_noise_in_its_colours_stays_grey(side):
+    grey = patches(side, 0.0).expand(-1, 3, -1, -1)
+    grain = torch.randn(grey.shape, generator=torch.Generator().manual_seed(0))
+    found = tone_of((grey + grain * 8 / 127.5).clamp(-1, 1))
+    assert found is not None
+    assert (found.apply(grey) - grey).abs().max() < 3 / 127.5
+
+
+@pytest.mark.parametrize("grain", [0.0, 8.0])
+def test_weak_colours_are_colours(grain):
+    pale = patches(256, 0.2) + noise(2, grain / 127.5)
+    assert 2 < 127.5 * (pale - luma(pale)).std() < 12
+    assert tone_of(pale.clamp(-1, 1)) is None
+
+
 def test_a_photo_with_colours_has_no_tone():
     assert tone_of(noise(0, 0.3)) is None
-    muted = noise(0, 0.3)[:, :1] + noise(1, 0.05)
-    assert tone_of(muted) is None
     assert tone_of(torch.zeros(1, 3, 8, 8)) is not None, "one colour is a tint"

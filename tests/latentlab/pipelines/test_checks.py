@@ -18,6 +18,7 @@ from latentlab.pipelines.checks import (
     LIMITS,
     Limits,
     QualityCheck,
+    check_mesh,
     check_photo,
     check_projection,
     describe_poor,
@@ -200,7 +201,31 @@ def test_a_mesh_that_256_pixels_hide_is_told(faces, lpips):
     )
     assert meshed["MSE"].value == pytest.approx(clean["MSE"].value, abs=1e-6), "the other checks do not see it"
     assert clean["mesh"].verdict == "good" and meshed["mesh"].verdict == "poor"
-    assert meshed["mesh"].value == pytest.approx(12.75, rel=0.02) and "full size" in meshed["mesh"].cause
+    assert meshed["mesh"].value == pytest.approx(12.75, rel=0.02) and "full size" in meshed["mesh"].advice
+    assert meshed["finest detail"].verdict == "poor" and meshed["chroma mesh"].verdict == "good"
+    tinted = large + dots * torch.tensor([1.0, -0.5, 0.0])[:, None, None] * 0.4
+    colours = by_name(check_projection(target, tinted, None, STATISTICS, lpips))
+    assert colours["chroma mesh"].verdict == "poor" and "in its colours" in colours["chroma mesh"].told
+    assert colours["mesh"].verdict == "good", "the luma sees next to nothing of it"
+    assert not check_mesh(target), "256 pixels hide nothing"
+
+
+def test_whatever_is_not_good_says_what_to_do():
+    for check in check_photo(drawn(55, size=150, side=256), faces_in_photo=3):
+        assert (check.advice == "") == (check.verdict in ("good", "unknown")), check
+        assert check.told == (f"{check.cause}; {check.advice}" if check.advice else check.cause)
+    (line,) = describe_poor([QualityCheck("detail", 3.1, "%", "poor", "the photo is blurred", "use a sharper photo")])
+    assert line == "detail 3.1 % is poor (the photo is blurred): use a sharper photo"
+
+
+@pytest.mark.weights
+def test_the_advice_for_a_tilted_head_helps(photo, detector):
+    picture = images.to_pil(photo).rotate(-25, resample=3)
+    tilted = by_name(check_photo(align(images.from_pil(picture), detector, resolution=256)[0]))
+    assert tilted["roll"].verdict == "fair" and "turn the photo upright" in tilted["roll"].advice
+    picture = picture.rotate(25, resample=3)
+    upright = by_name(check_photo(align(images.from_pil(picture), detector, resolution=256)[0]))
+    assert upright["roll"].verdict == "good" and not upright["roll"].advice
 
 
 @pytest.mark.weights

@@ -243,6 +243,11 @@ def test_what_does_not_go_together_is_refused(generator, components, tmp_path):
     )
     wide = keyframes_of(1, torch.zeros(1, 3, 7))
     assert "code has a latent code of 3 rows of 7 numbers, and this generator takes" in refusal(wide, components)
+    long = keyframes_of(1, torch.randn(1, generator.num_ws + 2, generator.w_dim))
+    assert "match them by resolution with --match-rows" in refusal(long, components)
+    fitting = [keyframe.with_rows(generator.num_ws) for keyframe in long]
+    assert len(frames_between(fitting, components, InterpolationSettings(frames=3))) == 3
+    assert torch.equal(fitting[1].codes["ws"], long[1].codes["ws"][:, : generator.num_ws])
     photo_in(tmp_path / "a", make_tiny(replace(TINY, w_dim=16)), 1)
     other = keyframes_of(1, tmp_path / "a")
     assert f"{tmp_path / 'a'} was projected with another generator" in refusal(other, components)

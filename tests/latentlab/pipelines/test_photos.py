@@ -30,8 +30,9 @@ from latentlab.pipelines import (
     project_photos,
 )
 from latentlab.pipelines.photos import PHOTO_TARGETS, Pasting, edit_portrait
+from latentlab.pipelines.photos import settings as settings_module
 from latentlab.pipelines.photos.quick import edit_photos_quickly, has_editor
-from latentlab.pipelines.photos.settings import photo_recipe
+from latentlab.pipelines.photos.settings import FAST_AGAINST_DEFAULT, photo_recipe
 from latentlab.projection import DEFAULTS, Projection, TuningSettings, WeightDelta
 from latentlab.scorers import FunctionScorer
 from tests.conftest import TINY, make_tiny
@@ -191,7 +192,7 @@ def test_a_generator_of_32_pixels_projects_and_edits_and_what_is_too_small_is_un
     result = edit_photo(folder / "face.png", direction, [1.0], small, settings, tmp_path)
     (edit,) = result.edits
     assert np.isnan(edit.score) and np.isnan(edit.identity)
-    assert edit.values("happy") == "happy unknown, identity unknown"
+    assert edit.values() == "happy unknown, identity unknown"
     facts = json.loads((result.folder / "report.json").read_text())
     (told,) = facts["edits"]
     assert (told["strength"], told["score"], told["identity"]) == (1.0, None, None)
@@ -200,7 +201,10 @@ def test_a_generator_of_32_pixels_projects_and_edits_and_what_is_too_small_is_un
     assert "| +1 | unknown | unknown |" in report
     assert "Identity is unknown: faces of 32 pixels are too small for the descriptor." in report
     assert "The score happy is unknown: a face is scored on images" in report
-    assert "LPIPS, MSE, PSNR (poor): likely because only 2 of the recipe's 280 steps were taken." in report
+    assert (
+        "LPIPS, MSE, PSNR (poor): likely because only 2 of the recipe's 280 steps were taken; leave out --steps"
+        in report
+    )
     assert "This is a quick look: only 2 of the recipe's 280 steps were taken." in report
     assert "hair, hat" not in report
     assert "descriptor" not in vars(small), "nothing is fetched for what cannot be measured"
@@ -529,6 +533,22 @@ def test_project_writes_latent_and_checks(folder, tmp_path, run):
     assert code == 0, told
     assert "LPIPS" in said
     assert Projection.load(tmp_path / "out" / "face" / "projection.safetensors").styles()
+    assert "1 of the recipe's 280 steps" in (tmp_path / "out" / "face" / "report.md").read_text("utf-8")
+
+
+def test_a_quick_projection_says_what_the_whole_way_adds(folder, tmp_path, run, monkeypatch):
+    network = tmp_path / "mobile.safetensors"
+    stylegan2.save(make_mobile(), network)
+    for name in ("FAST", "FAST_REFINEMENT"):
+        known = getattr(settings_module, name)
+        few = {space: one.shortened(1) for space, one in known.items()} if name == "FAST" else replace(known, steps=1)
+        monkeypatch.setattr(settings_module, name, few)
+    code, _, told = run("project", folder / "face.png", "--network", network, "--fast", "--out", tmp_path / "out")
+    assert code == 0, told
+    own = tmp_path / "out" / "face"
+    report = (own / "report.md").read_text("utf-8")
+    assert "| LPIPS |" in report and "This is a quick look. " + FAST_AGAINST_DEFAULT in report
+    assert FAST_AGAINST_DEFAULT in json.loads((own / "report.json").read_text())["recipe"]
 
 
 def test_there_is_no_published_recipe_for_s(folder, refused):

@@ -36,7 +36,7 @@ def test_an_edit_that_does_what_it_should_is_good():
 def test_a_laugh_that_stays_is_told():
     found = checks(-2.0, 0.99, 0.988)["effect"]
     assert found.verdict == "poor" and found.cause.startswith("happy went from 0.99 to 0.99")
-    assert "give a larger strength" in found.cause
+    assert "give a larger strength" in found.told
 
 
 def test_the_way_that_counts_is_that_of_the_score():
@@ -54,13 +54,13 @@ def test_a_target_that_is_not_reached_is_told_with_the_way_to_it():
     assert checks(6.0, 0.1, 0.95, search=searched(0.9, 0.95))["effect"].verdict == "good"
     assert checks(6.0, 0.1, 0.92, search=searched(0.9, 0.85))["effect"].verdict == "good", "it is there in the photo"
     short = checks(6.0, 0.1, 0.5, search=searched(0.9, 0.5))["effect"]
-    assert short.verdict == "fair" and "short of 0.9: a larger --cap" in short.cause
+    assert short.verdict == "fair" and "short of 0.9; give a larger --cap" in short.told
     assert checks(6.0, 0.1, 0.12, search=searched(0.9, 0.12))["effect"].verdict == "poor"
 
 
 def test_another_person_and_a_face_that_is_pushed_are_told():
     found = checks(7.0, 0.1, 0.99, identity=0.4)
-    assert found["identity"].verdict == "poor" and "less strength" in found["identity"].cause
+    assert found["identity"].verdict == "poor" and "less strength" in found["identity"].told
     assert found["strength"].verdict == "poor" and "beyond +4" in found["strength"].cause
     assert checks(-3.0, 0.9, 0.1)["strength"].verdict == "fair"
 

@@ -22,12 +22,13 @@ from latentlab.pipelines import Components, VideoEditSettings, edit_video
 from latentlab.pipelines.photos import Pasting
 from latentlab.pipelines.videos.latents import FilmedFace, recipe_of, spread_rows
 from latentlab.pipelines.videos.pasting import ClipPaster, edited_part
-from latentlab.pipelines.videos.report import ClipReport, VideoResult, runs_of
+from latentlab.pipelines.videos.report import ClipReport, VideoResult, runs_of, with_meshes
 from latentlab.pipelines.videos.shots import find_cuts, shots_of, thumbnail
 from latentlab.pipelines.videos.smoothing import kernels, smooth
 from latentlab.pipelines.videos.tracking import clips_of, follow
 from latentlab.projection import DEFAULTS, TuningSettings
 from latentlab.projection.clips import ClipSettings
+from latentlab.projection.mesh import mesh_levels
 from latentlab.scorers import FunctionScorer
 from latentlab.video import write_mp4
 from tests.conftest import TINY, make_tiny
@@ -61,8 +62,10 @@ def test_smoothing_does_to_a_nod_and_to_noise_what_it_says():
     assert np.sqrt((middle**2).sum()) == pytest.approx(0.38, abs=0.01)
     second = np.diff(matrix, n=2, axis=0)[100]
     assert np.sqrt((second**2).sum() / 6) == pytest.approx(0.03, abs=0.005)
-    step = smooth((t >= 3).astype(float), sigma)  # a jump beside the end
-    assert step.max() < 1.2 and step.min() > -0.2
+    step = smooth((t >= 100).astype(float), sigma)
+    assert step.max() == pytest.approx(1) and step.min() == 0 and abs(step[99] + step[100] - 1) < 1e-9
+    beside = [-smooth((t >= jump).astype(float), sigma).min() for jump in range(12)]  # of the first frame
+    assert max(beside) == pytest.approx(0.13, abs=0.005) and max(beside[6:]) < 0.011
     assert len(kernels(200, sigma)[100][1]) == 13
 
 
@@ -177,7 +180,29 @@ def test_a_report_names_what_was_done_by_frame_and_time(tmp_path):
     assert "no face followed in frames 0 to 4 (0.00 to 0.50 s): left as it is" in told
     assert result.unedited == (range(5), range(25, 40)) and list(runs_of(())) == []
     facts = json.loads(json.dumps(result.to_dict(), allow_nan=False))
+    assert "mesh" not in told and facts["clips"][0]["mesh"] is None
+    measured = replace(result, clips=(replace(clip, mesh=0.5, edited_mesh=0.6),))
+    assert any(line.endswith("; mesh 0.50, edited 0.60") for line in measured.describe())
     assert facts["clips"][0]["least_identity"] is None and facts["unedited"] == [[0, 4], [25, 39]]
+
+
+def test_videos_tell_the_mesh_of_what_is_rendered(monkeypatch):
+    monkeypatch.setattr("latentlab.pipelines.videos.report.RESOLUTION", 8)
+    _, brighter = networks()
+    tiny = make_tiny(replace(TINY, resolution=32))
+    face = FilmedFace(
+        clips_of([face_at(80, 70, 60)] * 3, range(3), 1.0, 2, 3)[0], torch.zeros(1, 3, 8, 8),
+        tiny.mapping(stylegan2.z_from_seeds([1, 2, 3], tiny.z_dim)), tiny, torch.zeros(3), None,
+    )  # fmt: skip
+    clip = ClipReport(1, 3, (), 0.1, math.nan, 0.97, 0.9, 4.0, 4.4)
+    (told,) = with_meshes([clip], [face], brighter, 2.0)
+    drawn = tiny.synthesis(face.ws[[1]]).clamp(-1, 1)
+    assert told.mesh == pytest.approx(float(mesh_levels(drawn, 4)), rel=1e-4)
+    assert told.edited_mesh != told.mesh and math.isfinite(told.edited_mesh)
+
+
+def test_videos_are_tuned_as_photos_are():
+    assert VideoEditSettings().tuning == TuningSettings(images_per_step=1)
 
 
 # --- the whole job ------------------------------------------------------------------------------------------
@@ -361,6 +386,21 @@ def test_a_state_that_is_kept_serves_another_strength_and_refuses_another_face(v
         edit_video(video, brighter, 1.0, components, replace(kept, state=tmp_path / "full"), tmp_path / "x.mp4", False)
 
 
+def test_a_video_is_searched_near_the_latents_of_one_class(video, tmp_path):
+    components, _ = networks()
+    tiny = make_tiny(replace(TINY, resolution=32, c_dim=2))
+    known = Components.load(
+        tiny, components.scorer, components.detector, perceptual=components.perceptual, device="cpu"
+    )
+    along = Direction(np.eye(tiny.w_dim, dtype=np.float32)[0], "any", "made up", generator=tiny.fingerprint)
+    of_one = replace(QUICK, class_label=1, state=tmp_path / "work")
+    edit_video(video, along, 0.5, known, of_one, tmp_path / "out.mp4", progress=False)
+    with pytest.raises(UserError, match=r"class_label"):
+        edit_video(video, along, 0.5, known, replace(of_one, class_label=0), tmp_path / "out.mp4", progress=False)
+    with pytest.raises(UserError, match="not 5"):
+        edit_video(video, along, 0.5, known, replace(of_one, class_label=5), tmp_path / "out.mp4", progress=False)
+
+
 def test_a_target_finds_the_strength_on_the_middle_frame(video, tmp_path):
     components, brighter = networks()
     wanted = replace(QUICK, attribute="bright", target=0.9999, tuning=None)
@@ -372,13 +412,32 @@ def test_a_target_finds_the_strength_on_the_middle_frame(video, tmp_path):
     )
 
 
+def test_without_a_strength_or_a_target_the_attribute_comes_to_the_middle_frame(video, tmp_path):
+    components, brighter = networks()
+    plain = replace(QUICK, tuning=None)
+
+    def edited(direction: Direction, name: str) -> VideoResult:
+        return edit_video(video, direction, None, components, plain, tmp_path / name, False)
+
+    result = edited(brighter, "out.mp4")
+    assert result.strength > 0 and result.searched.startswith("bright 0.")
+    # Along a direction along which the score falls, to its other end.
+    darker = replace(-brighter, attribute="dark", statistics={"score": "bright, reversed"})
+    falling = edited(darker, "dark.mp4")
+    assert falling.strength > 0 and falling.searched.startswith("bright 0.")
+    assert json.loads(falling.report.read_text())["strength"] == falling.strength
+    # Where the score says nothing of the direction, to the end of its range.
+    other = edited(replace(brighter, attribute="other", strength_range=(-1.0, 0.5)), "other.mp4")
+    assert other.strength == 0.5 and other.searched == ""
+
+
 @pytest.mark.parametrize(
     ("strength", "change", "out", "message"),
     [
         (1.0, {}, "out.avi", r"written as MP4: call it .*out\.mp4"),
-        (1.0, {"target": 0.9}, "out.mp4", "give a strength, or a target"),
-        (None, {}, "out.mp4", "give a strength, or a target"),
-        (None, {"target": 0.9}, "out.mp4", "no score 'happy'|happy"),
+        (1.0, {"target": 0.9}, "out.mp4", "give it, or a target"),
+        (None, {"target": 0.9, "attribute": "happy"}, "out.mp4", "no score is called 'happy'"),
+        (None, {"attribute": "happy"}, "out.mp4", "no score is called 'happy'"),
         (1.0, {}, "film.mp4", "is what is read"),
         (1.0, {"face": 2}, "out.mp4", "follows no face 2 through 3 frames"),
     ],
@@ -427,8 +486,8 @@ def test_bad_settings_are_refused(change):
         (["--strength", "1", "--seeds", "600"], "--seeds has no effect with --video"),
         (["--strength", "1", "--photo", "a.jpg"], "--photo has no effect with --video"),
         (["--strength", "1", "--target", "0.9"], "--strength has no effect with --target"),
-        (["--strength", "1", "--cap", "3"], "--cap has no effect on a video without --target"),
-        ([], "give a strength, or a target"),
+        (["--strength", "1", "--cap", "3"], "--cap has no effect on a video with --strength"),
+        (["--units", "sigma"], "--units has no effect on a video without --strength"),
         (["--strength", "1", "--out", "film.mp4"], "film.mp4 is what is read"),
         (["--strength", "1", "--out", "new.mov"], "call it new.mp4"),
     ],
@@ -438,6 +497,20 @@ def test_options_that_do_not_go_together_are_refused(refused, video, tmp_path, m
     (tmp_path / "film.mp4").write_bytes(video.read_bytes())
     assert message in refused("edit", "--direction", "smile", "--video", "film.mp4", *words)
     assert [path.name for path in tmp_path.iterdir()] == ["film.mp4"]
+
+
+def test_a_direction_is_all_that_a_video_needs(run, video, tmp_path, monkeypatch):
+    asked = []
+
+    def edit(path, direction, strength, components, settings, out, progress):
+        asked.append((direction.attribute, strength, settings.target, settings.class_label, out))
+        raise UserError("enough")
+
+    monkeypatch.setattr("latentlab.pipelines.edit_video", edit)
+    out = tmp_path / "out.mp4"
+    code, _, err = run("edit", "--video", video, "--direction", "smile", "--class", 3, "--out", out)
+    assert (code, err.strip().endswith("enough")) == (2, True)
+    assert asked == [("smile", None, None, 3, out)]
 
 
 @pytest.mark.parametrize("words", [["--strength", "1"], ["--state", "work"]])

@@ -16,14 +16,21 @@ from latentlab.projection.descent import KIND, Descent, no_change, tunable_weigh
 from latentlab.projection.drift import measure_drift
 from latentlab.projection.inputs import MaskedImages
 from latentlab.projection.mesh import mesh
-from latentlab.projection.settings import PTI, TuningSettings
+from latentlab.projection.settings import DEFAULTS, FAST_REFINEMENT, PTI, REFINEMENT, TuningSettings
 from latentlab.projection.tuning import Tuner, neighbour, tune
 from stylegan2.sampling import z_from_seeds
 from tests.conftest import make_tiny, stage_with
 from tests.latentlab.projection.interrupted import kill_at
 
 QUICK = TuningSettings(
-    rank=2, steps=12, resolution=16, learning_rate=0.01, stop_at=0, locality_weight=0, drift_seeds=(5, 6)
+    rank=2,
+    last_block=True,
+    steps=12,
+    resolution=16,
+    learning_rate=0.01,
+    stop_at=0,
+    locality_weight=0,
+    drift_seeds=(5, 6),
 )
 
 
@@ -381,6 +388,12 @@ def test_a_penalty_holds_the_residual_back(tiny):
 def test_the_last_block_can_be_left_as_it_is(tiny):
     every, fewer = (set(tunable_weights(tiny, last_block=last)) for last in (True, False))
     assert fewer < every and {name.partition(".")[0] for name in every - fewer} == {"b16"}
+
+
+def test_by_default_a_tuning_holds_the_mesh_down_and_leaves_the_last_block():
+    for settings in (TuningSettings(), REFINEMENT, FAST_REFINEMENT):
+        assert settings.mesh_weight == DEFAULTS["w+"].mesh_weight == 30 and not settings.last_block
+    assert PTI.mesh_weight == 0 and PTI.last_block, "which is as published"
 
 
 def test_features_that_are_not_there_are_refused(tiny):
