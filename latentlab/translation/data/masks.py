@@ -19,6 +19,7 @@ from torch import Tensor
 from latentlab import images
 from latentlab.errors import UserError
 from latentlab.translation.data.backgrounds import MaskValues, background_of, flat, halved, inside, void_candidates
+from latentlab.translation.data.pixels import check_whole
 
 # Formats that change the values of a picture a little, so that they cannot be told apart one by one.
 _LOSSY = {"AVIF", "JPEG", "MPO", "WEBP"}
@@ -72,6 +73,7 @@ def load_mask(path: Path) -> Tensor:
         The file is not an image, the mask is empty or full, or its values can be read in several ways. Names the file.
     """
     with images.opened(path) as picture:
+        check_whole(picture)
         lossy = picture.format in _LOSSY
         instances = _instances(_values(images.upright(picture)), lossy)
         return torch.from_numpy(np.where(instances, np.float32(1), np.float32(-1)))

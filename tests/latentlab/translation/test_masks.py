@@ -392,18 +392,55 @@ def test_polygons_that_cannot_be_used_say_why(tmp_path):
     coco(seg, [{"segmentation": [flat([[-9, -9], [-2, -9], [-2, -2]])]}])
     with pytest.raises(UserError, match="lies outside the picture"):
         own_masks(tmp_path, "a")
+    (seg / "instances.json").unlink()
     for content, message in (
         (
             {"shapes": [{"points": CORNERS, "shape_type": "mask"}]},
-            "holds a mask: masks are drawn as polygon, rectangle",
+            " holds a mask: masks are drawn as polygon, rectangle",
         ),
-        ({"shapes": [{"points": CORNERS[:2]}]}, "cannot be read as polygons: .*a polygon of 2 corners"),
-        ({"images": [{}], "annotations": []}, "cannot be read as polygons: .*missing required field `id`"),
-        ({"licence": "MIT"}, "is a JSON file of neither labelme nor COCO"),
+        ({"shapes": [{"points": CORNERS[:2]}]}, " cannot be read as polygons: a polygon of 2 corners"),
+        (
+            {"shapes": [{"points": CORNERS, "shape_type": "circle"}]},
+            " cannot be read as polygons: a circle of 4 points",
+        ),
+        ({"shapes": [{"points": CORNERS, "shape_type": "rectangle"}]}, " cannot be read as polygons: a rectangle of 4"),
+        ({"images": [{}], "annotations": []}, " cannot be used: cannot be read as .*missing required field `id`"),
+        ({"licence": "MIT"}, " cannot be used: is a JSON file of neither labelme nor COCO"),
     ):
-        (seg / "instances.json").write_text(json.dumps(content))
-        with pytest.raises(UserError, match=f"instances.json {message}"):
+        (seg / "a.json").write_text(json.dumps(content))
+        with pytest.raises(UserError, match=f"a.json{message}"):
             own_masks(tmp_path, "a")
+
+
+def test_skipping_covers_outlines(tmp_path):
+    for name in ("a", "b", "c"):
+        picture(tmp_path / "trainA", name)
+    seg = tmp_path / "trainA_seg"
+    polygon = {"points": CORNERS, "shape_type": "polygon"}
+    labelme(seg, "a", [polygon])
+    labelme(seg, "b", [polygon, {"points": CORNERS[:1], "shape_type": "point"}])
+    labelme(seg, "c", [{"points": CORNERS[:2], "shape_type": "mask", "mask": "iVBO"}])
+    (seg / "other.json").write_text("{}"), (seg / "torn.json").write_text("{")
+    with pytest.raises(UserError, match=r"other.json: is a JSON file of neither labelme nor COCO \(and 3 more: "):
+        masked_in(tmp_path / "trainA", Reading())
+    found = masked_in(tmp_path / "trainA", Reading(on_problem="skip"))
+    assert list(found.files.names) == ["a"]
+    assert {problem.path.name for problem in found.problems} == {"other.json", "torn.json", "b.png", "c.png"}
+
+
+def test_skipping_leaves_the_other_pictures_of_coco(tmp_path):
+    pictures = [{"id": k, "file_name": f"{k}.jpg", "height": 48, "width": 64} for k in range(4)]
+    good, runs = [flat(CORNERS)], {"counts": [1], "size": [48, 64]}
+    rows = [good, runs, [], [flat(CORNERS)[:-1]]]
+    areas = [{"id": k, "image_id": k, "segmentation": segmentation} for k, segmentation in enumerate(rows)]
+    for k in range(4):
+        picture(tmp_path / "trainA", str(k))
+    (tmp_path / "trainA_seg").mkdir()
+    (tmp_path / "trainA_seg" / "all.json").write_text(json.dumps({"images": pictures, "annotations": areas}))
+    found = masked_in(tmp_path / "trainA", Reading(on_problem="skip"))
+    assert list(found.files.names) == ["0"]
+    reasons = [problem.reason for problem in found.problems]
+    assert "run lengths" in reasons[0] and "no polygon" in reasons[1] and "corner of one number" in reasons[2]
 
 
 def test_folders_without_masks_are_refused(tmp_path):
