@@ -70,8 +70,9 @@ class MaskFolder:
             There is no such folder or no mask in it.
         """
         known, found = frozenset(pictures), _Found()
-        root = folder if folder.is_dir() else folder.parent
-        for path in _files(folder, recursive):
+        place = _innermost(folder)
+        root = place if place.is_dir() else place.parent
+        for path in _files(place, recursive):
             if path.suffix.lower() == ".json":
                 found.add_outlines(path, name_in(root, path), {name: name for name in known}, strict=True)
                 continue
@@ -198,6 +199,16 @@ def _places(pictures: Mapping[str, Path]) -> dict[Path, str]:
                 break
             place, way = place.parent, way.rpartition("/")[0]
     return found
+
+
+def _innermost(folder: Path) -> Path:
+    """Return the folder below which all files lie, as archives have one."""
+    while folder.is_dir():
+        inner = [path for path in folder.iterdir() if not path.name.startswith(".")]
+        if len(inner) != 1 or not inner[0].is_dir():
+            break
+        folder = inner[0]
+    return folder
 
 
 def _files(folder: Path, recursive: bool) -> list[Path]:
