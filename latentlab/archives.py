@@ -66,7 +66,9 @@ def unpack(archive: Path, folder: Path, wanted: Collection[str] = SUFFIXES) -> P
             if not _holds(folder, source):
                 _extract(opened, members, archive, folder, source)
     except UserError as error:
-        raise error if str(archive) in str(error) else UserError(f"{archive}: {error}") from error
+        if str(archive) in str(error):
+            raise  # not from itself, a chain of causes without an end
+        raise UserError(f"{archive}: {error}") from error
     except OSError as error:
         raise UserError(f"cannot unpack {archive} into {folder}: {error.strerror or error}") from error
     except _DAMAGE as error:

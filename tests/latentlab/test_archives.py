@@ -112,3 +112,10 @@ def test_archives_of_one_name_are_unpacked_apart_and_only_for_a_while(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(UserError, match="cannot unpack into .*file"), unpacked_for_a_while(folders, tmp_path / "file"):
         pass
+
+
+def test_errors_that_name_the_archive_are_not_causes_of_themselves(tmp_path):
+    """A chain of causes without an end kept the command from ending."""
+    with pytest.raises(UserError, match="there is no image in") as caught:
+        unpack(zipped(tmp_path / "set.zip", {"a.txt": b""}), tmp_path / "out")
+    assert caught.value.__cause__ is not caught.value
