@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from latentlab.errors import UserError
+from latentlab.reprs import ShortRepr
 
 # A value with at least the first share of the border of a picture surrounds it, one with less than the second
 # keeps away from it, and one with at least the third has most of it.
@@ -26,8 +28,8 @@ _ENCLOSES = 0.8
 _ADVICE = "save a PNG that is transparent outside, or that is 0 outside and 1, 2, … inside"
 
 
-@dataclass(frozen=True)
-class MaskValues:
+@dataclass(frozen=True, repr=False)
+class MaskValues(ShortRepr):
     """The values of a mask.
 
     Attributes
@@ -49,7 +51,7 @@ class MaskValues:
     black: frozenset[int] = frozenset({0})
     white: frozenset[int] = frozenset({255, 65535})
 
-    @property
+    @cached_property
     def present(self) -> NDArray[np.int32]:
         """The values, in order."""
         return np.unique(self.codes)
