@@ -8,7 +8,7 @@ import stat
 import zipfile
 import zlib
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path, PurePosixPath
 
@@ -19,7 +19,6 @@ from stylegan2.errors import MALFORMED
 from stylegan2.writing import temporary_beside
 
 _DAMAGE: tuple[type[Exception], ...] = (zipfile.BadZipFile, zlib.error, EOFError, *MALFORMED)
-_TAKEN = SUFFIXES | {".json"}
 _SOURCE = ".source.json"
 # Room to leave on the disk.
 _SPARE = 1 << 28
@@ -34,7 +33,7 @@ def is_archive(path: Path) -> bool:
     return path.suffix.lower() == ".zip" and not os.path.isdir(path)
 
 
-def unpack(archive: Path, folder: Path) -> Path:
+def unpack(archive: Path, folder: Path, wanted: Collection[str] = SUFFIXES) -> Path:
     """Unpack the images of a zip archive, and the JSON files beside them; what was unpacked before is kept.
 
     Parameters
@@ -43,6 +42,8 @@ def unpack(archive: Path, folder: Path) -> Path:
         The archive.
     folder
         Folder to unpack into; it appears complete or not at all. What it holds from another archive is replaced.
+    wanted
+        Suffixes of the files that are unpacked, those of images by default; one has to be there.
 
     Returns
     -------
@@ -52,20 +53,22 @@ def unpack(archive: Path, folder: Path) -> Path:
     Raises
     ------
     UserError
-        The archive is missing, broken or encrypted, holds no image or a path that leads out of it, or does not fit on
-        the disk. Names it.
+        The archive is missing, broken or encrypted, holds no such file or a path that leads out of it, or does not
+        fit on the disk. Names it.
     """
     check_regular(archive)
     try:
         with zipfile.ZipFile(archive) as opened:
             _check_paths(archive, opened.infolist())
-            members = [member for member in opened.infolist() if _is_taken(member)]
+            members = [member for member in opened.infolist() if _is_taken(member, {*wanted, ".json"})]
             check_members(members, archive.stat().st_size, _RATIO)
-            source = _describe(archive, members)
+            source = _describe(archive, members, wanted)
             if not _holds(folder, source):
                 _extract(opened, members, archive, folder, source)
     except UserError as error:
-        raise error if str(archive) in str(error) else UserError(f"{archive}: {error}") from error
+        if str(archive) in str(error):
+            raise  # not from itself, a chain of causes without an end
+        raise UserError(f"{archive}: {error}") from error
     except OSError as error:
         raise UserError(f"cannot unpack {archive} into {folder}: {error.strerror or error}") from error
     except _DAMAGE as error:
@@ -74,8 +77,10 @@ def unpack(archive: Path, folder: Path) -> Path:
 
 
 @contextmanager
-def unpacked_for_a_while(paths: Sequence[Path], out: Path) -> Iterator[list[Path]]:
+def unpacked_for_a_while(paths: Sequence[Path], out: Path, wanted: Collection[str] = SUFFIXES) -> Iterator[list[Path]]:
     """Yield paths with folders in place of the zip archives; the folders exist as long as the block lasts.
+
+    Errors that the block raises name the archives in place of the folders.
 
     Parameters
     ----------
@@ -83,6 +88,8 @@ def unpacked_for_a_while(paths: Sequence[Path], out: Path) -> Iterator[list[Path
         Files and folders; what is not an archive stays as it is.
     out
         Folder of the results, in which the archives are unpacked. What a killed process left there is removed.
+    wanted
+        See `unpack`.
 
     Raises
     ------
@@ -99,7 +106,21 @@ def unpacked_for_a_while(paths: Sequence[Path], out: Path) -> Iterator[list[Path
         except OSError as error:
             raise UserError(f"cannot unpack into {out}: {error.strerror or error}") from error
         places = [folder / str(k) / path.stem for k, path in enumerate(paths)]
-        yield [unpack(path, place) if is_archive(path) else path for path, place in zip(paths, places, strict=True)]
+        given = [
+            unpack(path, place, wanted) if is_archive(path) else path for path, place in zip(paths, places, strict=True)
+        ]
+        try:
+            yield given
+        except UserError as error:
+            raise UserError(named_as_given(str(error), given, paths)) from error
+
+
+def named_as_given(text: str, unpacked: Sequence[Path], paths: Sequence[Path]) -> str:
+    """Return a text that names archives in place of the folders that they were unpacked into."""
+    for folder, path in zip(unpacked, paths, strict=True):
+        if folder != path:
+            text = text.replace(str(folder), str(path))
+    return text
 
 
 def check_members(members: Sequence[zipfile.ZipInfo], size: int, ratio: int) -> None:
@@ -134,10 +155,10 @@ def check_members(members: Sequence[zipfile.ZipInfo], size: int, ratio: int) -> 
         raise UserError(f"its {size >> 10} KiB unpack to {total >> 20} MiB, as no images or arrays do")
 
 
-def _is_taken(member: zipfile.ZipInfo) -> bool:
+def _is_taken(member: zipfile.ZipInfo, suffixes: Collection[str]) -> bool:
     path = PurePosixPath(member.filename)
     hidden = any(part.startswith((".", "__MACOSX")) for part in path.parts)
-    return not member.is_dir() and not hidden and path.suffix.lower() in _TAKEN
+    return not member.is_dir() and not hidden and path.suffix.lower() in suffixes
 
 
 def _check_paths(archive: Path, members: list[zipfile.ZipInfo]) -> None:
@@ -151,13 +172,13 @@ def _check_paths(archive: Path, members: list[zipfile.ZipInfo]) -> None:
             raise UserError(f"{archive} holds {describe(member.filename)}, a name with control characters: refused")
 
 
-def _describe(archive: Path, members: list[zipfile.ZipInfo]) -> dict[str, object]:
+def _describe(archive: Path, members: list[zipfile.ZipInfo], wanted: Collection[str]) -> dict[str, object]:
     known: dict[str, str] = {}  # by names that some file systems cannot tell apart
     for name in {member.filename for member in members}:
         if known.setdefault(name.casefold(), name) != name:
             raise UserError(f"{archive} holds {describe(name)} and {describe(known[name.casefold()])}: rename one")
-    if not any(PurePosixPath(member.filename).suffix.lower() in SUFFIXES for member in members):
-        raise UserError(f"there is no image in {archive}")
+    if not any(PurePosixPath(member.filename).suffix.lower() in wanted for member in members):
+        raise UserError(f"there is no image in {archive}; it takes files ending in {', '.join(sorted(wanted))}")
     return {"archive": archive.name, "files": {member.filename: member.CRC for member in members}}
 
 

@@ -19,6 +19,11 @@ from stylegan2.writing import temporary_beside
 
 T = TypeVar("T")
 
+
+class NestedImages(UserError):
+    """A folder holds no image itself, but those in it do; a caller that can take these says how."""
+
+
 # Suffixes of images; other files in a folder are ignored.
 SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp"})
 
@@ -143,14 +148,14 @@ def images_in(folder: Path, recursive: bool = False, suffixes: Collection[str] =
     Raises
     ------
     UserError
-        There is no such folder, or no image in it.
+        There is no such folder, or no image in it: `NestedImages` if there are some in its subfolders.
     """
     if not os.path.isdir(folder):
         raise UserError(f"there is no folder {folder}")
     paths = sorted(path for path in files_in(folder, recursive) if path.suffix.lower() in suffixes)
     if not paths:
         if any(path.suffix.lower() in suffixes for path in files_in(folder, True)):
-            raise UserError(f"there is no image in {folder} itself, only in the folders in it")
+            raise NestedImages(f"there is no image in {folder} itself, only in the folders in it")
         raise UserError(f"there is no image in {folder}; it takes files ending in {', '.join(sorted(suffixes))}")
     return paths
 

@@ -275,7 +275,7 @@ def opened(path: str | os.PathLike[str]) -> Iterator[Image.Image]:
                 )
             yield image
     except UnidentifiedImageError as error:
-        raise UserError(f"{path} is not an image in a format that is read here: {', '.join(FORMATS)}") from error
+        raise UserError(f"{path} {_why_unidentified(path)}") from error
     except Image.DecompressionBombError as error:
         raise UserError(f"{path}: more than {MOST_PIXELS / 1e6:g} megapixels are too many; reduce it first") from error
     except MemoryError as error:
@@ -294,6 +294,16 @@ def _identified(path: str | os.PathLike[str]) -> Image.Image:
     with _warnings_lock, warnings.catch_warnings():
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)
         return Image.open(path, formats=known)
+
+
+def _why_unidentified(path: str | os.PathLike[str]) -> str:
+    with open(path, "rb") as file:
+        if file.read(4) in (b"II*\0", b"MM\0*"):
+            return (
+                "is a TIFF with a layout that Pillow does not read, such as one of six channels: save the "
+                "channels as files of their own"
+            )
+    return f"is not an image in a format that is read here: {', '.join(FORMATS)}"
 
 
 def _room_for(image: Image.Image) -> AbstractContextManager[object]:

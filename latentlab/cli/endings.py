@@ -158,9 +158,11 @@ def _told(error: BaseException) -> int | None:
 
 def _among_causes(error: BaseException | None, wanted: Callable[[BaseException], bool]) -> bool:
     """Whether an error is of a kind, or came from one: libraries turn errors of their imports into others."""
-    while error is not None:
+    seen: set[int] = set()  # an error that is raised from itself has no end of causes
+    while error is not None and id(error) not in seen:
         if wanted(error):
             return True
+        seen.add(id(error))
         error = error.__cause__ or error.__context__
     return False
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -10,17 +12,18 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from latentlab import registry
-from latentlab.archives import is_archive, unpack, unpacked_for_a_while
+from latentlab.archives import is_archive, named_as_given, unpack, unpacked_for_a_while
 from latentlab.cli import options, training_sets
 from latentlab.cli.endings import single_line
 from latentlab.cli.errors import end_with, noted
 from latentlab.devices import find_device
 from latentlab.errors import UserError
-from latentlab.files import SUFFIXES, named_images
+from latentlab.files import SUFFIXES, NestedImages, named_images
 from latentlab.progress import bar, titled
 
 if TYPE_CHECKING:
     from latentlab.translation.applying import AppliedSize
+    from latentlab.translation.data.mask_files import MaskFolder
     from latentlab.translation.data.transforms import Fit
     from latentlab.translation.translator import Translator
 
@@ -169,20 +172,28 @@ def train(
     config = config.for_channels(input_channels, output_channels)
     config = config.with_techniques(Techniques(upsampling, perceptual, backbone, scales, spectral_norm, diff_augment))
     sides = {"a": folder, "b": other}  # apart, since both archives may have one name
-    places = [_unpacked(place, out / "unpacked" / side) for side, place in sides.items() if place is not None]
+    masked = config.masks_per_image > 0
+    places = [_unpacked(place, out / "unpacked" / side, masked) for side, place in sides.items() if place is not None]
     folders = places[0] if other is None else (places[0], places[1])
     reading = Reading(order, on_problem, unequal, recursive)
     augmentation = Augmentation.for_resolution(resolution, fit, flip)
-    opened = found.open_folder(folders, "train", config, augmentation, reading)
-    part, plain = found.held_out_part(folders), Augmentation.none(resolution, fit)
-    as_learnt = replace(reading, pixels=opened.pixels)
-    held_out = None if part is None else found.open_folder(folders, part, config, plain, as_learnt).source
+    with _recursive_named():
+        opened = found.open_folder(folders, "train", config, augmentation, reading)
+        part, plain = found.held_out_part(folders), Augmentation.none(resolution, fit)
+        as_learnt = replace(reading, pixels=opened.pixels)
+        held_out = None if part is None else found.open_folder(folders, part, config, plain, as_learnt).source
     fabric = translation.launch(accelerator, devices, nodes, settings.precision)
     first = fabric.global_rank == 0
     if first:
         for problem in opened.problems:
             print(f"left out: {single_line(str(problem))}")
         print(f"{len(opened.source)} samples, {len(opened.problems)} files left out")
+        for side, option, pixels in zip("AB", ("--input-channels", "--output-channels"), opened.pixels, strict=True):
+            if pixels.deep and pixels.channels > 1:
+                print(
+                    f"{side} is grey of 16 bits, {pixels.low} to {pixels.high}, read as {pixels.channels} channels: "
+                    f"translations to it are written with 8 bits; {option} 1 keeps 16"
+                )
     run = RunOptions(workers, sample_every=sample_every, tensorboard=tensorboard)
     translation.train(config, opened.source, settings, out, held_out, fabric, run)
     if first:
@@ -195,9 +206,32 @@ def _fit(keep_aspect: bool, resize: bool) -> Fit:
     return "cover" if keep_aspect else "stretch"
 
 
-def _unpacked(path: Path, folder: Path) -> Path:
-    """A zip archive becomes the folder that it is unpacked into."""
-    return unpack(path, folder / path.stem) if is_archive(path) else path
+def _unpacked(path: Path, folder: Path, masked: bool) -> Path:
+    """A zip archive becomes the folder that it is unpacked into.
+
+    If the images are `masked`, so does the archive NAME_seg.zip beside it, and of the folders NAME and NAME_seg in one
+    archive the first is taken.
+    """
+    if not is_archive(path):
+        return path
+    place = unpack(path, folder / path.stem)
+    if masked:
+        inner = sorted(one for one in place.iterdir() if one.is_dir())
+        if len(inner) == 2 and inner[1].name == f"{inner[0].name}_seg":
+            place = inner[0]
+        beside = path.with_name(f"{path.stem}_seg.zip")
+        if beside.is_file():
+            unpack(beside, place.with_name(f"{place.name}_seg"), SUFFIXES | {".json"})
+    return place
+
+
+@contextmanager
+def _recursive_named() -> Iterator[None]:
+    """Say which option takes images in subfolders, where there are no others."""
+    try:
+        yield
+    except NestedImages as error:
+        raise UserError(f"{error}; --recursive takes these") from error
 
 
 @app.command()
@@ -215,7 +249,13 @@ def apply(
             "own; own; the length of the shorter side; or width and height such as 960x540.",
         ),
     ] = "training",
-    masks: Annotated[Path | None, typer.Option(help="InstaGAN: folder of the masks, as in training.")] = None,
+    masks: Annotated[
+        Path | None,
+        typer.Option(
+            help="InstaGAN: folder or zip archive of the masks, or a JSON file of COCO; by default, what lies beside "
+            "the images."
+        ),
+    ] = None,
     dropout: Annotated[bool, typer.Option(help="Keep the dropout of training, the noise of pix2pix.")] = True,
     seed: Annotated[int, typer.Option(help="Random seed of the dropout.")] = 0,
     strength: Annotated[
@@ -240,15 +280,16 @@ def apply(
     from latentlab.faces import load_detector
     from latentlab.pipelines.distilling import FaceEditor, is_face_editor
     from latentlab.translation import Application, load_translator
-    from latentlab.translation.data.mask_files import MaskFolder
     from latentlab.video import VIDEO_SUFFIXES, check_video, is_video, translate_frames
 
     if not dropout:
         options.refuse_without_effect(ctx, {"seed": "without dropout, which is all that is random"})
     applied: AppliedSize = "own" if size == "own" else "training" if size == "training" else options.parse_size(size, 4)
     options.check_folder(out)
-    with unpacked_for_a_while(images, out) as given:
-        paths = named_images(given, recursive, SUFFIXES | VIDEO_SUFFIXES)
+    sources = images if masks is None else [*images, masks]
+    with unpacked_for_a_while(sources, out, SUFFIXES | VIDEO_SUFFIXES | {".json"}) as given:
+        with _recursive_named():
+            paths = named_images(given[: len(images)], recursive, SUFFIXES | VIDEO_SUFFIXES)
         options.check_folder(out, paths.values())
         videos = {name: paths.pop(name) for name in list(paths) if is_video(paths[name])}
         if videos:
@@ -259,7 +300,9 @@ def apply(
         loaded = load_translator(translator, place)
         _refuse_without_effect(ctx, loaded)
         strengths = options.parse_named_strengths(strength, loaded.network(way).attributes)
-        folder = None if masks is None else MaskFolder.for_files(masks, paths, recursive)
+        paths, folder = _masks_for(
+            loaded.network(way).takes_masks, None if masks is None else given[-1], paths, recursive
+        )
         task: Application | FaceEditor
         if is_face_editor(loaded):
             task = FaceEditor(loaded, None if aligned else load_detector(), strengths)
@@ -278,9 +321,27 @@ def apply(
         for name, path, translate_frame in shots:
             with noted(path, failures):
                 translate_frames(path, out / f"{name}.mp4", translate_frame, titled(True, f"translating {name}"))
+    failures = [named_as_given(failure, given, sources) for failure in failures]
     whole = len(paths) + len(videos)
     print(f"translations written to {out}: {whole - len(failures)} of {whole}", flush=True)
     end_with(failures)
+
+
+def _masks_for(
+    takes_masks: bool, masks: Path | None, paths: Mapping[str, Path], recursive: bool
+) -> tuple[dict[str, Path], MaskFolder | None]:
+    """Return the images that are no masks, and their masks: in the place given with --masks, or else beside them."""
+    from latentlab.translation.data.mask_files import MaskFolder
+
+    if masks is None and (not takes_masks or not paths):
+        return dict(paths), None
+    found = MaskFolder.for_files(masks, paths, recursive)
+    if masks is None and not found.own:
+        raise UserError(
+            "this translator needs masks of the instances: give their folder with --masks, or put them beside the "
+            f"images as NAME_mask.png or NAME.json of labelme{found.unread_told}"
+        )
+    return found.without_masks(paths), found
 
 
 def _refuse_without_effect(ctx: typer.Context, translator: Translator) -> None:

@@ -20,7 +20,13 @@ def summary_of(translator: Translator) -> str:
     network = next(iter(translator.networks.values()))
     weights = sum(weight.numel() for weight in network.parameters())
     resolution = translator.card.get("resolution", "any")
-    return f"edits {', '.join(network.attributes)}; {resolution} pixels, {weights / 1e6:.2f} million weights"
+    what = f"edits {', '.join(network.attributes)}" if network.attributes else f"translates by {_method(translator)}"
+    size = "images of any size" if resolution == "any" else f"{resolution} pixels"
+    return f"{what}; {size}, {weights / 1e6:.2f} million weights"
+
+
+def _method(translator: Translator) -> str:
+    return str(translator.card.get("method", "an unknown method"))
 
 
 def _entries(translator: Translator) -> Iterator[tuple[str, object]]:

@@ -32,10 +32,14 @@ from latentlab.translation.networks import (
     config_to_dict,
     infer,
 )
+from latentlab.translation.networks.padding import pad
 from latentlab.translation.shipped import shipped_translator, shipped_translators
 from stylegan2.defaults import own_draws, plain_defaults
 
 KIND = cards.Kind("latentlab.translator", 1, "a translator", "train it anew or fetch it again")
+
+
+_NEEDS_MASKS = "this translator needs masks of the instances: `masks`, or --masks of `latentlab translate apply`"
 
 
 @dataclass(frozen=True)
@@ -139,7 +143,7 @@ class Translator:
         network = self.network(way)
         images = as_batch(images, channels=(getattr(network.config, "input_channels", 3),))
         if network.takes_masks != (masks is not None):
-            raise UserError("this translator needs masks" if network.takes_masks else "this translator takes no masks")
+            raise UserError(_NEEDS_MASKS if network.takes_masks else "this translator takes no masks")
         infer(network, dropout)
         height, width = images.shape[2:]
         accepted = network.size_multiple, network.least_size
@@ -283,15 +287,3 @@ def _other_networks(card: _Card) -> Iterable[type[NetworkConfig]]:
     built_in = {config.kind for config in NETWORK_CONFIGS}
     known = all(shape.get("kind") in built_in for shape in card.networks.values())
     return () if known else load_method(card.method).network_configs
-
-
-def pad(x: Tensor, multiple: int, least: int) -> Tensor:
-    """Mirror `x (b, c, h, w)` beyond its right and lower border, to multiples of `multiple`, and at least `least`."""
-    height, width = (max(-(-side // multiple) * multiple, least) for side in x.shape[2:])
-    return x[:, :, _mirrored(x.shape[2], height)][..., _mirrored(x.shape[3], width)]
-
-
-def _mirrored(side: int, length: int) -> Tensor:
-    """Return the indices 0 … side − 1, side − 1 … 0, 0 …, `length` of them."""
-    places = torch.arange(length, device="cpu") % (2 * side)
-    return torch.minimum(places, 2 * side - 1 - places)

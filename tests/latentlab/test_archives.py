@@ -8,7 +8,7 @@ import pytest
 from latentlab import archives
 from latentlab.archives import is_archive, unpack, unpacked_for_a_while
 from latentlab.errors import UserError
-from latentlab.files import images_in
+from latentlab.files import SUFFIXES, images_in
 
 
 def zipped(path, members):
@@ -47,7 +47,7 @@ def test_of_two_processes_that_unpack_at_once_the_first_keeps_what_it_reads(tmp_
     unpack(archive, tmp_path / "out")
     (tmp_path / "out" / "a.png").rename(tmp_path / "kept")  # which would come back with a second folder
     with zipfile.ZipFile(archive) as opened:
-        source = archives._describe(archive, opened.infolist())
+        source = archives._describe(archive, opened.infolist(), SUFFIXES)
         archives._extract(opened, opened.infolist(), archive, tmp_path / "out", source)
     assert files(tmp_path) == ["kept", "out/.source.json", "out/b.png", "set.zip"]
 
@@ -112,3 +112,10 @@ def test_archives_of_one_name_are_unpacked_apart_and_only_for_a_while(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(UserError, match="cannot unpack into .*file"), unpacked_for_a_while(folders, tmp_path / "file"):
         pass
+
+
+def test_errors_that_name_the_archive_are_not_causes_of_themselves(tmp_path):
+    """A chain of causes without an end kept the command from ending."""
+    with pytest.raises(UserError, match="there is no image in") as caught:
+        unpack(zipped(tmp_path / "set.zip", {"a.txt": b""}), tmp_path / "out")
+    assert caught.value.__cause__ is not caught.value

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import difflib
+import math
 import warnings
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
@@ -16,7 +18,7 @@ from latentlab import images
 from latentlab.errors import UserError
 from latentlab.files import images_in, name_in
 from latentlab.translation.data.mask_files import MaskFolder
-from latentlab.translation.data.pixels import PixelFormat
+from latentlab.translation.data.pixels import PixelFormat, is_deep
 from latentlab.translation.data.transforms import Augmentation
 from latentlab.translation.sizes import size_name
 
@@ -27,8 +29,13 @@ _Half = Literal["left", "right"]
 _HALVES: tuple[_Half, _Half] = ("left", "right")
 
 
-# Pictures of two images side by side are twice as wide as high where the images are square.
-_NARROWEST_PAIR = 1.5
+# Pictures of two images side by side are twice as wide as high where the images are square, and wider where these are
+# wide. Those of upright images are narrower, as single pictures are.
+_NARROWEST_PAIR = 1.95
+# How many names without mates are compared with all others, and from which likeness on one is told.
+_COMPARED, _NEAR = 100, 0.5
+# How many problems an error lists.
+_LISTED = 10
 # Ratios of width to height that differ by less than this, from rounding, are the same.
 _SAME_SHAPE = 0.02
 
@@ -153,8 +160,8 @@ class CheckedPairs:
 def pairs_in(folder: Path, reading: Reading, augmentation: Augmentation | None = None) -> CheckedPairs:
     """List pairs that lie side by side, A left and B right, in files that are twice as wide as each of the two images.
 
-    Warns if most files are not wide, as if they were single pictures. With an `augmentation`, images that it cannot
-    place are problems, too, as in the functions below.
+    Warns if most files are narrow, or few are of one shape, as if they were single pictures. With an `augmentation`,
+    images that it cannot place are problems, too, as in the functions below.
 
     Raises
     ------
@@ -162,7 +169,7 @@ def pairs_in(folder: Path, reading: Reading, augmentation: Augmentation | None =
         A file cannot be used, or, with 'skip', none can.
     """
     paths = images_in(folder, reading.recursive)
-    checked = _check(paths, lambda path: _why_no_pair(path, augmentation), folder, reading.on_problem)
+    checked = _check(paths, lambda path: _why_no_pair(path, augmentation), folder, reading)
     left, right = (replace(checked.files, half=half) for half in _HALVES)
     _warn_of_single_pictures(checked.files.paths)
     return CheckedPairs(*_ordered(left, right, reading), checked.problems)
@@ -179,9 +186,16 @@ def pairs_across(a: Path, b: Path, reading: Reading, augmentation: Augmentation 
     """
     own, others = (_by_name(folder, images_in(folder, reading.recursive)) for folder in (a, b))
     strays = [*_without_mates(own, others, b), *_without_mates(others, own, a)]
+    if strays and reading.on_problem == "error":
+        told = "; ".join(f"{_short(stray.path)}: {stray.reason}" for stray in strays[:_LISTED])
+        more = f"; and {len(strays) - _LISTED} more" if len(strays) > _LISTED else ""
+        raise UserError(
+            f"{len(strays)} images in {a} and {b} have no mate of their name: {told}{more}. Rename or remove them, or "
+            "skip files that cannot be used"
+        )
     mates = {own[name]: others[name] for name in sorted(own.keys() & others.keys())}
     checked = _check(
-        list(mates), lambda path: _why_no_mates(path, mates[path], reading, augmentation), a, reading.on_problem, strays
+        list(mates), lambda path: _why_no_mates(path, mates[path], reading, augmentation), a, reading, strays, mates
     )
     after = ImageFiles(tuple(mates[path] for path in checked.files.paths), b)
     return CheckedPairs(*_ordered(checked.files, after, reading), checked.problems)
@@ -205,44 +219,78 @@ def _ordered(a: ImageFiles, b: ImageFiles, reading: Reading) -> tuple[ImageFiles
 def _without_mates(own: Mapping[str, Path], others: Mapping[str, Path], place: Path) -> Iterator[Problem]:
     """Yield the images whose name no other image has, with the nearest of the names that are also left over."""
     left_over = list(others.keys() - own.keys())
-    for name in sorted(own.keys() - others.keys()):
-        nearest = difflib.get_close_matches(name, left_over, n=1)
+    for k, name in enumerate(sorted(own.keys() - others.keys())):
+        # Of thousands of names, those beyond the first are not worth the time.
+        nearest = difflib.get_close_matches(name, left_over, n=1, cutoff=_NEAR) if k < _COMPARED else []
         told = f"; the nearest name is {nearest[0]}" if nearest else ""
         yield Problem(own[name], f"there is no image {name} in {place.name}{told}")
 
 
 def _warn_of_single_pictures(paths: Sequence[Path]) -> None:
+    """Warn if most of the pictures are narrower than pairs of square images, or if they have no shape in common."""
     sizes = [images.size_of(path) for path in paths]
-    narrow = [k for k, (width, height) in enumerate(sizes) if width < _NARROWEST_PAIR * height]
+    ratios = [width / height for width, height in sizes]
+    narrow = [k for k, ratio in enumerate(ratios) if ratio < _NARROWEST_PAIR]
+    common, like = _commonest(ratios)
     if 2 * len(narrow) > len(sizes):
-        width, height = sizes[narrow[0]]
-        warnings.warn(
-            f"{len(narrow)} of {len(sizes)} pictures are not wide, such as {paths[narrow[0]]} of {width}x{height}: cut "
-            f"in the middle they make pairs of {width // 2}x{height}; if they are single pictures, give two folders",
-            stacklevel=3,
+        odd, told = (
+            narrow[0],
+            f"{len(narrow)} of {len(sizes)} pictures are narrower than two square images side by side",
         )
+    elif 2 * like < len(sizes):
+        odd = next(k for k, ratio in enumerate(ratios) if abs(ratio / common - 1) > _SAME_SHAPE)
+        told = f"the {len(sizes)} pictures are of many shapes, as pairs hardly ever are"
+    else:
+        return
+    width, height = sizes[odd]
+    warnings.warn(
+        f"{told}, such as {paths[odd]} of {width}x{height}: cut in the middle, that is a pair of "
+        f"{width // 2}x{height}; if they are single pictures, give two folders",
+        stacklevel=3,
+    )
+
+
+def _commonest(ratios: Sequence[float]) -> tuple[float, int]:
+    """Return the ratio that the most are like, and how many these are."""
+    rounded = Counter(round(math.log(ratio) / _SAME_SHAPE) for ratio in ratios)
+    # Each with its neighbours, because ratios that are alike may be rounded apart.
+    like = {step: sum(rounded[step + k] for k in (-1, 0, 1)) for step in rounded}
+    step = max(like, key=lambda one: (like[one], rounded[one]))
+    return math.exp(step * _SAME_SHAPE), like[step]
 
 
 def singles_in(folder: Path, reading: Reading, augmentation: Augmentation | None = None) -> Checked:
     """List images on their own; see `pairs_in`."""
     paths = images_in(folder, reading.recursive)
-    return _check(paths, lambda path: _why_no_image(path, augmentation), folder, reading.on_problem)
+    return _check(paths, lambda path: _why_no_image(path, augmentation), folder, reading)
 
 
 def masked_in(folder: Path, reading: Reading, augmentation: Augmentation | None = None) -> Checked:
-    """List images with their masks in the folder beside theirs, whose name ends in _seg; see `MaskFolder`.
+    """List images with their masks in the folder beside theirs, whose name ends in _seg, or else among them.
 
-    An image without a mask, a mask without an image, and a file that cannot be used are problems; see `pairs_in`.
+    An image without a mask, a mask without an image, and a file that cannot be used are problems; see `MaskFolder` and
+    `pairs_in`.
     """
-    paths = images_in(folder, reading.recursive)
-    names = {path: name for name, path in _by_name(folder, paths).items()}
-    masks = MaskFolder.open(folder.with_name(f"{folder.name}_seg"), names.values(), reading.recursive)
+    names = _by_name(folder, images_in(folder, reading.recursive))
+    apart = folder.with_name(f"{folder.name}_seg")
+    if apart.is_dir():
+        masks = MaskFolder.open(apart, names, reading.recursive)
+    else:
+        masks = MaskFolder.beside(names)
+        if not masks.own:
+            raise UserError(
+                f"there is no folder {apart} of masks, and no mask beside the images in {folder}, such as "
+                f"NAME_mask.png or NAME.json of labelme{masks.unread_told}"
+            )
+        names = masks.without_masks(names)
+    known = {path: name for name, path in names.items()}
     strays = [Problem(path, f"{reason} in {folder.name}") for path, reason in masks.strays]
+    strays += [Problem(path, reason) for path, reason in masks.unread]
     checked = _check(
-        paths,
-        lambda path: _why_no_image(path, augmentation) or _why_not_masked(path, names[path], masks),
+        list(known),
+        lambda path: _why_no_image(path, augmentation) or _why_not_masked(path, known[path], masks),
         folder,
-        reading.on_problem,
+        reading,
         strays,
     )
     return Checked(MaskedFiles(checked.files.paths, folder, mask_folder=masks), checked.problems)
@@ -255,25 +303,51 @@ def _check(
     paths: Sequence[Path],
     why_not: Callable[[Path], str | None],
     folder: Path,
-    on_problem: OnProblem,
+    reading: Reading,
     known: Sequence[Problem] = (),
+    mates: Mapping[Path, Path] | None = None,
 ) -> Checked:
-    """Keep the files that can be used."""
+    """Keep the files that can be used; those with `mates` only if both are of the same depth as most are."""
     with ThreadPoolExecutor() as pool:
         reasons = list(pool.map(why_not, paths))
+    if reading.pixels is None or any(pixels.deep for pixels in reading.pixels):
+        usable = [path for path, why in zip(paths, reasons, strict=True) if not why]
+        uneven = _of_other_depth(usable)
+        if mates is not None:
+            odd = _of_other_depth([mates[path] for path in usable])
+            uneven |= {path: f"its mate {mates[path]}: {odd[mates[path]]}" for path in usable if mates[path] in odd}
+        reasons = [why or uneven.get(path) for path, why in zip(paths, reasons, strict=True)]
     problems = [*known, *(Problem(path, why) for path, why in zip(paths, reasons, strict=True) if why)]
     good = tuple(path for path, why in zip(paths, reasons, strict=True) if not why)
-    if problems and on_problem == "error":
-        more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+    if problems and reading.on_problem == "error":
+        more = ", ".join(_short(problem.path) for problem in problems[1:_LISTED])
+        more = f" (and {len(problems) - 1} more: {more}{', …' if len(problems) > _LISTED else ''})" if more else ""
         raise UserError(f"{problems[0]}{more}; repair or remove it, or skip files that cannot be used")
     if not good:
         raise UserError(f"nothing in {folder} can be used; the first of {len(problems)} problems is {problems[0]}")
     return Checked(ImageFiles(good, folder), tuple(problems))
 
 
+def _of_other_depth(paths: Sequence[Path]) -> dict[Path, str]:
+    """Return the files of 8 bits where most have 16, or the other way round, and what is wrong."""
+    deep = {path for path in paths if is_deep(path)}
+    fewer, more, bits = deep, [path for path in paths if path not in deep], (16, 8)
+    if len(deep) > len(more):
+        fewer, more, bits = set(more), [path for path in paths if path in deep], (8, 16)
+    if not fewer:
+        return {}
+    share = f"{len(more)} of {len(paths)} images, such as {more[0]},"
+    told = f"it is of {bits[0]} bits, and {share} are of {bits[1]}: convert one kind to the other"
+    return {path: told for path in paths if path in fewer}
+
+
+def _short(path: Path) -> str:
+    return f"{path.parent.name}/{path.name}"
+
+
 def _why_no_image(path: Path, augmentation: Augmentation | None) -> str | None:
     try:
-        images.load_image(path)
+        PixelFormat().read(path)
     except UserError as error:
         return str(error).removeprefix(f"{path}: ").removeprefix(f"{path} ")
     width, height = images.size_of(path)

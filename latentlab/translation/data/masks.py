@@ -1,14 +1,13 @@
 """Masks as users have them: 0 and 1 or 0 and 255, of any colour, in the alpha channel, with the numbers of instances.
 
-What differs from the background, black or transparent, is the mask. A file with several values holds several instances.
-What would have to be guessed is refused, and the error says what was seen.
+What differs from the background is the mask. A file with several values holds several instances. What would have to be
+guessed is refused, and the error says what was seen.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -19,12 +18,16 @@ from torch import Tensor
 
 from latentlab import images
 from latentlab.errors import UserError
+from latentlab.translation.data.backgrounds import MaskValues, background_of, flat, halved, inside, void_candidates
+from latentlab.translation.data.pixels import check_whole
 
 # Formats that change the values of a picture a little, so that they cannot be told apart one by one.
 _LOSSY = {"AVIF", "JPEG", "MPO", "WEBP"}
 # A mask has soft edges if at least the first, as a share of its pixels, lies within the second, as a share of its
 # largest value, of 0 or of that value.
 _PLAIN_SHARE, _TOLERANCE = 0.9, 0.15
+# Areas of one value are that much, of 255, from 0 and from the largest value, except for a small share of the pixels.
+_NOISE, _FEW = 10, 0.001
 # At most this many instances are plausible in one file.
 _MOST_INSTANCES = 100
 
@@ -55,8 +58,9 @@ class MaskImage:
 def load_mask(path: Path) -> Tensor:
     """Read the masks of instances from an image file.
 
-    Pixels that are black, or transparent where the alpha channel varies, are background. Each other value, or colour,
-    is an instance; soft edges between the background and a single value are cut at half of it.
+    Where the alpha channel varies, what is transparent is background; otherwise what `background_of` finds. Each other
+    value, colour or index of a palette is an instance, void left out (see `inside`); soft edges between dark and bright
+    are cut at half.
 
     Returns
     -------
@@ -69,9 +73,9 @@ def load_mask(path: Path) -> Tensor:
         The file is not an image, the mask is empty or full, or its values can be read in several ways. Names the file.
     """
     with images.opened(path) as picture:
+        check_whole(picture)
         lossy = picture.format in _LOSSY
-        codes, brightness, is_alpha = _values(images.upright(picture))
-        instances = _instances(codes, brightness, lossy, is_alpha)
+        instances = _instances(_values(images.upright(picture)), lossy)
         return torch.from_numpy(np.where(instances, np.float32(1), np.float32(-1)))
 
 
@@ -89,78 +93,87 @@ def check_room(count: int, height: int, width: int) -> None:
         )
 
 
-def _values(picture: Image.Image) -> tuple[NDArray[np.int32], NDArray[np.int32], bool]:
-    """Return a number for each colour, 0 for black, its brightness, `(h, w)` each, and whether they are of alpha."""
+def _values(picture: Image.Image) -> MaskValues:
+    """Return what an image holds as a mask."""
     if "A" in picture.getbands() or "transparency" in picture.info:
         alpha = np.asarray(picture.convert("RGBA").getchannel("A")).astype(np.int32)
         if alpha.min() < alpha.max():
-            return alpha, alpha, True
-        picture = picture.convert("RGB")
+            return MaskValues(alpha, "alpha", alpha, alpha)
     if picture.mode == "F":
         raise UserError("it is of 32-bit floats, which have no agreed range: convert it to 8 or 16 bits first")
     if picture.mode in ("1", "L") or picture.mode.startswith("I"):
-        grey = np.asarray(picture).astype(np.int32)
-        return grey, grey, False
-    colours = np.asarray(picture.convert("RGB"))
-    codes = np.zeros(colours.shape[:2], np.int32)
-    for channel in range(3):
-        codes = (codes << 8) | colours[:, :, channel]
-    return codes, colours.max(axis=2).astype(np.int32), False
+        grey = np.asarray(picture).astype(np.int32) * (255 if picture.mode == "1" else 1)
+        return MaskValues(grey, "grey", grey, grey)
+    channels = np.asarray(picture.convert("RGB")).astype(np.int32)
+    brightness, colours = channels.max(axis=2), channels @ np.array([1 << 16, 1 << 8, 1], np.int32)
+    if picture.mode == "P":
+        codes = np.asarray(picture).astype(np.int32)
+        black, white = (frozenset(np.unique(codes[colours == colour]).tolist()) for colour in (0, 0xFFFFFF))
+        return MaskValues(codes, "index", brightness, colours, black | {0}, white)
+    if (channels == channels[:, :, :1]).all():
+        return MaskValues(brightness, "grey", brightness, brightness)
+    return MaskValues(colours, "colour", brightness, colours, white=frozenset({0xFFFFFF}))
 
 
-def _instances(
-    codes: NDArray[np.int32], brightness: NDArray[np.int32], lossy: bool, is_alpha: bool
-) -> NDArray[np.bool_]:
+def _instances(values: MaskValues, lossy: bool) -> NDArray[np.bool_]:
     """Separate the instances, `(n, h, w)`."""
-    values = np.unique(codes)
-    inside = values[values != 0]
-    if len(values) == 1:
-        what = "full: one value is everywhere" if values[0] else "empty: black everywhere"
+    codes, present = values.codes, values.present
+    if len(present) == 1:
+        what = "full: one value is everywhere" if present[0] else "empty: black everywhere"
         raise UserError(f"the mask is {what}")
-    if is_alpha:
+    if values.kind == "alpha":
         return np.asarray(codes > codes.max() / 2)[None]
-    if not lossy and (len(inside) == 1 or _are_numbers(values, codes)):
-        if values[0] != 0:
-            raise UserError(f"the mask has no background: it holds {_shares(codes)}, and no 0; {_ADVICE}")
-        check_room(len(inside), *codes.shape)
-        return np.asarray(codes == inside[:, None, None])
-    top = brightness.max()
-    near = np.minimum(brightness, top - brightness) <= _TOLERANCE * top
-    if near.mean() < _PLAIN_SHARE or brightness.min() > _TOLERANCE * top or _is_colourful(codes, brightness):
-        raise UserError(f"the mask can be read in several ways: it holds {_shares(codes)}; {_ADVICE}")
-    return np.asarray(brightness > top / 2)[None]
+    if not lossy and (len(present) == 2 or _are_numbers(values)):
+        found = np.array(inside(values, background_of(values)))
+        check_room(len(found), *codes.shape)
+        return np.asarray(codes == found[:, None, None])
+    if not _is_one_mask(values):
+        raise UserError(f"the mask can be read in several ways: it holds {values.shares()}; {_ADVICE}")
+    cut = halved(values)
+    return np.asarray(cut.codes != background_of(cut))[None]
 
 
-def _are_numbers(values: NDArray[np.int32], codes: NDArray[np.int32]) -> bool:
+def _are_numbers(values: MaskValues) -> bool:
     """Whether values look like those of instances: from 0 or 1 without a gap, or each fills an area somewhere.
 
-    Those of soft edges lie in lines of a pixel or two, and hardly ever fill three by three pixels.
+    Those of soft edges lie in lines of a pixel or two, and hardly ever fill three by three pixels. Void may do so, too.
     """
-    if len(values) - 1 > _MOST_INSTANCES:
+    present = np.array([value for value in values.present if value not in void_candidates(values)])
+    if not 1 < len(present) <= _MOST_INSTANCES + 1:
         return False
-    if values[0] <= 1 and values[-1] - values[0] == len(values) - 1:
+    if present[0] <= 1 and present[-1] - present[0] == len(present) - 1:
         return True
-    flat = ndimage.maximum_filter(codes, 3) == ndimage.minimum_filter(codes, 3)
-    return bool(np.isin(values, codes[flat]).all())
+    white = [value for value in values.present if 255 - _NOISE <= value < 255]
+    if values.kind == "grey" and white and _near_ends(values.present, 255, _NOISE / 255).all():
+        return False  # black and white, each changed a little
+    return bool(np.isin(present, values.codes[flat(values.codes)]).all())
 
 
-def _is_colourful(codes: NDArray[np.int32], brightness: NDArray[np.int32]) -> bool:
-    """Whether the bright pixels, whose colours may be blurred a little, are of more than one colour."""
-    if codes is brightness:
+def _is_one_mask(values: MaskValues) -> bool:
+    """Whether the values are those of one mask with soft edges, dark and bright, without areas of a third kind."""
+    brightness = values.brightness
+    top = int(brightness.max())
+    bright = brightness[ndimage.binary_erosion(brightness > top / 2, np.ones((3, 3)))]
+    if bright.size == 0:
         return False
-    bright = codes[brightness > brightness.max() / 2]
+    other = flat(brightness) & ~_near_ends(brightness, int(np.median(bright)), _NOISE / 255)
+    return bool(
+        _near_ends(brightness, top, _TOLERANCE).mean() >= _PLAIN_SHARE
+        and brightness.min() <= _TOLERANCE * top
+        and not _is_colourful(values)
+        and other.mean() <= _FEW
+    )
+
+
+def _near_ends(brightness: NDArray[np.int32], top: int, tolerance: float) -> NDArray[np.bool_]:
+    """Return which values are about 0 or about `top`."""
+    return np.asarray(np.minimum(brightness, np.abs(top - brightness)) <= tolerance * top)
+
+
+def _is_colourful(values: MaskValues) -> bool:
+    """Whether the bright pixels, whose colours may be blurred a little, are of more than one colour."""
+    if values.kind == "grey":
+        return False
+    bright = values.colours[values.brightness > values.brightness.max() / 2]
     colours = np.stack([bright >> 16, (bright >> 8) & 255, bright & 255], axis=1)
     return bool((np.abs(colours - np.median(colours, axis=0)).max(axis=1) > 96).mean() > 0.05)
-
-
-def _shares(codes: NDArray[np.int32]) -> str:
-    """List the commonest values with their shares."""
-    values, counts = np.unique(codes, return_counts=True)
-    first = np.argsort(-counts, kind="stable")[:3]
-    told = ", ".join(f"{_name(values[k])} ({counts[k] / codes.size:.0%})" for k in first)
-    more = len(values) - len(first)
-    return told + (f" and {more} more values" if more else "")
-
-
-def _name(code: Any) -> str:
-    return str(code) if code < 1 << 16 else f"#{code:06x}"

@@ -45,12 +45,15 @@ class Outlines:
         Polygons of each instance.
     size
         Height and width of the picture that they were drawn on; None where the file does not say.
+    problem
+        What is wrong with them, after the name of the file, if they cannot be used.
     """
 
     path: Path
     picture: str
     instances: tuple[Instance, ...]
     size: tuple[int, int] | None
+    problem: str | None = None
 
     def read(self, height: int, width: int) -> Tensor:
         """Draw the masks for a picture of a given size, `(n, h, w)` in {-1, 1}.
@@ -58,9 +61,11 @@ class Outlines:
         Raises
         ------
         UserError
-            The polygons were drawn on a picture of another size, there are none or thousands, or an instance has no
-            pixel.
+            The polygons cannot be used, were drawn on a picture of another size, there are none or thousands, or an
+            instance has no pixel.
         """
+        if self.problem is not None:
+            raise UserError(f"{self.path}{self.problem}")
         if self.size is not None and self.size != (height, width):
             drawn = f"{self.size[1]}x{self.size[0]}"
             raise UserError(f"{self.path} is of another size: drawn on {drawn}, not {width}x{height}")
@@ -112,12 +117,13 @@ def read_outlines(path: Path, name: str) -> list[Outlines]:
     """Read a JSON file of labelme or COCO: the instances of each picture.
 
     A labelme file belongs to the picture of its own name, `name`; shapes with one `group_id` are one instance. In COCO,
-    crowds (`iscrowd`) are left out, and pictures without an annotation have no instances.
+    crowds (`iscrowd`) are left out, and pictures without an annotation have no instances. A picture with something
+    other than polygons, rectangles and circles has a problem, and the others of its file are as they are.
 
     Raises
     ------
     UserError
-        The file is of neither kind, or holds something other than polygons, rectangles and circles. Names the file.
+        The file is of neither kind. Names the file.
     """
     data = read_json(path, dict[str, Any], most=_MOST)
     try:
@@ -179,51 +185,73 @@ class _Coco:
     annotations: list[_Annotation]
 
 
-def _check_number(path: Path, polygons: int) -> None:
-    """Refuse more polygons in one picture than are drawn; UserError names the file."""
+def _check_number(place: object, polygons: int) -> None:
+    """Refuse more polygons in one picture than are drawn; UserError names the place."""
     if polygons > _MOST_POLYGONS:
-        raise UserError(f"{path}: {polygons} outlines in one picture, and up to {_MOST_POLYGONS} are drawn")
+        raise UserError(f"{place}: {polygons} outlines in one picture, and up to {_MOST_POLYGONS} are drawn")
 
 
 def _of_labelme(path: Path, name: str, data: _Labelme) -> Outlines:
-    _check_number(path, len(data.shapes))  # before circles take a hundred times what they take in the file
-    instances: dict[object, list[tuple[Point, ...]]] = {}
-    for k, shape in enumerate(data.shapes):
-        if shape.shape_type not in _SHAPES:
-            kind = printable(shape.shape_type)[:60]
-            raise UserError(f"{path} holds a {kind}: masks are drawn as {', '.join(_SHAPES)}")
-        group = ("alone", k) if shape.group_id is None else shape.group_id
-        instances.setdefault(group, []).append(_SHAPES[shape.shape_type](tuple(shape.points)))
     height, width = data.imageHeight, data.imageWidth
     size = None if height is None or width is None else (int(height), int(width))
-    return Outlines(path, name, tuple(map(tuple, instances.values())), size)
+    try:
+        return Outlines(path, name, _instances_of_labelme(data.shapes), size)
+    except ValueError as error:
+        return Outlines(path, name, (), size, str(error))
+
+
+def _instances_of_labelme(shapes: Sequence[_Shape]) -> tuple[Instance, ...]:
+    _check_number("", len(shapes))  # before circles take a hundred times what they take in the file
+    instances: dict[object, list[tuple[Point, ...]]] = {}
+    for k, shape in enumerate(shapes):
+        if shape.shape_type not in _SHAPES:
+            kind = printable(shape.shape_type)[:60]
+            raise UserError(f" holds a {kind}: masks are drawn as {', '.join(_SHAPES)}")
+        group = ("alone", k) if shape.group_id is None else shape.group_id
+        try:
+            polygon = _SHAPES[shape.shape_type](tuple(shape.points))
+        except ValueError as error:
+            raise UserError(f" cannot be read as polygons: {error}; draw it again") from error
+        instances.setdefault(group, []).append(polygon)
+    return tuple(map(tuple, instances.values()))
 
 
 def _of_coco(path: Path, data: _Coco) -> list[Outlines]:
     instances: dict[object, list[Instance]] = {picture.id: [] for picture in data.images}
+    problems: dict[object, str] = {}
     for one in data.annotations:
         if one.iscrowd:
             continue
-        if isinstance(one.segmentation, dict):
-            raise UserError(
-                f"{path} holds an annotation as run lengths (RLE), {describe(one.id)}: export polygons, or masks as "
-                "images"
-            )
         if one.image_id not in instances:
             raise UserError(f"an annotation is of the picture {describe(one.image_id)}, which is not among the images")
-        if not one.segmentation:
-            raise UserError(f"{path}: the annotation {describe(one.id)} has no polygon: outline it, or remove it")
-        polygons = (zip(flat[::2], flat[1::2], strict=True) for flat in one.segmentation)
-        instances[one.image_id].append(tuple(map(tuple, polygons)))
+        try:
+            instances[one.image_id].append(_instance_of_coco(one))
+        except UserError as error:
+            problems.setdefault(one.image_id, str(error))
     return [
         Outlines(
             path,
             PurePosixPath(picture.file_name.replace("\\", "/")).with_suffix("").as_posix(),
             tuple(instances[picture.id]),
             (int(picture.height), int(picture.width)),
+            problems.get(picture.id),
         )
         for picture in data.images
     ]
+
+
+def _instance_of_coco(one: _Annotation) -> Instance:
+    if isinstance(one.segmentation, dict):
+        raise UserError(
+            f" holds an annotation as run lengths (RLE), {describe(one.id)}: export polygons, or masks as images"
+        )
+    if not one.segmentation:
+        raise UserError(f": the annotation {describe(one.id)} has no polygon: outline it, or remove it")
+    if any(len(flat) % 2 for flat in one.segmentation):
+        raise UserError(
+            f": the annotation {describe(one.id)} has a polygon with a corner of one number; export it again"
+        )
+    return tuple(tuple(zip(flat[::2], flat[1::2], strict=True)) for flat in one.segmentation)
 
 
 def _polygon(points: tuple[Point, ...]) -> tuple[Point, ...]:
@@ -233,12 +261,16 @@ def _polygon(points: tuple[Point, ...]) -> tuple[Point, ...]:
 
 
 def _rectangle(points: tuple[Point, ...]) -> tuple[Point, ...]:
+    if len(points) != 2:
+        raise ValueError(f"a rectangle of {len(points)} corners, not of two that face each other")
     (left, top), (right, bottom) = points
     return (left, top), (right, top), (right, bottom), (left, bottom)
 
 
 def _circle(points: tuple[Point, ...]) -> tuple[Point, ...]:
     """The middle, and a point on the circle."""
+    if len(points) != 2:
+        raise ValueError(f"a circle of {len(points)} points, not of its middle and one on it")
     (x, y), edge = points
     radius = float(np.hypot(edge[0] - x, edge[1] - y))
     angles = np.linspace(0, 2 * np.pi, 128, endpoint=False)

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, TiffImagePlugin
 from torch import Tensor
 
 from latentlab import images
@@ -17,7 +17,8 @@ from latentlab.errors import UserError
 from latentlab.files import atomic_path
 from latentlab.schemas import checked
 
-_MODES = {1: "L", 3: "RGB", 4: "RGBA"}
+_MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
+_BITS_PER_SAMPLE = 258  # tag of TIFF
 Side = Literal["a", "b"]
 """A: what is given; B: what it becomes."""
 
@@ -29,7 +30,7 @@ class PixelFormat:
     Attributes
     ----------
     channels
-        1: grey; 3: RGB, transparency lying on white; 4: RGB and alpha.
+        1: grey; 2: grey and alpha; 3: RGB, transparency lying on white; 4: RGB and alpha.
     low, high
         Values of a file that become -1 and 1: 0 and 255 for bytes; for 16-bit files the range that the set holds,
         because cameras of 10, 12 or 14 bits leave most of the full range empty.
@@ -44,7 +45,10 @@ class PixelFormat:
 
     def __post_init__(self) -> None:
         if self.channels not in _MODES:
-            raise UserError(f"images have {', '.join(map(str, _MODES))} channels, not {self.channels}")
+            raise UserError(
+                f"images have 1 (grey), 2 (grey and alpha), 3 (colour) or 4 (colour and alpha) channels, not "
+                f"{self.channels}; files with other bands, such as those of satellites, are not read"
+            )
         if not 0 <= self.low < self.high < 1 << 16:
             raise UserError(f"values of files rise from 0 to 65535 at most, unlike {self.low} to {self.high}")
 
@@ -75,7 +79,7 @@ class PixelFormat:
 
     def check_files(self, paths: Sequence[Path]) -> None:
         """Check that files can be read; UserError names the first of 8 bits where those of the set have 16."""
-        if self.deep and (shallow := next((path for path in paths if not _is_deep(path)), None)):
+        if self.deep and (shallow := next((path for path in paths if not is_deep(path)), None)):
             raise UserError(
                 f"{shallow} is of 8 bits, and the images that are learnt from are of 16: convert it to 16 bits"
             )
@@ -90,10 +94,11 @@ class PixelFormat:
         Raises
         ------
         UserError
-            As `latentlab.images.load_image` says, or the file has 8 bits where those of the set have 16. One of 16 bits
-            where they have 8 is scaled by the whole range.
+            As `latentlab.images.load_image` and `check_whole` say, or the file has 8 bits where those of the set have
+            16. One of 16 bits where they have 8 is scaled by the whole range.
         """
         with images.opened(path) as opened:
+            check_whole(opened)
             return self.from_pil(opened)
 
     def from_pil(self, picture: Image.Image) -> Tensor:
@@ -118,8 +123,8 @@ class PixelFormat:
         grey = np.asarray(tile).astype(np.float32)
         low, high = (self.low, self.high) if self.deep else (0, 65535)
         values = np.repeat((grey[:, :, None] - low) / (high - low) * 2 - 1, self.channels, axis=2)
-        if self.channels == 4:
-            values[:, :, 3] = 1
+        if self.channels in (2, 4):
+            values[:, :, -1] = 1
         return values.clip(-1, 1)
 
     def write(self, image: Tensor, path: Path) -> None:
@@ -143,7 +148,8 @@ class PixelFormat:
             picture.save(temporary, "PNG")
 
 
-def _is_deep(path: Path) -> bool:
+def is_deep(path: Path) -> bool:
+    """Whether a file is grey of 16 bits."""
     with images.opened(path) as picture:
         return bool(picture.mode.startswith("I"))
 
@@ -157,9 +163,43 @@ def _deep_range(path: Path) -> tuple[int, int] | None:
     return int(values.min()), int(values.max())
 
 
+def check_whole(picture: Image.Image) -> None:
+    """Refuse an image that was just opened if Pillow would leave out a part of it in silence.
+
+    Raises
+    ------
+    UserError
+        It is colour, or grey with alpha, of 16 bits, whose low bits are dropped, or a TIFF of several pages.
+    """
+    tiles = getattr(picture, "tile", ())
+    arguments = tiles[0][3] if tiles else ""
+    # The layout of the data: 'RGB;16B', alone or with more; PPM has the largest value.
+    told = arguments if isinstance(arguments, tuple) else (arguments,)
+    deep = any(";16" in one if isinstance(one, str) else picture.format == "PPM" and one > 255 for one in told)
+    if isinstance(picture, TiffImagePlugin.TiffImageFile):
+        deep = deep or max(picture.tag_v2.get(_BITS_PER_SAMPLE, (8,))) > 8
+    if deep and not picture.mode.startswith(("I", "F")):
+        raise UserError(
+            "it has 16 bits in several channels, of which only 8 could be read: save it with 8 bits, or each channel "
+            "as 16-bit grey of its own"
+        )
+    if isinstance(picture, TiffImagePlugin.TiffImageFile) and (pages := _pages(picture)) > 1:
+        raise UserError(f"it has {pages} pages, of which only the first would be read: save each as a file of its own")
+
+
+def _pages(picture: TiffImagePlugin.TiffImageFile) -> int:
+    """Count the pages of a TIFF as large as the first; others are reduced copies of it."""
+    size, count = picture.size, 1
+    for k in range(1, picture.n_frames):
+        picture.seek(k)
+        count += picture.size == size
+    picture.seek(0)
+    return count
+
+
 def as_colour(images_: Tensor) -> Tensor:
     """Return images of any number of channels as colour images `(b, 3, h, w)`, for the eye; transparent is white."""
-    if images_.shape[1] == 4:
-        alpha = (images_[:, 3:] + 1) / 2
-        return alpha * images_[:, :3] + (1 - alpha)
+    if images_.shape[1] in (2, 4):
+        alpha = (images_[:, -1:] + 1) / 2
+        return (alpha * images_[:, :-1] + (1 - alpha)).expand(-1, 3, -1, -1)
     return images_.expand(-1, 3, -1, -1) if images_.shape[1] == 1 else images_

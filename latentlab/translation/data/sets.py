@@ -42,9 +42,15 @@ class OpenedSet:
     pixels: tuple[PixelFormat, PixelFormat] = (PixelFormat(), PixelFormat())
 
 
-def sides_of(folders: Folders, part: str) -> tuple[Path, Path]:
-    """Return the folders of A and of B: FOLDER/partA and FOLDER/partB, or the two that were given."""
-    return folders if isinstance(folders, tuple) else (folders / f"{part}A", folders / f"{part}B")
+def folders_of_part(folders: Folders, part: str) -> tuple[Path, Path]:
+    """Return the folders of A and of B: FOLDER/partA and FOLDER/partB, or the two that were given.
+
+    Other parts than 'train' lie beside the two that were given, under names with the part in place of 'train'.
+    """
+    if isinstance(folders, tuple):
+        a, b = (folder.with_name(folder.name.replace("train", part)) for folder in map(Path, folders))
+        return a, b
+    return folders / f"{part}A", folders / f"{part}B"
 
 
 def open_pairs(
@@ -63,7 +69,7 @@ def open_pairs(
     UserError
         See `latentlab.translation.data.folders.pairs_in` and `pairs_across`.
     """
-    sides = sides_of(folders, part)
+    sides = folders_of_part(folders, part)
     if isinstance(folders, tuple) or all(side.is_dir() for side in sides):
         found = pairs_across(*sides, reading, augmentation)
     else:
@@ -87,7 +93,7 @@ def open_unpaired(
     UserError
         See `latentlab.translation.data.folders.singles_in`.
     """
-    sides = sides_of(folders, part)
+    sides = folders_of_part(folders, part)
     if not isinstance(folders, tuple) and not all(side.is_dir() for side in sides):
         raise UserError(f"{folders} has no folders {sides[0].name} and {sides[1].name}: images of two kinds")
     a, b = ((masked_in if instances else singles_in)(side, reading, augmentation) for side in sides)

@@ -20,7 +20,7 @@ from latentlab.errors import UserError
 from latentlab.perceptual import Backbone
 from latentlab.reprs import ShortRepr
 from latentlab.translation.data.folders import Reading
-from latentlab.translation.data.sets import Folders, OpenedSet, open_pairs, open_unpaired
+from latentlab.translation.data.sets import Folders, OpenedSet, folders_of_part, open_pairs, open_unpaired
 from latentlab.translation.data.sources import Batch
 from latentlab.translation.data.transforms import Augmentation
 from latentlab.translation.networks import NetworkConfig, TranslationGenerator, Way, initialise_
@@ -90,8 +90,13 @@ class TranslationConfig(ABC):
             The method takes only colour images.
         """
         if (a, b) != (3, 3):
-            raise UserError(f"{type(self).__name__} takes colour images, of 3 channels, not {a} and {b}")
+            raise UserError(f"{self._method} takes colour images, of 3 channels, not {a} and {b}")
         return self
+
+    @property
+    def _method(self) -> str:
+        """Name of the method, for readers."""
+        return type(self).__name__.removesuffix("Config")
 
     def with_techniques(self, techniques: Techniques) -> TranslationConfig:
         """Return the configuration with these techniques.
@@ -102,7 +107,7 @@ class TranslationConfig(ABC):
             The method takes none, or not these.
         """
         if techniques != Techniques():
-            raise UserError(f"{type(self).__name__} has no choice of techniques such as {techniques}")
+            raise UserError(f"{self._method} has no choice of techniques such as {techniques}")
         return self
 
     @property
@@ -253,7 +258,7 @@ class TranslationMethod(ABC):
             Folder with the two sets in `part` + 'A' and 'B', or with pairs side by side in `part`; or two folders, of A
             and of B.
         part
-            'train', 'test' or 'val'; has no effect with two folders.
+            'train', 'test' or 'val'. Two folders are those of 'train'; the others lie beside, see `folders_of_part`.
         config
             Configuration, which says how many masks come with an image.
         augmentation
@@ -273,8 +278,12 @@ class TranslationMethod(ABC):
 
     @classmethod
     def held_out_part(cls, folder: Folders) -> str | None:
-        """Return the part of a folder that is held out, 'test' or 'val', or None."""
+        """Return the part of a folder, or beside two folders, that is held out: 'test' or 'val', or None."""
         if isinstance(folder, tuple):
+            for part in ("test", "val"):
+                sides = folders_of_part(folder, part)
+                if all(side.is_dir() and side != own for side, own in zip(sides, folder, strict=True)):
+                    return part
             return None
         suffixes = ("", "A") if cls.paired else ("A",)
         parts = ((part, suffix) for part in ("test", "val") for suffix in suffixes)

@@ -17,6 +17,7 @@ from latentlab.translation.losses import l1
 from latentlab.translation.methods.adversarial import AdversarialConfig, AdversarialMethod
 from latentlab.translation.methods.base import OptimiserStep, network_dict
 from latentlab.translation.networks import PatchConfig, ResNetConfig, UNetConfig
+from latentlab.translation.networks.padding import pad
 from latentlab.translation.sizes import Size
 from stylegan2.defaults import own_draws
 
@@ -111,7 +112,9 @@ class Pix2Pix(AdversarialMethod):
 
     def __init__(self, config: Pix2PixConfig, seed: int = 0):
         super().__init__(config)
-        networks: dict[str, torch.nn.Module] = {"G": config.generator.build()}
+        generator = config.generator.build()
+        self._accepted = generator.size_multiple, generator.least_size
+        networks: dict[str, torch.nn.Module] = {"G": generator}
         self.optimiser_networks = {"generator": ("G",)}
         if config.gan_weight:
             networks["D"] = config.discriminator.build()
@@ -121,7 +124,7 @@ class Pix2Pix(AdversarialMethod):
     def optimiser_steps(self, batch: Batch, rng: torch.Generator) -> Iterator[OptimiserStep]:
         """See `TranslationMethod`."""
         a, b = batch["a"], batch["b"]
-        fake = self.networks["G"](a)
+        fake = self._translated(a)
         if self.config.gan_weight:
             judged = self.judge(self.networks["D"], rng, given=a.shape[1])
             real_pair, fake_pair = torch.cat([a, b], dim=1), torch.cat([a, fake.detach()], dim=1)
@@ -135,4 +138,10 @@ class Pix2Pix(AdversarialMethod):
 
     def preview(self, batch: Batch) -> list[Tensor]:
         """Return the input, the translation and the truth."""
-        return [batch["a"], self.networks["G"](batch["a"]), batch["b"]]
+        return [batch["a"], self._translated(batch["a"]), batch["b"]]
+
+    def _translated(self, a: Tensor) -> Tensor:
+        """Return the translations of `a (b, c, h, w)`, padded on the way as a `Translator` pads."""
+        multiple, least = self._accepted
+        made: Tensor = self.networks["G"](pad(a, multiple, least))
+        return made[..., : a.shape[2], : a.shape[3]]

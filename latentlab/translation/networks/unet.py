@@ -27,11 +27,14 @@ from latentlab.translation.networks.layers import (
     leave_biases,
     norm_layer,
 )
-from latentlab.translation.sizes import Size, nearest_size, sides_of, size_name
+from latentlab.translation.sizes import Size, sides_of
 from stylegan2.defaults import plain_defaults
 
 LEAST_HALVINGS = 5
 """A U-Net that halves less often sees patches of fewer than 100 pixels."""
+
+# Where images are padded: the largest number of pixels that become one in the middle, and how much larger they become.
+_LARGEST_PADDED, _MOST_PADDING = 256, 1.1
 
 
 @dataclass(frozen=True)
@@ -79,21 +82,15 @@ class UNetConfig(NetworkConfig):
     def for_resolution(cls, resolution: Size, base_channels: int) -> UNetConfig:
         """Return the shape for images of a size: halved down to 1×1, or as often as both sides can be.
 
-        Raises
-        ------
-        UserError
-            That is fewer than `LEAST_HALVINGS` times, which would leave the network without a view of the whole. Names
-            sizes that can be halved more often.
+        Where that is fewer than `LEAST_HALVINGS` times, which would leave the network without a view of the whole, it
+        takes images that are padded: by a tenth at most, if that goes, for as many halvings as possible.
         """
         sides = sides_of(resolution)
         size = math.gcd(*sides, 1 << 30)
         if size < min(1 << LEAST_HALVINGS, *sides):
-            multiples = (1 << k for k in range(LEAST_HALVINGS, 9) if k == LEAST_HALVINGS or 1 << k <= max(sides))
-            others = dict.fromkeys(size_name(*nearest_size(*sides, multiple, multiple)) for multiple in multiples)
-            raise UserError(
-                f"a U-Net halves images {LEAST_HALVINGS} times at least, and can halve {size_name(*sides)} only "
-                f"{size.bit_length() - 1}; the nearest sizes that go, from few to many times, are {', '.join(others)}"
-            )
+            size = 1 << LEAST_HALVINGS
+            while size < _LARGEST_PADDED and _padded(sides, 2 * size) <= _MOST_PADDING * math.prod(sides):
+                size *= 2
         return cls(size, base_channels)
 
     @plain_defaults()
@@ -113,6 +110,11 @@ class UNetConfig(NetworkConfig):
     def drops(self, level: int) -> bool:
         """Return whether `level` has dropout on the way up."""
         return self.dropout and 4 <= level <= self.depth - 2
+
+
+def _padded(sides: tuple[int, int], multiple: int) -> int:
+    """Return the pixels of images whose sides are padded to multiples of a number."""
+    return math.prod(-(-side // multiple) * multiple for side in sides)
 
 
 class UNet(TranslationGenerator):

@@ -59,18 +59,30 @@ def test_bad_pairs_are_an_error_or_a_named_skip(tmp_path):
     assert "odd.png: it is 7" in str(found.problems[0]) and "torn.png: " in str(found.problems[1])
 
 
-@pytest.mark.parametrize(("size", "warned"), [((16, 8), False), ((13, 8), False), ((8, 8), True), ((8, 16), True)])
-def test_single_pictures_given_as_pairs_are_noticed(tmp_path, size, warned):
-    for name in ("a", "b", "c"):
-        picture(tmp_path / f"{name}.png", size=(size[0] // 2 * 2, size[1]))
-    picture(tmp_path / "d.png", size=(16, 8))
+SHAPES = {
+    "squares": ([(16, 8)] * 3, None),
+    "wide": ([(48, 16), (24, 8), (30, 10)], None),
+    "sizes of one shape": ([(200, 100), (201, 100), (400, 199), (64, 32)], None),
+    "square": ([(8, 8)] * 3 + [(16, 8)], "3 of 4 pictures are narrower than two square images"),
+    "upright": ([(8, 16)] * 3 + [(16, 8)], "3 of 4 pictures are narrower"),
+    "3:2": ([(24, 16)] * 3, "3 of 3 pictures are narrower"),
+    "16:9": ([(64, 36)] * 3, "3 of 3 pictures are narrower"),
+    "mixed": ([(40, 20), (60, 20), (90, 20), (24, 16), (16, 24)], "the 5 pictures are of many shapes"),
+}
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_single_pictures_given_as_pairs_are_noticed(tmp_path, name):
+    sizes, told = SHAPES[name]
+    for k, (width, height) in enumerate(sizes):
+        picture(tmp_path / f"{k}.png", size=(width // 2 * 2, height))
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         pairs_in(tmp_path, Reading())
-    assert len(caught) == warned
-    if warned:
-        assert f"3 of 4 pictures are not wide, such as {tmp_path / 'a.png'} of {size[0]}x" in str(caught[0].message)
-        assert "give two folders" in str(caught[0].message)
+    assert len(caught) == (told is not None)
+    if told:
+        message = str(caught[0].message)
+        assert told in message and "give two folders" in message and f"such as {tmp_path}" in message
 
 
 def test_pairs_of_two_folders_have_one_name_and_any_suffix(tmp_path):
@@ -90,7 +102,11 @@ def test_pictures_without_a_mate_are_named_with_the_nearest(tmp_path):
         picture(tmp_path / "a" / f"{name}.png")
     for name in ("street_01", "street-02"):
         picture(tmp_path / "b" / f"{name}.png")
-    with pytest.raises(UserError, match=r"market.png: there is no image market in b \(and 2 more\)"):
+    told = (
+        "3 images in .*/a and .*/b have no mate of their name: a/market.png: there is no image market in b; "
+        "a/street_02.png: there is no image street_02 in b; the nearest name is street-02; b/street-02.png: "
+    )
+    with pytest.raises(UserError, match=told):
         pairs_across(tmp_path / "a", tmp_path / "b", Reading())
     found = pairs_across(tmp_path / "a", tmp_path / "b", Reading(on_problem="skip"))
     assert list(found.before.names) == list(found.after.names) == ["street_01"]
@@ -99,6 +115,15 @@ def test_pictures_without_a_mate_are_named_with_the_nearest(tmp_path):
         "a/street_02.png: there is no image street_02 in b; the nearest name is street-02",
         "b/street-02.png: there is no image street-02 in a; the nearest name is street_02",
     ]
+
+
+def test_ten_pictures_without_a_mate_are_listed(tmp_path):
+    for k in range(14):
+        picture(tmp_path / "a" / f"{k:02}.png"), picture(tmp_path / "b" / f"{k:02}{'_label' if k else ''}.png")
+    with pytest.raises(UserError, match=r"^26 images .*; and 16 more\. Rename or remove them") as caught:
+        pairs_across(tmp_path / "a", tmp_path / "b", Reading())
+    assert str(caught.value).count("there is no image") == 10
+    assert "a/10.png: there is no image 10 in b; and" in str(caught.value)
 
 
 def test_two_images_of_one_name_are_no_pair(tmp_path):

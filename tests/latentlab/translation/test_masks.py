@@ -53,8 +53,6 @@ def test_one_bit_palette_and_sixteen_bit_masks(tmp_path):
     palette = Image.fromarray(INSIDE.astype(np.uint8), "P")
     palette.putpalette([0, 0, 0, 128, 0, 0])
     assert holds(saved(tmp_path, palette, "palette.png"), INSIDE)
-    palette.putpalette([0, 128, 0, 0, 0, 0])  # black is the background wherever it stands in the palette
-    assert holds(saved(tmp_path, palette, "turned.png"), ~INSIDE)
 
 
 @pytest.mark.parametrize("colour", [(30, 30, 30), (0, 0, 0), (255, 255, 255)])
@@ -103,6 +101,102 @@ def test_soft_edges_are_cut_at_half(tmp_path, suffix, options, colour):
     assert ((masks[0] > 0).numpy() != INSIDE).mean() < 0.01
 
 
+# --- background and void ------------------------------------------------------------------------------------
+
+
+def in_palette(codes, *colours):
+    picture = Image.fromarray(np.asarray(codes, np.uint8), "P")
+    picture.putpalette([value for colour in colours for value in colour])
+    return picture
+
+
+@pytest.mark.parametrize("name", ["mask.png", "mask.jpg"])
+def test_black_on_white_is_the_mask(tmp_path, name):
+    white = np.where(INSIDE, np.uint8(0), np.uint8(255))
+    assert holds(saved(tmp_path, white, name), INSIDE)
+    assert holds(saved(tmp_path, np.uint16(257) * white, "deep.png"), INSIDE)
+    assert holds(saved(tmp_path, Image.fromarray(~INSIDE), "bit.png"), INSIDE)
+
+
+def test_soft_black_on_white_is_the_mask(tmp_path):
+    soft = Image.fromarray(np.where(INSIDE, np.uint8(0), np.uint8(255))).filter(ImageFilter.GaussianBlur(0.8))
+    masks = load_mask(saved(tmp_path, soft))
+    assert masks.shape[0] == 1 and ((masks[0] > 0).numpy() != INSIDE).mean() < 0.01
+
+
+def test_colours_on_white_are_instances(tmp_path):
+    array = np.full((*INSIDE.shape, 3), 255, np.uint8)
+    array[INSIDE], array[OTHER] = (0, 0, 200), (200, 0, 0)
+    assert holds(saved(tmp_path, array), INSIDE, OTHER)
+
+
+def test_a_value_that_covers_the_border_is_the_background(tmp_path):
+    assert holds(saved(tmp_path, np.uint8(1) + INSIDE), INSIDE)
+
+
+def test_palettes_are_read_by_index(tmp_path):
+    black, white, green = (0, 0, 0), (255, 255, 255), (0, 128, 0)
+    assert holds(saved(tmp_path, in_palette(INSIDE, white, black)), INSIDE)
+    assert holds(saved(tmp_path, in_palette(INSIDE, green, black)), INSIDE)
+    assert holds(saved(tmp_path, in_palette(~INSIDE, white, black)), INSIDE)  # as quantisers order them
+    assert holds(saved(tmp_path, in_palette(INSIDE + 2 * OTHER, black, green, green)), INSIDE, OTHER)
+
+
+def around(inside, pixels):
+    """Pixels in a line of that width around a region."""
+    whole = Image.fromarray(inside).convert("L").filter(ImageFilter.MaxFilter(2 * pixels + 1))
+    return (np.asarray(whole) > 0) & ~inside
+
+
+@pytest.mark.parametrize("pixels", [1, 5])
+def test_the_void_of_pascal_voc_is_no_instance(tmp_path, pixels):
+    void = around(INSIDE, pixels) | around(OTHER, 1)
+    numbers = np.uint8(15) * INSIDE + np.uint8(255) * void
+    assert holds(saved(tmp_path, numbers + np.uint8(3) * OTHER), OTHER, INSIDE)
+    assert holds(saved(tmp_path, np.where(OTHER | around(OTHER, 1), np.uint8(0), numbers)), INSIDE)
+    colours = [(k, 0, 0) for k in range(255)] + [(224, 224, 192)]
+    assert holds(saved(tmp_path, in_palette(numbers + 3 * OTHER, *colours)), OTHER, INSIDE)
+    drawn = np.uint8((128, 0, 0)) * INSIDE[..., None] + np.uint8((224, 224, 192)) * around(INSIDE, pixels)[..., None]
+    assert holds(saved(tmp_path, drawn), INSIDE)
+
+
+def test_shades_of_grey_are_instances(tmp_path):
+    assert holds(saved(tmp_path, np.uint8(128) * INSIDE + np.uint8(255) * OTHER), INSIDE, OTHER)
+
+
+BUST = np.zeros_like(INSIDE)
+BUST[20:, 10:50] = True
+AMBIGUOUS = {
+    "lines": (
+        np.uint8(24) * INSIDE + np.uint8(26) * OTHER + np.uint8(200) * around(INSIDE, 1),
+        r"several ways: it holds 0 \(\d+%\), 24 \(18%\), 26 \(4%\) and 1 more",
+    ),
+    "outline": (
+        np.uint8(2) * INSIDE + np.uint8(1) * around(INSIDE, 1),
+        r"1 may be an instance, or an outline of the others; it holds 0",
+    ),
+    "trimap": (np.uint8(2) - INSIDE + around(INSIDE, 4), "3 may be an instance, or an outline"),
+    "far void": (np.uint8(1) * INSIDE + np.uint8(255) * OTHER, "255 may be an instance, or void as in Pascal VOC"),
+    "bust": (
+        np.where(BUST, np.uint8(0), np.uint8(255)),
+        r"no background that is certain: it holds 255 \(64%\), 0 \(36%\), and 255 has 82% of its border",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", AMBIGUOUS)
+def test_an_ambiguous_background_or_void_is_refused_with_what_was_seen(tmp_path, name):
+    array, message = AMBIGUOUS[name]
+    with pytest.raises(UserError, match=message):
+        load_mask(saved(tmp_path, array))
+
+
+def test_the_advice_on_an_ambiguous_mask_works(tmp_path):
+    assert holds(saved(tmp_path, np.uint8(~BUST)), ~BUST)
+    clear = np.dstack([np.zeros((*BUST.shape, 3), np.uint8), 255 * np.uint8(BUST)])
+    assert holds(saved(tmp_path, clear), BUST)
+
+
 # --- refusals -----------------------------------------------------------------------------------------------
 
 
@@ -113,13 +207,15 @@ def many_greys():
 REFUSED = {
     "empty": (np.zeros_like(INSIDE, np.uint8), "empty: black everywhere"),
     "full": (np.full_like(INSIDE, 255, np.uint8), "full: one value is everywhere"),
-    "no background": (np.uint8(1) + INSIDE, r"no background: it holds 1 \(82%\), 2 \(18%\), and no 0; save a PNG"),
+    "no background": (
+        np.uint8(1) + (np.arange(64) > 20) * np.ones((48, 1), np.uint8),
+        r"no background that is certain: it holds 2 \(67%\), 1 \(33%\), and no 0, and 2 has \d+% of its border",
+    ),
     "photo": (many_greys(), r"several ways: it holds .* and 25\d more values; save a PNG"),
     "blurred numbers": (
         np.asarray(Image.fromarray(np.uint8(120) * INSIDE + np.uint8(240) * OTHER).filter(ImageFilter.BoxBlur(2))),
         "several ways",
     ),
-    "white ground": (255 - np.uint8((0, 255, 255)) * INSIDE[..., None], r"#ffffff \(82%\), #ff0000"),
     "floats": (INSIDE.astype(np.float32), "32-bit floats"),
 }
 
@@ -296,18 +392,55 @@ def test_polygons_that_cannot_be_used_say_why(tmp_path):
     coco(seg, [{"segmentation": [flat([[-9, -9], [-2, -9], [-2, -2]])]}])
     with pytest.raises(UserError, match="lies outside the picture"):
         own_masks(tmp_path, "a")
+    (seg / "instances.json").unlink()
     for content, message in (
         (
             {"shapes": [{"points": CORNERS, "shape_type": "mask"}]},
-            "holds a mask: masks are drawn as polygon, rectangle",
+            " holds a mask: masks are drawn as polygon, rectangle",
         ),
-        ({"shapes": [{"points": CORNERS[:2]}]}, "cannot be read as polygons: .*a polygon of 2 corners"),
-        ({"images": [{}], "annotations": []}, "cannot be read as polygons: .*missing required field `id`"),
-        ({"licence": "MIT"}, "is a JSON file of neither labelme nor COCO"),
+        ({"shapes": [{"points": CORNERS[:2]}]}, " cannot be read as polygons: a polygon of 2 corners"),
+        (
+            {"shapes": [{"points": CORNERS, "shape_type": "circle"}]},
+            " cannot be read as polygons: a circle of 4 points",
+        ),
+        ({"shapes": [{"points": CORNERS, "shape_type": "rectangle"}]}, " cannot be read as polygons: a rectangle of 4"),
+        ({"images": [{}], "annotations": []}, " cannot be used: cannot be read as .*missing required field `id`"),
+        ({"licence": "MIT"}, " cannot be used: is a JSON file of neither labelme nor COCO"),
     ):
-        (seg / "instances.json").write_text(json.dumps(content))
-        with pytest.raises(UserError, match=f"instances.json {message}"):
+        (seg / "a.json").write_text(json.dumps(content))
+        with pytest.raises(UserError, match=f"a.json{message}"):
             own_masks(tmp_path, "a")
+
+
+def test_skipping_covers_outlines(tmp_path):
+    for name in ("a", "b", "c"):
+        picture(tmp_path / "trainA", name)
+    seg = tmp_path / "trainA_seg"
+    polygon = {"points": CORNERS, "shape_type": "polygon"}
+    labelme(seg, "a", [polygon])
+    labelme(seg, "b", [polygon, {"points": CORNERS[:1], "shape_type": "point"}])
+    labelme(seg, "c", [{"points": CORNERS[:2], "shape_type": "mask", "mask": "iVBO"}])
+    (seg / "other.json").write_text("{}"), (seg / "torn.json").write_text("{")
+    with pytest.raises(UserError, match=r"other.json: is a JSON file of neither labelme nor COCO \(and 3 more: "):
+        masked_in(tmp_path / "trainA", Reading())
+    found = masked_in(tmp_path / "trainA", Reading(on_problem="skip"))
+    assert list(found.files.names) == ["a"]
+    assert {problem.path.name for problem in found.problems} == {"other.json", "torn.json", "b.png", "c.png"}
+
+
+def test_skipping_leaves_the_other_pictures_of_coco(tmp_path):
+    pictures = [{"id": k, "file_name": f"{k}.jpg", "height": 48, "width": 64} for k in range(4)]
+    good, runs = [flat(CORNERS)], {"counts": [1], "size": [48, 64]}
+    rows = [good, runs, [], [flat(CORNERS)[:-1]]]
+    areas = [{"id": k, "image_id": k, "segmentation": segmentation} for k, segmentation in enumerate(rows)]
+    for k in range(4):
+        picture(tmp_path / "trainA", str(k))
+    (tmp_path / "trainA_seg").mkdir()
+    (tmp_path / "trainA_seg" / "all.json").write_text(json.dumps({"images": pictures, "annotations": areas}))
+    found = masked_in(tmp_path / "trainA", Reading(on_problem="skip"))
+    assert list(found.files.names) == ["0"]
+    reasons = [problem.reason for problem in found.problems]
+    assert "run lengths" in reasons[0] and "no polygon" in reasons[1] and "corner of one number" in reasons[2]
 
 
 def test_folders_without_masks_are_refused(tmp_path):

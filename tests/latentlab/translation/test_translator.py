@@ -21,7 +21,8 @@ from latentlab.translation.networks import (
     UNetConfig,
     initialise_,
 )
-from latentlab.translation.translator import Translator, pad
+from latentlab.translation.networks.padding import pad
+from latentlab.translation.translator import Translator
 
 
 def translator(config, **card):
@@ -246,8 +247,8 @@ def test_bad_command_lines_are_refused(refused, sets, tmp_path):
     line = refused("translate", "train", "cyclegan", sets / "shapes", *out, *SMALL, "--variant", "l1")
     assert "variants of cyclegan are paper" in line
     assert "did you mean cyclegan?" in refused("translate", "train", "cyclgan", sets / "shapes", *out, *SMALL)
-    line = refused("translate", "train", "pix2pix", sets / "drawings", *out, "--size", 48)
-    assert "take" not in line and "the nearest sizes that go, from few to many times, are 64x64" in line
+    line = refused("translate", "train", "cyclegan", sets / "shapes", *out, "--size", 50)
+    assert "not 50x50; the nearest are 52x52" in line
     assert "objective" in refused("translate", "train", "cyclegan", sets / "shapes", *out, *SMALL, "--objective", "x")
     translator(ResNetConfig(1, 2)).save(tmp_path / "t.safetensors")
     line = refused("translate", "apply", "vintagefy", sets / "drawings" / "test", *out)
