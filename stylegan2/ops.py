@@ -21,6 +21,8 @@ from stylegan2.derived import derived
 LRELU_SLOPE = 0.2
 LRELU_GAIN = math.sqrt(2)  # keeps the second moment of a normal variable through the leaky ReLU, nearly
 
+_LARGE_WEIGHT = 2**20  # values
+
 Padding = tuple[int, int, int, int]
 
 
@@ -240,6 +242,8 @@ def conv2d(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """Convolve `x (b, i, h, w)` with `weight (o, i, k, k)`, k odd, padded so that `(b, o, h, w)` comes out."""
     if winograd.pays(x, weight):
         return winograd.convolve(x, weight, bias)
+    if weight.shape[-1] > 1 and _is_slow_to_copy(x, weight):
+        weight = derived("channels last", _channels_last, weight)
     return F.conv2d(x, weight, bias, padding=weight.shape[-1] // 2)
 
 
@@ -247,7 +251,23 @@ def _conv_transpose2d(x: Tensor, weight: Tensor, stride: int) -> Tensor:
     """`x (b, i, h, w)` with zeros between its pixels, convolved in full with `weight (o, i, k, k)`."""
     if stride == 2 and phases.pays(x, weight):
         return phases.convolve_transposed(x, weight)
-    return F.conv_transpose2d(x, weight.transpose(0, 1), stride=stride)
+    turned = derived("transposed", _transposed, weight) if _is_slow_to_copy(x, weight) else weight.transpose(0, 1)
+    return F.conv_transpose2d(x, turned, stride=stride)
+
+
+def _is_slow_to_copy(x: Tensor, weight: Tensor) -> bool:
+    """Whether torch would copy a weight into the layout of its pixels, at a cost that counts, each time on a CPU."""
+    last = x.device.type == "cpu" and x.is_contiguous(memory_format=torch.channels_last)
+    return last and weight.numel() >= _LARGE_WEIGHT and not needs_grad(weight)
+
+
+def _channels_last(weight: Tensor) -> Tensor:
+    return weight.contiguous(memory_format=torch.channels_last)
+
+
+def _transposed(weight: Tensor) -> Tensor:
+    """The weight `(o, i, k, k)` as a transposed convolution takes it, `(i, o, k, k)`."""
+    return _channels_last(weight.transpose(0, 1))
 
 
 # --- modulated convolution ----------------------------------------------------------------------------------

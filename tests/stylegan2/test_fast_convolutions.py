@@ -179,3 +179,15 @@ def test_a_network_shows_no_trace(tiny):
             value.mul_(1.1)
     assert not torch.equal(other(randn(1, 2, tiny.z_dim).float()), images)
     assert torch.equal(network(randn(1, 2, tiny.z_dim).float()), images)
+
+
+@pytest.mark.parametrize("up", [1, 2])
+def test_a_large_weight_lies_as_its_pixels_do_once_and_follows_a_change(up):
+    x = randn(1, 1, 512, 8, 8).float().contiguous(memory_format=torch.channels_last)
+    weight = randn(2, 256, 512, 3, 3).float() / 70
+    for _ in range(2):
+        convolve = ops._conv_transpose2d if up == 2 else lambda x, weight, stride: ops.conv2d(x, weight)
+        plain = F.conv_transpose2d(x, weight.transpose(0, 1), stride=2) if up == 2 else F.conv2d(x, weight, padding=1)
+        torch.testing.assert_close(convolve(x, weight, 2), plain, atol=1e-5, rtol=1e-5)
+        assert set(derived_module._kept[weight]) == {"transposed" if up == 2 else "channels last"}
+        weight[3, 5, 1, 1] += 1  # one value, in place
