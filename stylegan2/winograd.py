@@ -42,9 +42,10 @@ _OUTPUT = (
 )
 
 # Below these the transforms cost more than the products save (benchmarks/convolutions.py): weights of one tap, pixels.
-_LEAST_WEIGHTS, _LEAST_PIXELS = 128 * 256, 256
-# Values of all channels of the tiles that are transformed at a time, so that the transforms stay in the caches.
-_AT_A_TIME = 2**15
+_LEAST_WEIGHTS, _LEAST_PIXELS = 128 * 128, 256
+# Tiles that are transformed at a time: few enough for the transforms to stay in the caches, and enough to read the
+# weights seldom.
+_AT_A_TIME = 128
 
 
 def pays(x: Tensor, weight: Tensor) -> bool:
@@ -109,7 +110,7 @@ def _convolved(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     products = derived("winograd", _transformed, weight).transpose(1, 2)  # (36, i, o)
     padded = F.pad(x.permute(0, 2, 3, 1), (0, 0, 1, 1, 1, 1))  # (b, h + 2, w + 2, i)
     y = torch.empty((b, o, h, w), dtype=x.dtype, device=x.device, memory_format=torch.channels_last)
-    rows = max(1, _AT_A_TIME // (w // 4 * max(i, o)))  # of tiles
+    rows = max(1, _AT_A_TIME // (w // 4))  # of tiles
     for image, out in zip(padded, y.permute(0, 2, 3, 1), strict=True):
         for first in range(0, h // 4, rows):
             strip = image[4 * first : 4 * (first + rows) + 2]
