@@ -47,7 +47,7 @@ def main() -> None:
     arguments = parser.parse_args()
     for name in ("mobile-ffhq", "fer"):
         weights.get(name)  # cached from here on
-    print(machine.describe("latentlab", "torch", "numpy"))
+    print(machine.describe("latentlab-gan", "torch", "numpy"))
     for case in arguments.cases:
         runs = [run(case, arguments.precision) for _ in range(arguments.runs)]
         times = [seconds for seconds, _ in runs]

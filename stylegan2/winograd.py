@@ -41,11 +41,12 @@ _OUTPUT = (
     (0, 1, -1, 8, -8, 1),
 )
 
-# Below these the transforms cost more than the products save (benchmarks/convolutions.py): weights of one tap, pixels.
-_LEAST_WEIGHTS, _LEAST_PIXELS = 128 * 128, 256
+# Below these the transforms cost more than the products save (benchmarks/convolutions.py), or save a little only where
+# no other program uses the caches: weights of one tap, pixels.
+_LEAST_WEIGHTS, _LEAST_PIXELS = 128 * 256, 256
 # Tiles that are transformed at a time: few enough for the transforms to stay in the caches, and enough to read the
 # weights seldom.
-_AT_A_TIME = 128
+_AT_A_TIME = 256
 
 
 def pays(x: Tensor, weight: Tensor) -> bool:
