@@ -220,7 +220,7 @@ class TuningSettings:
         Whether weights change at all.
     last_block
         Whether those of the last block and of the layer after it change, which draw what is finer than `resolution`,
-        and so what the comparison does not see.
+        and so what the comparison does not see. They do in any case where the generator draws nothing finer.
     features
         Resolution of the inner features that get a residual, see `latentlab.projection.features`; None for none.
     feature_rate, feature_penalty

@@ -340,7 +340,8 @@ class Tuner:
 def _free(generator: Generator, settings: TuningSettings) -> tuple[nn.Module, dict[str, Tensor]]:
     """The synthesis network, with a residual of features if one is wanted, and what changes in it by name."""
     synthesis = synthesis_module(generator)
-    originals = tunable_weights(generator, settings.affines, settings.last_block) if settings.weights else {}
+    last_block = settings.last_block or generator.resolution <= settings.resolution
+    originals = tunable_weights(generator, settings.affines, last_block) if settings.weights else {}
     if settings.features is None:
         return synthesis, originals
     synthesis = with_residual(synthesis, settings.features)

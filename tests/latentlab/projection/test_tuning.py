@@ -390,6 +390,13 @@ def test_the_last_block_can_be_left_as_it_is(tiny):
     assert fewer < every and {name.partition(".")[0] for name in every - fewer} == {"b16"}
 
 
+@pytest.mark.parametrize(("seen", "changes"), [(8, False), (16, True)])
+def test_the_last_block_changes_where_the_comparison_sees_all_of_it(tiny, seen, changes):
+    pictures, ws = inputs(1)
+    tuned = tune(pictures, ws, tiny, EdgeDistance(), TuningSettings(steps=1, resolution=seen))
+    assert any(name.startswith("b16.") for name in tuned.delta.tensors) == changes
+
+
 def test_by_default_a_tuning_holds_the_mesh_down_and_leaves_the_last_block():
     for settings in (TuningSettings(), REFINEMENT, FAST_REFINEMENT):
         assert settings.mesh_weight == DEFAULTS["w+"].mesh_weight == 30 and not settings.last_block
