@@ -121,7 +121,7 @@ def test_what_a_file_declares_takes_no_memory(tmp_path):
 @pytest.mark.parametrize(
     ("content", "told"),
     [
-        (npy((3,), "'|O'"), "not of numbers"),
+        (npy((3,), "'|O'"), "could run code and is not read"),
         (npy((1,), "[('a', '<f8')]"), "not of numbers"),
         (npy((-1,)), "cut short"),
         (npy((1,))[:40], "damaged"),
