@@ -36,3 +36,8 @@ def _available() -> list[str]:
     """Names of the available devices, the best one first."""
     cuda = ["cuda", *(f"cuda:{k}" for k in range(torch.cuda.device_count()))] if torch.cuda.is_available() else []
     return [*cuda, *(["mps"] if torch.backends.mps.is_available() else []), "cpu"]
+
+
+def has_amx() -> bool:
+    """Whether the CPU has AMX's matrix units, which torch has no public name for."""
+    return bool(getattr(torch.cpu, "_is_amx_tile_supported", bool)())

@@ -16,6 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from stylegan2.derived import derived
+from stylegan2.devices import has_amx
 
 _PHASES = tuple((p, q) for p in (0, 1) for q in (0, 1))
 _LEAST_CHANNELS = 128  # with fewer, joining the phases costs more than is saved (benchmarks/convolutions.py)
@@ -25,13 +26,7 @@ def pays(x: Tensor, weight: Tensor) -> bool:
     """Whether `convolve_transposed` is the faster way: bfloat16, 3×3, weights without gradients, a CPU with AMX."""
     half = x.device.type == "cpu" and x.dtype == weight.dtype == torch.bfloat16 and not torch.compiler.is_compiling()
     fits = weight.shape[2:] == (3, 3) and x.shape[1] >= _LEAST_CHANNELS
-    return half and fits and _has_amx() and not (weight.requires_grad and torch.is_grad_enabled())
-
-
-@cache
-def _has_amx() -> bool:
-    """Whether the CPU has AMX's matrix units, which torch has no public name for."""
-    return bool(getattr(torch.cpu, "_is_amx_tile_supported", bool)())
+    return half and fits and has_amx() and not (weight.requires_grad and torch.is_grad_enabled())
 
 
 def convolve_transposed(x: Tensor, weight: Tensor) -> Tensor:

@@ -73,15 +73,15 @@ class PrecisionName(str, Enum):
 Precision = Annotated[
     PrecisionName,
     typer.Option(
-        help="Type that images are rendered in: float32, bfloat16, or auto for bfloat16 where the hardware is built "
-        "for it; a run that was stopped goes on in its own."
+        help="Type that images are rendered in: float32, bfloat16, or auto for bfloat16 where the hardware is quick "
+        "at it; a run that was stopped goes on in its own."
     ),
 ]
 ImagePrecision = Annotated[
     PrecisionName,
     typer.Option(
         "--precision",
-        help="Type that images are rendered in: float32, bfloat16, which is faster where the hardware is built for it "
+        help="Type that images are rendered in: float32, bfloat16, which is faster where the hardware is quick at it "
         "and differs by less than the eye sees, or auto for bfloat16 there and float32 elsewhere.",
     ),
 ]

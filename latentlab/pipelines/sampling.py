@@ -37,7 +37,7 @@ class LabelSettings:
         Class of a conditional generator, from 0; None for an unconditional one.
     precision
         Type that the images are rendered in: 'float32', 'bfloat16', or 'auto' for that of a table already begun, or
-        else bfloat16 where the hardware is built for it.
+        else bfloat16 where the hardware is quick at it.
     """
 
     samples: int = 2000

@@ -59,7 +59,7 @@ class StudySettings:
         the SVM in W; or 'svm', compared with the mean difference.
     precision
         Type that all images are rendered in: 'float32', 'bfloat16', or 'auto' for that of a study already begun, or
-        else bfloat16 where the hardware is built for it.
+        else bfloat16 where the hardware is quick at it.
     """
 
     attribute: str = "happy"
