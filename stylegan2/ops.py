@@ -4,7 +4,7 @@ Each is here twice: NAME_plain is the definition, to be read and to test against
 networks call, and gives the same values and the same gradients of any order. What makes it fast on a CPU:
 no convolution has groups of samples, tensors in channels_last stay so (the depthwise filter is several times
 faster there, in one pass faster than as two separable ones), and without gradients modulation goes into the
-smaller of weights and pixels and the pointwise steps run in place.
+smaller of weights and pixels. The pointwise steps run in place where nobody needs what they overwrite.
 """
 
 from __future__ import annotations
@@ -428,14 +428,15 @@ def bias_act(
     clamp
         Bound of the result, to ±clamp; None for none.
     inplace
-        `x` may be overwritten. This is used only where autograd records nothing.
+        `x` may be overwritten: nobody else reads it, autograd included. With gradients, sum and leaky ReLU alone
+        are in place, since they need nothing of what they overwrite.
 
     Returns
     -------
     Tensor
         Shape and type of `x`.
     """
-    inplace = inplace and not needs_grad(x, bias, noise)
+    recorded = needs_grad(x, bias, noise)
     if bias is not None:
         bias = bias.reshape(-1, *[1] * (x.dim() - 2))
         x = x.add_(bias) if inplace else x + bias
@@ -443,6 +444,7 @@ def bias_act(
         x = add_noise_(x, noise) if inplace else x + noise
     if lrelu:
         x = F.leaky_relu(x, LRELU_SLOPE, inplace=inplace)
+    inplace = inplace and not recorded  # the gradients of what follows are told from its input
     if gain != 1:
         x = x.mul_(gain) if inplace else x * gain
     if clamp is not None:
