@@ -179,8 +179,8 @@ PUBLISHED: dict[ProjectionSpace, ProjectionSettings] = {"w": PUBLISHED_W, "w+": 
 # Without the weight on the spread, turned axes find latents that look a little nearer but lie much
 # farther from w_avg, and an edit of them keeps less of the person and smiles less.
 # The weight on the mesh brings it down to what the generator's own images have, and costs no nearness.
-def _recipe(space: ProjectionSpace, steps: int) -> ProjectionSettings:
-    phases = (Phase(steps=steps, learning_rate=0.1, rampdown=0.7),)
+def _recipe(space: ProjectionSpace, steps: int, learning_rate: float = 0.1) -> ProjectionSettings:
+    phases = (Phase(steps=steps, learning_rate=learning_rate, rampdown=0.7),)
     return ProjectionSettings(space, phases, pixel_weight=1.0, spread_weight=0.01, mesh_weight=30.0, turn_every=20)
 
 
@@ -193,7 +193,8 @@ BEFORE_REFINEMENT: dict[ProjectionSpace, ProjectionSettings] = {"w": _recipe("w"
 """Default settings where inner features are refined afterwards, by `REFINEMENT`: what more steps of the search would
 bring nearer, the refinement brings nearer in less time."""
 
-FAST: dict[ProjectionSpace, ProjectionSettings] = {"w": _recipe("w", 20), "w+": _recipe("w+", 20)}
+# So few steps cannot mend what large ones distort: the encoder's guess is moved gently, and the refinement does the rest.
+FAST: dict[ProjectionSpace, ProjectionSettings] = {"w": _recipe("w", 12, 0.04), "w+": _recipe("w+", 12, 0.04)}
 """A quick look: as far as seconds on a CPU go, before `FAST_REFINEMENT`."""
 
 
@@ -318,7 +319,7 @@ REFINEMENT = TuningSettings(
 """The default for photos: inner features alone, which takes half the time of a step of weights, comes nearer, and
 leaves the edits of the latent as they are."""
 
-FAST_REFINEMENT = replace(REFINEMENT, steps=10, feature_rate=0.1)
+FAST_REFINEMENT = replace(REFINEMENT, steps=18, feature_rate=0.1)
 """The end of a quick look."""
 
 PTI = TuningSettings(
