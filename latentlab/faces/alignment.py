@@ -117,7 +117,8 @@ def align(
     if not faces:
         raise NoFace(
             f"{name}: {detector.name} finds no face; it looks for upright faces seen from the front or "
-            "half turned, a tenth of the photo wide or more; turn the photo upright, or cut it closer to the face"
+            "half turned, a tenth of the photo wide or more; turn the photo upright, cut it closer to the face, or say "
+            "where it is (--landmarks)"
         )
     chosen = faces if which == "all" else faces[:1]
     aligned = []
