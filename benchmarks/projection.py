@@ -87,6 +87,7 @@ METHODS = {
     "W+, 280 steps, the mesh unseen, weights tuned": Method(UNSEEN, TuningSettings(last_block=True, mesh_weight=0.0)),
     "W+, before the refinement": Method(BEFORE_REFINEMENT["w+"]),
     DEFAULT: Method(BEFORE_REFINEMENT["w+"], REFINEMENT),
+    "W+, before the refinement, weights tuned": Method(BEFORE_REFINEMENT["w+"], TuningSettings()),
     "W+, refined, fast": Method(FAST["w+"], FAST_REFINEMENT),
 }
 OWN = "the default, on generated faces"

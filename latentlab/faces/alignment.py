@@ -108,16 +108,20 @@ def align(
     NoFace
         If no face was found.
     UserError
-        If the photo is not one image.
+        If the photo is not one image, or none that the detector takes.
     """
     photo = images.as_batch(photo, "a photo")
     if len(photo) > 1:
         raise UserError(f"align takes one photo at a time, not a batch of {len(photo)}")
-    faces = detector(photo)
+    try:
+        faces = detector(photo)
+    except UserError as error:  # such as that an aligned face is no square
+        raise UserError(f"{name}: {error}") from error
     if not faces:
         raise NoFace(
             f"{name}: {detector.name} finds no face; it looks for upright faces seen from the front or "
-            "half turned, a tenth of the photo wide or more; turn the photo upright, or cut it closer to the face"
+            "half turned, a tenth of the photo wide or more; turn the photo upright, cut it closer to the face, or say "
+            "where it is (--landmarks)"
         )
     chosen = faces if which == "all" else faces[:1]
     aligned = []

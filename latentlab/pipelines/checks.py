@@ -124,7 +124,7 @@ _PLAIN_RECIPE = "look at it at full size, and take the default recipe if it show
 # What helps. Of the projection's distance to the photo that depends on the cause, see `_likely_cause`.
 _ADVICE = {
     "face score": "look at aligned.png, and say yourself where the face is (--landmarks) if it is wrong",
-    "faces in the photo": "see which there are with `latentlab align --show`, and choose with --face",
+    "faces in the photo": "see which there are with `latentlab align PHOTO --face all --show`, and choose with --face",
     "yaw": "use a photo that shows more of the front",
     "pitch": "use a photo taken at the height of the eyes",
     "roll": "turn the photo upright first",
@@ -365,7 +365,7 @@ def _latent_checks(ws: Tensor, statistics: WStatistics) -> list[QualityCheck]:
 def _likely_cause(error: Tensor, photo_checks: Sequence[QualityCheck], shortcut: str) -> tuple[str, str]:
     """Likely cause of a projection that is far from the image, by its squared `error (1, 3, 256, 256)`, and advice."""
     if shortcut:
-        return f"likely because {shortcut}", "leave out --steps, which cut it short"
+        return f"likely because {shortcut}", "leave out --steps or --fast, whichever cut it short"
     poor = [check for check in photo_checks if check.verdict == "poor"]
     if poor:
         advice = "; ".join(dict.fromkeys(check.advice for check in poor if check.advice))
@@ -376,7 +376,7 @@ def _likely_cause(error: Tensor, photo_checks: Sequence[QualityCheck], shortcut:
             "mostly outside the face: hair, hat or background unlike any that the generator draws",
             "in edits, paste the face alone (--mask hull)",
         )
-    return "features of the face that the generator does not draw, or too few steps", "take more, such as --steps 280"
+    return "features of the face that the generator does not draw, or too few steps", "take twice as many (--steps)"
 
 
 def _face_box() -> tuple[slice, ...]:

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from latentlab.images import reduce
+from latentlab.images import luma, reduce
 from latentlab.perceptual import PerceptualDistance, Pyramid, masked_mean
 from latentlab.projection.inputs import MaskedImages
 from latentlab.projection.mesh import mesh
@@ -52,8 +52,17 @@ class Target(ShortRepr):
         return rendered if rendered.shape[-1] == width else F.interpolate(rendered, (height, width), mode="area")
 
     def mesh(self, rendered: Tensor) -> Tensor:
-        """Measure the pattern in `rendered (b, 3, r, r)` that the comparison does not see, `(b,)`."""
-        return mesh(rendered, max(rendered.shape[-1] // self.images.shape[-1], 1))
+        """Measure the pattern in the luma of `rendered (b, 3, r, r)` that the comparison does not see, `(b,)`."""
+        return mesh(luma(rendered.float()), self._averaged(rendered))
+
+    def weave(self, rendered: Tensor) -> Tensor:
+        """Measure that pattern, and the one of twice its period, which the comparison hardly sees, in all channels."""
+        averaged = self._averaged(rendered)
+        return mesh(rendered, 2 * averaged if averaged > 1 else 1)
+
+    def _averaged(self, rendered: Tensor) -> int:
+        """Pixels of `rendered` along each one of the comparison."""
+        return max(rendered.shape[-1] // self.images.shape[-1], 1)
 
 
 def losses_of(

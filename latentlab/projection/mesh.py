@@ -2,7 +2,8 @@
 
 Where images of 1024² are compared at 256², the pixels of each block of 4 × 4 are free as long as their mean stays. A
 search drifts there, and what it leaves repeats from block to block: a screen door, plain to the eye at full size. It
-may also lie in the colours alone, or not repeat at all: two further measures see that.
+may also lie in the colours alone, or not repeat at all: two further measures see that. Where weights are tuned, a weave
+of twice that period comes with it, which the comparison sees, but so faint that it does not count.
 """
 
 from __future__ import annotations
@@ -12,22 +13,24 @@ from torch import Tensor
 
 from latentlab.images import luma
 
-# Pixels of a tile, within which the pattern is the same: small, since it differs between skin and background.
-_TILE = 32
+# Pixels of a tile, within which the pattern is the same: small, since it differs between skin and background; but of
+# some cells a side, since fewer leave too much of the detail that does not repeat.
+_TILE, _CELLS = 32, 8
 
 
 def mesh(images: Tensor, period: int) -> Tensor:
-    """Measure the detail of the luma that repeats every `period` pixels: its mean square in each image.
+    """Measure the detail that repeats every `period` pixels: its mean square in each image, over all channels.
 
     Detail is what a triangular filter of two periods takes away, which leaves none of the pattern and all of a slope.
-    In tiles of 32 pixels it is folded: averaged over all cells of `period` × `period`.
+    In tiles of 32 pixels, or 8 periods, it is folded: averaged over all cells of `period` × `period`. So a pattern of
+    half the period, or of another divisor, counts as well.
 
     Parameters
     ----------
     images
         `(b, c, h, w)` in about [-1, 1].
     period
-        Pixels of the image for each one of the comparison; 1 hides nothing.
+        Pixels after which the pattern repeats, such as those for each one of the comparison; 1 is no pattern.
 
     Returns
     -------
@@ -36,12 +39,13 @@ def mesh(images: Tensor, period: int) -> Tensor:
     """
     if period == 1:
         return images.new_zeros(len(images))
-    return _folded(_detail(luma(images.float()), period)[:, 0], period)
+    detail = _detail(images.float().flatten(0, 1)[:, None], period)[:, 0]  # (b * c, h, w)
+    return _folded(detail, period).reshape(len(images), -1).mean(dim=1)
 
 
 def mesh_levels(images: Tensor, period: int) -> Tensor:
-    """Return the root of `mesh` in levels of images of 8 bits, `(b,)`."""
-    return 127.5 * mesh(images, period).sqrt()
+    """Measure the pattern in the luma, `(b,)`: the root of its `mesh`, in levels of images of 8 bits."""
+    return 127.5 * mesh(luma(images.float()), period).sqrt()
 
 
 def chroma_mesh_levels(images: Tensor, period: int) -> Tensor:
@@ -49,12 +53,8 @@ def chroma_mesh_levels(images: Tensor, period: int) -> Tensor:
 
     Parameters are those of `mesh`; images of one channel have none.
     """
-    if period == 1 or images.shape[1] == 1:
-        return images.new_zeros(len(images))
     images = images.float()
-    chroma = (images - luma(images)).flatten(0, 1)[:, None]  # (b * 3, 1, h, w)
-    folded = _folded(_detail(chroma, period)[:, 0], period)
-    return 127.5 * folded.reshape(len(images), -1).mean(dim=1).sqrt()
+    return 127.5 * mesh(images - luma(images), period).sqrt()
 
 
 def finest_levels(images: Tensor) -> Tensor:
@@ -70,7 +70,7 @@ def finest_levels(images: Tensor) -> Tensor:
 
 def _folded(detail: Tensor, period: int) -> Tensor:
     """Mean square of `detail (b, h, w)` folded to one cell in each tile, `(b,)`."""
-    tile = max(_TILE // period, 1) * period
+    tile = max(_TILE // period, _CELLS) * period
     rows, columns = (min(tile, side // period * period) for side in detail.shape[1:])
     down, across = detail.shape[1] // rows, detail.shape[2] // columns
     cells = detail[:, : down * rows, : across * columns].reshape(

@@ -203,8 +203,9 @@ class TuningSettings:
     r"""Everything that decides the result of a tuning, except the images, their latents and the two networks.
 
     The loss is the mean over the images of LPIPS + pixel_weight · MSE + mesh_weight · mesh (see
-    `latentlab.projection.mesh`), the first two at `resolution` pixels and of images in
-    [-1, 1]; plus locality_weight times that loss between what the tuned and the original generator make of
+    `latentlab.projection.mesh`; in all channels and of twice the period if weights change), the first two at
+    `resolution` pixels and of images in [-1, 1]; plus locality_weight times that loss between what the tuned and the
+    original generator make of
 
     .. math:: w_r = w_p + \mathrm{distance} \cdot \frac{w_z - w_p}{\lVert w_z - w_p\rVert}
 

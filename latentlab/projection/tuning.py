@@ -310,7 +310,9 @@ class Tuner:
             lpips, mse = _distances(rendered, target, self.perceptual)
             losses = lpips + settings.pixel_weight * mse
             if settings.mesh_weight:
-                losses = losses + settings.mesh_weight * target.mesh(rendered)
+                # Weights learn a weave of twice the mesh's period, and colours of their own; features do not.
+                pattern = target.weave(rendered) if settings.weights else target.mesh(rendered)
+                losses = losses + settings.mesh_weight * pattern
             total += self._add_gradients(losses.sum() / count)
             distances += lpips.tolist()
         if settings.features is not None and settings.feature_penalty:

@@ -91,8 +91,8 @@ class PhotoRecipe:
 
     @property
     def is_fast(self) -> bool:
-        """Whether it is the quick look."""
-        return self.projection in FAST.values() and self.tuning in (FAST_REFINEMENT, None)
+        """Whether it is the quick look with its refinement; without one it is any search of so few steps."""
+        return self.projection in FAST.values() and self.tuning == FAST_REFINEMENT
 
     @property
     def steps_left_out(self) -> str:

@@ -124,5 +124,5 @@ def test_an_aligned_face_is_not_cropped_again():
     (found,) = align(image, detector("dlib68-aligned"), 256)
     torch.testing.assert_close(found.image, image, atol=1e-5, rtol=0)
     assert np.allclose(found.geometry.quad, [[0, 0], [0, 256], [256, 256], [256, 0]])
-    with pytest.raises(UserError, match="an aligned face is a square in FFHQ's framing, not 300x256"):
-        align(on_grey(image, 300, 256, 0, 0), detector("dlib68-aligned"), 256)
+    with pytest.raises(UserError, match=r"wide\.png: an aligned face is a square .* not 300x256"):
+        align(on_grey(image, 300, 256, 0, 0), detector("dlib68-aligned"), 256, name="wide.png")

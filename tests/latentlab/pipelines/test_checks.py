@@ -274,6 +274,7 @@ def test_a_projection_that_was_cut_short_is_not_blamed_on_the_person(faces, lpip
     shortcut = "only 5 of the recipe's 280 steps were taken"
     checks = by_name(check_projection(faces[:1], noise, None, STATISTICS, lpips, shortcut=shortcut))
     assert checks["LPIPS"].cause == f"likely because {shortcut}"
+    assert "--steps or --fast" in checks["LPIPS"].advice, "either may have cut it short"
 
 
 def test_what_small_crops_cannot_tell_is_unknown_and_not_poor():

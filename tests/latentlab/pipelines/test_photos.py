@@ -202,8 +202,8 @@ def test_a_generator_of_32_pixels_projects_and_edits_and_what_is_too_small_is_un
     assert "Identity is unknown: faces of 32 pixels are too small for the descriptor." in report
     assert "The score happy is unknown: a face is scored on images" in report
     assert (
-        "LPIPS, MSE, PSNR (poor): likely because only 2 of the recipe's 280 steps were taken; leave out --steps"
-        in report
+        "LPIPS, MSE, PSNR (poor): likely because only 2 of the recipe's 280 steps were taken; leave out --steps or "
+        "--fast" in report
     )
     assert "This is a quick look: only 2 of the recipe's 280 steps were taken." in report
     assert "hair, hat" not in report
@@ -284,6 +284,8 @@ def test_recipes_by_what_is_asked_for():
     fast = photo_recipe(fast=True)
     assert fast.is_fast and not photo_recipe().is_fast and fast.projection.steps < photo_recipe().projection.steps
     assert not photo_recipe(steps=40, fast=True).is_fast
+    few = photo_recipe(steps=20, tune=False)
+    assert not few.is_fast and few.steps_left_out, "no --fast was given that could be left out"
     with pytest.raises(UserError, match="no quick look for space s; take w or w"):
         photo_recipe("s", fast=True)
     with pytest.raises(UserError, match="no published recipe for space s"):

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from latentlab.images import reduce
-from latentlab.projection.mesh import mesh, mesh_levels
+from latentlab.projection.mesh import chroma_mesh_levels, mesh, mesh_levels
 
 
 def repeated(cell, size=70):
@@ -28,6 +28,25 @@ def test_a_pattern_that_averages_hide_is_measured_whole(period):
     torch.testing.assert_close(mesh_levels(image, period), 127.5 * cell.square().mean().sqrt()[None], rtol=1e-4, atol=0)
 
 
+def test_a_wave_counts_with_half_the_square_of_its_amplitude_at_its_period_and_at_multiples():
+    wave = 0.1 * torch.sin(torch.arange(256) * (2 * torch.pi / 4) + 0.3).expand(1, 3, 256, 256)
+    for period in (4, 8):
+        torch.testing.assert_close(mesh(wave, period), torch.tensor([0.1**2 / 2]), rtol=1e-4, atol=0)
+    longer = 0.1 * torch.sin(torch.arange(256) * (2 * torch.pi / 8) + 0.3).expand(1, 3, 256, 256)
+    torch.testing.assert_close(mesh(longer, 8), torch.tensor([0.1**2 / 2]), rtol=1e-4, atol=0)
+    assert mesh(longer, 4) < 1e-10, "it is no pattern of half its period"
+
+
+def test_a_pattern_in_colours_counts_by_the_mean_of_the_channels_and_not_in_the_luma():
+    wave = 0.1 * torch.sin(torch.arange(128) * (2 * torch.pi / 8) + 0.3).expand(1, 3, 128, 128)
+    tinted = wave * torch.tensor([0.587, -0.299, 0.0])[:, None, None]  # which the luma, .299 R + .587 G, does not have
+    expected = torch.tensor([(0.587**2 + 0.299**2) / 3 * 0.1**2 / 2])
+    torch.testing.assert_close(mesh(tinted, 8), expected, rtol=1e-3, atol=0)
+    assert mesh_levels(tinted, 8) < 1e-3
+    torch.testing.assert_close(chroma_mesh_levels(tinted, 8), 127.5 * mesh(tinted, 8).sqrt(), rtol=1e-3, atol=0)
+    assert chroma_mesh_levels(tinted[:, :1], 8) == 0, "one channel has no colours"
+
+
 def test_a_slope_is_no_mesh():
     ramp = torch.linspace(-1, 1, 128).expand(1, 3, 128, 128)
     assert mesh(ramp, 4) < 1e-10
@@ -43,6 +62,7 @@ def test_a_mesh_that_changes_from_place_to_place_is_seen_as_one():
 def test_noise_counts_little_and_another_period_hardly():
     noise = 0.1 * torch.randn(1, 1, 256, 256, generator=torch.Generator().manual_seed(0)).expand(1, 3, -1, -1)
     assert mesh(noise, 4) < 0.03 * noise.square().mean()
+    assert mesh(noise, 8) < 0.03 * noise.square().mean()
     other = repeated(cell_of(3), 256)
     assert mesh(other, 4) < 0.03 * other.square().mean()
 

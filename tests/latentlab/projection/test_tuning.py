@@ -9,6 +9,7 @@ from torch import Tensor
 
 from latentlab import cards
 from latentlab.errors import UserError
+from latentlab.images import luma, reduce
 from latentlab.perceptual import Pyramid, masked_mean
 from latentlab.projection import tuning
 from latentlab.projection.deltas import WeightDelta, changed_weights
@@ -411,6 +412,19 @@ def test_features_that_are_not_there_are_refused(tiny):
         tune(*inputs(2), tiny, EdgeDistance(), REFINED)
     with pytest.raises(UserError, match="weights, features, or both"):
         replace(QUICK, weights=False)
+
+
+@pytest.mark.parametrize("changes", ["weights", "features"])
+def test_the_loss_of_a_tuning_of_weights_sees_colours_and_a_weave_of_two_cells(tiny, changes):
+    pictures, ws = inputs()
+    settings = replace(QUICK, resolution=8, mesh_weight=30.0, pixel_weight=2.0)
+    if changes == "features":
+        settings = replace(settings, weights=False, features=8, feature_penalty=0.0)
+    step = next(Tuner(pictures, ws, tiny, EdgeDistance(), settings).steps())
+    rendered = tiny.synthesis(ws).detach()
+    error = (reduce(rendered, 8) - reduce(pictures, 8)).square().mean()
+    pattern = mesh(rendered, 4) if changes == "weights" else mesh(luma(rendered), 2)
+    assert step.loss == pytest.approx(float(step.distances[0] + 2.0 * error + 30.0 * pattern), rel=1e-4)
 
 
 def test_a_mesh_weight_holds_the_mesh_back(tiny):
