@@ -193,7 +193,7 @@ BEFORE_REFINEMENT: dict[ProjectionSpace, ProjectionSettings] = {"w": _recipe("w"
 """Default settings where inner features are refined afterwards, by `REFINEMENT`: what more steps of the search would
 bring nearer, the refinement brings nearer in less time."""
 
-# So few steps cannot mend what large ones distort: the encoder's guess is moved gently, and the refinement does the rest.
+# So few steps cannot mend what large ones distort: the guess is moved gently, and the refinement does the rest.
 FAST: dict[ProjectionSpace, ProjectionSettings] = {"w": _recipe("w", 12, 0.04), "w+": _recipe("w+", 12, 0.04)}
 """A quick look: as far as seconds on a CPU go, before `FAST_REFINEMENT`."""
 

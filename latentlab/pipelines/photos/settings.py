@@ -70,6 +70,11 @@ FAST_AGAINST_DEFAULT = "The whole way, without --fast, takes five times as long 
 """What the whole way adds to a quick look; the figures are those of benchmarks/projection.py."""
 
 
+def _but_for_length(recipe: ProjectionSettings) -> ProjectionSettings:
+    """The recipe without the number of its steps, and their size, which suits the number."""
+    return replace(recipe, phases=tuple(replace(phase, steps=1, learning_rate=1.0) for phase in recipe.phases))
+
+
 @dataclass(frozen=True)
 class PhotoRecipe:
     """How photos are projected, and what is fitted to them afterwards.
@@ -91,18 +96,18 @@ class PhotoRecipe:
 
     @property
     def is_fast(self) -> bool:
-        """Whether it is the quick look with its refinement; without one it is any search of so few steps."""
-        return self.projection in FAST.values() and self.tuning == FAST_REFINEMENT
+        """Whether it is the quick look."""
+        return self.projection in FAST.values() and self.tuning in (FAST_REFINEMENT, None)
 
     @property
     def steps_left_out(self) -> str:
-        """How much shorter it is than the recipe it was cut from; '' for a whole recipe, or none of these."""
+        """How much shorter it is than the recipe is that it was cut from; '' for a whole recipe, or none of these."""
         projection, refined = self.projection, self.tuning is not None and self.tuning.features is not None
         for recipes in (BEFORE_REFINEMENT if refined else DEFAULTS, PUBLISHED):
             recipe = recipes.get(projection.space)
-            if recipe is None or not len(recipe.phases) <= projection.steps < recipe.steps:
+            if recipe is None or projection.steps >= recipe.steps:
                 continue
-            if recipe.shortened(projection.steps) == projection:
+            if _but_for_length(recipe) == _but_for_length(projection):
                 return f"only {projection.steps} of the recipe's {recipe.steps} steps were taken"
         return ""
 
