@@ -66,7 +66,7 @@ class Pasting:
             raise UserError(f"a mask is {' or '.join(get_args(Mask))}, not {self.mask!r}")
 
 
-FAST_AGAINST_DEFAULT = "The whole way, without --fast, takes five times as long and comes much nearer to the person."
+FAST_AGAINST_DEFAULT = "The whole way, without --fast, takes seven times as long and comes much nearer to the person."
 """What the whole way adds to a quick look; the figures are those of benchmarks/projection.py."""
 
 

@@ -287,7 +287,7 @@ def test_recipes_by_what_is_asked_for():
     few = photo_recipe(steps=20, tune=False)
     assert not few.is_fast and few.steps_left_out, "no --fast was given that could be left out"
     assert photo_recipe(fast=True, tune=False).is_fast
-    assert fast.steps_left_out == "only 12 of the recipe's 80 steps were taken"
+    assert fast.steps_left_out == "only 8 of the recipe's 80 steps were taken"
     assert photo_recipe(steps=40, fast=True).steps_left_out == "only 40 of the recipe's 80 steps were taken"
     with pytest.raises(UserError, match="no quick look for space s; take w or w"):
         photo_recipe("s", fast=True)
