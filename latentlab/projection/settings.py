@@ -320,7 +320,7 @@ REFINEMENT = TuningSettings(
 """The default for photos: inner features alone, which takes half the time of a step of weights, comes nearer, and
 leaves the edits of the latent as they are."""
 
-FAST_REFINEMENT = replace(REFINEMENT, steps=13, feature_rate=0.1, pixel_weight=10.0)
+FAST_REFINEMENT = replace(REFINEMENT, steps=13, feature_rate=0.1, pixel_weight=30.0)
 """The end of a quick look. LPIPS alone leaves blotches on skin in so few steps; pixels tell the colours."""
 
 PTI = TuningSettings(
