@@ -75,7 +75,7 @@ def _markdown(result: QuickResult, direction: Direction, command: str) -> str:
         "",
         f"By the editor {code(result.editor)} in one pass each and without a projection: {seconds:.1f} s for all. "
         "What it does not edit is the photo's own; what it edits is drawn at a low resolution, and soft in a large "
-        "photo. The whole way, without `--fast`, takes about 75 seconds on two cores, draws at the generator's "
+        "photo. The whole way, without `--fast`, takes 75 to 95 seconds on two cores, draws at the generator's "
         "resolution, and goes along any direction by any strength.",
         "",
         "Strengths are those of the editor, from −1, without the attribute, to 1, with it, and a half "

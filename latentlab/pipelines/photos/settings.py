@@ -101,7 +101,7 @@ class PhotoRecipe:
 
     @property
     def steps_left_out(self) -> str:
-        """How much shorter it is than the recipe is that it was cut from; '' for a whole recipe, or none of these."""
+        """How much shorter it is than the recipe that it was cut from; '' for a whole recipe, or none of these."""
         projection, refined = self.projection, self.tuning is not None and self.tuning.features is not None
         for recipes in (BEFORE_REFINEMENT if refined else DEFAULTS, PUBLISHED):
             recipe = recipes.get(projection.space)
