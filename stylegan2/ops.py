@@ -444,7 +444,7 @@ def bias_act(
         x = add_noise_(x, noise) if inplace else x + noise
     if lrelu:
         x = F.leaky_relu(x, LRELU_SLOPE, inplace=inplace)
-    inplace = inplace and not recorded  # the gradients of what follows are told from its input
+    inplace = inplace and not recorded  # the leaky ReLU's gradient needs its result, the clamp's its input
     if gain != 1:
         x = x.mul_(gain) if inplace else x * gain
     if clamp is not None:

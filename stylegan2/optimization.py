@@ -196,7 +196,7 @@ def optimize(
     generator
         A generator on its device, in eval mode. Only its `compute_dtype` changes.
     dtype
-        Type of features: 'float32'; 'bfloat16', for CPUs that are built for it and GPUs; 'float16', for GPUs only.
+        Type of features: 'float32'; 'bfloat16', for CPUs that are quick at it and GPUs; 'float16', for GPUs only.
         None leaves it as it is.
     compile
         Whether to compile; 'auto' does so on a GPU, if a C compiler and Triton are available.

@@ -103,7 +103,7 @@ def load(
         Device of the network.
     dtype
         Type that a generator computes its features in: 'float32', as trained (on a GPU the high resolutions in float16
-        where the checkpoint says so); 'bfloat16', two to five times as fast on CPUs that are built for it, at about
+        where the checkpoint says so); 'bfloat16', 1.5 to 3 times as fast on CPUs that are quick at it, at about
         40 dB (StyleGAN2, random weights) or 50 dB (mobile) from float32; 'float16', for GPUs. Weights, w and styles
         stay float32. See `compute_dtype` of the synthesis networks, which can be set at any time.
 
